@@ -1,0 +1,70 @@
+package protocol
+
+// LaunchRequest redeems a launch token, once.
+type LaunchRequest struct {
+	Token string `json:"token" maxLength:"4096"`
+	// The host the browser asked for, without port. Must belong to the
+	// token's provider unless ProviderID names it.
+	Host string `json:"host,omitempty" maxLength:"255"`
+	// The provider that the edge's configuration pins to this site.
+	ProviderID string `json:"provider_id,omitempty" maxLength:"128"`
+	// A random id of this entry. The same id may redeem again for a minute, so
+	// that an answer lost on the way costs nobody a session.
+	RedemptionID string `json:"redemption_id" minLength:"16" maxLength:"64"`
+}
+
+// LaunchAnswer is a redeemed session.
+type LaunchAnswer struct {
+	Session      LiveState `json:"session"`
+	SessionToken string    `json:"session_token"`
+	ServerTimeMS int64     `json:"server_time_ms"`
+}
+
+// Beat is one session's sign of life, as an edge saw it.
+type Beat struct {
+	ID string `json:"id"`
+	// The version the edge holds; 0 when it holds none and asks for the state.
+	Version int64 `json:"version"`
+	// When the browser last beat, in Unix seconds; 0 for a mere question.
+	At int64 `json:"at,omitempty"`
+	// Whether the page was visible.
+	Active bool `json:"active,omitempty"`
+	// How many heartbeats of the browser this one stands for.
+	Count int64 `json:"count,omitempty"`
+}
+
+// HeartbeatsRequest is a batch of beats from one edge. An empty batch measures
+// the clock.
+type HeartbeatsRequest struct {
+	EdgeID string `json:"edge_id" maxLength:"64"`
+	Beats  []Beat `json:"beats" maxItems:"10000"`
+}
+
+// HeartbeatsAnswer names the sessions that changed since the version that the
+// edge holds, and those that never existed.
+type HeartbeatsAnswer struct {
+	States       []LiveState `json:"states"`
+	Unknown      []string    `json:"unknown,omitempty"`
+	ServerTimeMS int64       `json:"server_time_ms"`
+}
+
+// Events of [EdgeEvents]. The stream's ids are opaque; an edge that returns
+// them as Last-Event-ID misses nothing, or is sent [StreamReset].
+const (
+	StreamState = "state" // data: [LiveState]
+	StreamReset = "reset" // data: {}; the edge revalidates every session it holds
+	StreamTime  = "time"  // data: [StreamTimeData]; every 2 s, proof that the stream lives
+)
+
+// StreamTimeData is the backend's clock.
+type StreamTimeData struct {
+	ServerTimeMS int64 `json:"server_time_ms"`
+}
+
+// HostAnswer is who owns a domain and where its origin is.
+type HostAnswer struct {
+	Host        string   `json:"host"`
+	ProviderID  string   `json:"provider_id"`
+	OriginURL   string   `json:"origin_url"`
+	ReturnHosts []string `json:"return_hosts,omitempty"`
+}

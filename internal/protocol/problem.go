@@ -1,0 +1,99 @@
+package protocol
+
+import "encoding/json"
+
+// ProblemType is the media type of every error body.
+const ProblemType = "application/problem+json"
+
+// Problem is an error as every HTTP answer of ours carries it (RFC 9457).
+type Problem struct {
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// What went wrong and what to do, for a person. Never holds a secret.
+	Detail string `json:"detail,omitempty"`
+	// Stable, for programs.
+	Code Code `json:"code"`
+	// Where the user goes from here, when the session names a place.
+	ReturnURL string `json:"return_url,omitempty"`
+	// Where the user may consent to spend more, with [ConsentRequired].
+	ConsentURL string `json:"consent_url,omitempty"`
+	// The session concerned, when the caller may know it.
+	SessionID string `json:"session_id,omitempty"`
+}
+
+// Error makes a decoded problem usable as an error. It names the code and no
+// more, since details may quote input.
+func (p *Problem) Error() string { return string(p.Code) }
+
+// JSON is p's body.
+func (p *Problem) JSON() []byte {
+	b, err := json.Marshal(p)
+	if err != nil { // strings and one int: cannot fail
+		return []byte(`{"title":"Internal error","status":500,"code":"internal"}`)
+	}
+	return b
+}
+
+// Code names an error for programs; it never changes its meaning.
+type Code string
+
+// Codes of the gate: why a request was not admitted.
+const (
+	SessionMissing     Code = "session_missing"     // 401: no cookie, or one we never issued
+	SessionInvalid     Code = "session_invalid"     // 401: forged, malformed or foreign token
+	SessionExpired     Code = "session_expired"     // 401
+	SessionCompleted   Code = "session_completed"   // 401
+	SessionRevoked     Code = "session_revoked"     // 401
+	SessionCanceled    Code = "session_canceled"    // 401: the launch window passed
+	SessionPaused      Code = "session_paused"      // 423
+	SessionPending     Code = "session_pending"     // 409: not launched yet
+	LaunchSpent        Code = "launch_spent"        // 409: open in another browser
+	LaunchInvalid      Code = "launch_invalid"      // 401
+	LaunchExpired      Code = "launch_expired"      // 401
+	WrongProvider      Code = "wrong_provider"      // 403: the token is for another site
+	BackendUnavailable Code = "backend_unavailable" // 503, with Retry-After
+	CrossSite          Code = "cross_site"          // 403: the gate's API is for its own pages
+	OriginUnavailable  Code = "origin_unavailable"  // 502
+	HostUnknown        Code = "host_unknown"        // 404
+)
+
+// Codes of the backend's API.
+const (
+	Unauthorized        Code = "unauthorized"           // 401: no key, or an unknown one
+	Forbidden           Code = "forbidden"              // 403: the key's role may not do this
+	NotFound            Code = "not_found"              // 404: no such thing, or another's
+	InvalidRequest      Code = "invalid_request"        // 400, 422: the body says what is wrong
+	InsufficientTokens  Code = "insufficient_tokens"    // 402
+	ConsentRequired     Code = "consent_required"       // 403, with consent_url
+	IdempotencyConflict Code = "idempotency_conflict"   // 409: same key, another body
+	IllegalTransition   Code = "illegal_transition"     // 409: the session's state does not allow it
+	PauseNotAllowed     Code = "pause_not_allowed"      // 403: the provider's policy
+	ReturnNotAllowed    Code = "return_url_not_allowed" // 422: its host is not registered
+	TokenInvalid        Code = "token_invalid"          // 401: the Bearer JWT does not verify
+	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
+	AlreadyExists       Code = "already_exists"         // 409
+	RateLimited         Code = "rate_limited"           // 429, with Retry-After
+	TooLarge            Code = "too_large"              // 413
+	Unavailable         Code = "unavailable"            // 503, with Retry-After
+	Internal            Code = "internal"               // 500
+)
+
+// CodeOf is the refusal that a session in state s gets; "" while it is live.
+func CodeOf(s Status) Code {
+	switch s {
+	case Active:
+		return ""
+	case Paused:
+		return SessionPaused
+	case Pending:
+		return SessionPending
+	case Completed:
+		return SessionCompleted
+	case Revoked:
+		return SessionRevoked
+	case Canceled:
+		return SessionCanceled
+	}
+	return SessionExpired
+}
