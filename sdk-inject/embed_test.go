@@ -1,0 +1,119 @@
+package sdkinject
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestAssetsAreServable(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile(`^(boot|sdk|dialog)\.[0-9a-f]{8}\.js$`)
+	list := Assets()
+	if len(list) != 3 {
+		t.Fatalf("got %d assets, want 3", len(list))
+	}
+	for _, asset := range list {
+		if !named.MatchString(asset.Name) {
+			t.Errorf("name %q is not base.hash.js", asset.Name)
+		}
+		if !asset.Exact || asset.ContentType != "text/javascript; charset=utf-8" {
+			t.Errorf("%s: exact %t, type %q", asset.Name, asset.Exact, asset.ContentType)
+		}
+		if !strings.HasPrefix(asset.Integrity, "sha384-") {
+			t.Errorf("%s: integrity %q", asset.Name, asset.Integrity)
+		}
+		r, err := gzip.NewReader(bytes.NewReader(asset.Gzip))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(plain, asset.Body) {
+			t.Errorf("%s: its gzip form is another file (%v)", asset.Name, err)
+		}
+		if !bytes.Equal(compress(asset.Body), asset.Gzip) {
+			t.Errorf("%s: compressing it again gives other bytes", asset.Name)
+		}
+	}
+}
+
+func TestPartsNameOneAnother(t *testing.T) {
+	t.Parallel()
+	left := regexp.MustCompile(`__[A-Z]+__`)
+	for _, asset := range Assets() {
+		if found := left.Find(asset.Body); found != nil {
+			t.Errorf("%s still holds the token %s", asset.Name, found)
+		}
+	}
+	for _, pair := range [][2]string{{"boot", "sdk"}, {"sdk", "dialog"}} {
+		loader, loaded := assets[pair[0]], assets[pair[1]]
+		if !bytes.Contains(loader.Body, []byte("./"+loaded.Name)) {
+			t.Errorf("%s does not load %s", loader.Name, loaded.Name)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	boot := Boot()
+	tests := []struct {
+		name         string
+		found, exact bool
+	}{
+		{boot.Name, true, true},
+		{"boot.00000000.js", true, false},
+		{"boot.00000000000000000000000000000000.js", true, false},
+		{"boot.js", true, false},
+		{"boot", false, false},
+		{"boot.", false, false},
+		{"boot.css", false, false},
+		{"boot.zzzzzzzz.js", false, false},
+		{"boot.00000000.js.map", false, false},
+		{"boot.0000.js", false, false},
+		{"other.00000000.js", false, false},
+		{"../boot.js", false, false},
+		{"", false, false},
+	}
+	for _, test := range tests {
+		asset, found := Find(test.name)
+		if found != test.found || asset.Exact != test.exact {
+			t.Errorf("Find(%q) = exact %t, found %t; want %t, %t", test.name, asset.Exact, found, test.exact, test.found)
+		}
+		if found && !bytes.Equal(asset.Body, boot.Body) {
+			t.Errorf("Find(%q) has another body than the current one", test.name)
+		}
+	}
+}
+
+// An old page's script must not be remembered as what its name promised.
+func TestFindLeavesTheOriginalExact(t *testing.T) {
+	t.Parallel()
+	Find("sdk.00000000.js")
+	if !assets["sdk"].Exact {
+		t.Error("asking for an old name changed the current asset")
+	}
+}
+
+func TestTokensCSS(t *testing.T) {
+	t.Parallel()
+	if !strings.Contains(TokensCSS(), "--sg-accent:") {
+		t.Error("no --sg-accent in the shared tokens")
+	}
+}
+
+func TestBootStaysSmall(t *testing.T) {
+	t.Parallel()
+	if got := len(Boot().Gzip); got > 1024 {
+		t.Errorf("boot.js is %d bytes of gzip, want at most 1024", got)
+	}
+}
+
+func ExampleFind() {
+	asset, found := Find("boot.00000000.js")
+	fmt.Println(found, asset.Exact, asset.Name == Boot().Name)
+	// Output: true false true
+}

@@ -1,0 +1,1 @@
+import("./__DIALOG__").catch(() => undefined);
