@@ -1,0 +1,95 @@
+package marketplace
+
+// Balance is what a user has: to spend, and set aside for sessions that have
+// not settled.
+type Balance struct {
+	Available int64 `json:"available"`
+	Held      int64 `json:"held"`
+}
+
+// NewSession is the body of a sale.
+type NewSession struct {
+	UserID               string      `json:"user_id"`
+	ProviderID           string      `json:"provider_id"`
+	TokensAllocated      int64       `json:"tokens_allocated"`
+	DurationLimitSeconds int64       `json:"duration_limit_seconds"`
+	ReturnURL            string      `json:"return_url"`
+	Clock                string      `json:"clock,omitempty"`
+	Extension            *Extendable `json:"extension,omitempty"`
+}
+
+// Extendable is an [Extension] as the API spells it.
+type Extendable struct {
+	AdditionalSeconds int64 `json:"additional_seconds"`
+	Tokens            int64 `json:"tokens"`
+	MaxCount          int64 `json:"max_count"`
+	Used              int64 `json:"used,omitempty"`
+}
+
+// Sale is a session just created. LaunchURL lets its bearer in once: it goes
+// to the buyer's browser and nowhere else.
+type Sale struct {
+	Session   Session `json:"session"`
+	LaunchURL string  `json:"launch_url"`
+}
+
+// Session is the paid, timed right of one user to use one app. Times are Unix
+// seconds; zero means not yet.
+type Session struct {
+	ID                   string      `json:"id"`
+	UserID               string      `json:"user_id"`
+	ProviderID           string      `json:"provider_id"`
+	Status               string      `json:"status"`
+	TokensAllocated      int64       `json:"tokens_allocated"`
+	DurationLimitSeconds int64       `json:"duration_limit_seconds"`
+	CreatedAt            int64       `json:"created_at"`
+	StartedAt            int64       `json:"started_at"`
+	PausedAt             int64       `json:"paused_at"`
+	ExpiresAt            int64       `json:"expires_at"`
+	Extension            *Extendable `json:"extension"`
+	Settlement           *Settlement `json:"settlement"`
+}
+
+// Settlement is the one moment a session ended, and what became of its hold.
+type Settlement struct {
+	Captured  int64  `json:"captured"`
+	Released  int64  `json:"released"`
+	Reason    string `json:"reason"`
+	SettledAt int64  `json:"settled_at"`
+}
+
+// Over reports whether the session has ended for good.
+func (s *Session) Over() bool {
+	switch s.Status {
+	case "completed", "expired", "revoked", "canceled":
+		return true
+	}
+	return false
+}
+
+// Running reports whether the user may be in the app: the session has begun
+// and not ended.
+func (s *Session) Running() bool { return s.Status == "active" || s.Status == "paused" }
+
+// EndedAt is when the session ended, 0 while it has not.
+func (s *Session) EndedAt() int64 {
+	if s.Settlement != nil {
+		return s.Settlement.SettledAt
+	}
+	return 0
+}
+
+// Entry is one movement in a user's ledger. Amount is positive; Kind says from
+// where to where:
+//
+//	credit   new tokens, to spend
+//	hold     from what the user may spend to what is set aside
+//	capture  from what is set aside to the provider
+//	release  from what is set aside back to what the user may spend
+type Entry struct {
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+	Amount    int64  `json:"amount"`
+	SessionID string `json:"session_id"`
+	At        int64  `json:"at"`
+}

@@ -1,0 +1,74 @@
+package marketplace
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// consentData asks for, or confirms, time beyond the sale's offer.
+//
+// An app's own scripts run on the same origin as the session's clock, so they
+// could press its buttons. What was agreed at the sale may be spent there; all
+// else is agreed here, on an origin that the app cannot touch.
+type consentData struct {
+	Session sessionView
+	Choices []Plan
+	// Set after an extension: when the session now ends.
+	Done bool
+}
+
+func (s *Server) consent(w http.ResponseWriter, r *http.Request, v *visit) error {
+	session, err := s.own(r.Context(), v, r.URL.Query().Get("session_id"))
+	if err != nil {
+		return err
+	}
+	data := consentData{Session: s.view(session), Done: r.URL.Query().Get("done") == "1"}
+	data.Choices = choices(data.Session.App)
+	title := "Add time to " + data.Session.App.Name
+	s.render(w, r, v, http.StatusOK, "consent", title, data)
+	return nil
+}
+
+// agree extends a session by a choice of ours. What the app asked for is no
+// part of the form: it is the user who chooses here.
+func (s *Server) agree(w http.ResponseWriter, r *http.Request, v *visit) error {
+	session, err := s.own(r.Context(), v, r.PostFormValue("session_id"))
+	if err != nil {
+		return err
+	}
+	app := s.config.app(session.ProviderID)
+	list, nonce := choices(app), r.PostFormValue("nonce")
+	i, err := strconv.Atoi(r.PostFormValue("plan"))
+	if err != nil || i < 0 || i >= len(list) || !isSecret(nonce) {
+		return errBadForm
+	}
+	here := "/consent?session_id=" + url.QueryEscape(session.ID)
+	err = s.api.extend(r.Context(), session.ID, list[i], "consent-"+nonce+"-"+strconv.Itoa(i))
+	switch {
+	case refused(err, "insufficient_tokens"):
+		return s.poor(w, r, v, app, list[i], here)
+	case refused(err, "illegal_transition"):
+		http.Redirect(w, r, here, http.StatusSeeOther) // it has ended; the page says so
+		return nil
+	case err != nil:
+		return err
+	}
+	http.Redirect(w, r, here+"&done=1", http.StatusSeeOther)
+	return nil
+}
+
+// choices are the times that may be added to a session of app: the extension
+// of the sale, then the plans.
+func choices(app App) []Plan {
+	var list []Plan
+	if e := app.Extension; e.AdditionalSeconds > 0 {
+		list = append(list, Plan{Seconds: e.AdditionalSeconds, Tokens: e.Tokens})
+	}
+	for _, p := range app.Plans {
+		if p.Seconds != app.Extension.AdditionalSeconds {
+			list = append(list, p)
+		}
+	}
+	return list
+}

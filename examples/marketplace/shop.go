@@ -1,0 +1,154 @@
+package marketplace
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// offer is an app as the home page shows it.
+type offer struct {
+	App
+	// Position in Config.Apps; gives each app its own colour.
+	Index int
+	// The plan chosen at first.
+	Chosen int
+}
+
+// homeData is the home page.
+type homeData struct {
+	Offers []offer
+	// A session that still runs, and the way back into it.
+	Running *sessionView
+	// Whether the balance buys nothing.
+	Poor   bool
+	Notice string
+}
+
+func (s *Server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
+	data := homeData{Poor: true}
+	for i, a := range s.config.Apps {
+		o := offer{App: a, Index: i}
+		for j, p := range a.Plans {
+			if p.Tokens <= v.balance.Available {
+				data.Poor = false
+			}
+			if j == 1 { // the middle one, when there is one
+				o.Chosen = j
+			}
+		}
+		data.Offers = append(data.Offers, o)
+	}
+	if r.URL.Query().Get("notice") == "topup" {
+		data.Notice = "Demo tokens added. Enjoy."
+	}
+	recent, _, err := s.api.sessions(r.Context(), v.userID, "", 5)
+	if err != nil {
+		return err
+	}
+	for _, session := range recent {
+		if !session.Over() {
+			sv := s.view(session)
+			data.Running = &sv
+			break
+		}
+	}
+	s.render(w, r, v, http.StatusOK, "home", "Apps by the minute", data)
+	return nil
+}
+
+// buy sells a session. The idempotency key is the form's, so a double click, a
+// reload or our own retry after a lost answer all buy the same one session.
+func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
+	app, plan, key, err := s.purchase(r, v)
+	if err != nil {
+		return err
+	}
+	order := NewSession{
+		UserID: v.userID, ProviderID: app.ProviderID,
+		TokensAllocated: plan.Tokens, DurationLimitSeconds: plan.Seconds,
+		ReturnURL: s.config.PublicURL + "/session/complete",
+		Clock:     "launch", // time runs from the moment the user is in, not from the sale
+	}
+	if e := app.Extension; e.MaxCount > 0 {
+		order.Extension = &Extendable{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
+	}
+	sale, err := s.api.create(r.Context(), order, key)
+	switch {
+	case refused(err, "insufficient_tokens"):
+		return s.poor(w, r, v, app, plan, "/")
+	case refused(err, "idempotency_conflict"):
+		return errBadForm
+	case err != nil:
+		return err
+	}
+	// An old form sent again answers with its old sale. That session may be
+	// over; its receipt then says more than a spent launch.
+	if now, err := s.api.session(r.Context(), sale.Session.ID); err == nil && now.Over() {
+		http.Redirect(w, r, receiptPath(now.ID), http.StatusSeeOther)
+		return nil
+	}
+	s.launches.put(sale.Session.ID, sale.LaunchURL)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, sale.LaunchURL, http.StatusSeeOther)
+	return nil
+}
+
+// purchase reads the app and plan of a form, and makes its idempotency key.
+// Prices are ours: a form names a plan, never a price.
+func (s *Server) purchase(r *http.Request, v *visit) (App, Plan, string, error) {
+	providerID, nonce := r.PostFormValue("app"), r.PostFormValue("nonce")
+	app := s.config.app(providerID)
+	i, err := strconv.Atoi(r.PostFormValue("plan"))
+	if err != nil || i < 0 || i >= len(app.Plans) || !isSecret(nonce) {
+		return App{}, Plan{}, "", errBadForm
+	}
+	// The plan is in the key: going back and choosing another one is another
+	// purchase, not a conflict.
+	return app, app.Plans[i], "buy-" + v.userID + "-" + nonce + "-" + strconv.Itoa(i), nil
+}
+
+// poorData is the page for a purchase that the balance does not cover.
+type poorData struct {
+	App  App
+	Plan Plan
+	// How many tokens are missing.
+	Missing int64
+	// Where to go on after a top-up.
+	Back string
+}
+
+func (s *Server) poor(w http.ResponseWriter, r *http.Request, v *visit, app App, plan Plan, back string) error {
+	data := poorData{App: app, Plan: plan, Back: back}
+	if v.balance != nil {
+		data.Missing = max(plan.Tokens-v.balance.Available, 1)
+	}
+	s.render(w, r, v, http.StatusPaymentRequired, "poor", "Not enough tokens", data)
+	return nil
+}
+
+// topUp adds demo tokens. A real marketplace takes a payment first and credits
+// when the payment provider says so, with the payment's id as the key.
+func (s *Server) topUp(w http.ResponseWriter, r *http.Request, v *visit) error {
+	nonce := r.PostFormValue("nonce")
+	if !isSecret(nonce) {
+		return errBadForm
+	}
+	if err := s.api.credit(r.Context(), v.userID, s.config.StartBalance, "topup-"+v.userID+"-"+nonce); err != nil {
+		return err
+	}
+	http.Redirect(w, r, localPath(r.PostFormValue("back"), "/?notice=topup"), http.StatusSeeOther)
+	return nil
+}
+
+// localPath is path when it leads to a page of ours; else fallback. What a
+// browser reads as another host ("//host", "/\host") is refused.
+func localPath(path, fallback string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || u.Scheme != "" || len(path) < 2 || path[0] != '/' ||
+		strings.ContainsAny(path, "\\\r\n\t") || path[1] == '/' {
+		return fallback
+	}
+	return path
+}
