@@ -1,0 +1,279 @@
+package inject
+
+import "net/http"
+
+// gatherMost bounds the first write, which is copied; the rest is not.
+const gatherMost = 2 << 10
+
+// take moves the response on by the next bytes.
+func (w *Writer) take(p []byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	var err error
+	switch w.state {
+	case looking:
+		err = w.seek(p, false)
+	case passing:
+		err = w.emit(p)
+	case prefixing:
+		err = w.trailer.forward(p, w.emit)
+		if w.judge != nil {
+			w.judge.watch(p)
+		}
+	case encoding:
+		err = w.encoder.write(p)
+	default:
+		err = http.ErrHijacked
+	}
+	if err != nil {
+		return w.fail(err)
+	}
+	w.release()
+	if w.hurry && w.state != looking {
+		w.hurry = false
+		return w.flush()
+	}
+	return nil
+}
+
+// seek looks for the place of the tag in what is held and p.
+func (w *Writer) seek(p []byte, eof bool) error {
+	l := w.look
+	data, rest := p, []byte(nil)
+	if len(l.held) > 0 {
+		n := min(len(p), maxHold-len(l.held))
+		l.held = append(l.held, p[:n]...)
+		data, rest = l.held, p[n:]
+	}
+	mode := ModeIdentity
+	result, why := l.at(data, eof)
+	if result == scanInsert {
+		mode, result, why = w.choose(data, eof)
+	}
+	if result == scanMore && (len(rest) > 0 || len(data) > maxHold) {
+		result, why = scanRefuse, ReasonMultiMember // held while its end was awaited
+	}
+	switch {
+	case result == scanRefuse:
+		return w.refuse(why, data, rest)
+	case result == scanMore:
+		if len(l.held) == 0 {
+			l.held = append(l.held, p...)
+		}
+		return nil
+	}
+	h := w.rw.Header()
+	tag := w.describe(h)
+	w.outcome = Outcome{Mode: mode}
+	switch mode {
+	case ModePrefix:
+		return w.prefix(tag, data, rest)
+	case ModeReencode:
+		return w.reencode(tag, data, rest)
+	}
+	return w.insert(tag, data, rest)
+}
+
+// choose picks the way in for a page whose place is found.
+func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
+	l, canary := w.look, &w.injector.canary
+	switch {
+	case w.class == silentRequest && !l.prelude.document():
+		return ModeNone, scanRefuse, ReasonFragment
+	case !l.gzip:
+		return ModeIdentity, scanInsert, ReasonNone
+	case w.injector.cfg.Exact, l.prelude.bom, canary.pinned(w.origin):
+		return ModeReencode, scanInsert, ReasonNone
+	}
+	if result, why := l.ends(data, eof, w.hurry); result != scanInsert {
+		return ModeNone, result, why
+	}
+	switch canary.claim(w.origin) {
+	case pinned:
+		return ModeReencode, scanInsert, ReasonNone
+	case unknown:
+		w.judge = newJudge(canary, w.origin)
+	}
+	return ModePrefix, scanInsert, ReasonNone
+}
+
+// describe edits the header for our variant of the page and returns the tag.
+func (w *Writer) describe(h http.Header) []byte {
+	i := w.injector
+	nonce := permitScript(h, w.self, i.cfg.Nonce)
+	tag, link := i.snippet(nonce, wantsIntegrity(h))
+	links := h["Link"]
+	h["Link"] = append(links[:len(links):len(links)], link)
+	dropBodyClaims(h)
+	addSuffix(h, i.cfg.ETagSuffix)
+	return tag
+}
+
+// revalidate edits a 304 about a stored copy of ours. That copy has its tag and
+// its policy, nonce included, so a policy that would need another goes.
+func (w *Writer) revalidate(h http.Header) {
+	varyByClass(h, w.class, w.recoded)
+	dropBodyClaims(h)
+	addSuffix(h, w.injector.cfg.ETagSuffix)
+	if bindsNonce(h, w.self) {
+		for _, key := range policyHeaders {
+			delete(h, key)
+		}
+		return
+	}
+	permitScript(h, w.self, nil)
+}
+
+// insert delivers an uncompressed page.
+func (w *Writer) insert(tag, data, rest []byte) error {
+	place := w.look.prelude.pos
+	growLength(w.rw.Header(), len(tag))
+	w.state = passing
+	w.sendHeader()
+	return w.emitAll(data[:place], tag, data[place:], rest)
+}
+
+// prefix delivers a gzip page behind a copy of its prelude and the tag. Parsers
+// ignore the page's own doctype then, and merge its late <html> and <head>.
+func (w *Writer) prefix(tag, data, rest []byte) error {
+	l := w.look
+	content := l.inf.out[:l.inf.n]
+	l.content = l.content[:0]
+	for _, s := range [...]span{l.prelude.doctype, l.prelude.html, l.prelude.head} {
+		l.content = append(l.content, s.in(content)...)
+	}
+	l.content = append(l.content, tag...)
+	l.prefix = appendPrefix(l.prefix[:0], l.content)
+	growLength(w.rw.Header(), len(l.prefix)-l.header)
+	w.state, w.trailer = prefixing, newTrailer(l.content)
+	w.sendHeader()
+	if err := w.emit(l.prefix); err != nil {
+		return err
+	}
+	for _, b := range [...][]byte{data[l.header:], rest} {
+		if err := w.trailer.forward(b, w.emit); err != nil {
+			return err
+		}
+	}
+	if w.judge != nil {
+		w.judge.watch(data)
+		w.judge.watch(rest)
+	}
+	return nil
+}
+
+// reencode delivers a gzip page that is decoded on the way.
+func (w *Writer) reencode(tag, data, rest []byte) error {
+	delete(w.rw.Header(), "Content-Length")
+	w.state = encoding
+	w.encoder = newReencoder(emitter{w}, w.look.prelude.pos, tag)
+	w.sendHeader()
+	if err := w.encoder.write(data); err != nil {
+		return err
+	}
+	return w.encoder.write(rest)
+}
+
+// refuse delivers a page as it is.
+func (w *Writer) refuse(why Reason, data, rest []byte) error {
+	w.state, w.outcome = passing, Outcome{Reason: why}
+	w.sendHeader()
+	return w.emitAll(data, rest)
+}
+
+// pass delivers a response that its header rules out.
+func (w *Writer) pass(why Reason) {
+	w.state, w.outcome, w.started = passing, Outcome{Reason: why}, true
+	w.sendHeader()
+}
+
+func (w *Writer) sendHeader() {
+	if w.explain != "" {
+		w.rw.Header()[w.explain] = []string{w.outcome.String()}
+	}
+	w.rw.WriteHeader(w.status)
+}
+
+func (w *Writer) emitAll(parts ...[]byte) error {
+	for _, b := range parts {
+		if err := w.emit(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emit writes b downstream, or gathers it for the first write.
+func (w *Writer) emit(b []byte) error {
+	if !w.started {
+		l := w.look
+		n := min(len(b), gatherMost-len(l.first))
+		l.first = append(l.first, b[:n]...)
+		b = b[n:]
+		if len(l.first) <= encodeMinimum {
+			return nil
+		}
+		if err := w.start(); err != nil {
+			return err
+		}
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := w.rw.Write(b)
+	return err
+}
+
+// start makes the first write.
+func (w *Writer) start() error {
+	if w.started {
+		return nil
+	}
+	w.started = true
+	if w.look == nil || len(w.look.first) == 0 {
+		return nil
+	}
+	_, err := w.rw.Write(w.look.first)
+	return err
+}
+
+// release gives the look back once nothing points into it.
+func (w *Writer) release() {
+	if w.look != nil && w.started && w.state != looking {
+		w.look.free()
+		w.look = nil
+	}
+}
+
+// fail keeps the first error: a body with a hole must not go on.
+func (w *Writer) fail(err error) error {
+	w.err = err
+	return err
+}
+
+// drop gives all memory back that the response still has.
+func (w *Writer) drop() {
+	if w.look != nil {
+		w.look.free()
+		w.look = nil
+	}
+	if w.encoder != nil {
+		w.encoder.free()
+		w.encoder = nil
+	}
+	if w.judge != nil {
+		w.judge.finish(false)
+		w.judge = nil
+	}
+}
+
+// emitter lets the encoder write through the gathering.
+type emitter struct{ w *Writer }
+
+func (e emitter) Write(b []byte) (int, error) {
+	if err := e.w.emit(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

@@ -1,0 +1,141 @@
+package inject
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Our variant of a page carries its origin's ETag with a suffix inside the
+// quotes. The suffix names the script's version, so a copy with an older script,
+// or with none, is never revalidated into use for a navigation.
+//
+// An origin that sends only Last-Modified gets an ETag made of it, since a date
+// alone cannot tell our copy from the origin's.
+const dateTag = "sg-date-"
+
+// addSuffix marks the response's ETag as that of our variant.
+func addSuffix(h http.Header, suffix string) {
+	if suffix == "" {
+		return
+	}
+	tag := first(h, "Etag")
+	if tag == "" {
+		if t, err := time.Parse(http.TimeFormat, first(h, "Last-Modified")); err == nil {
+			h["Etag"] = []string{`W/"` + dateTag + t.Format("20060102150405") + suffix + `"`}
+		}
+		return
+	}
+	if len(tag) >= 2 && strings.HasSuffix(tag, `"`) {
+		h["Etag"] = []string{tag[:len(tag)-1] + suffix + `"`}
+		return
+	}
+	delete(h, "Etag") // malformed: could not be told from the origin's own
+}
+
+// stripSuffix turns an entity tag of ours into the origin's.
+func stripSuffix(tag, suffix string) (string, bool) {
+	if suffix == "" || !strings.HasSuffix(tag, `"`) {
+		return tag, false
+	}
+	bare, ours := strings.CutSuffix(tag[:len(tag)-1], suffix)
+	if !ours || !strings.Contains(bare, `"`) {
+		return tag, false
+	}
+	return bare + `"`, true
+}
+
+// made reports whether a stripped tag is one that we made of a date.
+func made(tag string) bool { return strings.HasPrefix(tag, `W/"`+dateTag) }
+
+// keepOwnValidators leaves only conditions that our own copies fulfil: with any
+// other, a 304 would let a browser show a copy without the script. It reports
+// whether any is left.
+func keepOwnValidators(h http.Header, suffix string) bool {
+	values, ok := h["If-None-Match"]
+	if !ok {
+		delete(h, "If-Modified-Since")
+		return false
+	}
+	var kept []string
+	dated := false
+	for tag := range entityTags(values) {
+		switch bare, ours := stripSuffix(tag, suffix); {
+		case ours && made(bare):
+			dated = true
+		case ours:
+			kept = append(kept, bare)
+		}
+	}
+	switch {
+	case len(kept) > 0:
+		h["If-None-Match"] = []string{strings.Join(kept, ", ")}
+	case dated:
+		delete(h, "If-None-Match")
+	default:
+		delete(h, "If-None-Match")
+		delete(h, "If-Modified-Since")
+		return false
+	}
+	return true
+}
+
+// translate turns our tags in a header into the origin's, keeps the others, and
+// reports whether there were any of ours.
+func translate(h http.Header, key, suffix string) (ours bool) {
+	values := h[key]
+	if len(values) == 0 || suffix == "" || !anyContains(values, suffix) {
+		return false
+	}
+	var kept []string
+	for tag := range entityTags(values) {
+		bare, stripped := stripSuffix(tag, suffix)
+		ours = ours || stripped
+		if !stripped || !made(bare) {
+			kept = append(kept, bare)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, key)
+	} else {
+		h[key] = []string{strings.Join(kept, ", ")}
+	}
+	return ours
+}
+
+// entityTags yields the members of a list of entity tags, whose quoted part may
+// contain commas.
+func entityTags(values []string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, v := range values {
+			for {
+				v = strings.TrimLeft(v, " \t,")
+				if v == "" {
+					break
+				}
+				end := strings.IndexByte(v, ',')
+				if open := strings.IndexByte(v, '"'); open >= 0 && (end < 0 || open < end) {
+					if end = strings.IndexByte(v[open+1:], '"'); end >= 0 {
+						end += open + 2
+					}
+				}
+				if end < 0 {
+					end = len(v)
+				}
+				if !yield(strings.TrimRight(v[:end], " \t")) {
+					return
+				}
+				v = v[end:]
+			}
+		}
+	}
+}
+
+func anyContains(values []string, sub string) bool {
+	for _, v := range values {
+		if strings.Contains(v, sub) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,65 @@
+package inject
+
+// Mode is how the tag got into a document.
+type Mode string
+
+const (
+	ModeNone     Mode = ""         // no tag: see the reason
+	ModeIdentity Mode = "identity" // inserted at the exact place of an uncompressed body
+	ModePrefix   Mode = "prefix"   // put before a gzip body, whose bits stayed untouched
+	ModeReencode Mode = "reencode" // gzip body decoded, inserted at the exact place, encoded again
+)
+
+// Reason is why a document got no tag. The set is closed, so that a reason can
+// be a metric's label.
+type Reason string
+
+const (
+	ReasonNone            Reason = ""                 // the document has its tag
+	ReasonUnanswered      Reason = "unanswered"       // the handler wrote no response
+	ReasonNotNavigation   Reason = "not_navigation"   // fetch, image, script, …
+	ReasonUpgraded        Reason = "upgraded"         // the connection left HTTP
+	ReasonHead            Reason = "head"             // HEAD has no body
+	ReasonStatus          Reason = "status"           // not 2xx, or 204, 205, 206
+	ReasonContentType     Reason = "content_type"     // not text/html
+	ReasonContentEncoding Reason = "content_encoding" // neither gzip nor identity
+	ReasonCharset         Reason = "charset"          // UTF-16 or UTF-32, by header or BOM
+	ReasonNoTransform     Reason = "no_transform"     // Cache-Control: no-transform
+	ReasonAttachment      Reason = "attachment"       // a download, not a page
+	ReasonSandbox         Reason = "csp_sandbox"      // a CSP sandbox without allow-scripts
+	ReasonEmpty           Reason = "empty"            // nothing but white space
+	ReasonNotMarkup       Reason = "not_markup"       // starts with something else than '<'
+	ReasonBinary          Reason = "binary"           // NUL bytes where markup should be
+	ReasonFragment        Reason = "fragment"         // no sign of a navigation nor of a whole document
+	ReasonUndecided       Reason = "undecided"        // prelude longer than we look, or cut short
+	ReasonBadGzip         Reason = "bad_gzip"         // labelled gzip, but is not
+	ReasonMultiMember     Reason = "multi_member"     // bytes after the first gzip member
+	ReasonAborted         Reason = "aborted"          // the origin failed before the place was found
+)
+
+// Reasons lists every reason a page can be left alone for, in no order.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonUnanswered, ReasonNotNavigation, ReasonUpgraded, ReasonHead, ReasonStatus,
+		ReasonContentType, ReasonContentEncoding, ReasonCharset, ReasonNoTransform,
+		ReasonAttachment, ReasonSandbox, ReasonEmpty, ReasonNotMarkup, ReasonBinary,
+		ReasonFragment, ReasonUndecided, ReasonBadGzip, ReasonMultiMember, ReasonAborted,
+	}
+}
+
+// Outcome says what became of one response: a mode or a reason, never both.
+type Outcome struct {
+	Mode   Mode
+	Reason Reason
+}
+
+// Injected reports whether the document carries our tag.
+func (o Outcome) Injected() bool { return o.Mode != ModeNone }
+
+// String is the mode or the reason, as a metric label or debug header wants it.
+func (o Outcome) String() string {
+	if o.Injected() {
+		return string(o.Mode)
+	}
+	return string(o.Reason)
+}

@@ -1,0 +1,137 @@
+package inject
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// class is what a request's headers say about who reads the answer.
+type class uint8
+
+const (
+	otherRequest   class = iota // fetch, image, script, …: never gets a tag
+	silentRequest               // says nothing: gets a tag if the answer is a whole document
+	navigation                  // fills a window or frame
+	navByUpgrade                // navigation, told by Upgrade-Insecure-Requests alone
+	navByFetchMode              // navigation, told by Sec-Fetch-Mode
+)
+
+func (c class) navigational() bool { return c >= navigation }
+
+// classify reads Fetch Metadata, and Upgrade-Insecure-Requests for plain HTTP
+// and for service workers, which send the destination "empty".
+func classify(h http.Header) class {
+	dest, mode := first(h, "Sec-Fetch-Dest"), first(h, "Sec-Fetch-Mode")
+	upgrade := first(h, "Upgrade-Insecure-Requests")
+	switch dest {
+	case "document", "iframe", "frame", "object", "embed":
+		return navigation
+	}
+	switch {
+	case mode == "navigate":
+		return navByFetchMode
+	case upgrade == "1":
+		return navByUpgrade
+	case dest == "" && mode == "" && upgrade == "":
+		return silentRequest
+	}
+	return otherRequest
+}
+
+// changes is what prepareRequest did that the response has to account for.
+type changes struct {
+	recoded     bool // Accept-Encoding differs from the client's
+	revalidates bool // the conditions left are about our own variant
+}
+
+// prepareRequest asks the origin for a body that we can read, whole, and lets
+// it compare only validators of injected copies.
+func prepareRequest(h http.Header, c class, suffix string) (did changes) {
+	if c == otherRequest {
+		return did
+	}
+	did.recoded = restrictEncoding(h)
+	translate(h, "If-Match", suffix)
+	if c.navigational() {
+		// Bytes of a range do not say where in the page they belong, and a part of
+		// the origin's page must not be glued to a part of ours.
+		delete(h, "Range")
+		delete(h, "If-Range")
+		did.revalidates = keepOwnValidators(h, suffix)
+		return did
+	}
+	if v := first(h, "If-Range"); v != "" {
+		if _, ours := stripSuffix(v, suffix); ours {
+			delete(h, "Range")
+			delete(h, "If-Range")
+		}
+	}
+	did.revalidates = translate(h, "If-None-Match", suffix)
+	return did
+}
+
+// restrictEncoding leaves gzip in Accept-Encoding if the client takes it, and
+// nothing otherwise.
+func restrictEncoding(h http.Header) (changed bool) {
+	values, ok := h["Accept-Encoding"]
+	if !ok {
+		return false
+	}
+	if len(values) == 1 && values[0] == "gzip" {
+		return false
+	}
+	if acceptsGzip(values) {
+		h["Accept-Encoding"] = []string{"gzip"}
+	} else {
+		delete(h, "Accept-Encoding")
+	}
+	return true
+}
+
+// acceptsGzip follows RFC 9110, section 12.5.3: gzip by name, else by "*",
+// neither with a weight of zero.
+func acceptsGzip(values []string) bool {
+	named, any := false, false
+	namedOK, anyOK := false, false
+	for _, v := range values {
+		for v != "" {
+			var item string
+			item, v, _ = strings.Cut(v, ",")
+			coding, params, _ := strings.Cut(item, ";")
+			switch coding = strings.TrimSpace(coding); {
+			case strings.EqualFold(coding, "gzip"), strings.EqualFold(coding, "x-gzip"):
+				named, namedOK = true, namedOK || weight(params) > 0
+			case coding == "*":
+				any, anyOK = true, weight(params) > 0
+			}
+		}
+	}
+	if named {
+		return namedOK
+	}
+	return any && anyOK
+}
+
+// weight reads a q parameter; without one, or with one that is no number, it is 1.
+func weight(params string) float64 {
+	for params != "" {
+		var p string
+		p, params, _ = strings.Cut(params, ";")
+		name, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			if q, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil {
+				return q
+			}
+		}
+	}
+	return 1
+}
+
+// first is http.Header.Get for a key that is known to be canonical.
+func first(h http.Header, key string) string {
+	if v := h[key]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
