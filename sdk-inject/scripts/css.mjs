@@ -1,10 +1,11 @@
-// Turns `import css from "./x.css"` into a string: without white space, and with
-// `@tokens` replaced by those of ../src/tokens.css that our sheets use.
+// Turns `import css from "./x.css"` into a string without white space. Of the
+// shared tokens.css only what our sheets use is kept, on the element inside our
+// shadow root instead of the page's, where the page could restyle it.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const src = join(dirname(fileURLToPath(import.meta.url)), "../src");
+const ui = join(dirname(fileURLToPath(import.meta.url)), "../src/ui");
 
 export function cssText() {
   return {
@@ -13,20 +14,20 @@ export function cssText() {
     load(id) {
       const file = id.split("?")[0];
       if (!file.endsWith(".css")) return null;
-      const sheet = readFileSync(file, "utf8").replace("@tokens;", tokens);
-      return { code: `export default ${JSON.stringify(minify(sheet))};`, moduleType: "js", map: null };
+      const sheet = readFileSync(file, "utf8");
+      const text = minify(basename(file) === "tokens.css" ? used(sheet) : sheet);
+      return { code: `export default ${JSON.stringify(text)};`, moduleType: "js", map: null };
     },
   };
 }
 
-// A function, because String.replace reads `$` in a replacement.
-function tokens() {
-  const used = new Set();
-  for (const sheet of ["ui/chip.css", "ui/dialog.css"])
-    for (const [name] of readFileSync(join(src, sheet), "utf8").matchAll(/--sg-[\w-]+/g)) used.add(name);
-  return readFileSync(join(src, "tokens.css"), "utf8")
+function used(tokens) {
+  const names = new Set();
+  for (const sheet of ["chip.css", "dialog.css"])
+    for (const [name] of readFileSync(join(ui, sheet), "utf8").matchAll(/--sg-[\w-]+/g)) names.add(name);
+  return tokens
     .replaceAll(":root", ".root")
-    .replace(/(--sg-[\w-]+):[^;]*;/g, (line, name) => (used.has(name) ? line : ""));
+    .replace(/(--sg-[\w-]+):[^;]*;/g, (line, name) => (names.has(name) ? line : ""));
 }
 
 function minify(css) {
@@ -35,6 +36,7 @@ function minify(css) {
     .replace(/\s+/g, " ")
     .replace(/ ?([{};,>]) ?/g, "$1")
     .replace(/: /g, ":")
+    .replace(/ !important/g, "!important")
     .replace(/;}/g, "}")
     .trim();
 }

@@ -5,5 +5,7 @@ declare module "*.css" {
 }
 
 // Names that the server fills in: the hashed file of each later part.
-declare module "./__SDK__";
-declare module "./__DIALOG__";
+declare module "*/__SDK__";
+declare module "*/__DIALOG__" {
+  export { createDialogs } from "./ui/dialog";
+}

@@ -1,0 +1,93 @@
+// Takes pictures of every state of the interface: npm run build && npm run look -- [folder]
+import { mkdirSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { createGate } from "./server.mjs";
+
+const folder = process.argv[2] ?? "/tmp/w";
+const only = process.argv[3];
+mkdirSync(folder, { recursive: true });
+const gate = createGate();
+const server = createServer(gate.listener).listen(0, "127.0.0.1");
+await new Promise((resolve) => server.once("listening", resolve));
+const base = `http://127.0.0.1:${server.address().port}`;
+
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: [
+    ..."--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split(" "),
+    ..."--disable-component-update --disable-sync".split(" "),
+  ],
+});
+
+const chip = (page) => page.getByTestId("session-timer");
+const click = (page, id) => page.getByTestId(id).click();
+const ready = (page, id) => page.getByTestId(id).waitFor({ state: "visible" });
+const shots = {
+  timer: ["seconds=582", (page) => ready(page, "session-timer")],
+  warn: ["seconds=200&warn=60", (page) => ready(page, "session-timer")],
+  panel: [
+    "seconds=582&pause=1",
+    async (page) => {
+      await chip(page).click();
+      await ready(page, "session-panel");
+    },
+  ],
+  dialog: ["seconds=290", (page) => ready(page, "session-warning")],
+  last: ["seconds=42&offer=off", (page) => ready(page, "session-warning")],
+  confirm: [
+    "seconds=290",
+    async (page) => {
+      await ready(page, "session-warning");
+      await click(page, "end-session");
+      await ready(page, "confirm-end-session");
+    },
+  ],
+  consent: [
+    "seconds=290&offer=consent",
+    async (page) => {
+      await ready(page, "session-warning");
+      await page.waitForTimeout(800);
+      await click(page, "extend-session");
+      await page.getByRole("alert").getByRole("link").waitFor();
+    },
+  ],
+  extended: [
+    "seconds=290",
+    async (page) => {
+      await ready(page, "session-warning");
+      await page.waitForTimeout(800);
+      await click(page, "extend-session");
+      await page.getByTestId("session-warning").waitFor({ state: "hidden" });
+    },
+  ],
+  paused: ["seconds=400&status=paused&pause=1", (page) => ready(page, "session-paused")],
+  ended: ["seconds=2&total=600", (page) => ready(page, "session-ended")],
+  bare: ["seconds=1&back=off", (page) => ready(page, "session-ended")],
+  hostile: ["seconds=290&hostile=1", (page) => ready(page, "session-warning")],
+  strict: ["seconds=290&csp=strict", (page) => ready(page, "session-warning")],
+  nonce: ["seconds=290&csp=nonce", (page) => ready(page, "session-warning")],
+  rtl: ["seconds=582&rtl=1", (page) => ready(page, "session-timer")],
+};
+const sizes = { desktop: { width: 1100, height: 720 }, phone: { width: 390, height: 760 } };
+
+for (const [device, viewport] of Object.entries(sizes))
+  for (const colorScheme of ["light", "dark"])
+    for (const [name, [query, act]] of Object.entries(shots)) {
+      if (only && !only.split(",").includes(name)) continue;
+      const page = await browser.newPage({ viewport, colorScheme, reducedMotion: "reduce" });
+      page.on("console", (message) => message.type() === "error" && console.log(name, message.text()));
+      page.on("pageerror", (error) => console.log(name, error.message));
+      try {
+        await page.goto(`${base}/?${query}`);
+        await act(page);
+        await page.waitForTimeout(150);
+        await page.screenshot({ path: join(folder, `sdk-${name}-${device}-${colorScheme}.png`) });
+      } catch (error) {
+        console.log("FAILED", name, device, colorScheme, error.message.split("\n")[0]);
+      }
+      await page.close();
+    }
+await browser.close();
+server.close();

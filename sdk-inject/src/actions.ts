@@ -1,0 +1,82 @@
+import type { Action, Api } from "./api";
+import { retryDelay } from "./backoff";
+import type { Clock } from "./clock";
+import type { GateError } from "./errors";
+import type { Extension } from "./protocol";
+import type { Session } from "./session";
+
+/** What a user may do to the session. Every one rejects with a {@link GateError}. */
+export interface Actions {
+  /** Buys the time of the offer, at its price. */
+  extend(offer: Extension): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  end(): Promise<void>;
+}
+
+export interface ActionEffects {
+  api: Pick<Api, "change">;
+  session: Pick<Session, "carryOut">;
+  clock: Clock;
+  random(): number;
+  /** A fresh random idempotency key. */
+  newKey(): string;
+}
+
+const TRIES = 3;
+/** A person waits for these: a longer pause is an answer to show. */
+const LONGEST_WAIT_MS = 5_000;
+
+/** Whether the same call may succeed later: its outcome is unknown, or was put off. */
+export function isTransient({ status, code }: GateError): boolean {
+  return status < 400 || status === 429 || status >= 500 || code === "invalid_answer";
+}
+
+export function createActions({ api, session, clock, random, newKey }: ActionEffects): Actions {
+  let purchase: { key: string; offer: string } | undefined;
+  let buying: Promise<void> | undefined;
+
+  /** Tries again, with the same key, while the outcome is unknown. */
+  async function persist(action: Action, body?: object, key?: string): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await session.carryOut(() => api.change(action, body, key));
+      } catch (caught) {
+        const error = caught as GateError;
+        const wait = error.retryAfterMs || retryDelay(tries, random()) / 2;
+        if (!isTransient(error) || tries === TRIES || wait > LONGEST_WAIT_MS) throw error;
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /**
+   * One purchase that the user meant has one idempotency key, kept over retries
+   * and further clicks until its outcome is known: a lost answer never charges twice.
+   */
+  async function buy(offer: Extension): Promise<void> {
+    const { additional_seconds, tokens, used } = offer;
+    // Another price, or one purchase more already taken, is another intention.
+    const meant = [additional_seconds, tokens, used].join();
+    if (purchase?.offer !== meant) purchase = { key: newKey(), offer: meant };
+    try {
+      await persist("extend", { additional_seconds, tokens_to_deduct: tokens }, purchase.key);
+      purchase = undefined;
+    } catch (error) {
+      if (!isTransient(error as GateError)) purchase = undefined;
+      throw error;
+    }
+  }
+
+  return {
+    extend(offer) {
+      buying ??= buy(offer).finally(() => {
+        buying = undefined;
+      });
+      return buying;
+    },
+    pause: () => persist("pause"),
+    resume: () => persist("resume"),
+    end: () => persist("end"),
+  };
+}

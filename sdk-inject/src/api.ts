@@ -1,0 +1,80 @@
+import type { Clock, ServerClock } from "./clock";
+import { GateError } from "./errors";
+import type { HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
+import { GATE_PREFIX } from "./protocol";
+
+/** The gate, as a page calls it. Every call rejects with a {@link GateError}. */
+export interface Api {
+  session(): Promise<SessionAnswer>;
+  heartbeat(body: HeartbeatRequest): Promise<HeartbeatAnswer>;
+  /** Changes the session; the same key again means the same change. */
+  change(action: Action, body?: object, idempotencyKey?: string): Promise<SessionAnswer>;
+  /** A last heartbeat from a page that is going; nobody waits for its answer. */
+  farewell(body: HeartbeatRequest): void;
+}
+
+export type Action = "extend" | "pause" | "resume" | "end";
+
+export interface ApiEffects {
+  fetch: typeof fetch;
+  sendBeacon(url: string, body: Blob): boolean;
+  clock: Clock;
+  serverClock: ServerClock;
+  /** Ends with a slash. Default: the gate on the page's own origin. */
+  base?: string;
+}
+
+const TIMEOUT_MS = 10_000;
+/** A server may ask for patience, but not for the rest of the session. */
+const LONGEST_RETRY_AFTER_MS = 120_000;
+
+export function createApi({ fetch, sendBeacon, clock, serverClock, base = GATE_PREFIX }: ApiEffects): Api {
+  async function call<T>(path: string, body?: object, key?: string): Promise<T> {
+    const aborter = new AbortController();
+    const timer = clock.setTimeout(() => aborter.abort(), TIMEOUT_MS);
+    const sent = serverClock.read();
+    try {
+      const response = await fetch(base + path, {
+        method: body ? "POST" : "GET",
+        headers: {
+          ...(body && { "Content-Type": "application/json" }),
+          ...(key && { "Idempotency-Key": key }),
+        },
+        body: body ? JSON.stringify(body) : null,
+        credentials: "same-origin",
+        cache: "no-store",
+        redirect: "error",
+        signal: aborter.signal,
+      });
+      const answer: Partial<Problem> & { server_time_ms?: number } =
+        (await response.json().catch(() => null)) ?? {};
+      const { status } = response;
+      if (!response.ok)
+        throw new GateError(
+          answer.code ?? `http_${status}`,
+          answer,
+          status,
+          Math.min((Number(response.headers.get("Retry-After")) || 0) * 1000, LONGEST_RETRY_AFTER_MS),
+        );
+      const time = answer.server_time_ms;
+      if (typeof time !== "number") throw new GateError("invalid_answer", {}, status);
+      serverClock.sample(time, sent);
+      return answer as T;
+    } catch (error) {
+      throw error instanceof GateError
+        ? error
+        : new GateError(aborter.signal.aborted ? "timeout" : "network");
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  return {
+    session: () => call("session"),
+    heartbeat: (body) => call("heartbeat", body),
+    change: (action, body = {}, key) => call(action, body, key),
+    farewell(body) {
+      sendBeacon(`${base}heartbeat`, new Blob([JSON.stringify(body)], { type: "application/json" }));
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { HEARTBEAT_MS, heartbeatDelay, retryDelay } from "./backoff";
+import type { Clock } from "./clock";
+import type { GateError } from "./errors";
+
+export interface HeartbeatEffects {
+  /** Sends one; rejects when it did not arrive. */
+  beat(): Promise<void>;
+  /** Told after each: how many in a row have failed. */
+  onResult(failures: number): void;
+  clock: Clock;
+  random(): number;
+  intervalMs?: number | undefined;
+}
+
+/** Calls beat at its interval while running; after failures sooner, then ever later. */
+export function createHeartbeat({
+  beat,
+  onResult,
+  clock,
+  random,
+  intervalMs = HEARTBEAT_MS,
+}: HeartbeatEffects) {
+  let timer: unknown;
+  // Identifies the current run: an answer that arrives after stop() plans nothing.
+  let run = 0;
+  let failures = 0;
+
+  const plan = (ms: number) => {
+    const mine = run;
+    timer = clock.setTimeout(async () => {
+      let delay: number;
+      try {
+        await beat();
+        failures = 0;
+        delay = heartbeatDelay(intervalMs, random());
+      } catch (error) {
+        failures++;
+        delay = (error as GateError).retryAfterMs || retryDelay(failures, random());
+      }
+      if (mine !== run) return;
+      onResult(failures);
+      if (mine === run) plan(delay);
+    }, ms);
+  };
+
+  const stop = () => {
+    run++;
+    clock.clearTimeout(timer);
+  };
+  return {
+    start() {
+      stop();
+      plan(failures ? retryDelay(failures, random()) : heartbeatDelay(intervalMs, random()));
+    },
+    stop,
+  };
+}

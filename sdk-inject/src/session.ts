@@ -1,0 +1,235 @@
+import type { Api } from "./api";
+import { retryDelay } from "./backoff";
+import type { Clock, ServerClock } from "./clock";
+import { GateError } from "./errors";
+import { createHeartbeat } from "./heartbeat";
+import type { SessionAnswer, SessionView } from "./protocol";
+import { isNews, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
+import { createTabs } from "./tabs";
+
+/** The one session of this page: what it knows of it, kept true. */
+export interface Session {
+  state(): State;
+  /** Milliseconds left by the server's clock; 0 unless active or paused. */
+  remaining(): number;
+  /** Called on every change and on every tick. Returns its own undoing. */
+  subscribe(listener: () => void): () => void;
+  /** The page is seen: asks the gate, then ticks and beats. Again after a sleep: resyncs. */
+  wake(): void;
+  /** The page is hidden: no tick, no heartbeat. */
+  sleep(): void;
+  /** The page goes, perhaps into the back/forward cache. */
+  leave(): void;
+  /** Makes a change and takes over its answer. Rejects with a {@link GateError},
+   *  unless that says that the session is over: then it is shown as over. */
+  carryOut(change: () => Promise<SessionAnswer>): Promise<void>;
+}
+
+export interface SessionEffects {
+  api: Api;
+  clock: Clock;
+  serverClock: ServerClock;
+  random(): number;
+  /** Undefined in browsers and frames without it. */
+  channel(name: string): BroadcastChannel | undefined;
+  heartbeatMs?: number;
+}
+
+/** Two in a row: one may be an ordinary hiccup. */
+const LOST_AFTER_FAILURES = 2;
+/** Focus and visibility come in bunches; one question answers them. */
+const RESYNC_MS = 2_000;
+/** At the deadline the gate is asked this often before its silence is taken as the end. */
+const VERIFY_TRIES = 5;
+const VERIFY_FIRST_MS = 250;
+/** A timer may fire a little early; the display must not show the second that is over. */
+const TICK_SLACK_MS = 5;
+
+export function createSession(effects: SessionEffects): Session {
+  const { api, clock, serverClock, random } = effects;
+  const listeners = new Set<() => void>();
+  let state: State = { phase: "loading" };
+  // The newest known, also after the end.
+  let view: SessionView | undefined;
+  let awake = false;
+  let beginning = false;
+  let verifying = false;
+  let ticker: unknown;
+  let asking: Promise<boolean> | undefined;
+  let askedAt = Number.NEGATIVE_INFINITY;
+
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+  const notify = () => {
+    for (const listener of listeners) listener();
+  };
+  const tabs = createTabs(effects.channel, ({ id, version, ended }) => {
+    if (view && id === view.id && (ended || Number(version) > view.version) && !isOver()) void ask();
+  });
+  const heartbeat = createHeartbeat({
+    beat,
+    onResult: (failures) => setConnected(failures < LOST_AFTER_FAILURES),
+    clock,
+    random,
+    intervalMs: effects.heartbeatMs,
+  });
+
+  function set(next: State) {
+    state = next;
+    if (isOver()) rest();
+    else schedule();
+    notify();
+  }
+
+  const isOver = () => state.phase === "ended" || state.phase === "absent";
+
+  function setConnected(connected: boolean) {
+    if (state.phase === "active" && state.connected !== connected) set({ ...state, connected });
+  }
+
+  /** Takes over an answer of the gate and tells the other tabs when it is new. */
+  function learn({ session: news }: SessionAnswer) {
+    if (isOver() || !isNews(view, news)) return;
+    const changed = !!view && news.version > view.version;
+    view = news;
+    set(stateOf(news));
+    if (changed) tell();
+  }
+
+  function tell() {
+    if (view) tabs.post({ id: view.id, version: view.version, ended: isOver() });
+  }
+
+  /** Whether the refusal settled what state the session is in. */
+  function settle(error: unknown): boolean {
+    // A page that knows its end keeps its reason: later refusals know less.
+    if (isOver()) return true;
+    const next = error instanceof GateError && stateOfRefusal(error, view);
+    if (!next) return false;
+    set(next);
+    tell();
+    return true;
+  }
+
+  /** Asks the gate for the state; false when it could not be had. One question at a time. */
+  function ask(): Promise<boolean> {
+    if (!asking) {
+      askedAt = clock.elapsed();
+      asking = api
+        .session()
+        .then((answer) => {
+          learn(answer);
+          setConnected(true);
+          return true;
+        })
+        .catch(settle)
+        .finally(() => {
+          asking = undefined;
+        });
+    }
+    return asking;
+  }
+
+  /** The first question, until it is answered: the gate may be restarting. */
+  async function begin(): Promise<void> {
+    if (beginning) return;
+    beginning = true;
+    for (let failures = 1; awake && state.phase === "loading" && !(await ask()); failures++)
+      await pause(retryDelay(failures, random()));
+    beginning = false;
+    if (awake) session.wake();
+  }
+
+  async function beat(): Promise<void> {
+    // A paused session sends no signs of life, but its page must learn of its end.
+    if (state.phase === "active") {
+      try {
+        const { version, status } = await api.heartbeat({ timestamp: clock.now(), active: true });
+        if (version <= (view?.version ?? 0) && status === view?.status) return;
+      } catch (error) {
+        if ((error as GateError).code !== "session_paused") {
+          if (settle(error)) return;
+          throw error;
+        }
+      }
+    }
+    if (!(await ask())) throw new GateError("network");
+  }
+
+  function schedule() {
+    clock.clearTimeout(ticker);
+    if (!awake || state.phase !== "active") return;
+    const left = session.remaining();
+    if (left > 0) ticker = clock.setTimeout(tick, (left % 1000 || 1000) + TICK_SLACK_MS);
+    else void verify();
+  }
+
+  function tick() {
+    // The machine slept, or someone set its clock.
+    if (serverClock.jumped()) resync();
+    schedule();
+    notify();
+  }
+
+  function resync() {
+    if (clock.elapsed() - askedAt > RESYNC_MS) void ask();
+  }
+
+  /** The deadline has passed by our clock. It is over when the gate says so: an
+   *  extension in another tab may have moved it. */
+  async function verify(): Promise<void> {
+    if (verifying) return;
+    verifying = true;
+    for (let tries = 1; awake && state.phase === "active" && !session.remaining(); tries++) {
+      if (tries > VERIFY_TRIES && view) {
+        set(stateOf({ ...view, status: "expired" }));
+        break;
+      }
+      await ask();
+      if (state.phase === "active" && !session.remaining()) await pause(VERIFY_FIRST_MS * 2 ** (tries - 1));
+    }
+    verifying = false;
+    schedule();
+  }
+
+  function rest() {
+    clock.clearTimeout(ticker);
+    heartbeat.stop();
+  }
+
+  const session: Session = {
+    state: () => state,
+    remaining: () => ("view" in state ? remainingMs(state.view, serverClock.now()) : 0),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    wake() {
+      if (isOver()) return;
+      awake = true;
+      tabs.open();
+      if (state.phase === "loading") void begin();
+      else {
+        heartbeat.start();
+        schedule();
+        resync();
+      }
+    },
+    sleep() {
+      awake = false;
+      rest();
+    },
+    leave() {
+      if (state.phase === "active") api.farewell({ timestamp: clock.now(), active: false });
+      session.sleep();
+      tabs.close();
+    },
+    carryOut: (change) =>
+      change().then(learn, (error) => {
+        // Whatever was refused, what we showed may be out of date.
+        if (settle(error)) return;
+        void ask();
+        throw error;
+      }),
+  };
+  return session;
+}

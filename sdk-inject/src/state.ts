@@ -1,0 +1,66 @@
+import type { GateError } from "./errors";
+import type { SessionView } from "./protocol";
+
+/** `gone`: this browser's cookie is, for a reason that we weren't told. */
+export type EndReason = "completed" | "expired" | "revoked" | "canceled" | "gone";
+
+/** What the page shows. `absent`: this page has no session, and shows nothing. */
+export type State =
+  | { phase: "loading" }
+  | { phase: "absent" }
+  | { phase: "active"; view: SessionView; connected: boolean }
+  | { phase: "paused"; view: SessionView }
+  | Ended;
+
+export interface Ended {
+  phase: "ended";
+  reason: EndReason;
+  returnUrl: string;
+  sessionId: string;
+}
+
+/** Whether `next` may replace `known`: late news never replaces newer. */
+export function isNews(known: SessionView | undefined, next: SessionView): boolean {
+  return known?.id !== next.id || next.version >= known.version;
+}
+
+/** The state that a view puts the page in. */
+export function stateOf(view: SessionView): State {
+  const { status } = view;
+  switch (status) {
+    case "active":
+      return { phase: status, view, connected: true };
+    case "paused":
+      return { phase: status, view };
+    case "pending":
+      return { phase: "absent" };
+  }
+  return { phase: "ended", reason: status, returnUrl: view.return_url, sessionId: view.id };
+}
+
+/**
+ * What a refusal says about the session; undefined when it says nothing (no
+ * connection, a server error). A missing cookie before any answer means that
+ * this page never had a session.
+ */
+export function stateOfRefusal(
+  { code, problem }: GateError,
+  view: SessionView | undefined,
+): State | undefined {
+  const said = /^session_(completed|expired|revoked|canceled|missing|invalid)$/.exec(code)?.[1];
+  if (!said) return undefined;
+  const gone = said === "missing" || said === "invalid";
+  if (gone && !view) return { phase: "absent" };
+  return {
+    phase: "ended",
+    reason: gone ? "gone" : (said as EndReason),
+    returnUrl: problem.return_url ?? view?.return_url ?? "",
+    sessionId: problem.session_id ?? view?.id ?? "",
+  };
+}
+
+/** Milliseconds left at the server's time `now`; a paused session's stand still. */
+export function remainingMs(view: SessionView, now: number): number {
+  const at = view.status === "paused" && view.paused_at ? view.paused_at * 1000 : now;
+  return Math.max(0, view.expires_at * 1000 - at);
+}
