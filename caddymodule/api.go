@@ -1,0 +1,202 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
+	"go.uber.org/zap"
+)
+
+// maxPageBody is the longest body that a page may send to the gate's API.
+const maxPageBody = 64 << 10
+
+// serveAPI answers everything below /.session-gate/: scripts to anybody, the
+// rest to pages of a site with a session.
+func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
+	name := strings.TrimPrefix(r.URL.Path, protocol.GatePrefix)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if asset, ok := sdkinject.Find(name); ok {
+		return serveAsset(w, r, asset)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	method := http.MethodPost
+	switch r.URL.Path {
+	case protocol.GateSession:
+		method = http.MethodGet
+	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents:
+	default:
+		return writeProblem(w, &protocol.Problem{Status: http.StatusNotFound, Code: protocol.NotFound})
+	}
+	if r.Method != method {
+		w.Header().Set("Allow", method)
+		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
+	}
+	if method == http.MethodPost && !fromOwnPage(r) {
+		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
+	}
+	s, raw, why := g.decide(r)
+	if why.code != "" && why.code != protocol.SessionPaused {
+		return writeProblem(w, g.problemFor(why))
+	}
+	switch r.URL.Path {
+	case protocol.GateSession:
+		return g.answerSession(w, s)
+	case protocol.GateHeartbeat:
+		return g.heartbeat(w, r, s)
+	}
+	return g.act(w, r, s, raw, strings.TrimPrefix(name, "/"))
+}
+
+func (g *Gate) problemFor(why refusal) *protocol.Problem {
+	return &protocol.Problem{
+		Status: statusOf(why.code), Code: why.code, Detail: detailOf(why.code),
+		ReturnURL: withSession(why.returnURL, why.sessionID), SessionID: why.sessionID,
+	}
+}
+
+// answerSession tells a page its session, from memory.
+func (g *Gate) answerSession(w http.ResponseWriter, s *liveSession) error {
+	return writeJSON(w, protocol.SessionAnswer{Session: s.state.Load().View(), ServerTimeMS: g.edge.clock.nowMS()})
+}
+
+// heartbeat answers from memory at once; the backend learns of it with the next
+// batch.
+func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return writeProblem(w, problemOfBody(err))
+	}
+	var beat protocol.HeartbeatRequest
+	if len(body) > 0 && json.Unmarshal(body, &beat) != nil {
+		return writeProblem(w, problemOfBody(errNotJSON))
+	}
+	st, now := s.state.Load(), g.edge.clock.nowMS()
+	g.edge.beats.add(protocol.Beat{ID: s.id, Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
+	ends := st.ExpiresAt
+	if st.Status == protocol.Paused && st.PausedAt > 0 {
+		ends += now/1000 - st.PausedAt
+	}
+	return writeJSON(w, protocol.HeartbeatAnswer{
+		Acknowledged: true, RemainingSeconds: max(0, (ends*1000-now+999)/1000),
+		Status: st.Status, Version: st.Version, ExpiresAt: st.ExpiresAt, ServerTimeMS: now,
+	})
+}
+
+// act does what only the backend can: it passes the page's wish on with the
+// session token that scripts never see, and answers the session as it is then.
+func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, action string) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return writeProblem(w, problemOfBody(err))
+	}
+	if len(body) > 0 && !json.Valid(body) {
+		return writeProblem(w, problemOfBody(errNotJSON))
+	}
+	if len(body) == 0 && (action == protocol.ActionExtend || action == protocol.ActionEvents) {
+		body = []byte("{}")
+	}
+	err = g.edge.backend.act(r.Context(), s.id, action, raw, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	var problem *protocol.Problem
+	switch {
+	case err == nil:
+	case errors.Is(err, errBackendDown) || !errors.As(err, &problem):
+		g.logger.Warn("a page's request did not reach the backend", zap.String("action", action), zap.Error(err))
+		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+	default:
+		g.logger.Info("a page's request was refused", zap.String("action", action),
+			zap.String("session", s.id), zap.String("code", string(problem.Code)))
+		return writeProblem(w, problem)
+	}
+	if action == protocol.ActionEvents {
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	}
+	if _, err := g.edge.ask(r.Context(), s.id); err != nil {
+		// It was done; the event stream will say so in a moment.
+		g.logger.Warn("a session's new state could not be read", zap.Error(err))
+	}
+	return g.answerSession(w, s)
+}
+
+// fromOwnPage reports whether a write comes from a page of this very origin.
+func fromOwnPage(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return err == nil && origin.Host != "" && strings.EqualFold(origin.Host, r.Host)
+}
+
+var errNotJSON = errors.New("body is not JSON")
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxPageBody))
+}
+
+func problemOfBody(err error) *protocol.Problem {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &protocol.Problem{Status: http.StatusRequestEntityTooLarge, Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
+	}
+	return &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest, Detail: "The body must be JSON."}
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
+}
+
+func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	w.Header().Set("Content-Type", protocol.ProblemType)
+	w.WriteHeader(p.Status)
+	_, err := w.Write(p.JSON())
+	return err
+}
+
+// serveAsset serves a script: for ever under its own name, and unchecked by any
+// cache under an old one.
+func serveAsset(w http.ResponseWriter, r *http.Request, a sdkinject.Asset) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
+	}
+	h := w.Header()
+	h.Set("Content-Type", a.ContentType)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Vary", "Accept-Encoding")
+	if a.Exact {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else {
+		h.Set("Cache-Control", "no-cache")
+	}
+	body := a.Body
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = a.Gzip
+	}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := w.Write(body)
+	return err
+}
+
+func acceptsGzip(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q := strings.TrimSpace(params)
+			return q != "q=0" && q != "q=0.0" && q != "q=0.00" && q != "q=0.000"
+		}
+	}
+	return false
+}

@@ -1,0 +1,106 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// Defaults of [App].
+const (
+	defaultBackend      = "http://127.0.0.1:8081"
+	defaultMaxStaleness = caddy.Duration(10 * time.Second)
+)
+
+// App is the edge's one configuration: the backend that it belongs to. Every
+// session_gate handler reads it.
+type App struct {
+	// Base URL of the backend. Default: http://127.0.0.1:8081.
+	Backend string `json:"backend,omitempty"`
+	// The edge's API key at the backend (`sessiongate apikey create --role
+	// edge`). Required to admit anybody.
+	EdgeKey string `json:"edge_key,omitempty"`
+	// How old a session's state may be while the event stream is down, before
+	// the backend is asked again. Default: 10s.
+	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+
+	edge    *edge
+	poolKey string
+	logger  *zap.Logger
+}
+
+// CaddyModule implements [caddy.Module].
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "session_gate", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision fills in defaults and finds the state that earlier configurations
+// left. It reaches for no network: `caddy validate` runs it too.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	repl := caddy.NewReplacer()
+	a.Backend = repl.ReplaceKnown(a.Backend, "")
+	a.EdgeKey = repl.ReplaceKnown(a.EdgeKey, "")
+	if a.Backend == "" {
+		a.Backend = defaultBackend
+	}
+	if a.MaxStaleness == 0 {
+		a.MaxStaleness = defaultMaxStaleness
+	}
+	base, err := url.Parse(a.Backend)
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return fmt.Errorf("session_gate: backend %q is not a URL like http://127.0.0.1:8081", a.Backend)
+	}
+	if base.User != nil {
+		return errors.New("session_gate: backend must not hold a password; put the key into edge_key")
+	}
+	a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger)
+	return err
+}
+
+// Validate implements [caddy.Validator].
+func (a *App) Validate() error {
+	if a.MaxStaleness < 0 {
+		return errors.New("session_gate: max_staleness must not be negative")
+	}
+	return nil
+}
+
+// Start follows the backend, unless an earlier configuration already does.
+func (a *App) Start() error {
+	if a.EdgeKey == "" {
+		a.logger.Warn("edge_key is empty: the backend will refuse this edge, and nobody will be admitted; " +
+			"make one with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
+	}
+	a.edge.start()
+	return nil
+}
+
+// Stop implements [caddy.App]. What is shared goes on until Cleanup finds that
+// no configuration uses it.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives the shared state back.
+func (a *App) Cleanup() error {
+	if a.poolKey == "" {
+		return nil
+	}
+	_, err := edges.Delete(a.poolKey)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,178 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("session_gate", parseApp)
+	httpcaddyfile.RegisterHandlerDirective("session_gate", parseGate)
+	// Inside encode, so that a page is injected before it is compressed.
+	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.After, "encode")
+}
+
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("session_gate stands twice among the global options; put all of it into one block")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "session_gate", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from its global option. Syntax:
+//
+//	session_gate {
+//		backend       <url>
+//		edge_key      <key>
+//		max_staleness <duration>
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // option name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		switch name := d.Val(); name {
+		case "backend":
+			if !d.AllArgs(&a.Backend) {
+				return d.ArgErr()
+			}
+		case "edge_key":
+			// May be empty: {$SESSIONGATE_EDGE_KEY} is, where it is not set.
+			if args := d.RemainingArgs(); len(args) > 1 {
+				return d.ArgErr()
+			} else if len(args) == 1 {
+				a.EdgeKey = args[0]
+			}
+		case "max_staleness":
+			if err := durationArg(d, &a.MaxStaleness); err != nil {
+				return err
+			}
+		default:
+			return d.Errf("%q is no option of session_gate; it knows backend, edge_key and max_staleness", name)
+		}
+	}
+	return nil
+}
+
+func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	gate := new(Gate)
+	return gate, gate.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from its directive. Syntax:
+//
+//	session_gate [<matcher>] {
+//		provider         <id>
+//		on_missing       page | redirect <url>
+//		on_expired       page | redirect [<url>]
+//		inject           on | off | exact
+//		forward_identity headers | off
+//		origin_errors    page | pass
+//		observe_only
+//	}
+func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // directive name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		switch name := d.Val(); name {
+		case "provider":
+			if !d.AllArgs(&g.Provider) {
+				return d.ArgErr()
+			}
+		case "on_missing":
+			if err := answerArgs(d, &g.OnMissing, false); err != nil {
+				return err
+			}
+		case "on_expired":
+			if err := answerArgs(d, &g.OnExpired, true); err != nil {
+				return err
+			}
+		case "inject":
+			if err := wordArg(d, &g.Inject, injectOn, injectOff, injectExact); err != nil {
+				return err
+			}
+		case "forward_identity":
+			if err := wordArg(d, &g.ForwardIdentity, identityHeaders, identityOff); err != nil {
+				return err
+			}
+		case "origin_errors":
+			if err := wordArg(d, &g.OriginErrors, pageErrors, passErrors); err != nil {
+				return err
+			}
+		case "observe_only":
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			g.ObserveOnly = true
+		default:
+			return d.Errf("%q is no option of session_gate; it knows provider, on_missing, on_expired, inject, "+
+				"forward_identity, origin_errors and observe_only", name)
+		}
+	}
+	return nil
+}
+
+// answerArgs reads "page" or "redirect [url]".
+func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
+	option := d.Val()
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == "page":
+		*to = &Answer{}
+	case len(args) == 2 && args[0] == "redirect":
+		*to = &Answer{Redirect: true, To: args[1]}
+	case len(args) == 1 && args[0] == "redirect" && urlOptional:
+		*to = &Answer{Redirect: true}
+	case len(args) == 1 && args[0] == "redirect":
+		return d.Errf("%s redirect needs a URL: a visitor without a session has no return_url", option)
+	default:
+		return d.Errf("%s takes page, or redirect and a URL", option)
+	}
+	return nil
+}
+
+// wordArg reads one of the allowed words.
+func wordArg(d *caddyfile.Dispenser, to *string, allowed ...string) error {
+	option := d.Val()
+	var word string
+	if !d.AllArgs(&word) {
+		return d.ArgErr()
+	}
+	for _, a := range allowed {
+		if word == a {
+			*to = word
+			return nil
+		}
+	}
+	return d.Errf("%s is %q; it must be one of: %v", option, word, allowed)
+}
+
+func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {
+	option := d.Val()
+	var word string
+	if !d.AllArgs(&word) {
+		return d.ArgErr()
+	}
+	dur, err := caddy.ParseDuration(word)
+	if err != nil || dur <= 0 {
+		return d.Errf("%s is %q; it must be a duration like 10s", option, word)
+	}
+	*to = caddy.Duration(dur)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*Gate)(nil)
+)

@@ -1,0 +1,53 @@
+package caddymodule
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// sampleLife is how long the best clock sample is preferred to newer ones.
+const sampleLife = time.Minute
+
+// clock tells the backend's time. Deadlines are the backend's, so the edge
+// judges by its clock, measured, and counts on monotonic time in between: a
+// wrong or jumping clock on this machine moves nobody's deadline.
+type clock struct {
+	best atomic.Pointer[clockSample]
+}
+
+// clockSample says that at the local moment at the backend's clock showed serverMS,
+// give or take half of rtt.
+type clockSample struct {
+	at       time.Time // carries a monotonic reading
+	serverMS int64
+	rtt      time.Duration
+}
+
+// observe takes one answer of the backend into account: asked and answered are
+// when the request left and its answer came.
+func (c *clock) observe(asked, answered time.Time, serverMS int64) {
+	if serverMS <= 0 {
+		return
+	}
+	rtt := answered.Sub(asked)
+	s := &clockSample{at: asked.Add(rtt / 2), serverMS: serverMS, rtt: rtt}
+	best := c.best.Load()
+	if best == nil || rtt <= best.rtt || answered.Sub(best.at) > sampleLife {
+		c.best.Store(s)
+	}
+}
+
+// nowMS is the backend's time in Unix milliseconds; this machine's own until
+// the backend has answered once.
+func (c *clock) nowMS() int64 {
+	s := c.best.Load()
+	if s == nil {
+		return time.Now().UnixMilli()
+	}
+	return s.serverMS + time.Since(s.at).Milliseconds()
+}
+
+// until is the time left to a moment of the backend's clock.
+func (c *clock) until(serverMS int64) time.Duration {
+	return time.Duration(serverMS-c.nowMS()) * time.Millisecond
+}

@@ -1,0 +1,122 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// Names of the gate's cookie. The __Host- prefix makes browsers refuse one that
+// another host, a subdomain or plain HTTP tries to set.
+const (
+	secureCookie = "__Host-session_gate"
+	plainCookie  = "session_gate"
+)
+
+// cookieName is the gate's cookie on the connection of r.
+func cookieName(r *http.Request) string {
+	if r.TLS != nil {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// setCookie puts the session token into the browser, out of scripts' reach. It
+// has no lifetime: an extension would outlive it, and the session's state
+// decides anyway.
+func setCookie(w http.ResponseWriter, name, value string) {
+	c := name + "=" + value + "; Path=/; HttpOnly; SameSite=Lax"
+	if name == secureCookie {
+		c += "; Secure"
+	}
+	w.Header().Add("Set-Cookie", c)
+}
+
+// eachCookie calls f with the value of each cookie called name, until f returns
+// false. It parses by hand, since net/http allocates a cookie jar's worth.
+func eachCookie(h http.Header, name string, f func(value string) bool) {
+	for _, line := range h["Cookie"] {
+		if !strings.Contains(line, name) {
+			continue
+		}
+		for len(line) > 0 {
+			var part string
+			part, line, _ = strings.Cut(line, ";")
+			part = strings.TrimSpace(part)
+			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
+				if v := strings.Trim(part[len(name)+1:], `"`); v != "" && len(v) <= token.MaxSize && !f(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// hideCookies removes the gate's cookies, of both names, from what the origin
+// will see.
+func hideCookies(h http.Header) {
+	lines := h["Cookie"]
+	kept := lines[:0:0]
+	for i, line := range lines {
+		if !strings.Contains(line, plainCookie) {
+			if kept != nil {
+				kept = append(kept, line)
+			}
+			continue
+		}
+		if kept == nil {
+			kept = append(make([]string, 0, len(lines)), lines[:i]...)
+		}
+		if rest := withoutGateCookies(line); rest != "" {
+			kept = append(kept, rest)
+		}
+	}
+	switch {
+	case kept == nil:
+	case len(kept) == 0:
+		h.Del("Cookie")
+	default:
+		h["Cookie"] = kept
+	}
+}
+
+func withoutGateCookies(line string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(line, ";") {
+		part = strings.TrimSpace(part)
+		name, _, _ := strings.Cut(part, "=")
+		if part == "" || isGateCookie(name) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+func isGateCookie(name string) bool {
+	name = strings.TrimSpace(name)
+	return name == plainCookie || name == secureCookie
+}
+
+// guardCookie drops from an answer of the origin any attempt to set the gate's
+// cookie.
+func guardCookie(h http.Header) {
+	set := h["Set-Cookie"]
+	for i, line := range set {
+		if !strings.Contains(line, plainCookie) {
+			continue
+		}
+		kept := append(make([]string, 0, len(set)), set[:i]...)
+		for _, line := range set[i:] {
+			if n, _, _ := strings.Cut(line, "="); !isGateCookie(n) {
+				kept = append(kept, line)
+			}
+		}
+		h["Set-Cookie"] = kept
+		return
+	}
+}

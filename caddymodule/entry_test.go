@@ -1,0 +1,110 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestLaunchTokensLeaveTheQuery(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		query  string
+		tokens []string
+		rest   string
+	}{
+		{"session=eyJa.b.c", []string{"eyJa.b.c"}, ""},
+		{"a=1&session=eyJa.b.c&b=2", []string{"eyJa.b.c"}, "a=1&b=2"},
+		{"session=eyJa&session=eyJb", []string{"eyJa", "eyJb"}, ""},
+		{"%73ession=eyJa.b.c", []string{"eyJa.b.c"}, ""},
+		{"session=%65yJa.b.c&q", []string{"eyJa.b.c"}, "q"},
+		// The app's own parameter of that name is not ours.
+		{"session=42", nil, "session=42"},
+		{"session=", nil, "session="},
+		{"q=session=eyJa", nil, "q=session=eyJa"},
+		{"sessions=eyJa", nil, "sessions=eyJa"},
+		{"q=%zz&session=eyJa", []string{"eyJa"}, "q=%zz"},
+	} {
+		tokens, rest := launchTokens(tt.query)
+		if !slices.Equal(tokens, tt.tokens) || rest != tt.rest {
+			t.Errorf("launchTokens(%q) = %q, %q; want %q, %q", tt.query, tokens, rest, tt.tokens, tt.rest)
+		}
+	}
+}
+
+func TestRedirectCleanStaysOnTheSite(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ target, want string }{
+		{"/a/b?session=eyJ", "/a/b"},
+		{"/a%2Fb?session=eyJ", "/a%2Fb"},
+		{"//evil.example/x?session=eyJ", "http://app.example/evil.example/x"},
+		{"/?session=eyJ", "/"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://app.example"+tt.target, nil)
+		w := httptest.NewRecorder()
+		if err := new(Gate).redirectClean(w, r, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Location"); got != tt.want {
+			t.Errorf("%s leads to %s, want %s", tt.target, got, tt.want)
+		}
+	}
+}
+
+func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in, want []string
+	}{
+		{[]string{"a=1; session_gate=tok; b=2"}, []string{"a=1; b=2"}},
+		{[]string{"__Host-session_gate=tok"}, nil},
+		{[]string{"Session_Gate=other; a=1"}, []string{"Session_Gate=other; a=1"}},
+		{[]string{"a=1", "session_gate=tok", "b=session_gate"}, []string{"a=1", "b=session_gate"}},
+		{[]string{"my_session_gate=1"}, []string{"my_session_gate=1"}},
+		{[]string{"a=1"}, []string{"a=1"}},
+		{nil, nil},
+	} {
+		h := http.Header{}
+		if tt.in != nil {
+			h["Cookie"] = slices.Clone(tt.in)
+		}
+		hideCookies(h)
+		if got := h["Cookie"]; !slices.Equal(got, tt.want) {
+			t.Errorf("hideCookies(%q) leaves %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestOriginCannotSetTheGatesCookie(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure", "b=session_gate"}}
+	guardCookie(h)
+	if got, want := h["Set-Cookie"], []string{"a=1; Path=/", "b=session_gate"}; !slices.Equal(got, want) {
+		t.Errorf("left %q, want %q", got, want)
+	}
+}
+
+func TestEachCookieFindsEveryCookieOfTheName(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Cookie": {`x=1; session_gate=one; session_gatee=no; session_gate="two"`, "session_gate=three", "session_gate=" + strings.Repeat("x", 5000)}}
+	var got []string
+	eachCookie(h, plainCookie, func(v string) bool { got = append(got, v); return true })
+	if want := []string{"one", "two", "three"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+func TestSpoofedIdentityIsRemoved(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	for _, name := range []string{"Session-Gate-User", "session-gate-user", "SESSION-GATE-EXPIRES", "Session_Gate_User", "session_gate-provider", "Session-Gate-Assertion"} {
+		h[name] = []string{"forged"}
+	}
+	h["Session-Gateway"], h["X-Session-Gate-User"] = []string{"kept"}, []string{"kept"}
+	dropIdentity(h)
+	if len(h) != 2 {
+		t.Errorf("left %v; want the two headers that are not the gate's", h)
+	}
+}

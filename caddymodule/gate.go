@@ -1,0 +1,308 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
+	"go.uber.org/zap"
+)
+
+func init() {
+	caddy.RegisterModule(Gate{})
+}
+
+// Values of [Gate.Inject], [Gate.ForwardIdentity] and [Gate.OriginErrors].
+const (
+	injectOn    = "on"
+	injectExact = "exact"
+	injectOff   = "off"
+
+	identityHeaders = "headers"
+	identityOff     = "off"
+
+	pageErrors = "page"
+	passErrors = "pass"
+)
+
+// Gate admits requests that carry a live session and refuses all others. What
+// it admits ends with the session, wherever it is by then.
+type Gate struct {
+	// The provider whose sessions are admitted. Empty: whoever owns the
+	// request's host at the backend.
+	Provider string `json:"provider,omitempty"`
+	// What a navigation without a session gets. Default: a page.
+	OnMissing *Answer `json:"on_missing,omitempty"`
+	// What a navigation with an ended session gets. Default: a redirect to the
+	// session's return_url, with session_id added.
+	OnExpired *Answer `json:"on_expired,omitempty"`
+	// Whether pages get the clock: on, off, or exact (gzip pages are decoded
+	// and encoded again, rather than prefixed). Default: on.
+	Inject string `json:"inject,omitempty"`
+	// Whether the origin learns who is there: headers or off. Default: headers.
+	ForwardIdentity string `json:"forward_identity,omitempty"`
+	// What a navigation gets when the origin does not answer: page, or pass,
+	// which leaves it to handle_errors. Default: page.
+	OriginErrors string `json:"origin_errors,omitempty"`
+	// Log what would be refused, and refuse nothing.
+	ObserveOnly bool `json:"observe_only,omitempty"`
+
+	app      *App
+	edge     *edge
+	injector *inject.Injector
+	logger   *zap.Logger
+}
+
+// CaddyModule implements [caddy.Module].
+func (Gate) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session_gate", New: func() caddy.Module { return new(Gate) }}
+}
+
+// Provision fills in defaults and finds the app.
+func (g *Gate) Provision(ctx caddy.Context) error {
+	g.logger = ctx.Logger()
+	app, err := ctx.App("session_gate")
+	if err != nil {
+		return fmt.Errorf("session_gate: %w", err)
+	}
+	g.app = app.(*App)
+	g.edge = g.app.edge
+	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
+	if g.OnExpired == nil {
+		g.OnExpired = &Answer{Redirect: true}
+	}
+	g.Inject = orDefault(g.Inject, injectOn)
+	g.ForwardIdentity = orDefault(g.ForwardIdentity, identityHeaders)
+	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
+	if g.Inject != injectOff {
+		boot := sdkinject.Boot()
+		g.injector = inject.New(inject.Config{
+			Src:       protocol.GatePrefix + boot.Name,
+			Integrity: boot.Integrity,
+			Exact:     g.Inject == injectExact,
+		})
+	}
+	return nil
+}
+
+// Validate implements [caddy.Validator].
+func (g *Gate) Validate() error {
+	for _, f := range []struct {
+		name, value string
+		allowed     []string
+	}{
+		{"inject", g.Inject, []string{injectOn, injectOff, injectExact}},
+		{"forward_identity", g.ForwardIdentity, []string{identityHeaders, identityOff}},
+		{"origin_errors", g.OriginErrors, []string{pageErrors, passErrors}},
+	} {
+		if !slices.Contains(f.allowed, f.value) {
+			return fmt.Errorf("session_gate: %s is %q; it must be one of: %s", f.name, f.value, strings.Join(f.allowed, ", "))
+		}
+	}
+	if g.OnMissing != nil && g.OnMissing.Redirect && g.OnMissing.To == "" {
+		return errors.New("session_gate: on_missing redirect needs a URL: a visitor without a session has no return_url")
+	}
+	return nil
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	dropIdentity(r.Header)
+	hideReferer(r)
+	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
+		return g.serveAPI(w, r)
+	}
+	if r.URL.RawQuery != "" {
+		if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
+			return g.enter(w, r, tokens, rest)
+		}
+	}
+	s, raw, why := g.decide(r)
+	if why.code == protocol.SessionPaused && isNavigation(r) {
+		why = g.resume(r.Context(), s, raw)
+	}
+	if why.code != "" {
+		if !g.ObserveOnly {
+			return g.refuse(w, r, why)
+		}
+		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID))
+		hideCookies(r.Header)
+		return next.ServeHTTP(w, r)
+	}
+	return g.serve(w, r, next, s)
+}
+
+// decide finds the session of a request and says why it is refused; an empty
+// code admits it. For a session that is known it does no I/O.
+func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal) {
+	provider, err := g.providerOf(r)
+	if err != nil {
+		return nil, "", refusal{code: codeOfHostError(err)}
+	}
+	why.code = protocol.SessionMissing
+	eachCookie(r.Header, cookieName(r), func(value string) bool {
+		found, code := g.identify(r.Context(), value, provider)
+		if found == nil {
+			why.code = code
+			return true // another cookie of the same name may be the real one
+		}
+		s, raw = found, value
+		return false
+	})
+	if s == nil {
+		return nil, "", why
+	}
+	g.edge.confirm(r.Context(), s, time.Duration(g.app.MaxStaleness))
+	if code := s.code(); code != "" {
+		return s, raw, refusalOf(s, code)
+	}
+	return s, raw, refusal{}
+}
+
+// identify finds the session that a cookie stands for, or why there is none.
+func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession, protocol.Code) {
+	if s := g.edge.live.byToken(raw); s != nil {
+		if s.state.Load().ProviderID != provider {
+			return nil, protocol.WrongProvider
+		}
+		return s, ""
+	}
+	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	})
+	if err != nil {
+		code := codeOfLaunchError(err)
+		if code == protocol.LaunchInvalid {
+			code = protocol.SessionInvalid
+		}
+		return nil, code
+	}
+	s := g.edge.live.byID(claims.SessionID())
+	if s == nil {
+		if s, err = g.edge.ask(ctx, claims.SessionID()); errors.Is(err, errUnknownSession) {
+			return nil, protocol.SessionInvalid
+		} else if err != nil {
+			g.logger.Warn("a session could not be looked up", zap.Error(err))
+			return nil, protocol.BackendUnavailable
+		}
+	}
+	g.edge.live.vouch(raw, s)
+	return s, ""
+}
+
+// sessionOf is the session that the request's cookie already opens, or nil.
+func (g *Gate) sessionOf(r *http.Request, provider string) (s *liveSession) {
+	eachCookie(r.Header, cookieName(r), func(value string) bool {
+		s, _ = g.identify(r.Context(), value, provider)
+		return s == nil
+	})
+	return s
+}
+
+// providerOf is the provider whose sessions may pass on this request.
+func (g *Gate) providerOf(r *http.Request) (string, error) {
+	if g.Provider != "" {
+		return g.Provider, nil
+	}
+	host, err := g.edge.hosts.find(r.Context(), r.Host)
+	if err != nil {
+		return "", err
+	}
+	return host.ProviderID, nil
+}
+
+// resume starts a paused session's clock again, since its user is back.
+func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
+	if err := g.edge.backend.act(ctx, s.id, protocol.ActionResume, raw, "", nil); err != nil {
+		g.logger.Info("a paused session was not resumed", zap.String("session", s.id), zap.Error(err))
+	}
+	if _, err := g.edge.ask(ctx, s.id); errors.Is(err, errBackendDown) {
+		return refusal{code: protocol.BackendUnavailable}
+	}
+	if code := s.code(); code != "" {
+		return refusalOf(s, code)
+	}
+	return refusal{}
+}
+
+// serve passes an admitted request to the origin, and ends it when its session
+// ends.
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession) (err error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), cancel: cancel}
+	if code := s.register(o); code != "" {
+		return g.refuse(w, r, refusalOf(s, code))
+	}
+	defer s.release(o)
+
+	hideCookies(r.Header)
+	if g.ForwardIdentity == identityHeaders {
+		setIdentity(r.Header, s.state.Load())
+	}
+	inner := r.WithContext(ctx)
+	out := http.ResponseWriter(o)
+	var page *inject.Writer
+	if g.injector != nil && !o.websocket {
+		page = g.injector.Wrap(o, inner, r.Host)
+		out = page
+	}
+	returned := false
+	defer func() {
+		if !returned { // the proxy panics when the origin breaks off
+			o.finish()
+			if page != nil {
+				page.Abort()
+			}
+		}
+	}()
+	err = next.ServeHTTP(out, inner)
+	returned = true
+	code := o.finish()
+	if page != nil {
+		if err != nil || code != "" {
+			page.Abort()
+		} else if page.Close() != nil {
+			panic(http.ErrAbortHandler) // the page is cut short: let the client notice
+		}
+	}
+	switch {
+	case code == "" && err == nil:
+		return nil
+	case code == "":
+		if o.started() {
+			return err
+		}
+		return g.originFailure(w, r, err)
+	case !o.started():
+		return g.refuse(w, r, refusalOf(s, code))
+	case o.conn != nil:
+		return nil
+	}
+	// Half an answer must not look like a whole one.
+	panic(http.ErrAbortHandler)
+}
+
+func orDefault(value, def string) string {
+	if value == "" {
+		return def
+	}
+	return value
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Gate)(nil)
+	_ caddy.Validator             = (*Gate)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Gate)(nil)
+)

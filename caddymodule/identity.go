@@ -1,0 +1,63 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// Headers by which the origin learns who is there. The gate alone sets them.
+const (
+	headerSession  = "Session-Gate-Session"
+	headerUser     = "Session-Gate-User"
+	headerProvider = "Session-Gate-Provider"
+	headerExpires  = "Session-Gate-Expires" // Unix seconds
+
+	identityPrefix = "Session-Gate-"
+)
+
+// dropIdentity removes every header that could pass for the gate's own. An
+// origin that reads headers the CGI way cannot tell Session_Gate_User from
+// Session-Gate-User, so those spellings go as well.
+func dropIdentity(h http.Header) {
+	for name := range h {
+		if len(name) >= len(identityPrefix) && looksLikeIdentity(name) {
+			delete(h, name)
+		}
+	}
+}
+
+func looksLikeIdentity(name string) bool {
+	for i := range len(identityPrefix) {
+		c, want := name[i], identityPrefix[i]
+		if c == '_' {
+			c = '-'
+		}
+		if c|0x20 != want|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// setIdentity tells the origin whose session it serves.
+func setIdentity(h http.Header, st *protocol.LiveState) {
+	h[headerSession] = []string{st.ID}
+	h[headerUser] = []string{headerSafe(st.UserID)}
+	h[headerProvider] = []string{st.ProviderID}
+	h[headerExpires] = []string{strconv.FormatInt(st.ExpiresAt, 10)}
+}
+
+// headerSafe keeps a user id, which is the marketplace's own string, from
+// breaking out of its header.
+func headerSafe(s string) string {
+	clean := func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}
+	return strings.Map(clean, s)
+}

@@ -1,0 +1,184 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+	"go.uber.org/zap"
+)
+
+// launchTokens are the values of ?session= that may be launch tokens. An app
+// may use a parameter of that name itself: only what looks like a JWT is ours,
+// and that never reaches the origin, whatever it is.
+func launchTokens(rawQuery string) (tokens []string, rest string) {
+	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
+		return nil, rawQuery
+	}
+	var kept []string
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if n, err := url.QueryUnescape(name); err == nil && n == protocol.LaunchParam {
+			if v, err := url.QueryUnescape(value); err == nil && looksLikeJWT(v) {
+				tokens = append(tokens, v)
+				continue
+			}
+		}
+		kept = append(kept, part)
+	}
+	if tokens == nil {
+		return nil, rawQuery
+	}
+	return tokens, strings.Join(kept, "&")
+}
+
+// looksLikeJWT reports whether s begins as every JWT does: `{"` in base64url.
+func looksLikeJWT(s string) bool { return strings.HasPrefix(s, "eyJ") }
+
+// enter redeems a launch token and sends the browser to the same address
+// without it, with the session's cookie. The token goes no further: not to the
+// origin, not into a log, not into a Referer.
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, rest string) error {
+	// The server's own access log copied the request, token and all, before any
+	// handler ran. This line replaces it.
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+
+	if len(tokens) > 1 {
+		return g.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
+	}
+	// A prefetch or a link checker must not spend the token: the person's own
+	// visit comes later.
+	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
+		h.Set("Allow", http.MethodGet)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return nil
+	}
+	raw := tokens[0]
+	ctx := r.Context()
+	provider, err := g.providerOf(r)
+	if err != nil {
+		return g.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
+	}
+	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	})
+	if err != nil {
+		return g.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
+	}
+	if s := g.sessionOf(r, provider); s != nil && s.id == claims.SessionID() {
+		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
+	}
+	answer, err := g.redeem(ctx, raw, r.Host, provider)
+	if err != nil {
+		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
+		return g.refuseEntry(w, r, why, err)
+	}
+	s := g.edge.live.put(&answer.Session, monotonicMS())
+	g.edge.live.vouch(answer.SessionToken, s)
+	setCookie(w, cookieName(r), answer.SessionToken)
+	g.logger.Info("session entered", zap.String("session", s.id), zap.String("provider", provider),
+		zap.Int64("expires_at", answer.Session.ExpiresAt))
+	return g.redirectClean(w, r, rest)
+}
+
+// redeem asks the backend, and once more if its answer was lost: the same
+// redemption id makes the second try the same redemption.
+func (g *Gate) redeem(ctx context.Context, raw, host, provider string) (*protocol.LaunchAnswer, error) {
+	req := &protocol.LaunchRequest{
+		Token: raw, Host: bareHost(host), ProviderID: g.Provider, RedemptionID: rand.Text(),
+	}
+	// The browser may go away while the backend redeems; the redemption stands.
+	ctx = context.WithoutCancel(ctx)
+	answer, err := g.edge.backend.launch(ctx, req)
+	if errors.Is(err, errBackendDown) {
+		answer, err = g.edge.backend.launch(ctx, req)
+	}
+	if err == nil && answer.Session.ProviderID != provider {
+		return nil, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.WrongProvider}
+	}
+	return answer, err
+}
+
+func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {
+	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
+	return g.refuse(w, r, why)
+}
+
+// redirectClean sends the browser to the address it asked for, as it asked for
+// it before any rewriting, without the token.
+func (g *Gate) redirectClean(w http.ResponseWriter, r *http.Request, rest string) error {
+	u := *r.URL
+	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		u = *orig.URL
+		_, rest = launchTokens(u.RawQuery)
+	}
+	to := u.EscapedPath()
+	// "//host/path" would lead to another host: say where we are.
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		to = scheme + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
+	}
+	if rest != "" {
+		to += "?" + rest
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// hideReferer removes a Referer that carries a launch token.
+func hideReferer(r *http.Request) {
+	if ref := r.Header.Get("Referer"); strings.Contains(ref, protocol.LaunchParam+"=eyJ") {
+		r.Header.Del("Referer")
+		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	}
+}
+
+func codeOfLaunchError(err error) protocol.Code {
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return protocol.LaunchExpired
+	case errors.Is(err, token.ErrAudience):
+		return protocol.WrongProvider
+	case errors.Is(err, token.ErrMalformed), errors.Is(err, token.ErrTooLarge), errors.Is(err, token.ErrKind),
+		errors.Is(err, token.ErrSignature), errors.Is(err, token.ErrUnknownKey), errors.Is(err, token.ErrNotYet),
+		errors.Is(err, token.ErrIssuer), errors.Is(err, token.ErrIncomplete):
+		return protocol.LaunchInvalid
+	}
+	return protocol.BackendUnavailable // the keys could not be fetched
+}
+
+func codeOfRedeemError(err error) protocol.Code {
+	var problem *protocol.Problem
+	if errors.Is(err, errBackendDown) || !errors.As(err, &problem) {
+		return protocol.BackendUnavailable
+	}
+	switch problem.Code {
+	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
+		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
+		return problem.Code
+	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
+		return protocol.BackendUnavailable // this edge's own trouble, not the user's
+	}
+	return protocol.LaunchInvalid
+}
+
+func codeOfHostError(err error) protocol.Code {
+	if errors.Is(err, errUnknownHost) {
+		return protocol.HostUnknown
+	}
+	return protocol.BackendUnavailable
+}

@@ -1,0 +1,185 @@
+package caddymodule
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// copyStep is how much of a body the kernel may send without asking us whether
+// the session still runs.
+const copyStep = 1 << 20
+
+// errCut is what a handler's writes get once its session has ended.
+var errCut = errors.New("session has ended")
+
+// openRequest is an admitted request under way, and the writer its handler
+// answers to. When the session ends, [openRequest.cut] ends it, wherever it is:
+// waiting for the origin, in the middle of a body, or as an open WebSocket.
+type openRequest struct {
+	http.ResponseWriter
+	websocket bool
+	cancel    context.CancelFunc
+
+	prev, next *openRequest // guarded by the session's mu
+	listed     bool         // guarded by the session's mu
+
+	ended atomic.Pointer[protocol.Code] // why it was cut; nil while it runs
+
+	mu          sync.Mutex // guards the rest
+	wroteHeader bool
+	finished    bool
+	conn        *upgradedConn
+}
+
+// cut ends the request. Safe to call at any time, from any goroutine, and again.
+func (o *openRequest) cut(code protocol.Code) {
+	if !o.ended.CompareAndSwap(nil, &code) {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.finished:
+		return
+	case o.conn != nil:
+		// It cancels once the close frame is out: canceled first, the proxy
+		// would close the connection and the page would see 1006.
+		o.conn.end(code, o.cancel)
+		return
+	case o.wroteHeader:
+		// A write that waits for a slow client would outlive the deadline.
+		_ = http.NewResponseController(o.ResponseWriter).SetWriteDeadline(time.Now())
+	}
+	o.cancel()
+}
+
+// finish says that the handler has returned, and answers why it was cut, or "".
+// From here on cut does nothing.
+func (o *openRequest) finish() protocol.Code {
+	o.mu.Lock()
+	o.finished = true
+	o.mu.Unlock()
+	if code := o.ended.Load(); code != nil {
+		return *code
+	}
+	return ""
+}
+
+// started reports whether a header went out or the connection was taken over.
+func (o *openRequest) started() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.wroteHeader || o.conn != nil
+}
+
+// WriteHeader implements [http.ResponseWriter]. Once the session has ended it
+// does nothing: the gate answers then, and the proxy's own report of a canceled
+// request (499) is not for the client.
+func (o *openRequest) WriteHeader(status int) {
+	if o.ended.Load() != nil {
+		return
+	}
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		guardCookie(o.Header())
+		o.mu.Lock()
+		o.wroteHeader = true
+		o.mu.Unlock()
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+func (o *openRequest) begin() {
+	o.mu.Lock()
+	begun := o.wroteHeader
+	o.mu.Unlock()
+	if !begun {
+		o.WriteHeader(http.StatusOK)
+	}
+}
+
+// Write implements [io.Writer].
+func (o *openRequest) Write(p []byte) (int, error) {
+	if o.ended.Load() != nil {
+		return 0, errCut
+	}
+	o.begin()
+	return o.ResponseWriter.Write(p)
+}
+
+// ReadFrom implements [io.ReaderFrom] in steps, so that a file that the kernel
+// sends by itself also ends with the session.
+func (o *openRequest) ReadFrom(r io.Reader) (n int64, err error) {
+	rf, ok := o.ResponseWriter.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(writerOnly{o}, r)
+	}
+	o.begin()
+	for {
+		if o.ended.Load() != nil {
+			return n, errCut
+		}
+		step := io.LimitedReader{R: r, N: copyStep}
+		m, err := rf.ReadFrom(&step)
+		n += m
+		if err != nil || step.N > 0 {
+			return n, err
+		}
+	}
+}
+
+// FlushError implements what [http.ResponseController] looks for.
+func (o *openRequest) FlushError() error {
+	if o.ended.Load() != nil {
+		return errCut
+	}
+	o.begin()
+	return http.NewResponseController(o.ResponseWriter).Flush()
+}
+
+// Flush implements [http.Flusher].
+func (o *openRequest) Flush() { _ = o.FlushError() }
+
+// Hijack implements [http.Hijacker]. The connection it returns ends with the
+// session, a WebSocket with a close frame.
+func (o *openRequest) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(o.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conn = &upgradedConn{Conn: conn, websocket: o.websocket}
+	if code := o.ended.Load(); code != nil { // between admission and here
+		o.conn.end(*code, o.cancel)
+	}
+	return o.conn, rw, nil
+}
+
+// Unwrap implements what [http.ResponseController] looks for.
+func (o *openRequest) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+// writerOnly hides ReadFrom, so that io.Copy does not come back to it.
+type writerOnly struct{ io.Writer }
+
+// isWebSocket reports whether r asks to become a WebSocket.
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*openRequest)(nil)
+	_ http.Flusher        = (*openRequest)(nil)
+	_ http.Hijacker       = (*openRequest)(nil)
+	_ io.ReaderFrom       = (*openRequest)(nil)
+)

@@ -1,0 +1,153 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"go.uber.org/zap"
+)
+
+// Answer is how the gate turns a navigation away: by a page of its own, or by
+// a redirect. Anything but a navigation gets a 401 problem document.
+type Answer struct {
+	// Redirect instead of showing a page.
+	Redirect bool `json:"redirect,omitempty"`
+	// Where to; placeholders are replaced. Empty: the session's return_url.
+	To string `json:"to,omitempty"`
+}
+
+// refusal is why a request does not pass.
+type refusal struct {
+	code      protocol.Code
+	returnURL string // where the session's marketplace wants its user back
+	sessionID string
+}
+
+// refusalOf says why a session does not pass.
+func refusalOf(s *liveSession, code protocol.Code) refusal {
+	return refusal{code: code, returnURL: s.state.Load().ReturnURL, sessionID: s.id}
+}
+
+// refuse answers a request that may not pass.
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	// A copy of a refusal must not answer a request of another kind.
+	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Cookie")
+	status := statusOf(why.code)
+	back := withSession(why.returnURL, why.sessionID)
+	if why.code == protocol.BackendUnavailable || why.code == protocol.OriginUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	if !isNavigation(r) {
+		h.Set("Content-Type", protocol.ProblemType)
+		w.WriteHeader(status)
+		_, err := w.Write((&protocol.Problem{
+			Title: http.StatusText(status), Status: status, Code: why.code,
+			Detail: detailOf(why.code), ReturnURL: back, SessionID: why.sessionID,
+		}).JSON())
+		return err
+	}
+	if to := g.redirectFor(r, why, back); to != "" {
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Location", to)
+		w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
+	return writePage(w, r, status, pageOf(why.code, back))
+}
+
+// redirectFor is where a refused navigation is sent, or "" for a page.
+func (g *Gate) redirectFor(r *http.Request, why refusal, back string) string {
+	var answer *Answer
+	switch why.code {
+	case protocol.SessionMissing:
+		answer = g.OnMissing
+	case protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked, protocol.SessionCanceled:
+		answer = g.OnExpired
+	}
+	if answer == nil || !answer.Redirect {
+		return ""
+	}
+	if answer.To == "" {
+		return back
+	}
+	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if repl == nil {
+		return answer.To
+	}
+	return repl.ReplaceAll(answer.To, "")
+}
+
+// isNavigation reports whether a person waits for a page: by Fetch Metadata
+// where the browser sends it, else by what it accepts.
+func isNavigation(r *http.Request) bool {
+	if r.Method == http.MethodOptions || isWebSocket(r) {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "document", "iframe", "frame", "object", "embed":
+		return true
+	case "":
+	default:
+		return false
+	}
+	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+func statusOf(code protocol.Code) int {
+	switch code {
+	case protocol.SessionPaused:
+		return http.StatusLocked
+	case protocol.SessionPending, protocol.LaunchSpent:
+		return http.StatusConflict
+	case protocol.WrongProvider, protocol.CrossSite:
+		return http.StatusForbidden
+	case protocol.BackendUnavailable:
+		return http.StatusServiceUnavailable
+	case protocol.OriginUnavailable:
+		return http.StatusBadGateway
+	case protocol.HostUnknown:
+		return http.StatusNotFound
+	}
+	return http.StatusUnauthorized
+}
+
+// withSession adds session_id to a return URL.
+func withSession(returnURL, sessionID string) string {
+	if returnURL == "" || sessionID == "" {
+		return returnURL
+	}
+	u, err := url.Parse(returnURL)
+	if err != nil {
+		return ""
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += "session_id=" + url.QueryEscape(sessionID)
+	return u.String()
+}
+
+// originFailure turns an error of the origin's into the gate's own page, since
+// Caddy's answer would be an empty one; others are passed on to handle_errors.
+func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, err error) error {
+	handlerErr, ok := err.(caddyhttp.HandlerError)
+	if !ok || !isNavigation(r) || g.OriginErrors == passErrors {
+		return err
+	}
+	switch handlerErr.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		return err
+	}
+	g.logger.Warn("the origin does not answer", zap.Error(handlerErr.Err))
+	return g.refuse(w, r, refusal{code: protocol.OriginUnavailable})
+}

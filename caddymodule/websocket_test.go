@@ -1,0 +1,135 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// serverFrame is an unmasked binary frame with n bytes of payload.
+func serverFrame(n int) []byte {
+	f := []byte{0x82}
+	switch {
+	case n < 126:
+		f = append(f, byte(n))
+	case n < 1<<16:
+		f = append(f, 126, byte(n>>8), byte(n))
+	default:
+		f = append(f, 127, 0, 0, 0, 0, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	return append(f, bytes.Repeat([]byte{0x5a}, n)...)
+}
+
+func TestFrameTrackerFindsEveryBoundary(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var stream []byte
+	boundaries := map[int]bool{0: true}
+	for _, n := range []int{0, 1, 125, 126, 127, 65535, 65536, 5, 0, 70000} {
+		stream = append(stream, serverFrame(n)...)
+		boundaries[len(stream)] = true
+	}
+	for range 200 {
+		var tr frameTracker
+		for at := 0; at < len(stream); {
+			n := min(1+rng.IntN(1+rng.IntN(9000)), len(stream)-at)
+			tr.advance(stream[at : at+n])
+			at += n
+			if tr.atBoundary() != boundaries[at] {
+				t.Fatalf("at byte %d: boundary %v, want %v", at, tr.atBoundary(), boundaries[at])
+			}
+		}
+	}
+}
+
+// pair is a TCP connection with the gate's end wrapped.
+func pair(t *testing.T) (*upgradedConn, net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close() })
+	return &upgradedConn{Conn: server, websocket: true}, client
+}
+
+func TestEndSaysCloseBetweenTwoFrames(t *testing.T) {
+	t.Parallel()
+	want := closeFrame(closeSessionEnded, string(protocol.SessionExpired))
+
+	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
+		c, client := pair(t)
+		go io.Copy(io.Discard, c) // the proxy's copy, blocked in a read
+		ctx, cancel := context.WithCancel(context.Background())
+		if _, err := c.Write(serverFrame(3)); err != nil {
+			t.Fatal(err)
+		}
+		c.end(protocol.SessionExpired, cancel)
+		got, err := io.ReadAll(client)
+		if err != nil || !bytes.Equal(got, append(serverFrame(3), want...)) {
+			t.Errorf("client read %x, %v", got, err)
+		}
+		<-ctx.Done()
+	})
+
+	t.Run("in the middle of a frame that goes on", func(t *testing.T) {
+		t.Parallel()
+		c, client := pair(t)
+		frame := serverFrame(300)
+		if _, err := c.Write(frame[:2]); err != nil { // half a header
+			t.Fatal(err)
+		}
+		c.end(protocol.SessionExpired, func() {})
+		for !c.closingNow() {
+			time.Sleep(time.Millisecond)
+		}
+		if n, err := c.Write(append(frame[2:], serverFrame(9)...)); n != len(frame)-2 || err == nil {
+			t.Errorf("wrote %d bytes, %v; want the rest of the frame and no more", n, err)
+		}
+		got, err := io.ReadAll(client)
+		if err != nil || !bytes.Equal(got, append(frame, want...)) {
+			t.Errorf("client read %d bytes, %v; want the frame and the close", len(got), err)
+		}
+	})
+
+	t.Run("in the middle of a frame that stops", func(t *testing.T) {
+		t.Parallel()
+		c, client := pair(t)
+		frame := serverFrame(300)
+		if _, err := c.Write(frame[:50]); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		c.end(protocol.SessionExpired, func() {})
+		got, _ := io.ReadAll(client)
+		if !bytes.Equal(got, frame[:50]) {
+			t.Errorf("client read %d bytes; no close frame may stand inside another", len(got))
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("closed after %s", took)
+		}
+	})
+}
+
+// closingNow reports whether the end is being said.
+func (c *upgradedConn) closingNow() bool {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.closing
+}
