@@ -59,7 +59,7 @@ type Settlement struct {
 }
 
 // Over reports whether the session has ended for good.
-func (s *Session) Over() bool {
+func (s Session) Over() bool {
 	switch s.Status {
 	case "completed", "expired", "revoked", "canceled":
 		return true
@@ -69,10 +69,10 @@ func (s *Session) Over() bool {
 
 // Running reports whether the user may be in the app: the session has begun
 // and not ended.
-func (s *Session) Running() bool { return s.Status == "active" || s.Status == "paused" }
+func (s Session) Running() bool { return s.Status == "active" || s.Status == "paused" }
 
 // EndedAt is when the session ended, 0 while it has not.
-func (s *Session) EndedAt() int64 {
+func (s Session) EndedAt() int64 {
 	if s.Settlement != nil {
 		return s.Settlement.SettledAt
 	}

@@ -75,7 +75,7 @@ func (s *Server) view(session Session) sessionView {
 }
 
 // used is how long the session ran when it ended at the given time.
-func (s *Session) used(ended int64) int64 {
+func (s Session) used(ended int64) int64 {
 	if s.StartedAt == 0 || ended == 0 {
 		return 0
 	}

@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
+
+// traceSeconds is how much of the past the gauges show.
+const traceSeconds = 180
 
 // Weather is what the station on the hide reports.
 type Weather struct {
@@ -46,7 +51,19 @@ func (a *app) status(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) live(w http.ResponseWriter, r *http.Request) {
-	a.page(w, r, http.StatusOK, "live", view{Title: "Gauges", Section: "/live", Data: weatherAt(a.config.Now())})
+	now := a.config.Now()
+	data := struct {
+		Now          Weather
+		Tides, Winds string // the last traceSeconds, oldest first
+	}{Now: weatherAt(now)}
+	var tides, winds []string
+	for ago := traceSeconds - 1; ago >= 0; ago-- {
+		past := weatherAt(now.Add(-time.Duration(ago) * time.Second))
+		tides = append(tides, strconv.FormatFloat(past.Tide, 'f', 2, 64))
+		winds = append(winds, strconv.FormatFloat(past.Wind, 'f', 1, 64))
+	}
+	data.Tides, data.Winds = strings.Join(tides, " "), strings.Join(winds, " ")
+	a.page(w, r, http.StatusOK, "live", view{Title: "Gauges", Section: "/live", Data: data})
 }
 
 // feed streams readings as server-sent events until the client goes.

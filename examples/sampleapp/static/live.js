@@ -1,7 +1,11 @@
 "use strict";
 // Two traces, drawn from the feed of one reading a second.
 const state = document.querySelector("[data-state]");
-const traces = [...document.querySelectorAll("[data-trace]")].map((svg) => ({ svg, key: svg.dataset.trace, points: [] }));
+const traces = [...document.querySelectorAll("[data-trace]")].map((svg) => ({
+  svg,
+  key: svg.dataset.trace,
+  points: svg.dataset.points.split(" ").map(Number), // the last minutes, from the server
+}));
 const kept = 180;
 const span = { tide_m: 0.3, wind_knots: 8 }; // the least height of a trace, so that noise stays small
 
@@ -23,6 +27,7 @@ function draw({ svg, key, points }) {
   svg.querySelector(".fill").setAttribute("d", `${curve}L600 140L${x(0).toFixed(1)} 140Z`);
 }
 
+traces.forEach(draw);
 const feed = new EventSource("/live/feed");
 feed.addEventListener("open", () => show("open", "Live"));
 feed.addEventListener("error", () => show("lost", feed.readyState === EventSource.CLOSED ? "Feed closed" : "Reconnecting"));
