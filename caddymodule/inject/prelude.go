@@ -69,7 +69,7 @@ func (s *prelude) scan(b []byte, eof bool) scanResult {
 		case n == 0 && !s.markup && rest[0] != '<':
 			return s.refuse(ReasonNotMarkup)
 		case n == 0:
-			if rest[0] == 0 || len(rest) > 1 && rest[1] == 0 {
+			if rest[0] == 0 || rest[0] == '<' && rest[1] == 0 {
 				return s.refuse(ReasonBinary)
 			}
 			return s.insert(b)
