@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,13 @@ func (e *apiError) Error() string { return fmt.Sprintf("API refused: %d %s", e.S
 func refused(err error, code string) bool {
 	var e *apiError
 	return errors.As(err, &e) && e.Code == code
+}
+
+// refusedAsOver reports whether err says that the session has ended: the code
+// then names how, as in session_expired.
+func refusedAsOver(err error) bool {
+	var e *apiError
+	return errors.As(err, &e) && (e.Code == "illegal_transition" || strings.HasPrefix(e.Code, "session_"))
 }
 
 // api is the part of Sessiongate's HTTP API that a marketplace calls.
@@ -51,7 +59,7 @@ func (a *api) balance(ctx context.Context, userID string) (Balance, error) {
 	return out, err
 }
 
-// ledger is a user's account, or only what one session did to it.
+// ledger is a user's account, or only what one session did to it: newest first.
 func (a *api) ledger(ctx context.Context, userID, sessionID string) ([]Entry, error) {
 	q := url.Values{"limit": {"100"}}
 	if sessionID != "" {

@@ -9,13 +9,16 @@ type Balance struct {
 
 // NewSession is the body of a sale.
 type NewSession struct {
-	UserID               string      `json:"user_id"`
-	ProviderID           string      `json:"provider_id"`
-	TokensAllocated      int64       `json:"tokens_allocated"`
-	DurationLimitSeconds int64       `json:"duration_limit_seconds"`
-	ReturnURL            string      `json:"return_url"`
-	Clock                string      `json:"clock,omitempty"`
-	Extension            *Extendable `json:"extension,omitempty"`
+	UserID               string `json:"user_id"`
+	ProviderID           string `json:"provider_id"`
+	TokensAllocated      int64  `json:"tokens_allocated"`
+	DurationLimitSeconds int64  `json:"duration_limit_seconds"`
+	ReturnURL            string `json:"return_url"`
+	// Where the user may agree to more than Extension offers.
+	ConsentURL string `json:"consent_url,omitempty"`
+	// When the paid time starts: creation or launch.
+	Clock     string      `json:"clock,omitempty"`
+	Extension *Extendable `json:"extension,omitempty"`
 }
 
 // Extendable is an [Extension] as the API spells it.
@@ -52,10 +55,12 @@ type Session struct {
 
 // Settlement is the one moment a session ended, and what became of its hold.
 type Settlement struct {
-	Captured  int64  `json:"captured"`
-	Released  int64  `json:"released"`
-	Reason    string `json:"reason"`
-	SettledAt int64  `json:"settled_at"`
+	Captured int64 `json:"captured"`
+	Released int64 `json:"released"`
+	// Paid seconds that had begun.
+	UsedSeconds int64  `json:"used_seconds"`
+	Reason      string `json:"reason"`
+	SettledAt   int64  `json:"settled_at"`
 }
 
 // Over reports whether the session has ended for good.
@@ -70,14 +75,6 @@ func (s Session) Over() bool {
 // Running reports whether the user may be in the app: the session has begun
 // and not ended.
 func (s Session) Running() bool { return s.Status == "active" || s.Status == "paused" }
-
-// EndedAt is when the session ended, 0 while it has not.
-func (s Session) EndedAt() int64 {
-	if s.Settlement != nil {
-		return s.Settlement.SettledAt
-	}
-	return 0
-}
 
 // Entry is one movement in a user's ledger. Amount is positive; Kind says from
 // where to where:

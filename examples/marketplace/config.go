@@ -73,7 +73,10 @@ type Extension struct {
 // DemoApp sells the sample app: the given time, half of it and three times it,
 // and one extension of half the time, taken twice at most.
 func DemoApp(providerID string, seconds int64) App {
-	half := max(seconds/2, 1)
+	half, long := max(seconds/2, 1), price(3*seconds)
+	if long >= 20 { // a tenth off, where a tenth is something
+		long -= long / 10
+	}
 	return App{
 		ProviderID: providerID,
 		Name:       "Saltmarsh",
@@ -83,7 +86,7 @@ func DemoApp(providerID string, seconds int64) App {
 		Plans: []Plan{
 			{Seconds: half, Tokens: price(half)},
 			{Seconds: seconds, Tokens: price(seconds)},
-			{Seconds: 3 * seconds, Tokens: price(3*seconds) * 9 / 10},
+			{Seconds: 3 * seconds, Tokens: long},
 		},
 		Extension: Extension{AdditionalSeconds: half, Tokens: price(half), MaxCount: 2},
 	}

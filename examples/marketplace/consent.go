@@ -19,7 +19,11 @@ type consentData struct {
 }
 
 func (s *Server) consent(w http.ResponseWriter, r *http.Request, v *visit) error {
-	session, err := s.own(r.Context(), v, r.URL.Query().Get("session_id"))
+	id := r.URL.Query().Get("session_id")
+	if id == "" {
+		return s.findSession(w, r, v)
+	}
+	session, err := s.own(r.Context(), v, id)
 	if err != nil {
 		return err
 	}
@@ -29,6 +33,29 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, v *visit) error
 	s.render(w, r, v, http.StatusOK, "consent", title, data)
 	return nil
 }
+
+// findSession leads from a session's consent_url, which was given before the
+// session had an id, to the newest session that runs in that app.
+func (s *Server) findSession(w http.ResponseWriter, r *http.Request, v *visit) error {
+	list, _, err := s.api.sessions(r.Context(), v.userID, "", 20)
+	if err != nil {
+		return err
+	}
+	app := r.URL.Query().Get("app")
+	for _, session := range list {
+		if session.Running() && (app == "" || session.ProviderID == app) {
+			http.Redirect(w, r, consentPath(session.ID), http.StatusSeeOther)
+			return nil
+		}
+	}
+	s.message(w, r, v, http.StatusNotFound, message{
+		Title: "No session of yours is running",
+		Text:  "Time can be added while you are in an app. Nothing was charged.",
+	})
+	return nil
+}
+
+func consentPath(id string) string { return "/consent?session_id=" + url.QueryEscape(id) }
 
 // agree extends a session by a choice of ours. What the app asked for is no
 // part of the form: it is the user who chooses here.
@@ -43,12 +70,12 @@ func (s *Server) agree(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil || i < 0 || i >= len(list) || !isSecret(nonce) {
 		return errBadForm
 	}
-	here := "/consent?session_id=" + url.QueryEscape(session.ID)
-	err = s.api.extend(r.Context(), session.ID, list[i], "consent-"+nonce+"-"+strconv.Itoa(i))
+	here := consentPath(session.ID)
+	err = s.api.extend(r.Context(), session.ID, list[i], "consent-"+session.ID+"-"+nonce+"-"+strconv.Itoa(i))
 	switch {
 	case refused(err, "insufficient_tokens"):
 		return s.poor(w, r, v, app, list[i], here)
-	case refused(err, "illegal_transition"):
+	case refusedAsOver(err):
 		http.Redirect(w, r, here, http.StatusSeeOther) // it has ended; the page says so
 		return nil
 	case err != nil:

@@ -102,7 +102,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	// A session that has ended meanwhile is as the visitor wants it.
-	if err := s.api.complete(r.Context(), session.ID); err != nil && !refused(err, "illegal_transition") {
+	if err := s.api.complete(r.Context(), session.ID); err != nil && !refusedAsOver(err) {
 		return err
 	}
 	http.Redirect(w, r, receiptPath(session.ID), http.StatusSeeOther)

@@ -130,9 +130,10 @@ func (s *Server) page(h handler) http.Handler {
 
 // Errors of our own; those of the API are [apiError] and [errUnavailable].
 var (
-	errNoPage   = errors.New("no such page")
-	errBadForm  = errors.New("a form that this marketplace did not render")
-	errNoAccess = errors.New("no such session of this visitor")
+	errNoPage    = errors.New("no such page")
+	errBadForm   = errors.New("a form that this marketplace did not render")
+	errNoAccess  = errors.New("no such session of this visitor")
+	errNoAddress = errors.New("the app has no address to open")
 )
 
 // fail turns an error into a page. It is the only place that does.
@@ -158,12 +159,17 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 			Title: "That form is out of date",
 			Text:  "Nothing was charged. Go back to the apps and choose again.",
 		}
+	case errors.Is(err, errNoAddress):
+		status, m = http.StatusBadGateway, message{
+			Title: "This app is not open yet",
+			Text:  "Its provider has given no address for it. Your tokens are back in your balance.",
+		}
 	case errors.Is(err, errUnavailable):
 		status, m = http.StatusServiceUnavailable, message{
 			Title: "The till is closed for a moment",
 			Text: "The service that keeps sessions and tokens does not answer. Your balance is safe, and a " +
 				"session you are in runs on.",
-			Retry: true,
+			Retry: r.Method == http.MethodGet,
 		}
 		w.Header().Set("Retry-After", "5")
 	case errors.As(err, &refusal):

@@ -68,8 +68,9 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
 	order := NewSession{
 		UserID: v.userID, ProviderID: app.ProviderID,
 		TokensAllocated: plan.Tokens, DurationLimitSeconds: plan.Seconds,
-		ReturnURL: s.config.PublicURL + "/session/complete",
-		Clock:     "launch", // time runs from the moment the user is in, not from the sale
+		ReturnURL:  s.config.PublicURL + "/session/complete",
+		ConsentURL: s.config.PublicURL + "/consent?app=" + url.QueryEscape(app.ProviderID),
+		Clock:      "launch", // time runs from the moment the user is in, not from the sale
 	}
 	if e := app.Extension; e.MaxCount > 0 {
 		order.Extension = &Extendable{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
@@ -88,6 +89,12 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if now, err := s.api.session(r.Context(), sale.Session.ID); err == nil && now.Over() {
 		http.Redirect(w, r, receiptPath(now.ID), http.StatusSeeOther)
 		return nil
+	}
+	if sale.LaunchURL == "" { // the provider has named no address yet
+		if err := s.api.complete(r.Context(), sale.Session.ID); err != nil {
+			return err
+		}
+		return errNoAddress
 	}
 	s.launches.put(sale.Session.ID, sale.LaunchURL)
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -37,13 +38,16 @@ func (s *Server) view(session Session) sessionView {
 		v.Summary = "Your time starts when you enter the app. If you never do, every token comes back."
 	case "active":
 		v.Outcome, v.Tone = "Running", "live"
-		v.Summary = "The app is open to you until the time runs out. Unused tokens settle when it ends."
+		v.Summary = "The app is open to you until the time runs out. What you pay is settled when it ends."
 	case "paused":
 		v.Outcome, v.Tone = "Paused", "warn"
 		v.Summary = "Your clock stands still until you go back into the app."
 	case "completed":
 		v.Outcome, v.Tone = "Ended by you", "good"
 		v.Summary = "You ended this session before its time was up."
+		if st := session.Settlement; st != nil && st.Released == 0 && session.TokensAllocated > 0 {
+			v.Summary = "You ended this session early. This app charges for the whole time bought."
+		}
 	case "expired":
 		v.Outcome, v.Tone = "Time used up", "good"
 		v.Summary = "The session ran to its last second and closed on time."
@@ -52,13 +56,13 @@ func (s *Server) view(session Session) sessionView {
 		v.Summary = "This session was ended by the marketplace or the operator."
 	case "canceled":
 		v.Outcome, v.Tone = "Never entered", "warn"
-		v.Summary = "You did not enter the app in time, so nothing was charged."
+		v.Summary = "You never entered the app, so nothing was charged."
 	default:
 		v.Outcome, v.Tone = session.Status, "warn"
 	}
 	switch {
-	case session.Over():
-		v.Used = session.used(session.EndedAt())
+	case session.Settlement != nil:
+		v.Used = session.Settlement.UsedSeconds
 	case session.Status == "paused":
 		v.Left = max(session.ExpiresAt-session.PausedAt, 0)
 		v.Used = max(session.DurationLimitSeconds-v.Left, 0)
@@ -72,14 +76,6 @@ func (s *Server) view(session Session) sessionView {
 		v.Enter = s.launches.wayIn(session, v.App)
 	}
 	return v
-}
-
-// used is how long the session ran when it ended at the given time.
-func (s Session) used(ended int64) int64 {
-	if s.StartedAt == 0 || ended == 0 {
-		return 0
-	}
-	return min(max(ended-s.StartedAt, 0), s.DurationLimitSeconds)
 }
 
 // launches remembers where the latest sales were sent, for visitors who closed
@@ -224,9 +220,10 @@ type line struct {
 	Available int64
 }
 
-// lines puts a session's entries into words, with the sums of both columns.
+// lines puts a session's entries into words, oldest first, with the sums of
+// both columns. The API lists them newest first.
 func lines(entries []Entry) (list []line, held, available int64) {
-	for _, e := range entries {
+	for _, e := range slices.Backward(entries) {
 		l := line{Kind: e.Kind, Text: e.Kind, At: e.At}
 		switch e.Kind {
 		case "credit":

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -283,4 +284,15 @@ func TestWhoamiShowsHeaders(t *testing.T) {
 	if got.Path != "/whoami" || got.Query != "a=1" || got.Headers["X-Test"] != "yes" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+func ExampleNew() {
+	app := sampleapp.New(sampleapp.Config{})
+	answer := httptest.NewRecorder()
+	app.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/slow?ms=1", nil))
+	fmt.Print(answer.Body)
+	// Output:
+	// {
+	//   "waited_ms": 1
+	// }
 }

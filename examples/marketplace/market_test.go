@@ -1,0 +1,299 @@
+package marketplace_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBuyingASession(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	home := v.get("/")
+	home.has(t, http.StatusOK, `data-testid="balance-available">100<`, "Saltmarsh", "Buy and open")
+
+	form := home.form(t, "/buy")
+	form.Set("plan", "1")
+	first := v.post("/buy", form)
+	if first.status != http.StatusSeeOther || !strings.HasPrefix(first.location, appURL+"?session=") {
+		t.Fatalf("got %d to %.60q, want 303 to the app with a launch token", first.status, first.location)
+	}
+	// A double click, and a reload after it.
+	for range 2 {
+		again := v.post("/buy", form)
+		if again.status != http.StatusSeeOther || sessionOf(t, again.location) != sessionOf(t, first.location) {
+			t.Errorf("the same form again: got %d to another session", again.status)
+		}
+	}
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-available">80<`, `data-testid="balance-held">20 set aside<`, "waiting for you")
+	history := v.get("/history")
+	if got := strings.Count(history.body, "/session/complete?session_id="); got != 1 {
+		t.Errorf("history shows %d sessions, want 1", got)
+	}
+
+	// Another plan in the same form is another purchase.
+	form.Set("plan", "0")
+	other := v.post("/buy", form)
+	if other.status != http.StatusSeeOther || sessionOf(t, other.location) == sessionOf(t, first.location) {
+		t.Errorf("another plan: got %d to the same session", other.status)
+	}
+}
+
+func TestReceiptAccountsForEveryToken(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	launch := v.buy("1")
+	id := sessionOf(t, launch)
+	receipt := "/session/complete?session_id=" + id
+
+	v.get(receipt).has(t, http.StatusOK, `data-status="pending"`, "Enter Saltmarsh", "Cancel, take my tokens back")
+	v.get("/consent?app=prov_demo").has(t, http.StatusNotFound, "No session of yours is running")
+	m.launch(t, launch)
+	m.pass(2 * time.Minute)
+	v.get(receipt).has(t, http.StatusOK, `data-status="active"`, "left of 10 min", "End it now", `href="`+appURL+`"`)
+
+	found := v.get("/consent?app=prov_demo") // the session's consent_url
+	if found.location != "/consent?session_id="+id {
+		t.Fatalf("consent_url leads to %q", found.location)
+	}
+	ask := v.get(found.location)
+	ask.has(t, http.StatusOK, "Add time to Saltmarsh?", "+ 5 min")
+	agreed := v.post("/consent", ask.form(t, "/consent"))
+	if agreed.status != http.StatusSeeOther {
+		t.Fatalf("agreeing: got %d %.300s", agreed.status, agreed.body)
+	}
+	v.get(agreed.location).has(t, http.StatusOK, "You are set", "Go back to the tab")
+
+	m.pass(time.Minute)
+	v.post("/session/end", url.Values{"session_id": {id}})
+	page := v.get(receipt)
+	// 30 tokens for 15 minutes, of which three were used.
+	page.has(t, http.StatusOK, `data-status="completed"`,
+		`data-testid="tokens-held">20<`, `data-testid="tokens-extended">10<`,
+		`data-testid="tokens-captured">6<`, `data-testid="tokens-released">24<`,
+		`data-testid="time-used">3:00<`, `data-testid="new-balance">94 tokens<`, "Buy again")
+	var kinds []string
+	for _, row := range strings.Split(page.body, `<tr data-kind="`)[1:] {
+		kind, _, _ := strings.Cut(row, `"`)
+		kinds = append(kinds, kind)
+	}
+	if got := strings.Join(kinds, " "); got != "hold hold capture release" {
+		t.Errorf("ledger lines: got %q", got)
+	}
+	v.get("/consent?session_id="+id).has(t, http.StatusOK, "This session has ended")
+
+	// The old launch answers with the receipt, not with a spent token.
+	if again := v.post("/session/end", url.Values{"session_id": {id}}); again.status != http.StatusSeeOther {
+		t.Errorf("ending twice: got %d", again.status)
+	}
+	m.audit(t)
+}
+
+func TestTimeRunsOut(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	home := v.get("/")
+	form := home.form(t, "/buy")
+	form.Set("plan", "0")
+	bought := v.post("/buy", form)
+	id := sessionOf(t, bought.location)
+	m.launch(t, bought.location)
+	m.pass(5*time.Minute + time.Second)
+	v.get("/session/complete?session_id="+id).has(t, http.StatusOK,
+		`data-status="expired"`, "Time used up", `data-testid="tokens-captured">10<`, `data-testid="tokens-released">0<`)
+	if again := v.post("/buy", form); again.location != "/session/complete?session_id="+id {
+		t.Errorf("the form of a session that is over leads to %q, want its receipt", again.location)
+	}
+	m.audit(t)
+}
+
+func TestNeverEntered(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	id := sessionOf(t, v.buy("2"))
+	v.post("/session/end", url.Values{"session_id": {id}})
+	v.get("/session/complete?session_id="+id).has(t, http.StatusOK,
+		`data-status="canceled"`, "Never entered", `data-testid="tokens-captured">0<`, `data-testid="new-balance">100 tokens<`)
+	m.audit(t)
+}
+
+func TestTooFewTokens(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	v.buy("2") // 54 of 100
+	form := v.get("/").form(t, "/buy")
+	form.Set("plan", "2")
+	poor := v.post("/buy", form)
+	poor.has(t, http.StatusPaymentRequired, "Not enough tokens", "You are 8 tokens short", "Nothing was charged")
+
+	up := poor.form(t, "/topup")
+	for range 2 { // a double click tops up once
+		if res := v.post("/topup", up); res.status != http.StatusSeeOther || res.location != "/?notice=topup" {
+			t.Fatalf("topping up: got %d to %q", res.status, res.location)
+		}
+	}
+	v.get("/?notice=topup").has(t, http.StatusOK, "Demo tokens added", `data-testid="balance-available">146<`)
+
+	for _, back := range []string{"//evil.example", "https://evil.example/", `/\evil.example`, "/\t/evil.example", "x", ""} {
+		up.Set("back", back)
+		if res := v.post("/topup", up); res.location != "/?notice=topup" {
+			t.Errorf("back=%q leads to %q", back, res.location)
+		}
+	}
+}
+
+func TestAnotherVisitorSeesNothing(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v, other := m.visitor(t), m.visitor(t)
+	launch := v.buy("1")
+	id := sessionOf(t, launch)
+	m.launch(t, launch)
+	const words = "We have no such session for you"
+	for _, id := range []string{id, "0193a5f0-1111-7a10-8000-000000000000", "nonsense", "../../users"} {
+		id := url.QueryEscape(id)
+		other.get("/session/complete?session_id="+id).has(t, http.StatusNotFound, words)
+		other.get("/consent?session_id="+id).has(t, http.StatusNotFound, words)
+	}
+	other.post("/session/end", url.Values{"session_id": {id}}).has(t, http.StatusNotFound, words)
+	form := v.get("/consent?session_id="+id).form(t, "/consent")
+	other.post("/consent", form).has(t, http.StatusNotFound, words)
+	v.get("/session/complete?session_id="+id).has(t, http.StatusOK, `data-status="active"`, "left of 10 min")
+
+	// Knowing a user's id, as every provider does, opens nothing.
+	stranger := m.visitor(t)
+	stranger.cookie = m.userOf(t, id)
+	stranger.get("/session/complete?session_id="+id).has(t, http.StatusNotFound, words)
+}
+
+func TestOtherSitesCannotPost(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	form := v.get("/").form(t, "/buy")
+	tests := map[string]string{
+		"Sec-Fetch-Site: cross-site": "the browser says so",
+		"Sec-Fetch-Site: same-site":  "the app beside us, on another port",
+		"Origin: " + appURL:          "an old browser",
+		"Origin: null":               "a sandboxed frame",
+	}
+	for header, why := range tests {
+		for _, path := range []string{"/buy", "/topup", "/session/end", "/consent"} {
+			name, value, _ := strings.Cut(header, ": ")
+			v.post(path, form, name, strings.TrimSuffix(value, "/")).has(t, http.StatusForbidden, "came from elsewhere")
+			if t.Failed() {
+				t.Fatalf("%s with %q (%s)", path, header, why)
+			}
+		}
+	}
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-available">100<`)
+	if res := v.post("/buy", form, "Sec-Fetch-Site", "same-origin"); res.status != http.StatusSeeOther {
+		t.Errorf("our own page: got %d", res.status)
+	}
+}
+
+func TestFormsOfOthersAreRefused(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	good := v.get("/").form(t, "/buy")
+	for field, values := range map[string][]string{
+		"nonce": {"", "short", strings.Repeat("G", 32), strings.Repeat("a", 31) + "\n"},
+		"plan":  {"", "-1", "3", "99999999999999999999", "1 "},
+		"app":   {"", "prov_none"},
+	} {
+		for _, value := range values {
+			form := url.Values{}
+			for k := range good {
+				form.Set(k, good.Get(k))
+			}
+			form.Set(field, value)
+			v.post("/buy", form).has(t, http.StatusBadRequest, "out of date")
+		}
+	}
+	// A price in the form changes nothing.
+	good.Set("tokens_allocated", "1")
+	good.Set("plan", "1")
+	v.post("/buy", good)
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-held">20 set aside<`)
+}
+
+func TestLostAnswerBuysOnce(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	form := v.get("/").form(t, "/buy")
+	form.Set("plan", "1")
+	m.loseAnswers(1) // the API sells, and its answer never arrives
+	if res := v.post("/buy", form); res.status != http.StatusSeeOther {
+		t.Fatalf("got %d %.300s", res.status, res.body)
+	}
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-available">80<`, `data-testid="balance-held">20 set aside<`)
+}
+
+func TestAPIDown(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	v.get("/")
+	m.loseAnswers(1000)
+	for _, path := range []string{"/", "/history", "/session/complete?session_id=x"} {
+		res := v.get(path)
+		res.has(t, http.StatusServiceUnavailable, "The till is closed for a moment", "Try again")
+		if res.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", path)
+		}
+	}
+	m.loseAnswers(0)
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-available">100<`)
+}
+
+func TestHeadersAndMarkup(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	id := sessionOf(t, v.buy("0"))
+	for _, path := range []string{"/", "/history", "/nothing", "/session/complete?session_id=" + id, "/consent?session_id=" + id} {
+		res := v.get(path)
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8",
+		} {
+			if got := res.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+		policy := res.header.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") ||
+			!strings.HasSuffix(policy, "form-action 'self' "+strings.TrimSuffix(appURL, "/")) {
+			t.Errorf("%s: policy %q", path, policy)
+		}
+		// What the policy would block anyway.
+		for _, bad := range []string{"<style", " style=", " onclick=", "<script>", "javascript:"} {
+			if strings.Contains(res.body, bad) {
+				t.Errorf("%s: the page has %q", path, bad)
+			}
+		}
+		if strings.Contains(res.body, m.key) {
+			t.Errorf("%s: the page shows the API key", path)
+		}
+	}
+	home := v.get("/")
+	for _, name := range []string{"app.css", "app.js", "mark.svg"} {
+		_, rest, ok := strings.Cut(home.body, "/static/"+name)
+		query, _, _ := strings.Cut(rest, `"`)
+		asset := v.get("/static/" + name + query)
+		if !ok || asset.status != http.StatusOK || !strings.Contains(asset.header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: got %d, %q", name, asset.status, asset.header.Get("Cache-Control"))
+		}
+	}
+	if css := v.get("/static/app.css"); !strings.HasPrefix(css.body, ":root{--sg-bg:#fff}") {
+		t.Error("app.css does not begin with the shared tokens")
+	}
+}
