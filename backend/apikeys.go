@@ -1,0 +1,107 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// Role is what an API key may do.
+type Role string
+
+// The roles of API keys.
+const (
+	RoleMarketplace Role = "marketplace" // sells sessions and moves tokens
+	RoleProvider    Role = "provider"    // sees its own rows
+	RoleEdge        Role = "edge"        // redeems launches, reports heartbeats
+	RoleAdmin       Role = "admin"       // registers providers, revokes sessions
+)
+
+// roleSession is a user's own session, by its JWT. It is no API key's role.
+const roleSession Role = "session"
+
+// prefixes tell what a key is for at a glance, also to secret scanners.
+var prefixes = map[Role]string{
+	RoleMarketplace: "sg_mkt_", RoleProvider: "sg_prv_", RoleEdge: "sg_edge_", RoleAdmin: "sg_adm_",
+}
+
+// ErrRole is returned for a role that does not exist, or lacks its provider.
+var ErrRole = errors.New("role is marketplace, provider (with a provider id), edge or admin")
+
+// CreateAPIKey makes a key in st and returns it. This is the only time that it
+// can be seen: the store keeps its SHA-256.
+func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	prefix, known := prefixes[role]
+	if !known || (role == RoleProvider) != (providerID != "") {
+		return "", store.APIKey{}, ErrRole
+	}
+	random := make([]byte, 32)
+	rand.Read(random) // never fails, by its contract
+	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
+	}
+	kept = store.APIKey{
+		ID: id.String(), Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], Role: string(role),
+		ProviderID: providerID, Name: name, CreatedAt: now.Unix(),
+	}
+	err = st.Write(ctx, func(tx *store.Tx) error {
+		if providerID != "" {
+			if _, err := tx.Provider(ctx, providerID); err != nil {
+				return err
+			}
+		}
+		return tx.InsertAPIKey(ctx, kept)
+	})
+	if err != nil {
+		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
+	}
+	return plaintext, kept, nil
+}
+
+func hashKey(plaintext string) string {
+	sum := sha256.Sum256([]byte(plaintext))
+	return hex.EncodeToString(sum[:])
+}
+
+// caller is who a request comes from, once that is proven.
+type caller struct {
+	role       Role
+	scope      string // namespace of its idempotency keys
+	providerID string // with RoleProvider
+	sessionID  string // with roleSession
+}
+
+// identify proves who the bearer is: an API key by its hash, anything else as a
+// session's JWT.
+func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
+	if !strings.HasPrefix(bearer, "sg_") {
+		claims, err := s.bearer(ctx, bearer)
+		if err != nil {
+			return caller{}, err
+		}
+		return caller{role: roleSession, scope: "session:" + claims.ID, providerID: claims.ProviderID, sessionID: claims.ID}, nil
+	}
+	// Looking a hash up leaks no more than whether it exists: guessing 256
+	// bits needs no constant time.
+	k, err := s.store.APIKeyByHash(ctx, hashKey(bearer))
+	if errors.Is(err, store.ErrNotFound) || (err == nil && k.RevokedAt != 0) {
+		return caller{}, refuse(protocol.Unauthorized, "The API key is unknown or was revoked.")
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID}, nil
+}

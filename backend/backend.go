@@ -1,0 +1,161 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/keyring"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// Backend is one running session service.
+type Backend struct {
+	config  Config
+	service *service
+	handler http.Handler
+	log     *zap.Logger
+
+	stopping context.Context // ends when streams are to end
+	stop     context.CancelFunc
+	closing  sync.Once
+	closeErr error
+}
+
+// Open opens the database and the keys, making both when there are none, and
+// returns a backend that answers by its [Backend.Handler]. Deadlines pass and
+// heartbeats are written only while [Backend.Run] or [Backend.Serve] runs.
+func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("configuring backend: %w", err)
+	}
+	keys, err := keyring.Open(KeysDir(config.DataDir), config.Now)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, config.Database)
+	if err != nil {
+		return nil, err
+	}
+	memory := coord.NewMemory(config.EventLog, config.Now)
+	b := &Backend{config: config, log: logger, service: &service{
+		store: st, coord: memory, limit: memory, keys: keys,
+		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
+		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
+	}}
+	b.stopping, b.stop = context.WithCancel(context.Background())
+	b.handler = newHandler(b)
+	return b, nil
+}
+
+// Handler is the HTTP API.
+func (b *Backend) Handler() http.Handler { return b.handler }
+
+// Issuer is the iss of this backend's tokens.
+func (b *Backend) Issuer() string { return b.config.Issuer }
+
+// Run lets deadlines pass, writes heartbeats and keeps house until ctx ends,
+// then writes what is left and returns nil.
+func (b *Backend) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	loops.Go(func() { b.service.expiryLoop(ctx) })
+	loops.Go(func() { b.service.beatLoop(ctx) })
+	loops.Go(func() { b.service.housekeepingLoop(ctx) })
+	loops.Wait()
+	return nil
+}
+
+// Serve listens, serves the API and runs until ctx ends; then it stops
+// gracefully: no new requests, streams told to come back, running requests
+// given ten seconds.
+func (b *Backend) Serve(ctx context.Context) error {
+	listener, err := net.Listen("tcp", b.config.Listen)
+	if err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return b.ServeListener(ctx, listener)
+}
+
+// ServeListener is [Backend.Serve] on a listener that is open already. It
+// closes it.
+func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) error {
+	// No write timeout: edges keep their event stream open.
+	server := &http.Server{
+		Handler: b.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.log),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	run, stopRun := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRun()
+	var loops sync.WaitGroup
+	loops.Go(func() { b.Run(run) })
+	b.log.Info("session service is ready", zap.Stringer("address", listener.Addr()), zap.String("issuer", b.config.Issuer))
+
+	var err error
+	select {
+	case err = <-served: // the listener failed
+	case <-ctx.Done():
+		b.stop()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err = server.Shutdown(grace); err != nil {
+			err = errors.Join(err, server.Close())
+		}
+		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	// Last, so that what the last requests left is written too.
+	stopRun()
+	loops.Wait()
+	if err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return nil
+}
+
+// Close ends streams and closes the database. Call it once nothing runs.
+func (b *Backend) Close() error {
+	b.closing.Do(func() {
+		b.stop()
+		b.closeErr = b.service.store.Close()
+	})
+	return b.closeErr
+}
+
+// CreateAPIKey makes an API key, shown this once. providerID goes with
+// [RoleProvider] and with no other.
+func (b *Backend) CreateAPIKey(ctx context.Context, role Role, providerID, name string) (plaintext string, err error) {
+	plaintext, _, err = CreateAPIKey(ctx, b.service.store, role, providerID, name, b.config.Now())
+	return plaintext, err
+}
+
+// CreateProvider registers a provider, as POST /api/v1/providers does.
+func (b *Backend) CreateProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
+	return b.service.createProvider(ctx, request{}, p)
+}
+
+// EnsureProvider registers a provider, or brings the one with its id to the
+// same values: what a demo or an installer needs to run twice.
+func (b *Backend) EnsureProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
+	made, err := b.service.createProvider(ctx, request{}, p)
+	if !errors.Is(err, store.ErrTaken) {
+		return made, err
+	}
+	return b.service.patchProvider(ctx, request{}, p.ID, providerPatch{
+		Name: &p.Name, Domains: &p.Domains, OriginURL: &p.OriginURL, AppURL: &p.AppURL, Policies: &p.Policies, MayReturn: true,
+	})
+}
+
+// Audit recounts the ledger and returns the first thing that does not agree.
+func (b *Backend) Audit(ctx context.Context) error { return b.service.store.Audit(ctx) }

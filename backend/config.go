@@ -1,0 +1,63 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is how a backend runs. The zero value of a field means its default.
+type Config struct {
+	// Where [Backend.Serve] listens. Default: 127.0.0.1:8081.
+	Listen string
+	// sqlite:PATH or postgres://…. Default: sqlite: and sessiongate.db in DataDir.
+	Database string
+	// The folder of the signing keys, and of the default database. Default:
+	// sessiongate-data in the working directory.
+	DataDir string
+	// The iss of tokens, and where others reach this API. Default: http:// and
+	// Listen.
+	Issuer string
+	// How many live-state changes are kept for edges to resume their stream.
+	// Default: 16384.
+	EventLog int
+	// The clock. Default: [time.Now]. Tests set it.
+	Now func() time.Time
+}
+
+// withDefaults returns c with every default filled in, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8081"
+	}
+	if c.DataDir == "" {
+		c.DataDir = "sessiongate-data"
+	}
+	if c.Database == "" {
+		c.Database = "sqlite:" + filepath.Join(c.DataDir, "sessiongate.db")
+	}
+	if c.Issuer == "" {
+		c.Issuer = "http://" + c.Listen
+	}
+	u, err := url.Parse(c.Issuer)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return c, errors.New("the issuer must be an http or https URL without query")
+	}
+	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
+	if c.EventLog < 0 {
+		return c, fmt.Errorf("the event log cannot keep %d changes", c.EventLog)
+	}
+	if c.EventLog == 0 {
+		c.EventLog = 16384
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+// KeysDir is the folder of the signing keys within a data folder.
+func KeysDir(dataDir string) string { return filepath.Join(dataDir, "keys") }

@@ -1,0 +1,122 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+const (
+	// The longest the loop sleeps: what another process writes is found then.
+	expirySleep = time.Second
+	// Sessions settled in one transaction: one disk flush for all of them, and
+	// other writers wait no longer than that takes.
+	expiryBatch = 64
+)
+
+// expiryLoop settles every session when it is due, until ctx ends. Deadlines
+// are in the record, so a restart finds what came due meanwhile.
+func (s *service) expiryLoop(ctx context.Context) {
+	for {
+		n, err := s.settleDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("due sessions could not be settled", zap.Error(err))
+		}
+		wait := expirySleep
+		if err == nil {
+			if n > 0 {
+				continue
+			}
+			wait = s.untilDue(ctx)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// untilDue is how long to sleep: to the next deadline, a second at most.
+func (s *service) untilDue(ctx context.Context) time.Duration {
+	due, err := s.store.NextDue(ctx)
+	if err != nil || due == 0 {
+		return expirySleep
+	}
+	return max(0, min(expirySleep, time.Unix(due, 0).Sub(s.now())))
+}
+
+// settleDue settles one batch of sessions that are due and returns how many.
+// Each is written at the version it was read at, so two backends never settle
+// one twice.
+func (s *service) settleDue(ctx context.Context) (int, error) {
+	ids, err := s.store.Due(ctx, s.now(), expiryBatch)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	settled, err := s.settle(ctx, ids)
+	if err == nil {
+		return settled, nil
+	}
+	// One that cannot be settled must not hold up the others.
+	settled = 0
+	var errs []error
+	for _, id := range ids {
+		n, err := s.settle(ctx, []string{id})
+		settled += n
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return settled, errors.Join(errs...)
+}
+
+func (s *service) settle(ctx context.Context, ids []string) (int, error) {
+	return write(ctx, s, request{}, func(w *work) (int, error) {
+		before := len(w.changed)
+		for _, id := range ids {
+			c, err := w.catchUp(ctx, id)
+			if err != nil {
+				return 0, err
+			}
+			if c.Status.Terminal() {
+				s.metric.late.Observe(w.now.Sub(time.Unix(c.EndedAt, 0)).Seconds())
+			}
+		}
+		return len(w.changed) - before, nil
+	})
+}
+
+// housekeepingLoop forgets old idempotency keys and notices rotated signing
+// keys, until ctx ends.
+func (s *service) housekeepingLoop(ctx context.Context) {
+	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	var forgotten time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.keys.Refresh(); err != nil {
+			s.log.Error("signing keys could not be read; the old ones stay", zap.Error(err))
+		}
+		if now := s.now(); now.Sub(forgotten) > forgetEvery {
+			forgotten = now
+			err := s.store.Write(ctx, func(tx *store.Tx) error { _, err := tx.ForgetAnswers(ctx, now); return err })
+			if err != nil && ctx.Err() == nil {
+				s.log.Warn("old idempotency keys could not be removed", zap.Error(err))
+			}
+		}
+	}
+}

@@ -1,0 +1,21 @@
+package backend
+
+import "context"
+
+// StopStreams ends event streams, as a graceful stop does.
+func (b *Backend) StopStreams() { b.stop() }
+
+// SettleDue settles what is due now, as the expiry loop does.
+func (b *Backend) SettleDue(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		n, err := b.service.settleDue(ctx)
+		total += n
+		if n == 0 || err != nil {
+			return total, err
+		}
+	}
+}
+
+// FlushBeats writes the heartbeats gathered so far.
+func (b *Backend) FlushBeats(ctx context.Context) { b.service.flushBeats(ctx) }

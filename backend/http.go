@@ -1,0 +1,337 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	maxBody      = 64 << 10
+	maxBeatsBody = 4 << 20 // 10,000 beats
+)
+
+// sessionLimit is how often one session may call on its own behalf: pages beat
+// every 30 s, and a page that runs wild stops here.
+var sessionLimit = coord.Limit{Interval: 50 * time.Millisecond, Burst: 100}
+
+// api is the HTTP API's frame: it knows callers and turns errors into answers.
+type api struct {
+	b    *Backend
+	s    *service
+	mux  *http.ServeMux
+	huma huma.API
+}
+
+func newHandler(b *Backend) http.Handler {
+	config := huma.DefaultConfig("Sessiongate", "1.0.0")
+	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
+	config.CreateHooks = nil // no $schema in bodies
+	config.DocsPath, config.SchemasPath = "", ""
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
+		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
+	}
+	mux := http.NewServeMux()
+	a := &api{b: b, s: b.service, mux: mux, huma: humago.New(mux, config)}
+	a.routeSessions()
+	a.routeSessionActions()
+	a.routeProviders()
+	a.routeUsers()
+	a.routeEdge()
+	a.routeKeys()
+	a.routeOperations()
+	return a.frame()
+}
+
+// route is one endpoint, as the document and the frame need to know it.
+type route struct {
+	method, path string
+	id           string // operation id
+	summary      string
+	tag          string
+	roles        []Role // who may call; none: everybody
+	status       int    // of success; 0: 200
+	errors       []int  // besides 401, 403 and 422
+	maxBody      int64  // 0: maxBody
+}
+
+func (r route) operation(a *api) huma.Operation {
+	op := huma.Operation{
+		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Tags: []string{r.tag},
+		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
+		Errors: append([]int{http.StatusUnprocessableEntity}, r.errors...),
+	}
+	if r.maxBody != 0 {
+		op.MaxBodyBytes = r.maxBody
+	}
+	if len(r.roles) > 0 {
+		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		op.Middlewares = huma.Middlewares{a.authenticate(r.roles)}
+		var who []string
+		for _, role := range r.roles {
+			who = append(who, string(role))
+			scheme := "apiKey"
+			if role == roleSession {
+				scheme = "session"
+			}
+			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
+				op.Security = append(op.Security, need)
+			}
+		}
+		op.Description = "Callers: " + strings.Join(who, ", ") + "."
+	}
+	return op
+}
+
+// register adds an endpoint whose errors become answers by [problemOf].
+func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, r.operation(a), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.answerOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// answerOf is what the caller is told of err. What only we should know is
+// logged.
+func (a *api) answerOf(ctx context.Context, err error) error {
+	p := problemOf(err)
+	a.logRefusal(ctx, p, err)
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter(err)}})
+	}
+	return p
+}
+
+func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
+	if p.Status >= 500 {
+		a.s.log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+		return
+	}
+	a.s.log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+}
+
+// waitError is a refusal until some time has passed.
+type waitError struct{ wait time.Duration }
+
+func (e *waitError) Error() string { return "rate limit: wait " + e.wait.String() }
+
+func retryAfter(err error) string {
+	if w, ok := errors.AsType[*waitError](err); ok {
+		return strconv.Itoa(int((w.wait + time.Second - 1) / time.Second))
+	}
+	return "1"
+}
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	requestIDKey
+)
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey).(caller)
+	return c
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+// authenticate lets only callers of these roles pass. A session's own JWT
+// passes only for the session in the path.
+func (a *api) authenticate(roles []Role) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(hc)
+		c, err := a.authorize(r, roles)
+		if err != nil {
+			p := problemOf(err)
+			a.logRefusal(r.Context(), p, err)
+			writeProblem(w, p, err)
+			return
+		}
+		next(huma.WithValue(hc, callerKey, c))
+	}
+}
+
+func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
+	bearer := bearerOf(r.Header.Get("Authorization"))
+	if bearer == "" {
+		return caller{}, refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
+	}
+	if !strings.HasPrefix(bearer, "sg_") && !slices.Contains(roles, roleSession) {
+		return caller{}, refuse(protocol.Unauthorized, "This needs an API key.")
+	}
+	c, err := a.s.identify(r.Context(), bearer)
+	if err != nil {
+		return c, err
+	}
+	if !slices.Contains(roles, c.role) {
+		return c, refuse(protocol.Forbidden, "A key with the role "+string(c.role)+" may not do this.")
+	}
+	if c.role != roleSession {
+		return c, nil
+	}
+	if c.sessionID != r.PathValue("id") {
+		return c, refuse(protocol.TokenMismatch, "The token is another session's.")
+	}
+	wait, err := a.s.limit.Allow(r.Context(), c.scope, sessionLimit)
+	if err != nil {
+		return c, fmt.Errorf("limiting: %w", err)
+	}
+	if wait > 0 {
+		return c, &refusal{code: protocol.RateLimited, detail: "Too many requests for this session.", cause: &waitError{wait}}
+	}
+	return c, nil
+}
+
+func bearerOf(header string) string {
+	scheme, rest, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(rest)
+}
+
+func writeProblem(w http.ResponseWriter, p *problem, err error) {
+	h := w.Header()
+	h.Set("Content-Type", protocol.ProblemType)
+	h.Set("Cache-Control", "no-store")
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter(err))
+	}
+	w.WriteHeader(p.Status)
+	w.Write(p.JSON()) // a caller that has left is no error of ours
+}
+
+// frame is everything around the endpoints: a request id, a log line, metrics,
+// answers for paths that do not exist, and a last resort against panics.
+func (a *api) frame() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		id := r.Header.Get(protocol.HeaderRequestID)
+		if !goodRequestID(id) {
+			id = strings.ToLower(rand.Text())
+		}
+		w.Header().Set(protocol.HeaderRequestID, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if w.Header().Get("Cache-Control") == "" {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey, id))
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+				a.s.log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+				if rec.status == 0 {
+					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
+				}
+			}
+			a.logRequest(r, rec, id, time.Since(begun))
+		}()
+		if _, pattern := a.mux.Handler(r); pattern == "" {
+			a.notRouted(rec, r)
+			return
+		}
+		a.mux.ServeHTTP(rec, r)
+	})
+}
+
+// logRequest names the route and never the path, which holds user ids.
+func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Duration) {
+	route := r.Pattern
+	if route == "" {
+		route = "none"
+	}
+	status := max(rec.status, http.StatusOK)
+	if !strings.HasSuffix(route, protocol.EdgeEvents) { // it took as long as its edge lived
+		a.s.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	}
+	level := zap.DebugLevel
+	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats {
+		level = zap.InfoLevel
+	}
+	if line := a.s.log.Check(level, "request"); line != nil {
+		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
+	}
+}
+
+// notRouted answers a path that does not exist, or not with this method.
+func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	probe := r.Clone(r.Context())
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		probe.Method = m
+		if _, pattern := a.mux.Handler(probe); pattern != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		writeProblem(w, newProblem(protocol.NotFound, "There is no such path. /docs lists those there are."), nil)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	p := newProblem(protocol.InvalidRequest, "This path takes "+strings.Join(allowed, ", ")+".")
+	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+	writeProblem(w, p, nil)
+}
+
+func goodRequestID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range id {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap serves [http.ResponseController].
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

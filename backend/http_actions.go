@@ -1,0 +1,198 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// nothing is the body of an action that needs none: absent, or {}.
+type nothing struct{}
+
+// actionInput is a request that names a session and no more.
+type actionInput struct {
+	Idempotent
+	SessionPath
+	Body *nothing
+}
+
+type actionOutput struct {
+	Body struct {
+		Session      sessionBody `json:"session"`
+		ServerTimeMS int64       `json:"server_time_ms"`
+	}
+}
+
+func (a *api) acted(c session.Session, err error) (*actionOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &actionOutput{}
+	out.Body.Session = bodyOf(c)
+	out.Body.ServerTimeMS = a.s.now().UnixMilli()
+	return out, nil
+}
+
+func (a *api) routeSessionActions() {
+	action := func(name, summary string, roles []Role, errs ...int) route {
+		return route{
+			method: http.MethodPost, path: protocol.Sessions + "/{id}/" + name, id: name + "-session", tag: "Sessions",
+			summary: summary, roles: roles, errors: append([]int{404, 409, 429}, errs...),
+		}
+	}
+	own := []Role{roleSession}
+	register(a, action(protocol.ActionHeartbeat, "A page's sign of life", own), a.heartbeat)
+	register(a, action(protocol.ActionExtend, "Buy more time", []Role{roleSession, RoleMarketplace}, 402), a.extend)
+	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.transition("pause-session", session.Pause{}))
+	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.transition("resume-session", session.Resume{}))
+	register(a, action(protocol.ActionEnd, "End the session, by its user", own), a.finish("end-session", session.User))
+	register(a, action(protocol.ActionComplete, "Settle the session; again answers the same", []Role{RoleMarketplace}), a.finish("complete-session", session.Marketplace))
+	register(a, action(protocol.ActionRevoke, "End the session now, with a chosen refund", []Role{RoleMarketplace, RoleAdmin}), a.revoke)
+	events := action(protocol.ActionEvents, "Record what a page noticed; no personal data", own)
+	events.status = http.StatusAccepted
+	register(a, events, a.pageEvents)
+	register(a, route{
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/extensions", id: "list-extensions", tag: "Sessions",
+		summary: "What was bought beyond the first purchase", roles: []Role{roleSession, RoleMarketplace}, errors: []int{404},
+	}, a.extensions)
+}
+
+type heartbeatInput struct {
+	SessionPath
+	Body *protocol.HeartbeatRequest
+}
+
+type heartbeatOutput struct{ Body protocol.HeartbeatAnswer }
+
+func (a *api) heartbeat(ctx context.Context, in *heartbeatInput) (*heartbeatOutput, error) {
+	answer, err := a.s.heartbeat(ctx, in.ID, in.Body != nil && in.Body.Active)
+	if err != nil {
+		return nil, err
+	}
+	return &heartbeatOutput{Body: answer}, nil
+}
+
+type extendInput struct {
+	Idempotent
+	SessionPath
+	Body *protocol.ExtendRequest
+}
+
+func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error) {
+	var body protocol.ExtendRequest
+	if in.Body != nil {
+		body = *in.Body
+	}
+	e := session.Extend{By: session.User, Seconds: body.AdditionalSeconds, Tokens: body.TokensToDeduct}
+	if callerOf(ctx).role == RoleMarketplace {
+		e.By = session.Marketplace
+		if e.Seconds < 1 {
+			return nil, refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
+		}
+	}
+	req, err := in.request(ctx, "extend-session", in.ID, body)
+	if err != nil {
+		return nil, err
+	}
+	return a.acted(a.s.change(ctx, req, in.ID, e))
+}
+
+func (a *api) transition(operation string, e session.Event) func(context.Context, *actionInput) (*actionOutput, error) {
+	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
+		req, err := in.request(ctx, operation, in.ID, nil)
+		if err != nil {
+			return nil, err
+		}
+		return a.acted(a.s.change(ctx, req, in.ID, e))
+	}
+}
+
+func (a *api) finish(operation string, by session.Actor) func(context.Context, *actionInput) (*actionOutput, error) {
+	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
+		req, err := in.request(ctx, operation, in.ID, nil)
+		if err != nil {
+			return nil, err
+		}
+		return a.acted(a.s.finish(ctx, req, in.ID, by))
+	}
+}
+
+type revokeBody struct {
+	Refund string `json:"refund" enum:"full,prorated,none" doc:"What the user gets back: everything, what was not used, nothing"`
+	Reason string `json:"reason,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$" example:"chargeback"`
+}
+
+type revokeInput struct {
+	Idempotent
+	SessionPath
+	Body revokeBody
+}
+
+func (a *api) revoke(ctx context.Context, in *revokeInput) (*actionOutput, error) {
+	req, err := in.request(ctx, "revoke-session", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	by := session.Marketplace
+	if callerOf(ctx).role == RoleAdmin {
+		by = session.Operator
+	}
+	return a.acted(a.s.change(ctx, req, in.ID, session.Revoke{By: by, Refund: session.Refund(in.Body.Refund), Reason: in.Body.Reason}))
+}
+
+type pageEventsInput struct {
+	Idempotent
+	SessionPath
+	Body protocol.EventsRequest
+}
+
+func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, error) {
+	req, err := in.request(ctx, "add-events", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]store.PageEvent, 0, len(in.Body.Events))
+	for _, e := range in.Body.Events {
+		props, err := json.Marshal(e.Props)
+		if err != nil {
+			return nil, err
+		}
+		if len(props) > 2048 {
+			return nil, refuse(protocol.InvalidRequest, "The props of one event may have 2 KiB.")
+		}
+		list = append(list, store.PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
+	}
+	return nil, a.s.addPageEvents(ctx, req, in.ID, list)
+}
+
+type extensionBody struct {
+	By                string `json:"by" enum:"user,marketplace,operator"`
+	AdditionalSeconds int64  `json:"additional_seconds"`
+	TokensDeducted    int64  `json:"tokens_deducted"`
+	ExtendedAt        int64  `json:"extended_at"`
+}
+
+type extensionsOutput struct {
+	Body struct {
+		Extensions []extensionBody `json:"extensions" nullable:"false"`
+	}
+}
+
+func (a *api) extensions(ctx context.Context, in *SessionPath) (*extensionsOutput, error) {
+	list, err := a.s.extensions(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &extensionsOutput{}
+	out.Body.Extensions = make([]extensionBody, 0, len(list))
+	for _, x := range list {
+		out.Body.Extensions = append(out.Body.Extensions, extensionBody{
+			By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: x.At,
+		})
+	}
+	return out, nil
+}

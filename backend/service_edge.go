@@ -1,0 +1,159 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// launch redeems a launch token: once, but for the same redemption again within
+// [session.RedeemAgain]. A session that is over is refused with where to go.
+func (s *service) launch(ctx context.Context, in protocol.LaunchRequest) (protocol.LaunchAnswer, error) {
+	var none protocol.LaunchAnswer
+	claims, err := s.verify.Verify(ctx, in.Token, token.Expect{
+		Kinds: []token.Kind{token.Launch}, IgnoreExpiry: true, Now: s.now(),
+	})
+	if err != nil {
+		return none, &refusal{code: protocol.LaunchInvalid, detail: tokenDetail(err), cause: err}
+	}
+	provider, err := s.providerAt(ctx, in)
+	if err != nil {
+		return none, err
+	}
+	if provider != claims.ProviderID {
+		return none, &refusal{code: protocol.WrongProvider, sessionID: claims.ID, detail: "The launch token is for another provider's site."}
+	}
+	launched, err := write(ctx, s, request{}, func(w *work) (session.Session, error) {
+		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return c, &refusal{code: protocol.LaunchInvalid, detail: "The launch token's session does not exist.", cause: err}
+		case errors.Is(err, session.ErrSpent):
+			return c, &refusal{code: protocol.LaunchSpent, sessionID: c.ID, returnURL: c.ReturnURL, cause: err,
+				detail: "The launch token was used already. The session is open where it was used first."}
+		}
+		return c, err
+	})
+	if err != nil {
+		return none, err
+	}
+	now := s.now()
+	signed, err := s.keys.Signer().Sign(token.Session, s.sessionClaims(launched, now))
+	if err != nil {
+		return none, err
+	}
+	return protocol.LaunchAnswer{Session: liveState(launched), SessionToken: signed, ServerTimeMS: now.UnixMilli()}, nil
+}
+
+// providerAt is the provider of the site where a token was presented.
+func (s *service) providerAt(ctx context.Context, in protocol.LaunchRequest) (string, error) {
+	if in.ProviderID != "" {
+		return in.ProviderID, nil
+	}
+	if in.Host == "" {
+		return "", refuse(protocol.InvalidRequest, "Either host or provider_id is required.")
+	}
+	p, err := s.host(ctx, in.Host)
+	return p.ID, err
+}
+
+// host finds the provider that owns a host, whatever its port.
+func (s *service) host(ctx context.Context, host string) (store.Provider, error) {
+	domain, err := normalizeDomain(host)
+	if err == nil {
+		var p store.Provider
+		if p, err = s.store.ProviderByDomain(ctx, domain); err == nil {
+			return p, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return p, err
+		}
+	}
+	return store.Provider{}, &refusal{code: protocol.HostUnknown, detail: "No provider has this domain.", cause: err}
+}
+
+// heartbeats takes a batch of beats and answers what its edge does not know.
+func (s *service) heartbeats(ctx context.Context, in protocol.HeartbeatsRequest) (protocol.HeartbeatsAnswer, error) {
+	out := protocol.HeartbeatsAnswer{States: []protocol.LiveState{}}
+	ids := make([]string, len(in.Beats))
+	for i, b := range in.Beats {
+		ids[i] = b.ID
+	}
+	states, err := s.live(ctx, ids)
+	if err != nil {
+		return out, err
+	}
+	now := s.now()
+	for i, b := range in.Beats {
+		state := states[i]
+		if state.ID == "" {
+			out.Unknown = append(out.Unknown, b.ID)
+			continue
+		}
+		if b.At > 0 {
+			s.beats.add(b, now)
+		}
+		if state.Version <= b.Version {
+			continue
+		}
+		var l protocol.LiveState
+		if err := json.Unmarshal(state.Data, &l); err != nil {
+			return out, fmt.Errorf("reading live state: %w", err)
+		}
+		out.States = append(out.States, l)
+	}
+	out.ServerTimeMS = s.now().UnixMilli()
+	return out, nil
+}
+
+// live returns the live states of ids in their order, zero for those that never
+// existed: from memory, and from the record what memory has lost.
+func (s *service) live(ctx context.Context, ids []string) ([]coord.State, error) {
+	states, err := s.coord.States(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading live states: %w", err)
+	}
+	for i := range states {
+		if states[i].ID != "" || len(ids[i]) > maxSessionID {
+			continue
+		}
+		c, err := s.store.Session(ctx, ids[i])
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if states[i], err = s.state(c); err != nil {
+			return nil, err
+		}
+		if err := s.coord.Remember(ctx, states[i]); err != nil {
+			return nil, fmt.Errorf("keeping live state: %w", err)
+		}
+	}
+	return states, nil
+}
+
+// maxSessionID is longer than any id of ours: a longer one is not looked up.
+const maxSessionID = 64
+
+// heartbeat takes one beat of a page that calls the API itself.
+func (s *service) heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
+	c, err := s.session(ctx, id)
+	if err != nil {
+		return protocol.HeartbeatAnswer{}, err
+	}
+	now := s.now()
+	s.beats.add(protocol.Beat{ID: id, At: now.Unix(), Active: active, Count: 1}, now)
+	return protocol.HeartbeatAnswer{
+		Acknowledged: true, RemainingSeconds: c.Remaining(now), Status: protocol.Status(c.Status),
+		Version: c.Version, ExpiresAt: c.ExpiresAt, ServerTimeMS: now.UnixMilli(),
+	}, nil
+}

@@ -1,0 +1,212 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// sale is a created session as it is remembered for its idempotency key: what
+// the launch token says, never the token itself.
+type sale struct {
+	Session session.Session `json:"session"`
+	Claims  *token.Claims   `json:"claims"`
+	AppURL  string          `json:"app_url"`
+}
+
+// create sells a session: it holds the user's tokens and writes the record.
+func (s *service) create(ctx context.Context, req request, o session.Order) (sale, error) {
+	sold, err := write(ctx, s, req, func(w *work) (sale, error) {
+		p, err := w.Provider(ctx, o.ProviderID)
+		if errors.Is(err, store.ErrNotFound) {
+			return sale{}, refuse(protocol.InvalidRequest, "There is no provider with this provider_id.")
+		}
+		if err != nil {
+			return sale{}, err
+		}
+		order := o
+		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
+			return sale{}, refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return sale{}, fmt.Errorf("making a session id: %w", err)
+		}
+		order.ID = id.String()
+		order.LaunchWindow = p.Policies.LaunchWindowSeconds
+		order.Terms.Settlement = p.Policies.Settlement
+		order.Terms.Pause = p.Policies.Pause
+		order.Terms.WarningSeconds = p.Policies.WarningSeconds
+		tr, err := session.New(order, w.now)
+		if err != nil {
+			return sale{}, err
+		}
+		posting, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, w.now)
+		if err != nil {
+			return sale{}, err
+		}
+		if err := w.Insert(ctx, tr, w.now); err != nil {
+			return sale{}, err
+		}
+		if err := w.Post(ctx, posting); err != nil {
+			return sale{}, err
+		}
+		w.changed = append(w.changed, tr.Session)
+		return sale{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL(p)}, nil
+	})
+	if err == nil {
+		s.metric.created.Inc()
+	}
+	return sold, err
+}
+
+// launchLink is where the user goes with a launch token; empty when the
+// provider has no address yet.
+func launchLink(app, launchToken string) string {
+	u, err := url.Parse(app)
+	if err != nil || app == "" {
+		return ""
+	}
+	q := u.Query()
+	q.Set(protocol.LaunchParam, launchToken)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func appURL(p store.Provider) string {
+	if p.AppURL != "" {
+		return p.AppURL
+	}
+	if len(p.Domains) == 0 {
+		return ""
+	}
+	return "https://" + p.Domains[0] + "/"
+}
+
+// returnAllowed reports whether raw is an http or https URL at one of hosts.
+func returnAllowed(raw string, hosts []string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Hostname() == "" {
+		return false
+	}
+	want := hostOf(u)
+	if want == "" {
+		return false
+	}
+	for _, h := range hosts {
+		if h == want {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOf is u's host as return_hosts spell it: lower case, with its port unless
+// that is the scheme's own. Empty for other schemes than http and https.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return ""
+}
+
+// session reads one session as it is now.
+func (s *service) session(ctx context.Context, id string) (session.Session, error) {
+	c, err := s.store.Session(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	return asOf(c, s.now()), nil
+}
+
+// sessions lists sessions as they are now, newest first.
+func (s *service) sessions(ctx context.Context, f store.SessionFilter) ([]session.Session, error) {
+	list, err := s.store.Sessions(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	for i := range list {
+		list[i] = asOf(list[i], now)
+	}
+	return list, nil
+}
+
+// change applies an event to a session.
+func (s *service) change(ctx context.Context, req request, id string, e session.Event) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		return s.applyOrExplain(ctx, w, id, e)
+	})
+}
+
+// finish ends a session. One that is over already is answered as it is: the
+// same settlement, however often it is asked for.
+func (s *service) finish(ctx context.Context, req request, id string, by session.Actor) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		current, err := w.catchUp(ctx, id)
+		if err != nil || current.Status.Terminal() {
+			return current, err
+		}
+		tr, err := session.Apply(current, session.Complete{By: by}, w.now)
+		if err != nil {
+			return current, err
+		}
+		return tr.Session, w.record(ctx, tr)
+	})
+}
+
+// applyOrExplain applies e and gives refusals what the user needs to go on.
+func (s *service) applyOrExplain(ctx context.Context, w *work, id string, e session.Event) (session.Session, error) {
+	c, err := w.apply(ctx, id, e)
+	if err == nil {
+		return c, nil
+	}
+	_, illegal := errors.AsType[*session.IllegalError](err)
+	switch {
+	case errors.Is(err, session.ErrConsent):
+		return c, &refusal{code: protocol.ConsentRequired, consentURL: c.ConsentURL, sessionID: c.ID, cause: err,
+			detail: "This is beyond what was offered. The user can agree to it on the marketplace's own page."}
+	case illegal && c.Status.Terminal():
+		return c, over(c)
+	}
+	return c, err
+}
+
+// over is the refusal of a session that has ended.
+func over(c session.Session) *refusal {
+	return &refusal{code: protocol.CodeOf(protocol.Status(c.Status)), sessionID: c.ID, returnURL: c.ReturnURL,
+		detail: "The session is " + string(c.Status) + "."}
+}
+
+// extensions lists what was bought, oldest first.
+func (s *service) extensions(ctx context.Context, id string) ([]store.Extension, error) {
+	if _, err := s.store.Session(ctx, id); err != nil {
+		return nil, err
+	}
+	return s.store.Extensions(ctx, id)
+}
+
+// addPageEvents records what a session's pages noticed.
+func (s *service) addPageEvents(ctx context.Context, req request, id string, events []store.PageEvent) error {
+	_, err := write(ctx, s, req, func(w *work) (int, error) {
+		if _, err := w.Session(ctx, id); err != nil {
+			return 0, err
+		}
+		return len(events), w.AddPageEvents(ctx, id, events)
+	})
+	return err
+}

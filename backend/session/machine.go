@@ -1,0 +1,183 @@
+package session
+
+import "time"
+
+// Apply returns what e does to s at the moment now, or why it may not happen:
+// one of this package's errors, [*IllegalError] above all. It changes nothing
+// itself. Time comes first: an event at or after [Session.Due] is illegal until
+// [Tick] was applied, so that a late request never outlives a deadline.
+func Apply(s Session, e Event, now time.Time) (Transition, error) {
+	if _, tick := e.(Tick); tick {
+		return applyTick(s, now)
+	}
+	if s.Status.Terminal() {
+		return Transition{}, illegal(s, e)
+	}
+	if due := s.Due(); due != 0 && now.Unix() >= due {
+		return Transition{}, illegal(s, e)
+	}
+	switch e := e.(type) {
+	case Launch:
+		return applyLaunch(s, e, now)
+	case Extend:
+		return applyExtend(s, e)
+	case Pause:
+		return applyPause(s, e, now)
+	case Resume:
+		return applyResume(s, e, now)
+	case Complete:
+		return applyComplete(s, e, now)
+	case Revoke:
+		return applyRevoke(s, e, now)
+	}
+	return Transition{}, illegal(s, e)
+}
+
+func applyTick(s Session, now time.Time) (Transition, error) {
+	due := s.Due()
+	if due == 0 || now.Unix() < due {
+		return Transition{}, ErrNotDue
+	}
+	at := time.Unix(due, 0) // what was due happens when it was due, however late we are
+	switch s.Status {
+	case Pending:
+		return end(s, Canceled, "launch_window", at, settleNothing(s)), nil
+	case Active:
+		return end(s, Expired, "deadline", at, settle(s.Terms.Settlement, s.Tokens, s.Duration, s.Duration)), nil
+	}
+	// A pause that has used up its allowance ends by itself.
+	return resume(s, due), nil
+}
+
+func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
+	if s.RedemptionID != "" {
+		if s.RedemptionID == e.RedemptionID && now.Unix()-s.RedeemedAt <= RedeemAgain {
+			return Transition{Session: s, Name: Redeemed, Unchanged: true}, nil
+		}
+		return Transition{}, ErrSpent
+	}
+	name := Redeemed
+	if s.Status == Pending {
+		name = Started
+		s.Status = Active
+		s.start(now)
+	}
+	s.RedemptionID, s.RedeemedAt = e.RedemptionID, floor(now)
+	return changed(s, name), nil
+}
+
+func applyExtend(s Session, e Extend) (Transition, error) {
+	if e.By == User {
+		if s.Status == Pending {
+			return Transition{}, illegal(s, e)
+		}
+		offer := s.Terms.Offer
+		if offer == nil || s.OfferUsed >= offer.MaxCount {
+			return Transition{}, ErrConsent
+		}
+		if e.Seconds == 0 && e.Tokens == 0 {
+			e.Seconds, e.Tokens = offer.Seconds, offer.Tokens
+		}
+		if e.Seconds != offer.Seconds || e.Tokens != offer.Tokens {
+			return Transition{}, ErrConsent
+		}
+		s.OfferUsed++
+	}
+	if e.Seconds < 1 || e.Tokens < 0 || e.Seconds > MaxDuration-s.Duration || e.Tokens > MaxTokens-s.Tokens {
+		return Transition{}, ErrTerms
+	}
+	s.Duration += e.Seconds
+	s.Tokens += e.Tokens
+	if s.Status != Pending {
+		s.ExpiresAt += e.Seconds
+	}
+	t := changed(s, Extended)
+	t.Hold = e.Tokens
+	t.Extension = &Extension{By: e.By, Seconds: e.Seconds, Tokens: e.Tokens}
+	return t, nil
+}
+
+func applyPause(s Session, e Event, now time.Time) (Transition, error) {
+	switch {
+	case s.Status == Paused:
+		return Transition{Session: s, Name: PausedAt, Unchanged: true}, nil
+	case s.Status != Active:
+		return Transition{}, illegal(s, e)
+	case s.Terms.Pause == nil || s.PauseCount >= s.Terms.Pause.MaxCount || s.pauseLeft() == 0:
+		return Transition{}, ErrPause
+	}
+	s.Status = Paused
+	// Not before the start: the clock waits for the next full second.
+	s.PausedAt = max(floor(now), s.StartedAt)
+	s.PauseCount++
+	return changed(s, PausedAt), nil
+}
+
+func applyResume(s Session, e Event, now time.Time) (Transition, error) {
+	switch s.Status {
+	case Active:
+		return Transition{Session: s, Name: Resumed, Unchanged: true}, nil
+	case Paused:
+		return resume(s, min(ceil(now), s.Due())), nil
+	}
+	return Transition{}, illegal(s, e)
+}
+
+func resume(s Session, at int64) Transition {
+	pause := max(0, at-s.PausedAt)
+	s.Status = Active
+	s.PausedSeconds += pause
+	s.ExpiresAt += pause
+	s.PausedAt = 0
+	return changed(s, Resumed)
+}
+
+func applyComplete(s Session, e Complete, now time.Time) (Transition, error) {
+	reason := "completed"
+	if e.By == User {
+		reason = "user_ended"
+	}
+	if s.Status == Pending {
+		return end(s, Canceled, reason, now, settleNothing(s)), nil
+	}
+	return end(s, Completed, reason, now, settle(s.Terms.Settlement, s.Tokens, s.Used(now), s.Duration)), nil
+}
+
+func applyRevoke(s Session, e Revoke, now time.Time) (Transition, error) {
+	var result Settlement
+	switch e.Refund {
+	case RefundFull:
+		result = Settlement{Released: s.Tokens, UsedSeconds: s.Used(now)}
+	case RefundProrated:
+		result = settle(Prorated, s.Tokens, s.Used(now), s.Duration)
+	case RefundNone:
+		result = settle(Full, s.Tokens, s.Used(now), s.Duration)
+	default:
+		return Transition{}, ErrRefund
+	}
+	reason := e.Reason
+	if reason == "" {
+		reason = "revoked"
+	}
+	return end(s, Revoked, reason, now, result), nil
+}
+
+func settleNothing(s Session) Settlement {
+	return Settlement{Released: s.Tokens, UsedSeconds: 0}
+}
+
+func end(s Session, to Status, reason string, at time.Time, result Settlement) Transition {
+	s.Status = to
+	s.EndedAt = floor(at)
+	s.EndReason = reason
+	s.PausedAt = 0
+	s.Settlement = &result
+	t := changed(s, Ended)
+	t.Settlement = &result
+	return t
+}
+
+func changed(s Session, n Name) Transition {
+	s.Version++
+	return Transition{Session: s, Name: n}
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// APIKey is what is kept of an API key: never the key.
+type APIKey struct {
+	ID string
+	// SHA-256 of the key, in hex. The key has 256 random bits: nothing slower
+	// is needed.
+	Hash string
+	// The key's first characters, for a person to tell keys apart.
+	Hint       string
+	Role       string
+	ProviderID string
+	Name       string
+	CreatedAt  int64
+	RevokedAt  int64
+}
+
+// APIKeyByHash returns the key with this hash, or [ErrNotFound].
+func (r Reader) APIKeyByHash(ctx context.Context, hash string) (APIKey, error) {
+	row, err := r.q.GetAPIKeyByHash(ctx, hash)
+	if err != nil {
+		return APIKey{}, fmt.Errorf("reading API key: %w", found(err))
+	}
+	return APIKey(row), nil
+}
+
+// APIKeys lists all keys, oldest first.
+func (r Reader) APIKeys(ctx context.Context) ([]APIKey, error) {
+	rows, err := r.q.ListAPIKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing API keys: %w", err)
+	}
+	list := make([]APIKey, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, APIKey(row))
+	}
+	return list, nil
+}
+
+// InsertAPIKey writes a key.
+func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
+	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
+		ID: k.ID, Hash: k.Hash, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
+	})
+	if err != nil {
+		return fmt.Errorf("writing API key: %w", err)
+	}
+	return nil
+}
+
+// RevokeAPIKey ends a key, or returns [ErrNotFound] when no such key is live.
+func (t *Tx) RevokeAPIKey(ctx context.Context, id string, now time.Time) error {
+	n, err := t.q.RevokeAPIKey(ctx, id, now.Unix())
+	if err != nil {
+		return fmt.Errorf("revoking API key: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("revoking API key: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// IdempotencyTTL is how long an idempotency key is remembered.
+const IdempotencyTTL = 24 * time.Hour
+
+// ErrKeyReused: the idempotency key came before, with another request.
+var ErrKeyReused = errors.New("idempotency key was used for another request")
+
+// Once claims an idempotency key within scope for a request with this hash. If
+// the key is new, fresh is true, and the transaction calls [Tx.Remember] before
+// it ends. If the same request was answered before, its answer is returned.
+// Two that run at once take turns: the second sees what the first committed.
+func (t *Tx) Once(ctx context.Context, scope, key, hash string, now time.Time) (answer string, fresh bool, err error) {
+	n, err := t.q.ClaimIdempotencyKey(ctx, query.ClaimIdempotencyKeyParams{
+		Scope: scope, Key: key, RequestHash: hash, CreatedAt: now.Unix(), ExpiredBefore: now.Add(-IdempotencyTTL).Unix(),
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("claiming idempotency key: %w", err)
+	}
+	if n == 1 {
+		return "", true, nil
+	}
+	row, err := t.q.GetIdempotencyKey(ctx, scope, key)
+	if err != nil {
+		return "", false, fmt.Errorf("reading idempotency key: %w", found(err))
+	}
+	if row.RequestHash != hash {
+		return "", false, ErrKeyReused
+	}
+	return row.Response, false, nil
+}
+
+// Remember keeps the answer of a request that claimed its key by [Tx.Once].
+func (t *Tx) Remember(ctx context.Context, scope, key, answer string) error {
+	err := t.q.SaveIdempotentResponse(ctx, answer, scope, key)
+	if err != nil {
+		return fmt.Errorf("remembering answer: %w", err)
+	}
+	return nil
+}
+
+// ForgetAnswers removes idempotency keys that are too old to count.
+func (t *Tx) ForgetAnswers(ctx context.Context, now time.Time) (int64, error) {
+	n, err := t.q.DeleteIdempotencyKeys(ctx, now.Add(-IdempotencyTTL).Unix())
+	if err != nil {
+		return 0, fmt.Errorf("forgetting answers: %w", err)
+	}
+	return n, nil
+}

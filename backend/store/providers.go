@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// Provider owns an app and the domains it is reached at.
+type Provider struct {
+	ID   string
+	Name string
+	// Lower case, ASCII, without port; the first is the main one.
+	Domains   []string
+	OriginURL string
+	// Where a launch link points. Empty: https at the first domain.
+	AppURL    string
+	Policies  Policies
+	Version   int64
+	CreatedAt int64
+	UpdatedAt int64
+}
+
+// Policies is what a provider decides about its sessions.
+type Policies struct {
+	Settlement session.Policy  `json:"settlement,omitempty" enum:"full,prorated" doc:"How a session that was entered is settled. Default: full"`
+	Pause      *session.Pauses `json:"pause,omitempty" doc:"What a user may pause. Default: nothing"`
+	// Default: 300 and 60.
+	WarningSeconds []int64 `json:"warning_seconds,omitempty" maxItems:"10" doc:"Seconds before the end at which the user is warned, largest first. Default: 300, 60"`
+	// host or host:port, as in a return_url.
+	ReturnHosts []string `json:"return_hosts,omitempty" maxItems:"100" doc:"Hosts, with port where it is not the scheme's own, that a return_url may name"`
+	// Default: 900.
+	LaunchWindowSeconds int64 `json:"launch_window_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long a session with clock launch waits to be entered. Default: 900"`
+}
+
+// Provider returns the provider with this id, or [ErrNotFound].
+func (r Reader) Provider(ctx context.Context, id string) (Provider, error) {
+	row, err := r.q.GetProvider(ctx, id)
+	if err != nil {
+		return Provider{}, fmt.Errorf("reading provider: %w", found(err))
+	}
+	return r.withDomains(ctx, row)
+}
+
+// ProviderByDomain returns the provider that owns a domain, or [ErrNotFound].
+func (r Reader) ProviderByDomain(ctx context.Context, domain string) (Provider, error) {
+	row, err := r.q.GetProviderByDomain(ctx, domain)
+	if err != nil {
+		return Provider{}, fmt.Errorf("finding domain: %w", found(err))
+	}
+	return r.withDomains(ctx, row)
+}
+
+// Providers lists providers by id, from the one after `after`.
+func (r Reader) Providers(ctx context.Context, after string, limit int) ([]Provider, error) {
+	rows, err := r.q.ListProviders(ctx, after, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing providers: %w", err)
+	}
+	list := make([]Provider, 0, len(rows))
+	for _, row := range rows {
+		p, err := r.withDomains(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func (r Reader) withDomains(ctx context.Context, row query.Provider) (Provider, error) {
+	p := Provider{
+		ID: row.ID, Name: row.Name, OriginURL: row.OriginUrl, AppURL: row.AppUrl,
+		Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+	}
+	if err := json.Unmarshal([]byte(row.Policies), &p.Policies); err != nil {
+		return Provider{}, fmt.Errorf("reading provider's policies: %w", err)
+	}
+	var err error
+	if p.Domains, err = r.q.ListDomains(ctx, row.ID); err != nil {
+		return Provider{}, fmt.Errorf("reading provider's domains: %w", err)
+	}
+	return p, nil
+}
+
+// InsertProvider writes a new provider, or returns [ErrTaken] when its id or
+// one of its domains is another's.
+func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) error {
+	policies, err := json.Marshal(p.Policies)
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
+	n, err := t.q.InsertProvider(ctx, query.InsertProviderParams{
+		ID: p.ID, Name: p.Name, OriginUrl: p.OriginURL, AppUrl: p.AppURL, Policies: string(policies), CreatedAt: now.Unix(),
+	})
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("writing provider %s: %w", p.ID, ErrTaken)
+	}
+	return t.writeDomains(ctx, p)
+}
+
+// UpdateProvider writes a provider read at its version, or returns
+// [ErrConflict], or [ErrTaken] for a domain.
+func (t *Tx) UpdateProvider(ctx context.Context, p Provider, now time.Time) error {
+	policies, err := json.Marshal(p.Policies)
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
+	n, err := t.q.UpdateProvider(ctx, query.UpdateProviderParams{
+		Name: p.Name, OriginUrl: p.OriginURL, AppUrl: p.AppURL, Policies: string(policies), UpdatedAt: now.Unix(),
+		ID: p.ID, OldVersion: p.Version,
+	})
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("writing provider: %w", ErrConflict)
+	}
+	return t.writeDomains(ctx, p)
+}
+
+func (t *Tx) writeDomains(ctx context.Context, p Provider) error {
+	if err := t.q.DeleteDomains(ctx, p.ID); err != nil {
+		return fmt.Errorf("writing domains: %w", err)
+	}
+	for i, d := range p.Domains {
+		n, err := t.q.InsertDomain(ctx, d, p.ID, int64(i))
+		if err != nil {
+			return fmt.Errorf("writing domains: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("writing domain %s: %w", d, ErrTaken)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+-- name: InsertAPIKey :exec
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: GetAPIKeyByHash :one
+SELECT * FROM api_keys WHERE hash = $1;
+
+-- name: ListAPIKeys :many
+SELECT * FROM api_keys ORDER BY created_at, id LIMIT 10000;
+
+-- name: RevokeAPIKey :execrows
+UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
+
+-- name: ClaimIdempotencyKey :execrows
+-- ClaimIdempotencyKey takes a key that is free or has expired; no row: it is taken.
+INSERT INTO idempotency_keys (scope, key, request_hash, response, created_at)
+VALUES (sqlc.arg(scope), sqlc.arg(key), sqlc.arg(request_hash), '', sqlc.arg(created_at))
+ON CONFLICT (scope, key) DO UPDATE SET
+    request_hash = excluded.request_hash, response = excluded.response, created_at = excluded.created_at
+WHERE idempotency_keys.created_at <= sqlc.arg(expired_before);
+
+-- name: SaveIdempotentResponse :exec
+UPDATE idempotency_keys SET response = sqlc.arg(response) WHERE scope = sqlc.arg(scope) AND key = sqlc.arg(key);
+
+-- name: GetIdempotencyKey :one
+SELECT * FROM idempotency_keys WHERE scope = $1 AND key = $2;
+
+-- name: DeleteIdempotencyKeys :execrows
+DELETE FROM idempotency_keys WHERE created_at <= $1;

@@ -1,0 +1,26 @@
+-- name: InsertProvider :execrows
+INSERT INTO providers (id, name, origin_url, app_url, policies, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (id) DO NOTHING;
+
+-- name: UpdateProvider :execrows
+UPDATE providers SET name = sqlc.arg(name), origin_url = sqlc.arg(origin_url), app_url = sqlc.arg(app_url), policies = sqlc.arg(policies),
+    version = version + 1, updated_at = sqlc.arg(updated_at)
+WHERE id = sqlc.arg(id) AND version = sqlc.arg(old_version);
+
+-- name: GetProvider :one
+SELECT * FROM providers WHERE id = $1;
+
+-- name: ListProviders :many
+SELECT * FROM providers WHERE id > sqlc.arg(after) ORDER BY id LIMIT sqlc.arg(max_rows);
+
+-- name: InsertDomain :execrows
+INSERT INTO provider_domains (domain, provider_id, position) VALUES ($1, $2, $3) ON CONFLICT (domain) DO NOTHING;
+
+-- name: DeleteDomains :exec
+DELETE FROM provider_domains WHERE provider_id = $1;
+
+-- name: ListDomains :many
+SELECT domain FROM provider_domains WHERE provider_id = $1 ORDER BY position;
+
+-- name: GetProviderByDomain :one
+SELECT p.* FROM providers p JOIN provider_domains d ON d.provider_id = p.id WHERE d.domain = $1;

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// last is greater than every id of ours under every collation.
+const last = "zzzzzzzz"
+
+// Session returns the session with this id, or [ErrNotFound].
+func (r Reader) Session(ctx context.Context, id string) (session.Session, error) {
+	row, err := r.q.GetSession(ctx, id)
+	if err != nil {
+		return session.Session{}, fmt.Errorf("reading session: %w", found(err))
+	}
+	return fromRow(row)
+}
+
+// SessionFilter selects sessions; empty fields select all.
+type SessionFilter struct {
+	ProviderID string
+	UserID     string
+	Status     session.Status
+	// Sessions older than the one with this id.
+	Before string
+	Limit  int
+}
+
+// Sessions lists sessions, newest first.
+func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Session, error) {
+	if f.Before == "" {
+		f.Before = last
+	}
+	var rows []query.Session
+	var err error
+	if f.ProviderID != "" {
+		rows, err = r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
+			ProviderID: f.ProviderID, Before: f.Before, UserID: f.UserID, Status: string(f.Status), MaxRows: int32(f.Limit),
+		})
+	} else {
+		rows, err = r.q.ListSessions(ctx, query.ListSessionsParams{
+			Before: f.Before, UserID: f.UserID, Status: string(f.Status), MaxRows: int32(f.Limit),
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	list := make([]session.Session, 0, len(rows))
+	for _, row := range rows {
+		s, err := fromRow(row)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// NextDue is when the next session is due, in Unix seconds; 0 for none.
+func (r Reader) NextDue(ctx context.Context) (int64, error) {
+	due, err := r.q.NextDue(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading deadlines: %w", err)
+	}
+	return due, nil
+}
+
+// Due lists up to limit sessions due at or before now, the longest due first.
+func (r Reader) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	ids, err := r.q.DueSessions(ctx, now.Unix(), int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading deadlines: %w", err)
+	}
+	return ids, nil
+}
+
+// Insert writes a session that [session.New] made. Its hold is posted by
+// [Tx.Post], after it.
+func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) error {
+	s := tr.Session
+	terms, err := json.Marshal(s.Terms)
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	err = t.q.InsertSession(ctx, query.InsertSessionParams{
+		ID: s.ID, UserID: s.UserID, ProviderID: s.ProviderID, Status: string(s.Status), Version: s.Version,
+		Clock: string(s.Clock), Tokens: s.Tokens, DurationSeconds: s.Duration, ReturnUrl: s.ReturnURL,
+		ConsentUrl: s.ConsentURL, Terms: string(terms), OfferUsed: s.OfferUsed, CreatedAt: s.CreatedAt,
+		LaunchBy: s.LaunchBy, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
+		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
+		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason,
+	})
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	return t.note(ctx, tr, now)
+}
+
+// Update writes a transition of a session read at the version before it, or
+// returns [ErrConflict].
+func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) error {
+	s := tr.Session
+	p := query.UpdateSessionParams{
+		ID: s.ID, OldVersion: s.Version - 1,
+		Status: string(s.Status), Version: s.Version, Tokens: s.Tokens, DurationSeconds: s.Duration,
+		OfferUsed: s.OfferUsed, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
+		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
+		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason,
+	}
+	if s.Settlement != nil {
+		p.Captured, p.Released, p.UsedSeconds = s.Settlement.Captured, s.Settlement.Released, s.Settlement.UsedSeconds
+	}
+	n, err := t.q.UpdateSession(ctx, p)
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("writing session: %w", ErrConflict)
+	}
+	if x := tr.Extension; x != nil {
+		err := t.q.InsertExtension(ctx, query.InsertExtensionParams{
+			SessionID: s.ID, Version: s.Version, Actor: string(x.By), Seconds: x.Seconds, Tokens: x.Tokens, CreatedAt: now.Unix(),
+		})
+		if err != nil {
+			return fmt.Errorf("writing extension: %w", err)
+		}
+	}
+	return t.note(ctx, tr, now)
+}
+
+// note records a transition among the session's events.
+func (t *Tx) note(ctx context.Context, tr session.Transition, now time.Time) error {
+	props := map[string]any{"status": tr.Session.Status, "version": tr.Session.Version}
+	if tr.Session.EndReason != "" {
+		props["reason"] = tr.Session.EndReason
+	}
+	body, err := json.Marshal(props)
+	if err != nil {
+		return fmt.Errorf("recording event: %w", err)
+	}
+	return t.insertEvent(ctx, query.InsertEventParams{
+		SessionID: tr.Session.ID, Source: "session", Name: string(tr.Name), AtMs: now.UnixMilli(), Props: string(body),
+	})
+}
+
+// PageEvent is one thing that a page noticed. Props is JSON.
+type PageEvent struct {
+	Name  string
+	AtMS  int64
+	Props string
+}
+
+// AddPageEvents records what a session's pages noticed.
+func (t *Tx) AddPageEvents(ctx context.Context, sessionID string, events []PageEvent) error {
+	for _, e := range events {
+		err := t.insertEvent(ctx, query.InsertEventParams{
+			SessionID: sessionID, Source: "page", Name: e.Name, AtMs: e.AtMS, Props: e.Props,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("recording event: %w", err)
+	}
+	p.ID = id.String()
+	if err := t.q.InsertEvent(ctx, p); err != nil {
+		return fmt.Errorf("recording event: %w", err)
+	}
+	return nil
+}
+
+// PageEventCount is how many page events a session has.
+func (r Reader) PageEventCount(ctx context.Context, sessionID string) (int64, error) {
+	n, err := r.q.CountEvents(ctx, sessionID, "page")
+	if err != nil {
+		return 0, fmt.Errorf("counting events: %w", err)
+	}
+	return n, nil
+}
+
+// Extension is one purchase of more time, as recorded.
+type Extension struct {
+	session.Extension
+	At int64
+}
+
+// Extensions lists a session's extensions, oldest first.
+func (r Reader) Extensions(ctx context.Context, sessionID string) ([]Extension, error) {
+	rows, err := r.q.ListExtensions(ctx, sessionID)
+	if err != nil {
+		return nil, fmt.Errorf("listing extensions: %w", err)
+	}
+	list := make([]Extension, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, Extension{session.Extension{By: session.Actor(row.Actor), Seconds: row.Seconds, Tokens: row.Tokens}, row.CreatedAt})
+	}
+	return list, nil
+}
+
+// Beats is what is known of a session's heartbeats.
+type Beats struct {
+	SessionID string
+	LastAt    int64
+	Count     int64
+	Active    int64
+}
+
+// AddBeats adds counts to sessions; ids that do not exist are passed over.
+func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
+	for _, b := range list {
+		err := t.q.UpsertBeat(ctx, query.UpsertBeatParams{LastAt: b.LastAt, Beats: b.Count, Active: b.Active, SessionID: b.SessionID})
+		if err != nil {
+			return fmt.Errorf("recording heartbeats: %w", err)
+		}
+	}
+	return nil
+}
+
+// Beats returns a session's heartbeats; zero when there were none.
+func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
+	row, err := r.q.GetBeats(ctx, sessionID)
+	if err = found(err); err == ErrNotFound {
+		return Beats{SessionID: sessionID}, nil
+	}
+	if err != nil {
+		return Beats{}, fmt.Errorf("reading heartbeats: %w", err)
+	}
+	return Beats{SessionID: row.SessionID, LastAt: row.LastAt, Count: row.Beats, Active: row.Active}, nil
+}
+
+func fromRow(r query.Session) (session.Session, error) {
+	s := session.Session{
+		ID: r.ID, UserID: r.UserID, ProviderID: r.ProviderID, Status: session.Status(r.Status), Version: r.Version,
+		Clock: session.Clock(r.Clock), Tokens: r.Tokens, Duration: r.DurationSeconds, ReturnURL: r.ReturnUrl,
+		ConsentURL: r.ConsentUrl, OfferUsed: r.OfferUsed, CreatedAt: r.CreatedAt, LaunchBy: r.LaunchBy,
+		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
+		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
+		EndReason: r.EndReason,
+	}
+	if err := json.Unmarshal([]byte(r.Terms), &s.Terms); err != nil {
+		return session.Session{}, fmt.Errorf("reading session's terms: %w", err)
+	}
+	if s.Status.Terminal() {
+		s.Settlement = &session.Settlement{Captured: r.Captured, Released: r.Released, UsedSeconds: r.UsedSeconds}
+	}
+	return s, nil
+}

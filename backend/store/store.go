@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrNotFound: no such row.
+	ErrNotFound = errors.New("not found")
+	// ErrTaken: an id or a domain belongs to somebody already.
+	ErrTaken = errors.New("taken already")
+	// ErrConflict: the row changed since it was read. [Store.Write] runs the
+	// change again; callers see it only when that never ends.
+	ErrConflict = errors.New("changed by somebody else")
+)
+
+const (
+	maxAttempts = 100
+	pgMaxConns  = 32
+)
+
+// engine is what differs between the databases.
+type engine string
+
+const (
+	sqliteEngine   engine = "sqlite"
+	postgresEngine engine = "postgres"
+)
+
+// Store is an open database. Safe for concurrent use.
+type Store struct {
+	Reader
+	engine engine
+	write  *sql.DB
+	read   *sql.DB // the same as write on PostgreSQL
+	wq     *query.Queries
+}
+
+// Open opens the database at address and brings its schema up to date:
+//
+//	sqlite:PATH              a file, made with its folder when missing
+//	postgres://user@host/db  a PostgreSQL database
+func Open(ctx context.Context, address string) (*Store, error) {
+	scheme, rest, _ := strings.Cut(address, ":")
+	var s *Store
+	var err error
+	switch scheme {
+	case "sqlite":
+		s, err = openSQLite(ctx, rest)
+	case "postgres", "postgresql":
+		s, err = openPostgres(ctx, address)
+	default:
+		return nil, errors.New("opening database: address must begin with sqlite: or postgres://")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	if path == "" || strings.Contains(path, ":memory:") {
+		return nil, errors.New("opening database: sqlite: needs the path of a file")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	// The file holds who bought what: nobody else on the machine reads it.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	f.Close()
+	dsn := func(extra ...string) string {
+		v := url.Values{"_pragma": append([]string{
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		}, extra...)}
+		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
+	}
+	write, err := sql.Open("sqlite", dsn()+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write, sqliteEngine); err != nil {
+		write.Close()
+		return nil, err
+	}
+	read, err := sql.Open("sqlite", dsn("query_only(1)"))
+	if err != nil {
+		write.Close()
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
+	read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
+	s := &Store{engine: sqliteEngine, write: write, read: read}
+	// Parsing a statement costs as much as running it: keep them prepared.
+	if s.wq, err = query.Prepare(ctx, write); err == nil {
+		s.q, err = query.Prepare(ctx, read)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	return s, nil
+}
+
+func openPostgres(ctx context.Context, address string) (*Store, error) {
+	conn, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, errors.New("opening database: the postgres address cannot be read") // err may quote the password
+	}
+	conn.SetMaxOpenConns(pgMaxConns)
+	conn.SetMaxIdleConns(pgMaxConns)
+	conn.SetConnMaxIdleTime(5 * time.Minute)
+	if err := migrate(ctx, conn, postgresEngine); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	// pgx keeps statements prepared by itself.
+	q := query.New(conn)
+	return &Store{Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error {
+	if s.wq != nil && s.engine == sqliteEngine {
+		s.wq.Close()
+	}
+	if s.q != nil && s.engine == sqliteEngine {
+		s.q.Close()
+	}
+	err := s.write.Close()
+	if s.read != s.write {
+		err = errors.Join(err, s.read.Close())
+	}
+	return err
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("asking the database: %w", err)
+	}
+	if _, err := s.q.NextDue(ctx); err != nil {
+		return fmt.Errorf("asking the database: %w", err)
+	}
+	return nil
+}
+
+// Write runs f in one transaction and commits it if f returns nil. When the
+// transaction lost a race it runs f again, so f changes nothing but the
+// database and variables that it sets anew each time.
+func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	var err error
+	for attempt := range maxAttempts {
+		if err = s.writeOnce(ctx, f); !retryable(err) {
+			return err
+		}
+		// Full jitter: writers that collided should not collide again.
+		wait := time.Duration(1+rand.IntN(1+min(attempt, 20))) * time.Millisecond
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	return fmt.Errorf("writing, %d times: %w", maxAttempts, err)
+}
+
+func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	defer tx.Rollback()
+	if err := f(&Tx{Reader{q: s.wq.WithTx(tx)}, tx, s.engine}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// Reader answers questions. On a [Store] it sees what is committed, within a
+// [Tx] also what that transaction wrote.
+type Reader struct {
+	q *query.Queries
+}
+
+// Tx is one running transaction of [Store.Write].
+type Tx struct {
+	Reader
+	tx     *sql.Tx
+	engine engine
+}
+
+func retryable(err error) bool {
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, ErrConflict) {
+		return true
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code == "40001" || pg.Code == "40P01" // serialization failure, deadlock
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
+	}
+	return false
+}
+
+// found maps "no rows" to [ErrNotFound].
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
