@@ -9,6 +9,7 @@ const folder = process.argv[2] ?? "/tmp/w";
 const only = process.argv[3];
 mkdirSync(folder, { recursive: true });
 const gate = createGate();
+setTimeout(() => process.exit(1), 240_000).unref();
 const server = createServer(gate.listener).listen(0, "127.0.0.1");
 await new Promise((resolve) => server.once("listening", resolve));
 const base = `http://127.0.0.1:${server.address().port}`;
@@ -23,7 +24,7 @@ const browser = await chromium.launch({
 
 const chip = (page) => page.getByTestId("session-timer");
 const click = (page, id) => page.getByTestId(id).click();
-const ready = (page, id) => page.getByTestId(id).waitFor({ state: "visible" });
+const ready = (page, id) => page.getByTestId(id).waitFor({ state: "visible", timeout: 6000 });
 const shots = {
   timer: ["seconds=582", (page) => ready(page, "session-timer")],
   warn: ["seconds=200&warn=60", (page) => ready(page, "session-timer")],

@@ -116,7 +116,11 @@ export function createGate() {
     }
     if (name) {
       let text = "";
-      for await (const chunk of request) text += chunk;
+      try {
+        for await (const chunk of request) text += chunk;
+      } catch {
+        return; // the page went while it spoke
+      }
       const body = text ? JSON.parse(text) : undefined;
       calls.push({ name, method: request.method, body, headers: request.headers, at: Date.now() });
       const made = down ? null : answer(name, body, request.headers);
@@ -131,6 +135,10 @@ export function createGate() {
     if (url.pathname === "/receipt" || url.pathname === "/favicon.ico") {
       response.writeHead(200, { "Content-Type": "text/html" });
       return response.end("<!doctype html><title>Receipt</title><h1>Receipt</h1>");
+    }
+    if (url.pathname === "/frame") {
+      response.writeHead(200, { "Content-Type": "text/html" });
+      return response.end(`<!doctype html><iframe src="${url.searchParams.get("src")}"></iframe>`);
     }
     if (url.pathname !== "/" || !url.searchParams.has("keep")) begin(url.searchParams);
     const policy = {

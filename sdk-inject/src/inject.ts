@@ -29,6 +29,7 @@ function start(): void {
     clearTimeout: (timer) => clearTimeout(timer as number),
   };
   const serverClock = createServerClock(clock);
+  const { random } = Math;
   const firstFetch = claim.fetch ?? fetch;
   const api = createApi({
     fetch: (input, init) => firstFetch.call(window, input, init),
@@ -40,7 +41,7 @@ function start(): void {
     api,
     clock,
     serverClock,
-    random: Math.random,
+    random,
     channel: (name) => {
       try {
         return new BroadcastChannel(name);
@@ -52,33 +53,40 @@ function start(): void {
   claim.session = session;
   if (!claims[KEY]) Object.defineProperty(window, KEY, { value: claim });
 
-  let mounted = false;
-  session.subscribe(() => {
-    const { phase } = session.state();
-    if (mounted || phase === "loading" || phase === "absent") return;
-    mounted = true;
+  const mount = () =>
     createTimer({
       doc: document,
       session,
       api,
       clock,
+      random,
       store: createStore(() => localStorage),
       strings: languageOf([document.documentElement.lang, ...navigator.languages]),
-      loadDialogs: () =>
-        import("./__DIALOG__") as unknown as ReturnType<Parameters<typeof createTimer>[0]["loadDialogs"]>,
+      loadDialogs: () => import("./__DIALOG__"),
+      onReplaced() {
+        listen();
+        mount();
+      },
       go: (address) => location.assign(address),
     });
+  // Nothing is added to a page before it is known to have a session.
+  const waiting = session.subscribe(() => {
+    const { phase } = session.state();
+    if (phase === "loading" || phase === "absent") return;
+    waiting();
+    mount();
   });
-  follow(session);
-}
 
-/** Keeps the session in step with the page's own life. */
-function follow(session: Session): void {
+  // Named, so that adding them again to a document that still has them adds nothing.
   const seen = () => (document.visibilityState === "hidden" ? session.sleep() : session.wake());
-  document.addEventListener("visibilitychange", seen);
-  document.addEventListener("resume", seen); // thawed
-  for (const event of ["pageshow", "focus", "online"]) window.addEventListener(event, seen);
-  window.addEventListener("pagehide", () => session.leave());
+  const leave = () => session.leave();
+  const listen = () => {
+    // "resume": thawed.
+    for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, seen);
+    for (const event of ["pageshow", "focus", "online"]) window.addEventListener(event, seen);
+    window.addEventListener("pagehide", leave);
+  };
+  listen();
   seen();
 }
 

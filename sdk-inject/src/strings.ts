@@ -5,6 +5,7 @@
  */
 export interface Strings {
   language: string;
+  dir: "ltr" | "rtl";
   timeLeft: string;
   options: string;
   lost: string;
@@ -15,6 +16,7 @@ export interface Strings {
 
 export const en: Strings = {
   language: "en",
+  dir: "ltr",
   timeLeft: "Session time left",
   options: "Session options",
   lost: "Reconnecting…",

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock";
 import { formatClock } from "../format";
 import type { State } from "../state";
 import type { Store } from "../store";
@@ -16,12 +17,13 @@ export interface ChipEffects {
   root: HTMLElement;
   strings: Strings;
   store: Store;
+  clock: Clock;
   onOpen(): void;
 }
 
 const FLASH_MS = 2500;
 
-export function createChip({ root, strings, store, onOpen }: ChipEffects): Chip {
+export function createChip({ root, strings, store, clock, onOpen }: ChipEffects): Chip {
   const make = (tag: string, parent: HTMLElement) =>
     parent.appendChild(root.ownerDocument.createElement(tag));
   const chip = make("div", root);
@@ -39,9 +41,11 @@ export function createChip({ root, strings, store, onOpen }: ChipEffects): Chip 
   button.ariaHasPopup = "dialog";
   button.addEventListener("click", onOpen);
 
-  let corner = Number(store.read().corner) || 0;
+  // Clockwise from the end of the last line: a right-to-left page ends on the left.
+  const { documentElement } = root.ownerDocument;
+  let corner = store.read().corner ?? Number(getComputedStyle(documentElement).direction === "rtl");
   const place = () => {
-    chip.dataset.corner = `${corner}`;
+    root.dataset.corner = `${corner}`;
   };
   place();
 
@@ -52,7 +56,7 @@ export function createChip({ root, strings, store, onOpen }: ChipEffects): Chip 
       if (!("view" in state)) return;
       const lost = state.phase === "active" && !state.connected;
       const total = Math.max(state.view.duration_limit_seconds * 1000, remainingMs, 1);
-      const flashing = performance.now() < flashUntil;
+      const flashing = clock.elapsed() < flashUntil;
       if (!flashing) {
         hint.textContent = state.phase === "paused" ? strings.paused : lost ? strings.lost : "";
         chip.dataset.tone = hint.textContent ? "muted" : tone(remainingMs, total);
@@ -63,7 +67,7 @@ export function createChip({ root, strings, store, onOpen }: ChipEffects): Chip 
     flash(text) {
       hint.textContent = text;
       chip.dataset.tone = "added";
-      flashUntil = performance.now() + FLASH_MS;
+      flashUntil = clock.elapsed() + FLASH_MS;
     },
     move() {
       corner = (corner + 1) % 4;
@@ -74,7 +78,7 @@ export function createChip({ root, strings, store, onOpen }: ChipEffects): Chip 
 }
 
 /** The last minute, and before it the last five; both later in a short session. */
-export function tone(remainingMs: number, totalMs: number): string {
+function tone(remainingMs: number, totalMs: number): string {
   if (remainingMs <= Math.min(60_000, totalMs / 4)) return "danger";
   return remainingMs <= Math.min(300_000, totalMs / 2) ? "warn" : "";
 }

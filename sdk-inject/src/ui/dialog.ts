@@ -22,7 +22,7 @@ const HOURGLASS = "M4 2h8M4 14h8M5 2v2.500L8 8l3-3.500V2M5 14v-2.500L8 8l3 3.500
 export function createDialogs(kit: Kit): Dialogs {
   const { session, clock } = kit;
   const { language } = kit.strings;
-  const actions = createActions({ ...kit, random: Math.random, newKey });
+  const actions = createActions({ ...kit, newKey });
   const timeOfDay = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
   kit.adopt(dialogCss);
   const dialog = el("dialog", { "aria-labelledby": "title" });
@@ -34,6 +34,7 @@ export function createDialogs(kit: Kit): Dialogs {
   /** Brings the current view's live parts up to date. */
   let refresh = () => {};
   let returning: unknown;
+  let returnSeconds = RETURN_SECONDS;
 
   const view = () => {
     const state = session.state();
@@ -99,7 +100,7 @@ export function createDialogs(kit: Kit): Dialogs {
     return button(
       "act main wide",
       "extend-session",
-      () => performance.now() > guardedUntil && actions.extend(offer),
+      () => clock.elapsed() > guardedUntil && actions.extend(offer),
       ...label,
     );
   }
@@ -109,7 +110,9 @@ export function createDialogs(kit: Kit): Dialogs {
     const big = el("div", { class: "big" });
     const until = el("p");
     const row = el("div", { class: "row" });
-    if (extension) row.append(extendButton(extension));
+    row.append(
+      extension ? extendButton(extension) : button("act main wide", "keep-session", close, words.keepGoing),
+    );
     if (pause && (pause.used ?? 0) < pause.max_count)
       row.append(button("act", "pause-session", actions.pause, words.pause));
     row.append(endButton());
@@ -146,13 +149,24 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function confirmView(): Node[] {
     const keep = button("act", "keep-session", close, words.keepGoing);
-    const stop = button("act stop", "confirm-end-session", actions.end, words.end);
+    const stop = button("act stop", "confirm-end-session", end, words.end);
     return [
       heading(words.confirmTitle),
       el("p", {}, words.confirmText(span())),
       error,
       el("div", { class: "row" }, keep, stop),
     ];
+  }
+
+  /** Who asked to end is not kept waiting. */
+  async function end() {
+    returnSeconds = 0;
+    try {
+      await actions.end();
+    } catch (failure) {
+      returnSeconds = RETURN_SECONDS;
+      throw failure;
+    }
   }
 
   function pausedView(): Node[] {
@@ -185,7 +199,7 @@ export function createDialogs(kit: Kit): Dialogs {
       else kit.go(address);
     };
     clock.clearTimeout(returning);
-    countBack(RETURN_SECONDS);
+    countBack(returnSeconds);
     const link = el("a", { class: "act main", href: address }, words.goNow(host));
     return [...content, el("div", { class: "row" }, link)];
   }
@@ -200,6 +214,8 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function draw(next: Shown, keepError = false) {
     shown = next;
+    // The panel, and what follows from it, stay by the chip.
+    if (next !== "confirm") dialog.classList.toggle("near", next === "panel");
     refresh = () => {};
     if (!keepError) error.replaceChildren();
     dialog.dataset.view = next;
@@ -247,7 +263,7 @@ export function createDialogs(kit: Kit): Dialogs {
     open(next) {
       // A question that the user is answering is not swept away by a warning.
       if (shown === next || (shown && next === "warning")) return;
-      if (next === "warning") guardedUntil = performance.now() + GUARD_MS;
+      if (next === "warning") guardedUntil = clock.elapsed() + GUARD_MS;
       draw(next);
     },
     restore() {

@@ -33,9 +33,12 @@ export interface TimerEffects {
   session: Session;
   api: Api;
   clock: Clock;
+  random(): number;
   store: Store;
   strings: Strings;
   loadDialogs(): Promise<{ createDialogs(kit: Kit): Dialogs }>;
+  /** The document was written anew, without us. */
+  onReplaced(): void;
   /** Leaves for another address. */
   go(address: string): void;
 }
@@ -51,7 +54,15 @@ export function createTimer(effects: TimerEffects): void {
   const { doc, session, store, strings, clock } = effects;
   let dialogs: Dialogs | undefined;
   let loading: Promise<Dialogs | undefined> | undefined;
-  const host = createHost(doc, strings.language, () => dialogs?.restore());
+  const host = createHost(
+    doc,
+    strings,
+    () => dialogs?.restore(),
+    () => {
+      forget();
+      effects.onReplaced();
+    },
+  );
   const { root } = host;
   host.adopt(tokensCss + chipCss);
   const status = root.appendChild(doc.createElement("p"));
@@ -60,6 +71,7 @@ export function createTimer(effects: TimerEffects): void {
     root,
     strings,
     store,
+    clock,
     onOpen: () => open(phase() === "paused" ? "paused" : "panel"),
   });
 
@@ -143,7 +155,7 @@ export function createTimer(effects: TimerEffects): void {
     status.textContent = text;
   }
 
-  session.subscribe(update);
+  const forget = session.subscribe(update);
   shown = "loading";
   update();
 }

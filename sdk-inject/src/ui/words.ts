@@ -36,7 +36,7 @@ export const en: Words = {
   warningTitle: "Your session ends soon",
   panelTitle: "Time left",
   endsAt: (time) => `Ends at ${time}`,
-  canExtend: "Add time to keep going, or save your work now.",
+  canExtend: "Add time, or save your work now.",
   cannotExtend: "Please save your work before time is up.",
   extend: (span) => `+${span}`,
   price: (tokens) =>

@@ -1,0 +1,155 @@
+import { expect, test } from "vitest";
+import { useBrowser } from "./page";
+
+const b = useBrowser();
+/** Longer than a dialog that opens by itself refuses a purchase. */
+const GUARD_MS = 800;
+
+test("the chip shows the time and moves nothing on the page", async () => {
+  await b.page.addInitScript(() => {
+    Object.assign(window, { shift: 0 });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries())
+        Object.assign(window, { shift: Reflect.get(window, "shift") + Reflect.get(entry, "value") });
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await b.open("seconds=582");
+  const chip = b.page.getByTestId("session-timer");
+  await chip.waitFor();
+  expect(await chip.textContent()).toMatch(/^9:4\d/);
+  expect(await chip.getAttribute("role")).toBe("timer");
+  expect(await chip.getAttribute("aria-live")).toBe("off");
+  await b.page.waitForTimeout(1200);
+  expect(await b.page.evaluate(() => Reflect.get(window, "shift"))).toBe(0);
+  expect(b.errors).toEqual([]);
+});
+
+test("the warning: focus on Extend, Escape closes, focus returns, and it stays closed", async () => {
+  await b.open("seconds=303");
+  await b.page.locator("#note").focus();
+  const dialog = b.page.getByTestId("session-warning");
+  await dialog.waitFor();
+  await b.page.evaluate(() =>
+    document.addEventListener("keydown", (e) => Object.assign(window, { saw: e.key })),
+  );
+  const focused = () =>
+    b.page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.getAttribute("data-testid"));
+  expect(await focused()).toBe("extend-session");
+  await b.page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  expect(await b.page.evaluate(() => document.activeElement?.id)).toBe("note");
+  expect(await b.page.evaluate(() => Reflect.get(window, "saw"))).toBeUndefined();
+  await b.open("keep=1");
+  await b.page.getByTestId("session-timer").waitFor();
+  await b.page.waitForTimeout(1200);
+  expect(await dialog.count()).toBe(0);
+});
+
+test("a key that was meant for the page buys nothing", async () => {
+  await b.open("seconds=290");
+  await b.page.getByTestId("extend-session").waitFor();
+  await b.page.keyboard.press("Enter");
+  await b.page.waitForTimeout(100);
+  expect(b.gate.calls.some(({ name }) => name === "extend")).toBe(false);
+  await b.page.waitForTimeout(GUARD_MS);
+  await b.page.keyboard.press("Enter");
+  await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
+  expect(b.gate.session().extension.used).toBe(1);
+  expect(await b.page.getByTestId("session-timer").textContent()).toMatch(/^14:4\d\+10:00$/);
+  expect(await b.page.getByRole("status").first().textContent()).toBe("10 minutes added");
+});
+
+test("a purchase whose answer is lost is made once", async () => {
+  await b.open("seconds=400&offer=flaky");
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("extend-session").click();
+  await b.page.getByTestId("session-panel").waitFor({ state: "hidden" });
+  const keys = b.gate.calls
+    .filter(({ name }) => name === "extend")
+    .map(({ headers }) => headers["idempotency-key"]);
+  expect(keys.length).toBe(2);
+  expect(new Set(keys).size).toBe(1);
+  expect(b.gate.session().extension.used).toBe(1);
+});
+
+test.each([
+  ["poor", "You don’t have enough tokens for this."],
+  ["consent", "Approve at market.example"],
+])("a purchase refused (%s) says why", async (offer, words) => {
+  await b.open(`seconds=400&offer=${offer}`);
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("extend-session").click();
+  await b.page.getByRole("alert").getByText(words).waitFor();
+  expect(b.errors).toEqual([]);
+});
+
+test("ending asks first, then leads to the receipt with the session's id", async () => {
+  await b.open("seconds=400");
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("end-session").click();
+  expect(b.gate.calls.some(({ name }) => name === "end")).toBe(false);
+  await b.page.getByTestId("confirm-end-session").click();
+  await b.page.waitForURL(/\/receipt\?session_id=0195c1a2-7b3e-7c4d-9e5f-000000000001$/);
+});
+
+test("a session of two seconds shows no dialog, then the end, and leads back", async () => {
+  await b.open("seconds=2&total=2");
+  await b.page.getByTestId("session-timer").waitFor();
+  expect(await b.page.getByTestId("session-warning").count()).toBe(0);
+  await b.page.getByTestId("session-ended").waitFor();
+  await b.page.keyboard.press("Escape");
+  expect(await b.page.getByTestId("session-ended").isVisible()).toBe(true);
+  expect(await b.page.getByTestId("session-timer").isVisible()).toBe(false);
+  await b.page.waitForURL(/\/receipt\?session_id=/);
+});
+
+test("paused and resumed", async () => {
+  await b.open("seconds=400&pause=1");
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("pause-session").click();
+  await b.page.getByTestId("session-paused").waitFor();
+  await b.page.getByTestId("resume-session").click();
+  await b.page.getByTestId("session-paused").waitFor({ state: "hidden" });
+  expect(await b.page.getByTestId("session-timer").textContent()).toMatch(/^6:\d\d$/);
+});
+
+test("what ends in one tab ends in the other", async () => {
+  await b.open("seconds=400&back=off");
+  const other = await b.open("keep=1", await b.tab());
+  await other.getByTestId("session-timer").waitFor();
+  b.gate.change({ status: "completed" });
+  await b.page.bringToFront();
+  await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await b.page.waitForTimeout(2100);
+  await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await b.page.getByTestId("session-ended").waitFor();
+  await other.getByTestId("session-ended").waitFor();
+});
+
+test("moving the timer is remembered", async () => {
+  await b.open("seconds=400");
+  const chip = b.page.getByTestId("session-timer");
+  const before = await chip.boundingBox();
+  await chip.click();
+  await b.page.getByTestId("move-timer").click();
+  await b.open("keep=1");
+  await chip.waitFor();
+  expect((await chip.boundingBox())?.x).toBeLessThan(before?.x ?? 0);
+});
+
+test("back from the back/forward cache or not, the clock is right", async () => {
+  await b.open("seconds=400");
+  await b.page.getByTestId("session-timer").waitFor();
+  await b.page.goto(`${b.base}/receipt`);
+  expect(
+    b.gate.calls.some(
+      ({ name, body }) => name === "heartbeat" && (body as { active?: boolean }).active === false,
+    ),
+  ).toBe(true);
+  b.gate.change({ expires_at: b.gate.session().expires_at + 3600 });
+  await b.page.goBack();
+  await b.page
+    .getByTestId("session-timer")
+    .getByText(/^1:0\d:\d\d$/)
+    .waitFor();
+});

@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { heartbeatDelay, retryDelay } from "../src/backoff";
+import { GateError } from "../src/errors";
+import { formatClock, formatSpan, returnAddress } from "../src/format";
+import type { SessionView } from "../src/protocol";
+import { isNews, remainingMs, stateOf, stateOfRefusal } from "../src/state";
+import { createStore } from "../src/store";
+import { en, languageOf } from "../src/strings";
+import { reachedThreshold, warningThresholds } from "../src/warnings";
+
+const view: SessionView = {
+  id: "s1",
+  provider_id: "p",
+  status: "active",
+  version: 3,
+  expires_at: 1000,
+  duration_limit_seconds: 600,
+  tokens_allocated: 1,
+  return_url: "https://m.example/r",
+};
+
+describe("warnings", () => {
+  test.each([
+    [undefined, 3600, [300, 60]],
+    [[], 3600, [300, 60]],
+    [undefined, 600, [300, 60]],
+    [undefined, 599, [60]],
+    [undefined, 60, [20]],
+    [undefined, 30, [20]],
+    [undefined, 29, []],
+    [undefined, 8, []],
+    [[10, 120, 30], 3600, [120, 30, 10]],
+    [[0, -5, 60], 3600, [60]],
+  ])("thresholds of %j in a session of %d s", (configured, total, want) => {
+    expect(warningThresholds(configured, total)).toEqual(want);
+  });
+
+  test.each([
+    [301, undefined],
+    [300, 300],
+    [61, 300],
+    [60, 60],
+    [0, 60],
+  ])("at %d s the threshold reached is %s", (left, want) => {
+    expect(reachedThreshold([300, 60], left)).toBe(want);
+  });
+});
+
+describe("format", () => {
+  test.each([
+    [0, "0:00"],
+    [-5, "0:00"],
+    [1, "0:01"],
+    [59_001, "1:00"],
+    [582_000, "9:42"],
+    [3_600_000, "1:00:00"],
+    [3_729_000, "1:02:09"],
+  ])("%d ms is %s", (ms, want) => {
+    expect(formatClock(ms)).toBe(want);
+  });
+
+  test.each([
+    [600, "10 min"],
+    [45, "45 sec"],
+    [5400, "1 hr 30 min"],
+    [0, "0 sec"],
+  ])("%d s is %s", (seconds, want) => {
+    expect(formatSpan(seconds, "en", "short")).toBe(want);
+  });
+
+  test("long spans have plurals of their language", () => {
+    expect(formatSpan(61, "en", "long")).toBe("1 minute 1 second");
+    expect(formatSpan(120, "de", "long")).toBe("2 Minuten");
+  });
+
+  test.each([
+    ["https://m.example/r", "https://m.example/r?session_id=a%2Fb"],
+    ["https://m.example/r?x=1+2", "https://m.example/r?x=1+2&session_id=a%2Fb"],
+    ["https://m.example/r#top", "https://m.example/r?session_id=a%2Fb#top"],
+    ["https://m.example/r?session_id=1", "https://m.example/r?session_id=1"],
+    ["javascript:alert(1)", ""],
+    ["/relative", ""],
+    ["", ""],
+    [undefined, ""],
+  ])("the return address of %s", (url, want) => {
+    expect(returnAddress(url, "a/b")).toBe(want);
+  });
+});
+
+describe("backoff", () => {
+  test("doubles to a ceiling, half of it random", () => {
+    expect([1, 2, 3, 20, 5000].map((n) => retryDelay(n, 1))).toEqual([2000, 4000, 8000, 60_000, 60_000]);
+    expect([1, 2, 3, 20].map((n) => retryDelay(n, 0))).toEqual([1000, 2000, 4000, 30_000]);
+  });
+
+  test("heartbeats vary by a tenth either way", () => {
+    expect([0, 0.5, 1].map((r) => heartbeatDelay(30_000, r))).toEqual([27_000, 30_000, 33_000]);
+  });
+});
+
+describe("state", () => {
+  test("older news never replaces newer, another session always does", () => {
+    expect(isNews(undefined, view)).toBe(true);
+    expect(isNews(view, { ...view, version: 2 })).toBe(false);
+    expect(isNews(view, { ...view, version: 3 })).toBe(true);
+    expect(isNews(view, { ...view, id: "s2", version: 1 })).toBe(true);
+  });
+
+  test.each(["completed", "expired", "revoked", "canceled"] as const)("%s is the end", (status) => {
+    expect(stateOf({ ...view, status })).toEqual({
+      phase: "ended",
+      reason: status,
+      returnUrl: view.return_url,
+      sessionId: "s1",
+    });
+  });
+
+  test("a session that nobody launched shows nothing", () => {
+    expect(stateOf({ ...view, status: "pending" }).phase).toBe("absent");
+  });
+
+  test("a refusal ends the session with its own return address, or the known one", () => {
+    const refused = (code: string, more = {}) => stateOfRefusal(new GateError(code, more, 401), view);
+    expect(refused("session_revoked", { return_url: "https://x.example/" })).toMatchObject({
+      reason: "revoked",
+      returnUrl: "https://x.example/",
+    });
+    expect(refused("session_expired")).toMatchObject({ returnUrl: view.return_url, sessionId: "s1" });
+    expect(refused("session_missing")).toMatchObject({ phase: "ended", reason: "gone" });
+    expect(refused("network")).toBeUndefined();
+    expect(refused("rate_limited")).toBeUndefined();
+    expect(refused("session_paused")).toBeUndefined();
+  });
+
+  test("a page that never had a session shows nothing", () => {
+    expect(stateOfRefusal(new GateError("session_missing", {}, 401), undefined)).toEqual({ phase: "absent" });
+  });
+
+  test("a paused session's time stands still", () => {
+    expect(remainingMs(view, 900_000)).toBe(100_000);
+    expect(remainingMs(view, 1_100_000)).toBe(0);
+    expect(remainingMs({ ...view, status: "paused", paused_at: 940 }, 5_000_000)).toBe(60_000);
+  });
+});
+
+describe("store", () => {
+  test("remembers in memory where storage is blocked", () => {
+    const store = createStore(() => {
+      throw new Error("blocked");
+    });
+    store.write({ corner: 2 });
+    store.write({ warned: 60 });
+    expect(store.read()).toEqual({ corner: 2, warned: 60 });
+  });
+
+  test.each(["nonsense", "null", '"text"', "7"])("survives %s left by someone else", (left) => {
+    const storage = { getItem: () => left, setItem: () => undefined } as unknown as Storage;
+    const store = createStore(() => storage);
+    store.write({ corner: 1 });
+    expect(store.read().corner).toBe(1);
+  });
+});
+
+test("an unknown language gets English", () => {
+  expect(languageOf(["xx-YY", "en-GB"])).toBe(en);
+  expect(languageOf([""])).toBe(en);
+});
