@@ -45,8 +45,10 @@ type App struct {
 	Tagline string
 	// A short paragraph.
 	Description string
-	// Where the app is, for the way back into a running session. Optional:
-	// without it the marketplace remembers where the last launch went.
+	// Where the app is, of the same origin as its launch_url: the way back into
+	// a running session, and what the pages' policy lets a purchase open.
+	// Optional: without it the policy lets it open anything, and the way back
+	// is remembered from the launch.
 	URL string
 	// The times for sale, shortest first. At least one.
 	Plans []Plan

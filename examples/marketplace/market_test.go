@@ -284,6 +284,10 @@ func TestHeadersAndMarkup(t *testing.T) {
 			t.Errorf("%s: the page shows the API key", path)
 		}
 	}
+	stranger := m.visitor(t)
+	if res := stranger.get("/healthz"); res.status != http.StatusNoContent || stranger.cookie != "" {
+		t.Errorf("/healthz: got %d and cookie %q", res.status, stranger.cookie)
+	}
 	home := v.get("/")
 	for _, name := range []string{"app.css", "app.js", "mark.svg"} {
 		_, rest, ok := strings.Cut(home.body, "/static/"+name)

@@ -10,6 +10,7 @@
 //	GET  /consent             agree to more time than the sale's offer held
 //	POST /consent
 //	POST /topup               demo tokens; a real marketplace takes money here
+//	GET  /healthz             204 while this server runs, whatever the API does
 //
 // Visitors are anonymous demo users. Nothing is stored here: sessions and
 // tokens live at the API, the visitor's identity in a cookie.
@@ -24,7 +25,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -68,7 +68,9 @@ func New(config Config) (*Server, error) {
 	mux.Handle("GET /history", s.page(s.history))
 	mux.Handle("GET /consent", s.page(s.consent))
 	mux.Handle("POST /consent", s.page(s.agree))
-	mux.Handle("/", s.page(func(http.ResponseWriter, *http.Request, *visit) error { return errNoPage }))
+	// Neither makes a demo user of whoever asks.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, nil, errNoPage) })
 
 	// Every POST here spends or moves tokens, so only our own pages may send
 	// one: the browser names the sender in Sec-Fetch-Site, or in Origin.
@@ -100,12 +102,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func contentPolicy(apps []App) string {
 	forms := []string{"'self'"}
 	for _, a := range apps {
-		u, err := url.Parse(a.URL)
-		if err != nil || u.Host == "" {
+		o := origin(a.URL)
+		if o == "" {
 			forms = []string{"'self'", "http:", "https:"}
 			break
 		}
-		forms = append(forms, u.Scheme+"://"+u.Host)
+		forms = append(forms, o)
 	}
 	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
 		"base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(forms, " ")

@@ -96,6 +96,10 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
 		}
 		return errNoAddress
 	}
+	if app.URL != "" && origin(app.URL) != origin(sale.LaunchURL) {
+		s.config.Logger.Error("browsers will not follow the launch: App.URL has another origin than launch_url",
+			"app", app.Name, "url", app.URL, "launch", origin(sale.LaunchURL))
+	}
 	s.launches.put(sale.Session.ID, sale.LaunchURL)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	http.Redirect(w, r, sale.LaunchURL, http.StatusSeeOther)
@@ -147,6 +151,15 @@ func (s *Server) topUp(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	http.Redirect(w, r, localPath(r.PostFormValue("back"), "/?notice=topup"), http.StatusSeeOther)
 	return nil
+}
+
+// origin is a URL's scheme and host, "" when it has none.
+func origin(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // localPath is path when it leads to a page of ours; else fallback. What a

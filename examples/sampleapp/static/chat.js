@@ -46,7 +46,6 @@ function open() {
   socket.addEventListener("close", (event) => {
     show("lost", "Disconnected");
     state.dataset.code = String(event.code);
-    if (event.code >= 4000) return; // closed for good, by whoever stands in between
     setTimeout(open, wait);
     wait = Math.min(wait * 2, 30000);
   });
