@@ -64,7 +64,7 @@ type createBody struct {
 	ReturnURL            string              `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes at the end. Its host must be among the provider's return_hosts"`
 	Clock                string              `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
 	Extension            *protocol.Extension `json:"extension,omitempty" doc:"How much more the user may buy from inside the provider's page"`
-	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user may agree to more than that"`
+	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user may agree to more than that. Its host must be among the provider's return_hosts. Default: return_url"`
 }
 
 type createInput struct {

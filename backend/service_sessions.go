@@ -38,6 +38,9 @@ func (s *service) create(ctx context.Context, req request, o session.Order) (sal
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
 			return sale{}, refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
 		}
+		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
+			return sale{}, refuse(protocol.ReturnNotAllowed, "The host of consent_url is not among the provider's return_hosts.")
+		}
 		id, err := uuid.NewV7()
 		if err != nil {
 			return sale{}, fmt.Errorf("making a session id: %w", err)
@@ -178,12 +181,30 @@ func (s *service) applyOrExplain(ctx context.Context, w *work, id string, e sess
 	_, illegal := errors.AsType[*session.IllegalError](err)
 	switch {
 	case errors.Is(err, session.ErrConsent):
-		return c, &refusal{code: protocol.ConsentRequired, consentURL: c.ConsentURL, sessionID: c.ID, cause: err,
+		return c, &refusal{code: protocol.ConsentRequired, consentURL: consentLink(c), sessionID: c.ID, cause: err,
 			detail: "This is beyond what was offered. The user can agree to it on the marketplace's own page."}
 	case illegal && c.Status.Terminal():
 		return c, over(c)
 	}
 	return c, err
+}
+
+// consentLink is where the user may agree to spend more on c: the page that the
+// marketplace named, else the one that it takes its users back to.
+func consentLink(c session.Session) string {
+	page := c.ConsentURL
+	if page == "" {
+		page = c.ReturnURL
+	}
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += "session_id=" + url.QueryEscape(c.ID)
+	return u.String()
 }
 
 // over is the refusal of a session that has ended.
