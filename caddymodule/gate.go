@@ -240,7 +240,7 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), cancel: cancel}
+	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), uploads: r.ContentLength != 0, cancel: cancel}
 	if code := s.register(o); code != "" {
 		return g.refuse(w, r, refusalOf(s, code))
 	}
@@ -285,6 +285,9 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		}
 		return g.originFailure(w, r, err)
 	case !o.started():
+		if o.uploads && r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close")
+		}
 		return g.refuse(w, r, refusalOf(s, code))
 	case o.conn != nil:
 		return nil

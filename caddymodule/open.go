@@ -28,6 +28,7 @@ var errCut = errors.New("session has ended")
 type openRequest struct {
 	http.ResponseWriter
 	websocket bool
+	uploads   bool // the request has a body
 	cancel    context.CancelFunc
 
 	prev, next *openRequest // guarded by the session's mu
@@ -59,6 +60,11 @@ func (o *openRequest) cut(code protocol.Code) {
 	case o.wroteHeader:
 		// A write that waits for a slow client would outlive the deadline.
 		_ = http.NewResponseController(o.ResponseWriter).SetWriteDeadline(time.Now())
+	}
+	if o.uploads {
+		// So would a read of a body that is still coming, which the server
+		// takes the rest of before it lets the connection go.
+		_ = http.NewResponseController(o.ResponseWriter).SetReadDeadline(time.Now())
 	}
 	o.cancel()
 }

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate"
+	"github.com/sessiongate/sessiongate/backend"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/examples/marketplace"
+	"github.com/sessiongate/sessiongate/examples/sampleapp"
+	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
+)
+
+const (
+	demoProvider = "prov_demo"
+	readyTimeout = 30 * time.Second
+	stopTimeout  = 5 * time.Second
+)
+
+// demoAddresses is what --json prints, in one line, once all is ready.
+type demoAddresses struct {
+	Marketplace    string `json:"marketplace"`
+	API            string `json:"api"`
+	App            string `json:"app"`
+	Origin         string `json:"origin"`
+	ProviderID     string `json:"provider_id"`
+	MarketplaceKey string `json:"marketplace_key"`
+	ProviderKey    string `json:"provider_key"`
+	AdminKey       string `json:"admin_key"`
+	EdgeKey        string `json:"edge_key"`
+}
+
+// demo is the running demonstration.
+type demo struct {
+	options   demoOptions
+	at        demoAddresses
+	logger    *zap.Logger
+	service   *backend.Backend
+	listeners map[string]net.Listener
+	servers   []*http.Server
+	running   sync.WaitGroup
+	failed    chan error // the first server that ended by itself
+}
+
+// runDemo runs the demonstration until ctx ends.
+func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error {
+	listeners, err := o.listen(ctx)
+	if err != nil {
+		return err
+	}
+	data, remove, err := demoFolder(o.data)
+	if err != nil {
+		return err
+	}
+	defer remove()
+
+	d := &demo{options: o, listeners: listeners, failed: make(chan error, 8), logger: caddy.Log().Named("demo")}
+	// The marketplace and the app stand on two hosts, as they do in the world:
+	// cookies do not tell ports apart.
+	d.at = demoAddresses{
+		Marketplace: fmt.Sprintf("http://localhost:%d", o.basePort),
+		API:         "http://" + o.port(1), App: "http://" + o.port(2), Origin: "http://" + o.port(3),
+		ProviderID: demoProvider,
+	}
+	if o.origin != "" {
+		d.at.Origin = o.origin
+	}
+	serviceCtx, endService := context.WithCancel(context.WithoutCancel(ctx))
+	defer endService()
+	if err := d.start(ctx, serviceCtx, data); err != nil {
+		d.stop(endService)
+		return err
+	}
+	d.announce(stdout, stderr)
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-d.failed:
+	}
+	d.stop(endService)
+	if err == nil && !o.json {
+		fmt.Fprintln(stderr, "\nStopped.")
+	}
+	return err
+}
+
+// start brings up the session service, then what needs it.
+func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
+	service, err := backend.Open(ctx, backend.Config{
+		Listen: d.options.port(1), Database: "sqlite:" + filepath.Join(data, "sessiongate.db"),
+		DataDir: data, Issuer: d.at.API,
+	}, d.logger.Named("backend"))
+	if err != nil {
+		return fmt.Errorf("starting the session service: %w", err)
+	}
+	d.service = service
+	d.running.Go(func() { d.fail(service.Run(serviceCtx)) })
+	if err := d.furnish(ctx); err != nil {
+		return err
+	}
+	d.serve("api", service.Handler())
+
+	shop, err := marketplace.New(marketplace.Config{
+		API: d.at.API, Key: d.at.MarketplaceKey, PublicURL: d.at.Marketplace,
+		Apps: []marketplace.App{d.product()}, StartBalance: 500, TokensCSS: sdkinject.TokensCSS(),
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return fmt.Errorf("starting the marketplace: %w", err)
+	}
+	d.serve("marketplace", shop)
+	if d.options.origin == "" {
+		d.serve("origin", sampleapp.New(sampleapp.Config{}))
+	}
+	if err := d.startEdge(); err != nil {
+		return err
+	}
+	return d.ready(ctx)
+}
+
+// furnish puts into the session service what an operator would: the provider,
+// and a key for each role.
+func (d *demo) furnish(ctx context.Context) error {
+	market, _ := url.Parse(d.at.Marketplace)
+	_, err := d.service.EnsureProvider(ctx, store.Provider{
+		ID: demoProvider, Name: "Demo provider", OriginURL: d.at.Origin, AppURL: d.at.App + "/",
+		Policies: store.Policies{ReturnHosts: []string{market.Host}},
+	})
+	if err != nil {
+		return fmt.Errorf("registering the demo provider: %w", err)
+	}
+	for _, k := range []struct {
+		role     backend.Role
+		provider string
+		to       *string
+	}{
+		{backend.RoleMarketplace, "", &d.at.MarketplaceKey}, {backend.RoleProvider, demoProvider, &d.at.ProviderKey},
+		{backend.RoleAdmin, "", &d.at.AdminKey}, {backend.RoleEdge, "", &d.at.EdgeKey},
+	} {
+		if *k.to, err = d.service.CreateAPIKey(ctx, k.role, k.provider, "demo"); err != nil {
+			return fmt.Errorf("creating the %s key: %w", k.role, err)
+		}
+	}
+	return nil
+}
+
+// product is what the marketplace sells.
+func (d *demo) product() marketplace.App {
+	app := marketplace.DemoApp(demoProvider, int64(d.options.duration/time.Second))
+	app.URL = d.at.App + "/"
+	if origin, err := url.Parse(d.options.origin); err == nil && d.options.origin != "" {
+		app.Name, app.Tagline = origin.Host, "Your own app, behind the gate"
+		app.Description = "Served by " + d.options.origin + ", which knows nothing of sessions."
+	}
+	return app
+}
+
+// startEdge runs the shipped Caddyfile, with this demo's addresses in its
+// variables.
+func (d *demo) startEdge() error {
+	level := "ERROR"
+	if os.Getenv("SESSIONGATE_LOG_LEVEL") != "" {
+		level = os.Getenv("SESSIONGATE_LOG_LEVEL")
+	}
+	for name, value := range map[string]string{
+		"SESSIONGATE_BIND": "127.0.0.1", "SESSIONGATE_ADMIN": "off", "SESSIONGATE_LOG_LEVEL": level,
+		"SESSIONGATE_BACKEND": d.at.API, "SESSIONGATE_EDGE_KEY": d.at.EdgeKey,
+		"SESSIONGATE_SITE": d.at.App, "SESSIONGATE_PROVIDER": demoProvider, "SESSIONGATE_ORIGIN": d.at.Origin,
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("configuring the edge: %w", err)
+		}
+	}
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(sessiongate.CaddyfileExample),
+		map[string]any{"filename": "Caddyfile.example"})
+	if err != nil {
+		return fmt.Errorf("reading Caddyfile.example: %w", err)
+	}
+	for _, w := range warnings {
+		d.logger.Warn(w.String())
+	}
+	if err := caddy.Load(config, true); err != nil {
+		return fmt.Errorf("starting the edge: %w", err)
+	}
+	return nil
+}
+
+func (d *demo) serve(name string, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	d.servers = append(d.servers, server)
+	ln := d.listeners[name]
+	delete(d.listeners, name)
+	d.running.Go(func() {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			d.fail(fmt.Errorf("serving the %s: %w", name, err))
+		}
+	})
+}
+
+func (d *demo) fail(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		select {
+		case d.failed <- err:
+		default:
+		}
+	}
+}
+
+// ready waits until the service and the gate answer.
+func (d *demo) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{Proxy: nil}}
+	defer client.CloseIdleConnections()
+	for _, probe := range []string{d.at.API + "/readyz", d.at.App + "/.session-gate/" + sdkinject.Boot().Name, d.at.Marketplace} {
+		for {
+			req, err := http.NewRequestWithContext(ctx, http.MethodHead, probe, nil)
+			if err != nil {
+				return fmt.Errorf("waiting for %s: %w", probe, err)
+			}
+			resp, err := client.Do(req)
+			if err == nil {
+				resp.Body.Close()
+				if resp.StatusCode < 500 {
+					break
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting for %s: %w", probe, ctx.Err())
+			case err := <-d.failed:
+				return err
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func (d *demo) announce(stdout, stderr io.Writer) {
+	if d.options.json {
+		line, _ := json.Marshal(d.at) // strings only: cannot fail
+		fmt.Fprintf(stdout, "%s\n", line)
+		return
+	}
+	fmt.Fprintf(stdout, `
+Sessiongate is running.
+
+  Buy a session    %s      the demo marketplace
+  The gated app    %s      asks for a session, shows the clock
+  The app itself   %s      as its provider runs it, without the gate
+  API reference    %s/docs
+
+Ctrl-C stops everything.
+`, d.at.Marketplace, d.at.App, d.at.Origin, d.at.API)
+	_ = stderr
+}
+
+// stop ends the edge first, so that its last heartbeats find the service.
+func (d *demo) stop(endService context.CancelFunc) {
+	if err := caddy.Stop(); err != nil {
+		d.logger.Warn("stopping the edge", zap.Error(err))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	for _, s := range d.servers {
+		if s.Shutdown(ctx) != nil {
+			s.Close() // a stream that nobody ended
+		}
+	}
+	for _, ln := range d.listeners {
+		ln.Close()
+	}
+	endService()
+	d.running.Wait()
+	if d.service != nil {
+		if err := d.service.Close(); err != nil {
+			d.logger.Warn("closing the session service", zap.Error(err))
+		}
+	}
+}
+
+// demoFolder returns the folder to keep data in, and what removes it if it is
+// a temporary one.
+func demoFolder(dir string) (string, func(), error) {
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", nil, fmt.Errorf("creating the data folder: %w", err)
+		}
+		return dir, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "sessiongate-demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("creating a data folder: %w", err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}

@@ -1,0 +1,171 @@
+package sessiongate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sessiongate/sessiongate/"
+
+// rule says what the packages below a folder may not import, directly or
+// through others, and why. A name that ends in / stands for all below it.
+type rule struct {
+	folder    string
+	forbidden map[string]string
+}
+
+var rules = []rule{
+	{"caddymodule/", map[string]string{
+		module + "backend/":          "the edge knows the backend by its API alone, so that each can be replaced",
+		module + "examples/":         "the product does not depend on its demonstration",
+		"github.com/redis/go-redis/": "coordination is the backend's; the edge follows its event stream",
+	}},
+	{"caddymodule/inject/", map[string]string{
+		"github.com/caddyserver/caddy/": "the injector is plain net/http, so that it can be fuzzed and measured alone",
+		module + "internal/protocol":    "the injector knows pages, not sessions",
+	}},
+	{"backend/", map[string]string{
+		"github.com/caddyserver/caddy/": "the session service runs without Caddy",
+		module + "caddymodule/":         "the backend knows the edge by its API alone",
+		module + "sdk-inject/":          "scripts are the edge's",
+		module + "examples/":            "the product does not depend on its demonstration",
+	}},
+	{"backend/session/", pure},
+	{"backend/ledger/", pure},
+	{"backend/ledger/", map[string]string{module + "backend/session": "the ledger knows amounts, not sessions"}},
+	{"internal/", map[string]string{
+		module + "backend/":             "both sides share it, so it belongs to neither",
+		module + "caddymodule/":         "both sides share it, so it belongs to neither",
+		"github.com/caddyserver/caddy/": "the backend uses it too",
+	}},
+	{"sdk-inject/", map[string]string{
+		module + "internal/":    "it embeds files and nothing else",
+		module + "caddymodule/": "it embeds files and nothing else",
+	}},
+	{"examples/", map[string]string{
+		module + "backend/":     "a marketplace and an app know us by HTTP alone",
+		module + "caddymodule/": "a marketplace and an app know us by HTTP alone",
+		module + "internal/":    "it shows what others write, and others cannot import this",
+	}},
+	{"cmd/", map[string]string{
+		"testing":                        "a test library in the shipped program",
+		"github.com/stretchr/testify/":   "a test library in the shipped program",
+		"github.com/alicebob/miniredis/": "a test library in the shipped program",
+	}},
+}
+
+// pure is what keeps rules testable: no network, no database, no clock.
+var pure = map[string]string{
+	"net/http":     "rules do no I/O",
+	"database/sql": "rules do no I/O",
+	"os":           "rules do no I/O",
+}
+
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps=false", "-json=ImportPath,Dir,GoFiles,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// TestImports holds the map of the tree: who may know whom.
+func TestImports(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, p := range packages(t) {
+		rel := strings.TrimPrefix(p.ImportPath, module) + "/"
+		for _, r := range rules {
+			if !strings.HasPrefix(rel, r.folder) {
+				continue
+			}
+			seen[r.folder] = true
+			// A pure package is judged by what it imports itself: the standard
+			// library reaches os from anywhere.
+			imports := p.Deps
+			if r.folder == "backend/session/" || r.folder == "backend/ledger/" {
+				imports = p.Imports
+			}
+			for _, imported := range imports {
+				if why, bad := breach(r, p.ImportPath, imported); bad {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imported, why)
+				}
+			}
+		}
+		switch name := path.Base(p.ImportPath); name {
+		case "util", "utils", "common", "helpers", "models":
+			t.Errorf("package %s: a package is named for what it does", p.ImportPath)
+		}
+	}
+	for _, r := range rules {
+		if !seen[r.folder] {
+			t.Errorf("no package stands below %s; does the rule still mean anything?", r.folder)
+		}
+	}
+}
+
+func breach(r rule, importer, imported string) (string, bool) {
+	for name, why := range r.forbidden {
+		folder, below := strings.CutSuffix(name, "/")
+		if imported == folder || below && strings.HasPrefix(imported, folder+"/") {
+			return why, imported != importer
+		}
+	}
+	return "", false
+}
+
+// TestPureRulesTakeTheClock makes sure that state machine and ledger are given
+// the time and never look.
+func TestPureRulesTakeTheClock(t *testing.T) {
+	for _, folder := range []string{"backend/session", "backend/ledger"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", folder, len(files), err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(tree, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && (sel.Sel.Name == "Now" || sel.Sel.Name == "Since" || sel.Sel.Name == "Until") {
+					t.Errorf("%s calls time.%s: the time is an argument", file, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// origin is an app of the test's own behind the gate.
+func origin(t testing.TB) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			typ, msg, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), typ, msg) != nil {
+				return
+			}
+		}
+	})
+	mux.HandleFunc("/sse", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		drip(w, r, []byte("data: x\n\n"), 100*time.Millisecond)
+	})
+	mux.HandleFunc("/download", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", "1000000000")
+		drip(w, r, make([]byte, 64<<10), 10*time.Millisecond)
+	})
+	mux.HandleFunc("/poll", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// drip writes p again and again until the client is gone.
+func drip(w http.ResponseWriter, r *http.Request, p []byte, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for r.Context().Err() == nil {
+		if _, err := w.Write(p); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// TestCutOff opens every kind of long connection and sees each end with the
+// session, while another user's goes on.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	s := Start(t, "--origin", origin(t).URL)
+	cases := map[string]func(t *testing.T, b *Client){
+		"WebSocket":     s.webSocketEnds,
+		"event stream":  func(t *testing.T, b *Client) { s.bodyEnds(t, b, "/sse") },
+		"download":      func(t *testing.T, b *Client) { s.bodyEnds(t, b, "/download") },
+		"long poll":     s.pollEnds,
+		"upload":        s.uploadEnds,
+		"slow download": s.slowClientEnds,
+	}
+	long := s.enter(t, s.buy(t, terms{User: s.newUser(t, 100), Seconds: 600, Tokens: 10}).LaunchURL)
+	survivor := s.dial(t, long)
+
+	for name, ends := range cases {
+		for _, how := range []string{"deadline", "revocation", "shortly after an extension"} {
+			t.Run(name+" by "+how, func(t *testing.T) {
+				t.Parallel()
+				seconds := int64(3)
+				if how == "revocation" {
+					seconds = 300
+				}
+				sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: seconds, Tokens: 10,
+					Extension: map[string]any{"additional_seconds": 1, "tokens": 1, "max_count": 1}})
+				b := s.enter(t, sold.LaunchURL)
+				due := time.Unix(sold.Session.ExpiresAt, 0)
+				switch how {
+				case "revocation":
+					due = time.Now().Add(1500 * time.Millisecond)
+					timer := time.AfterFunc(time.Until(due), func() {
+						Caller(s.MarketplaceKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke",
+							map[string]any{"refund": "none", "reason": "test"})
+					})
+					defer timer.Stop()
+				case "shortly after an extension":
+					due = due.Add(time.Second)
+					timer := time.AfterFunc(time.Second, func() {
+						page(b, t, "POST", s.App+"/.session-gate/extend", map[string]any{})
+					})
+					defer timer.Stop()
+				}
+				ends(t, b)
+				if off := time.Since(due); off < -200*time.Millisecond || off > time.Second {
+					t.Errorf("ended %s after it was due", off)
+				}
+			})
+		}
+	}
+	t.Cleanup(func() { // after every case
+		defer survivor.CloseNow()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := survivor.Write(ctx, websocket.MessageText, []byte("still here")); err != nil {
+			t.Errorf("another user's WebSocket: %v", err)
+		} else if _, msg, err := survivor.Read(ctx); err != nil || string(msg) != "still here" {
+			t.Errorf("another user's WebSocket: %q, %v", msg, err)
+		}
+		if a := long.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+			t.Errorf("another user's request: %d; a cut must not count against the origin", a.Status)
+		}
+	})
+}
+
+func (s *System) dial(t *testing.T, b *Client) *websocket.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.App, "http")+"/ws", &websocket.DialOptions{
+		HTTPHeader: http.Header{"Cookie": {"session_gate=" + cookieOf(t, b, s.App)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (s *System) webSocketEnds(t *testing.T, b *Client) {
+	c := s.dial(t, b)
+	defer c.CloseNow()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var writing sync.WaitGroup
+	writing.Go(func() { // traffic up to the end
+		for c.Write(ctx, websocket.MessageText, []byte(strings.Repeat("x", 3000))) == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	var err error
+	for err == nil {
+		_, _, err = c.Read(ctx)
+	}
+	if got := websocket.CloseStatus(err); got != 4401 {
+		t.Errorf("the WebSocket closed with %d (%v), want 4401", got, err)
+	}
+	c.CloseNow()
+	writing.Wait()
+}
+
+func (s *System) bodyEnds(t *testing.T, b *Client, path string) {
+	resp := b.Open(t, "GET", s.App+path, nil, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "empty")
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil || n == 0 {
+		t.Errorf("the body ended after %d bytes with %v, want a break", n, err)
+	}
+}
+
+func (s *System) pollEnds(t *testing.T, b *Client) {
+	a := b.Do(t, "GET", s.App+"/poll", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "application/json")
+	if a.Status != http.StatusUnauthorized || !strings.HasPrefix(a.Code(), "session_") {
+		t.Errorf("the poll was answered %d %s", a.Status, a.Body)
+	}
+}
+
+func (s *System) uploadEnds(t *testing.T, b *Client) {
+	r, w := io.Pipe()
+	go func() {
+		for {
+			if _, err := w.Write(make([]byte, 4096)); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	defer r.Close()
+	req, err := http.NewRequest("POST", s.App+"/upload", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.Client.Do(req)
+	if err != nil {
+		return // the connection was cut under it
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the upload was answered %d", resp.StatusCode)
+	}
+}
+
+// slowClientEnds reads nothing: the gate's writes are stuck when the end comes.
+func (s *System) slowClientEnds(t *testing.T, b *Client) {
+	resp := b.Open(t, "GET", s.App+"/download", nil, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "empty")
+	defer resp.Body.Close()
+	// The session's end is seen on a second connection; then the first is read.
+	poll := b.Do(t, "GET", s.App+"/poll", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "*/*")
+	if poll.Status != http.StatusUnauthorized {
+		t.Fatalf("poll: %d", poll.Status)
+	}
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil || errors.Is(err, context.DeadlineExceeded) || n >= 1_000_000_000 {
+		t.Errorf("read %d bytes, %v; want a break", n, err)
+	}
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** A running `sessiongate demo`, and what a marketplace does with it. */
+export interface System {
+  marketplace: string;
+  api: string;
+  app: string;
+  origin: string;
+  provider_id: string;
+  marketplace_key: string;
+  provider_key: string;
+  admin_key: string;
+  edge_key: string;
+  stop(): Promise<void>;
+}
+
+export interface Terms {
+  user: string;
+  seconds: number;
+  tokens: number;
+  extension?: { additional_seconds: number; tokens: number; max_count: number };
+}
+
+export interface Session {
+  id: string;
+  status: string;
+  expires_at: number;
+  settlement?: { captured: number; released: number };
+}
+
+/** Starts the demo on free ports, in a temporary folder, and waits until it is ready. */
+export async function start(...args: string[]): Promise<System> {
+  const binary = process.env.SESSIONGATE_BIN;
+  if (!binary) throw new Error("SESSIONGATE_BIN is not set: run `make test`, or build the program and name it");
+  const data = await mkdtemp(join(tmpdir(), "sessiongate-e2e-"));
+  const base = await freePorts();
+  const child = spawn(binary, ["demo", "--json", "--data", data, "--base-port", String(base), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let log = "";
+  child.stderr.on("data", (chunk) => {
+    log += chunk;
+  });
+  const line = await Promise.race([
+    firstLine(child),
+    new Promise<never>((_, reject) => {
+      child.once("exit", (code) => reject(new Error(`the demo ended with ${code}:\n${log}`)));
+      setTimeout(() => reject(new Error(`the demo was not ready in time:\n${log}`)), 60_000).unref();
+    }),
+  ]);
+  return {
+    ...JSON.parse(line),
+    stop: async () => {
+      if (child.exitCode === null) {
+        const gone = new Promise((resolve) => child.once("exit", resolve));
+        child.kill("SIGTERM");
+        await gone;
+      }
+      await rm(data, { recursive: true, force: true });
+      if (log.includes("eyJ")) throw new Error(`the log holds a token:\n${log}`);
+    },
+  };
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    if (child.stdout) createInterface(child.stdout).once("line", resolve);
+  });
+}
+
+/** The first of four neighbouring free ports. */
+export async function freePorts(): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    const base = 20_000 + Math.floor(Math.random() * 40_000);
+    const free = await Promise.all([0, 1, 2, 3].map((n) => isFree(base + n)));
+    if (free.every(Boolean)) return base;
+  }
+  throw new Error("no four neighbouring ports are free");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** Calls the API with the marketplace's key. */
+export async function api<T>(system: System, method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await fetch(system.api + path, {
+    method,
+    headers: { Authorization: `Bearer ${system.marketplace_key}`, "Content-Type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** Credits a user and sells a session; the launch link is for one browser. */
+export async function buy(system: System, terms: Terms): Promise<{ session: Session; launch_url: string }> {
+  await api(system, "POST", `/api/v1/users/${terms.user}/tokens`, { amount: 500 });
+  return api(system, "POST", "/api/v1/sessions", {
+    user_id: terms.user,
+    provider_id: system.provider_id,
+    tokens_allocated: terms.tokens,
+    duration_limit_seconds: terms.seconds,
+    return_url: `${system.marketplace}/session/complete`,
+    ...(terms.extension ? { extension: terms.extension } : {}),
+  });
+}
+
+/** A session as the marketplace sees it. */
+export function read(system: System, id: string): Promise<Session> {
+  return api(system, "GET", `/api/v1/sessions/${id}`);
+}
