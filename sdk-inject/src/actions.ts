@@ -1,9 +1,10 @@
-import type { Action, Api } from "./api";
+import type { Api } from "./api";
 import { retryDelay } from "./backoff";
 import type { Clock } from "./clock";
-import type { GateError } from "./errors";
-import type { Extension } from "./protocol";
+import { GateError } from "./errors";
+import type { Extension, SessionAnswer } from "./protocol";
 import type { Session } from "./session";
+import { stateOf } from "./state";
 
 /** What a user may do to the session. Every one rejects with a {@link GateError}. */
 export interface Actions {
@@ -16,7 +17,7 @@ export interface Actions {
 
 export interface ActionEffects {
   api: Pick<Api, "change">;
-  session: Pick<Session, "carryOut">;
+  session: Pick<Session, "carryOut" | "state">;
   clock: Clock;
   random(): number;
   /** A fresh random idempotency key. */
@@ -33,14 +34,14 @@ export function isTransient({ status, code }: GateError): boolean {
 }
 
 export function createActions({ api, session, clock, random, newKey }: ActionEffects): Actions {
-  let purchase: { key: string; offer: string } | undefined;
+  let purchase: { key: string; offer: string; version: number } | undefined;
   let buying: Promise<void> | undefined;
 
-  /** Tries again, with the same key, while the outcome is unknown. */
-  async function persist(action: Action, body?: object, key?: string): Promise<void> {
+  /** Tries again while the outcome is unknown. */
+  async function persist(change: () => Promise<SessionAnswer>): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        return await session.carryOut(() => api.change(action, body, key));
+        return await session.carryOut(change);
       } catch (caught) {
         const error = caught as GateError;
         const wait = error.retryAfterMs || retryDelay(tries, random()) / 2;
@@ -56,11 +57,19 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
    */
   async function buy(offer: Extension): Promise<void> {
     const { additional_seconds, tokens, used } = offer;
+    const state = session.state();
     // Another price, or one purchase more already taken, is another intention.
     const meant = [additional_seconds, tokens, used].join();
-    if (purchase?.offer !== meant) purchase = { key: newKey(), offer: meant };
+    if (purchase?.offer !== meant)
+      purchase = { key: newKey(), offer: meant, version: "view" in state ? state.view.version : 0 };
+    const { key, version } = purchase;
     try {
-      await persist("extend", { additional_seconds, tokens_to_deduct: tokens }, purchase.key);
+      await persist(async () => {
+        const answer = await api.change("extend", { additional_seconds, tokens_to_deduct: tokens }, key);
+        // Bought, but the gate has not heard of it: as good as no answer yet.
+        if (answer.session.version <= version) throw new GateError("invalid_answer");
+        return answer;
+      });
       purchase = undefined;
     } catch (error) {
       if (!isTransient(error as GateError)) purchase = undefined;
@@ -75,8 +84,16 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
       });
       return buying;
     },
-    pause: () => persist("pause"),
-    resume: () => persist("resume"),
-    end: () => persist("end"),
+    pause: () => persist(() => api.change("pause")),
+    resume: () => persist(() => api.change("resume")),
+    end: () =>
+      persist(async () => {
+        const answer = await api.change("end");
+        const { session: after } = answer;
+        // Accepted is over, even where the gate has not heard of it.
+        return stateOf(after).phase === "ended"
+          ? answer
+          : { ...answer, session: { ...after, status: "completed" } };
+      }),
   };
 }

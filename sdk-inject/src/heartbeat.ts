@@ -46,9 +46,13 @@ export function createHeartbeat({
   const stop = () => {
     run++;
     clock.clearTimeout(timer);
+    timer = undefined;
   };
   return {
+    /** Goes on with the beat there is, so that a page that is often focused still
+     *  beats; after failures starts anew, since something may have got better. */
     start() {
+      if (timer && !failures) return;
       stop();
       plan(failures ? retryDelay(failures, random()) : heartbeatDelay(intervalMs, random()));
     },

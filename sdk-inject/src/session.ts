@@ -103,8 +103,10 @@ export function createSession(effects: SessionEffects): Session {
   function settle(error: unknown): boolean {
     // A page that knows its end keeps its reason: later refusals know less.
     if (isOver()) return true;
-    const next = error instanceof GateError && stateOfRefusal(error, view);
+    const next = stateOfRefusal(error as GateError, view);
     if (!next) return false;
+    // The cookie of a session that ran out goes before its page notices.
+    if (next.phase === "ended" && next.reason === "gone" && !session.remaining()) next.reason = "expired";
     set(next);
     tell();
     return true;

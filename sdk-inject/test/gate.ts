@@ -86,6 +86,12 @@ export class TestGate {
   }
 
   private usual(path: string): unknown {
+    const { extension } = this.view;
+    if (path === "extend" && extension)
+      this.change({
+        expires_at: this.view.expires_at + extension.additional_seconds,
+        extension: { ...extension, used: (extension.used ?? 0) + 1 },
+      });
     const { view } = this;
     if (path !== "heartbeat") return { session: view, server_time_ms: this.now() };
     const { status, version, expires_at } = view;

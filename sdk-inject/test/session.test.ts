@@ -352,6 +352,45 @@ test.each([
   expect(keys).toEqual(["key-1", "key-2"]);
 });
 
+test("a purchase that the gate has not heard of yet is asked for again, not made again", async () => {
+  const p = await page();
+  await p.awake();
+  p.gate.answers("extend", { body: { session: p.gate.view, server_time_ms: p.clock.wall } });
+  const bought = p.actions.extend(p.offer());
+  await p.answered("extend", 1);
+  await p.clock.advance(2_000);
+  await bought;
+  const keys = p.gate.calls.filter(({ path }) => path === "extend").map((c) => c.headers["idempotency-key"]);
+  expect(keys).toEqual(["key-1", "key-1"]);
+  expect(p.session.remaining()).toBeGreaterThan(600_000);
+});
+
+test("an end that the gate has not heard of yet is the end", async () => {
+  const p = await page();
+  await p.awake();
+  await p.actions.end();
+  expect(p.session.state()).toMatchObject({ phase: "ended", reason: "completed" });
+});
+
+test("a cookie that is gone after the deadline means that time ran out", async () => {
+  const p = await page({ expires_at: 1_700_000_003 });
+  await p.awake();
+  p.gate.answers("session", problem(401, "session_missing"));
+  await p.clock.advance(3_010);
+  await until(() => p.phase() === "ended");
+  expect(p.session.state()).toMatchObject({ reason: "expired" });
+});
+
+test("a page that is often focused still beats", async () => {
+  const p = await page();
+  await p.awake();
+  for (let i = 0; i < 8; i++) {
+    await p.clock.advance(4_000);
+    p.session.wake();
+  }
+  await p.answered("heartbeat", 1);
+});
+
 test("a purchase that finds the session over shows the end", async () => {
   const p = await page();
   await p.awake();

@@ -43,23 +43,29 @@ export function createDialogs(kit: Kit): Dialogs {
   const hostOf = (address: string) => new URL(address).host;
   const span = () => formatSpan(session.remaining() / 1000, language, "long");
 
-  /** A button whose press may call the gate: one call at a time, its failure said in words. */
   function button(kind: string, testid: string, press: () => unknown, ...label: (Node | string)[]) {
     const made = el("button", { class: kind, "data-testid": testid }, ...label);
-    made.addEventListener("click", async () => {
+    made.addEventListener("click", press);
+    return made;
+  }
+
+  /** A button that calls the gate: one call at a time, its failure said in words. */
+  function caller(kind: string, testid: string, call: () => unknown, ...label: (Node | string)[]) {
+    const press = async () => {
       if (busy) return;
       busy = true;
       error.replaceChildren();
       // Not `disabled`: that would drop the keyboard's place.
       made.setAttribute("aria-disabled", "true");
       try {
-        await press();
+        await call();
       } catch (failure) {
         explain(failure as GateError);
       }
       made.removeAttribute("aria-disabled");
       busy = false;
-    });
+    };
+    const made = button(kind, testid, press, ...label);
     return made;
   }
 
@@ -97,7 +103,7 @@ export function createDialogs(kit: Kit): Dialogs {
             el("small", {}, words.price(offer.tokens)),
           ]
         : [words.moreTime];
-    return button(
+    return caller(
       "act main wide",
       "extend-session",
       () => clock.elapsed() > guardedUntil && actions.extend(offer),
@@ -114,7 +120,7 @@ export function createDialogs(kit: Kit): Dialogs {
       extension ? extendButton(extension) : button("act main wide", "keep-session", close, words.keepGoing),
     );
     if (pause && (pause.used ?? 0) < pause.max_count)
-      row.append(button("act", "pause-session", actions.pause, words.pause));
+      row.append(caller("act", "pause-session", actions.pause, words.pause));
     row.append(endButton());
     const drawn = JSON.stringify([extension, pause]);
     refresh = () => {
@@ -149,7 +155,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function confirmView(): Node[] {
     const keep = button("act", "keep-session", close, words.keepGoing);
-    const stop = button("act stop", "confirm-end-session", end, words.end);
+    const stop = caller("act stop", "confirm-end-session", end, words.end);
     return [
       heading(words.confirmTitle),
       el("p", {}, words.confirmText(span())),
@@ -170,7 +176,7 @@ export function createDialogs(kit: Kit): Dialogs {
   }
 
   function pausedView(): Node[] {
-    const resume = button("act main", "resume-session", actions.resume, words.resume);
+    const resume = caller("act main", "resume-session", actions.resume, words.resume);
     return [
       heading(words.pausedTitle),
       el("p", {}, words.pausedText(span())),

@@ -115,10 +115,10 @@ export function createTimer(effects: TimerEffects): void {
       const reached = reachedThreshold(thresholds, seconds);
       const added = expires_at - deadline;
       const { deadline: of, warned = 0 } = store.read();
-      if (deadline && added) {
+      if (deadline && added > 0) {
         // The deadline moved under the user's eyes: what it leaves is no news to them.
         store.write({ deadline: expires_at, warned: reached ?? total });
-        if (added > 0 && shown === "active") {
+        if (shown === "active") {
           chip.flash(`+${formatClock(added * 1000)}`);
           say(strings.added(words(added)));
           dialogs?.close();

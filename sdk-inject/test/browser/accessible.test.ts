@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, test } from "vitest";
+import { useBrowser } from "./page";
+
+const b = useBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds wrong in our part of the page. */
+async function violations(): Promise<string[]> {
+  await b.page.waitForTimeout(300); // the dialog has faded in
+  await b.page.evaluate(axe);
+  return b.page.evaluate(async () => {
+    const run = Reflect.get(window, "axe").run;
+    const found: { passes: unknown[]; violations: { id: string; nodes: { html: string }[] }[] } =
+      await run("session-gate");
+    if (found.passes.length < 5) return ["axe found nothing to look at"];
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+}
+
+const states: [string, string, string][] = [
+  ["the chip", "seconds=582", "session-timer"],
+  ["the warning", "seconds=290", "session-warning"],
+  ["the last minute without an offer", "seconds=42&offer=off", "session-warning"],
+  ["the paused screen", "seconds=400&status=paused", "session-paused"],
+  ["the ended screen", "seconds=1", "session-ended"],
+];
+
+for (const scheme of ["light", "dark"] as const)
+  test.each(states)(`axe finds nothing wrong with %s, ${scheme}`, async (_, query, id) => {
+    await b.page.emulateMedia({ colorScheme: scheme });
+    await b.open(query);
+    await b.page.getByTestId(id).waitFor();
+    expect(await violations()).toEqual([]);
+  });
+
+test("Tab stays in the dialog and reaches everything", async () => {
+  await b.open("seconds=290");
+  await b.page.getByTestId("session-warning").waitFor();
+  const seen = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    const id = await b.page.evaluate(
+      () => document.activeElement?.shadowRoot?.activeElement?.getAttribute("data-testid") ?? "",
+    );
+    if (id) seen.add(id);
+    await b.page.keyboard.press("Tab");
+  }
+  expect([...seen].sort()).toEqual(["close-session-dialog", "end-session", "extend-session"]);
+  await b.page.keyboard.press("Escape");
+});
+
+test("the time left is announced at five minutes and not every second", async () => {
+  await b.page.addInitScript(() => {
+    Object.assign(window, { said: [] });
+    setInterval(() => {
+      const text = document
+        .querySelector("session-gate")
+        ?.shadowRoot?.querySelector("[role=status]")?.textContent;
+      const said: string[] = Reflect.get(window, "said");
+      if (text && said.at(-1) !== text) said.push(text);
+    }, 50);
+  });
+  await b.open("seconds=303");
+  await b.page.getByTestId("session-warning").waitFor();
+  await b.page.waitForTimeout(2000);
+  expect(await b.page.evaluate(() => Reflect.get(window, "said"))).toEqual([
+    "5 minutes left in your session",
+  ]);
+});
