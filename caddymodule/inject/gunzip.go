@@ -14,8 +14,8 @@ var ErrTruncated = errors.New("origin's gzip body is cut short")
 // ErrCorrupt reports that an origin's gzip body cannot be decoded.
 var ErrCorrupt = errors.New("origin's gzip body is corrupt")
 
-// gunzipBuffer is the history and as much room again as pays for the sliding.
-const gunzipBuffer = windowSize + 16<<10
+// gunzipBuffer is the history and some room, so that it slides seldom.
+const gunzipBuffer = windowSize + 8<<10
 
 // gunzip decodes a gzip stream that is pushed into it in pieces of any size,
 // all of its members, ignoring what follows them as gzip itself does.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -111,3 +112,6 @@ func gunzipped(b []byte) ([]byte, error) {
 	}
 	return content, err
 }
+
+// newRand is a source that is the same in each run.
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
