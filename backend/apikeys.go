@@ -36,6 +36,9 @@ var prefixes = map[Role]string{
 	RoleMarketplace: "sg_mkt_", RoleProvider: "sg_prv_", RoleEdge: "sg_edge_", RoleAdmin: "sg_adm_",
 }
 
+// Roles lists what [CreateAPIKey] makes.
+func Roles() []Role { return []Role{RoleMarketplace, RoleProvider, RoleEdge, RoleAdmin} }
+
 // ErrRole is returned for a role that does not exist, or lacks its provider.
 var ErrRole = errors.New("role is marketplace, provider (with a provider id), edge or admin")
 

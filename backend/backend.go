@@ -105,7 +105,7 @@ func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) erro
 	select {
 	case err = <-served: // the listener failed
 	case <-ctx.Done():
-		b.stop()
+		b.EndStreams()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err = server.Shutdown(grace); err != nil {
@@ -124,6 +124,11 @@ func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) erro
 	return nil
 }
 
+// EndStreams tells edges to open their event stream anew. A server that serves
+// [Backend.Handler] by itself calls it before it shuts down gracefully, for
+// instance by [http.Server.RegisterOnShutdown]; streams never end by themselves.
+func (b *Backend) EndStreams() { b.stop() }
+
 // Close ends streams and closes the database. Call it once nothing runs.
 func (b *Backend) Close() error {
 	b.closing.Do(func() {
@@ -138,6 +143,13 @@ func (b *Backend) Close() error {
 func (b *Backend) CreateAPIKey(ctx context.Context, role Role, providerID, name string) (plaintext string, err error) {
 	plaintext, _, err = CreateAPIKey(ctx, b.service.store, role, providerID, name, b.config.Now())
 	return plaintext, err
+}
+
+// HasAPIKeys reports whether any API key was ever made: without one, nobody can
+// use the API.
+func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
+	list, err := b.service.store.APIKeys(ctx)
+	return len(list) > 0, err
 }
 
 // CreateProvider registers a provider, as POST /api/v1/providers does.

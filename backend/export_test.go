@@ -2,9 +2,6 @@ package backend
 
 import "context"
 
-// StopStreams ends event streams, as a graceful stop does.
-func (b *Backend) StopStreams() { b.stop() }
-
 // SettleDue settles what is due now, as the expiry loop does.
 func (b *Backend) SettleDue(ctx context.Context) (int, error) {
 	total := 0

@@ -28,7 +28,7 @@ func TestSessionFromSaleToReceipt(t *testing.T) {
 		t.Errorf("after extending %d available, %d held, want 850 and 150", available, held)
 	}
 	beyond := w.call("POST", "/api/v1/sessions/"+id+"/extend", token, map[string]any{}).want(403, "consent_required")
-	if beyond.str("consent_url") != "https://market.example/consent" {
+	if beyond.str("consent_url") != "https://market.example/consent?session_id="+id {
 		t.Errorf("no consent_url: %s", beyond.raw)
 	}
 	w.call("POST", "/api/v1/sessions/"+id+"/extend", w.market, map[string]any{"additional_seconds": 10, "tokens_to_deduct": 50}).want(200)

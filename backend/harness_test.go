@@ -66,6 +66,7 @@ type world struct {
 	url     string
 	dir     string
 	clock   *clock
+	now     func() time.Time // the clock's, unless a test needs real time
 	log     *syncBuffer
 	secrets []string // what must never be logged
 
@@ -76,6 +77,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), log: &syncBuffer{}, clock: &clock{now: time.Unix(1_800_000_000, 500_000_000)}}
+	w.now = w.clock.Now
 	w.open()
 	ctx := context.Background()
 	_, err := w.b.CreateProvider(ctx, store.Provider{
@@ -117,7 +119,7 @@ func (w *world) open() {
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	logger := zap.New(zapcore.NewCore(encoder, w.log, zap.DebugLevel))
 	b, err := backend.Open(context.Background(), backend.Config{
-		DataDir: w.dir, Database: "sqlite:" + filepath.Join(w.dir, "test.db"), Issuer: "http://backend.test", Now: w.clock.Now,
+		DataDir: w.dir, Database: "sqlite:" + filepath.Join(w.dir, "test.db"), Issuer: "http://backend.test", Now: w.now,
 	}, logger)
 	if err != nil {
 		w.t.Fatal(err)
@@ -125,7 +127,7 @@ func (w *world) open() {
 	server := httptest.NewServer(b.Handler())
 	w.b, w.url = b, server.URL
 	w.t.Cleanup(func() {
-		b.StopStreams()
+		b.EndStreams()
 		server.Close()
 		if err := b.Close(); err != nil {
 			w.t.Error(err)

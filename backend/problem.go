@@ -127,6 +127,10 @@ func init() {
 		if status < 500 && status != 0 {
 			p.Detail = sentence(message)
 		}
+		if status == http.StatusUnsupportedMediaType {
+			p.Detail = "Send the body as JSON, with Content-Type: application/json."
+			return p
+		}
 		for _, err := range errs {
 			var d *huma.ErrorDetail
 			switch {

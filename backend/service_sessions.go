@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -96,35 +97,26 @@ func appURL(p store.Provider) string {
 	return "https://" + p.Domains[0] + "/"
 }
 
-// returnAllowed reports whether raw is an http or https URL at one of hosts.
+// returnAllowed reports whether raw is an http or https URL at one of hosts,
+// which name a port where it is not the scheme's own.
 func returnAllowed(raw string, hosts []string) bool {
 	u, err := url.Parse(raw)
 	if err != nil || u.User != nil || u.Hostname() == "" {
 		return false
 	}
-	want := hostOf(u)
-	if want == "" {
+	port, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	if !known {
 		return false
 	}
-	for _, h := range hosts {
-		if h == want {
-			return true
-		}
+	own := u.Port() == "" || u.Port() == port
+	if u.Port() != "" {
+		port = u.Port()
 	}
-	return false
-}
-
-// hostOf is u's host as return_hosts spell it: lower case, with its port unless
-// that is the scheme's own. Empty for other schemes than http and https.
-func hostOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	case "http":
-		return strings.TrimSuffix(host, ":80")
+	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	if err != nil {
+		return false
 	}
-	return ""
+	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
 }
 
 // session reads one session as it is now.

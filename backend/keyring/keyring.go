@@ -75,6 +75,19 @@ func Open(dir string, now func() time.Time) (*Ring, error) {
 	return r, nil
 }
 
+// Existing opens a folder that has keys, and makes none.
+func Existing(dir string, now func() time.Time) (*Ring, error) {
+	r := &Ring{dir: dir, now: now}
+	err := r.load()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there are no keys in %s: the session service makes them on its first start", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
 // Signer is the signer with the current key.
 func (r *Ring) Signer() *token.Signer {
 	r.mu.RLock()

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/sessiongate/sessiongate/backend"
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "apikey",
+		Short: "Creates, lists and revokes API keys",
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Use = "apikey create|list|revoke [--database ADDRESS] [--data DIR]"
+			cmd.Long = `
+API keys say who calls the session service. They are made in its database, so
+this works before its first start and while it runs.
+
+  marketplace  sells sessions, moves users' tokens      sg_mkt_…
+  provider     sees its own sessions (with --provider)  sg_prv_…
+  edge         redeems launches, reports heartbeats     sg_edge_…
+  admin        registers providers, revokes sessions    sg_adm_…`
+			group(cmd, apikeyCreate(), apikeyList(), apikeyRevoke())
+		},
+	})
+}
+
+func apikeyCreate() *cobra.Command {
+	var config backend.Config
+	var role, provider, name string
+	cmd := &cobra.Command{
+		Use:   "create --role marketplace|provider|edge|admin [--provider ID] [--name TEXT]",
+		Short: "Creates a key and prints it, this once",
+		Long: `
+Creates an API key and prints it to standard output, and nothing else there:
+
+  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
+
+It is shown this once: the database keeps its hash.`,
+	}
+	storageFlags(cmd, &config)
+	f := cmd.Flags()
+	f.StringVar(&role, "role", "", "marketplace, provider, edge or admin")
+	f.StringVar(&provider, "provider", "", "the provider that a provider key is for")
+	f.StringVar(&name, "name", "", "what the key is for, to tell keys apart")
+	takesNoArguments(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !slices.Contains(backend.Roles(), backend.Role(role)) {
+			return misused(cmd, errors.New("--role is marketplace, provider, edge or admin"))
+		}
+		if (role == string(backend.RoleProvider)) != (provider != "") {
+			return misused(cmd, errors.New("--provider goes with --role provider, and only there"))
+		}
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return failed(cmd, err)
+		}
+		defer st.Close()
+		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), provider, name, time.Now())
+		if errors.Is(err, store.ErrNotFound) {
+			err = fmt.Errorf("there is no provider %q; an admin key registers one", provider)
+		}
+		if err != nil {
+			return failed(cmd, err)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. This is the only time it is shown:\n", kept.ID)
+		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
+		return nil
+	}
+	return cmd
+}
+
+func apikeyList() *cobra.Command {
+	var config backend.Config
+	cmd := &cobra.Command{Use: "list", Short: "Lists the keys, without the keys themselves"}
+	storageFlags(cmd, &config)
+	takesNoArguments(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return failed(cmd, err)
+		}
+		defer st.Close()
+		list, err := st.APIKeys(cmd.Context())
+		if err != nil {
+			return failed(cmd, err)
+		}
+		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tREVOKED")
+		for _, k := range list {
+			fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.RevokedAt))
+		}
+		out.Flush()
+		return nil
+	}
+	return cmd
+}
+
+func apikeyRevoke() *cobra.Command {
+	var config backend.Config
+	cmd := &cobra.Command{Use: "revoke ID", Short: "Ends a key at once", Long: "\nEnds the key with this ID, as \"apikey list\" shows it. Requests with it are refused from now on."}
+	storageFlags(cmd, &config)
+	takes(cmd, cobra.ExactArgs(1))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return failed(cmd, err)
+		}
+		defer st.Close()
+		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], time.Now()) })
+		if errors.Is(err, store.ErrNotFound) {
+			err = errors.New("there is no live key with this id")
+		}
+		if err != nil {
+			return failed(cmd, err)
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "Revoked.")
+		return nil
+	}
+	return cmd
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

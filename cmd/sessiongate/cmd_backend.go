@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/sessiongate/sessiongate/backend"
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "backend",
+		Short: "Runs the session service: its API, its ledger and its deadlines",
+		CobraFunc: func(cmd *cobra.Command) {
+			var config backend.Config
+			var level string
+			cmd.Use = "backend [--listen 127.0.0.1:8081] [--database sqlite:PATH or postgres://…] [--issuer URL]"
+			cmd.Long = `
+Runs the session service that marketplaces, providers and edges talk to.
+
+Without any flag it listens on 127.0.0.1:8081 and keeps everything in the folder
+sessiongate-data: a SQLite database, and the keys that sign tokens. Schema and
+keys are made on the first start. To use the API you need a key:
+
+  sessiongate apikey create --role admin
+
+Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
+SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_ISSUER and
+SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+
+Behind another address than the one it listens on, say so with --issuer: tokens
+carry it, and edges fetch the public keys there.
+
+Ctrl-C or SIGTERM stops it: running requests are finished first.`
+			f := cmd.Flags()
+			f.StringVar(&config.Listen, "listen", env("LISTEN", "127.0.0.1:8081"), "address to listen on")
+			storageFlags(cmd, &config)
+			f.StringVar(&config.Issuer, "issuer", env("ISSUER", ""), "URL of this service as tokens name it (default: http:// and --listen)")
+			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")
+			takesNoArguments(cmd)
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				var at zapcore.Level
+				if err := at.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
+					return misused(cmd, fmt.Errorf("--log-level is debug, info, warn or error"))
+				}
+				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+				defer stop()
+				return failed(cmd, runBackend(ctx, config, at))
+			}
+		},
+	})
+}
+
+func runBackend(ctx context.Context, config backend.Config, level zapcore.Level) error {
+	logs := zap.NewProductionConfig()
+	logs.Level = zap.NewAtomicLevelAt(level)
+	logs.Sampling = nil
+	logs.DisableStacktrace = true
+	logs.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
+	logger, err := logs.Build()
+	if err != nil {
+		return err
+	}
+	b, err := backend.Open(ctx, config, logger)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	known, err := b.HasAPIKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		logger.Warn("there is no API key yet; create one with: sessiongate apikey create --role admin")
+	}
+	return b.Serve(ctx)
+}
+
+// storageFlags adds the flags that say where everything is kept.
+func storageFlags(cmd *cobra.Command, config *backend.Config) {
+	f := cmd.Flags()
+	f.StringVar(&config.Database, "database", env("DATABASE", ""), "sqlite:PATH or postgres://USER@HOST/NAME (default: sqlite: and sessiongate.db in --data)")
+	dataFlag(cmd, &config.DataDir)
+}
+
+func dataFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "data", env("DATA", "sessiongate-data"), "folder of the signing keys, and of the database unless --database says otherwise")
+}
+
+// openStore opens the database that [storageFlags] name.
+func openStore(ctx context.Context, config backend.Config) (*store.Store, error) {
+	if config.Database == "" {
+		config.Database = "sqlite:" + filepath.Join(config.DataDir, "sessiongate.db")
+	}
+	return store.Open(ctx, config.Database)
+}
+
+// env is an environment variable of ours, or a default.
+func env(name, otherwise string) string {
+	if v := os.Getenv("SESSIONGATE_" + name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// failed reports err and ends the program with status 1.
+func failed(cmd *cobra.Command, err error) error {
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", commandPath(cmd), err)
+	}
+	return err
+}
+
+// misused reports a mistake in the command line and ends the program with
+// status 2. Caddy keeps its error with a status to itself, and makes one here.
+func misused(cmd *cobra.Command, err error) error {
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\nTry: %s --help\n", commandPath(cmd), err, commandPath(cmd))
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return 2, nil })(cmd, nil)
+}
+
+// commandPath is how the user called cmd: the root command is Caddy's, and says so.
+func commandPath(cmd *cobra.Command) string {
+	_, rest, _ := strings.Cut(cmd.CommandPath(), " ")
+	return "sessiongate " + rest
+}
+
+// takesNoArguments makes wrong flags and arguments end with status 2.
+func takesNoArguments(cmd *cobra.Command) { takes(cmd, cobra.NoArgs) }
+
+func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
+	cmd.SetFlagErrorFunc(misused)
+	cmd.Args = func(cmd *cobra.Command, list []string) error {
+		if err := args(cmd, list); err != nil {
+			return misused(cmd, err)
+		}
+		return nil
+	}
+}
+
+// group makes cmd a name for its subcommands: alone it is used wrongly.
+func group(cmd *cobra.Command, list ...*cobra.Command) {
+	cmd.AddCommand(list...)
+	cmd.SetFlagErrorFunc(misused)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return misused(cmd, fmt.Errorf("there is no command %q here", args[0]))
+		}
+		return misused(cmd, fmt.Errorf("a command is missing"))
+	}
+}
