@@ -45,9 +45,13 @@ func addVary(h http.Header, names string) {
 	}
 }
 
-// dropBodyClaims removes what the origin says about bytes that change.
+// bodyClaims are what an origin says about bytes that change.
+var bodyClaims = [...]string{"Accept-Ranges", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"}
+
+// dropBodyClaims removes them. It is called again at the end for those that
+// came as trailers.
 func dropBodyClaims(h http.Header) {
-	for _, key := range [...]string{"Accept-Ranges", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"} {
+	for _, key := range bodyClaims {
 		delete(h, key)
 	}
 }

@@ -110,6 +110,10 @@ func (s *prelude) token(b []byte) (n int, known bool) {
 		return s.declaration(b)
 	case c == '?':
 		return through(b, '>') // XML declarations: bogus comments to HTML
+	case c == '/' && len(b) < 3:
+		return 0, false
+	case c == '/' && !isLetter(b[2]):
+		return through(b, '>') // no end tag but a bogus comment again
 	case c|0x20 == 'h':
 		return s.startTag(b)
 	}
@@ -260,6 +264,8 @@ func through(b []byte, c byte) (n int, known bool) {
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
 }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // hasPrefixFold compares ASCII letters without regard to case.
 func hasPrefixFold(b []byte, prefix string) bool {

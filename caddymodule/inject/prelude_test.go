@@ -1,6 +1,8 @@
 package inject
 
 import (
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,6 +47,9 @@ func TestPrelude(t *testing.T) {
 		{doc: "<html><!doctype html><head>|"},
 		{doc: "<html>|</head>"},
 		{doc: "|</html>"},
+		{doc: "</ x><html>|<body>"},
+		{doc: "</><html>|<body>"},
+		{doc: "</", reason: ReasonUndecided},
 		{doc: "|<p>fragment"},
 		{doc: "|<3"},
 		{doc: "<!doctype html> |text"},
@@ -111,6 +116,7 @@ func FuzzPrelude(f *testing.F) {
 		f.Add([]byte(doc))
 	}
 	f.Add([]byte("<html a = '>'/ b=/'><head =\">"))
+	f.Add([]byte("</ x></>"))
 	f.Add([]byte("<!--a--!x--><?xml?><!doctype html>"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		s, result := scanAll(doc, false)
@@ -143,6 +149,39 @@ func FuzzPrelude(f *testing.F) {
 		}
 		if seen != len(before) {
 			t.Fatalf("the place is inside a token: %d of %d", seen, len(before))
+		}
+	})
+}
+
+// Any page, in any pieces, comes out with the tag at its place or as it was.
+func FuzzIdentity(f *testing.F) {
+	for n, doc := range trickyDocuments {
+		f.Add([]byte(doc), uint64(n), n%3 == 0)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte, seed uint64, silent bool) {
+		rng := newRand(seed)
+		pieces := []int{1, 50, 1000, 100_000}[seed%4]
+		r := navigate()
+		if silent {
+			r.Header = http.Header{}
+		}
+		rec, outcome, err := pass(t, New(testConfig()), r, answer{
+			header: htmlHeader("Content-Length", strconv.Itoa(len(doc))), body: doc,
+			piece: func() int { return 1 + rng.IntN(pieces) }, flush: seed%5 == 0,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := string(doc)
+		if outcome.Injected() {
+			s, _ := scanAll(doc, false)
+			want = want[:s.pos] + testTag + want[s.pos:]
+			if rec.Header().Get("Content-Length") != strconv.Itoa(len(want)) {
+				t.Fatalf("Content-Length %s, body %d", rec.Header().Get("Content-Length"), len(want))
+			}
+		}
+		if rec.Body.String() != want {
+			t.Fatalf("%v: got %.300q, want %.300q", outcome, rec.Body, want)
 		}
 	})
 }

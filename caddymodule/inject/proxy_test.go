@@ -165,3 +165,22 @@ func TestStreamingThroughReverseProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A digest that comes after the body is as wrong as one before it.
+func TestDigestTrailerIsDropped(t *testing.T) {
+	t.Parallel()
+	s := edge(t, New(testConfig()), false, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Trailer", "Content-Digest, X-Other")
+		w.Write(testPage(20_000))
+		w.Header().Set("Content-Digest", "sha-256=:x:")
+		w.Header().Set("X-Other", "kept")
+	})
+	resp, _, err := get(t, s, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Trailer.Get("Content-Digest") != "" || resp.Trailer.Get("X-Other") != "kept" {
+		t.Errorf("trailer %v", resp.Trailer)
+	}
+}

@@ -17,7 +17,8 @@ var encoders = sync.Pool{New: func() any {
 
 // reencoder is the fallback for gzip pages that cannot be prefixed: it decodes,
 // inserts the tag at the exact place, and encodes again. A wrong checksum of the
-// origin is healed on the way, a truncation never is.
+// origin is healed on the way, a truncation never is. Its encoder takes far more
+// memory than the rest of this package, which is why it is pooled and a last resort.
 type reencoder struct {
 	gunzip *gunzip
 	z      *gzip.Writer

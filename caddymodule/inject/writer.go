@@ -215,6 +215,9 @@ func (w *Writer) Close() error {
 			w.err = err
 		}
 	}
+	if h := w.rw.Header(); w.outcome.Injected() && h["Trailer"] != nil {
+		dropBodyClaims(h)
+	}
 	err := w.err
 	if err == nil {
 		switch w.state {
