@@ -87,7 +87,7 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error
 		d.stop(endService)
 		return err
 	}
-	d.announce(stdout, stderr)
+	d.announce(stdout)
 	select {
 	case <-ctx.Done():
 		err = nil
@@ -228,9 +228,9 @@ func (d *demo) ready(ctx context.Context) error {
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{Proxy: nil}}
 	defer client.CloseIdleConnections()
-	for _, probe := range []string{d.at.API + "/readyz", d.at.App + "/.session-gate/" + sdkinject.Boot().Name, d.at.Marketplace} {
+	for _, probe := range []string{d.at.API + "/readyz", d.at.App + "/.session-gate/" + sdkinject.Boot().Name, d.at.Marketplace + "/healthz"} {
 		for {
-			req, err := http.NewRequestWithContext(ctx, http.MethodHead, probe, nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, probe, nil)
 			if err != nil {
 				return fmt.Errorf("waiting for %s: %w", probe, err)
 			}
@@ -253,7 +253,7 @@ func (d *demo) ready(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) announce(stdout, stderr io.Writer) {
+func (d *demo) announce(stdout io.Writer) {
 	if d.options.json {
 		line, _ := json.Marshal(d.at) // strings only: cannot fail
 		fmt.Fprintf(stdout, "%s\n", line)
@@ -269,7 +269,6 @@ Sessiongate is running.
 
 Ctrl-C stops everything.
 `, d.at.Marketplace, d.at.App, d.at.Origin, d.at.API)
-	_ = stderr
 }
 
 // stop ends the edge first, so that its last heartbeats find the service.
