@@ -1,0 +1,127 @@
+// Package storetest holds what tests of the store need: a real PostgreSQL
+// server of their own, and the suite that every engine must pass.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+)
+
+// Postgres is a PostgreSQL server in a temporary folder, reached by a Unix
+// socket in it.
+type Postgres struct {
+	bin, dir  string
+	as        []string // prefix of commands that must not run as root
+	databases atomic.Int64
+}
+
+// StartPostgres starts a server. The caller stops it.
+func StartPostgres() (*Postgres, error) {
+	bin, err := postgresBin()
+	if err != nil {
+		return nil, err
+	}
+	// Not t.TempDir: the server's own user must be able to reach it, and a
+	// socket's path may have no more than 107 bytes.
+	dir, err := os.MkdirTemp("", "sgpg")
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{bin: bin, dir: dir}
+	if err := p.start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return p, nil
+}
+
+func (p *Postgres) start() error {
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
+		owner, err := user.Lookup("postgres")
+		if err != nil {
+			return fmt.Errorf("running PostgreSQL as root needs the user postgres: %w", err)
+		}
+		uid, _ := strconv.Atoi(owner.Uid)
+		gid, _ := strconv.Atoi(owner.Gid)
+		if err := os.Chown(p.dir, uid, gid); err != nil {
+			return err
+		}
+		p.as = []string{"runuser", "-u", "postgres", "--"}
+	}
+	data := filepath.Join(p.dir, "data")
+	if err := p.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
+		return err
+	}
+	options := fmt.Sprintf("-k %s -h '' -c fsync=off -c max_connections=300 -c shared_buffers=64MB", p.dir)
+	return p.run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", filepath.Join(p.dir, "log"), "-o", options, "start")
+}
+
+// Stop stops the server and removes its folder.
+func (p *Postgres) Stop() error {
+	err := p.run("pg_ctl", "-D", filepath.Join(p.dir, "data"), "-m", "immediate", "-w", "stop")
+	return errors.Join(err, os.RemoveAll(p.dir))
+}
+
+func (p *Postgres) run(tool string, args ...string) error {
+	line := append(slices.Clone(p.as), append([]string{filepath.Join(p.bin, tool)}, args...)...)
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Dir = p.dir
+	// A pipe would be held open by the server that pg_ctl leaves behind.
+	log, err := os.CreateTemp("", "sgpg-out")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(log.Name())
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s: %w\n%s", tool, err, said)
+	}
+	return nil
+}
+
+// Database makes an empty database and returns its address.
+func (p *Postgres) Database(t testing.TB) string {
+	t.Helper()
+	address := func(name string) string { return "postgres://postgres@/" + name + "?host=" + p.dir }
+	conn, err := sql.Open("pgx", address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	name := "t" + strconv.FormatInt(p.databases.Add(1), 10)
+	if _, err := conn.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return address(name)
+}
+
+// postgresBin is the folder of PostgreSQL's programs. A missing server is an
+// error, never a reason to pass.
+func postgresBin() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err == nil && len(found) > 0 {
+		slices.Sort(found)
+		return filepath.Dir(found[len(found)-1]), nil
+	}
+	path, err := exec.LookPath("initdb")
+	if err != nil {
+		return "", errors.New("these tests need PostgreSQL's server programs: install the package postgresql")
+	}
+	return filepath.Dir(path), nil
+}

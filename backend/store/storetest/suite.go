@@ -1,0 +1,548 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+// Now is the suite's moment.
+var Now = time.Unix(1_800_000_000, 0)
+
+// Run runs the suite that every engine must pass. open returns an empty store.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+	for name, test := range map[string]func(*testing.T, *store.Store){
+		"sessions come back as written":       sessionsComeBack,
+		"a stale version is not written":      staleVersion,
+		"a failed write leaves nothing":       failedWrite,
+		"lists page without gaps":             listsPage,
+		"deadlines are found in order":        deadlines,
+		"providers and domains":               providers,
+		"API keys":                            apiKeys,
+		"heartbeats add up":                   heartbeats,
+		"events and extensions":               eventsAndExtensions,
+		"idempotency keys":                    idempotencyKeys,
+		"ledger entries page and audit":       ledgerEntries,
+		"20 holds of 75 on 500 grant 6":       parallelHolds,
+		"a hold is captured once":             parallelCaptures,
+		"one key has one effect":              parallelOnce,
+		"money under random writers balances": randomWriters,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			test(t, s)
+			if err := s.Audit(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+var ctx = context.Background()
+
+func write(t *testing.T, s *store.Store, f func(*store.Tx) error) {
+	t.Helper()
+	if err := s.Write(ctx, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addProvider(t *testing.T, s *store.Store, id string, domains ...string) {
+	t.Helper()
+	write(t, s, func(tx *store.Tx) error {
+		return tx.InsertProvider(ctx, store.Provider{ID: id, Name: id, Domains: domains}, Now)
+	})
+}
+
+func credit(t *testing.T, s *store.Store, id, user string, amount int64) {
+	t.Helper()
+	p, err := ledger.Credit(id, user, amount, Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.Post(ctx, p) })
+}
+
+// newSession is a session with everything set that creation can set.
+func newSession(t *testing.T, id, user string, tokens int64) session.Transition {
+	t.Helper()
+	tr, err := session.New(session.Order{
+		ID: id, UserID: user, ProviderID: "p", Tokens: tokens, Duration: 60, ReturnURL: "https://m.example/ü?x=1",
+		ConsentURL: "https://m.example/c", Terms: session.Terms{
+			Settlement: session.Prorated, Pause: &session.Pauses{MaxCount: 1, MaxSeconds: 9},
+			Offer: &session.Offer{Seconds: 30, Tokens: 5, MaxCount: 2}, WarningSeconds: []int64{60},
+		},
+	}, Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func insert(s *store.Store, tr session.Transition) error {
+	hold, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, Now)
+	if err != nil {
+		return err
+	}
+	return s.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.Insert(ctx, tr, Now); err != nil {
+			return err
+		}
+		return tx.Post(ctx, hold)
+	})
+}
+
+func sell(t *testing.T, s *store.Store, id, user string, tokens int64) session.Session {
+	t.Helper()
+	tr := newSession(t, id, user, tokens)
+	if err := insert(s, tr); err != nil {
+		t.Fatal(err)
+	}
+	return tr.Session
+}
+
+// settle ends a session as the service does: state, hold and entries at once.
+func settle(s *store.Store, id string, e session.Event, now time.Time) error {
+	return s.Write(ctx, func(tx *store.Tx) error {
+		c, err := tx.Session(ctx, id)
+		if err != nil {
+			return err
+		}
+		tr, err := session.Apply(c, e, now)
+		if err != nil {
+			return err
+		}
+		if err := tx.Update(ctx, tr, now); err != nil {
+			return err
+		}
+		hold, err := tx.Hold(ctx, id)
+		if err != nil {
+			return err
+		}
+		p, err := ledger.Settle(hold, tr.Settlement.Captured, tr.Settlement.Released, now)
+		if err != nil {
+			return err
+		}
+		return tx.Post(ctx, p)
+	})
+}
+
+func same(a, b session.Session) bool {
+	return fmt.Sprintf("%+v", flat(a)) == fmt.Sprintf("%+v", flat(b))
+}
+
+// flat replaces pointers by what they point to, for comparison.
+func flat(s session.Session) any {
+	terms := s.Terms
+	var pause session.Pauses
+	var offer session.Offer
+	var end session.Settlement
+	if terms.Pause != nil {
+		pause = *terms.Pause
+	}
+	if terms.Offer != nil {
+		offer = *terms.Offer
+	}
+	if s.Settlement != nil {
+		end = *s.Settlement
+	}
+	s.Terms, s.Settlement = session.Terms{Settlement: terms.Settlement, WarningSeconds: terms.WarningSeconds}, nil
+	return []any{s, pause, offer, end}
+}
+
+func sessionsComeBack(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 100)
+	want := sell(t, s, "s1", "u", 100)
+	got, err := s.Session(ctx, "s1")
+	if err != nil || !same(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+	if err := settle(s, "s1", session.Complete{By: session.User}, Now.Add(10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = s.Session(ctx, "s1"); err != nil || got.Status != session.Completed || got.Settlement == nil || got.Settlement.Captured != 17 {
+		t.Errorf("ended as %+v, %v", got, err)
+	}
+	if _, err := s.Session(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown id: %v", err)
+	}
+}
+
+func staleVersion(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 100)
+	old := sell(t, s, "s1", "u", 100)
+	if err := settle(s, "s1", session.Complete{By: session.User}, Now); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := session.Apply(old, session.Launch{RedemptionID: "r"}, Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	err = s.Write(short, func(tx *store.Tx) error { tries++; return tx.Update(short, tr, Now) })
+	if err == nil || tries < 2 {
+		t.Errorf("a stale version was written, or not tried again: %v after %d tries", err, tries)
+	}
+}
+
+func failedWrite(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 10)
+	if err := insert(s, newSession(t, "s1", "u", 11)); !errors.Is(err, ledger.ErrInsufficient) {
+		t.Errorf("holding too much: %v", err)
+	}
+	if err := insert(s, newSession(t, "s2", "stranger", 1)); !errors.Is(err, ledger.ErrInsufficient) {
+		t.Errorf("holding of a stranger: %v", err)
+	}
+	for _, id := range []string{"s1", "s2"} {
+		if _, err := s.Session(ctx, id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the session of a failed hold: %v", err)
+		}
+	}
+	if b, err := s.Balance(ctx, "u"); err != nil || b != (ledger.Balance{Posted: 10}) {
+		t.Errorf("balance is %+v, %v", b, err)
+	}
+}
+
+func listsPage(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 100)
+	credit(t, s, "d", "v", 100)
+	for i := range 7 {
+		sell(t, s, fmt.Sprintf("01a2-%d", i), []string{"u", "v"}[i%2], 1)
+	}
+	var got []string
+	f := store.SessionFilter{Limit: 2}
+	for {
+		page, err := s.Sessions(ctx, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, x := range page {
+			got = append(got, x.ID)
+		}
+		f.Before = page[len(page)-1].ID
+	}
+	want := []string{"01a2-6", "01a2-5", "01a2-4", "01a2-3", "01a2-2", "01a2-1", "01a2-0"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	for want, f := range map[int]store.SessionFilter{
+		4: {UserID: "u", ProviderID: "p", Limit: 9}, 3: {UserID: "v", Limit: 9}, 0: {ProviderID: "q", Limit: 9},
+		7: {Status: session.Active, Limit: 9},
+	} {
+		if page, err := s.Sessions(ctx, f); err != nil || len(page) != want {
+			t.Errorf("%+v lists %d (%v), want %d", f, len(page), err, want)
+		}
+	}
+}
+
+func deadlines(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	if due, err := s.NextDue(ctx); due != 0 || err != nil {
+		t.Errorf("nothing is due at %d (%v)", due, err)
+	}
+	for i, seconds := range []int64{30, 10, 20} {
+		tr, err := session.New(session.Order{ID: fmt.Sprint("s", i), UserID: "u", ProviderID: "p", Duration: seconds}, Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := insert(s, tr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if due, err := s.NextDue(ctx); due != Now.Unix()+10 || err != nil {
+		t.Errorf("next due at %d (%v)", due, err)
+	}
+	if ids, err := s.Due(ctx, Now.Add(25*time.Second), 9); err != nil || !slices.Equal(ids, []string{"s1", "s2"}) {
+		t.Errorf("due are %v (%v)", ids, err)
+	}
+	if err := settle(s, "s1", session.Tick{}, Now.Add(10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := s.NextDue(ctx); due != Now.Unix()+20 || err != nil {
+		t.Errorf("then due at %d (%v)", due, err)
+	}
+}
+
+func providers(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p", "b.example", "a.example")
+	p, err := s.ProviderByDomain(ctx, "a.example")
+	if err != nil || p.ID != "p" || !slices.Equal(p.Domains, []string{"b.example", "a.example"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for _, taken := range []store.Provider{{ID: "p", Name: "x"}, {ID: "q", Name: "x", Domains: []string{"c.example", "a.example"}}} {
+		err := s.Write(ctx, func(tx *store.Tx) error { return tx.InsertProvider(ctx, taken, Now) })
+		if !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%+v: %v", taken, err)
+		}
+	}
+	p.Name, p.Domains, p.Policies = "new", []string{"c.example"}, store.Policies{Settlement: session.Full, ReturnHosts: []string{"m.example"}}
+	write(t, s, func(tx *store.Tx) error { return tx.UpdateProvider(ctx, p, Now) })
+	got, err := s.Provider(ctx, "p")
+	if err != nil || got.Name != "new" || got.Version != 2 || got.Policies.ReturnHosts[0] != "m.example" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := s.ProviderByDomain(ctx, "a.example"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a domain given up: %v", err)
+	}
+	addProvider(t, s, "q", "a.example")
+	if list, err := s.Providers(ctx, "p", 9); err != nil || len(list) != 1 || list[0].ID != "q" {
+		t.Errorf("after p come %+v, %v", list, err)
+	}
+}
+
+func apiKeys(t *testing.T, s *store.Store) {
+	k := store.APIKey{ID: "k1", Hash: "h1", Hint: "sg_edge_abcd", Role: "edge", Name: "n", CreatedAt: 5}
+	write(t, s, func(tx *store.Tx) error { return tx.InsertAPIKey(ctx, k) })
+	if got, err := s.APIKeyByHash(ctx, "h1"); err != nil || got != k {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := s.APIKeyByHash(ctx, "h2"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown key: %v", err)
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.RevokeAPIKey(ctx, "k1", Now) })
+	err := s.Write(ctx, func(tx *store.Tx) error { return tx.RevokeAPIKey(ctx, "k1", Now) })
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("revoking twice: %v", err)
+	}
+	if list, err := s.APIKeys(ctx); err != nil || len(list) != 1 || list[0].RevokedAt != Now.Unix() {
+		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func heartbeats(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	sell(t, s, "s1", "u", 0)
+	write(t, s, func(tx *store.Tx) error {
+		return tx.AddBeats(ctx, []store.Beats{{SessionID: "s1", LastAt: 50, Count: 2, Active: 1}, {SessionID: "gone", LastAt: 1, Count: 1}})
+	})
+	write(t, s, func(tx *store.Tx) error {
+		return tx.AddBeats(ctx, []store.Beats{{SessionID: "s1", LastAt: 40, Count: 3}})
+	})
+	want := store.Beats{SessionID: "s1", LastAt: 50, Count: 5, Active: 1}
+	if got, err := s.Beats(ctx, "s1"); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := s.Beats(ctx, "gone"); err != nil || got.Count != 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func eventsAndExtensions(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	c := sell(t, s, "s1", "u", 0)
+	tr, err := session.Apply(c, session.Extend{By: session.Marketplace, Seconds: 9}, Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, func(tx *store.Tx) error {
+		if err := tx.Update(ctx, tr, Now); err != nil {
+			return err
+		}
+		return tx.AddPageEvents(ctx, "s1", []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}})
+	})
+	list, err := s.Extensions(ctx, "s1")
+	if err != nil || len(list) != 1 || list[0].Seconds != 9 || list[0].At != Now.Unix() {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	if n, err := s.PageEventCount(ctx, "s1"); err != nil || n != 1 {
+		t.Errorf("%d page events, %v", n, err)
+	}
+}
+
+func idempotencyKeys(t *testing.T, s *store.Store) {
+	once := func(scope, key, hash string, at time.Time) (answer string, fresh bool, err error) {
+		err = s.Write(ctx, func(tx *store.Tx) error {
+			if answer, fresh, err = tx.Once(ctx, scope, key, hash, at); err != nil || !fresh {
+				return err
+			}
+			return tx.Remember(ctx, scope, key, "answer at "+fmt.Sprint(at.Unix()))
+		})
+		return answer, fresh, err
+	}
+	if _, fresh, err := once("a", "k", "h", Now); !fresh || err != nil {
+		t.Errorf("the first is fresh %v, %v", fresh, err)
+	}
+	if answer, fresh, err := once("a", "k", "h", Now.Add(time.Hour)); fresh || answer != "answer at 1800000000" || err != nil {
+		t.Errorf("again: %q, %v, %v", answer, fresh, err)
+	}
+	if _, _, err := once("a", "k", "other", Now); !errors.Is(err, store.ErrKeyReused) {
+		t.Errorf("another request: %v", err)
+	}
+	if _, fresh, err := once("b", "k", "other", Now); !fresh || err != nil {
+		t.Errorf("another scope is fresh %v, %v", fresh, err)
+	}
+	if _, fresh, err := once("a", "k", "other", Now.Add(25*time.Hour)); !fresh || err != nil {
+		t.Errorf("a day later it is fresh %v, %v", fresh, err)
+	}
+	var n int64
+	write(t, s, func(tx *store.Tx) (err error) { n, err = tx.ForgetAnswers(ctx, Now.Add(26*time.Hour)); return err })
+	if n != 1 { // b's; a's was renewed
+		t.Errorf("forgot %d answers, want 1", n)
+	}
+}
+
+func ledgerEntries(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c1", "u", 100)
+	credit(t, s, "c2", "u", 100)
+	credit(t, s, "c3", "other", 100)
+	sell(t, s, "s1", "u", 60)
+	if err := settle(s, "s1", session.Complete{By: session.User}, Now.Add(30*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	f := store.EntryFilter{UserID: "u", Limit: 2}
+	var kinds []ledger.Kind
+	for {
+		page, err := s.Entries(ctx, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			kinds = append(kinds, e.Kind)
+		}
+		f.BeforeUS, f.BeforeID = page[len(page)-1].At, page[len(page)-1].ID
+	}
+	want := []ledger.Kind{ledger.KindRelease, ledger.KindCapture, ledger.KindHold, ledger.KindCredit, ledger.KindCredit}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("got %v", kinds)
+	}
+	if page, err := s.Entries(ctx, store.EntryFilter{UserID: "u", SessionID: "s1", Limit: 9}); err != nil || len(page) != 3 {
+		t.Errorf("the session has %d entries, %v", len(page), err)
+	}
+}
+
+func together(n int, f func(i int)) {
+	var all sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range n {
+		all.Go(func() { <-gate; f(i) })
+	}
+	close(gate)
+	all.Wait()
+}
+
+func parallelHolds(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 500)
+	var granted, refused atomic.Int64
+	together(20, func(i int) {
+		switch err := insert(s, newSession(t, fmt.Sprint("s", i), "u", 75)); {
+		case err == nil:
+			granted.Add(1)
+		case errors.Is(err, ledger.ErrInsufficient):
+			refused.Add(1)
+		default:
+			t.Error(err)
+		}
+	})
+	if granted.Load() != 6 || refused.Load() != 14 {
+		t.Errorf("granted %d, refused %d", granted.Load(), refused.Load())
+	}
+	if b, err := s.Balance(ctx, "u"); err != nil || b != (ledger.Balance{Posted: 500, Held: 450}) {
+		t.Errorf("balance is %+v, %v", b, err)
+	}
+}
+
+func parallelCaptures(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	credit(t, s, "c", "u", 100)
+	sell(t, s, "s1", "u", 100)
+	var settled, over atomic.Int64
+	together(16, func(i int) {
+		err := settle(s, "s1", session.Tick{}, Now.Add(time.Hour))
+		switch {
+		case err == nil:
+			settled.Add(1)
+		case errors.Is(err, session.ErrNotDue):
+			over.Add(1)
+		default:
+			t.Error(err)
+		}
+	})
+	if settled.Load() != 1 || over.Load() != 15 {
+		t.Errorf("settled %d times, found over %d times", settled.Load(), over.Load())
+	}
+}
+
+func parallelOnce(t *testing.T, s *store.Store) {
+	var fresh atomic.Int64
+	together(100, func(i int) {
+		var first bool
+		err := s.Write(ctx, func(tx *store.Tx) (err error) {
+			var answer string
+			if answer, first, err = tx.Once(ctx, "a", "k", "h", Now); err != nil {
+				return err
+			}
+			if !first {
+				if answer != "done" {
+					return fmt.Errorf("answered %q", answer)
+				}
+				return nil
+			}
+			p, err := ledger.Credit("c", "u", 5, Now)
+			if err != nil {
+				return err
+			}
+			if err := tx.Post(ctx, p); err != nil {
+				return err
+			}
+			return tx.Remember(ctx, "a", "k", "done")
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if first {
+			fresh.Add(1)
+		}
+	})
+	if fresh.Load() != 1 {
+		t.Errorf("%d effects", fresh.Load())
+	}
+	if b, err := s.Balance(ctx, "u"); err != nil || b.Posted != 5 {
+		t.Errorf("balance is %+v, %v", b, err)
+	}
+}
+
+func randomWriters(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	for u := range 3 {
+		credit(t, s, fmt.Sprint("c", u), fmt.Sprint("u", u), 300)
+	}
+	together(16, func(i int) {
+		for n := range 12 {
+			id := fmt.Sprintf("s%d-%d", i, n)
+			err := insert(s, newSession(t, id, fmt.Sprint("u", (i+n)%3), int64(10+n)))
+			if errors.Is(err, ledger.ErrInsufficient) {
+				continue
+			}
+			if err == nil && n%2 == 0 {
+				err = settle(s, id, session.Complete{By: session.User}, Now.Add(time.Duration(n)*time.Second))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
