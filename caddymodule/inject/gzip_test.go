@@ -246,7 +246,6 @@ func TestReencode(t *testing.T) {
 	mark := append([]byte("\xef\xbb\xbf"), page...)
 	cfg := testConfig()
 	cfg.Exact = true
-	rng := rand.New(rand.NewPCG(9, 9))
 	whole := gzipped(t, 6, page)
 	cut := len(testHead)
 	want := testHead + testTag + string(page[cut:])
@@ -283,7 +282,6 @@ func TestReencode(t *testing.T) {
 			}
 		})
 	}
-	_ = rng
 	corrupt := bytes.Clone(whole)
 	for i := 3000; i < 3400; i++ {
 		corrupt[i] = 0xff
