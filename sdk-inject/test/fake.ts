@@ -65,3 +65,12 @@ export async function until(condition: () => boolean, what = condition.toString(
   }
   throw new Error(`never came true: ${what}`);
 }
+
+/** Lets the page's time pass slowly enough for real answers to arrive in it. */
+export async function goOn(clock: FakeClock, condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !condition(); i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await clock.advance(1_000);
+  }
+  await until(condition);
+}

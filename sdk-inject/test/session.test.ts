@@ -3,8 +3,8 @@ import { createActions } from "../src/actions";
 import { createApi } from "../src/api";
 import { createServerClock } from "../src/clock";
 import { createSession } from "../src/session";
-import { FakeClock, settle, until } from "./fake";
-import { problem, TestGate } from "./gate";
+import { FakeClock, goOn, settle, until } from "./fake";
+import { type Answer, problem, TestGate } from "./gate";
 
 const undo: (() => void)[] = [];
 afterEach(() => {
@@ -145,12 +145,9 @@ test("at the deadline the gate is asked before the end is shown", async () => {
   await p.clock.advance(8_010);
   await until(() => p.session.remaining() > 50_000);
   expect(p.phase()).toBe("active");
-  p.gate.answers(
-    "session",
-    problem(401, "session_expired", { return_url: "https://m.example/back", session_id: "s1" }),
-  );
-  await p.clock.advance(60_000);
-  await until(() => p.phase() === "ended");
+  const refusal = problem(401, "session_expired", { return_url: "https://m.example/back", session_id: "s1" });
+  p.gate.answers("session", ...Array<Answer>(20).fill(refusal));
+  await goOn(p.clock, () => p.phase() === "ended");
   expect(p.session.state()).toEqual({
     phase: "ended",
     reason: "expired",
@@ -165,10 +162,7 @@ test("a gate that stays silent at the deadline does not keep the session open", 
   await p.awake();
   p.gate.stop();
   await p.clock.advance(8_010);
-  for (let i = 0; i < 40 && p.phase() !== "ended"; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await p.clock.advance(1_000);
-  }
+  await goOn(p.clock, () => p.phase() === "ended");
   expect(p.session.state()).toMatchObject({ phase: "ended", reason: "expired" });
 });
 

@@ -153,3 +153,39 @@ test("back from the back/forward cache or not, the clock is right", async () => 
     .getByText(/^1:0\d:\d\d$/)
     .waitFor();
 });
+
+/** The page looks at its session, as it does when a user comes back to it. */
+async function lookAgain() {
+  await b.page.waitForTimeout(2100);
+  await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+}
+
+test("a little more time, bought elsewhere, closes the warning and opens no other", async () => {
+  await b.open("seconds=280");
+  await b.page.getByTestId("session-warning").waitFor();
+  b.gate.change({ expires_at: b.gate.session().expires_at + 10 });
+  await lookAgain();
+  await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
+  await b.page.waitForTimeout(1500);
+  expect(await b.page.getByTestId("session-warning").isVisible()).toBe(false);
+});
+
+test("a deadline brought forward is warned of", async () => {
+  await b.open("seconds=590");
+  await b.page.getByTestId("session-timer").waitFor();
+  b.gate.change({ expires_at: b.gate.session().expires_at - 550 });
+  await lookAgain();
+  await b.page
+    .getByTestId("session-warning")
+    .getByText(/^0:3\d$/)
+    .waitFor();
+});
+
+test("an offer that was used up is asked for at the marketplace", async () => {
+  await b.open("seconds=400&offer=none");
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("extend-session").getByText("Ask for more time").click();
+  const link = b.page.getByRole("alert").getByRole("link");
+  expect(await link.getAttribute("href")).toBe("https://market.example/consent/1");
+  expect(await link.getAttribute("target")).toBe("_blank");
+});
