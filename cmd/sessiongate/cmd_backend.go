@@ -141,6 +141,7 @@ func commandPath(cmd *cobra.Command) string {
 func takesNoArguments(cmd *cobra.Command) { takes(cmd, cobra.NoArgs) }
 
 func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
+	brand(cmd)
 	cmd.SetFlagErrorFunc(misused)
 	cmd.Args = func(cmd *cobra.Command, list []string) error {
 		if err := args(cmd, list); err != nil {
@@ -152,6 +153,7 @@ func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
 
 // group makes cmd a name for its subcommands: alone it is used wrongly.
 func group(cmd *cobra.Command, list ...*cobra.Command) {
+	brand(cmd)
 	cmd.AddCommand(list...)
 	cmd.SetFlagErrorFunc(misused)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

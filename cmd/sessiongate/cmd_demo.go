@@ -16,9 +16,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// errUsage marks a mistake in the command line, which exits with 2.
-var errUsage = errors.New("used wrongly")
-
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "demo",
@@ -26,6 +23,7 @@ func init() {
 		CobraFunc: func(cmd *cobra.Command) {
 			var o demoOptions
 			cmd.Use = "demo [--base-port 8080] [--origin URL] [--duration 10m] [--data DIR] [--json]"
+			cmd.DisableFlagsInUseLine = true
 			cmd.Long = `
 Starts four servers on 127.0.0.1 and prints where they are:
 
@@ -41,7 +39,7 @@ With --origin, an app of your own is gated instead of the sample:
 The edge runs the Caddyfile.example that ships with Sessiongate. Everything is
 kept in --data; without it, in a temporary folder that is deleted at the end.
 Stop it with Ctrl-C.`
-			cmd.Args = cobra.NoArgs
+			takesNoArguments(cmd)
 			f := cmd.Flags()
 			f.IntVar(&o.basePort, "base-port", 8080, "first of the four ports")
 			f.StringVar(&o.origin, "origin", "", "gate the app at this URL instead of the sample app")
@@ -49,13 +47,13 @@ Stop it with Ctrl-C.`
 			f.StringVar(&o.data, "data", "", "folder for database and keys, kept between runs (default: a temporary one)")
 			f.BoolVar(&o.json, "json", false, "print one line of JSON with every address and key once all is ready")
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-				cmd.SilenceUsage = true
 				if err := o.check(); err != nil {
-					return usageError(cmd, err)
+					return misused(cmd, err)
 				}
+				cmd.SilenceUsage = true
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
-				return runDemo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return failed(cmd, runDemo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 			}
 		},
 	})
@@ -67,13 +65,6 @@ type demoOptions struct {
 	duration time.Duration
 	data     string
 	json     bool
-}
-
-// usageError reports a mistake in the command line.
-func usageError(cmd *cobra.Command, err error) error {
-	fmt.Fprintf(cmd.ErrOrStderr(), "sessiongate %s: %v\nTry: sessiongate %s --help\n", cmd.Name(), err, cmd.Name())
-	cmd.SilenceErrors = true
-	return fmt.Errorf("%w: %w", errUsage, err)
 }
 
 func (o *demoOptions) check() error {
