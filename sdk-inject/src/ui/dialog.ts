@@ -52,7 +52,7 @@ export function createDialogs(kit: Kit): Dialogs {
   /** A button that calls the gate: one call at a time, its failure said in words. */
   function caller(kind: string, testid: string, call: () => unknown, ...label: (Node | string)[]) {
     const press = async () => {
-      if (busy) return;
+      if (busy || made.ariaDisabled) return;
       busy = true;
       error.replaceChildren();
       // Not `disabled`: that would drop the keyboard's place.
@@ -103,12 +103,14 @@ export function createDialogs(kit: Kit): Dialogs {
             el("small", {}, words.price(offer.tokens)),
           ]
         : [words.moreTime];
-    return caller(
-      "act main wide",
-      "extend-session",
-      () => clock.elapsed() > guardedUntil && actions.extend(offer),
-      ...label,
-    );
+    const made = caller("act main wide", "extend-session", () => actions.extend(offer), ...label);
+    const guarded = guardedUntil - clock.elapsed();
+    if (guarded > 0) {
+      // Said, not only done: a person sees it, and so does assistive technology.
+      made.setAttribute("aria-disabled", "true");
+      clock.setTimeout(() => made.removeAttribute("aria-disabled"), guarded);
+    }
+    return made;
   }
 
   function clockView(): Node[] {
