@@ -138,15 +138,17 @@ func (e *edge) answered(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sen
 }
 
 // fresh reports whether s may be judged by what is held: the backend vouched
-// for it after the last gap, and the stream has been heard since within
-// maxStaleness, or it was vouched for as recently itself.
+// for it after the last gap in the stream, and the stream runs, or ran within
+// maxStaleness, or the backend vouched for s itself as recently.
 func (e *edge) fresh(s *liveSession, maxStaleness time.Duration) bool {
 	confirmed := s.confirmed.Load()
 	if confirmed <= e.resetAt.Load() {
 		return false
 	}
-	oldest := monotonicMS() - maxStaleness.Milliseconds()
-	return confirmed >= oldest || e.stream.heardAt.Load() >= oldest
+	if e.stream.connected.Load() {
+		return true
+	}
+	return max(confirmed, e.stream.heardAt.Load()) >= monotonicMS()-maxStaleness.Milliseconds()
 }
 
 // confirm asks the backend about s when what is held is too old. While the
