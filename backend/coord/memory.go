@@ -84,7 +84,7 @@ func (m *Memory) States(_ context.Context, ids []string) ([]State, error) {
 }
 
 // Subscribe returns a subscription to all changes after the event lastID; from
-// now on, beginning with a reset, when lastID is empty or no longer known.
+// now on, after a reset, when lastID is empty or no longer known.
 func (m *Memory) Subscribe(lastID string) *Subscription {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,9 +166,10 @@ func (s *Subscription) read() (Batch, <-chan struct{}) {
 	m := s.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var b Batch
-	if s.reset || s.next < m.firstLocked() {
-		b.Reset, s.reset, s.next = true, false, m.head
+	b := Batch{Reset: s.reset}
+	s.reset = false
+	if s.next < m.firstLocked() {
+		b.Reset, s.next = true, m.head
 	}
 	for ; s.next < m.head && len(b.Events) < maxBatch; s.next++ {
 		b.Events = append(b.Events, m.log[s.next%int64(len(m.log))])
