@@ -1,6 +1,10 @@
 package backend
 
-import "context"
+import (
+	"context"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+)
 
 // SettleDue settles what is due now, as the expiry loop does.
 func (b *Backend) SettleDue(ctx context.Context) (int, error) {
@@ -16,3 +20,6 @@ func (b *Backend) SettleDue(ctx context.Context) (int, error) {
 
 // FlushBeats writes the heartbeats gathered so far.
 func (b *Backend) FlushBeats(ctx context.Context) { b.service.flushBeats(ctx) }
+
+// Store is the backend's record.
+func (b *Backend) Store() *store.Store { return b.service.store }

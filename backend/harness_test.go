@@ -61,14 +61,15 @@ func (b *syncBuffer) String() string {
 
 // world is a backend with a demo provider, keys of all roles and a test server.
 type world struct {
-	t       *testing.T
-	b       *backend.Backend
-	url     string
-	dir     string
-	clock   *clock
-	now     func() time.Time // the clock's, unless a test needs real time
-	log     *syncBuffer
-	secrets []string // what must never be logged
+	t        *testing.T
+	b        *backend.Backend
+	url      string
+	dir      string
+	database string
+	clock    *clock
+	now      func() time.Time // the clock's, unless a test needs real time
+	log      *syncBuffer
+	secrets  []string // what must never be logged
 
 	market, provider, edge, admin string
 }
@@ -76,7 +77,12 @@ type world struct {
 // newWorld starts at half past a full second, so that rounding shows.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), log: &syncBuffer{}, clock: &clock{now: time.Unix(1_800_000_000, 500_000_000)}}
+	return newWorldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+func newWorldOn(t *testing.T, database string) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), database: database, log: &syncBuffer{}, clock: &clock{now: time.Unix(1_800_000_000, 500_000_000)}}
 	w.now = w.clock.Now
 	w.open()
 	ctx := context.Background()
@@ -119,7 +125,7 @@ func (w *world) open() {
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	logger := zap.New(zapcore.NewCore(encoder, w.log, zap.DebugLevel))
 	b, err := backend.Open(context.Background(), backend.Config{
-		DataDir: w.dir, Database: "sqlite:" + filepath.Join(w.dir, "test.db"), Issuer: "http://backend.test", Now: w.now,
+		DataDir: w.dir, Database: w.database, Issuer: "http://backend.test", Now: w.now,
 	}, logger)
 	if err != nil {
 		w.t.Fatal(err)
@@ -276,5 +282,43 @@ func (w *world) audit() {
 	w.t.Helper()
 	if err := w.b.Audit(context.Background()); err != nil {
 		w.t.Error(err)
+	}
+}
+
+func (w *world) beats(id string) store.Beats {
+	w.t.Helper()
+	b, err := w.b.Store().Beats(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+func (w *world) pageEvents(id string) int64 {
+	w.t.Helper()
+	n, err := w.b.Store().PageEventCount(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+func (w *world) revokeKeys() {
+	w.t.Helper()
+	ctx := context.Background()
+	list, err := w.b.Store().APIKeys(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = w.b.Store().Write(ctx, func(tx *store.Tx) error {
+		for _, k := range list {
+			if err := tx.RevokeAPIKey(ctx, k.ID, w.now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 }

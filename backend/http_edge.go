@@ -89,6 +89,7 @@ func (a *api) routeHeartbeats() {
 	}
 	op := r.operation(a)
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[protocol.HeartbeatsRequest](), true, ""))
+	op.SkipValidateBody = true
 	huma.Register(a.huma, op, func(ctx context.Context, in *beatsInput) (*beatsOutput, error) {
 		var body protocol.HeartbeatsRequest
 		if p := decodeStrictly(in.RawBody, &body); p != nil {
