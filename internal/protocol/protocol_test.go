@@ -1,0 +1,81 @@
+package protocol_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+func TestEveryStatusHasItsRefusal(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[protocol.Status]struct {
+		code     protocol.Code
+		terminal bool
+	}{
+		protocol.Pending:   {protocol.SessionPending, false},
+		protocol.Active:    {"", false},
+		protocol.Paused:    {protocol.SessionPaused, false},
+		protocol.Completed: {protocol.SessionCompleted, true},
+		protocol.Expired:   {protocol.SessionExpired, true},
+		protocol.Revoked:   {protocol.SessionRevoked, true},
+		protocol.Canceled:  {protocol.SessionCanceled, true},
+		"unheard-of":       {protocol.SessionExpired, false},
+	} {
+		if got := protocol.CodeOf(status); got != want.code {
+			t.Errorf("%s is refused as %q, want %q", status, got, want.code)
+		}
+		if got := status.Terminal(); got != want.terminal {
+			t.Errorf("%s is terminal: %v", status, got)
+		}
+	}
+}
+
+func TestViewNamesNoUser(t *testing.T) {
+	t.Parallel()
+	l := protocol.LiveState{
+		ID: "s1", UserID: "user_7", ProviderID: "p", Status: protocol.Active, Version: 3, ExpiresAt: 9, StartedAt: 1,
+		PausedAt: 4, DurationLimitSeconds: 8, TokensAllocated: 5, ReturnURL: "https://m.example/", WarningSeconds: []int64{60},
+		Extension: &protocol.Extension{AdditionalSeconds: 1}, Pause: &protocol.PauseRight{MaxCount: 1},
+	}
+	view := l.View()
+	body, err := json.Marshal(view)
+	if err != nil || strings.Contains(string(body), "user") {
+		t.Errorf("the page is told %s, %v", body, err)
+	}
+	for i := range reflect.ValueOf(view).NumField() { // a field added later must be copied too
+		if reflect.ValueOf(view).Field(i).IsZero() {
+			t.Errorf("%s was not copied", reflect.TypeOf(view).Field(i).Name)
+		}
+	}
+}
+
+func TestProblemThereAndBack(t *testing.T) {
+	t.Parallel()
+	p := &protocol.Problem{Title: "Conflict", Status: 409, Code: protocol.LaunchSpent, Detail: "secret", SessionID: "s1", ReturnURL: "https://m.example/"}
+	var back protocol.Problem
+	if err := json.Unmarshal(p.JSON(), &back); err != nil || back != *p {
+		t.Errorf("got %+v, %v", back, err)
+	}
+	wrapped := fmt.Errorf("launching: %w", p)
+	if got, ok := errors.AsType[*protocol.Problem](wrapped); !ok || got.Code != protocol.LaunchSpent || strings.Contains(wrapped.Error(), "secret") {
+		t.Errorf("as an error it is %q", wrapped)
+	}
+}
+
+func TestUsedIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	body, err := json.Marshal(protocol.Extension{AdditionalSeconds: 60, Tokens: 5, MaxCount: 1})
+	if err != nil || strings.Contains(string(body), "used") {
+		t.Errorf("an offer not yet taken is %s, %v", body, err)
+	}
+}
+
+func ExampleCodeOf() {
+	fmt.Println(protocol.CodeOf(protocol.Revoked))
+	// Output: session_revoked
+}
