@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -22,7 +23,9 @@ type Backend struct {
 	config  Config
 	service *service
 	handler http.Handler
-	log     *zap.Logger
+	// What /openapi.json says.
+	document *huma.OpenAPI
+	log      *zap.Logger
 
 	stopping context.Context // ends when streams are to end
 	stop     context.CancelFunc

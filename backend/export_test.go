@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -23,3 +25,6 @@ func (b *Backend) FlushBeats(ctx context.Context) { b.service.flushBeats(ctx) }
 
 // Store is the backend's record.
 func (b *Backend) Store() *store.Store { return b.service.store }
+
+// Document is what /openapi.json says.
+func (b *Backend) Document() *huma.OpenAPI { return b.document }

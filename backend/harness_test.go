@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -188,7 +190,69 @@ func (w *world) call(method, path, bearer string, body any, headers ...string) *
 		w.t.Fatal(err)
 	}
 	_ = json.Unmarshal(a.raw, &a.body) // not every answer is JSON
+	w.conforms(method, path, a)
 	return a
+}
+
+// conforms checks an answer against what the OpenAPI document says of it.
+func (w *world) conforms(method, path string, a *answer) {
+	w.t.Helper()
+	doc := w.b.Document()
+	op := operationOf(doc, method, path)
+	if op == nil {
+		return // not documented: /docs, /metrics, and what does not exist
+	}
+	response := op.Responses[strconv.Itoa(a.status)]
+	if response == nil && a.status >= 400 {
+		response = op.Responses["default"]
+	}
+	if response == nil {
+		w.t.Errorf("%s answers %d, which is not documented", op.OperationID, a.status)
+		return
+	}
+	media := response.Content[a.header.Get("Content-Type")]
+	if media == nil {
+		if len(a.raw) > 0 {
+			w.t.Errorf("%s answers %d as %q, which is not documented", op.OperationID, a.status, a.header.Get("Content-Type"))
+		}
+		return
+	}
+	var body any
+	if err := json.Unmarshal(a.raw, &body); err != nil {
+		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
+		return
+	}
+	var result huma.ValidateResult
+	huma.Validate(doc.Components.Schemas, media.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &result)
+	for _, err := range result.Errors {
+		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
+	}
+}
+
+func operationOf(doc *huma.OpenAPI, method, path string) *huma.Operation {
+	path, _, _ = strings.Cut(path, "?")
+	if op := operation(doc.Paths[path], method); op != nil {
+		return op
+	}
+	have := strings.Split(path, "/")
+	for template, item := range doc.Paths {
+		want := strings.Split(template, "/")
+		fits := len(want) == len(have)
+		for i := 0; fits && i < len(want); i++ {
+			fits = want[i] == have[i] || strings.HasPrefix(want[i], "{")
+		}
+		if fits {
+			return operation(item, method)
+		}
+	}
+	return nil
+}
+
+func operation(item *huma.PathItem, method string) *huma.Operation {
+	if item == nil {
+		return nil
+	}
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
 }
 
 // want fails the test unless the answer has this status and, for refusals, code.

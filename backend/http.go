@@ -55,6 +55,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeEdge()
 	a.routeKeys()
 	a.routeOperations()
+	b.document = a.huma.OpenAPI()
 	return a.frame()
 }
 
@@ -76,6 +77,11 @@ func (r route) operation(a *api) huma.Operation {
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
 		Errors: append([]int{http.StatusUnprocessableEntity}, r.errors...),
 	}
+	op.Responses = map[string]*huma.Response{"default": {
+		Description: "Refused or failed", Content: map[string]*huma.MediaType{
+			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+		},
+	}}
 	if r.maxBody != 0 {
 		op.MaxBodyBytes = r.maxBody
 	}

@@ -40,9 +40,9 @@ func (a *api) routeEdge() {
 		summary: "Live-state changes as server-sent events, resumable", roles: edge,
 	}.operation(a)
 	op.Description += " Events: state (a LiveState), reset (ask for every state again), time (every 2 s)."
-	op.Responses = map[string]*huma.Response{"200": {Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
+	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
 		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
-	}}}
+	}}
 	huma.Register(a.huma, op, a.events)
 }
 

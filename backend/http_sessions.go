@@ -225,7 +225,6 @@ func (a *api) routeValidate() {
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateBody](), true, ""))
 	op.SkipValidateBody = true
 	answer := a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateAnswer](), true, "")
-	op.Responses = map[string]*huma.Response{}
 	op.Errors = nil
 	for _, status := range []string{"400", "401", "404"} {
 		op.Responses[status] = &huma.Response{Description: "Not valid", Content: map[string]*huma.MediaType{protocol.ProblemType: {Schema: answer}}}
