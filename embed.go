@@ -1,7 +1,15 @@
-// Package sessiongate holds what the program ships besides code.
+// Package sessiongate is what a Caddy build imports to have the gate in it:
+//
+//	xcaddy build --with github.com/sessiongate/sessiongate
+//
+// It also holds what the program ships besides code.
 package sessiongate
 
-import _ "embed"
+import (
+	_ "embed"
+
+	_ "github.com/sessiongate/sessiongate/caddymodule" // registers the modules
+)
 
 // CaddyfileExample is the Caddyfile that the demo runs and operators start from.
 //

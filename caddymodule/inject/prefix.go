@@ -9,9 +9,6 @@ import (
 // a byte's start, so the origin's first block follows on a byte boundary.
 const storedHeader = 5
 
-// maxStored is what a stored block can hold.
-const maxStored = 1<<16 - 1
-
 // appendPrefix appends what goes before the origin's deflate bits: our own
 // gzip header and a stored, non-final block with the content. Matches of the
 // origin never reach back beyond its own first byte, so its blocks stay valid.

@@ -1,0 +1,36 @@
+# The two commands of the README are `make run` and `make test`.
+#
+#   make run     the demo: marketplace, gate, session service and sample app
+#   make test    installs what the tests need, then runs all of them
+#   make build   bin/sessiongate
+#   make sdk     rebuilds sdk-inject/dist, which is committed
+#   make check   the quick part: formatting, vet, unit tests of Go
+#   make bench   measures, and prints what it measured
+
+SHELL := /bin/bash
+GO ?= go
+
+.PHONY: run test build sdk check bench clean
+
+run: build
+	@bin/sessiongate demo $(ARGS)
+
+build:
+	$(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate
+
+test:
+	@.ci/test
+
+sdk:
+	cd sdk-inject && npm ci && npm run build
+
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./caddymodule/... ./internal/... ./backend/...
+
+clean:
+	rm -rf bin
