@@ -63,7 +63,7 @@ func (b *syncBuffer) String() string {
 
 // world is a backend with a demo provider, keys of all roles and a test server.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	b        *backend.Backend
 	url      string
 	dir      string
@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	return newWorldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
 }
 
-func newWorldOn(t *testing.T, database string) *world {
+func newWorldOn(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), database: database, log: &syncBuffer{}, clock: &clock{now: time.Unix(1_800_000_000, 500_000_000)}}
 	w.now = w.clock.Now
@@ -145,7 +145,7 @@ func (w *world) open() {
 
 // answer is a response read to its end.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	raw    []byte

@@ -38,7 +38,7 @@ func claims(jti string, now time.Time) *token.Claims {
 	}
 }
 
-func sign(t *testing.T, s *token.Signer, kind token.Kind, c *token.Claims) string {
+func sign(t testing.TB, s *token.Signer, kind token.Kind, c *token.Claims) string {
 	t.Helper()
 	raw, err := s.Sign(kind, c)
 	if err != nil {
@@ -99,7 +99,7 @@ func (w *world) badTokens(good, id string) map[string]string {
 	}
 }
 
-func tampered(t *testing.T, good string) string {
+func tampered(t testing.TB, good string) string {
 	t.Helper()
 	parts := strings.Split(good, ".")
 	c := []byte(parts[1])
