@@ -71,8 +71,8 @@ func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //
 //	session_gate [<matcher>] {
 //		provider         <id>
-//		on_missing       page | redirect <url>
-//		on_expired       page | redirect [<url>]
+//		on_missing       page [<url>] | redirect <url>
+//		on_expired       page [<url>] | redirect [<url>]
 //		inject           on | off | exact
 //		forward_identity headers | off
 //		origin_errors    page | pass
@@ -122,13 +122,15 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// answerArgs reads "page" or "redirect [url]".
+// answerArgs reads "page [url]" or "redirect [url]".
 func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	option := d.Val()
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 1 && args[0] == "page":
 		*to = &Answer{}
+	case len(args) == 2 && args[0] == "page":
+		*to = &Answer{To: args[1]}
 	case len(args) == 2 && args[0] == "redirect":
 		*to = &Answer{Redirect: true, To: args[1]}
 	case len(args) == 1 && args[0] == "redirect" && urlOptional:
@@ -136,7 +138,7 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	case len(args) == 1 && args[0] == "redirect":
 		return d.Errf("%s redirect needs a URL: a visitor without a session has no return_url", option)
 	default:
-		return d.Errf("%s takes page, or redirect and a URL", option)
+		return d.Errf("%s takes page or redirect, and a URL", option)
 	}
 	return nil
 }

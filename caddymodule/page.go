@@ -75,7 +75,7 @@ func pageOf(code protocol.Code, back string) page {
 	p := page{Back: back, BackLabel: "Back to the marketplace", Tone: "calm"}
 	switch code {
 	case protocol.SessionMissing:
-		p.Title = "This app is opened with a session"
+		p.Title, p.BackLabel = "This app is opened with a session", "Go to the marketplace"
 		p.Text = "Choose a session in the marketplace where you found this app. It will bring you here and start your time."
 	case protocol.SessionInvalid:
 		p.Title, p.Tone = "This session is not recognised", "warn"

@@ -16,7 +16,8 @@ import (
 type Answer struct {
 	// Redirect instead of showing a page.
 	Redirect bool `json:"redirect,omitempty"`
-	// Where to; placeholders are replaced. Empty: the session's return_url.
+	// Where to, or where the page's button leads; placeholders are replaced.
+	// Empty: the session's return_url.
 	To string `json:"to,omitempty"`
 }
 
@@ -52,35 +53,36 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 		}).JSON())
 		return err
 	}
-	if to := g.redirectFor(r, why, back); to != "" {
+	to, redirect := g.wayOut(r, why.code, back)
+	if redirect {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return writePage(w, r, status, pageOf(why.code, back))
+	return writePage(w, r, status, pageOf(why.code, to))
 }
 
-// redirectFor is where a refused navigation is sent, or "" for a page.
-func (g *Gate) redirectFor(r *http.Request, why refusal, back string) string {
+// wayOut is where a refused navigation leads ("" for nowhere), and whether it
+// goes there at once or by a button.
+func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
 	var answer *Answer
-	switch why.code {
+	switch code {
 	case protocol.SessionMissing:
 		answer = g.OnMissing
 	case protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked, protocol.SessionCanceled:
 		answer = g.OnExpired
 	}
-	if answer == nil || !answer.Redirect {
-		return ""
+	if answer == nil {
+		return back, false
 	}
-	if answer.To == "" {
-		return back
+	if to = answer.To; to == "" {
+		return back, answer.Redirect && back != ""
 	}
-	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if repl == nil {
-		return answer.To
+	if repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); repl != nil {
+		to = repl.ReplaceAll(to, "")
 	}
-	return repl.ReplaceAll(answer.To, "")
+	return to, answer.Redirect && to != ""
 }
 
 // isNavigation reports whether a person waits for a page: by Fetch Metadata

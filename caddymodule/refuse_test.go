@@ -96,6 +96,13 @@ func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 		t.Errorf("redirected to %q", got)
 	}
 	w = httptest.NewRecorder()
+	if err := (&Gate{OnMissing: &Answer{To: "https://market.example/"}}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `href="https://market.example/"`) {
+		t.Errorf("got %d, want the page with a button to the marketplace", w.Code)
+	}
+	w = httptest.NewRecorder()
 	if err := (&Gate{}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
 		t.Fatal(err)
 	}

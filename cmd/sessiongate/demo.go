@@ -182,6 +182,7 @@ func (d *demo) startEdge() error {
 		"SESSIONGATE_BIND": "127.0.0.1", "SESSIONGATE_ADMIN": "off", "SESSIONGATE_LOG_LEVEL": level,
 		"SESSIONGATE_BACKEND": d.at.API, "SESSIONGATE_EDGE_KEY": d.at.EdgeKey,
 		"SESSIONGATE_SITE": d.at.App, "SESSIONGATE_PROVIDER": demoProvider, "SESSIONGATE_ORIGIN": d.at.Origin,
+		"SESSIONGATE_MARKETPLACE": d.at.Marketplace,
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("configuring the edge: %w", err)
