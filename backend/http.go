@@ -35,6 +35,8 @@ type api struct {
 	s    *service
 	mux  *http.ServeMux
 	huma huma.API
+	// Patterns that pages of other origins may call; see [api.crossOrigin].
+	fromPages map[string]bool
 }
 
 func newHandler(b *Backend) http.Handler {
@@ -47,7 +49,7 @@ func newHandler(b *Backend) http.Handler {
 		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
 	}
 	mux := http.NewServeMux()
-	a := &api{b: b, s: b.service, mux: mux, huma: humago.New(mux, config)}
+	a := &api{b: b, s: b.service, mux: mux, huma: humago.New(mux, config), fromPages: map[string]bool{}}
 	a.routeSessions()
 	a.routeSessionActions()
 	a.routeProviders()
@@ -84,6 +86,9 @@ func (r route) operation(a *api) huma.Operation {
 	}}
 	if r.maxBody != 0 {
 		op.MaxBodyBytes = r.maxBody
+	}
+	if len(r.roles) == 0 || slices.Contains(r.roles, roleSession) {
+		a.fromPages[r.method+" "+r.path] = true
 	}
 	if len(r.roles) > 0 {
 		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
@@ -257,6 +262,9 @@ func (a *api) frame() http.Handler {
 			}
 			a.logRequest(r, rec, id, time.Since(begun))
 		}()
+		if a.crossOrigin(rec, r) {
+			return
+		}
 		if _, pattern := a.mux.Handler(r); pattern == "" {
 			a.notRouted(rec, r)
 			return

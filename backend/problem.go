@@ -78,6 +78,8 @@ func problemOf(err error) *problem {
 		return newProblem(protocol.InvalidRequest, "A figure is out of range.")
 	case errors.Is(err, session.ErrPause):
 		return newProblem(protocol.PauseNotAllowed, "The provider's policy allows no further pause.")
+	case store.Unavailable(err):
+		return newProblem(protocol.Unavailable, "The database does not answer just now. Try again.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return newProblem(protocol.Unavailable, "The request took too long. Try again.")
 	}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -96,19 +97,27 @@ func (p *Postgres) run(tool string, args ...string) error {
 // Database makes an empty database and returns its address.
 func (p *Postgres) Database(t testing.TB) string {
 	t.Helper()
-	address := func(name string) string { return "postgres://postgres@/" + name + "?host=" + p.dir }
-	conn, err := sql.Open("pgx", address("postgres"))
+	name := "t" + strconv.FormatInt(p.databases.Add(1), 10)
+	p.execute(t, "CREATE DATABASE "+name)
+	return p.address(name)
+}
+
+func (p *Postgres) address(name string) string {
+	return "postgres://postgres@/" + name + "?host=" + p.dir
+}
+
+func (p *Postgres) execute(t testing.TB, statement string) {
+	t.Helper()
+	conn, err := sql.Open("pgx", p.address("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	name := "t" + strconv.FormatInt(p.databases.Add(1), 10)
-	if _, err := conn.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+	if _, err := conn.ExecContext(ctx, statement); err != nil {
 		t.Fatal(err)
 	}
-	return address(name)
 }
 
 // postgresBin is the folder of PostgreSQL's programs. A missing server is an
@@ -124,4 +133,26 @@ func postgresBin() (string, error) {
 		return "", errors.New("these tests need PostgreSQL's server programs: install the package postgresql")
 	}
 	return filepath.Dir(path), nil
+}
+
+// Disconnect ends all connections to a database and lets nobody in.
+func (p *Postgres) Disconnect(t testing.TB, address string) {
+	t.Helper()
+	p.execute(t, "ALTER DATABASE "+nameOf(t, address)+" ALLOW_CONNECTIONS false")
+	p.execute(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+nameOf(t, address)+"'")
+}
+
+// Reconnect lets connections in again.
+func (p *Postgres) Reconnect(t testing.TB, address string) {
+	t.Helper()
+	p.execute(t, "ALTER DATABASE "+nameOf(t, address)+" ALLOW_CONNECTIONS true")
+}
+
+func nameOf(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Path[1:]
 }
