@@ -1,0 +1,75 @@
+import { expect, test } from "@playwright/test";
+import { buy, read, start, type System } from "./system.ts";
+
+// A session of eight seconds in a real browser: entered, seen, cut, settled.
+
+let system: System;
+
+test.beforeAll(async () => {
+  system = await start();
+});
+
+test.afterAll(() => system.stop());
+
+test("eight seconds: the clock, the WebSocket and the event stream end together", async ({ page }) => {
+  const sold = await buy(system, { user: "eight", seconds: 8, tokens: 30 });
+  await page.goto(sold.launch_url.replace("/?", "/live?"));
+  expect(page.url()).toBe(`${system.app}/live`);
+  const timer = page.getByTestId("session-timer");
+  await expect(timer).toBeVisible();
+  await expect(timer).toContainText(/0:0\d/);
+  expect(await page.evaluate(() => document.cookie)).not.toContain("session_gate"); // out of scripts' reach
+
+  const ends = await page.evaluate(
+    () =>
+      new Promise<{ code: number; reason: string; socketMs: number; feedMs: number }>((resolve) => {
+        let socket: { code: number; reason: string; at: number } | undefined;
+        let feed: number | undefined;
+        const done = () =>
+          socket &&
+          feed &&
+          resolve({ code: socket.code, reason: socket.reason, socketMs: socket.at, feedMs: feed });
+        const ws = new WebSocket(`${location.origin.replace("http", "ws")}/chat/socket`);
+        ws.onclose = (e) => {
+          socket = { code: e.code, reason: e.reason, at: Date.now() };
+          done();
+        };
+        const source = new EventSource("/live/feed");
+        source.onerror = () => {
+          feed ??= Date.now();
+          source.close();
+          done();
+        };
+      }),
+  );
+  expect(ends.code).toBe(4401);
+  expect(ends.reason).toBe("session_expired");
+  for (const at of [ends.socketMs, ends.feedMs]) {
+    expect(at / 1000 - sold.session.expires_at).toBeGreaterThan(-0.2);
+    expect(at / 1000 - sold.session.expires_at).toBeLessThan(1);
+  }
+  await expect(page.getByTestId("session-ended")).toBeVisible();
+  await page.waitForURL(`${system.marketplace}/session/complete?session_id=${sold.session.id}`);
+  await expect.poll(async () => (await read(system, sold.session.id)).settlement?.captured).toBe(30);
+});
+
+test("ending by hand asks first, then leads back", async ({ page }) => {
+  const sold = await buy(system, { user: "hand", seconds: 300, tokens: 30 });
+  await page.goto(sold.launch_url);
+  await page.getByTestId("session-timer").click();
+  await page.getByTestId("end-session").click();
+  await page.getByTestId("confirm-end-session").click();
+  await page.waitForURL(`${system.marketplace}/session/complete?session_id=${sold.session.id}`);
+  expect((await read(system, sold.session.id)).status).toBe("completed");
+  // Going back does not open the app again.
+  await page.goto(system.app);
+  expect(page.url()).toContain(`${system.marketplace}/session/complete`);
+});
+
+test("without a session the app is a page that says so", async ({ page }) => {
+  const answer = await page.goto(system.app);
+  expect(answer?.status()).toBe(401);
+  await expect(page.getByTestId("session-refused")).toBeVisible();
+  await page.getByRole("link", { name: "Go to the marketplace" }).click();
+  await page.waitForURL(`${system.marketplace}/`);
+});
