@@ -97,6 +97,15 @@ func (a *App) Cleanup() error {
 	return err
 }
 
+// appOf is the app of the configuration that ctx belongs to.
+func appOf(ctx caddy.Context) (*App, error) {
+	app, err := ctx.App("session_gate")
+	if err != nil {
+		return nil, fmt.Errorf("session_gate: %w", err)
+	}
+	return app.(*App), nil
+}
+
 // Interface guards
 var (
 	_ caddy.App          = (*App)(nil)

@@ -57,10 +57,10 @@ type Gate struct {
 	// Log what would be refused, and refuse nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	app      *App
-	edge     *edge
-	injector *inject.Injector
-	logger   *zap.Logger
+	edge         *edge
+	maxStaleness time.Duration
+	injector     *inject.Injector
+	logger       *zap.Logger
 }
 
 // CaddyModule implements [caddy.Module].
@@ -71,12 +71,11 @@ func (Gate) CaddyModule() caddy.ModuleInfo {
 // Provision fills in defaults and finds the app.
 func (g *Gate) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
-	app, err := ctx.App("session_gate")
+	app, err := appOf(ctx)
 	if err != nil {
-		return fmt.Errorf("session_gate: %w", err)
+		return err
 	}
-	g.app = app.(*App)
-	g.edge = g.app.edge
+	g.edge, g.maxStaleness = app.edge, time.Duration(app.MaxStaleness)
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
@@ -162,7 +161,7 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 	if s == nil {
 		return nil, "", why
 	}
-	g.edge.confirm(r.Context(), s, time.Duration(g.app.MaxStaleness))
+	g.edge.confirm(r.Context(), s, g.maxStaleness)
 	if code := s.code(); code != "" {
 		return s, raw, refusalOf(s, code)
 	}

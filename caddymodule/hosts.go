@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -23,9 +25,10 @@ var errUnknownHost = errors.New("host belongs to no provider")
 // hostCache finds the provider of a host, remembering both answers. An answer
 // that has grown old is still used while the backend is down.
 type hostCache struct {
-	backend *backendClient
+	backend   *backendClient
+	questions singleflight.Group
 
-	mu    sync.Mutex // guards hosts
+	mu    sync.RWMutex // guards hosts
 	hosts map[string]hostEntry
 }
 
@@ -42,32 +45,46 @@ func newHostCache(b *backendClient) *hostCache {
 // or why the backend could not say.
 func (c *hostCache) find(ctx context.Context, host string) (*protocol.HostAnswer, error) {
 	host = bareHost(host)
-	c.mu.Lock()
+	c.mu.RLock()
 	entry, known := c.hosts[host]
-	c.mu.Unlock()
+	c.mu.RUnlock()
 	if known && monotonicMS() < entry.until {
 		return entry.result()
 	}
-	answer, err := c.backend.host(ctx, host)
-	var problem *protocol.Problem
-	life := hostFound
-	switch {
-	case err == nil:
-	case errors.As(err, &problem) && !errors.Is(err, errBackendDown) && problem.Status == 404:
-		answer, life = nil, hostMissing
-	case known:
+	v, err, _ := c.questions.Do(host, func() (any, error) {
+		answer, err := c.backend.host(context.WithoutCancel(ctx), host)
+		life := hostFound
+		var problem *protocol.Problem
+		switch {
+		case err == nil:
+		case errors.As(err, &problem) && !errors.Is(err, errBackendDown) && problem.Status == http.StatusNotFound:
+			answer, life = nil, hostMissing
+		default:
+			return hostEntry{}, err
+		}
+		fresh := hostEntry{answer: answer, until: monotonicMS() + life.Milliseconds()}
+		c.keep(host, fresh)
+		return fresh, nil
+	})
+	if err != nil {
+		if !known || entry.answer == nil {
+			return nil, err
+		}
+		// Served stale, and not asked again at once: the backend is down.
+		entry.until = monotonicMS() + downPause.Milliseconds()
+		c.keep(host, entry)
 		return entry.result()
-	default:
-		return nil, err
 	}
-	entry = hostEntry{answer: answer, until: monotonicMS() + life.Milliseconds()}
+	return v.(hostEntry).result()
+}
+
+func (c *hostCache) keep(host string, e hostEntry) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.hosts) >= hostsMax {
 		clear(c.hosts) // hosts that nobody owns come without end
 	}
-	c.hosts[host] = entry
-	c.mu.Unlock()
-	return entry.result()
+	c.hosts[host] = e
 }
 
 func (e hostEntry) result() (*protocol.HostAnswer, error) {

@@ -32,6 +32,7 @@ type Split struct {
 	origin    string
 	backend   *exec.Cmd
 	listen    string // the session service's address
+	env       []string
 }
 
 // link is the network between edge and backend.
@@ -107,8 +108,9 @@ func (s *Split) caddyfile(site string) string {
 `, s.admin, s.Link.URL, s.EdgeKey, s.App, site, s.origin)
 }
 
-// StartSplit runs both processes until the test ends.
-func StartSplit(t testing.TB, origin string) *Split {
+// StartSplit runs both processes, with env in their environment, until the test
+// ends.
+func StartSplit(t testing.TB, origin string, env ...string) *Split {
 	t.Helper()
 	base := freePorts(t)
 	at := func(n int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+n)) }
@@ -117,7 +119,7 @@ func StartSplit(t testing.TB, origin string) *Split {
 			API: "http://" + at(1), App: "http://" + at(2), Origin: origin, ProviderID: "prov_split",
 			Marketplace: "http://market.example", Dir: t.TempDir(), Log: new(Log),
 		},
-		admin: at(0), origin: origin, listen: at(1),
+		admin: at(0), origin: origin, listen: at(1), env: env,
 	}
 	s.MarketplaceKey, s.AdminKey, s.EdgeKey = s.apikey(t, "marketplace"), s.apikey(t, "admin"), s.apikey(t, "edge")
 	s.startBackend(t)
@@ -147,6 +149,7 @@ func (s *Split) command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(Binary(t), args...)
 	cmd.Env = append(os.Environ(), "HOME="+s.Dir, "SESSIONGATE_DATA="+s.Dir)
+	cmd.Env = append(cmd.Env, s.env...)
 	cmd.Stderr = s.Log
 	return cmd
 }

@@ -1,0 +1,174 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+func init() {
+	caddy.RegisterModule(Upstreams{})
+}
+
+const (
+	lookupTimeout = 3 * time.Second
+	lookupLife    = 30 * time.Second // how long a name's address is used unasked
+)
+
+// Upstreams sends each request to the origin that its host's provider
+// registered: reverse_proxy { dynamic session_gate }.
+//
+// An origin with https is reached by its own name, in SNI and in the Host
+// header; one with http keeps the public Host. Origins are the providers' to
+// choose, so addresses that only this network can reach are refused, unless
+// AllowPrivate says that they are meant.
+type Upstreams struct {
+	// Take origins at private, loopback and link-local addresses.
+	AllowPrivate bool `json:"allow_private,omitempty"`
+
+	edge  *edge
+	names *nameCache
+}
+
+// nameCache remembers the addresses of origins' names.
+type nameCache struct {
+	mu    sync.Mutex // guards found
+	found map[string]lookup
+}
+
+// lookup is a name's address, or why it is refused.
+type lookup struct {
+	address string
+	err     error
+	until   int64 // monotonic ms
+}
+
+// CaddyModule implements [caddy.Module].
+func (Upstreams) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.reverse_proxy.upstreams.session_gate", New: func() caddy.Module { return new(Upstreams) }}
+}
+
+// Provision finds the app.
+func (u *Upstreams) Provision(ctx caddy.Context) error {
+	u.names = &nameCache{found: make(map[string]lookup)}
+	app, err := appOf(ctx)
+	if err == nil {
+		u.edge = app.edge
+	}
+	return err
+}
+
+// GetUpstreams implements [reverseproxy.UpstreamSource].
+func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
+	host, err := u.edge.hosts.find(r.Context(), r.Host)
+	if err != nil {
+		return nil, fmt.Errorf("finding the origin of %s: %w", bareHost(r.Host), err)
+	}
+	origin, err := url.Parse(host.OriginURL)
+	if err != nil || origin.Hostname() == "" {
+		return nil, fmt.Errorf("provider %s has no origin that can be reached", host.ProviderID)
+	}
+	port := origin.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[origin.Scheme]
+	}
+	address := origin.Hostname()
+	if !u.AllowPrivate {
+		address, err = u.names.public(r.Context(), address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("origin of provider %s: %w", host.ProviderID, err)
+	}
+	// The request is the proxy's own copy: what is set here is what goes out.
+	r.URL.Scheme = origin.Scheme
+	if origin.Scheme == "https" {
+		// Reached by name, so that the certificate is checked for it.
+		r.Host, address = origin.Host, origin.Hostname()
+	}
+	return []*reverseproxy.Upstream{{Dial: net.JoinHostPort(address, port)}}, nil
+}
+
+var errPrivateOrigin = errors.New("its address is private: register a public one, or set allow_private on the edge")
+
+// public returns an address of name, if all of them are public.
+func (c *nameCache) public(ctx context.Context, name string) (string, error) {
+	c.mu.Lock()
+	known, ok := c.found[name]
+	c.mu.Unlock()
+	if ok && monotonicMS() < known.until {
+		return known.address, known.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		return "", fmt.Errorf("looking up its address: %w", err)
+	}
+	fresh := lookup{until: monotonicMS() + lookupLife.Milliseconds()}
+	// One private address among public ones is enough to be refused: it would
+	// be dialed sooner or later.
+	for _, a := range addresses {
+		if !isPublic(a) {
+			fresh.err = errPrivateOrigin
+			break
+		}
+		fresh.address = a.Unmap().String()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.found) >= hostsMax {
+		clear(c.found)
+	}
+	c.found[name] = fresh
+	return fresh.address, fresh.err
+}
+
+// isPublic reports whether a is an address of the public internet.
+func isPublic(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !sharedAddresses.Contains(a) && !nat64.Contains(a)
+}
+
+var (
+	sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+	nat64           = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052: wraps any IPv4 address
+)
+
+// UnmarshalCaddyfile sets up the source. Syntax:
+//
+//	dynamic session_gate {
+//		allow_private
+//	}
+func (u *Upstreams) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // source name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		if d.Val() != "allow_private" {
+			return d.Errf("%q is no option of dynamic session_gate; it knows allow_private", d.Val())
+		}
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		u.AllowPrivate = true
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Upstreams)(nil)
+	_ reverseproxy.UpstreamSource = (*Upstreams)(nil)
+	_ caddyfile.Unmarshaler       = (*Upstreams)(nil)
+)

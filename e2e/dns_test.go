@@ -1,0 +1,171 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// named is an origin that says its name and the Host it was asked for.
+func named(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<!doctype html><title>%s</title><p>host %s for %s", name, r.Host, r.Header.Get("Session-Gate-Provider"))
+	})
+}
+
+// TestDNSAlone runs an edge that names no provider: domains, certificates and
+// origins come from the session service, while it runs.
+func TestDNSAlone(t *testing.T) {
+	t.Parallel()
+	plain, secure := httptest.NewServer(named("alpha")), httptest.NewTLSServer(named("beta"))
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	ca := filepath.Join(t.TempDir(), "origin.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	if err := os.WriteFile(ca, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := StartSplit(t, plain.URL, "SSL_CERT_FILE="+ca)
+	ports := freePorts(t)
+	s.reload(t, fmt.Sprintf(`{
+	admin %s
+	default_bind 127.0.0.1
+	http_port %d
+	https_port %d
+	local_certs
+	skip_install_trust
+	on_demand_tls {
+		permission session_gate
+	}
+	session_gate {
+		backend %s
+		edge_key %s
+	}
+}
+https:// {
+	tls {
+		on_demand
+	}
+	session_gate
+	reverse_proxy {
+		dynamic session_gate {
+			allow_private
+		}
+		transport http {
+			compression off
+		}
+	}
+}
+`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey))
+	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
+
+	visitor := func() *Client {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := Browser(t)
+		b.Jar = jar
+		b.Client.Transport = &http.Transport{
+			DisableCompression: true, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's internal CA
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, edge)
+			},
+		}
+		return b
+	}
+	if _, err := visitor().Get("https://alpha.example/"); err == nil {
+		t.Error("a domain that nobody registered got a certificate")
+	}
+
+	user := s.newUser(t, 100)
+	sell := func(name, originURL string) (domain string, sold sale) {
+		domain = name + ".example"
+		a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
+			"id": "prov_" + name, "name": name, "domains": []string{domain}, "origin_url": originURL,
+			"policies": map[string]any{"return_hosts": []string{"market.example"}},
+		})
+		if a.Status != http.StatusCreated {
+			t.Fatalf("registering %s: %d %s", name, a.Status, a.Body)
+		}
+		theirs := *s.System
+		theirs.ProviderID = "prov_" + name
+		return domain, theirs.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	}
+	// Other names than the one just refused: that answer is remembered for 10 s.
+	gamma, gammaSale := sell("gamma", plain.URL)
+	delta, deltaSale := sell("delta", secure.URL)
+
+	v := visitor()
+	if a := v.Do(t, "GET", "https://"+gamma+"/", nil); a.Status != http.StatusUnauthorized {
+		t.Errorf("%s without a session: %d", gamma, a.Status)
+	}
+	if a := v.Do(t, "GET", gammaSale.LaunchURL, nil); a.Status != http.StatusSeeOther {
+		t.Fatalf("entering %s: %d %s", gamma, a.Status, a.Body)
+	}
+	for _, c := range v.Jar.Cookies(mustURL(t, "https://"+gamma)) {
+		if c.Name != "__Host-session_gate" {
+			t.Errorf("cookie %q under TLS", c.Name)
+		}
+	}
+	a := v.Do(t, "GET", "https://"+gamma+"/", nil)
+	if a.Status != http.StatusOK || !bytes.Contains(a.Body, []byte("host gamma.example for prov_gamma")) || !bytes.Contains(a.Body, []byte("/.session-gate/boot.")) {
+		t.Errorf("%s: %d %s", gamma, a.Status, a.Body)
+	}
+	// One provider's session opens no other's site.
+	raw := gammaCookie(t, v, gamma)
+	if a := visitor().Do(t, "GET", "https://"+delta+"/", nil, "Cookie", "__Host-session_gate="+raw); a.Status != http.StatusForbidden {
+		t.Errorf("gamma's cookie at %s: %d", delta, a.Status)
+	}
+	if a := visitor().Do(t, "GET", "https://"+delta+"/?session="+gammaSale.Token, nil); a.Status != http.StatusForbidden {
+		t.Errorf("gamma's launch token at %s: %d", delta, a.Status)
+	}
+	// An https origin is reached by its own name.
+	d := visitor()
+	if a := d.Do(t, "GET", deltaSale.LaunchURL, nil); a.Status != http.StatusSeeOther {
+		t.Fatalf("entering %s: %d %s", delta, a.Status, a.Body)
+	}
+	a = d.Do(t, "GET", "https://"+delta+"/", nil)
+	if want := "host " + strings.TrimPrefix(secure.URL, "https://") + " for prov_delta"; a.Status != http.StatusOK || !bytes.Contains(a.Body, []byte(want)) {
+		t.Errorf("%s: %d %s, want %q", delta, a.Status, a.Body, want)
+	}
+	if resp, err := visitor().Get("https://nobody.example/"); err == nil {
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		t.Errorf("nobody.example answered %d %s", resp.StatusCode, b)
+	}
+}
+
+func mustURL(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func gammaCookie(t *testing.T, v *Client, domain string) string {
+	t.Helper()
+	for _, c := range v.Jar.Cookies(mustURL(t, "https://"+domain)) {
+		if c.Name == "__Host-session_gate" {
+			return c.Value
+		}
+	}
+	t.Fatal("no cookie")
+	return ""
+}
