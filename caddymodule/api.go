@@ -38,10 +38,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
+		count(g.edge.metrics.refusals, protocol.CrossSite)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
 	}
 	s, raw, why := g.decide(r)
 	if why.code != "" && why.code != protocol.SessionPaused {
+		count(g.edge.metrics.refusals, why.code)
 		return writeProblem(w, g.problemFor(why))
 	}
 	switch r.URL.Path {

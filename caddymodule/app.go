@@ -32,6 +32,10 @@ type App struct {
 	// the backend is asked again. Default: 10s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
+	// Who sends this in Session-Gate-Debug is told, in the same header of the
+	// answer, whether the page got its clock, or why not. Empty: nobody.
+	DebugKey string `json:"debug_key,omitempty"`
+
 	edge    *edge
 	poolKey string
 	logger  *zap.Logger
@@ -49,6 +53,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	a.Backend = repl.ReplaceKnown(a.Backend, "")
 	a.EdgeKey = repl.ReplaceKnown(a.EdgeKey, "")
+	a.DebugKey = repl.ReplaceKnown(a.DebugKey, "")
 	if a.Backend == "" {
 		a.Backend = defaultBackend
 	}
@@ -62,8 +67,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if base.User != nil {
 		return errors.New("session_gate: backend must not hold a password; put the key into edge_key")
 	}
-	a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger)
-	return err
+	if a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger); err != nil {
+		return err
+	}
+	if err := a.edge.metrics.register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("session_gate: registering metrics: %w", err)
+	}
+	return nil
 }
 
 // Validate implements [caddy.Validator].

@@ -11,9 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -32,7 +32,7 @@ type backendClient struct {
 	key    string
 	client *http.Client
 	clock  *clock
-	calls  atomic.Int64 // requests sent, for tests and metrics
+	calls  *prometheus.HistogramVec // by what is asked
 }
 
 func newBackendClient(base *url.URL, key string, c *clock) *backendClient {
@@ -59,7 +59,7 @@ func (b *backendClient) url(path string) string { return b.base.JoinPath(path).S
 func (b *backendClient) launch(ctx context.Context, req *protocol.LaunchRequest) (*protocol.LaunchAnswer, error) {
 	var out protocol.LaunchAnswer
 	asked := time.Now()
-	if err := b.call(ctx, http.MethodPost, protocol.EdgeLaunch, b.key, "", req, &out); err != nil {
+	if err := b.call(ctx, "launch", http.MethodPost, protocol.EdgeLaunch, b.key, "", req, &out); err != nil {
 		return nil, fmt.Errorf("redeeming launch token: %w", err)
 	}
 	b.clock.observe(asked, time.Now(), out.ServerTimeMS)
@@ -70,7 +70,7 @@ func (b *backendClient) launch(ctx context.Context, req *protocol.LaunchRequest)
 func (b *backendClient) heartbeats(ctx context.Context, req *protocol.HeartbeatsRequest) (*protocol.HeartbeatsAnswer, error) {
 	var out protocol.HeartbeatsAnswer
 	asked := time.Now()
-	if err := b.call(ctx, http.MethodPost, protocol.EdgeHeartbeats, b.key, "", req, &out); err != nil {
+	if err := b.call(ctx, "heartbeats", http.MethodPost, protocol.EdgeHeartbeats, b.key, "", req, &out); err != nil {
 		return nil, fmt.Errorf("sending heartbeats: %w", err)
 	}
 	b.clock.observe(asked, time.Now(), out.ServerTimeMS)
@@ -80,7 +80,7 @@ func (b *backendClient) heartbeats(ctx context.Context, req *protocol.Heartbeats
 // host finds the provider of a domain.
 func (b *backendClient) host(ctx context.Context, host string) (*protocol.HostAnswer, error) {
 	var out protocol.HostAnswer
-	if err := b.call(ctx, http.MethodGet, protocol.EdgeHosts+url.PathEscape(host), b.key, "", nil, &out); err != nil {
+	if err := b.call(ctx, "host", http.MethodGet, protocol.EdgeHosts+url.PathEscape(host), b.key, "", nil, &out); err != nil {
 		return nil, fmt.Errorf("looking up host: %w", err)
 	}
 	return &out, nil
@@ -93,10 +93,10 @@ func (b *backendClient) act(ctx context.Context, id, action, sessionToken, idemp
 	if len(body) > 0 {
 		in = body
 	}
-	return b.call(ctx, http.MethodPost, path, sessionToken, idempotencyKey, in, nil)
+	return b.call(ctx, action, http.MethodPost, path, sessionToken, idempotencyKey, in, nil)
 }
 
-func (b *backendClient) call(ctx context.Context, method, path, bearer, idempotencyKey string, in, out any) error {
+func (b *backendClient) call(ctx context.Context, name, method, path, bearer, idempotencyKey string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var body io.Reader
@@ -119,7 +119,8 @@ func (b *backendClient) call(ctx context.Context, method, path, bearer, idempote
 	if idempotencyKey != "" {
 		req.Header.Set(protocol.HeaderIdempotencyKey, idempotencyKey)
 	}
-	b.calls.Add(1)
+	began := time.Now()
+	defer func() { b.calls.WithLabelValues(name).Observe(time.Since(began).Seconds()) }()
 	resp, err := b.client.Do(req)
 	if err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {

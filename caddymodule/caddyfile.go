@@ -32,6 +32,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		backend       <url>
 //		edge_key      <key>
 //		max_staleness <duration>
+//		debug_key     <key>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // option name
@@ -45,18 +46,19 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.ArgErr()
 			}
 		case "edge_key":
-			// May be empty: {$SESSIONGATE_EDGE_KEY} is, where it is not set.
-			if args := d.RemainingArgs(); len(args) > 1 {
-				return d.ArgErr()
-			} else if len(args) == 1 {
-				a.EdgeKey = args[0]
+			if err := optionalArg(d, &a.EdgeKey); err != nil {
+				return err
+			}
+		case "debug_key":
+			if err := optionalArg(d, &a.DebugKey); err != nil {
+				return err
 			}
 		case "max_staleness":
 			if err := durationArg(d, &a.MaxStaleness); err != nil {
 				return err
 			}
 		default:
-			return d.Errf("%q is no option of session_gate; it knows backend, edge_key and max_staleness", name)
+			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness and debug_key", name)
 		}
 	}
 	return nil
@@ -157,6 +159,19 @@ func wordArg(d *caddyfile.Dispenser, to *string, allowed ...string) error {
 		}
 	}
 	return d.Errf("%s is %q; it must be one of: %v", option, word, allowed)
+}
+
+// optionalArg reads a value that may be empty, as {$SESSIONGATE_EDGE_KEY} is
+// where it is not set.
+func optionalArg(d *caddyfile.Dispenser, to *string) error {
+	args := d.RemainingArgs()
+	if len(args) > 1 {
+		return d.ArgErr()
+	}
+	if len(args) == 1 {
+		*to = args[0]
+	}
+	return nil
 }
 
 func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {

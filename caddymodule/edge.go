@@ -42,6 +42,7 @@ type edge struct {
 	stream   *stream
 	beats    *heartbeats
 	hosts    *hostCache
+	metrics  *metrics
 
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
@@ -78,6 +79,8 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 		onAnswer: e.answered, pending: make(map[string]protocol.Beat),
 	}
 	e.hosts = newHostCache(e.backend)
+	e.metrics = newMetrics(e)
+	e.backend.calls = e.metrics.calls
 	return e
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,6 +60,7 @@ type Gate struct {
 
 	edge         *edge
 	maxStaleness time.Duration
+	debugKey     string
 	injector     *inject.Injector
 	logger       *zap.Logger
 }
@@ -75,7 +77,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	g.edge, g.maxStaleness = app.edge, time.Duration(app.MaxStaleness)
+	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
@@ -116,6 +118,7 @@ func (g *Gate) Validate() error {
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	explain := g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
 	dropIdentity(r.Header)
 	hideReferer(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
@@ -138,7 +141,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		hideCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	}
-	return g.serve(w, r, next, s)
+	return g.serve(w, r, next, s, explain)
 }
 
 // decide finds the session of a request and says why it is refused; an empty
@@ -236,7 +239,7 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 
 // serve passes an admitted request to the origin, and ends it when its session
 // ends.
-func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession) (err error) {
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, explain bool) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), uploads: r.ContentLength != 0, cancel: cancel}
@@ -245,30 +248,42 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	defer s.release(o)
 
+	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity == identityHeaders {
 		setIdentity(r.Header, s.state.Load())
 	}
+	showPlaceholders(ctx, s)
 	inner := r.WithContext(ctx)
 	out := http.ResponseWriter(o)
 	var page *inject.Writer
 	if g.injector != nil && !o.websocket {
 		page = g.injector.Wrap(o, inner, r.Host)
 		out = page
+		if explain {
+			page.Explain(headerDebug)
+		}
 	}
 	returned := false
 	defer func() {
-		if !returned { // the proxy panics when the origin breaks off
-			o.finish()
+		if !returned { // the proxy panics when it is cut, or the origin breaks off
+			if code := o.finish(); code != "" {
+				count(g.edge.metrics.cuts, code)
+			}
 			if page != nil {
 				page.Abort()
+				g.edge.metrics.page(page.Outcome())
 			}
 		}
 	}()
 	err = next.ServeHTTP(out, inner)
 	returned = true
 	code := o.finish()
+	if code != "" {
+		count(g.edge.metrics.cuts, code)
+	}
 	if page != nil {
+		defer func() { g.edge.metrics.page(page.Outcome()) }()
 		if err != nil || code != "" {
 			page.Abort()
 		} else if page.Close() != nil {

@@ -120,8 +120,11 @@ func (h *heartbeats) giveBack(batch []protocol.Beat) {
 	}
 }
 
-func (h *heartbeats) empty() bool {
+func (h *heartbeats) empty() bool { return h.len() == 0 }
+
+// len counts the sessions whose beats are pending.
+func (h *heartbeats) len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.pending) == 0
+	return len(h.pending)
 }

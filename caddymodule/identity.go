@@ -15,6 +15,10 @@ const (
 	headerProvider = "Session-Gate-Provider"
 	headerExpires  = "Session-Gate-Expires" // Unix seconds
 
+	// Asked with the debug_key by an operator, answered with what became of the
+	// page's clock.
+	headerDebug = "Session-Gate-Debug"
+
 	identityPrefix = "Session-Gate-"
 )
 

@@ -86,6 +86,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	s := g.edge.live.put(&answer.Session, monotonicMS())
 	g.edge.live.vouch(answer.SessionToken, s)
 	setCookie(w, cookieName(r), answer.SessionToken)
+	g.edge.metrics.entries.Inc()
 	g.logger.Info("session entered", zap.String("session", s.id), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return g.redirectClean(w, r, rest)

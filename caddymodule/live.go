@@ -136,6 +136,17 @@ func (l *liveSet) each(f func(*liveSession)) {
 	}
 }
 
+// len counts the known sessions, ended ones that are still remembered included.
+func (l *liveSet) len() (n int) {
+	for i := range l.ids {
+		sh := &l.ids[i]
+		sh.mu.RLock()
+		n += len(sh.m)
+		sh.mu.RUnlock()
+	}
+	return n
+}
+
 func (l *liveSet) key(raw string) tokenKey {
 	return tokenKey{maphash.String(l.seeds[0], raw), maphash.String(l.seeds[1], raw)}
 }

@@ -35,6 +35,7 @@ func refusalOf(s *liveSession, code protocol.Code) refusal {
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
+	count(g.edge.metrics.refusals, why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"go.uber.org/zap"
 )
 
 func TestRefusalMatrix(t *testing.T) {
@@ -43,6 +45,7 @@ func TestRefusalMatrix(t *testing.T) {
 			}
 			why := refusal{code: protocol.SessionExpired, returnURL: "https://market.example/done?a=1", sessionID: "s1"}
 			for _, g := range []*Gate{{OnExpired: &Answer{Redirect: true}}, {OnExpired: &Answer{}}} {
+				g.edge = testEdge(t)
 				want := tt.want
 				if want == redirect && !g.OnExpired.Redirect {
 					want = page
@@ -55,6 +58,12 @@ func TestRefusalMatrix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// testEdge is an edge that was never started.
+func testEdge(t *testing.T) *edge {
+	t.Helper()
+	return newEdge(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", zap.NewNop())
 }
 
 func checkRefusal(t *testing.T, w *httptest.ResponseRecorder, want string) {
@@ -89,21 +98,21 @@ func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "https://app.example/", nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	w := httptest.NewRecorder()
-	if err := (&Gate{OnMissing: &Answer{Redirect: true, To: "https://market.example/apps/demo"}}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
+	if err := (&Gate{OnMissing: &Answer{Redirect: true, To: "https://market.example/apps/demo"}, edge: testEdge(t)}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.Header().Get("Location"); got != "https://market.example/apps/demo" {
 		t.Errorf("redirected to %q", got)
 	}
 	w = httptest.NewRecorder()
-	if err := (&Gate{OnMissing: &Answer{To: "https://market.example/"}}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
+	if err := (&Gate{OnMissing: &Answer{To: "https://market.example/"}, edge: testEdge(t)}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
 		t.Fatal(err)
 	}
 	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `href="https://market.example/"`) {
 		t.Errorf("got %d, want the page with a button to the marketplace", w.Code)
 	}
 	w = httptest.NewRecorder()
-	if err := (&Gate{}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
+	if err := (&Gate{edge: testEdge(t)}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
 		t.Fatal(err)
 	}
 	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "opened with a session") {

@@ -177,6 +177,27 @@ func (s *liveSession) stop() {
 	s.timer.Stop()
 }
 
+// abandon ends the session's timer and its open requests: this edge knows
+// nothing of it any more.
+func (s *liveSession) abandon() {
+	s.mu.Lock()
+	s.gone = true
+	s.timer.Stop()
+	cut := s.takeOpenLocked()
+	s.mu.Unlock()
+	cutAll(cut, protocol.SessionMissing)
+}
+
+// openCount is how many requests are under way.
+func (s *liveSession) openCount() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for o := s.open; o != nil; o = o.next {
+		n++
+	}
+	return n
+}
+
 func (s *liveSession) takeOpenLocked() *openRequest {
 	list := s.open
 	for o := list; o != nil; o = o.next {

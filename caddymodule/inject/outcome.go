@@ -63,3 +63,12 @@ func (o Outcome) String() string {
 	}
 	return string(o.Reason)
 }
+
+// Outcomes lists every outcome that a response can have.
+func Outcomes() []Outcome {
+	list := []Outcome{{Mode: ModeIdentity}, {Mode: ModePrefix}, {Mode: ModeReencode}}
+	for _, r := range Reasons() {
+		list = append(list, Outcome{Reason: r})
+	}
+	return list
+}

@@ -1,0 +1,136 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+func init() {
+	caddy.RegisterModule(adminAPI{})
+}
+
+const (
+	adminPath      = "/session_gate/sessions"
+	adminListLimit = 1000
+)
+
+// adminAPI adds to Caddy's admin endpoint:
+//
+//	GET    /session_gate/sessions[?limit=n]  the live sessions, soonest end first
+//	GET    /session_gate/sessions/{id}       one
+//	DELETE /session_gate/sessions/{id}       ends its open requests here and forgets
+//	                                         it; the next request asks the backend
+//
+// To end a session for good, revoke it at the backend.
+type adminAPI struct{}
+
+// adminSession is a session as the admin API shows it.
+type adminSession struct {
+	ID           string          `json:"id"`
+	ProviderID   string          `json:"provider_id"`
+	Status       protocol.Status `json:"status"`
+	ExpiresAt    int64           `json:"expires_at"`
+	Version      int64           `json:"version"`
+	OpenRequests int             `json:"open_requests"`
+}
+
+// CaddyModule implements [caddy.Module].
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.session_gate", New: func() caddy.Module { return new(adminAPI) }}
+}
+
+// Routes implements [caddy.AdminRouter]. It is called before any app exists, so
+// the edges are looked up with each request.
+func (a adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(a.list)},
+		{Pattern: adminPath + "/", Handler: caddy.AdminHandlerFunc(a.one)},
+	}
+}
+
+func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return adminError(http.StatusMethodNotAllowed, "use GET, or DELETE with a session's id")
+	}
+	limit := adminListLimit
+	if raw := r.URL.Query().Get("limit"); raw != "" {
+		n, err := strconv.Atoi(raw)
+		if err != nil || n < 1 || n > adminListLimit {
+			return adminError(http.StatusBadRequest, "limit must be between 1 and 1000")
+		}
+		limit = n
+	}
+	list := []adminSession{}
+	eachEdge(func(e *edge) bool {
+		e.live.each(func(s *liveSession) {
+			if !s.state.Load().Status.Terminal() && s.code() != protocol.SessionExpired {
+				list = append(list, describe(s))
+			}
+		})
+		return true
+	})
+	sort.Slice(list, func(i, j int) bool { return list[i].ExpiresAt < list[j].ExpiresAt })
+	total := len(list)
+	return adminJSON(w, map[string]any{"total": total, "sessions": list[:min(limit, total)]})
+}
+
+func (adminAPI) one(w http.ResponseWriter, r *http.Request) error {
+	id := strings.TrimPrefix(r.URL.Path, adminPath+"/")
+	var held *edge
+	var s *liveSession
+	eachEdge(func(e *edge) bool {
+		held, s = e, e.live.byID(id)
+		return s == nil
+	})
+	if s == nil {
+		return adminError(http.StatusNotFound, "no such session is held here")
+	}
+	switch r.Method {
+	case http.MethodGet:
+		return adminJSON(w, describe(s))
+	case http.MethodDelete:
+		held.live.drop(s)
+		s.abandon()
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return adminError(http.StatusMethodNotAllowed, "use GET or DELETE")
+}
+
+func describe(s *liveSession) adminSession {
+	st := s.state.Load()
+	return adminSession{
+		ID: s.id, ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
+		Version: st.Version, OpenRequests: s.openCount(),
+	}
+}
+
+// eachEdge calls f for every edge of this process until f returns false.
+func eachEdge(f func(*edge) bool) {
+	more := true
+	edges.Range(func(_, v any) bool {
+		if e, ok := v.(*edge); ok && more {
+			more = f(e)
+		}
+		return more
+	})
+}
+
+func adminJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
+}
+
+func adminError(status int, text string) error {
+	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf("%s", text)}
+}
+
+// Interface guards
+var _ caddy.AdminRouter = adminAPI{}

@@ -1,0 +1,108 @@
+package caddymodule
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// refusalCodes are all labels that a refusal can have.
+var refusalCodes = []protocol.Code{
+	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
+	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
+	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
+	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite,
+}
+
+// metrics is what an edge counts. It belongs to the edge, not to a
+// configuration: a reload registers the same collectors anew and loses no count.
+// Every label has a fixed set of values.
+type metrics struct {
+	entries    prometheus.Counter
+	admissions prometheus.Counter
+	refusals   map[protocol.Code]prometheus.Counter
+	cuts       map[protocol.Code]prometheus.Counter
+	pages      map[string]prometheus.Counter // by inject.Outcome.String
+	calls      *prometheus.HistogramVec
+
+	all []prometheus.Collector
+}
+
+func newMetrics(e *edge) *metrics {
+	m := &metrics{}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "session_gate", Name: name, Help: help})
+		m.all = append(m.all, c)
+		return c
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "session_gate", Name: name, Help: help}, []string{label})
+		m.all = append(m.all, c)
+		return c
+	}
+	gauge := func(name, help string, value func() float64) {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "session_gate", Name: name, Help: help}, value))
+	}
+	m.entries = counter("entries_total", "Launch tokens redeemed.")
+	m.admissions = counter("admissions_total", "Requests passed to an origin.")
+	m.refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
+	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	pages := vec("pages_total", "Answers by what became of the clock: identity, prefix and reencode got it, others say why not.", "outcome")
+	m.pages = make(map[string]prometheus.Counter)
+	for _, o := range inject.Outcomes() {
+		m.pages[o.String()] = pages.WithLabelValues(o.String())
+	}
+	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "session_gate", Name: "backend_seconds", Help: "Time of calls to the backend, by call.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"call"})
+	m.all = append(m.all, m.calls)
+	gauge("live_sessions", "Sessions held in memory, ended ones that are still remembered included.", func() float64 { return float64(e.live.len()) })
+	gauge("stream_connected", "1 while the event stream from the backend runs.", func() float64 {
+		if e.stream.connected.Load() {
+			return 1
+		}
+		return 0
+	})
+	gauge("stream_silence_seconds", "Time since the event stream was last heard; it speaks every 2 s.", func() float64 {
+		return (time.Duration(monotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
+	})
+	gauge("heartbeats_pending", "Sessions whose heartbeats the backend has yet to take.", func() float64 { return float64(e.beats.len()) })
+	return m
+}
+
+func byCode(vec *prometheus.CounterVec) map[protocol.Code]prometheus.Counter {
+	by := make(map[protocol.Code]prometheus.Counter, len(refusalCodes))
+	for _, code := range refusalCodes {
+		by[code] = vec.WithLabelValues(string(code))
+	}
+	return by
+}
+
+// register makes r show m. Twice is as good as once.
+func (m *metrics) register(r *prometheus.Registry) error {
+	for _, c := range m.all {
+		if err := r.Register(c); err != nil {
+			if _, again := err.(prometheus.AlreadyRegisteredError); !again {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// page counts what became of a page's clock.
+func (m *metrics) page(o inject.Outcome) {
+	if c := m.pages[o.String()]; c != nil {
+		c.Inc()
+	}
+}
+
+// count adds one to a reason that may be unknown to the set.
+func count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
+	if c := by[code]; c != nil {
+		c.Inc()
+	}
+}

@@ -1,0 +1,86 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestOperatorSeesWhatHappens reads metrics, the admin API, placeholders and
+// the debug header of a running edge.
+func TestOperatorSeesWhatHappens(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	s.reload(t, strings.Replace(s.caddyfile("\theader >X-Session \"{session_gate.session} {session_gate.provider} {session_gate.remaining}\"\n"),
+		"max_staleness 1s", "max_staleness 1s\n\t\tdebug_key let-me-see", 1))
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
+	b := s.enter(t, sold.LaunchURL)
+	Browser(t).Do(t, "GET", s.App+"/", nil)
+
+	a := b.Do(t, "GET", s.App+"/", nil, "Session-Gate-Debug", "let-me-see")
+	if got := a.Header.Get("Session-Gate-Debug"); got != "content_type" && got != "fragment" && got != "identity" {
+		t.Errorf("the debug header says %q", got)
+	}
+	if got := a.Header.Get("X-Session"); !strings.HasPrefix(got, sold.Session.ID+" "+s.ProviderID+" 29") && !strings.HasPrefix(got, sold.Session.ID+" "+s.ProviderID+" 300") {
+		t.Errorf("placeholders say %q", got)
+	}
+	if got := b.Do(t, "GET", s.App+"/", nil, "Session-Gate-Debug", "guess").Header.Get("Session-Gate-Debug"); got != "" {
+		t.Errorf("without the key, the debug header says %q", got)
+	}
+
+	feed := b.Open(t, "GET", s.App+"/sse", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors")
+	defer feed.Body.Close()
+	admin := &Client{Client: plainClient()}
+	base := "http://" + s.admin
+	var list struct {
+		Total    int `json:"total"`
+		Sessions []struct {
+			ID           string `json:"id"`
+			OpenRequests int    `json:"open_requests"`
+		} `json:"sessions"`
+	}
+	admin.Do(t, "GET", base+"/session_gate/sessions", nil).JSON(t, &list)
+	if list.Total != 1 || list.Sessions[0].ID != sold.Session.ID || list.Sessions[0].OpenRequests != 1 {
+		t.Errorf("the admin API lists %+v", list)
+	}
+	if a := admin.Do(t, "GET", base+"/session_gate/sessions?limit=x", nil); a.Status != http.StatusBadRequest {
+		t.Errorf("a wrong limit: %d %s", a.Status, a.Body)
+	}
+	if a := admin.Do(t, "DELETE", base+"/session_gate/sessions/"+sold.Session.ID, nil); a.Status != http.StatusNoContent {
+		t.Errorf("dropping: %d %s", a.Status, a.Body)
+	}
+	s.bodyEnded(t, feed)
+	if a := admin.Do(t, "GET", base+"/session_gate/sessions/"+sold.Session.ID, nil); a.Status != http.StatusNotFound {
+		t.Errorf("after dropping: %d %s", a.Status, a.Body)
+	}
+	// Dropped is not revoked: the next request asks the backend and goes on.
+	if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+		t.Errorf("a request after dropping: %d", a.Status)
+	}
+
+	metrics := string(admin.Do(t, "GET", base+"/metrics", nil).Body)
+	for _, want := range []string{
+		`session_gate_entries_total 1`, `session_gate_refusals_total{code="session_missing"} 1`,
+		`session_gate_cuts_total{code="session_missing"} 1`, `session_gate_stream_connected 1`,
+		`session_gate_live_sessions 1`, `session_gate_backend_seconds_count{call="launch"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics lack %s:\n%s", want, grep(metrics, "session_gate_"))
+		}
+	}
+	s.reload(t, s.caddyfile(""))
+	if again := string(admin.Do(t, "GET", base+"/metrics", nil).Body); !strings.Contains(again, "session_gate_entries_total 1") {
+		t.Errorf("a reload lost the counts:\n%s", grep(again, "session_gate_"))
+	}
+}
+
+func grep(text, part string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, part) {
+			fmt.Fprintln(&b, line)
+		}
+	}
+	return b.String()
+}
