@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -301,7 +302,7 @@ func (c *Client) Open(t testing.TB, method, url string, body any, headers ...str
 	}
 	resp, err := c.Client.Do(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, url, err)
+		t.Fatalf("%s %s: %v", method, req.URL.Path, errors.Unwrap(err)) // no URL: it may hold a token
 	}
 	return resp
 }
