@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,9 +106,9 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 	}
 
 	kinds := map[string]func(c *http.Client, base string) error{
-		"download":    broken("/download"),
-		"file_server": broken("/files/large.bin"),
-		"feed":        broken("/sse"),
+		"download":    broken("/download", 256<<10),
+		"file_server": broken("/files/large.bin", 256<<10),
+		"feed":        broken("/sse", 1),
 		"poll": func(c *http.Client, base string) error {
 			resp, err := c.Get(base + "/poll")
 			if err != nil {
@@ -168,8 +167,9 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 	}
 }
 
-// broken reads a body, slowly, until it breaks; one that ends well is an error.
-func broken(path string) func(*http.Client, string) error {
+// broken reads a body in steps until it breaks; one that ends well is an error.
+// The steps are large: what lies in the buffers between was sent in time.
+func broken(path string, step int64) func(*http.Client, string) error {
 	return func(c *http.Client, base string) error {
 		resp, err := c.Get(base + path)
 		if err != nil {
@@ -180,18 +180,17 @@ func broken(path string) func(*http.Client, string) error {
 			return fmt.Errorf("answered %d", resp.StatusCode)
 		}
 		var n int64
-		buf := make([]byte, 256<<10)
 		for {
-			m, err := resp.Body.Read(buf)
-			n += int64(m)
+			m, err := io.CopyN(io.Discard, resp.Body, step)
+			n += m
 			if err == io.EOF {
 				return fmt.Errorf("the body ended as if it were complete, after %d bytes", n)
 			}
 			if err != nil {
 				return nil
 			}
-			if !strings.HasSuffix(path, "sse") {
-				time.Sleep(10 * time.Millisecond) // a client on a line of its own
+			if step > 1 {
+				time.Sleep(5 * time.Millisecond) // a client on a line of its own
 			}
 		}
 	}
