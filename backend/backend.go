@@ -14,7 +14,9 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/keyring"
+	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
@@ -41,6 +43,10 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
+	box, err := seal.NewBox(config.SealKey)
+	if err != nil {
+		return nil, fmt.Errorf("configuring backend: %w", err)
+	}
 	keys, err := keyring.Open(KeysDir(config.DataDir), config.Now)
 	if err != nil {
 		return nil, err
@@ -50,11 +56,15 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		return nil, err
 	}
 	memory := coord.NewMemory(config.EventLog, config.Now)
-	b := &Backend{config: config, log: logger, service: &service{
+	guard := webhook.Guard{AllowLoopback: config.WebhooksToLoopback}
+	s := &service{
 		store: st, coord: memory, limit: memory, keys: keys,
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-	}}
+		seal: box, guard: guard, sender: webhook.NewSender(guard, config.Now),
+	}
+	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
+	b := &Backend{config: config, log: logger, service: s}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	b.handler = newHandler(b)
 	return b, nil
@@ -66,13 +76,15 @@ func (b *Backend) Handler() http.Handler { return b.handler }
 // Issuer is the iss of this backend's tokens.
 func (b *Backend) Issuer() string { return b.config.Issuer }
 
-// Run lets deadlines pass, writes heartbeats and keeps house until ctx ends,
+// Run lets deadlines pass, writes heartbeats, calls webhooks and keeps house
+// until ctx ends,
 // then writes what is left and returns nil.
 func (b *Backend) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { b.service.expiryLoop(ctx) })
 	loops.Go(func() { b.service.beatLoop(ctx) })
 	loops.Go(func() { b.service.housekeepingLoop(ctx) })
+	loops.Go(func() { b.service.hooks.Run(ctx) })
 	loops.Wait()
 	return nil
 }

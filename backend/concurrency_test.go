@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend"
 	"github.com/sessiongate/sessiongate/backend/store/storetest"
+	"github.com/sessiongate/sessiongate/backend/webhook/webhooktest"
 )
 
 var postgres *storetest.Postgres
@@ -26,6 +27,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if err := webhooktest.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if err := postgres.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

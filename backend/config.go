@@ -24,6 +24,12 @@ type Config struct {
 	// How many live-state changes are kept for edges to resume their stream.
 	// Default: 16384.
 	EventLog int
+	// Lets webhooks go to this machine, which a provider must not reach
+	// otherwise: for a demo and for tests.
+	WebhooksToLoopback bool
+	// 32 random bytes in base64 that seal webhook secrets and signing keys in
+	// the database. Default: none; whoever reads the database reads them.
+	SealKey string
 	// The clock. Default: [time.Now]. Tests set it.
 	Now func() time.Time
 }

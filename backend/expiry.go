@@ -95,7 +95,7 @@ func (s *service) settle(ctx context.Context, ids []string) (int, error) {
 	})
 }
 
-// housekeepingLoop forgets old idempotency keys and notices rotated signing
+// housekeepingLoop forgets old idempotency keys and webhook deliveries and notices rotated signing
 // keys, until ctx ends.
 func (s *service) housekeepingLoop(ctx context.Context) {
 	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
@@ -113,9 +113,15 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
-			err := s.store.Write(ctx, func(tx *store.Tx) error { _, err := tx.ForgetAnswers(ctx, now); return err })
+			err := s.store.Write(ctx, func(tx *store.Tx) error {
+				if _, err := tx.ForgetAnswers(ctx, now); err != nil {
+					return err
+				}
+				_, err := tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))
+				return err
+			})
 			if err != nil && ctx.Err() == nil {
-				s.log.Warn("old idempotency keys could not be removed", zap.Error(err))
+				s.log.Warn("what is old could not be removed", zap.Error(err))
 			}
 		}
 	}

@@ -28,3 +28,6 @@ func (b *Backend) Store() *store.Store { return b.service.store }
 
 // Document is what /openapi.json says.
 func (b *Backend) Document() *huma.OpenAPI { return b.document }
+
+// WakeWebhooks makes the webhook loop look at once: the test's clock moved.
+func (b *Backend) WakeWebhooks() { b.service.hooks.Wake() }

@@ -72,6 +72,8 @@ type world struct {
 	now      func() time.Time // the clock's, unless a test needs real time
 	log      *syncBuffer
 	secrets  []string // what must never be logged
+	// Changes the configuration before the next open.
+	tune func(*backend.Config)
 
 	market, provider, edge, admin string
 }
@@ -126,9 +128,13 @@ func (w *world) open() {
 	w.t.Helper()
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	logger := zap.New(zapcore.NewCore(encoder, w.log, zap.DebugLevel))
-	b, err := backend.Open(context.Background(), backend.Config{
-		DataDir: w.dir, Database: w.database, Issuer: "http://backend.test", Now: w.now,
-	}, logger)
+	config := backend.Config{
+		DataDir: w.dir, Database: w.database, Issuer: "http://backend.test", Now: w.now, WebhooksToLoopback: true,
+	}
+	if w.tune != nil {
+		w.tune(&config)
+	}
+	b, err := backend.Open(context.Background(), config, logger)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeSessions()
 	a.routeSessionActions()
 	a.routeProviders()
+	a.routeWebhooks()
 	a.routeUsers()
 	a.routeEdge()
 	a.routeKeys()

@@ -15,6 +15,8 @@ type metrics struct {
 	beats    prometheus.Counter
 	streams  prometheus.Gauge
 	late     prometheus.Histogram
+	attempts *prometheus.CounterVec
+	disabled *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -44,7 +46,13 @@ func newMetrics() *metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60},
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.created, m.ended, m.replays, m.beats, m.streams, m.late,
+	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_webhook_attempts_total", Help: "Calls of webhooks, by the answer's status: 2xx, …, none.",
+	}, []string{"result"})
+	m.disabled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_webhooks_disabled_total", Help: "Webhooks that were disabled because they are gone or failed for days.",
+	}, []string{"reason"})
+	m.registry.MustRegister(m.attempts, m.disabled, m.requests, m.created, m.ended, m.replays, m.beats, m.streams, m.late,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/keyring"
 	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -52,6 +54,11 @@ type service struct {
 	metric *metrics
 	beats  *beatBuffer
 	wake   chan struct{} // tells the expiry loop of a new deadline
+
+	seal   seal.Box
+	guard  webhook.Guard
+	sender *webhook.Sender
+	hooks  *webhook.Dispatcher
 }
 
 // request is who asks for a write, so that it takes effect once.
@@ -82,6 +89,7 @@ type work struct {
 	s       *service
 	now     time.Time
 	changed []session.Session
+	told    int64 // webhook deliveries that wait for it
 }
 
 // write runs f in one transaction and publishes what it changed once that is
@@ -125,6 +133,9 @@ func write[T any](ctx context.Context, s *service, req request, f func(*work) (T
 		return zero, err
 	}
 	s.publish(ctx, w.changed)
+	if w.told > 0 {
+		s.hooks.Wake()
+	}
 	return out, nil
 }
 
@@ -190,7 +201,7 @@ func (w *work) record(ctx context.Context, tr session.Transition) error {
 		}
 	}
 	w.changed = append(w.changed, tr.Session)
-	return nil
+	return w.announce(ctx, tr)
 }
 
 // publish tells the world of sessions that changed. The change is committed: a
@@ -224,7 +235,7 @@ func (s *service) state(c session.Session) (coord.State, error) {
 	if err != nil {
 		return coord.State{}, fmt.Errorf("encoding live state: %w", err)
 	}
-	return coord.State{ID: c.ID, Version: c.Version, Data: body, Forget: time.Unix(max(c.Due(), c.EndedAt), 0).Add(keepState)}, nil
+	return coord.State{ID: c.ID, Version: c.Version, Data: body, Forget: time.Unix(max(c.Due(), c.ExpiresAt, c.EndedAt), 0).Add(keepState)}, nil
 }
 
 // asOf is what c is at the moment now, should the expiry loop be late to write

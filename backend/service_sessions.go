@@ -65,6 +65,9 @@ func (s *service) create(ctx context.Context, req request, o session.Order) (sal
 		if err := w.Post(ctx, posting); err != nil {
 			return sale{}, err
 		}
+		if err := w.announce(ctx, tr); err != nil {
+			return sale{}, err
+		}
 		w.changed = append(w.changed, tr.Session)
 		return sale{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL(p)}, nil
 	})
@@ -122,10 +125,15 @@ func returnAllowed(raw string, hosts []string) bool {
 // session reads one session as it is now.
 func (s *service) session(ctx context.Context, id string) (session.Session, error) {
 	c, err := s.store.Session(ctx, id)
-	if err != nil {
+	if err != nil || asOf(c, s.now()).Version == c.Version {
 		return c, err
 	}
-	return asOf(c, s.now()), nil
+	// Due, and the expiry loop has yet to come: whoever reads a settlement must
+	// find it in the ledger, too.
+	if _, err := s.settle(ctx, []string{id}); err != nil {
+		return c, err
+	}
+	return s.store.Session(ctx, id)
 }
 
 // sessions lists sessions as they are now, newest first.
@@ -135,10 +143,19 @@ func (s *service) sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 		return nil, err
 	}
 	now := s.now()
-	for i := range list {
-		list[i] = asOf(list[i], now)
+	var due []string
+	for _, c := range list {
+		if asOf(c, now).Version != c.Version {
+			due = append(due, c.ID)
+		}
 	}
-	return list, nil
+	if len(due) == 0 {
+		return list, nil
+	}
+	if _, err := s.settle(ctx, due); err != nil {
+		return nil, err
+	}
+	return s.store.Sessions(ctx, f)
 }
 
 // change applies an event to a session.

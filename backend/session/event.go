@@ -64,6 +64,7 @@ const (
 	Created  Name = "created" // pending, clock stands still
 	Started  Name = "started"
 	Redeemed Name = "redeemed" // entered; the clock ran already
+	Warned   Name = "warning"  // time runs out; nothing else changed
 	Extended Name = "extended"
 	PausedAt Name = "paused"
 	Resumed  Name = "resumed"

@@ -4,8 +4,8 @@ import "time"
 
 // Apply returns what e does to s at the moment now, or why it may not happen:
 // one of this package's errors, [*IllegalError] above all. It changes nothing
-// itself. Time comes first: an event at or after [Session.Due] is illegal until
-// [Tick] was applied, so that a late request never outlives a deadline.
+// itself. Time comes first: an event at or after a deadline is illegal until
+// [Tick] was applied, so that a late request never outlives it.
 func Apply(s Session, e Event, now time.Time) (Transition, error) {
 	if _, tick := e.(Tick); tick {
 		return applyTick(s, now)
@@ -13,14 +13,14 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 	if s.Status.Terminal() {
 		return Transition{}, illegal(s, e)
 	}
-	if due := s.Due(); due != 0 && now.Unix() >= due {
+	if s.over(now) {
 		return Transition{}, illegal(s, e)
 	}
 	switch e := e.(type) {
 	case Launch:
 		return applyLaunch(s, e, now)
 	case Extend:
-		return applyExtend(s, e)
+		return applyExtend(s, e, now)
 	case Pause:
 		return applyPause(s, e, now)
 	case Resume:
@@ -43,7 +43,11 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 	case Pending:
 		return end(s, Canceled, "launch_window", at, settleNothing(s)), nil
 	case Active:
-		return end(s, Expired, "deadline", at, settle(s.Terms.Settlement, s.Tokens, s.Duration, s.Duration)), nil
+		if !s.over(now) {
+			s.WarnAt = s.nextWarning(now)
+			return changed(s, Warned), nil
+		}
+		return end(s, Expired, "deadline", time.Unix(s.ExpiresAt, 0), settle(s.Terms.Settlement, s.Tokens, s.Duration, s.Duration)), nil
 	}
 	// A pause that has used up its allowance ends by itself.
 	return resume(s, due), nil
@@ -66,7 +70,7 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 	return changed(s, name), nil
 }
 
-func applyExtend(s Session, e Extend) (Transition, error) {
+func applyExtend(s Session, e Extend, now time.Time) (Transition, error) {
 	if e.By == User {
 		if s.Status == Pending {
 			return Transition{}, illegal(s, e)
@@ -91,6 +95,9 @@ func applyExtend(s Session, e Extend) (Transition, error) {
 	if s.Status != Pending {
 		s.ExpiresAt += e.Seconds
 	}
+	if s.Status == Active {
+		s.WarnAt = s.nextWarning(now)
+	}
 	t := changed(s, Extended)
 	t.Hold = e.Tokens
 	t.Extension = &Extension{By: e.By, Seconds: e.Seconds, Tokens: e.Tokens}
@@ -110,6 +117,7 @@ func applyPause(s Session, e Event, now time.Time) (Transition, error) {
 	// Not before the start: the clock waits for the next full second.
 	s.PausedAt = max(floor(now), s.StartedAt)
 	s.PauseCount++
+	s.WarnAt = 0
 	return changed(s, PausedAt), nil
 }
 
@@ -129,6 +137,7 @@ func resume(s Session, at int64) Transition {
 	s.PausedSeconds += pause
 	s.ExpiresAt += pause
 	s.PausedAt = 0
+	s.WarnAt = s.nextWarning(time.Unix(at, 0))
 	return changed(s, Resumed)
 }
 
@@ -170,7 +179,7 @@ func end(s Session, to Status, reason string, at time.Time, result Settlement) T
 	s.Status = to
 	s.EndedAt = floor(at)
 	s.EndReason = reason
-	s.PausedAt = 0
+	s.PausedAt, s.WarnAt = 0, 0
 	s.Settlement = &result
 	t := changed(s, Ended)
 	t.Settlement = &result

@@ -65,6 +65,10 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 		return "a pending session's clock runs"
 	case s.StartedAt != 0 && s.ExpiresAt != s.StartedAt+s.Duration+s.PausedSeconds:
 		return "the deadline is not start + duration + pauses"
+	case s.WarnAt != 0 && (s.Status != Active || s.WarnAt <= s.StartedAt || s.WarnAt >= s.ExpiresAt):
+		return "a warning is due when there is nothing to warn of"
+	case tr.Name == Warned && (before.WarnAt > now.Unix() || s.WarnAt == before.WarnAt || s.ExpiresAt != before.ExpiresAt):
+		return "warned at the wrong time, or twice"
 	case s.Status == Expired && (now.Unix() < s.ExpiresAt || s.Settlement.Captured != s.Tokens):
 		return "cut off early, or not for the whole"
 	case s.Terms.Pause != nil && (s.PauseCount > s.Terms.Pause.MaxCount || s.PausedSeconds > s.Terms.Pause.MaxSeconds):
@@ -90,7 +94,7 @@ func randomOrder(r *rand.Rand) Order {
 	o := Order{
 		ID: "s", UserID: "u", ProviderID: "p", Tokens: r.Int64N(1000), Duration: 1 + r.Int64N(300),
 		Clock: []Clock{AtCreation, AtLaunch}[r.IntN(2)], LaunchWindow: r.Int64N(200),
-		Terms: Terms{Settlement: []Policy{Full, Prorated}[r.IntN(2)]},
+		Terms: Terms{Settlement: []Policy{Full, Prorated}[r.IntN(2)], WarningSeconds: []int64{60, 10}[:r.IntN(3)]},
 	}
 	if r.IntN(2) == 0 {
 		o.Terms.Pause = &Pauses{MaxCount: r.Int64N(4), MaxSeconds: r.Int64N(60)}

@@ -79,7 +79,9 @@ type Session struct {
 	StartedAt int64
 	// When paid time ends. Stands still while paused; see [Session.Due].
 	ExpiresAt int64
-	PausedAt  int64
+	// When the user is next warned that time runs out; see [Terms].
+	WarnAt   int64
+	PausedAt int64
 	// Seconds of finished pauses, and how many pauses were begun.
 	PausedSeconds int64
 	PauseCount    int64
@@ -178,6 +180,20 @@ func (o *Order) validate() error {
 func (s *Session) start(now time.Time) {
 	s.StartedAt = ceil(now)
 	s.ExpiresAt = s.StartedAt + s.Duration
+	s.WarnAt = s.nextWarning(now)
+}
+
+// nextWarning is the first moment after now, and after the start, at which the
+// terms want the user warned; 0 for none.
+func (s *Session) nextWarning(now time.Time) int64 {
+	var next int64
+	for _, w := range s.Terms.WarningSeconds {
+		at := s.ExpiresAt - w
+		if at > floor(now) && at > s.StartedAt && at < s.ExpiresAt && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	return next
 }
 
 // Due is when time itself next changes s (see [Tick]), in Unix seconds; 0 when
@@ -187,11 +203,24 @@ func (s *Session) Due() int64 {
 	case Pending:
 		return s.LaunchBy
 	case Active:
+		if s.WarnAt != 0 {
+			return min(s.WarnAt, s.ExpiresAt)
+		}
 		return s.ExpiresAt
 	case Paused:
 		return s.PausedAt + s.pauseLeft()
 	}
 	return 0
+}
+
+// over reports whether time alone has ended s's state by now: nothing else may
+// happen to it before [Tick]. A warning that is due stands in nobody's way.
+func (s *Session) over(now time.Time) bool {
+	if s.Status == Active {
+		return now.Unix() >= s.ExpiresAt
+	}
+	due := s.Due()
+	return due != 0 && now.Unix() >= due
 }
 
 // Remaining is how many paid seconds s has left, rounded up; 0 when over.

@@ -96,7 +96,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		ConsentUrl: s.ConsentURL, Terms: string(terms), OfferUsed: s.OfferUsed, CreatedAt: s.CreatedAt,
 		LaunchBy: s.LaunchBy, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
-		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason,
+		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -113,7 +113,7 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 		Status: string(s.Status), Version: s.Version, Tokens: s.Tokens, DurationSeconds: s.Duration,
 		OfferUsed: s.OfferUsed, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
-		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason,
+		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
 	}
 	if s.Settlement != nil {
 		p.Captured, p.Released, p.UsedSeconds = s.Settlement.Captured, s.Settlement.Released, s.Settlement.UsedSeconds
@@ -147,7 +147,7 @@ func (t *Tx) note(ctx context.Context, tr session.Transition, now time.Time) err
 		return fmt.Errorf("recording event: %w", err)
 	}
 	return t.insertEvent(ctx, query.InsertEventParams{
-		SessionID: tr.Session.ID, Source: "session", Name: string(tr.Name), AtMs: now.UnixMilli(), Props: string(body),
+		SessionID: tr.Session.ID, Source: "session", Name: string(tr.Name), AtMS: now.UnixMilli(), Props: string(body),
 	})
 }
 
@@ -162,7 +162,7 @@ type PageEvent struct {
 func (t *Tx) AddPageEvents(ctx context.Context, sessionID string, events []PageEvent) error {
 	for _, e := range events {
 		err := t.insertEvent(ctx, query.InsertEventParams{
-			SessionID: sessionID, Source: "page", Name: e.Name, AtMs: e.AtMS, Props: e.Props,
+			SessionID: sessionID, Source: "page", Name: e.Name, AtMS: e.AtMS, Props: e.Props,
 		})
 		if err != nil {
 			return err
@@ -249,7 +249,7 @@ func fromRow(r query.Session) (session.Session, error) {
 		ConsentURL: r.ConsentUrl, OfferUsed: r.OfferUsed, CreatedAt: r.CreatedAt, LaunchBy: r.LaunchBy,
 		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
 		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
-		EndReason: r.EndReason,
+		EndReason: r.EndReason, WarnAt: r.WarnAt,
 	}
 	if err := json.Unmarshal([]byte(r.Terms), &s.Terms); err != nil {
 		return session.Session{}, fmt.Errorf("reading session's terms: %w", err)

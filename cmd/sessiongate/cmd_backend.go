@@ -36,8 +36,15 @@ keys are made on the first start. To use the API you need a key:
   sessiongate apikey create --role admin
 
 Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
-SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_ISSUER and
-SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_ISSUER,
+SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true) and SESSIONGATE_LOG_LEVEL. A flag wins
+over its variable.
+
+SESSIONGATE_SEAL_KEY, which has no flag because command lines are public, is 32
+random bytes in base64. With it, webhook secrets and signing keys are sealed in
+the database:
+
+  export SESSIONGATE_SEAL_KEY=$(head -c 32 /dev/urandom | base64)
 
 Behind another address than the one it listens on, say so with --issuer: tokens
 carry it, and edges fetch the public keys there.
@@ -47,6 +54,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f.StringVar(&config.Listen, "listen", env("LISTEN", "127.0.0.1:8081"), "address to listen on")
 			storageFlags(cmd, &config)
 			f.StringVar(&config.Issuer, "issuer", env("ISSUER", ""), "URL of this service as tokens name it (default: http:// and --listen)")
+			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks go to this machine: for trials only")
 			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")
 			takesNoArguments(cmd)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -54,6 +62,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 				if err := at.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
 					return misused(cmd, fmt.Errorf("--log-level is debug, info, warn or error"))
 				}
+				config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 				return failed(cmd, runBackend(ctx, config, at))

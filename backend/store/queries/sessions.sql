@@ -2,10 +2,10 @@
 INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
-    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds
+    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27
+    $25, $26, $27, $28
 );
 
 -- name: UpdateSession :execrows
@@ -15,7 +15,8 @@ UPDATE sessions SET
     offer_used = sqlc.arg(offer_used), started_at = sqlc.arg(started_at), expires_at = sqlc.arg(expires_at), paused_at = sqlc.arg(paused_at),
     paused_seconds = sqlc.arg(paused_seconds), pause_count = sqlc.arg(pause_count), redemption_id = sqlc.arg(redemption_id),
     redeemed_at = sqlc.arg(redeemed_at), due_at = sqlc.arg(due_at), ended_at = sqlc.arg(ended_at), end_reason = sqlc.arg(end_reason),
-    captured = sqlc.arg(captured), released = sqlc.arg(released), used_seconds = sqlc.arg(used_seconds)
+    captured = sqlc.arg(captured), released = sqlc.arg(released), used_seconds = sqlc.arg(used_seconds),
+    warn_at = sqlc.arg(warn_at)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(old_version);
 
 -- name: GetSession :one

@@ -24,6 +24,9 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.announceStmt, err = db.PrepareContext(ctx, announce); err != nil {
+		return nil, fmt.Errorf("error preparing query Announce: %w", err)
+	}
 	if q.auditAccountsStmt, err = db.PrepareContext(ctx, auditAccounts); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditAccounts: %w", err)
 	}
@@ -33,11 +36,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditEntriesStmt, err = db.PrepareContext(ctx, auditEntries); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditEntries: %w", err)
 	}
+	if q.claimDeliveriesStmt, err = db.PrepareContext(ctx, claimDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimDeliveries: %w", err)
+	}
+	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
+	}
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
 	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
+	}
+	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
 	}
 	if q.deleteDomainsStmt, err = db.PrepareContext(ctx, deleteDomains); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDomains: %w", err)
@@ -45,11 +57,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteIdempotencyKeysStmt, err = db.PrepareContext(ctx, deleteIdempotencyKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdempotencyKeys: %w", err)
 	}
+	if q.deleteWebhookStmt, err = db.PrepareContext(ctx, deleteWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteWebhook: %w", err)
+	}
 	if q.dueSessionsStmt, err = db.PrepareContext(ctx, dueSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DueSessions: %w", err)
 	}
+	if q.dueWebhooksStmt, err = db.PrepareContext(ctx, dueWebhooks); err != nil {
+		return nil, fmt.Errorf("error preparing query DueWebhooks: %w", err)
+	}
 	if q.ensureAccountStmt, err = db.PrepareContext(ctx, ensureAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnsureAccount: %w", err)
+	}
+	if q.failPendingStmt, err = db.PrepareContext(ctx, failPending); err != nil {
+		return nil, fmt.Errorf("error preparing query FailPending: %w", err)
+	}
+	if q.finishDeliveryStmt, err = db.PrepareContext(ctx, finishDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishDelivery: %w", err)
 	}
 	if q.getAPIKeyByHashStmt, err = db.PrepareContext(ctx, getAPIKeyByHash); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAPIKeyByHash: %w", err)
@@ -59,6 +83,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getBeatsStmt, err = db.PrepareContext(ctx, getBeats); err != nil {
 		return nil, fmt.Errorf("error preparing query GetBeats: %w", err)
+	}
+	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
 	if q.getHoldStmt, err = db.PrepareContext(ctx, getHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GetHold: %w", err)
@@ -75,11 +102,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
+	if q.getWebhookStmt, err = db.PrepareContext(ctx, getWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query GetWebhook: %w", err)
+	}
 	if q.growHoldStmt, err = db.PrepareContext(ctx, growHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GrowHold: %w", err)
 	}
 	if q.insertAPIKeyStmt, err = db.PrepareContext(ctx, insertAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAPIKey: %w", err)
+	}
+	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
+	}
+	if q.insertDeliveryStmt, err = db.PrepareContext(ctx, insertDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDelivery: %w", err)
 	}
 	if q.insertDomainStmt, err = db.PrepareContext(ctx, insertDomain); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertDomain: %w", err)
@@ -102,8 +138,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSessionStmt, err = db.PrepareContext(ctx, insertSession); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSession: %w", err)
 	}
+	if q.insertWebhookStmt, err = db.PrepareContext(ctx, insertWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertWebhook: %w", err)
+	}
 	if q.listAPIKeysStmt, err = db.PrepareContext(ctx, listAPIKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAPIKeys: %w", err)
+	}
+	if q.listAttemptsStmt, err = db.PrepareContext(ctx, listAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAttempts: %w", err)
+	}
+	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
 	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
@@ -126,11 +171,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listSessionsOfProviderStmt, err = db.PrepareContext(ctx, listSessionsOfProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfProvider: %w", err)
 	}
+	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
+		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
+	}
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.replayDeliveriesStmt, err = db.PrepareContext(ctx, replayDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplayDeliveries: %w", err)
+	}
+	if q.replayDeliveryStmt, err = db.PrepareContext(ctx, replayDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplayDelivery: %w", err)
 	}
 	if q.revokeAPIKeyStmt, err = db.PrepareContext(ctx, revokeAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIKey: %w", err)
@@ -147,6 +201,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateSessionStmt, err = db.PrepareContext(ctx, updateSession); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateSession: %w", err)
 	}
+	if q.updateWebhookStmt, err = db.PrepareContext(ctx, updateWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateWebhook: %w", err)
+	}
 	if q.upsertBeatStmt, err = db.PrepareContext(ctx, upsertBeat); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertBeat: %w", err)
 	}
@@ -155,6 +212,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.announceStmt != nil {
+		if cerr := q.announceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing announceStmt: %w", cerr)
+		}
+	}
 	if q.auditAccountsStmt != nil {
 		if cerr := q.auditAccountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditAccountsStmt: %w", cerr)
@@ -170,6 +232,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditEntriesStmt: %w", cerr)
 		}
 	}
+	if q.claimDeliveriesStmt != nil {
+		if cerr := q.claimDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimDeliveriesStmt: %w", cerr)
+		}
+	}
+	if q.claimDeliveryStmt != nil {
+		if cerr := q.claimDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
+		}
+	}
 	if q.claimIdempotencyKeyStmt != nil {
 		if cerr := q.claimIdempotencyKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
@@ -178,6 +250,11 @@ func (q *Queries) Close() error {
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveriesStmt != nil {
+		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.deleteDomainsStmt != nil {
@@ -190,14 +267,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteIdempotencyKeysStmt: %w", cerr)
 		}
 	}
+	if q.deleteWebhookStmt != nil {
+		if cerr := q.deleteWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteWebhookStmt: %w", cerr)
+		}
+	}
 	if q.dueSessionsStmt != nil {
 		if cerr := q.dueSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueSessionsStmt: %w", cerr)
 		}
 	}
+	if q.dueWebhooksStmt != nil {
+		if cerr := q.dueWebhooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueWebhooksStmt: %w", cerr)
+		}
+	}
 	if q.ensureAccountStmt != nil {
 		if cerr := q.ensureAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ensureAccountStmt: %w", cerr)
+		}
+	}
+	if q.failPendingStmt != nil {
+		if cerr := q.failPendingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing failPendingStmt: %w", cerr)
+		}
+	}
+	if q.finishDeliveryStmt != nil {
+		if cerr := q.finishDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.getAPIKeyByHashStmt != nil {
@@ -213,6 +310,11 @@ func (q *Queries) Close() error {
 	if q.getBeatsStmt != nil {
 		if cerr := q.getBeatsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getBeatsStmt: %w", cerr)
+		}
+	}
+	if q.getDeliveryStmt != nil {
+		if cerr := q.getDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.getHoldStmt != nil {
@@ -240,6 +342,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
+	if q.getWebhookStmt != nil {
+		if cerr := q.getWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getWebhookStmt: %w", cerr)
+		}
+	}
 	if q.growHoldStmt != nil {
 		if cerr := q.growHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing growHoldStmt: %w", cerr)
@@ -248,6 +355,16 @@ func (q *Queries) Close() error {
 	if q.insertAPIKeyStmt != nil {
 		if cerr := q.insertAPIKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAPIKeyStmt: %w", cerr)
+		}
+	}
+	if q.insertAttemptStmt != nil {
+		if cerr := q.insertAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAttemptStmt: %w", cerr)
+		}
+	}
+	if q.insertDeliveryStmt != nil {
+		if cerr := q.insertDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.insertDomainStmt != nil {
@@ -285,9 +402,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSessionStmt: %w", cerr)
 		}
 	}
+	if q.insertWebhookStmt != nil {
+		if cerr := q.insertWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertWebhookStmt: %w", cerr)
+		}
+	}
 	if q.listAPIKeysStmt != nil {
 		if cerr := q.listAPIKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAPIKeysStmt: %w", cerr)
+		}
+	}
+	if q.listAttemptsStmt != nil {
+		if cerr := q.listAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.listDeliveriesStmt != nil {
+		if cerr := q.listDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.listDomainsStmt != nil {
@@ -325,6 +457,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listSessionsOfProviderStmt: %w", cerr)
 		}
 	}
+	if q.listWebhooksStmt != nil {
+		if cerr := q.listWebhooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listWebhooksStmt: %w", cerr)
+		}
+	}
 	if q.moveBalanceStmt != nil {
 		if cerr := q.moveBalanceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
@@ -333,6 +470,16 @@ func (q *Queries) Close() error {
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.replayDeliveriesStmt != nil {
+		if cerr := q.replayDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replayDeliveriesStmt: %w", cerr)
+		}
+	}
+	if q.replayDeliveryStmt != nil {
+		if cerr := q.replayDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replayDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.revokeAPIKeyStmt != nil {
@@ -358,6 +505,11 @@ func (q *Queries) Close() error {
 	if q.updateSessionStmt != nil {
 		if cerr := q.updateSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateSessionStmt: %w", cerr)
+		}
+	}
+	if q.updateWebhookStmt != nil {
+		if cerr := q.updateWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateWebhookStmt: %w", cerr)
 		}
 	}
 	if q.upsertBeatStmt != nil {
@@ -404,25 +556,37 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                         DBTX
 	tx                         *sql.Tx
+	announceStmt               *sql.Stmt
 	auditAccountsStmt          *sql.Stmt
 	auditCapturesStmt          *sql.Stmt
 	auditEntriesStmt           *sql.Stmt
+	claimDeliveriesStmt        *sql.Stmt
+	claimDeliveryStmt          *sql.Stmt
 	claimIdempotencyKeyStmt    *sql.Stmt
 	countEventsStmt            *sql.Stmt
+	deleteDeliveriesStmt       *sql.Stmt
 	deleteDomainsStmt          *sql.Stmt
 	deleteIdempotencyKeysStmt  *sql.Stmt
+	deleteWebhookStmt          *sql.Stmt
 	dueSessionsStmt            *sql.Stmt
+	dueWebhooksStmt            *sql.Stmt
 	ensureAccountStmt          *sql.Stmt
+	failPendingStmt            *sql.Stmt
+	finishDeliveryStmt         *sql.Stmt
 	getAPIKeyByHashStmt        *sql.Stmt
 	getAccountStmt             *sql.Stmt
 	getBeatsStmt               *sql.Stmt
+	getDeliveryStmt            *sql.Stmt
 	getHoldStmt                *sql.Stmt
 	getIdempotencyKeyStmt      *sql.Stmt
 	getProviderStmt            *sql.Stmt
 	getProviderByDomainStmt    *sql.Stmt
 	getSessionStmt             *sql.Stmt
+	getWebhookStmt             *sql.Stmt
 	growHoldStmt               *sql.Stmt
 	insertAPIKeyStmt           *sql.Stmt
+	insertAttemptStmt          *sql.Stmt
+	insertDeliveryStmt         *sql.Stmt
 	insertDomainStmt           *sql.Stmt
 	insertEntryStmt            *sql.Stmt
 	insertEventStmt            *sql.Stmt
@@ -430,7 +594,10 @@ type Queries struct {
 	insertHoldStmt             *sql.Stmt
 	insertProviderStmt         *sql.Stmt
 	insertSessionStmt          *sql.Stmt
+	insertWebhookStmt          *sql.Stmt
 	listAPIKeysStmt            *sql.Stmt
+	listAttemptsStmt           *sql.Stmt
+	listDeliveriesStmt         *sql.Stmt
 	listDomainsStmt            *sql.Stmt
 	listEntriesOfUserStmt      *sql.Stmt
 	listEventsStmt             *sql.Stmt
@@ -438,13 +605,17 @@ type Queries struct {
 	listProvidersStmt          *sql.Stmt
 	listSessionsStmt           *sql.Stmt
 	listSessionsOfProviderStmt *sql.Stmt
+	listWebhooksStmt           *sql.Stmt
 	moveBalanceStmt            *sql.Stmt
 	nextDueStmt                *sql.Stmt
+	replayDeliveriesStmt       *sql.Stmt
+	replayDeliveryStmt         *sql.Stmt
 	revokeAPIKeyStmt           *sql.Stmt
 	saveIdempotentResponseStmt *sql.Stmt
 	settleHoldStmt             *sql.Stmt
 	updateProviderStmt         *sql.Stmt
 	updateSessionStmt          *sql.Stmt
+	updateWebhookStmt          *sql.Stmt
 	upsertBeatStmt             *sql.Stmt
 }
 
@@ -452,25 +623,37 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                         tx,
 		tx:                         tx,
+		announceStmt:               q.announceStmt,
 		auditAccountsStmt:          q.auditAccountsStmt,
 		auditCapturesStmt:          q.auditCapturesStmt,
 		auditEntriesStmt:           q.auditEntriesStmt,
+		claimDeliveriesStmt:        q.claimDeliveriesStmt,
+		claimDeliveryStmt:          q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:    q.claimIdempotencyKeyStmt,
 		countEventsStmt:            q.countEventsStmt,
+		deleteDeliveriesStmt:       q.deleteDeliveriesStmt,
 		deleteDomainsStmt:          q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:  q.deleteIdempotencyKeysStmt,
+		deleteWebhookStmt:          q.deleteWebhookStmt,
 		dueSessionsStmt:            q.dueSessionsStmt,
+		dueWebhooksStmt:            q.dueWebhooksStmt,
 		ensureAccountStmt:          q.ensureAccountStmt,
+		failPendingStmt:            q.failPendingStmt,
+		finishDeliveryStmt:         q.finishDeliveryStmt,
 		getAPIKeyByHashStmt:        q.getAPIKeyByHashStmt,
 		getAccountStmt:             q.getAccountStmt,
 		getBeatsStmt:               q.getBeatsStmt,
+		getDeliveryStmt:            q.getDeliveryStmt,
 		getHoldStmt:                q.getHoldStmt,
 		getIdempotencyKeyStmt:      q.getIdempotencyKeyStmt,
 		getProviderStmt:            q.getProviderStmt,
 		getProviderByDomainStmt:    q.getProviderByDomainStmt,
 		getSessionStmt:             q.getSessionStmt,
+		getWebhookStmt:             q.getWebhookStmt,
 		growHoldStmt:               q.growHoldStmt,
 		insertAPIKeyStmt:           q.insertAPIKeyStmt,
+		insertAttemptStmt:          q.insertAttemptStmt,
+		insertDeliveryStmt:         q.insertDeliveryStmt,
 		insertDomainStmt:           q.insertDomainStmt,
 		insertEntryStmt:            q.insertEntryStmt,
 		insertEventStmt:            q.insertEventStmt,
@@ -478,7 +661,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertHoldStmt:             q.insertHoldStmt,
 		insertProviderStmt:         q.insertProviderStmt,
 		insertSessionStmt:          q.insertSessionStmt,
+		insertWebhookStmt:          q.insertWebhookStmt,
 		listAPIKeysStmt:            q.listAPIKeysStmt,
+		listAttemptsStmt:           q.listAttemptsStmt,
+		listDeliveriesStmt:         q.listDeliveriesStmt,
 		listDomainsStmt:            q.listDomainsStmt,
 		listEntriesOfUserStmt:      q.listEntriesOfUserStmt,
 		listEventsStmt:             q.listEventsStmt,
@@ -486,13 +672,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listProvidersStmt:          q.listProvidersStmt,
 		listSessionsStmt:           q.listSessionsStmt,
 		listSessionsOfProviderStmt: q.listSessionsOfProviderStmt,
+		listWebhooksStmt:           q.listWebhooksStmt,
 		moveBalanceStmt:            q.moveBalanceStmt,
 		nextDueStmt:                q.nextDueStmt,
+		replayDeliveriesStmt:       q.replayDeliveriesStmt,
+		replayDeliveryStmt:         q.replayDeliveryStmt,
 		revokeAPIKeyStmt:           q.revokeAPIKeyStmt,
 		saveIdempotentResponseStmt: q.saveIdempotentResponseStmt,
 		settleHoldStmt:             q.settleHoldStmt,
 		updateProviderStmt:         q.updateProviderStmt,
 		updateSessionStmt:          q.updateSessionStmt,
+		updateWebhookStmt:          q.updateWebhookStmt,
 		upsertBeatStmt:             q.upsertBeatStmt,
 	}
 }

@@ -97,6 +97,7 @@ type Session struct {
 	Captured        int64
 	Released        int64
 	UsedSeconds     int64
+	WarnAt          int64
 }
 
 type SessionBeat struct {
@@ -111,7 +112,7 @@ type SessionEvent struct {
 	SessionID string
 	Source    string
 	Name      string
-	AtMs      int64
+	AtMS      int64
 	Props     string
 }
 
@@ -122,4 +123,46 @@ type SessionExtension struct {
 	Seconds   int64
 	Tokens    int64
 	CreatedAt int64
+}
+
+type Webhook struct {
+	ID             string
+	ProviderID     string
+	Url            string
+	Events         string
+	Description    string
+	Secret         string
+	OldSecret      string
+	OldSecretUntil int64
+	Version        int64
+	DisabledAt     int64
+	DisabledReason string
+	FailingSince   int64
+	CreatedAt      int64
+	UpdatedAt      int64
+}
+
+type WebhookAttempt struct {
+	DeliveryID string
+	Attempt    int64
+	AtMS       int64
+	TookMS     int64
+	Status     int64
+	Response   string
+}
+
+type WebhookDelivery struct {
+	ID         string
+	WebhookID  string
+	MessageID  string
+	Type       string
+	SessionID  string
+	Payload    string
+	Status     string
+	Tries      int64
+	Attempts   int64
+	NextAtMS   int64
+	CreatedMS  int64
+	DoneMS     int64
+	LastStatus int64
 }

@@ -64,7 +64,7 @@ func (q *Queries) GetBeats(ctx context.Context, sessionID string) (SessionBeat, 
 }
 
 const getSession = `-- name: GetSession :one
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds FROM sessions WHERE id = $1
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE id = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
@@ -98,6 +98,7 @@ func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
 		&i.Captured,
 		&i.Released,
 		&i.UsedSeconds,
+		&i.WarnAt,
 	)
 	return i, err
 }
@@ -111,7 +112,7 @@ type InsertEventParams struct {
 	SessionID string
 	Source    string
 	Name      string
-	AtMs      int64
+	AtMS      int64
 	Props     string
 }
 
@@ -121,7 +122,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 		arg.SessionID,
 		arg.Source,
 		arg.Name,
-		arg.AtMs,
+		arg.AtMS,
 		arg.Props,
 	)
 	return err
@@ -157,10 +158,10 @@ const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
-    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds
+    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27
+    $25, $26, $27, $28
 )
 `
 
@@ -192,6 +193,7 @@ type InsertSessionParams struct {
 	Captured        int64
 	Released        int64
 	UsedSeconds     int64
+	WarnAt          int64
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -223,6 +225,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.Captured,
 		arg.Released,
 		arg.UsedSeconds,
+		arg.WarnAt,
 	)
 	return err
 }
@@ -245,7 +248,7 @@ func (q *Queries) ListEvents(ctx context.Context, sessionID string, limit int32)
 			&i.SessionID,
 			&i.Source,
 			&i.Name,
-			&i.AtMs,
+			&i.AtMS,
 			&i.Props,
 		); err != nil {
 			return nil, err
@@ -296,7 +299,7 @@ func (q *Queries) ListExtensions(ctx context.Context, sessionID string) ([]Sessi
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
 WHERE id < $1 AND (CAST($2 AS TEXT) = '' OR user_id = $2) AND (CAST($3 AS TEXT) = '' OR status = $3)
 ORDER BY id DESC LIMIT $4
 `
@@ -350,6 +353,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 			&i.Captured,
 			&i.Released,
 			&i.UsedSeconds,
+			&i.WarnAt,
 		); err != nil {
 			return nil, err
 		}
@@ -365,7 +369,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
 WHERE provider_id = $1 AND id < $2
   AND (CAST($3 AS TEXT) = '' OR user_id = $3) AND (CAST($4 AS TEXT) = '' OR status = $4)
 ORDER BY id DESC LIMIT $5
@@ -422,6 +426,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.Captured,
 			&i.Released,
 			&i.UsedSeconds,
+			&i.WarnAt,
 		); err != nil {
 			return nil, err
 		}
@@ -453,8 +458,9 @@ UPDATE sessions SET
     offer_used = $5, started_at = $6, expires_at = $7, paused_at = $8,
     paused_seconds = $9, pause_count = $10, redemption_id = $11,
     redeemed_at = $12, due_at = $13, ended_at = $14, end_reason = $15,
-    captured = $16, released = $17, used_seconds = $18
-WHERE id = $19 AND version = $20
+    captured = $16, released = $17, used_seconds = $18,
+    warn_at = $19
+WHERE id = $20 AND version = $21
 `
 
 type UpdateSessionParams struct {
@@ -476,6 +482,7 @@ type UpdateSessionParams struct {
 	Captured        int64
 	Released        int64
 	UsedSeconds     int64
+	WarnAt          int64
 	ID              string
 	OldVersion      int64
 }
@@ -501,6 +508,7 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) (i
 		arg.Captured,
 		arg.Released,
 		arg.UsedSeconds,
+		arg.WarnAt,
 		arg.ID,
 		arg.OldVersion,
 	)

@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"events and extensions":               eventsAndExtensions,
 		"idempotency keys":                    idempotencyKeys,
 		"ledger entries page and audit":       ledgerEntries,
+		"webhooks are told what they want":    webhooks,
+		"a delivery is claimed once":          parallelClaims,
 		"20 holds of 75 on 500 grant 6":       parallelHolds,
 		"a hold is captured once":             parallelCaptures,
 		"one key has one effect":              parallelOnce,

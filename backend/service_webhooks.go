@@ -1,0 +1,526 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// The types of webhook messages beside those of [webhookTypes].
+const (
+	webhookTest     = "webhook.test"
+	webhookDisabled = "webhook.disabled"
+)
+
+// webhookTypes is the message type of each transition. What is missing is
+// nothing that a provider acts on: a session that was sold and not yet begun,
+// and the entry into one whose clock runs already.
+var webhookTypes = map[session.Name]string{
+	session.Started:  "session.started",
+	session.Warned:   "session.warning",
+	session.Extended: "session.extended",
+	session.PausedAt: "session.paused",
+	session.Resumed:  "session.resumed",
+	session.Ended:    "session.ended",
+}
+
+const (
+	maxWebhooks     = 20
+	secretOverlap   = 24 * time.Hour
+	keepDeliveries  = 30 * 24 * time.Hour
+	reasonGone      = "gone"
+	reasonFailing   = "failing"
+	reasonRequested = "requested"
+)
+
+// webhookMessage is the body of every message.
+type webhookMessage struct {
+	Type      string    `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      any       `json:"data"`
+}
+
+// webhookSession is the data of a message about a session.
+type webhookSession struct {
+	Session sessionBody `json:"session"`
+	// With session.warning.
+	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
+	// With session.extended.
+	Extension *extensionBody `json:"extension,omitempty"`
+	// With a test delivery: nothing of it happened.
+	Test bool `json:"test,omitempty"`
+}
+
+// announce writes what a transition means for webhooks, into its transaction.
+func (w *work) announce(ctx context.Context, tr session.Transition) error {
+	kind := webhookTypes[tr.Name]
+	if kind == "" {
+		return nil
+	}
+	c := tr.Session
+	data := webhookSession{Session: bodyOf(c)}
+	if tr.Name == session.Warned {
+		data.RemainingSeconds = c.Remaining(w.now)
+	}
+	if x := tr.Extension; x != nil {
+		data.Extension = &extensionBody{By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: w.now.Unix()}
+	}
+	return w.tell(ctx, store.Announcement{
+		MessageID: "msg_" + c.ID + "_" + strconv.FormatInt(c.Version, 10), ProviderID: c.ProviderID, Type: kind, SessionID: c.ID,
+	}, data)
+}
+
+// tell announces data to a provider's webhooks.
+func (w *work) tell(ctx context.Context, a store.Announcement, data any) error {
+	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
+	if err != nil {
+		return fmt.Errorf("announcing: %w", err)
+	}
+	a.Payload = string(body)
+	n, err := w.Announce(ctx, a, w.now)
+	w.told += n
+	return err
+}
+
+// webhook reads a provider's webhook. Another's is not found.
+func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (store.Webhook, error) {
+	h, err := r.Webhook(ctx, id)
+	if err == nil && h.ProviderID != providerID {
+		return store.Webhook{}, store.ErrNotFound
+	}
+	return h, err
+}
+
+// addWebhook registers a URL. Its secret is in the answer, also when the same
+// request comes again.
+func (s *service) addWebhook(ctx context.Context, req request, h store.Webhook) (store.Webhook, error) {
+	if err := s.guard.Check(ctx, h.URL); err != nil {
+		return h, badURL(err)
+	}
+	made, err := write(ctx, s, req, func(w *work) (string, error) {
+		list, err := w.Webhooks(ctx, h.ProviderID)
+		if err != nil {
+			return "", err
+		}
+		if _, err := w.Provider(ctx, h.ProviderID); err != nil {
+			return "", err
+		}
+		if len(list) >= maxWebhooks {
+			return "", refuse(protocol.InvalidRequest, "A provider has at most "+strconv.Itoa(maxWebhooks)+" webhooks.")
+		}
+		fresh := h
+		fresh.ID = "wh_" + shortID()
+		fresh.Secret = s.seal.Seal(webhook.NewSecret(), fresh.ID)
+		return fresh.ID, w.InsertWebhook(ctx, fresh, w.now)
+	})
+	if err != nil {
+		return h, err
+	}
+	return s.withSecret(ctx, h.ProviderID, made)
+}
+
+// shortID is 100 random bits.
+func shortID() string { return strings.ToLower(rand.Text()[:20]) }
+
+// withSecret reads a webhook and opens its secret.
+func (s *service) withSecret(ctx context.Context, providerID, id string) (store.Webhook, error) {
+	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
+	if err != nil {
+		return h, err
+	}
+	h.Secret, err = s.seal.Open(h.Secret, h.ID)
+	return h, err
+}
+
+// webhookPatch is what changes; nil fields stay.
+type webhookPatch struct {
+	URL         *string
+	Events      *[]string
+	Description *string
+	Enabled     *bool
+}
+
+func (s *service) patchWebhook(ctx context.Context, req request, providerID, id string, p webhookPatch) (store.Webhook, error) {
+	if p.URL != nil {
+		if err := s.guard.Check(ctx, *p.URL); err != nil {
+			return store.Webhook{}, badURL(err)
+		}
+	}
+	return write(ctx, s, req, func(w *work) (store.Webhook, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return h, err
+		}
+		set(&h.URL, p.URL)
+		set(&h.Events, p.Events)
+		set(&h.Description, p.Description)
+		if p.Enabled != nil {
+			switch {
+			case *p.Enabled:
+				h.DisabledAt, h.DisabledReason, h.FailingSince = 0, "", 0
+			case h.DisabledAt == 0:
+				h, err = w.disable(ctx, h, reasonRequested)
+				return withoutSecrets(h), err
+			}
+		}
+		err = w.saveWebhook(ctx, &h)
+		return withoutSecrets(h), err
+	})
+}
+
+// withoutSecrets is h as an answer may be remembered.
+func withoutSecrets(h store.Webhook) store.Webhook {
+	h.Secret, h.OldSecret = "", ""
+	return h
+}
+
+func (w *work) saveWebhook(ctx context.Context, h *store.Webhook) error {
+	if err := w.UpdateWebhook(ctx, *h, w.now); err != nil {
+		return err
+	}
+	h.Version++
+	h.UpdatedAt = w.now.Unix()
+	return nil
+}
+
+// disable stops a webhook and gives up what waits for it, until a replay.
+func (w *work) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
+	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
+	if err := w.saveWebhook(ctx, &h); err != nil {
+		return h, err
+	}
+	return h, w.FailPending(ctx, h.ID, w.now)
+}
+
+func (s *service) deleteWebhook(ctx context.Context, req request, providerID, id string) error {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, w.DeleteWebhook(ctx, id)
+	})
+	return err
+}
+
+// rotateSecret gives a webhook a new secret. Both sign until overlap is over.
+func (s *service) rotateSecret(ctx context.Context, req request, providerID, id string, overlap time.Duration) (store.Webhook, error) {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return struct{}{}, err
+		}
+		h.OldSecret, h.OldSecretUntil = h.Secret, w.now.Add(overlap).Unix()
+		h.Secret = s.seal.Seal(webhook.NewSecret(), h.ID)
+		return struct{}{}, w.saveWebhook(ctx, &h)
+	})
+	if err != nil {
+		return store.Webhook{}, err
+	}
+	return s.withSecret(ctx, providerID, id)
+}
+
+// replay makes one delivery due again, or, without an id, what was made within
+// a range of time. It returns how many.
+func (s *service) replay(ctx context.Context, req request, providerID, id, deliveryID string, r replayRange) (int64, error) {
+	return write(ctx, s, req, func(w *work) (int64, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return 0, err
+		}
+		if h.DisabledAt != 0 {
+			return 0, refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
+		}
+		var n int64 = 1
+		if deliveryID != "" {
+			err = w.Replay(ctx, id, deliveryID, w.now)
+		} else {
+			n, err = w.ReplayRange(ctx, id, r.since, r.until, r.onlyFailed, w.now)
+		}
+		w.told += n
+		return n, err
+	})
+}
+
+type replayRange struct {
+	since, until time.Time
+	onlyFailed   bool
+}
+
+// testWebhook sends a webhook a message that says it is a test, and returns how
+// that went. It is not retried.
+func (s *service) testWebhook(ctx context.Context, req request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
+	deliveryID, err := write(ctx, s, req, func(w *work) (string, error) {
+		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return "", err
+		}
+		var data any = map[string]any{"webhook_id": id, "test": true}
+		if kind != webhookTest {
+			data = sampleOf(kind, providerID, w.now)
+		}
+		body, err := json.Marshal(webhookMessage{Type: kind, Timestamp: w.now.UTC(), Data: data})
+		if err != nil {
+			return "", fmt.Errorf("announcing: %w", err)
+		}
+		message := "msg_test_" + shortID()
+		d := store.Delivery{
+			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
+			// Ours to attempt: no loop finds it before the lease is over.
+			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
+		}
+		return d.ID, w.InsertDelivery(ctx, d)
+	})
+	if err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	if err := s.attemptNow(ctx, deliveryID); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	attempts, err := s.store.Attempts(ctx, deliveryID)
+	if err == nil && len(attempts) == 0 {
+		err = &refusal{code: protocol.Unavailable, detail: "The test is still running. Look at the webhook's deliveries."}
+	}
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	return d, attempts[0], nil
+}
+
+// attemptNow makes the one attempt of a test delivery, unless it was made
+// before: the request may be a repeated one.
+func (s *service) attemptNow(ctx context.Context, deliveryID string) error {
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
+		return err
+	}
+	h, err := s.store.Webhook(ctx, d.WebhookID)
+	if err != nil {
+		return err
+	}
+	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		d, err = tx.ClaimDelivery(ctx, deliveryID, s.now().Add(webhook.Lease))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	job, err := s.job(h, d)
+	if err != nil {
+		return err
+	}
+	job.Try = webhook.MaxTries // no retry follows
+	result, err := s.sender.Send(ctx, job.Message)
+	if err != nil {
+		return err
+	}
+	return s.finishAttempt(ctx, job, result)
+}
+
+func sampleOf(kind, providerID string, now time.Time) webhookSession {
+	c := session.Session{
+		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
+		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
+		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
+	}
+	data := webhookSession{Test: true}
+	switch kind {
+	case webhookTypes[session.Warned]:
+		data.RemainingSeconds = 60
+	case webhookTypes[session.Extended]:
+		data.Extension = &extensionBody{By: string(session.User), AdditionalSeconds: 300, TokensDeducted: 50, ExtendedAt: now.Unix()}
+	case webhookTypes[session.PausedAt]:
+		c.Status, c.PausedAt = session.Paused, now.Unix()
+	case webhookTypes[session.Ended]:
+		c.Status, c.EndedAt, c.EndReason = session.Completed, now.Unix(), "completed"
+		c.Settlement = &session.Settlement{Captured: 60, Released: 40, UsedSeconds: 360}
+	}
+	data.Session = bodyOf(c)
+	return data
+}
+
+func badURL(err error) error {
+	detail := "This URL cannot be a webhook."
+	if errors.Is(err, webhook.ErrURL) {
+		_, why, _ := strings.Cut(err.Error(), ": ")
+		detail = sentence("the url cannot be a webhook: " + why)
+	}
+	return &refusal{code: protocol.InvalidRequest, detail: detail, cause: err}
+}
+
+// webhookQueue is the record as the dispatcher sees it.
+type webhookQueue struct{ s *service }
+
+var _ webhook.Queue = webhookQueue{}
+
+// Due implements [webhook.Queue].
+func (q webhookQueue) Due(ctx context.Context) ([]webhook.Due, error) {
+	const page = 500
+	var list []webhook.Due
+	for after := ""; ; {
+		rows, err := q.s.store.DueWebhooks(ctx, after, q.s.now(), page)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			list = append(list, webhook.Due{WebhookID: row.ID, Failing: row.FailingSince != 0})
+		}
+		if len(rows) < page {
+			return list, nil
+		}
+		after = rows[page-1].ID
+	}
+}
+
+// Claim implements [webhook.Queue].
+func (q webhookQueue) Claim(ctx context.Context, webhookID string, n int) ([]webhook.Delivery, error) {
+	h, err := q.s.store.Webhook(ctx, webhookID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil // removed meanwhile, and its deliveries with it
+	}
+	if err != nil {
+		return nil, err
+	}
+	var rows []store.Delivery
+	err = q.s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		now := q.s.now()
+		rows, err = tx.ClaimDeliveries(ctx, webhookID, now, now.Add(webhook.Lease), n)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]webhook.Delivery, 0, len(rows))
+	for _, row := range rows {
+		job, err := q.s.job(h, row)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, job)
+	}
+	return list, nil
+}
+
+// Finish implements [webhook.Queue].
+func (q webhookQueue) Finish(ctx context.Context, d webhook.Delivery, r webhook.Result) error {
+	return q.s.finishAttempt(ctx, d, r)
+}
+
+// job is a claimed delivery with all that an attempt needs.
+func (s *service) job(h store.Webhook, d store.Delivery) (webhook.Delivery, error) {
+	secret, err := s.seal.Open(h.Secret, h.ID)
+	if err != nil {
+		return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
+	}
+	secrets := []string{secret}
+	if h.OldSecret != "" && s.now().Unix() < h.OldSecretUntil {
+		old, err := s.seal.Open(h.OldSecret, h.ID)
+		if err != nil {
+			return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
+		}
+		secrets = append(secrets, old)
+	}
+	return webhook.Delivery{
+		ID: d.ID, WebhookID: d.WebhookID, Try: int(d.Tries), Attempt: int(d.Attempts), LeaseMS: d.NextAtMS,
+		Message: webhook.Message{ID: d.MessageID, URL: h.URL, Secrets: secrets, Body: []byte(d.Payload)},
+	}, nil
+}
+
+// finishAttempt records an attempt, when to try again, and what it says of the
+// endpoint.
+func (s *service) finishAttempt(ctx context.Context, d webhook.Delivery, r webhook.Result) error {
+	decision := webhook.Decide(d.Try, r, mathrand.Float64())
+	row := store.Delivery{ID: d.ID, Status: string(decision.Status)}
+	if decision.Status == webhook.Pending {
+		row.NextAtMS = decision.Next.UnixMilli()
+	}
+	attempt := store.Attempt{
+		DeliveryID: d.ID, Attempt: int64(d.Attempt), AtMS: r.At.UnixMilli(), TookMS: r.Took.Milliseconds(),
+		Status: int64(r.Code), Response: r.Response,
+	}
+	disabled, err := write(ctx, s, request{}, func(w *work) (string, error) {
+		if decision.Status != webhook.Pending {
+			row.DoneMS = w.now.UnixMilli()
+		}
+		ours, err := w.FinishDelivery(ctx, row, attempt, d.LeaseMS)
+		if err != nil || !ours {
+			return "", err
+		}
+		return w.judge(ctx, d.WebhookID, r, decision.Gone)
+	})
+	if err != nil {
+		return err
+	}
+	s.metric.attempts.WithLabelValues(resultClass(r.Code)).Inc()
+	if disabled != "" {
+		s.metric.disabled.WithLabelValues(disabled).Inc()
+		s.log.Warn("a webhook was disabled", zap.String("webhook", d.WebhookID), zap.String("reason", disabled))
+	}
+	return nil
+}
+
+// judge keeps what an attempt says of its endpoint, and disables one that is
+// gone or has failed for days. It returns why, and tells the provider's others.
+func (w *work) judge(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
+	h, err := w.Webhook(ctx, id)
+	if err != nil || h.DisabledAt != 0 {
+		return "", err
+	}
+	switch {
+	case r.OK() && h.FailingSince == 0:
+		return "", nil
+	case r.OK():
+		h.FailingSince = 0
+		return "", w.saveWebhook(ctx, &h)
+	case gone:
+		reason = reasonGone
+	case h.FailingSince == 0:
+		h.FailingSince = w.now.Unix()
+		return "", w.saveWebhook(ctx, &h)
+	case webhook.GivesUp(time.Unix(h.FailingSince, 0), w.now):
+		reason = reasonFailing
+	default:
+		return "", nil
+	}
+	if _, err := w.disable(ctx, h, reason); err != nil {
+		return "", err
+	}
+	return reason, w.tell(ctx, store.Announcement{
+		MessageID: "msg_" + h.ID + "_" + strconv.FormatInt(h.Version, 10), ProviderID: h.ProviderID, Type: webhookDisabled,
+	}, map[string]any{"webhook_id": h.ID, "url": h.URL, "reason": reason, "failing_since": cmp.Or(h.FailingSince, w.now.Unix())})
+}
+
+// resultClass is an attempt's result as a label: one of seven.
+func resultClass(code int) string {
+	if code < 100 || code > 599 {
+		return "none"
+	}
+	return strconv.Itoa(code/100) + "xx"
+}
+
+// knownTypes is every type that a webhook may ask for.
+func knownTypes() []string {
+	list := []string{webhookDisabled}
+	for _, t := range webhookTypes {
+		list = append(list, t)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,339 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// Webhook is an endpoint that a provider wants told.
+type Webhook struct {
+	ID         string
+	ProviderID string
+	URL        string
+	// The types it wants; none: all.
+	Events      []string
+	Description string
+	Secret      string
+	// Signed with too, until then.
+	OldSecret      string
+	OldSecretUntil int64
+	Version        int64
+	// 0 while it is told.
+	DisabledAt     int64
+	DisabledReason string
+	// Since when every attempt has failed; 0 after a success.
+	FailingSince int64
+	CreatedAt    int64
+	UpdatedAt    int64
+}
+
+// Delivery is one message to one webhook.
+type Delivery struct {
+	ID        string
+	WebhookID string
+	MessageID string
+	Type      string
+	SessionID string
+	Payload   string
+	Status    string
+	// Attempts since it was made or replayed, and altogether.
+	Tries, Attempts int64
+	// When it is due or its lease ends; 0 once it is done.
+	NextAtMS   int64
+	CreatedMS  int64
+	DoneMS     int64
+	LastStatus int64
+}
+
+// Attempt is one call of a webhook.
+type Attempt struct {
+	DeliveryID string
+	Attempt    int64
+	AtMS       int64
+	TookMS     int64
+	// HTTP status; 0: no answer.
+	Status   int64
+	Response string
+}
+
+// Announcement is something that happened, for every webhook that wants to know.
+type Announcement struct {
+	// Makes it unique.
+	MessageID  string
+	ProviderID string
+	Type       string
+	SessionID  string
+	Payload    string
+}
+
+func webhookFrom(r query.Webhook) Webhook {
+	w := Webhook{
+		ID: r.ID, ProviderID: r.ProviderID, URL: r.Url, Description: r.Description, Secret: r.Secret,
+		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil, Version: r.Version, DisabledAt: r.DisabledAt,
+		DisabledReason: r.DisabledReason, FailingSince: r.FailingSince, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+	if r.Events != "" {
+		w.Events = strings.Split(strings.Trim(r.Events, ","), ",")
+	}
+	return w
+}
+
+// spelled is a list of event types as they are kept: between commas, so that
+// LIKE finds whole ones.
+func spelled(events []string) string {
+	if len(events) == 0 {
+		return ""
+	}
+	return "," + strings.Join(events, ",") + ","
+}
+
+// Webhook returns the webhook with this id, or [ErrNotFound].
+func (r Reader) Webhook(ctx context.Context, id string) (Webhook, error) {
+	row, err := r.q.GetWebhook(ctx, id)
+	if err != nil {
+		return Webhook{}, fmt.Errorf("reading webhook: %w", found(err))
+	}
+	return webhookFrom(row), nil
+}
+
+// Webhooks lists a provider's webhooks, oldest first.
+func (r Reader) Webhooks(ctx context.Context, providerID string) ([]Webhook, error) {
+	rows, err := r.q.ListWebhooks(ctx, providerID)
+	if err != nil {
+		return nil, fmt.Errorf("listing webhooks: %w", err)
+	}
+	list := make([]Webhook, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, webhookFrom(row))
+	}
+	return list, nil
+}
+
+// InsertWebhook writes a new webhook.
+func (t *Tx) InsertWebhook(ctx context.Context, w Webhook, now time.Time) error {
+	err := t.q.InsertWebhook(ctx, query.InsertWebhookParams{
+		ID: w.ID, ProviderID: w.ProviderID, Url: w.URL, Events: spelled(w.Events), Description: w.Description,
+		Secret: w.Secret, CreatedAt: now.Unix(),
+	})
+	if err != nil {
+		return fmt.Errorf("writing webhook: %w", err)
+	}
+	return nil
+}
+
+// UpdateWebhook writes a webhook read at its version, or returns [ErrConflict].
+func (t *Tx) UpdateWebhook(ctx context.Context, w Webhook, now time.Time) error {
+	n, err := t.q.UpdateWebhook(ctx, query.UpdateWebhookParams{
+		ID: w.ID, OldVersion: w.Version, Url: w.URL, Events: spelled(w.Events), Description: w.Description,
+		Secret: w.Secret, OldSecret: w.OldSecret, OldSecretUntil: w.OldSecretUntil, DisabledAt: w.DisabledAt,
+		DisabledReason: w.DisabledReason, FailingSince: w.FailingSince, UpdatedAt: now.Unix(),
+	})
+	if err != nil {
+		return fmt.Errorf("writing webhook: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("writing webhook: %w", ErrConflict)
+	}
+	return nil
+}
+
+// DeleteWebhook removes a webhook with its deliveries, or returns [ErrNotFound].
+func (t *Tx) DeleteWebhook(ctx context.Context, id string) error {
+	n, err := t.q.DeleteWebhook(ctx, id)
+	if err != nil {
+		return fmt.Errorf("removing webhook: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("removing webhook: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// Announce writes a delivery to each webhook that wants it, and returns how
+// many. It belongs into the transaction of what it tells.
+func (t *Tx) Announce(ctx context.Context, a Announcement, now time.Time) (int64, error) {
+	n, err := t.q.Announce(ctx, query.AnnounceParams{
+		MessageID: a.MessageID, ProviderID: a.ProviderID, Type: a.Type, SessionID: a.SessionID, Payload: a.Payload,
+		NowMs: now.UnixMilli(), Pattern: "%," + a.Type + ",%",
+	})
+	if err != nil {
+		return 0, fmt.Errorf("announcing: %w", err)
+	}
+	return n, nil
+}
+
+// InsertDelivery writes a delivery to one webhook, due at d.NextAtMS.
+func (t *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
+	err := t.q.InsertDelivery(ctx, query.InsertDeliveryParams{
+		ID: d.ID, WebhookID: d.WebhookID, MessageID: d.MessageID, Type: d.Type, Payload: d.Payload,
+		NextAtMS: d.NextAtMS, CreatedMS: d.CreatedMS,
+	})
+	if err != nil {
+		return fmt.Errorf("writing delivery: %w", err)
+	}
+	return nil
+}
+
+// DueWebhook is a webhook with something due.
+type DueWebhook struct {
+	ID           string
+	FailingSince int64
+}
+
+// DueWebhooks lists enabled webhooks with something due, by id, from the one
+// after `after`.
+func (r Reader) DueWebhooks(ctx context.Context, after string, now time.Time, limit int) ([]DueWebhook, error) {
+	rows, err := r.q.DueWebhooks(ctx, after, now.UnixMilli(), int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading due webhooks: %w", err)
+	}
+	list := make([]DueWebhook, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, DueWebhook(row))
+	}
+	return list, nil
+}
+
+// ClaimDeliveries leases up to n due deliveries of a webhook until then. A
+// delivery is given to one caller, whoever else asks, until its lease ends.
+func (t *Tx) ClaimDeliveries(ctx context.Context, webhookID string, now, until time.Time, n int) ([]Delivery, error) {
+	rows, err := t.q.ClaimDeliveries(ctx, query.ClaimDeliveriesParams{
+		WebhookID: webhookID, NowMs: now.UnixMilli(), LeaseMs: until.UnixMilli(), MaxRows: int32(n),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming deliveries: %w", err)
+	}
+	list := make([]Delivery, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, Delivery(row))
+	}
+	slices.SortFunc(list, func(a, b Delivery) int { return int(a.CreatedMS - b.CreatedMS) })
+	return list, nil
+}
+
+// ClaimDelivery leases one delivery, due or not.
+func (t *Tx) ClaimDelivery(ctx context.Context, id string, until time.Time) (Delivery, error) {
+	row, err := t.q.ClaimDelivery(ctx, until.UnixMilli(), id)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("claiming delivery: %w", found(err))
+	}
+	return Delivery(row), nil
+}
+
+// FinishDelivery records an attempt of a leased delivery and where that leaves
+// it. It reports false, and writes nothing, when the lease is another's by now.
+func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS int64) (bool, error) {
+	n, err := t.q.FinishDelivery(ctx, query.FinishDeliveryParams{
+		ID: d.ID, LeaseMs: leaseMS, Status: d.Status, NextAtMS: d.NextAtMS, DoneMS: d.DoneMS, LastStatus: a.Status,
+	})
+	if err != nil {
+		return false, fmt.Errorf("finishing delivery: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if err := t.q.InsertAttempt(ctx, query.InsertAttemptParams(a)); err != nil {
+		return false, fmt.Errorf("recording attempt: %w", err)
+	}
+	return true, nil
+}
+
+// FailPending gives up what a webhook still waits for.
+func (t *Tx) FailPending(ctx context.Context, webhookID string, now time.Time) error {
+	if _, err := t.q.FailPending(ctx, now.UnixMilli(), webhookID); err != nil {
+		return fmt.Errorf("giving up deliveries: %w", err)
+	}
+	return nil
+}
+
+// Delivery returns the delivery with this id, or [ErrNotFound].
+func (r Reader) Delivery(ctx context.Context, id string) (Delivery, error) {
+	row, err := r.q.GetDelivery(ctx, id)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("reading delivery: %w", found(err))
+	}
+	return Delivery(row), nil
+}
+
+// Attempts lists a delivery's newest attempts, the newest first.
+func (r Reader) Attempts(ctx context.Context, deliveryID string) ([]Attempt, error) {
+	rows, err := r.q.ListAttempts(ctx, deliveryID)
+	if err != nil {
+		return nil, fmt.Errorf("listing attempts: %w", err)
+	}
+	list := make([]Attempt, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, Attempt(row))
+	}
+	return list, nil
+}
+
+// DeliveryFilter selects deliveries of one webhook.
+type DeliveryFilter struct {
+	WebhookID string
+	Status    string // empty: any
+	// Deliveries older than the one with this time and id. Zero: from the newest.
+	BeforeMS int64
+	BeforeID string
+	Limit    int
+}
+
+// Deliveries lists deliveries, newest first.
+func (r Reader) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error) {
+	if f.BeforeMS == 0 {
+		f.BeforeMS = math.MaxInt64
+	}
+	rows, err := r.q.ListDeliveries(ctx, query.ListDeliveriesParams{
+		WebhookID: f.WebhookID, Status: f.Status, BeforeMs: f.BeforeMS, BeforeID: f.BeforeID, MaxRows: int32(f.Limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing deliveries: %w", err)
+	}
+	list := make([]Delivery, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, Delivery(row))
+	}
+	return list, nil
+}
+
+// Replay makes a delivery due again, whatever became of it.
+func (t *Tx) Replay(ctx context.Context, webhookID, id string, now time.Time) error {
+	n, err := t.q.ReplayDelivery(ctx, now.UnixMilli(), id, webhookID)
+	if err != nil {
+		return fmt.Errorf("replaying: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("replaying: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// ReplayRange makes due again what was made from since to before until and is
+// done; with onlyFailed, what failed. It returns how many.
+func (t *Tx) ReplayRange(ctx context.Context, webhookID string, since, until time.Time, onlyFailed bool, now time.Time) (int64, error) {
+	p := query.ReplayDeliveriesParams{WebhookID: webhookID, SinceMs: since.UnixMilli(), UntilMs: until.UnixMilli(), NowMs: now.UnixMilli()}
+	if onlyFailed {
+		p.OnlyFailed = 1
+	}
+	n, err := t.q.ReplayDeliveries(ctx, p)
+	if err != nil {
+		return 0, fmt.Errorf("replaying: %w", err)
+	}
+	return n, nil
+}
+
+// ForgetDeliveries removes some of the deliveries made before then that are
+// done, and returns how many.
+func (t *Tx) ForgetDeliveries(ctx context.Context, before time.Time) (int64, error) {
+	n, err := t.q.DeleteDeliveries(ctx, before.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("forgetting deliveries: %w", err)
+	}
+	return n, nil
+}

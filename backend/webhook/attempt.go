@@ -1,0 +1,107 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+const (
+	// AttemptTimeout is how long a receiver may take.
+	AttemptTimeout = 15 * time.Second
+	// maxResponse is how much of an answer is kept, in bytes.
+	maxResponse = 4 << 10
+	userAgent   = "Sessiongate-Webhook/1"
+)
+
+// Sender calls receivers. Safe for concurrent use.
+type Sender struct {
+	client *http.Client
+	now    func() time.Time
+}
+
+// NewSender returns a sender that calls what guard allows: straight, without
+// proxies and without following redirects, either of which would lead around
+// the guard.
+func NewSender(guard Guard, now func() time.Time) *Sender {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: guard.control().Safe}
+	return &Sender{now: now, client: &http.Client{
+		Timeout:       AttemptTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy: nil, DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
+			MaxIdleConns: 256, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 32 << 10,
+		},
+	}}
+}
+
+// Message is what is sent: the same bytes at every attempt.
+type Message struct {
+	ID      string
+	URL     string
+	Secrets []string
+	Body    []byte
+}
+
+// Send makes one attempt. It returns an error only when the message itself
+// cannot be sent, or ctx ended first.
+func (s *Sender) Send(ctx context.Context, m Message) (Result, error) {
+	begun := s.now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
+	if err != nil {
+		return Result{}, fmt.Errorf("calling webhook: %w", ErrURL)
+	}
+	if err := setHeaders(req.Header, m.Secrets, m.ID, begun, m.Body); err != nil {
+		return Result{}, fmt.Errorf("signing webhook: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	watch := time.Now() // the injected clock tells the time, not how long things take
+	resp, err := s.client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Result{}, ctx.Err()
+		}
+		return Result{Response: explain(err), At: begun, Took: time.Since(watch)}, nil
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
+	if err != nil && len(body) == 0 {
+		body = []byte(explain(err))
+	}
+	return Result{
+		Code: resp.StatusCode, Response: clean(body), At: begun, Took: time.Since(watch),
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), begun),
+	}, nil
+}
+
+// explain is an error for the provider to read.
+func explain(err error) string {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		if e.Timeout() {
+			return "no answer within 15 s"
+		}
+		err = e.Err
+	}
+	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
+		return "the host is no public address"
+	}
+	return clean([]byte(err.Error()))
+}
+
+// clean makes text that every database takes: valid UTF-8 without NUL.
+func clean(b []byte) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(string(b), "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// Close lets go of idle connections.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }

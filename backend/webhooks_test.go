@@ -1,0 +1,575 @@
+package backend_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/backend/webhook/webhooktest"
+)
+
+// receiver is a provider's server.
+type receiver struct {
+	*httptest.Server
+	calls chan webhooktest.Call
+	// Decides each answer; nil: 204.
+	answer atomic.Pointer[http.HandlerFunc]
+}
+
+func newReceiver(t *testing.T) *receiver {
+	t.Helper()
+	r := &receiver{calls: make(chan webhooktest.Call, 10_000)}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.calls <- webhooktest.CallOf(req.Header, body)
+		if f := r.answer.Load(); f != nil {
+			(*f)(w, req)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) answers(f http.HandlerFunc) { r.answer.Store(&f) }
+
+func (r *receiver) status(code int) {
+	r.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code); fmt.Fprint(w, "told\x00 you") })
+}
+
+// next is the next call.
+func (r *receiver) next(t *testing.T) webhooktest.Call {
+	t.Helper()
+	select {
+	case c := <-r.calls:
+		return c
+	case <-time.After(10 * time.Second):
+		t.Fatal("no call in 10 s")
+		return webhooktest.Call{}
+	}
+}
+
+// message is what a call says.
+type message struct {
+	Type      string    `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      struct {
+		Session          map[string]any `json:"session"`
+		RemainingSeconds int64          `json:"remaining_seconds"`
+		Extension        map[string]any `json:"extension"`
+		WebhookID        string         `json:"webhook_id"`
+		Reason           string         `json:"reason"`
+	} `json:"data"`
+}
+
+func messageOf(t *testing.T, c webhooktest.Call) message {
+	t.Helper()
+	var m message
+	if err := json.Unmarshal([]byte(c.Body), &m); err != nil {
+		t.Fatalf("%v: %s", err, c.Body)
+	}
+	return m
+}
+
+const hooks = "/api/v1/providers/prov_demo/webhooks"
+
+// hook registers url and returns the webhook's id and secret.
+func (w *world) hook(url string, events ...string) (id, secret string) {
+	w.t.Helper()
+	a := w.call("POST", hooks, w.provider, map[string]any{"url": url, "events": events}).want(201)
+	w.secrets = append(w.secrets, a.str("secret"))
+	return a.str("webhook", "id"), a.str("secret")
+}
+
+// run runs the backend's loops until the test ends.
+func (w *world) run() {
+	w.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	b := w.b
+	go func() { defer close(done); b.Run(ctx) }()
+	w.t.Cleanup(func() { stop(); <-done })
+}
+
+// later moves the clock and wakes whoever waits for it.
+func (w *world) later(d time.Duration) {
+	w.clock.Add(d)
+	w.b.WakeWebhooks()
+}
+
+// eventually waits until f is content.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// deliveries lists what a webhook was told, the newest first.
+func (w *world) deliveries(id, query string) []map[string]any {
+	w.t.Helper()
+	a := w.call("GET", hooks+"/"+id+"/deliveries"+query, w.provider, nil).want(200)
+	var list []map[string]any
+	for _, d := range a.at("deliveries").([]any) {
+		list = append(list, d.(map[string]any))
+	}
+	return list
+}
+
+// The whole life of a session, told to one that wants all and one that wants
+// only its end, each signed so that the npm package takes it.
+func TestWebhooksTellASession(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		all, ends := newReceiver(t), newReceiver(t)
+		hook, secret := w.hook(all.URL + "/a?x=1")
+		w.hook(ends.URL, "session.ended")
+		w.run()
+		var calls []webhooktest.Call
+		expect := func(kind string) message {
+			t.Helper()
+			c := all.next(t)
+			calls = append(calls, c)
+			m := messageOf(t, c)
+			if m.Type != kind {
+				t.Fatalf("told %s, want %s", m.Type, kind)
+			}
+			// Recorded, before the clock moves beyond its lease.
+			eventually(t, kind+" is recorded", func() bool { return len(w.deliveries(hook, "?status=pending")) == 0 })
+			return m
+		}
+		id, launch := w.sell("clock", "launch", "duration_limit_seconds", 120, "extension", map[string]any{"additional_seconds": 60, "tokens": 20, "max_count": 1})
+		if len(w.deliveries(hook, "")) != 0 {
+			t.Error("a session not yet begun was told of")
+		}
+		token := w.enter(launch)
+		if m := expect("session.started"); m.Data.Session["id"] != id || m.Data.Session["status"] != "active" || m.Data.Session["user_id"] != "user_1" {
+			t.Errorf("started: %+v", m)
+		}
+		w.later(time.Second)
+		w.call("POST", "/api/v1/sessions/"+id+"/pause", token, nil).want(200)
+		expect("session.paused")
+		w.later(10 * time.Second)
+		w.call("POST", "/api/v1/sessions/"+id+"/resume", token, nil).want(200)
+		expect("session.resumed")
+		w.later(70 * time.Second) // 60 s before the end
+		if m := expect("session.warning"); m.Data.RemainingSeconds < 50 || m.Data.RemainingSeconds > 60 {
+			t.Errorf("warned with %d s left", m.Data.RemainingSeconds)
+		}
+		w.call("POST", "/api/v1/sessions/"+id+"/extend", token, nil).want(200)
+		if m := expect("session.extended"); m.Data.Extension["additional_seconds"] != 60.0 || m.Data.Extension["by"] != "user" {
+			t.Errorf("extended: %+v", m.Data)
+		}
+		w.call("POST", "/api/v1/sessions/"+id+"/end", token, nil).want(200)
+		m := expect("session.ended")
+		settlement, _ := m.Data.Session["settlement"].(map[string]any)
+		if settlement["reason"] != "user_ended" || settlement["captured"].(float64)+settlement["released"].(float64) != 120 {
+			t.Errorf("ended: %+v", m.Data.Session)
+		}
+		if other := messageOf(t, ends.next(t)); other.Type != "session.ended" || len(ends.calls) != 0 {
+			t.Errorf("the other was told %s and %d more", other.Type, len(ends.calls))
+		}
+		webhooktest.Verify(t, w.clock.Now(), secret, calls...)
+		ids := map[string]bool{}
+		for _, c := range calls {
+			ids[c.Headers[webhook.HeaderID]] = true
+		}
+		if len(ids) != len(calls) {
+			t.Error("two messages share an id")
+		}
+		w.audit()
+	})
+}
+
+// attempts is how many attempts of a delivery are recorded.
+func (w *world) attempts(id, delivery string) int {
+	w.t.Helper()
+	return len(w.call("GET", hooks+"/"+id+"/deliveries/"+delivery, w.provider, nil).want(200).at("attempts").([]any))
+}
+
+func TestWebhookRetriesOnSchedule(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		r := newReceiver(t)
+		r.status(500)
+		id, secret := w.hook(r.URL, "session.started")
+		w.run()
+		w.sell("duration_limit_seconds", 500_000)
+		first := r.next(t)
+		waits := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour}
+		for i, wait := range waits {
+			eventually(t, "the attempt is recorded", func() bool {
+				return w.attempts(id, w.deliveries(id, "")[0]["id"].(string)) == i+1
+			})
+			d := w.deliveries(id, "")[0]
+			due := time.Unix(int64(d["next_try_at"].(float64)), 0).Sub(w.clock.Now())
+			if due < wait-2*time.Second || due > wait+wait/5+2*time.Second {
+				t.Fatalf("after attempt %d the next is due in %v, want %v", i+1, due, wait)
+			}
+			w.later(due - 2*time.Second)
+			if len(r.calls) != 0 {
+				t.Fatal("called early")
+			}
+			w.later(4 * time.Second)
+			again := r.next(t)
+			if again.Headers[webhook.HeaderID] != first.Headers[webhook.HeaderID] || again.Body != first.Body {
+				t.Fatal("a retry is another message")
+			}
+			if again.Headers[webhook.HeaderTimestamp] == first.Headers[webhook.HeaderTimestamp] {
+				t.Fatal("a retry has the first attempt's time")
+			}
+		}
+		eventually(t, "it is given up", func() bool { return w.deliveries(id, "?status=failed") != nil })
+		did := w.deliveries(id, "")[0]["id"].(string)
+		a := w.call("GET", hooks+"/"+id+"/deliveries/"+did, w.provider, nil).want(200)
+		attempts := a.at("attempts").([]any)
+		if last := attempts[0].(map[string]any); len(attempts) != 8 || last["status"] != 500.0 || last["response"] != "told\uFFFD you" {
+			t.Errorf("%d attempts, the last %v", len(attempts), attempts[0])
+		}
+		// Mended, and asked for again.
+		r.status(200)
+		w.call("POST", hooks+"/"+id+"/deliveries/"+did+"/replay", w.provider, nil).want(202)
+		again := r.next(t)
+		webhooktest.Verify(t, w.clock.Now(), secret, again)
+		if again.Headers[webhook.HeaderID] != first.Headers[webhook.HeaderID] {
+			t.Error("a replay is another message")
+		}
+		eventually(t, "it is delivered", func() bool { return len(w.deliveries(id, "?status=delivered")) == 1 })
+	})
+}
+
+func TestWebhookRetryAfterIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	r.answers(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Retry-After", "600")
+		rw.WriteHeader(429)
+	})
+	id, _ := w.hook(r.URL)
+	w.run()
+	w.sell()
+	r.next(t)
+	eventually(t, "the attempt is recorded", func() bool { return w.deliveries(id, "")[0]["last_status"] == 429.0 })
+	due := time.Unix(int64(w.deliveries(id, "")[0]["next_try_at"].(float64)), 0).Sub(w.clock.Now())
+	if due < 598*time.Second || due > 722*time.Second {
+		t.Errorf("due in %v", due)
+	}
+}
+
+func TestWebhookGoneIsDisabledAndReported(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		r, watch := newReceiver(t), newReceiver(t)
+		r.status(410)
+		id, _ := w.hook(r.URL, "session.started")
+		w.hook(watch.URL, "webhook.disabled")
+		w.run()
+		w.sell()
+		r.next(t)
+		if m := messageOf(t, watch.next(t)); m.Type != "webhook.disabled" || m.Data.WebhookID != id || m.Data.Reason != "gone" {
+			t.Errorf("reported %+v", m)
+		}
+		a := w.call("GET", hooks+"/"+id, w.provider, nil).want(200)
+		if a.at("enabled") != false || a.str("disabled_reason") != "gone" || a.num("disabled_at") == 0 {
+			t.Errorf("%s", a.raw)
+		}
+		// What happens meanwhile is kept, and replayed once it is back.
+		w.sell("user_id", "user_1")
+		if got := w.deliveries(id, "?status=failed"); len(got) != 2 || len(r.calls) != 0 {
+			t.Errorf("%d deliveries failed, %d calls", len(got), len(r.calls))
+		}
+		w.call("POST", hooks+"/"+id+"/replay", w.provider, map[string]any{"since": 0}).want(409, "illegal_transition")
+		w.call("PATCH", hooks+"/"+id, w.provider, map[string]any{"enabled": true}).want(200)
+		r.status(200)
+		again := w.call("POST", hooks+"/"+id+"/replay", w.provider, map[string]any{"since": w.clock.Now().Unix() - 60, "only_failed": true}).want(202)
+		if again.num("replayed") != 2 {
+			t.Errorf("%s", again.raw)
+		}
+		r.next(t)
+		r.next(t)
+		eventually(t, "both are delivered", func() bool { return len(w.deliveries(id, "?status=delivered")) == 2 })
+		if n := w.call("POST", hooks+"/"+id+"/replay", w.provider, map[string]any{"since": 0, "until": 1}).want(202).num("replayed"); n != 0 {
+			t.Errorf("%d replayed of a time before all", n)
+		}
+	})
+}
+
+func TestWebhookFailingForDaysIsDisabled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	r.status(503)
+	id, _ := w.hook(r.URL)
+	w.run()
+	w.sell("duration_limit_seconds", 2_000_000)
+	r.next(t)
+	eventually(t, "it is known to fail", func() bool {
+		return w.call("GET", hooks+"/"+id, w.provider, nil).num("failing_since") != 0
+	})
+	w.later(webhook.DisableAfter - time.Hour)
+	r.next(t)
+	if a := w.call("GET", hooks+"/"+id, w.provider, nil).want(200); a.at("enabled") != true {
+		t.Error("disabled early")
+	}
+	eventually(t, "the second attempt is recorded", func() bool { return w.attempts(id, w.deliveries(id, "")[0]["id"].(string)) == 2 })
+	w.later(2 * time.Hour)
+	r.next(t)
+	eventually(t, "it is disabled", func() bool {
+		return w.call("GET", hooks+"/"+id, w.provider, nil).str("disabled_reason") == "failing"
+	})
+	if !strings.Contains(w.log.String(), "a webhook was disabled") {
+		t.Error("the log does not report it")
+	}
+	if m := string(w.call("GET", "/metrics", "", nil).raw); !strings.Contains(m, `sessiongate_webhooks_disabled_total{reason="failing"} 1`) {
+		t.Error("no metric reports it")
+	}
+}
+
+// A receiver that takes calls and never answers holds up nobody but itself.
+func TestDeadWebhookDelaysNoOther(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		dead, alive := newReceiver(t), newReceiver(t)
+		stop := make(chan struct{})
+		t.Cleanup(func() { close(stop) }) // before its server closes
+		dead.answers(func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-stop:
+			case <-r.Context().Done():
+			}
+		})
+		const sessions = 60
+		w.hook(dead.URL)
+		w.hook(alive.URL)
+		w.credit("user_1", sessions*100)
+		w.run()
+		for range sessions {
+			w.call("POST", "/api/v1/sessions", w.market, order()).want(201)
+		}
+		begun := time.Now()
+		for range sessions {
+			alive.next(t)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("the living waited %v", took)
+		}
+		if n := len(dead.calls); n > 4 {
+			t.Errorf("the dead has %d calls at once", n)
+		}
+	})
+}
+
+// Two backends on one database deliver each message once.
+func TestWebhooksOfTwoBackends(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, postgres.Database(t))
+	r := newReceiver(t)
+	w.hook(r.URL)
+	w.run()
+	w.open() // the second, on the same database and keys
+	w.run()
+	const sessions = 100
+	w.credit("user_1", sessions*100)
+	together(10, func(int) {
+		for range sessions / 10 {
+			w.call("POST", "/api/v1/sessions", w.market, order())
+		}
+	})
+	seen := map[string]int{}
+	for range sessions {
+		seen[r.next(t).Headers[webhook.HeaderID]]++
+	}
+	time.Sleep(1500 * time.Millisecond) // one more round of each loop
+	if len(seen) != sessions || len(r.calls) != 0 {
+		t.Errorf("%d messages, %d calls too many", len(seen), len(r.calls))
+	}
+}
+
+// A change that is refused tells nobody; what is committed is told after a
+// crash, also when the crash came between the call's claim and its record.
+func TestWebhooksAreTheTransactions(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		r := newReceiver(t)
+		id, _ := w.hook(r.URL)
+		w.call("POST", "/api/v1/sessions", w.market, order("user_id", "poor")).want(402)
+		if len(w.deliveries(id, "")) != 0 {
+			t.Error("a refused sale was told of")
+		}
+		w.sell()
+		ctx := context.Background()
+		err := w.b.Store().Write(ctx, func(tx *store.Tx) error {
+			list, err := tx.ClaimDeliveries(ctx, id, w.now(), w.now().Add(webhook.Lease), 10)
+			if len(list) != 1 {
+				return fmt.Errorf("claimed %d: %w", len(list), err)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.open() // as after a crash
+		w.run()
+		w.later(webhook.Lease - time.Second)
+		time.Sleep(50 * time.Millisecond)
+		if len(r.calls) != 0 {
+			t.Error("called while another holds the lease")
+		}
+		w.later(2 * time.Second)
+		r.next(t)
+	})
+}
+
+func TestWebhookSecretsRotate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, old := w.hook(r.URL)
+	w.run()
+	a := w.call("POST", hooks+"/"+id+"/rotate-secret", w.provider, map[string]any{"overlap_seconds": 60}, "Idempotency-Key", "k").want(200)
+	again := w.call("POST", hooks+"/"+id+"/rotate-secret", w.provider, map[string]any{"overlap_seconds": 60}, "Idempotency-Key", "k").want(200)
+	fresh := a.str("secret")
+	w.secrets = append(w.secrets, fresh)
+	if fresh == old || again.str("secret") != fresh {
+		t.Error("not rotated, or twice")
+	}
+	w.sell()
+	c := r.next(t)
+	webhooktest.Verify(t, w.clock.Now(), old, c)
+	webhooktest.Verify(t, w.clock.Now(), fresh, c)
+	w.later(61 * time.Second)
+	w.sell()
+	for c = r.next(t); messageOf(t, c).Type != "session.started"; c = r.next(t) {
+	}
+	webhooktest.Verify(t, w.clock.Now(), fresh, c)
+	if strings.Contains(c.Headers[webhook.HeaderSignature], " ") {
+		t.Error("the old secret still signs")
+	}
+	for _, path := range []string{hooks, hooks + "/" + id} {
+		if a := w.call("GET", path, w.provider, nil).want(200); strings.Contains(string(a.raw), "whsec_") {
+			t.Errorf("%s shows a secret", path)
+		}
+	}
+}
+
+func TestWebhookSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.SealKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" }
+	w.open()
+	r := newReceiver(t)
+	id, secret := w.hook(r.URL)
+	w.run()
+	h, err := w.b.Store().Webhook(context.Background(), id)
+	if err != nil || strings.Contains(h.Secret, "whsec_") {
+		t.Errorf("kept as %.12s…, %v", h.Secret, err)
+	}
+	w.sell()
+	webhooktest.Verify(t, w.clock.Now(), secret, r.next(t))
+}
+
+func TestWebhookTestDelivery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, secret := w.hook(r.URL, "session.ended")
+	for _, kind := range []string{"webhook.test", "session.started", "session.warning", "session.extended", "session.paused", "session.resumed", "session.ended"} {
+		a := w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id, "type": kind}).want(200)
+		if a.at("delivered") != true || a.num("attempt", "status") != 204 || a.str("delivery", "type") != kind {
+			t.Errorf("%s", a.raw)
+		}
+		c := r.next(t)
+		webhooktest.Verify(t, w.clock.Now(), secret, c)
+		if !strings.Contains(c.Body, `"test":true`) {
+			t.Errorf("does not say that it is a test: %s", c.Body)
+		}
+	}
+	r.status(500)
+	a := w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(200)
+	if a.at("delivered") != false || a.str("delivery", "status") != "failed" || a.num("attempt", "status") != 500 {
+		t.Errorf("%s", a.raw)
+	}
+	r.Close()
+	a = w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(200)
+	if a.at("delivered") != false || a.num("attempt", "status") != 0 || !strings.Contains(a.str("attempt", "response"), "refused") {
+		t.Errorf("%s", a.raw)
+	}
+}
+
+func TestWebhooksAreTheirProvidersOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, _ := w.hook(r.URL)
+	if _, err := w.b.CreateProvider(context.Background(), store.Provider{ID: "prov_other", Name: "Other"}); err != nil {
+		t.Fatal(err)
+	}
+	other, err := w.b.CreateAPIKey(context.Background(), backend.RoleProvider, "prov_other", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{hooks, hooks + "/" + id, "/api/v1/providers/prov_other/webhooks/" + id, hooks + "/" + id + "/deliveries"} {
+		w.call("GET", path, other, nil).want(404, "not_found")
+	}
+	w.call("DELETE", "/api/v1/providers/prov_other/webhooks/"+id, other, nil).want(404, "not_found")
+	w.call("POST", "/api/v1/webhooks/test", other, map[string]any{"webhook_id": id}).want(404, "not_found")
+	w.call("GET", hooks, w.market, nil).want(403)
+	w.call("DELETE", hooks+"/"+id, w.provider, nil).want(204)
+	w.call("GET", hooks+"/"+id, w.provider, nil).want(404)
+}
+
+func TestWebhooksThatCannotBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.WebhooksToLoopback = false }
+	w.open()
+	for _, url := range []string{
+		"https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://10.1.2.3/", "https://192.168.0.1/", "https://172.16.0.1/",
+		"https://169.254.169.254/latest/meta-data/", "https://100.64.0.1/", "https://0.0.0.0/", "https://[fe80::1]/", "https://[fd00::1]/",
+		"https://[::ffff:127.0.0.1]/", "https://[::ffff:169.254.169.254]/", "https://[64:ff9b::7f00:1]/", "https://2130706433/",
+		"http://93.184.216.34/", "https://user:hunter2@93.184.216.34/", "https://93.184.216.34/#x", "ftp://93.184.216.34/", "https:///x",
+	} {
+		a := w.call("POST", hooks, w.provider, map[string]any{"url": url}).want(422, "invalid_request")
+		if strings.Contains(string(a.raw), "hunter2") {
+			t.Errorf("%s: the answer tells the password", url)
+		}
+	}
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(201)
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/", "events": []string{"session.nonsense"}}).want(422)
+	for range 19 {
+		w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(201)
+	}
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(422)
+}
+
+func TestWebhookCreationRepeats(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := map[string]any{"url": "http://127.0.0.1:1/", "events": []string{"session.ended", "session.ended"}}
+	var mu sync.Mutex
+	var ids []string
+	together(8, func(int) {
+		a := w.call("POST", hooks, w.provider, body, "Idempotency-Key", "k").want(201)
+		mu.Lock()
+		defer mu.Unlock()
+		w.secrets = append(w.secrets, a.str("secret"))
+		ids = append(ids, a.str("webhook", "id")+a.str("secret"))
+	})
+	if slices.Sort(ids); len(slices.Compact(ids)) != 1 {
+		t.Errorf("%d webhooks", len(slices.Compact(ids)))
+	}
+}
