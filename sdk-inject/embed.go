@@ -4,7 +4,7 @@
 //
 // A file is served under a name that carries the hash of its content
 // (boot.3fa9c1d2.js) and may be cached for ever. The parts name one another by
-// tokens (__SDK__, __DIALOG__), which are filled in here, from the last loaded
+// tokens (__SDK__, __CHIP_DE__), which are filled in here, from the last loaded
 // to the first: each hash covers those of everything below it.
 package sdkinject
 
@@ -50,7 +50,11 @@ type Asset struct {
 }
 
 // parts in the order in which their hashes can be known.
-var parts = []string{"dialog", "sdk", "boot"}
+var parts = []string{
+	"words-de", "words-fr", "words-es", "words-pt", "words-ja", "words-zh", "words-ar",
+	"chip-de", "chip-fr", "chip-es", "chip-pt", "chip-ja", "chip-zh", "chip-ar",
+	"languages", "rare", "move", "more", "dialog", "sdk", "boot",
+}
 
 // assets by base name ("boot"). Built once and never changed.
 var assets = build()
@@ -115,10 +119,10 @@ func build() map[string]Asset {
 	return made
 }
 
-// token stands for the named file in the parts that load it: "__SDK__".
+// token stands for the named file in the parts that load it: "__CHIP_DE__".
 func token(name string) []byte {
 	base, _, _ := strings.Cut(name, ".")
-	return []byte("__" + strings.ToUpper(base) + "__")
+	return []byte("__" + strings.ToUpper(strings.ReplaceAll(base, "-", "_")) + "__")
 }
 
 func newAsset(base string, body []byte) Asset {

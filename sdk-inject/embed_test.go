@@ -12,10 +12,11 @@ import (
 
 func TestAssetsAreServable(t *testing.T) {
 	t.Parallel()
-	named := regexp.MustCompile(`^(boot|sdk|dialog)\.[0-9a-f]{8}\.js$`)
+	named := regexp.MustCompile(`^[a-z]+(-[a-z]{2})?\.[0-9a-f]{8}\.js$`)
 	list := Assets()
-	if len(list) != 3 {
-		t.Fatalf("got %d assets, want 3", len(list))
+	files, err := dist.ReadDir("dist")
+	if err != nil || len(list) != len(files) {
+		t.Fatalf("got %d assets of %d files (%v)", len(list), len(files), err)
 	}
 	for _, asset := range list {
 		if !named.MatchString(asset.Name) {
@@ -43,13 +44,16 @@ func TestAssetsAreServable(t *testing.T) {
 
 func TestPartsNameOneAnother(t *testing.T) {
 	t.Parallel()
-	left := regexp.MustCompile(`__[A-Z]+__`)
+	left := regexp.MustCompile(`__[A-Z_]+__`)
 	for _, asset := range Assets() {
 		if found := left.Find(asset.Body); found != nil {
 			t.Errorf("%s still holds the token %s", asset.Name, found)
 		}
 	}
-	for _, pair := range [][2]string{{"boot", "sdk"}, {"sdk", "dialog"}} {
+	for _, pair := range [][2]string{
+		{"boot", "sdk"}, {"sdk", "dialog"}, {"sdk", "more"}, {"sdk", "move"}, {"sdk", "rare"},
+		{"sdk", "languages"}, {"languages", "chip-ar"}, {"chip-ar", "words-ar"},
+	} {
 		loader, loaded := assets[pair[0]], assets[pair[1]]
 		if !bytes.Contains(loader.Body, []byte("./"+loaded.Name)) {
 			t.Errorf("%s does not load %s", loader.Name, loaded.Name)
@@ -75,6 +79,7 @@ func TestFind(t *testing.T) {
 		{"boot.00000000.js.map", false, false},
 		{"boot.0000.js", false, false},
 		{"other.00000000.js", false, false},
+		{"chip-xx.00000000.js", false, false},
 		{"../boot.js", false, false},
 		{"", false, false},
 	}
@@ -109,6 +114,16 @@ func TestBootStaysSmall(t *testing.T) {
 	t.Parallel()
 	if got := len(Boot().Gzip); got > 1024 {
 		t.Errorf("boot.js is %d bytes of gzip, want at most 1024", got)
+	}
+}
+
+// A page cached before the dialogs were split names them as they were.
+func TestFindEveryPart(t *testing.T) {
+	t.Parallel()
+	for _, base := range parts {
+		if asset, found := Find(base + ".00000000.js"); !found || asset.Exact || asset.Name != assets[base].Name {
+			t.Errorf("an old name of %s: found %t, exact %t", base, found, asset.Exact)
+		}
 	}
 }
 

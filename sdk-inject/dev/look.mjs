@@ -69,6 +69,21 @@ const shots = {
   hostile: ["seconds=290&hostile=1", (page) => ready(page, "session-warning")],
   strict: ["seconds=290&csp=strict", (page) => ready(page, "session-warning")],
   nonce: ["seconds=290&csp=nonce", (page) => ready(page, "session-warning")],
+  de: [
+    "seconds=290&lang=de",
+    async (page) => {
+      await ready(page, "session-warning");
+    },
+  ],
+  ja: [
+    "seconds=582&lang=ja&pause=1",
+    async (page) => {
+      await chip(page).click();
+      await ready(page, "session-panel");
+    },
+  ],
+  ar: ["seconds=290&lang=ar&rtl=1", (page) => ready(page, "session-warning")],
+  arend: ["seconds=2&total=600&lang=ar&rtl=1", (page) => ready(page, "session-ended")],
   rtl: ["seconds=582&rtl=1", (page) => ready(page, "session-timer")],
 };
 const sizes = { desktop: { width: 1100, height: 720 }, phone: { width: 390, height: 760 } };

@@ -84,6 +84,7 @@ export function createGate() {
             return refuse(403, "consent_required");
           change({
             expires_at: session.expires_at + additional_seconds,
+            duration_limit_seconds: session.duration_limit_seconds + additional_seconds,
             extension: { ...session.extension, used: used + 1 },
           });
           seen.set(key, view());
@@ -109,7 +110,9 @@ export function createGate() {
   const listener = async (request, response) => {
     const url = new URL(request.url, "http://dev");
     const [, name] = /^\/\.session-gate\/(.+)$/.exec(url.pathname) ?? [];
-    const file = { __SDK__: "sdk.js", __DIALOG__: "dialog.js", "boot.js": "boot.js" }[name];
+    const file = /^__[A-Z_]+__$/.test(name ?? "")
+      ? `${name.replaceAll("_", " ").trim().replace(" ", "-").toLowerCase()}.js`
+      : name === "boot.js" && name;
     if (file) {
       response.writeHead(200, { "Content-Type": "text/javascript; charset=utf-8" });
       return response.end(readFileSync(join(root, "dist", file)));
@@ -176,7 +179,7 @@ img,.figure{display:block;height:180px;border-radius:8px;background:linear-gradi
 ${query.has("hostile") ? "*{all:unset!important}" : ""}
 </style>`;
   const text = "The river kept its own hours, and the people beside it learned to read them. ".repeat(6);
-  return `<!doctype html><html lang="en"${query.has("rtl") ? ' dir="rtl"' : ""}><head>
+  return `<!doctype html><html lang="${query.get("lang") ?? "en"}"${query.has("rtl") ? ' dir="rtl"' : ""}><head>
 <script nonce="abc" src="/.session-gate/boot.js"></script><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>An app</title>${sheet}</head><body><main>
 <h1>Field notes</h1><p>${text}</p><div class="figure"></div><p>${text}</p>

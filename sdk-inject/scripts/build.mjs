@@ -1,35 +1,59 @@
-// Writes dist/: boot.js (classic), sdk.js and dialog.js (modules). Names carry no
+// Writes dist/: boot.js (classic) and the parts that it loads (modules). Names carry no
 // hash: embed.go fills in hashed names for the __NAME__ tokens when the server starts.
-import { rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { minify } from "terser";
 import { cssText } from "./css.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+export const languages = ["de", "fr", "es", "pt", "ja", "zh", "ar"];
 const parts = [
   { input: "src/boot.ts", file: "boot.js", format: "iife" },
   { input: "src/inject.ts", file: "sdk.js", format: "es" },
   { input: "src/ui/dialog.ts", file: "dialog.js", format: "es" },
+  { input: "src/ui/more.ts", file: "more.js", format: "es" },
+  { input: "src/ui/move.ts", file: "move.js", format: "es" },
+  { input: "src/rare.ts", file: "rare.js", format: "es" },
+  { input: "src/languages.ts", file: "languages.js", format: "es" },
+  ...languages.flatMap((tag) => [
+    { input: `src/languages/chip-${tag}.ts`, file: `chip-${tag}.js`, format: "es" },
+    { input: `src/languages/words-${tag}.ts`, file: `words-${tag}.js`, format: "es" },
+  ]),
 ];
 
+// Properties that only our own parts know, which get short names: the same in every
+// part. A name that the protocol, the platform or a stored value has, too, must not be here.
+const ours = `problem retryAfterMs serverClock timeoutMs heartbeat farewell elapsed wall jumped onResult
+  clock intervalMs phase returnUrl sessionId api heartbeatMs remaining carryOut timeLeft doc parts dialog
+  strings said words el chip formatClock kit approach warningTitle advice price moreTime press endButton
+  shown row heading clockView newKey offer endsAt keepGoing panelTitle confirmTitle confirmText saving pausedTitle
+  pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
+  button caller draw move approach saving post change leave sleep css onBeat channel carryOut connected onReplaced adopt restore`;
+const nameCache = {};
+
 await rm(join(root, "dist"), { recursive: true, force: true });
+await mkdir(join(root, "dist"));
 for (const { input, file, format } of parts) {
   const bundle = await rolldown({
     cwd: root,
     input,
-    external: /__[A-Z]+__$/,
+    external: /__[A-Z_]+__$/,
     platform: "browser",
     transform: { target: "es2021" },
     plugins: [cssText()],
     treeshake: { moduleSideEffects: false },
   });
-  await bundle.write({
-    file: join(root, "dist", file),
-    format,
-    minify: true,
-    comments: false,
-    codeSplitting: false,
-  });
+  const { output } = await bundle.generate({ format, minify: true, comments: false, codeSplitting: false });
   await bundle.close();
+  const { code } = await minify(output[0].code, {
+    module: format === "es",
+    ecma: 2020,
+    compress: { passes: 3, unsafe_arrows: true },
+    mangle: { properties: { regex: new RegExp(`^(${ours.split(/\s+/).join("|")})$`) } },
+    // The parts call one another: what is renamed in one is in all.
+    nameCache,
+  });
+  await writeFile(join(root, "dist", file), code);
 }

@@ -1,11 +1,14 @@
-// Turns `import css from "./x.css"` into a string without white space. Of the
-// shared tokens.css only what our sheets use is kept, on the element inside our
-// shadow root instead of the page's, where the page could restyle it.
+// Turns `import css from "./x.css"` into a string without white space. The values
+// of the shared tokens.css are written in where they are used, for light and dark:
+// our sheets live in a shadow root, and are not the page's to restyle, except by
+// the custom properties named --sessiongate-….
 import { readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ui = join(dirname(fileURLToPath(import.meta.url)), "../src/ui");
+const tokens = readFileSync(join(dirname(fileURLToPath(import.meta.url)), "../src/tokens.css"), "utf8");
+/** Those that ModalStyles and the page may set. */
+const themed = { "--sg-accent": "--sessiongate-primary" };
 
 export function cssText() {
   return {
@@ -14,20 +17,21 @@ export function cssText() {
     load(id) {
       const file = id.split("?")[0];
       if (!file.endsWith(".css")) return null;
-      const sheet = readFileSync(file, "utf8");
-      const text = minify(basename(file) === "tokens.css" ? used(sheet) : sheet);
+      const text = minify(
+        readFileSync(file, "utf8").replace(/var\((--sg-[\w-]+)\)/g, (_, name) => value(name)),
+      );
       return { code: `export default ${JSON.stringify(text)};`, moduleType: "js", map: null };
     },
   };
 }
 
-function used(tokens) {
-  const names = new Set();
-  for (const sheet of ["chip.css", "dialog.css"])
-    for (const [name] of readFileSync(join(ui, sheet), "utf8").matchAll(/--sg-[\w-]+/g)) names.add(name);
-  return tokens
-    .replaceAll(":root", ".root")
-    .replace(/(--sg-[\w-]+):[^;]*;/g, (line, name) => (names.has(name) ? line : ""));
+function value(name) {
+  const [light, dark = light] = [...tokens.matchAll(new RegExp(`${name}:\\s*([^;]*);`, "g"))].map(
+    (m) => m[1],
+  );
+  if (!light) throw new Error(`tokens.css has no ${name}`);
+  const both = light === dark ? light : `light-dark(${light},${dark})`;
+  return themed[name] ? `var(${themed[name]},${both})` : both;
 }
 
 function minify(css) {
@@ -35,8 +39,11 @@ function minify(css) {
     .replace(/\/\*[\s\S]*?\*\//g, "")
     .replace(/\s+/g, " ")
     .replace(/ ?([{};,>]) ?/g, "$1")
-    .replace(/: /g, ":")
+    .replace(/(:|\/) /g, "$1")
+    .replace(/ \//g, "/")
     .replace(/ !important/g, "!important")
     .replace(/;}/g, "}")
+    .replace(/(^|[^\w.])0\./g, "$1.")
+    .replace(/#(\w)\1(\w)\2(\w)\3\b/g, "#$1$2$3")
     .trim();
 }

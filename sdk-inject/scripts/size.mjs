@@ -1,6 +1,5 @@
-// Fails when a part outgrows its limit, in bytes of gzip level 9. Where the limit
-// is above the goal it is today's size with a little room: lower it, never raise it.
-import { readFileSync } from "node:fs";
+// Fails when a part outgrows its limit, in bytes of gzip level 9.
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -10,18 +9,28 @@ const size = (name) => gzipSync(readFileSync(join(dist, name)), { level: 9 }).le
 
 const boot = size("boot.js");
 const visit = boot + size("sdk.js");
-const all = visit + size("dialog.js");
+const dialog = visit + size("dialog.js");
+const largest = (prefix) =>
+  Math.max(
+    ...readdirSync(dist)
+      .filter((name) => name.startsWith(prefix))
+      .map(size),
+  );
 const parts = [
-  { what: "boot.js", bytes: boot, limit: 1024, goal: 1024 },
-  { what: "an ordinary visit (boot.js, sdk.js)", bytes: visit, limit: 6250, goal: 5 * 1024 },
-  { what: "with the dialog opened (and dialog.js)", bytes: all, limit: 11_000, goal: 7 * 1024 },
+  { what: "boot.js", bytes: boot, limit: 1024 },
+  { what: "an ordinary visit (boot.js, sdk.js)", bytes: visit, limit: 5 * 1024 },
+  { what: "with the dialog opened (and dialog.js)", bytes: dialog, limit: 7 * 1024 },
+  { what: "on demand: acting and the end (more.js)", bytes: size("more.js"), limit: 3900 },
+  { what: "on demand: dragging (move.js)", bytes: size("move.js"), limit: 700 },
+  { what: "on demand: finding another language", bytes: size("languages.js"), limit: 400 },
+  { what: "on demand: the largest language's chip", bytes: largest("chip-"), limit: 260 },
+  { what: "on demand: the largest language's dialogs", bytes: largest("words-"), limit: 1200 },
 ];
 
 let failed = false;
-for (const { what, bytes, limit, goal } of parts) {
+for (const { what, bytes, limit } of parts) {
   const over = bytes > limit;
   failed ||= over;
-  const aim = limit > goal ? `, goal ${goal}` : "";
-  console.log(`${over ? "OVER" : "ok  "} ${String(bytes).padStart(5)} B gzip  ${what}: limit ${limit}${aim}`);
+  console.log(`${over ? "OVER" : "ok  "} ${String(bytes).padStart(5)} B gzip  ${what}: limit ${limit}`);
 }
 process.exit(failed ? 1 : 0);

@@ -1,4 +1,4 @@
-import type { Clock, ServerClock } from "./clock";
+import type { ServerClock } from "./clock";
 import { GateError } from "./errors";
 import type { HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
 import { GATE_PREFIX } from "./protocol";
@@ -18,20 +18,22 @@ export type Action = "extend" | "pause" | "resume" | "end";
 export interface ApiEffects {
   fetch: typeof fetch;
   sendBeacon(url: string, body: Blob): boolean;
-  clock: Clock;
   serverClock: ServerClock;
   /** Ends with a slash. Default: the gate on the page's own origin. */
   base?: string;
+  timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 10_000;
-/** A server may ask for patience, but not for the rest of the session. */
-const LONGEST_RETRY_AFTER_MS = 120_000;
 
-export function createApi({ fetch, sendBeacon, clock, serverClock, base = GATE_PREFIX }: ApiEffects): Api {
+export function createApi({
+  fetch,
+  sendBeacon,
+  serverClock,
+  base = GATE_PREFIX,
+  timeoutMs = TIMEOUT_MS,
+}: ApiEffects): Api {
   async function call<T>(path: string, body?: object, key?: string): Promise<T> {
-    const aborter = new AbortController();
-    const timer = clock.setTimeout(() => aborter.abort(), TIMEOUT_MS);
     const sent = serverClock.read();
     try {
       const response = await fetch(base + path, {
@@ -41,20 +43,17 @@ export function createApi({ fetch, sendBeacon, clock, serverClock, base = GATE_P
           ...(key && { "Idempotency-Key": key }),
         },
         body: body ? JSON.stringify(body) : null,
-        credentials: "same-origin",
-        cache: "no-store",
-        redirect: "error",
-        signal: aborter.signal,
+        signal: AbortSignal.timeout(timeoutMs),
       });
-      const answer: Partial<Problem> & { server_time_ms?: number } =
-        (await response.json().catch(() => null)) ?? {};
       const { status } = response;
+      const answer: Partial<Problem> & { server_time_ms?: number } =
+        (await response.json().catch(() => 0)) ?? {};
       if (!response.ok)
         throw new GateError(
           answer.code ?? `http_${status}`,
           answer,
           status,
-          Math.min((Number(response.headers.get("Retry-After")) || 0) * 1000, LONGEST_RETRY_AFTER_MS),
+          (Number(response.headers.get("Retry-After")) || 0) * 1000,
         );
       const time = answer.server_time_ms;
       if (typeof time !== "number") throw new GateError("invalid_answer", {}, status);
@@ -63,9 +62,7 @@ export function createApi({ fetch, sendBeacon, clock, serverClock, base = GATE_P
     } catch (error) {
       throw error instanceof GateError
         ? error
-        : new GateError(aborter.signal.aborted ? "timeout" : "network");
-    } finally {
-      clock.clearTimeout(timer);
+        : new GateError((error as Error).name === "TimeoutError" ? "timeout" : "network");
     }
   }
 

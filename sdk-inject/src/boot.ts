@@ -21,10 +21,7 @@ try {
   if (!(KEY in window) && topOfOurOrigin()) {
     // The page may wrap fetch later (to log out on any 401, say); ours is the one of now.
     Object.defineProperty(window, KEY, { value: { fetch: window.fetch } });
-    let started = false;
     const start = () => {
-      if (started) return;
-      started = true;
       // import() carries this script's nonce and needs no Trusted Types policy.
       // The element is for browsers that lose the nonce on the way.
       import("./__SDK__").catch(() => {

@@ -7,21 +7,31 @@ export function formatClock(ms: number): string {
   return `${hours ? `${hours}:${pad(minutes)}` : minutes}:${pad(all % 60)}`;
 }
 
-/** A number of hours, minutes or seconds in words: "5 min", or long: "5 minutes". */
-export function formatUnit(n: number, unit: string, language: string, unitDisplay: "short" | "long"): string {
-  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay }).format(n);
+/** Whole minutes or, where it is none, seconds: "10 min", "45 sec"; long: "10 minutes". */
+export function formatUnit(seconds: number, language: string, unitDisplay: "short" | "long"): string {
+  const inSeconds = seconds % 60;
+  return (inSeconds ? seconds : seconds / 60).toLocaleString(language, {
+    style: "unit",
+    unit: inSeconds ? "second" : "minute",
+    unitDisplay,
+  });
 }
 
-/** A length of time in words: "10 min", "1 hr 30 min", or long: "10 minutes". */
-export function formatSpan(seconds: number, language: string, display: "short" | "long"): string {
-  const all = Math.max(0, Math.ceil(seconds));
-  const parts: [number, string][] = [
-    [Math.floor(all / 3600), "hour"],
-    [Math.floor(all / 60) % 60, "minute"],
-    [all % 60, "second"],
-  ];
-  const said = parts.filter(([n], i) => n || (!all && i === 2));
-  return said.map(([n, unit]) => formatUnit(n, unit, language, display)).join(" ");
+/** A length of time in words: "1 hour 30 minutes". */
+export function formatSpan(seconds: number, language: string): string {
+  let rest = Math.max(0, Math.ceil(seconds));
+  let said = "";
+  for (const [unit, size] of [
+    ["hour", 3600],
+    ["minute", 60],
+    ["second", 1],
+  ] as const) {
+    const n = Math.floor(rest / size);
+    rest %= size;
+    if (n || (size === 1 && !said))
+      said += ` ${n.toLocaleString(language, { style: "unit", unit, unitDisplay: "long" })}`;
+  }
+  return said.trim();
 }
 
 /**

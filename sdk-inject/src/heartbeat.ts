@@ -21,13 +21,11 @@ export function createHeartbeat({
   intervalMs = HEARTBEAT_MS,
 }: HeartbeatEffects) {
   let timer: unknown;
-  // Identifies the current run: an answer that arrives after stop() plans nothing.
-  let run = 0;
   let failures = 0;
 
   const plan = (ms: number) => {
-    const mine = run;
-    timer = clock.setTimeout(async () => {
+    // An answer that arrives after stop() plans nothing.
+    const mine = clock.setTimeout(async () => {
       let delay: number;
       try {
         await beat();
@@ -37,14 +35,14 @@ export function createHeartbeat({
         failures++;
         delay = (error as GateError).retryAfterMs || retryDelay(failures, random());
       }
-      if (mine !== run) return;
+      if (mine !== timer) return;
       onResult(failures);
-      if (mine === run) plan(delay);
+      if (mine === timer) plan(delay);
     }, ms);
+    timer = mine;
   };
 
   const stop = () => {
-    run++;
     clock.clearTimeout(timer);
     timer = undefined;
   };

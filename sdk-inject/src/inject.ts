@@ -3,93 +3,67 @@
  * anything; whatever fails, fails without touching the page.
  */
 import { createApi } from "./api";
-import { type Clock, createServerClock } from "./clock";
+import { browserClock as clock, follow } from "./browser";
+import { createServerClock } from "./clock";
 import { createSession, type Session } from "./session";
 import { createStore } from "./store";
-import { languageOf } from "./strings";
+import { en } from "./strings";
+import { NAME } from "./tabs";
 import { createTimer } from "./ui/timer";
 
 /** On window under this symbol: boot.js leaves the page's first fetch here, and
  *  whoever shows a timer (we, or the npm package) claims it. */
-const KEY = Symbol.for("sessiongate");
+const KEY = Symbol.for(NAME);
 
 interface Claim {
-  fetch?: typeof fetch;
+  fetch: typeof fetch;
   session?: Session;
 }
 
-function start(): void {
-  const claims = window as unknown as Record<symbol, Claim | undefined>;
-  const claim: Claim = claims[KEY] ?? {};
-  if (claim.session) return;
-  const clock: Clock = {
-    now: () => Date.now(),
-    elapsed: () => performance.now(),
-    setTimeout: (run, ms) => setTimeout(run, ms),
-    clearTimeout: (timer) => clearTimeout(timer as number),
-  };
-  const serverClock = createServerClock(clock);
-  const { random } = Math;
-  const firstFetch = claim.fetch ?? fetch;
-  const api = createApi({
-    fetch: (input, init) => firstFetch.call(window, input, init),
-    sendBeacon: (url, body) => navigator.sendBeacon(url, body),
+async function start(): Promise<void> {
+  const claim = (window as unknown as Record<symbol, Claim | undefined>)[KEY];
+  if (!claim || claim.session) return;
+  const rare = "BroadcastChannel" in window ? undefined : await import("./__RARE__");
+  const effects = {
     clock,
-    serverClock,
-  });
-  const session = createSession({
-    api,
-    clock,
-    serverClock,
-    random,
-    channel: (name) => {
-      try {
-        return new BroadcastChannel(name);
-      } catch {
-        return undefined;
-      }
+    serverClock: createServerClock(clock),
+    random: Math.random,
+    store: createStore(() => localStorage),
+    locks: navigator.locks,
+    fetch: claim.fetch.bind(window),
+    sendBeacon: navigator.sendBeacon.bind(navigator),
+    channel: (name: string) => (rare ? rare.openChannel(name) : new BroadcastChannel(name)),
+    doc: document,
+    parts: {
+      dialog: () => import("./__DIALOG__"),
+      more: () => import("./__MORE__"),
+      move: () => import("./__MOVE__"),
     },
-  });
+    go: (address: string) => location.assign(address),
+    onReplaced() {
+      listen();
+      void mount();
+    },
+  };
+  const api = createApi(effects);
+  const session = createSession({ ...effects, api });
   claim.session = session;
-  if (!claims[KEY]) Object.defineProperty(window, KEY, { value: claim });
 
-  const mount = () =>
-    createTimer({
-      doc: document,
-      session,
-      api,
-      clock,
-      random,
-      store: createStore(() => localStorage),
-      strings: languageOf([document.documentElement.lang, ...navigator.languages]),
-      loadDialogs: () => import("./__DIALOG__"),
-      onReplaced() {
-        listen();
-        mount();
-      },
-      go: (address) => location.assign(address),
-    });
+  async function mount() {
+    const wanted = [document.documentElement.lang || navigator.language, ...navigator.languages];
+    const strings = /^en/i.test(wanted[0] ?? "")
+      ? en
+      : await import("./__LANGUAGES__").then((m) => m.stringsFor(wanted)).catch(() => en);
+    createTimer({ ...effects, api, session, strings });
+  }
   // Nothing is added to a page before it is known to have a session.
   const waiting = session.subscribe(() => {
-    const { phase } = session.state();
-    if (phase === "loading" || phase === "absent") return;
+    if (/loading|absent/.test(session.state().phase)) return;
     waiting();
-    mount();
+    void mount();
   });
-
-  // Named, so that adding them again to a document that still has them adds nothing.
-  const seen = () => (document.visibilityState === "hidden" ? session.sleep() : session.wake());
-  const leave = () => session.leave();
-  const listen = () => {
-    // "resume": thawed.
-    for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, seen);
-    for (const event of ["pageshow", "focus", "online"]) window.addEventListener(event, seen);
-    window.addEventListener("pagehide", leave);
-  };
+  const listen = follow(session);
   listen();
-  seen();
 }
 
-try {
-  start();
-} catch {}
+start().catch(() => {});

@@ -1,11 +1,12 @@
 import type { Api } from "./api";
-import { retryDelay } from "./backoff";
+import { HEARTBEAT_MS, retryDelay } from "./backoff";
 import type { Clock, ServerClock } from "./clock";
 import { GateError } from "./errors";
 import { createHeartbeat } from "./heartbeat";
 import type { SessionAnswer, SessionView } from "./protocol";
 import { isNews, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
-import { createTabs } from "./tabs";
+import type { Store } from "./store";
+import { type Channel, createTabs, type Locks, NEWEST, takeTurn } from "./tabs";
 
 /** The one session of this page: what it knows of it, kept true. */
 export interface Session {
@@ -31,8 +32,11 @@ export interface SessionEffects {
   serverClock: ServerClock;
   random(): number;
   /** Undefined in browsers and frames without it. */
-  channel(name: string): BroadcastChannel | undefined;
-  heartbeatMs?: number;
+  channel(name: string): Channel | undefined;
+  /** Where the tabs note that one of them has beaten. */
+  store: Store;
+  locks?: Locks | undefined;
+  heartbeatMs?: number | undefined;
 }
 
 /** Two in a row: one may be an ordinary hiccup. */
@@ -46,41 +50,39 @@ const VERIFY_FIRST_MS = 250;
 const TICK_SLACK_MS = 5;
 
 export function createSession(effects: SessionEffects): Session {
-  const { api, clock, serverClock, random } = effects;
+  const { api, clock, serverClock, random, store, heartbeatMs = HEARTBEAT_MS } = effects;
   const listeners = new Set<() => void>();
   let state: State = { phase: "loading" };
   // The newest known, also after the end.
   let view: SessionView | undefined;
   let awake = false;
-  let beginning = false;
-  let verifying = false;
+  let insisting = false;
   let ticker: unknown;
   let asking: Promise<boolean> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
 
-  const pause = (ms: number) => new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
   const notify = () => {
     for (const listener of listeners) listener();
   };
-  const tabs = createTabs(effects.channel, ({ id, version, ended }) => {
-    if (view && id === view.id && (ended || Number(version) > view.version) && !isOver()) void ask();
+  const tabs = createTabs(effects.channel, ({ id, version }) => {
+    if (view && id === view.id && Number(version) > view.version && !isOver()) beat().catch(() => {});
   });
   const heartbeat = createHeartbeat({
-    beat,
+    beat: () => takeTurn(effects, heartbeatMs, beat),
     onResult: (failures) => setConnected(failures < LOST_AFTER_FAILURES),
     clock,
     random,
-    intervalMs: effects.heartbeatMs,
+    intervalMs: heartbeatMs,
   });
 
   function set(next: State) {
     state = next;
     if (isOver()) rest();
-    else schedule();
+    schedule();
     notify();
   }
 
-  const isOver = () => state.phase === "ended" || state.phase === "absent";
+  const isOver = () => /ended|absent/.test(state.phase);
 
   function setConnected(connected: boolean) {
     if (state.phase === "active" && state.connected !== connected) set({ ...state, connected });
@@ -92,11 +94,11 @@ export function createSession(effects: SessionEffects): Session {
     const changed = !!view && news.version > view.version;
     view = news;
     set(stateOf(news));
-    if (changed) tell();
+    if (changed) tell(isOver() ? NEWEST : news.version);
   }
 
-  function tell() {
-    if (view) tabs.post({ id: view.id, version: view.version, ended: isOver() });
+  function tell(version = NEWEST) {
+    if (view) tabs.post({ id: view.id, version });
   }
 
   /** Whether the refusal settled what state the session is in. */
@@ -122,8 +124,7 @@ export function createSession(effects: SessionEffects): Session {
           learn(answer);
           setConnected(true);
           return true;
-        })
-        .catch(settle)
+        }, settle)
         .finally(() => {
           asking = undefined;
         });
@@ -131,13 +132,25 @@ export function createSession(effects: SessionEffects): Session {
     return asking;
   }
 
-  /** The first question, until it is answered: the gate may be restarting. */
-  async function begin(): Promise<void> {
-    if (beginning) return;
-    beginning = true;
-    for (let failures = 1; awake && state.phase === "loading" && !(await ask()); failures++)
-      await pause(retryDelay(failures, random()));
-    beginning = false;
+  /** Whether only the gate can say how things stand: at first, and when the deadline
+   *  has passed by our clock: an extension in another tab may have moved it. */
+  const inDoubt = () => state.phase === "loading" || (state.phase === "active" && !session.remaining());
+
+  /** Asks until there is no more doubt; a gate that stays silent at the deadline
+   *  does not keep the session open. */
+  async function insist(): Promise<void> {
+    if (insisting) return;
+    insisting = true;
+    for (let tries = 1; awake && inDoubt(); tries++) {
+      if (view && tries > VERIFY_TRIES) {
+        set(stateOf({ ...view, status: "expired" }));
+        break;
+      }
+      await ask();
+      const wait = view ? VERIFY_FIRST_MS * 2 ** (tries - 1) : retryDelay(tries, random());
+      if (inDoubt()) await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
+    }
+    insisting = false;
     if (awake) session.wake();
   }
 
@@ -145,8 +158,8 @@ export function createSession(effects: SessionEffects): Session {
     // A paused session sends no signs of life, but its page must learn of its end.
     if (state.phase === "active") {
       try {
-        const { version, status } = await api.heartbeat({ timestamp: clock.now(), active: true });
-        if (version <= (view?.version ?? 0) && status === view?.status) return;
+        const { version } = await api.heartbeat({ timestamp: clock.now(), active: true });
+        if (version <= state.view.version) return;
       } catch (error) {
         if ((error as GateError).code !== "session_paused") {
           if (settle(error)) return;
@@ -162,7 +175,7 @@ export function createSession(effects: SessionEffects): Session {
     if (!awake || state.phase !== "active") return;
     const left = session.remaining();
     if (left > 0) ticker = clock.setTimeout(tick, (left % 1000 || 1000) + TICK_SLACK_MS);
-    else void verify();
+    else void insist();
   }
 
   function tick() {
@@ -174,23 +187,6 @@ export function createSession(effects: SessionEffects): Session {
 
   function resync() {
     if (clock.elapsed() - askedAt > RESYNC_MS) void ask();
-  }
-
-  /** The deadline has passed by our clock. It is over when the gate says so: an
-   *  extension in another tab may have moved it. */
-  async function verify(): Promise<void> {
-    if (verifying) return;
-    verifying = true;
-    for (let tries = 1; awake && state.phase === "active" && !session.remaining(); tries++) {
-      if (tries > VERIFY_TRIES && view) {
-        set(stateOf({ ...view, status: "expired" }));
-        break;
-      }
-      await ask();
-      if (state.phase === "active" && !session.remaining()) await pause(VERIFY_FIRST_MS * 2 ** (tries - 1));
-    }
-    verifying = false;
-    schedule();
   }
 
   function rest() {
@@ -209,7 +205,7 @@ export function createSession(effects: SessionEffects): Session {
       if (isOver()) return;
       awake = true;
       tabs.open();
-      if (state.phase === "loading") void begin();
+      if (state.phase === "loading") void insist();
       else {
         heartbeat.start();
         schedule();
@@ -221,7 +217,11 @@ export function createSession(effects: SessionEffects): Session {
       rest();
     },
     leave() {
-      if (state.phase === "active") api.farewell({ timestamp: clock.now(), active: false });
+      if (state.phase === "active") {
+        api.farewell({ timestamp: clock.now(), active: false });
+        store.write({ beat: 0 });
+        tell();
+      }
       session.sleep();
       tabs.close();
     },

@@ -8,8 +8,7 @@ export type EndReason = "completed" | "expired" | "revoked" | "canceled" | "gone
 export type State =
   | { phase: "loading" }
   | { phase: "absent" }
-  | { phase: "active"; view: SessionView; connected: boolean }
-  | { phase: "paused"; view: SessionView }
+  | { phase: "active" | "paused"; view: SessionView; connected: boolean }
   | Ended;
 
 export interface Ended {
@@ -27,14 +26,8 @@ export function isNews(known: SessionView | undefined, next: SessionView): boole
 /** The state that a view puts the page in. */
 export function stateOf(view: SessionView): State {
   const { status } = view;
-  switch (status) {
-    case "active":
-      return { phase: status, view, connected: true };
-    case "paused":
-      return { phase: status, view };
-    case "pending":
-      return { phase: "absent" };
-  }
+  if (status === "active" || status === "paused") return { phase: status, view, connected: true };
+  if (status === "pending") return { phase: "absent" };
   return { phase: "ended", reason: status, returnUrl: view.return_url, sessionId: view.id };
 }
 
@@ -59,8 +52,9 @@ export function stateOfRefusal(
   };
 }
 
-/** Milliseconds left at the server's time `now`; a paused session's stand still. */
+/** Milliseconds left at the server's time `now`; a paused session's stand still. Never more than
+ *  was sold: the clock starts at the next whole second. */
 export function remainingMs(view: SessionView, now: number): number {
   const at = view.status === "paused" && view.paused_at ? view.paused_at * 1000 : now;
-  return Math.max(0, view.expires_at * 1000 - at);
+  return Math.max(0, Math.min(view.expires_at * 1000 - at, view.duration_limit_seconds * 1000));
 }

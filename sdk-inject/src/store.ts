@@ -1,10 +1,16 @@
+import { NAME } from "./tabs";
+
 /** What a browser remembers of the timer between the pages of an app. */
 export interface Remembered {
-  /** The corner the user moved the chip to. */
-  corner?: number;
+  /** Where the user moved the chip to: a value of CSS `inset`. */
+  place?: string;
+  /** Whether the user hid the time. */
+  small?: boolean;
   /** The deadline that the last warning was for (Unix seconds), and its threshold. */
   deadline?: number;
   warned?: number;
+  /** When some tab of this browser last beat, by the browser's clock in milliseconds. */
+  beat?: number;
 }
 
 export interface Store {
@@ -12,22 +18,21 @@ export interface Store {
   write(change: Remembered): void;
 }
 
-const KEY = "sessiongate";
-
 /** Over the page's storage, which may be blocked, full, or cleared by the app: then memory serves. */
 export function createStore(storage: () => Storage): Store {
   let memory: Remembered = {};
+  const read = () => {
+    try {
+      memory = { ...memory, ...JSON.parse(storage().getItem(NAME) ?? "{}") };
+    } catch {}
+    return memory;
+  };
   return {
-    read() {
-      try {
-        memory = { ...memory, ...JSON.parse(storage().getItem(KEY) ?? "{}") };
-      } catch {}
-      return memory;
-    },
+    read,
     write(change) {
-      memory = { ...memory, ...change };
+      memory = { ...read(), ...change };
       try {
-        storage().setItem(KEY, JSON.stringify(memory));
+        storage().setItem(NAME, JSON.stringify(memory));
       } catch {}
     },
   };

@@ -1,37 +1,27 @@
 /**
- * What the chip says; the dialogs' words are in ui/words.ts, in their own file.
- * Another language is a pair of modules of the same shapes, loaded when
- * {@link languageOf} picks it.
+ * What the chip says. The dialogs' words are in ui/words.ts and ui/more-words.ts.
+ * English is built in, as what shows when nothing else can be had; every other
+ * language is two small files, this one's and `words`, loaded when needed.
  */
 export interface Strings {
   language: string;
-  dir: "ltr" | "rtl";
   timeLeft: string;
   options: string;
   lost: string;
   paused: string;
-  left(span: string): string;
-  added(span: string): string;
+  /** The dialogs' words; undefined for those that come with the dialogs. */
+  words?: () => Promise<{ default: AllWords }>;
 }
+
+import type { MoreWords } from "./ui/more-words";
+import type { Words } from "./ui/words";
+
+export type AllWords = Words & MoreWords;
 
 export const en: Strings = {
   language: "en",
-  dir: "ltr",
   timeLeft: "Session time left",
   options: "Session options",
   lost: "Reconnecting…",
   paused: "Paused",
-  left: (span) => `${span} left in your session`,
-  added: (span) => `${span} added`,
 };
-
-const known: ReadonlyMap<string, Strings> = new Map([["en", en]]);
-
-/** The first that the page, then the browser, asks for and we have. */
-export function languageOf(wanted: readonly string[]): Strings {
-  for (const tag of wanted) {
-    const found = known.get(tag.toLowerCase().split("-")[0] ?? "");
-    if (found) return found;
-  }
-  return en;
-}

@@ -1,3 +1,6 @@
+import type { Clock } from "./clock";
+import type { Store } from "./store";
+
 /** What the tabs of one session tell each other: that there is news. */
 export interface Tabs {
   post(news: News): void;
@@ -11,25 +14,63 @@ export interface Tabs {
 export interface News {
   id: string;
   version: number;
-  ended: boolean;
 }
 
-const NAME = "sessiongate";
+/** Newer than all: the session is over, or the tab that beat for all is closed. */
+export const NEWEST = 1e15;
+
+/** Of all that we keep or send under a name. */
+export const NAME = "sessiongate";
 
 export function createTabs(
-  channel: (name: string) => BroadcastChannel | undefined,
+  channel: (name: string) => Channel | undefined,
   onNews: (news: Partial<News>) => void,
 ): Tabs {
-  let opened: BroadcastChannel | undefined;
+  let opened: Channel | undefined;
   return {
     post: (news) => opened?.postMessage(news),
     open() {
       opened ??= channel(NAME);
-      if (opened) opened.onmessage = ({ data }: MessageEvent<Partial<News> | null>) => onNews(data ?? {});
+      if (opened) opened.onmessage = ({ data }) => onNews((data as Partial<News> | null) ?? {});
     },
     close() {
       opened?.close();
       opened = undefined;
     },
   };
+}
+
+/** The part of a BroadcastChannel that we use. */
+export interface Channel {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+  close(): void;
+}
+
+/** The part of the Web Locks API that we use. */
+export interface Locks {
+  request(
+    name: string,
+    options: { ifAvailable: true },
+    run: (lock: unknown) => Promise<void> | undefined,
+  ): Promise<unknown>;
+}
+
+/**
+ * Many tabs, one stream of heartbeats: a tab whose turn comes beats, unless another
+ * has in this interval. The lock is short and never waited for: a tab that held or
+ * awaited one could not enter the back/forward cache.
+ */
+export async function takeTurn(
+  { store, clock, locks }: { store: Store; clock: Clock; locks?: Locks | undefined },
+  intervalMs: number,
+  beat: () => Promise<void>,
+): Promise<void> {
+  const attempt = async () => {
+    if (Math.abs(clock.now() - (store.read().beat ?? 0)) < intervalMs * 0.8) return;
+    await beat();
+    store.write({ beat: clock.now() });
+  };
+  if (!locks) return attempt();
+  await locks.request(NAME, { ifAvailable: true }, (lock) => (lock ? attempt() : undefined));
 }

@@ -90,6 +90,7 @@ export class TestGate {
     if (path === "extend" && extension)
       this.change({
         expires_at: this.view.expires_at + extension.additional_seconds,
+        duration_limit_seconds: this.view.duration_limit_seconds + extension.additional_seconds,
         extension: { ...extension, used: (extension.used ?? 0) + 1 },
       });
     const { view } = this;

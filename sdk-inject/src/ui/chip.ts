@@ -1,80 +1,63 @@
-import type { Clock } from "../clock";
 import { formatClock } from "../format";
 import type { State } from "../state";
 import type { Store } from "../store";
 import type { Strings } from "../strings";
+import type { Make } from "./dom";
 
-/** The quiet timer in a corner of the window. */
+/** The quiet timer at an edge of the window. */
 export interface Chip {
   show(state: State, remainingMs: number): void;
-  /** Says briefly that time was added. */
-  flash(text: string): void;
-  /** Puts the chip into the next corner, and remembers it. */
-  move(): void;
+  /** Shown instead of how things stand. */
+  said: string;
+  element: HTMLElement;
 }
 
-export interface ChipEffects {
-  root: HTMLElement;
-  strings: Strings;
-  store: Store;
-  clock: Clock;
-  onOpen(): void;
-}
-
-const FLASH_MS = 2500;
-
-export function createChip({ root, strings, store, clock, onOpen }: ChipEffects): Chip {
-  const make = (tag: string, parent: HTMLElement) =>
-    parent.appendChild(root.ownerDocument.createElement(tag));
-  const chip = make("div", root);
-  chip.className = "chip";
-  chip.role = "timer";
-  chip.ariaLive = "off";
-  chip.ariaLabel = strings.timeLeft;
-  chip.dataset.testid = "session-timer";
-  make("i", chip); // the ring: how much is left, as part of a circle
-  const time = make("b", chip);
-  const hint = make("span", chip);
+export function createChip(
+  el: Make,
+  root: HTMLElement,
+  strings: Strings,
+  store: Store,
+  onOpen: () => void,
+): Chip {
+  const { place = "", small } = store.read();
+  const time = el("b");
+  const hint = el("span");
   // Over the whole chip, with a name that stands still: the time is the timer's.
-  const button = make("button", chip);
-  button.ariaLabel = strings.options;
-  button.ariaHasPopup = "dialog";
-  button.addEventListener("click", onOpen);
+  const button = el("button", { "aria-label": strings.options, "aria-haspopup": "dialog" });
+  button.onclick = onOpen;
+  const element = el(
+    "div",
+    {
+      class: small ? "chip small" : "chip",
+      role: "timer",
+      "aria-live": "off",
+      "aria-label": strings.timeLeft,
+      "data-testid": "session-timer",
+    },
+    el("i"), // the ring: how much is left, as part of a circle
+    time,
+    hint,
+    button,
+  );
+  // Where move.js put it; otherwise the style sheet's place, where the page's last line ends.
+  element.style.inset = place;
+  root.append(element);
 
-  // Clockwise from the end of the last line: a right-to-left page ends on the left.
-  const { documentElement } = root.ownerDocument;
-  let corner = store.read().corner ?? Number(getComputedStyle(documentElement).direction === "rtl");
-  const place = () => {
-    root.dataset.corner = `${corner}`;
-  };
-  place();
-
-  let flashUntil = 0;
-  return {
+  const chip: Chip = {
+    element,
+    said: "",
     show(state, remainingMs) {
-      chip.hidden = !("view" in state);
+      element.hidden = !("view" in state);
       if (!("view" in state)) return;
-      const lost = state.phase === "active" && !state.connected;
-      const total = Math.max(state.view.duration_limit_seconds * 1000, remainingMs, 1);
-      const flashing = clock.elapsed() < flashUntil;
-      if (!flashing) {
-        hint.textContent = state.phase === "paused" ? strings.paused : lost ? strings.lost : "";
-        chip.dataset.tone = hint.textContent ? "muted" : tone(remainingMs, total);
-      }
+      const total = Math.max(state.view.duration_limit_seconds * 1000, 1);
+      hint.textContent =
+        chip.said || (state.phase === "paused" ? strings.paused : state.connected ? "" : strings.lost);
+      element.dataset.tone = hint.textContent ? "said" : tone(remainingMs, total);
       time.textContent = formatClock(remainingMs);
-      chip.style.setProperty("--left", `${remainingMs / total}`);
-    },
-    flash(text) {
-      hint.textContent = text;
-      chip.dataset.tone = "added";
-      flashUntil = clock.elapsed() + FLASH_MS;
-    },
-    move() {
-      corner = (corner + 1) % 4;
-      place();
-      store.write({ corner });
+      element.style.setProperty("--left", `${remainingMs / total}turn`);
     },
   };
+  return chip;
 }
 
 /** The last minute, and before it the last five; both later in a short session. */

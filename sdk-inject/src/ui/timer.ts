@@ -1,20 +1,24 @@
 import type { Api } from "../api";
 import type { Clock } from "../clock";
-import { formatClock, formatUnit } from "../format";
+import { formatClock } from "../format";
 import type { Session } from "../session";
 import type { Store } from "../store";
-import type { Strings } from "../strings";
-import tokensCss from "../tokens.css";
-import { reachedThreshold, warningThresholds } from "../warnings";
-import { createChip } from "./chip";
+import type { AllWords, Strings } from "../strings";
+import { type Chip, createChip } from "./chip";
 import chipCss from "./chip.css";
+import { type Make, maker } from "./dom";
 import { createHost } from "./host";
 
-/** What the dialogs get from us: they are a file of their own, loaded when first wanted. */
+/** What the dialogs get from us: they are files of their own, loaded when first wanted. */
 export interface Kit extends TimerEffects {
+  el: Make;
   root: HTMLElement;
+  chip: Chip;
+  words: AllWords | undefined;
   adopt(css: string): void;
-  moveChip(): void;
+  formatClock: typeof formatClock;
+  /** The deadline that the user has seen; the dialogs tell of later ones. */
+  deadline: number;
 }
 
 export type View = "warning" | "panel" | "paused" | "ended";
@@ -28,6 +32,13 @@ export interface Dialogs {
   restore(): void;
 }
 
+/** The parts that are loaded when needed. */
+export interface Parts {
+  dialog(): Promise<typeof import("./dialog")>;
+  more(): Promise<typeof import("./more")>;
+  move(): Promise<typeof import("./move")>;
+}
+
 export interface TimerEffects {
   doc: Document;
   session: Session;
@@ -36,102 +47,82 @@ export interface TimerEffects {
   random(): number;
   store: Store;
   strings: Strings;
-  loadDialogs(): Promise<{ createDialogs(kit: Kit): Dialogs }>;
+  parts: Parts;
   /** The document was written anew, without us. */
   onReplaced(): void;
   /** Leaves for another address. */
   go(address: string): void;
+  /** Themes what we show. */
+  css?: string | undefined;
+  /** Lets the app save its work; settles within a bound. Without: an event asks the page. */
+  beforeEnd?: ((reason: EndCause) => Promise<void>) | undefined;
 }
 
-/** Announced to screen readers, in minutes before the end: milestones, not every second. */
-const MILESTONES = [5, 1];
-/** Dialogs are fetched this long before they are needed, while the network is sure to be there. */
+export type EndCause = "deadline" | "user";
+
+/** The dialogs' file tells of milestones too: the first is five minutes before the end. */
+const FIRST_MILESTONE_S = 300;
+/** It is fetched this long before it is needed, while the network is sure to be there. */
 const AHEAD_S = 30;
 const RELOAD_MS = 3_000;
 
-/** Shows the session over the page: chip, warnings, paused and ended screens. */
-export function createTimer(effects: TimerEffects): void {
-  const { doc, session, store, strings, clock } = effects;
+/** Shows the session over the page: the chip, and when needed what the dialogs show. Returns its undoing. */
+export function createTimer(effects: TimerEffects): () => void {
+  const { session, strings, clock, parts, store, css } = effects;
   let dialogs: Dialogs | undefined;
-  let loading: Promise<Dialogs | undefined> | undefined;
+  let loading: Promise<void> | undefined;
+  let shown: string | undefined;
+  let deadline = 0;
+  const phase = () => session.state().phase;
+
+  const el = maker(effects.doc);
   const host = createHost(
-    doc,
-    strings,
+    effects.doc,
+    el,
     () => dialogs?.restore(),
     () => {
-      forget();
+      remove();
       effects.onReplaced();
     },
   );
-  const { root } = host;
-  host.adopt(tokensCss + chipCss);
-  const status = root.appendChild(doc.createElement("p"));
-  status.role = "status";
-  const chip = createChip({
-    root,
-    strings,
-    store,
-    clock,
-    onOpen: () => open(phase() === "paused" ? "paused" : "panel"),
-  });
+  const { root, adopt } = host;
+  adopt(chipCss + (css ?? ""));
+  const chip = createChip(el, root, strings, store, () => open(phase() === "paused" ? "paused" : "panel"));
+  chip.element.onpointerdown = (event) =>
+    void parts.move().then(
+      ({ drag }) => drag(chip.element, store, event),
+      () => {},
+    );
 
-  const phase = () => session.state().phase;
-
-  function load(): Promise<Dialogs | undefined> {
-    loading ??= effects.loadDialogs().then(
-      ({ createDialogs }) => {
-        dialogs = createDialogs({ ...effects, root, adopt: host.adopt, moveChip: chip.move });
-        return dialogs;
+  function load(): Promise<void> {
+    loading ??= Promise.all([parts.dialog(), strings.words?.().catch(() => {})]).then(
+      ([{ createDialogs }, words]) => {
+        const kit = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
+        dialogs = createDialogs(kit);
+        dialogs.update();
       },
       () => {
         loading = undefined;
-        return undefined;
       },
     );
     return loading;
   }
 
   async function open(view: View): Promise<void> {
-    const loaded = await load();
-    // While it loaded, the reason may have gone.
-    if (phase() !== (view === "ended" || view === "paused" ? view : "active")) return;
-    if (loaded) loaded.open(view);
+    await load();
+    if (dialogs) dialogs.open(view);
     else clock.setTimeout(() => open(view), RELOAD_MS);
   }
-
-  let shown = phase();
-  let deadline = 0;
-  let before = 0;
 
   function update() {
     const state = session.state();
     const left = session.remaining();
     chip.show(state, left);
     if (state.phase === "active") {
-      const { expires_at, duration_limit_seconds, warning_seconds } = state.view;
-      const seconds = Math.ceil(left / 1000);
-      const total = Math.max(duration_limit_seconds, seconds);
-      const thresholds = warningThresholds(warning_seconds, total);
-      const reached = reachedThreshold(thresholds, seconds);
-      const added = expires_at - deadline;
-      const { deadline: of, warned = 0 } = store.read();
-      if (deadline && added > 0) {
-        // The deadline moved under the user's eyes: what it leaves is no news to them.
-        store.write({ deadline: expires_at, warned: reached ?? total });
-        if (shown === "active") {
-          chip.flash(`+${formatClock(added * 1000)}`);
-          say(strings.added(words(added)));
-          dialogs?.close();
-        }
-      } else if (reached && seconds && (of !== expires_at || reached < warned)) {
-        store.write({ deadline: expires_at, warned: reached });
-        void open("warning");
-      }
-      deadline = expires_at;
-      if (seconds - (thresholds.find((s) => s < seconds) ?? 0) < AHEAD_S) void load();
-      for (const minutes of MILESTONES)
-        if (before > minutes * 60 && seconds <= minutes * 60) say(strings.left(words(seconds)));
-      before = seconds;
+      const { expires_at, warning_seconds } = state.view;
+      deadline ||= expires_at;
+      const first = Math.max(FIRST_MILESTONE_S, ...(warning_seconds ?? [])) + AHEAD_S;
+      if (left < first * 1000 || expires_at > deadline) void load();
     }
     if (state.phase !== shown) {
       shown = state.phase;
@@ -141,21 +132,11 @@ export function createTimer(effects: TimerEffects): void {
     dialogs?.update();
   }
 
-  function words(seconds: number): string {
-    const inMinutes = seconds >= 60;
-    return formatUnit(
-      Math.round(inMinutes ? seconds / 60 : seconds),
-      inMinutes ? "minute" : "second",
-      strings.language,
-      "long",
-    );
-  }
-
-  function say(text: string) {
-    status.textContent = text;
-  }
-
   const forget = session.subscribe(update);
-  shown = "loading";
+  const remove = () => {
+    forget();
+    host.remove();
+  };
   update();
+  return remove;
 }

@@ -146,7 +146,7 @@ test("back from the back/forward cache or not, the clock is right", async () => 
       ({ name, body }) => name === "heartbeat" && (body as { active?: boolean }).active === false,
     ),
   ).toBe(true);
-  b.gate.change({ expires_at: b.gate.session().expires_at + 3600 });
+  b.gate.change({ expires_at: b.gate.session().expires_at + 3600, duration_limit_seconds: 4200 });
   await b.page.goBack();
   await b.page
     .getByTestId("session-timer")
@@ -184,7 +184,7 @@ test("a deadline brought forward is warned of", async () => {
 test("an offer that was used up is asked for at the marketplace", async () => {
   await b.open("seconds=400&offer=none");
   await b.page.getByTestId("session-timer").click();
-  await b.page.getByTestId("extend-session").getByText("Ask for more time").click();
+  await b.page.getByTestId("extend-session").getByText("More time").click();
   const link = b.page.getByRole("alert").getByRole("link");
   expect(await link.getAttribute("href")).toBe("https://market.example/consent/1");
   expect(await link.getAttribute("target")).toBe("_blank");

@@ -1,0 +1,1 @@
+const e={language:"de",j:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",K:()=>import("./__WORDS_DE__")};export{e as default};

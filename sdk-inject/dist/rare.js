@@ -1,0 +1,1 @@
+function e(e){let t=`${e}-news`,a={onmessage:null,postMessage(e){try{localStorage.setItem(t,JSON.stringify(e)),localStorage.removeItem(t)}catch{}},close:()=>removeEventListener("storage",n)},n=({key:e,newValue:n})=>{if(e===t&&n)try{a.onmessage?.({data:JSON.parse(n)})}catch{}};return addEventListener("storage",n),a}export{e as openChannel};

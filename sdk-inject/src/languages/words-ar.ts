@@ -1,0 +1,53 @@
+import type { AllWords } from "../strings";
+import { counted } from "./counted";
+
+/** Arabic: every word of the dialogs. */
+const words: AllWords = {
+  left: (span) => `بقي ${span} من جلستك`,
+  added: (span) => `أُضيف ${span}`,
+  warningTitle: "ستنتهي جلستك قريبًا",
+  endsAt: (time) => `تنتهي عند ${time}`,
+  advice: "يُرجى حفظ عملك قبل انتهاء الوقت.",
+  price: (tokens) =>
+    counted("ar", tokens, {
+      zero: "مجانًا",
+      one: "مقابل رمز واحد",
+      two: "مقابل رمزين",
+      few: "مقابل {} رموز",
+      many: "مقابل {} رمزًا",
+      other: "مقابل {} رمز",
+    }),
+  moreTime: "اطلب مزيدًا من الوقت",
+  keepGoing: "متابعة",
+  end: "إنهاء الجلسة",
+  close: "إغلاق",
+  lostAnswer: "تعذّر الاتصال بالخادم. حاول مجددًا: لن يُخصم منك مرتين.",
+  panelTitle: "الوقت المتبقي",
+  pause: "إيقاف مؤقت",
+  move: "نقل المؤقّت",
+  collapse: "إخفاء الوقت",
+  expand: "إظهار الوقت",
+  confirmTitle: "هل تريد إنهاء الجلسة الآن؟",
+  confirmText: (span) => `ما زال لديك ${span}. الإنهاء يغلق هذا التطبيق.`,
+  saving: "جارٍ حفظ عملك…",
+  pausedTitle: "الجلسة متوقفة مؤقتًا",
+  pausedText: (span) => `ساعتك متوقفة وبقي ${span}.`,
+  resume: "استئناف",
+  endedTitle: "انتهت جلستك",
+  ended: {
+    completed: "شكرًا لزيارتك.",
+    expired: "انتهى وقتك.",
+    revoked: "أنهى السوق هذه الجلسة.",
+    canceled: "أُلغيت هذه الجلسة قبل أن تبدأ.",
+    gone: "لم تعد في هذا المتصفح جلسة مفتوحة.",
+  },
+  redirecting: (place, span) => `العودة إلى ${place} خلال ${span}…`,
+  goNow: (place) => `الانتقال إلى ${place}`,
+  closeTab: "يمكنك إغلاق هذه الصفحة.",
+  insufficient: "ليس لديك رموز كافية.",
+  consent: "يتطلب هذا الشراء موافقتك أولًا.",
+  consentLink: (place) => `الموافقة على ${place}`,
+  failed: "لم ينجح ذلك. يُرجى المحاولة مجددًا.",
+};
+
+export default words;

@@ -1,0 +1,51 @@
+import type { AllWords } from "../strings";
+import { counted } from "./counted";
+
+/** German: every word of the dialogs. */
+const words: AllWords = {
+  left: (span) => `Noch ${span} in Ihrer Sitzung`,
+  added: (span) => `${span} hinzugefügt`,
+  warningTitle: "Ihre Sitzung endet bald",
+  endsAt: (time) => `Endet um ${time}`,
+  advice: "Bitte speichern Sie Ihre Arbeit, bevor die Zeit abläuft.",
+  price: (tokens) =>
+    counted("de", tokens, {
+      zero: "kostenlos",
+      one: "für {} Token",
+      other: "für {} Token",
+    }),
+  moreTime: "Mehr Zeit anfragen",
+  keepGoing: "Weitermachen",
+  end: "Sitzung beenden",
+  close: "Schließen",
+  lostAnswer:
+    "Der Server war nicht erreichbar. Versuchen Sie es noch einmal: Es wird nicht doppelt abgebucht.",
+  panelTitle: "Verbleibende Zeit",
+  pause: "Pause",
+  move: "Uhr verschieben",
+  collapse: "Zeit ausblenden",
+  expand: "Zeit einblenden",
+  confirmTitle: "Sitzung jetzt beenden?",
+  confirmText: (span) => `Sie haben noch ${span}. Wenn Sie beenden, schließt sich diese App.`,
+  saving: "Ihre Arbeit wird gespeichert …",
+  pausedTitle: "Sitzung pausiert",
+  pausedText: (span) => `Ihre Uhr steht, es bleiben ${span}.`,
+  resume: "Fortsetzen",
+  endedTitle: "Ihre Sitzung ist beendet",
+  ended: {
+    completed: "Danke für Ihren Besuch.",
+    expired: "Ihre Zeit ist abgelaufen.",
+    revoked: "Der Marktplatz hat diese Sitzung beendet.",
+    canceled: "Diese Sitzung wurde vor ihrem Beginn abgesagt.",
+    gone: "In diesem Browser ist keine Sitzung mehr offen.",
+  },
+  redirecting: (place, span) => `In ${span} geht es zurück zu ${place} …`,
+  goNow: (place) => `Zu ${place}`,
+  closeTab: "Sie können diesen Tab schließen.",
+  insufficient: "Sie haben dafür nicht genügend Token.",
+  consent: "Dieser Kauf braucht zuerst Ihre Zustimmung.",
+  consentLink: (place) => `Auf ${place} zustimmen`,
+  failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
+};
+
+export default words;

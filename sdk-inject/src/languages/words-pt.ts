@@ -1,0 +1,50 @@
+import type { AllWords } from "../strings";
+import { counted } from "./counted";
+
+/** Portuguese: every word of the dialogs. */
+const words: AllWords = {
+  left: (span) => `Restam ${span} na sua sessão`,
+  added: (span) => `${span} adicionados`,
+  warningTitle: "Sua sessão termina em breve",
+  endsAt: (time) => `Termina às ${time}`,
+  advice: "Salve seu trabalho antes que o tempo acabe.",
+  price: (tokens) =>
+    counted("pt", tokens, {
+      zero: "grátis",
+      one: "por {} ficha",
+      other: "por {} fichas",
+    }),
+  moreTime: "Pedir mais tempo",
+  keepGoing: "Continuar",
+  end: "Encerrar sessão",
+  close: "Fechar",
+  lostAnswer: "Não foi possível contatar o servidor. Tente novamente: você não será cobrado duas vezes.",
+  panelTitle: "Tempo restante",
+  pause: "Pausar",
+  move: "Mover o relógio",
+  collapse: "Ocultar o tempo",
+  expand: "Mostrar o tempo",
+  confirmTitle: "Encerrar a sessão agora?",
+  confirmText: (span) => `Você ainda tem ${span}. Encerrar fecha este aplicativo.`,
+  saving: "Salvando seu trabalho…",
+  pausedTitle: "Sessão em pausa",
+  pausedText: (span) => `Seu relógio está parado; restam ${span}.`,
+  resume: "Retomar",
+  endedTitle: "Sua sessão terminou",
+  ended: {
+    completed: "Obrigado pela visita.",
+    expired: "Seu tempo acabou.",
+    revoked: "O marketplace encerrou esta sessão.",
+    canceled: "Esta sessão foi cancelada antes de começar.",
+    gone: "Este navegador não tem mais nenhuma sessão aberta.",
+  },
+  redirecting: (place, span) => `Voltando para ${place} em ${span}…`,
+  goNow: (place) => `Ir para ${place}`,
+  closeTab: "Você pode fechar esta aba.",
+  insufficient: "Você não tem fichas suficientes.",
+  consent: "Esta compra precisa antes da sua aprovação.",
+  consentLink: (place) => `Aprovar em ${place}`,
+  failed: "Não funcionou. Tente novamente.",
+};
+
+export default words;

@@ -1,0 +1,238 @@
+/** more.js: what is needed when the user acts, and at the end: the calls to the gate,
+ *  the panel, the question before ending, the paused and ended screens. */
+import { createActions, isTransient } from "../actions";
+import type { GateError } from "../errors";
+import { formatSpan, returnAddress } from "../format";
+import type { Extension } from "../protocol";
+import type { Frame } from "./dialog";
+import moreCss from "./more.css";
+import { en } from "./more-words";
+import type { EndCause } from "./timer";
+
+export interface More {
+  extend(offer: Extension): Promise<void>;
+  /** Carries out what a button is for: one at a time, its failure said in words. */
+  press(button: HTMLElement, call: (more: More) => unknown): Promise<void>;
+  /** Says that time was added. */
+  added(seconds: number): void;
+  /** The deadline is this near: lets the app save its work in time. */
+  approach(seconds: number): void;
+  panel(): Node[];
+  confirm(): Node[];
+  paused(): Node[];
+  ended(): Node[];
+}
+
+/** How long the ended screen stays before it leads back. */
+const RETURN_SECONDS = 5;
+/** The app is asked to save its work while its requests are still admitted. */
+const SAVE_AHEAD_S = 10;
+/** How long an app may keep the user waiting with it. */
+const SAVING_MS = 5_000;
+/** How long the chip says that time was added. */
+const FLASH_MS = 2_500;
+const HOURGLASS = "M4 2h8M4 14h8M5 2v2.500L8 8l3-3.500V2M5 14v-2.500L8 8l3 3.500V14";
+
+export function createMore(frame: Frame): More {
+  const { kit, button, caller, dialog, error, heading, row } = frame;
+  const { el, session, clock, chip, store } = kit;
+  const { element } = chip;
+  const words = kit.words ?? { ...frame.words, ...en };
+  const actions = createActions({ ...kit, newKey });
+  const beforeEnd = kit.beforeEnd ?? askPage;
+  kit.adopt(moreCss);
+  let returning: unknown;
+  let returnSeconds = RETURN_SECONDS;
+  let savedFor = 0;
+  let busy = false;
+
+  const span = (seconds: number) => formatSpan(seconds, kit.strings.language);
+  const left = () => span(session.remaining() / 1000);
+  const hostOf = (address: string) => new URL(address).host;
+
+  /** Who asked to end is not kept waiting. */
+  async function end() {
+    error.append(words.saving);
+    await beforeEnd("user");
+    error.textContent = "";
+    returnSeconds = 0;
+    try {
+      await actions.end();
+    } catch (failure) {
+      returnSeconds = RETURN_SECONDS;
+      throw failure;
+    }
+  }
+
+  // Beside the panel: the backdrop is the dialog's.
+  dialog.onclick = ({ target, clientX, clientY }) => {
+    const { x, y, right, bottom } = dialog.getBoundingClientRect();
+    const beside = clientX < x || clientX > right || clientY < y || clientY > bottom;
+    if (target === dialog && beside && frame.shown() === "panel") frame.close();
+  };
+  // A browser may close it regardless (a back gesture); the end stays the end.
+  dialog.onclose = () => {
+    if (frame.shown() === "ended") frame.draw("ended");
+  };
+
+  /** What a refusal means, in words. */
+  function explain(failure: GateError): (Node | string)[] {
+    const { code, problem } = failure;
+    if (code === "consent_required") {
+      const address = returnAddress(problem.consent_url);
+      const link = { href: address, target: "_blank", rel: "noopener" };
+      return [words.consent, " ", ...(address ? [el("a", link, words.consentLink(hostOf(address)))] : [])];
+    }
+    if (code === "insufficient_tokens") return [words.insufficient];
+    return [isTransient(failure) ? words.lostAnswer : words.failed];
+  }
+
+  const more: More = {
+    extend: actions.extend,
+    async press(pressed, call) {
+      if (busy || pressed.ariaDisabled) return;
+      busy = true;
+      error.textContent = "";
+      // Not `disabled`: that would drop the keyboard's place.
+      pressed.ariaDisabled = "true";
+      try {
+        await call(more);
+      } catch (failure) {
+        error.append(...explain(failure as GateError));
+      }
+      pressed.ariaDisabled = null;
+      busy = false;
+    },
+
+    added(seconds) {
+      chip.said = `+${kit.formatClock(seconds * 1000)}`;
+      clock.setTimeout(() => {
+        chip.said = "";
+      }, FLASH_MS);
+      chip.show(session.state(), session.remaining());
+      frame.status.textContent = words.added(span(seconds));
+    },
+
+    approach(seconds) {
+      const state = session.state();
+      if (state.phase !== "active" || seconds > SAVE_AHEAD_S || savedFor === state.view.expires_at) return;
+      savedFor = state.view.expires_at;
+      void beforeEnd("deadline");
+    },
+
+    panel() {
+      const state = session.state();
+      const pause = "view" in state ? state.view.pause : undefined;
+      const until = el("p");
+      const toggleLabel = () => (element.classList.contains("small") ? words.expand : words.collapse);
+      const toggle = button(
+        "link",
+        "collapse-timer",
+        () => {
+          store.write({ small: element.classList.toggle("small") });
+          toggle.textContent = toggleLabel();
+        },
+        toggleLabel(),
+      );
+      const move = button(
+        "link",
+        "move-timer",
+        async () => {
+          (await kit.parts.move()).moveOn(element, store);
+          besideChip();
+        },
+        words.move,
+      );
+      besideChip();
+      const nodes = frame.clockView(words.panelTitle, [until], ({ expires_at }) => {
+        const time = new Date(expires_at * 1000).toLocaleTimeString(kit.strings.language, {
+          timeStyle: "short",
+        });
+        until.textContent = words.endsAt(time);
+      });
+      if (pause && (pause.used ?? 0) < pause.max_count)
+        nodes.push(row(caller("act", "pause-session", actions.pause, words.pause)));
+      nodes.push(el("div", { class: "links" }, move, toggle));
+      return nodes;
+    },
+
+    confirm: () => [
+      heading(words.confirmTitle),
+      el("p", {}, words.confirmText(left())),
+      error,
+      row(
+        button("act", "keep-session", frame.close, words.keepGoing),
+        caller("act stop", "confirm-end-session", end, words.end),
+      ),
+    ],
+
+    paused: () => [
+      heading(words.pausedTitle),
+      el("p", {}, words.pausedText(left())),
+      error,
+      row(caller("act main", "resume-session", actions.resume, words.resume), frame.endButton()),
+    ],
+
+    ended() {
+      const state = session.state();
+      if (state.phase !== "ended") return [];
+      const address = returnAddress(state.returnUrl, state.sessionId);
+      const line = el("p", {}, words.closeTab);
+      const content: Node[] = [
+        el("div", { class: "badge" }, hourglass()),
+        heading(words.endedTitle),
+        el("p", {}, words.ended[state.reason]),
+        line,
+      ];
+      if (!address) return content;
+      const host = hostOf(address);
+      const countBack = (seconds: number) => {
+        line.textContent = words.redirecting(host, span(seconds));
+        if (seconds) returning = clock.setTimeout(() => countBack(seconds - 1), 1000);
+        else kit.go(address);
+      };
+      clock.clearTimeout(returning);
+      countBack(returnSeconds);
+      return [...content, row(el("a", { class: "act main", href: address }, words.goNow(host)))];
+    },
+  };
+  return more;
+
+  /** The panel, and what follows from it, open at the chip's corner. */
+  function besideChip() {
+    const { x, y } = element.getBoundingClientRect();
+    dialog.dataset.corner = `${y < innerHeight / 2 ? "top" : "bottom"} ${x < innerWidth / 2 ? "left" : "right"}`;
+  }
+}
+
+/** A page that wants to save its work listens for this event and hands in promises. */
+function askPage(reason: EndCause): Promise<void> {
+  const work: unknown[] = [];
+  const waitUntil = (promise: unknown) => work.push(promise);
+  document.dispatchEvent(new CustomEvent("sessiongate:beforeend", { detail: { reason, waitUntil } }));
+  return bounded(Promise.allSettled(work));
+}
+
+/** Settles with `work`, whatever becomes of it, or when an app has had its time. */
+export function bounded(work: Promise<unknown>): Promise<void> {
+  const enough = new Promise((resolve) => setTimeout(resolve, SAVING_MS));
+  return Promise.race([work, enough]).then(
+    () => {},
+    () => {},
+  );
+}
+
+function hourglass() {
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.appendChild(document.createElementNS(ns, "path")).setAttribute("d", HOURGLASS);
+  return svg;
+}
+
+/** 128 random bits. Not randomUUID, which plain HTTP pages don't have. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}

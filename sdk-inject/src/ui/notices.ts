@@ -1,0 +1,49 @@
+import { formatUnit } from "../format";
+import { reachedThreshold, warningThresholds } from "../warnings";
+import type { Frame } from "./dialog";
+
+/** Announced to screen readers, in minutes before the end: milestones, not every second. */
+const MILESTONES = [5, 1];
+/** What the end needs is fetched this long before it. */
+const AHEAD_S = 30;
+
+/** Watches the deadline: tells of warnings, milestones, added time, and the end. */
+export function createNotices(
+  { kit, words, status, close }: Frame,
+  warn: () => void,
+  more: () => Promise<{ added(seconds: number): void; approach(seconds: number): void }>,
+) {
+  const { session, store } = kit;
+  let { deadline } = kit;
+  let before = 0;
+
+  return () => {
+    const state = session.state();
+    if (state.phase !== "active") return;
+    const { expires_at, duration_limit_seconds, warning_seconds } = state.view;
+    const seconds = Math.ceil(session.remaining() / 1000);
+    const reached = reachedThreshold(warningThresholds(warning_seconds, duration_limit_seconds), seconds);
+    const added = deadline && expires_at - deadline;
+    const { deadline: of, warned = 0 } = store.read();
+    if (added > 0) {
+      // The deadline moved under the user's eyes: what it leaves is no news to them.
+      store.write({ deadline: expires_at, warned: reached ?? seconds });
+      close();
+      void more().then((loaded) => loaded.added(added));
+    } else if (reached && seconds && (of !== expires_at || reached < warned)) {
+      store.write({ deadline: expires_at, warned: reached });
+      warn();
+    }
+    deadline = expires_at;
+    for (const minutes of MILESTONES)
+      if (before > minutes * 60 && seconds <= minutes * 60)
+        status.textContent = words.left(
+          formatUnit(Math.ceil(seconds / 60) * 60, kit.strings.language, "long"),
+        );
+    before = seconds;
+    if (seconds < AHEAD_S)
+      more()
+        .then((loaded) => loaded.approach(seconds))
+        .catch(() => {});
+  };
+}
