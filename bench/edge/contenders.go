@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// contenders starts the proxies; the first is plain Caddy, which the others are
+// measured against.
+func (f *field) contenders(ctx context.Context, only string) ([]*contender, error) {
+	wanted := func(name string) bool {
+		if only == "" {
+			return true
+		}
+		for part := range strings.SplitSeq(only, ",") {
+			if strings.Contains(name, part) {
+				return true
+			}
+		}
+		return false
+	}
+	var list []*contender
+	for _, make := range []struct {
+		name  string
+		start func(context.Context) (*contender, error)
+	}{
+		{"plain Caddy", f.plain}, {"Sessiongate", f.gate}, {"Caddy, forward_auth", f.forwardAuth},
+	} {
+		if len(list) > 0 && !wanted(make.name) {
+			continue
+		}
+		c, err := make.start(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("starting %s: %w", make.name, err)
+		}
+		c.name = make.name
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// caddy runs the program under test with a site block of the given body.
+func (f *field) caddy(ctx context.Context, name, global, site string) (*contender, error) {
+	address := freeAddress()
+	path, err := f.write(name+".Caddyfile", fmt.Sprintf(`{
+	admin off
+	persist_config off
+	default_bind 127.0.0.1
+	log {
+		level ERROR
+	}
+%s}
+http://:%s {
+%s	reverse_proxy %s {
+		transport http {
+			compression off
+		}
+	}
+}
+`, global, address[strings.LastIndexByte(address, ':')+1:], site, strings.TrimPrefix(f.origin.URL, "http://")))
+	if err != nil {
+		return nil, err
+	}
+	cmd := f.command(ctx, "0", f.binary, "run", "--config", path, "--adapter", "caddyfile")
+	if err := f.start(cmd, "http://"+address+"/page?size=2048"); err != nil {
+		return nil, err
+	}
+	return &contender{address: address, pids: func() []int { return []int{cmd.Process.Pid} }}, nil
+}
+
+func (f *field) plain(ctx context.Context) (*contender, error) {
+	c, err := f.caddy(ctx, "plain", "", "")
+	if err == nil {
+		c.what = "the same binary, `reverse_proxy` alone: no session is checked, no page is touched"
+	}
+	return c, err
+}
+
+func (f *field) gate(ctx context.Context) (*contender, error) {
+	c, err := f.caddy(ctx, "gate", fmt.Sprintf("\tsession_gate {\n\t\tbackend %s\n\t\tedge_key %s\n\t}\n", f.api, f.keys["edge"]),
+		"\tsession_gate {\n\t\tprovider prov_bench\n\t}\n")
+	if err != nil {
+		return nil, err
+	}
+	c.what = "`session_gate` and `reverse_proxy`: session checked, identity headers set, clock injected, cut-off armed"
+	c.cookies, err = f.enter(ctx, c.address, len(f.launches)/2)
+	return c, err
+}
+
+// forwardAuth asks an authentication server for each request, as Caddy users
+// do without a module. The server here says yes and costs the proxy nothing
+// but the question; nothing is injected and nothing is cut off.
+func (f *field) forwardAuth(ctx context.Context) (*contender, error) {
+	auth := newAuthServer()
+	c, err := f.caddy(ctx, "auth", "", fmt.Sprintf("\tforward_auth %s {\n\t\turi /auth\n\t}\n", auth))
+	if err == nil {
+		c.what = "`forward_auth` to a server that says yes at once, then `reverse_proxy`: no clock, no cut-off"
+	}
+	return c, err
+}
