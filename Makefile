@@ -29,8 +29,8 @@ check:
 	$(GO) vet ./...
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./caddymodule/... ./internal/... ./backend/...
+bench: build
+	$(GO) run ./bench/edge
 
 clean:
 	rm -rf bin

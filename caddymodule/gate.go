@@ -251,7 +251,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity == identityHeaders {
-		setIdentity(r.Header, s.state.Load())
+		s.identity.Load().set(r.Header)
 	}
 	showPlaceholders(ctx, s)
 	inner := r.WithContext(ctx)

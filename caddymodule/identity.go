@@ -46,12 +46,24 @@ func looksLikeIdentity(name string) bool {
 	return true
 }
 
-// setIdentity tells the origin whose session it serves.
-func setIdentity(h http.Header, st *protocol.LiveState) {
-	h[headerSession] = []string{st.ID}
-	h[headerUser] = []string{headerSafe(st.UserID)}
-	h[headerProvider] = []string{st.ProviderID}
-	h[headerExpires] = []string{strconv.FormatInt(st.ExpiresAt, 10)}
+// identity is a session's headers, made once for each of its states. Requests
+// share the slices: they have no spare room, so that whoever adds a value gets
+// a slice of its own.
+type identity struct {
+	session, user, provider, expires []string
+}
+
+func newIdentity(st *protocol.LiveState) *identity {
+	return &identity{
+		session: []string{st.ID}, user: []string{headerSafe(st.UserID)},
+		provider: []string{st.ProviderID}, expires: []string{strconv.FormatInt(st.ExpiresAt, 10)},
+	}
+}
+
+// set tells the origin whose session it serves.
+func (i *identity) set(h http.Header) {
+	h[headerSession], h[headerUser] = i.session, i.user
+	h[headerProvider], h[headerExpires] = i.provider, i.expires
 }
 
 // headerSafe keeps a user id, which is the marketplace's own string, from

@@ -18,7 +18,8 @@ type liveSession struct {
 	id    string
 	clock *clock
 
-	state atomic.Pointer[protocol.LiveState]
+	state    atomic.Pointer[protocol.LiveState]
+	identity atomic.Pointer[identity] // of state
 	// The backend's clock, in ms, up to which requests are admitted; 0 when the
 	// state admits none. Read on every request.
 	admitUntil atomic.Int64
@@ -70,6 +71,7 @@ func (s *liveSession) setLocked(st *protocol.LiveState, confirmedAt int64) {
 		until = st.ExpiresAt * 1000
 	}
 	s.state.Store(st)
+	s.identity.Store(newIdentity(st))
 	s.admitUntil.Store(until)
 	s.confirmed.Store(confirmedAt)
 	s.armLocked()

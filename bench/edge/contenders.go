@@ -43,8 +43,12 @@ func (f *field) contenders(ctx context.Context, only string) ([]*contender, erro
 // caddy runs the program under test with a site block of the given body.
 func (f *field) caddy(ctx context.Context, name, global, site string) (*contender, error) {
 	address := freeAddress()
+	admin := "off"
+	if f.profile == name {
+		admin = "127.0.0.1:2019" // /debug/pprof/
+	}
 	path, err := f.write(name+".Caddyfile", fmt.Sprintf(`{
-	admin off
+	admin %s
 	persist_config off
 	default_bind 127.0.0.1
 	log {
@@ -58,7 +62,7 @@ http://:%s {
 		}
 	}
 }
-`, global, address[strings.LastIndexByte(address, ':')+1:], site, strings.TrimPrefix(f.origin.URL, "http://")))
+`, admin, global, address[strings.LastIndexByte(address, ':')+1:], site, strings.TrimPrefix(f.origin.URL, "http://")))
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 // sessions to send.
 type field struct {
 	binary, dir string
+	profile     string // the contender whose admin endpoint is open
 	origin      *httptest.Server
 	api         string
 	keys        map[string]string // by role
@@ -31,12 +32,12 @@ type field struct {
 	processes   []*exec.Cmd
 }
 
-func newField(ctx context.Context, binary, dir string, sessions int) (*field, error) {
+func newField(ctx context.Context, binary, dir, profile string, sessions int) (*field, error) {
 	// Everything but the proxies shares the second core.
 	if err := exec.Command("taskset", "-a", "-cp", "1", strconv.Itoa(os.Getpid())).Run(); err != nil {
 		return nil, fmt.Errorf("pinning to a core (two are needed): %w", err)
 	}
-	f := &field{binary: binary, dir: dir, keys: make(map[string]string), origin: httptest.NewServer(http.HandlerFunc(serve))}
+	f := &field{binary: binary, dir: dir, profile: profile, keys: make(map[string]string), origin: httptest.NewServer(http.HandlerFunc(serve))}
 	f.api = "http://" + freeAddress()
 	for _, role := range []string{"admin", "marketplace", "edge"} {
 		out, err := f.command(ctx, "1", binary, "apikey", "create", "--role", role).Output()

@@ -31,6 +31,7 @@ func main() {
 	flag.DurationVar(&o.each, "each", 1500*time.Millisecond, "how long each contender runs in each round and cell")
 	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "file for the table, - for standard output only")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by part of their names, with commas (plain always runs)")
+	flag.StringVar(&o.profile, "profile", "", "open the admin endpoint of plain, gate or auth on 127.0.0.1:2019, for /debug/pprof/")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -47,6 +48,7 @@ type options struct {
 	each     time.Duration
 	out      string
 	only     string
+	profile  string
 }
 
 // cell is one kind of page.
@@ -79,7 +81,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	field, err := newField(ctx, binary, dir, o.sessions)
+	field, err := newField(ctx, binary, dir, o.profile, o.sessions)
 	if err != nil {
 		return err
 	}

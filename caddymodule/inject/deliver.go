@@ -146,7 +146,7 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 	l.content = append(l.content, tag...)
 	l.prefix = appendPrefix(l.prefix[:0], l.content)
 	growLength(w.rw.Header(), len(l.prefix)-l.header)
-	w.state, w.trailer = prefixing, newTrailer(l.content)
+	w.state, w.trailer = prefixing, newTrailer(l.content, remaining(l), w.judge == nil)
 	w.sendHeader()
 	if err := w.emit(l.prefix); err != nil {
 		return err
@@ -161,6 +161,14 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 		w.judge.watch(rest)
 	}
 	return nil
+}
+
+// remaining is how long the body is after its gzip header, or -1.
+func remaining(l *look) int64 {
+	if l.length < 0 {
+		return -1
+	}
+	return max(-1, l.length-int64(l.header))
 }
 
 // reencode delivers a gzip page that is decoded on the way.

@@ -28,32 +28,77 @@ type trailer struct {
 
 	kept [gzipTrailer]byte
 	n    int
+
+	// How much of the body is to come, or -1 where nobody said. Where it is
+	// known, only what may be the trailer is kept.
+	left int64
+	// Whether small pieces are joined with large ones, in a buffer of their own.
+	join bool
 }
 
-func newTrailer(prefix []byte) trailer {
-	return trailer{crc: crc32.ChecksumIEEE(prefix), size: uint32(len(prefix))}
+// newTrailer starts a body of which left bytes are to come (-1: unknown).
+func newTrailer(prefix []byte, left int64, join bool) trailer {
+	return trailer{crc: crc32.ChecksumIEEE(prefix), size: uint32(len(prefix)), left: left, join: join}
 }
 
 // forward passes b on, with what was kept before it, except for the last 8
-// bytes of both. It calls emit at most twice.
+// bytes of both; at the end of a body of known length it patches those and
+// passes on everything. It calls emit at most twice, and once where it can: a
+// small write beside a large one costs a system call of its own.
 func (t *trailer) forward(b []byte, emit func([]byte) error) error {
+	if t.left >= int64(len(b)) {
+		t.left -= int64(len(b))
+		switch {
+		case t.left >= gzipTrailer && t.n == 0:
+			return emit(b)
+		case t.left == 0 && t.join && t.n+len(b) >= gzipTrailer && t.n+len(b) <= copyBuffer:
+			return t.finish(b, emit)
+		}
+	} else {
+		t.left = -1 // the length was a lie
+	}
 	if over := t.n + len(b) - gzipTrailer; over > 0 {
 		old := min(over, t.n)
-		if old > 0 {
-			if err := emit(t.kept[:old]); err != nil {
-				return err
-			}
-			t.n = copy(t.kept[:], t.kept[old:t.n])
+		fresh := over - old
+		if err := t.pass(old, b[:fresh], emit); err != nil {
+			return err
 		}
-		if fresh := over - old; fresh > 0 {
-			if err := emit(b[:fresh]); err != nil {
-				return err
-			}
-			b = b[fresh:]
-		}
+		b = b[fresh:]
 	}
 	t.n += copy(t.kept[t.n:], b)
 	return nil
+}
+
+// pass gives up the first n kept bytes, and then b.
+func (t *trailer) pass(n int, b []byte, emit func([]byte) error) error {
+	if n == 0 {
+		return emit(b)
+	}
+	if !t.join || n+len(b) > copyBuffer {
+		err := emit(t.kept[:n])
+		t.n = copy(t.kept[:], t.kept[n:t.n])
+		if err != nil || len(b) == 0 {
+			return err
+		}
+		return emit(b)
+	}
+	scratch := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(scratch)
+	first := append((*scratch)[:0], t.kept[:n]...)
+	t.n = copy(t.kept[:], t.kept[n:t.n])
+	return emit(append(first, b...))
+}
+
+// finish passes on the end of a body, patched, in one piece.
+func (t *trailer) finish(b []byte, emit func([]byte) error) error {
+	scratch := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(scratch)
+	whole := append(append((*scratch)[:0], t.kept[:t.n]...), b...)
+	end := len(whole) - gzipTrailer
+	t.n = copy(t.kept[:], whole[end:])
+	copy(whole[end:], t.patched())
+	t.n = 0
+	return emit(whole)
 }
 
 // release gives the kept bytes up where they cannot be a trailer: encoders end
