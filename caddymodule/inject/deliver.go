@@ -17,7 +17,7 @@ func (w *Writer) take(p []byte) error {
 	case passing:
 		err = w.emit(p)
 	case prefixing:
-		err = w.trailer.forward(p, w.emit)
+		err = w.trailer.forward(p, w.send)
 		if w.judge != nil {
 			w.judge.watch(p)
 		}
@@ -146,13 +146,14 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 	l.content = append(l.content, tag...)
 	l.prefix = appendPrefix(l.prefix[:0], l.content)
 	growLength(w.rw.Header(), len(l.prefix)-l.header)
+	w.send = w.emit
 	w.state, w.trailer = prefixing, newTrailer(l.content, remaining(l), w.judge == nil)
 	w.sendHeader()
 	if err := w.emit(l.prefix); err != nil {
 		return err
 	}
 	for _, b := range [...][]byte{data[l.header:], rest} {
-		if err := w.trailer.forward(b, w.emit); err != nil {
+		if err := w.trailer.forward(b, w.send); err != nil {
 			return err
 		}
 	}

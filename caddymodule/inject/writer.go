@@ -35,10 +35,11 @@ type Writer struct {
 	hurry   bool  // the handler flushed what is still held
 	started bool  // the first write has left, or need not be gathered
 
-	look    *look      // until the first write has left
-	trailer trailer    // for prefixed pages
-	judge   *judge     // if this is an origin's first gzip page
-	encoder *reencoder // for pages that are encoded again
+	look    *look              // until the first write has left
+	trailer trailer            // for prefixed pages
+	send    func([]byte) error // emit, bound once
+	judge   *judge             // if this is an origin's first gzip page
+	encoder *reencoder         // for pages that are encoded again
 }
 
 type state uint8
