@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
-	"github.com/sessiongate/sessiongate/backend/keyring"
 	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/backend/webhook"
@@ -28,6 +27,7 @@ type Backend struct {
 	// What /openapi.json says.
 	document *huma.OpenAPI
 	log      *zap.Logger
+	shared   coordination
 
 	stopping context.Context // ends when streams are to end
 	stop     context.CancelFunc
@@ -47,27 +47,50 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	keys, err := keyring.Open(KeysDir(config.DataDir), config.Now)
-	if err != nil {
-		return nil, err
-	}
 	st, err := store.Open(ctx, config.Database)
 	if err != nil {
 		return nil, err
 	}
-	memory := coord.NewMemory(config.EventLog, config.Now)
+	keys, err := openKeys(ctx, config, st)
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	if st.Shared() && !box.Keyed() {
+		logger.Warn("signing keys and webhook secrets stand in the database unsealed; set SESSIONGATE_SEAL_KEY to seal them")
+	}
+	shared, err := openCoordinator(config, logger)
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
 	guard := webhook.Guard{AllowLoopback: config.WebhooksToLoopback}
 	s := &service{
-		store: st, coord: memory, limit: memory, keys: keys,
+		store: st, coord: shared, limit: shared, keys: keys,
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
 		seal: box, guard: guard, sender: webhook.NewSender(guard, config.Now),
 	}
 	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
-	b := &Backend{config: config, log: logger, service: s}
+	b := &Backend{config: config, log: logger, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	b.handler = newHandler(b)
 	return b, nil
+}
+
+// coordination is a coordinator and limiter with its own life.
+type coordination interface {
+	Coordinator
+	Limiter
+	Run(context.Context)
+	Close() error
+}
+
+func openCoordinator(config Config, logger *zap.Logger) (coordination, error) {
+	if config.Redis == "" {
+		return coord.NewMemory(config.EventLog, config.Now), nil
+	}
+	return coord.NewRedis(config.Redis, config.EventLog, config.Now, logger)
 }
 
 // Handler is the HTTP API.
@@ -85,6 +108,10 @@ func (b *Backend) Run(ctx context.Context) error {
 	loops.Go(func() { b.service.beatLoop(ctx) })
 	loops.Go(func() { b.service.housekeepingLoop(ctx) })
 	loops.Go(func() { b.service.hooks.Run(ctx) })
+	loops.Go(func() { b.shared.Run(ctx) })
+	if b.config.Redis != "" {
+		loops.Go(func() { b.service.reconcileLoop(ctx) })
+	}
 	loops.Wait()
 	return nil
 }
@@ -148,7 +175,7 @@ func (b *Backend) EndStreams() { b.stop() }
 func (b *Backend) Close() error {
 	b.closing.Do(func() {
 		b.stop()
-		b.closeErr = b.service.store.Close()
+		b.closeErr = errors.Join(b.shared.Close(), b.service.store.Close())
 	})
 	return b.closeErr
 }

@@ -24,6 +24,10 @@ type Config struct {
 	// How many live-state changes are kept for edges to resume their stream.
 	// Default: 16384.
 	EventLog int
+	// Where several backends share what they must agree on: redis://,
+	// rediss://, redis+cluster:// or redis+sentinel://. Default: this process
+	// agrees with itself.
+	Redis string
 	// Lets webhooks go to this machine, which a provider must not reach
 	// otherwise: for a demo and for tests.
 	WebhooksToLoopback bool

@@ -108,8 +108,8 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := s.keys.Refresh(); err != nil {
-			s.log.Error("signing keys could not be read; the old ones stay", zap.Error(err))
+		if err := s.keys.Refresh(ctx); err != nil {
+			s.log.Warn("signing keys could not be read; the old ones stay", zap.Error(err))
 		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now

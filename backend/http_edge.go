@@ -37,7 +37,7 @@ func (a *api) routeEdge() {
 	}, a.host)
 	op := route{
 		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
-		summary: "Live-state changes as server-sent events, resumable", roles: edge,
+		summary: "Live-state changes as server-sent events, resumable", roles: edge, errors: []int{503},
 	}.operation(a)
 	op.Description += " Events: state (a LiveState), reset (ask for every state again), time (every 2 s)."
 	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
@@ -148,7 +148,10 @@ type eventsInput struct {
 // events streams live-state changes until the edge leaves or we stop. A stream
 // without Last-Event-ID begins with a reset: what its edge holds may be old.
 func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	sub := a.s.coord.Subscribe(in.LastEventID)
+	sub, err := a.s.coord.Subscribe(in.LastEventID)
+	if err != nil {
+		return nil, a.answerOf(ctx, err)
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		ctx, cancel := context.WithCancel(r.Context())
@@ -172,9 +175,10 @@ func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscript
 	nextTime := time.Now() // at once: the edge learns our clock
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextTime)
-		batch, _ := sub.Next(wait) // its error is one of the contexts', asked below
+		batch, err := sub.Next(wait)
 		cancel()
-		if ctx.Err() != nil {
+		// A stream that is down must not look alive: its edge asks instead.
+		if ctx.Err() != nil || errors.Is(err, coord.ErrDown) {
 			return
 		}
 		if batch.Reset {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -78,6 +79,8 @@ func problemOf(err error) *problem {
 		return newProblem(protocol.InvalidRequest, "A figure is out of range.")
 	case errors.Is(err, session.ErrPause):
 		return newProblem(protocol.PauseNotAllowed, "The provider's policy allows no further pause.")
+	case errors.Is(err, coord.ErrDown):
+		return newProblem(protocol.Unavailable, "There is no stream just now. Ask by heartbeats until it is back.")
 	case store.Unavailable(err):
 		return newProblem(protocol.Unavailable, "The database does not answer just now. Try again.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -21,7 +21,11 @@ import (
 // signer signs with the backend's own current key, as nobody else can.
 func (w *world) signer() *token.Signer {
 	w.t.Helper()
-	ring, err := keyring.Existing(backend.KeysDir(w.dir), w.now)
+	shelf, err := backend.KeyShelf(backend.Config{DataDir: w.dir}, w.b.Store())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ring, err := keyring.Existing(context.Background(), shelf, w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}

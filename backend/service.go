@@ -32,7 +32,7 @@ type Coordinator interface {
 	// States returns the states of ids in their order, zero where unknown.
 	States(ctx context.Context, ids []string) ([]coord.State, error)
 	// Subscribe returns all changes after the event lastID, or a reset.
-	Subscribe(lastID string) *coord.Subscription
+	Subscribe(lastID string) (*coord.Subscription, error)
 }
 
 // Limiter limits how often something may happen.

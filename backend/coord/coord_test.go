@@ -2,11 +2,17 @@ package coord
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord/coordtest"
 )
 
 var (
@@ -14,94 +20,197 @@ var (
 	t0  = time.Unix(1_800_000_000, 0)
 )
 
-func state(id string, version int64) State {
-	return State{ID: id, Version: version, Data: fmt.Appendf(nil, "%s@%d", id, version), Forget: t0.Add(time.Hour)}
+// coordinator is what every implementation gives the service.
+type coordinator interface {
+	Publish(context.Context, State) error
+	Remember(context.Context, State) error
+	States(context.Context, []string) ([]State, error)
+	Subscribe(string) (*Subscription, error)
+	Allow(context.Context, string, Limit) (time.Duration, error)
+	Run(context.Context)
+	Close() error
 }
 
-func publish(t *testing.T, m *Memory, states ...State) {
+func state(id string, version int64) State {
+	return State{ID: id, Version: version, Data: fmt.Appendf(nil, `{"id":%q,"version":%d}`, id, version), Forget: t0.Add(time.Hour)}
+}
+
+// said is an event's data for people: a@1.
+func said(data []byte) string {
+	var s struct {
+		ID      string
+		Version int64
+	}
+	if json.Unmarshal(data, &s) != nil {
+		return string(data)
+	}
+	return fmt.Sprintf("%s@%d", s.ID, s.Version)
+}
+
+func publish(t *testing.T, c coordinator, states ...State) {
 	t.Helper()
 	for _, s := range states {
-		if err := m.Publish(ctx, s); err != nil {
+		if err := c.Publish(ctx, s); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// drain is all that a subscriber would get at once.
-func drain(t *testing.T, s *Subscription) (reset bool, data []string, id string) {
+func subscribe(t *testing.T, c coordinator, lastID string) *Subscription {
 	t.Helper()
+	s, err := c.Subscribe(lastID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// read gathers what a subscriber is told until the news named last has come.
+func read(t *testing.T, s *Subscription, last string) (reset bool, news []string, id string) {
+	t.Helper()
+	within, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	for {
-		short, cancel := context.WithCancel(ctx)
-		cancel()
-		b, err := s.Next(short)
+		b, err := s.Next(within)
+		if err != nil {
+			t.Fatalf("%v; no %s after %v", err, last, news)
+		}
 		reset = reset || b.Reset
 		for _, e := range b.Events {
-			data = append(data, string(e.Data))
+			news = append(news, said(e.Data))
 		}
-		if err != nil {
-			return reset, data, b.ID
+		id = b.ID
+		if n := len(news); n > 0 && news[n-1] == last {
+			return reset, news, id
 		}
 	}
 }
 
-func TestOldNewsIsNoNews(t *testing.T) {
+// run runs a coordinator until the test ends, and waits until it has a stream.
+func run(t *testing.T, c coordinator) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	coordtest.Eventually(t, "there is a stream", func() error { _, err := c.Subscribe(""); return err })
+}
+
+func openRedis(t *testing.T, url string, size int) *Redis {
+	t.Helper()
+	r, err := NewRedis(url, size, func() time.Time { return t0 }, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// onEach runs a test over every coordinator. open returns one that runs; where
+// several processes can share, two calls of one test share.
+func onEach(t *testing.T, test func(t *testing.T, open func(now func() time.Time) coordinator)) {
 	t.Parallel()
-	m := NewMemory(10, func() time.Time { return t0 })
-	sub := m.Subscribe("")
-	publish(t, m, state("a", 2), state("a", 1), state("a", 2), state("b", 1))
-	if reset, data, _ := drain(t, sub); !reset || fmt.Sprint(data) != "[a@2 b@1]" {
-		t.Errorf("reset %v, got %v", reset, data)
+	fixed := func(now func() time.Time) func() time.Time {
+		if now == nil {
+			return func() time.Time { return t0 }
+		}
+		return now
 	}
-	if err := m.Remember(ctx, state("a", 1)); err != nil {
-		t.Fatal(err)
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(now func() time.Time) coordinator { return NewMemory(1000, fixed(now)) })
+	})
+	for name, address := range map[string]func(testing.TB) string{
+		"redis":    func(t testing.TB) string { return coordtest.Start(t).URL() },
+		"cluster":  coordtest.Cluster,
+		"sentinel": coordtest.Sentinel,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := address(t)
+			test(t, func(now func() time.Time) coordinator {
+				r, err := NewRedis(at, 1000, fixed(now), zap.NewNop())
+				if err != nil {
+					t.Fatal(err)
+				}
+				run(t, r)
+				return r
+			})
+		})
 	}
-	if err := m.Remember(ctx, state("c", 5)); err != nil {
-		t.Fatal(err)
+}
+
+// The suite that every coordinator passes. One server serves all its parts.
+func TestConformance(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(func() time.Time) coordinator) {
+		c := open(nil)
+		t.Run("old news is no news", func(t *testing.T) { oldNews(t, c) })
+		t.Run("what the record said is still told", func(t *testing.T) { rememberedIsTold(t, c) })
+		t.Run("streams resume", func(t *testing.T) { resuming(t, c) })
+		t.Run("next waits for news", func(t *testing.T) { waiting(t, c) })
+		t.Run("many at once", func(t *testing.T) { manyAtOnce(t, c) })
+		t.Run("limits", func(t *testing.T) { limits(t, open) })
+	})
+}
+
+func oldNews(t *testing.T, c coordinator) {
+	sub := subscribe(t, c, "")
+	publish(t, c, state("a", 2), state("a", 1), state("a", 2), state("b", 1))
+	if reset, news, _ := read(t, sub, "b@1"); !reset || fmt.Sprint(news) != "[a@2 b@1]" {
+		t.Errorf("reset %v, got %v", reset, news)
 	}
-	got, err := m.States(ctx, []string{"a", "nobody", "c"})
-	if err != nil || got[0].Version != 2 || got[1].ID != "" || got[2].Version != 5 {
+	for _, s := range []State{state("a", 1), state("c", 5)} {
+		if err := c.Remember(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := c.States(ctx, []string{"a", "nobody", "c"})
+	if err != nil || got[0].Version != 2 || got[1].ID != "" || got[2].Version != 5 || said(got[2].Data) != "c@5" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, data, _ := drain(t, sub); len(data) != 0 {
-		t.Errorf("remembering told %v", data)
+	publish(t, c, state("d", 1))
+	if _, news, _ := read(t, sub, "d@1"); len(news) != 1 {
+		t.Errorf("remembering told %v", news)
 	}
 }
 
-func TestResuming(t *testing.T) {
-	t.Parallel()
-	m := NewMemory(4, func() time.Time { return t0 })
-	publish(t, m, state("a", 1))
-	first := m.Subscribe("")
-	_, _, id := drain(t, first)
-	for v := range int64(4) {
-		publish(t, m, state("b", v+1))
+// A reader may find a change in the record before its author publishes it.
+func rememberedIsTold(t *testing.T, c coordinator) {
+	sub := subscribe(t, c, "")
+	if err := c.Remember(ctx, state("early", 3)); err != nil {
+		t.Fatal(err)
 	}
-	if reset, data, _ := drain(t, m.Subscribe(id)); reset || fmt.Sprint(data) != "[b@1 b@2 b@3 b@4]" {
-		t.Errorf("resumed with reset %v, %v", reset, data)
+	publish(t, c, state("early", 3))
+	read(t, sub, "early@3")
+}
+
+func resuming(t *testing.T, c coordinator) {
+	first := subscribe(t, c, "")
+	publish(t, c, state("r", 1))
+	_, _, id := read(t, first, "r@1")
+	publish(t, c, state("r", 2), state("r", 3))
+	read(t, first, "r@3")
+	if reset, news, _ := read(t, subscribe(t, c, id), "r@3"); reset || fmt.Sprint(news) != "[r@2 r@3]" {
+		t.Errorf("resumed with reset %v, %v", reset, news)
 	}
-	publish(t, m, state("b", 5)) // one more than the log keeps
-	for name, lastID := range map[string]string{
-		"trimmed": id, "of another process": "ABCDEFGH-1", "of the future": m.eventID(99), "nonsense": "x", "negative": m.epoch + "--5",
-	} {
-		if reset, data, _ := drain(t, m.Subscribe(lastID)); !reset || len(data) != 0 {
-			t.Errorf("%s: reset %v, %v", name, reset, data)
+	for _, lastID := range []string{"ABCDEFGH-1", "99999999999999-0", "x", "--5"} {
+		sub := subscribe(t, c, lastID)
+		if b, err := sub.Next(ctx); err != nil || !b.Reset || len(b.Events) != 0 {
+			t.Errorf("%s: %+v, %v", lastID, b, err)
 		}
 	}
-	if reset, data, _ := drain(t, first); !reset || len(data) != 0 {
-		t.Errorf("a subscriber that fell behind: reset %v, %v", reset, data)
-	}
-	publish(t, m, state("b", 6))
-	if reset, data, _ := drain(t, first); reset || fmt.Sprint(data) != "[b@6]" {
-		t.Errorf("after its reset: reset %v, %v", reset, data)
-	}
 }
 
-func TestNextWaitsForNews(t *testing.T) {
-	t.Parallel()
-	m := NewMemory(10, func() time.Time { return t0 })
-	publish(t, m, state("a", 1))
-	sub := m.Subscribe("")
-	drain(t, sub)
+func waiting(t *testing.T, c coordinator) {
+	sub := subscribe(t, c, "")
+	if b, err := sub.Next(ctx); err != nil || !b.Reset {
+		t.Fatalf("%+v, %v", b, err)
+	}
 	got := make(chan Batch, 1)
 	go func() {
 		b, err := sub.Next(ctx)
@@ -110,7 +219,7 @@ func TestNextWaitsForNews(t *testing.T) {
 		}
 		got <- b
 	}()
-	publish(t, m, state("a", 2))
+	publish(t, c, state("w", 1))
 	if b := <-got; len(b.Events) != 1 || b.Events[0].ID != b.ID {
 		t.Errorf("got %+v", b)
 	}
@@ -121,20 +230,19 @@ func TestNextWaitsForNews(t *testing.T) {
 	}
 }
 
-// Publishers never wait for subscribers, and each of these sees all or a reset.
-func TestManyAtOnce(t *testing.T) {
-	t.Parallel()
-	const writers, each = 16, 200
-	m := NewMemory(writers*each, func() time.Time { return t0 })
+// Publishers never wait for subscribers, and each of these sees all.
+func manyAtOnce(t *testing.T, c coordinator) {
+	const writers, each = 16, 50
 	var subs, pubs sync.WaitGroup
 	for range 8 {
-		sub := m.Subscribe("")
+		sub := subscribe(t, c, "")
 		subs.Go(func() {
-			seen := 0
-			for seen < writers*each {
-				b, err := sub.Next(ctx)
+			within, cancel := context.WithTimeout(ctx, 20*time.Second)
+			defer cancel()
+			for seen := 0; seen < writers*each; {
+				b, err := sub.Next(within)
 				if err != nil {
-					t.Error(err)
+					t.Errorf("after %d: %v", seen, err)
 					return
 				}
 				seen += len(b.Events)
@@ -144,7 +252,7 @@ func TestManyAtOnce(t *testing.T) {
 	for w := range writers {
 		pubs.Go(func() {
 			for v := range int64(each) {
-				if err := m.Publish(ctx, state(fmt.Sprint(w), v+1)); err != nil {
+				if err := c.Publish(ctx, state(fmt.Sprint("m", w), v+1)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -154,43 +262,85 @@ func TestManyAtOnce(t *testing.T) {
 	subs.Wait()
 }
 
-func TestStatesAreForgotten(t *testing.T) {
-	t.Parallel()
+func limits(t *testing.T, open func(func() time.Time) coordinator) {
 	now := t0
-	m := NewMemory(10, func() time.Time { return now })
-	publish(t, m, state("a", 1))
-	now = t0.Add(2 * time.Hour)
-	fresh := state("b", 1)
-	fresh.Forget = now.Add(time.Hour)
-	publish(t, m, fresh)
-	if len(m.states) != 1 {
-		t.Errorf("%d states are kept", len(m.states))
-	}
-}
-
-func TestLimits(t *testing.T) {
-	t.Parallel()
-	now := t0
-	m := NewMemory(1, func() time.Time { return now })
+	c := open(func() time.Time { return now })
 	limit := Limit{Interval: 100 * time.Millisecond, Burst: 3}
-	for i, step := range []struct {
-		after time.Duration
-		wait  time.Duration
-	}{
+	for i, step := range []struct{ after, wait time.Duration }{
 		{0, 0}, {0, 0}, {0, 0}, {0, 100 * time.Millisecond}, {50 * time.Millisecond, 50 * time.Millisecond},
 		{50 * time.Millisecond, 0}, {0, 100 * time.Millisecond}, {time.Minute, 0}, {0, 0}, {0, 0}, {0, 100 * time.Millisecond},
 	} {
 		now = now.Add(step.after)
-		if wait, err := m.Allow(ctx, "k", limit); err != nil || wait != step.wait {
+		if wait, err := c.Allow(ctx, "k", limit); err != nil || wait != step.wait {
 			t.Errorf("use %d: wait %v (%v), want %v", i, wait, err, step.wait)
 		}
 	}
-	if wait, _ := m.Allow(ctx, "another", limit); wait != 0 {
+	if wait, _ := c.Allow(ctx, "another", limit); wait != 0 {
 		t.Errorf("another key waits %v", wait)
 	}
-	now = now.Add(time.Hour)
-	m.Allow(ctx, "new", limit)
-	if len(m.dues) != 1 {
-		t.Errorf("%d limits are kept", len(m.dues))
+}
+
+func TestSubscribersThatFallBehindAreReset(t *testing.T) {
+	t.Parallel()
+	m := NewMemory(4, func() time.Time { return t0 })
+	first := subscribe(t, m, "")
+	publish(t, m, state("a", 1))
+	_, _, id := read(t, first, "a@1")
+	for v := range int64(4) {
+		publish(t, m, state("b", v+1))
+	}
+	if reset, news, _ := read(t, subscribe(t, m, id), "b@4"); reset || len(news) != 4 {
+		t.Errorf("the last that is kept: reset %v, %v", reset, news)
+	}
+	publish(t, m, state("b", 5)) // one more than the log keeps
+	for _, sub := range []*Subscription{first, subscribe(t, m, id)} {
+		if b, err := sub.Next(ctx); err != nil || !b.Reset || len(b.Events) != 0 {
+			t.Errorf("%+v, %v", b, err)
+		}
+	}
+	publish(t, m, state("b", 6))
+	if reset, news, _ := read(t, first, "b@6"); reset || len(news) != 1 {
+		t.Errorf("after its reset: reset %v, %v", reset, news)
+	}
+}
+
+func TestStatesAndLimitsAreForgotten(t *testing.T) {
+	t.Parallel()
+	now := t0
+	m := NewMemory(10, func() time.Time { return now })
+	publish(t, m, state("a", 1))
+	if _, err := m.Allow(ctx, "old", Limit{Interval: time.Second, Burst: 1}); err != nil {
+		t.Fatal(err)
+	}
+	now = t0.Add(2 * time.Hour)
+	fresh := state("b", 1)
+	fresh.Forget = now.Add(time.Hour)
+	publish(t, m, fresh)
+	if _, err := m.Allow(ctx, "new", Limit{Interval: time.Second, Burst: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.states) != 1 || len(m.told) != 1 || len(m.dues) != 1 {
+		t.Errorf("%d states, %d told, %d limits are kept", len(m.states), len(m.told), len(m.dues))
+	}
+}
+
+func TestAddressesOfRedis(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "127.0.0.1:6379", "http://x", "redis+magic://x", "redis://u:hunter2@h:x", "redis+sentinel://u:hunter2@h:1", "redis://h/notanumber"} {
+		r, err := NewRedis(bad, 1, time.Now, zap.NewNop())
+		if err == nil {
+			r.Close()
+			t.Errorf("%q was taken", bad)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error tells the password", bad)
+		}
+	}
+	for _, good := range []string{"redis://h", "rediss://u:p@h:1/2", "redis+cluster://h:1?addr=i:2", "rediss+sentinel://h:1?master_name=m"} {
+		r, err := NewRedis(good, 1, time.Now, zap.NewNop())
+		if err != nil {
+			t.Errorf("%q: %v", good, err)
+			continue
+		}
+		r.Close()
 	}
 }

@@ -12,7 +12,11 @@ import (
 func ExampleMemory() {
 	ctx := context.Background()
 	m := coord.NewMemory(coord.DefaultLog, time.Now)
-	sub := m.Subscribe("")
+	sub, err := m.Subscribe("")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	if err := m.Publish(ctx, coord.State{ID: "s1", Version: 1, Data: []byte(`{"id":"s1"}`)}); err != nil {
 		fmt.Println(err)
 		return

@@ -4,18 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
-const (
-	// DefaultLog is how many changes [Memory] keeps for subscribers to resume.
-	DefaultLog = 16384
+// DefaultLog is how many changes a coordinator keeps for subscribers to resume.
+const DefaultLog = 16384
 
-	maxBatch   = 1024
-	sweepEvery = time.Minute
-)
+const sweepEvery = time.Minute
 
 // Memory coordinates one process. Safe for concurrent use. Publishing never
 // waits for a subscriber: each reads the log at its own pace, and one that
@@ -23,12 +19,12 @@ const (
 type Memory struct {
 	now   func() time.Time
 	epoch string // tells this process's event ids from another's
+	log   *eventLog
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards states, told, sweepAt
 	states  map[string]State
-	log     []Event       // ring: event n is at n % len(log)
-	head    int64         // number of the next event; the first is 1
-	more    chan struct{} // closed when an event is added
+	told    map[string]int64 // the version last published, which [Memory.Remember] never is
+	number  int64            // of the last event
 	sweepAt time.Time
 
 	limits       sync.Mutex // guards dues, limitSweepAt
@@ -38,9 +34,10 @@ type Memory struct {
 
 // NewMemory returns an empty coordinator that keeps logSize changes.
 func NewMemory(logSize int, now func() time.Time) *Memory {
+	epoch := rand.Text()[:8]
 	return &Memory{
-		now: now, epoch: rand.Text()[:8], states: map[string]State{}, log: make([]Event, max(1, logSize)),
-		head: 1, more: make(chan struct{}), dues: map[string]time.Time{},
+		now: now, epoch: epoch, log: newEventLog(logSize, epoch+"-0"),
+		states: map[string]State{}, told: map[string]int64{}, dues: map[string]time.Time{},
 	}
 }
 
@@ -48,15 +45,15 @@ func NewMemory(logSize int, now func() time.Time) *Memory {
 func (m *Memory) Publish(_ context.Context, s State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old, ok := m.states[s.ID]; ok && old.Version >= s.Version {
+	// What the record said a moment ago may be this very change: it is known,
+	// and not yet told.
+	if m.told[s.ID] >= s.Version {
 		return nil
 	}
-	m.states[s.ID] = s
-	m.log[m.head%int64(len(m.log))] = Event{ID: m.eventID(m.head), Data: s.Data}
-	m.head++
-	close(m.more)
-	m.more = make(chan struct{})
-	m.sweepLocked()
+	m.told[s.ID] = s.Version
+	m.keepLocked(s)
+	m.number++
+	m.log.add(Event{ID: m.epoch + "-" + strconv.FormatInt(m.number, 10), Data: s.Data})
 	return nil
 }
 
@@ -64,11 +61,15 @@ func (m *Memory) Publish(_ context.Context, s State) error {
 func (m *Memory) Remember(_ context.Context, s State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.keepLocked(s)
+	return nil
+}
+
+func (m *Memory) keepLocked(s State) {
 	if old, ok := m.states[s.ID]; !ok || old.Version < s.Version {
 		m.states[s.ID] = s
 	}
 	m.sweepLocked()
-	return nil
 }
 
 // States returns the states of ids, in their order; the zero State where none
@@ -85,14 +86,13 @@ func (m *Memory) States(_ context.Context, ids []string) ([]State, error) {
 
 // Subscribe returns a subscription to all changes after the event lastID; from
 // now on, after a reset, when lastID is empty or no longer known.
-func (m *Memory) Subscribe(lastID string) *Subscription {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n, ok := m.number(lastID); ok && n < m.head && n+1 >= m.firstLocked() {
-		return &Subscription{m: m, next: n + 1}
-	}
-	return &Subscription{m: m, next: m.head, reset: true}
-}
+func (m *Memory) Subscribe(lastID string) (*Subscription, error) { return m.log.subscribe(lastID) }
+
+// Run implements what coordinators of many processes need; this one needs none.
+func (m *Memory) Run(ctx context.Context) { <-ctx.Done() }
+
+// Close implements the same.
+func (m *Memory) Close() error { return nil }
 
 // Allow takes one use of the limit named key. It returns how long to wait, 0
 // when allowed.
@@ -113,8 +113,6 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 	return wait, nil
 }
 
-func (m *Memory) firstLocked() int64 { return max(1, m.head-int64(len(m.log))) }
-
 func (m *Memory) sweepLocked() {
 	now := m.now()
 	if now.Before(m.sweepAt) {
@@ -124,56 +122,7 @@ func (m *Memory) sweepLocked() {
 	for id, s := range m.states {
 		if s.Forget.Before(now) {
 			delete(m.states, id)
+			delete(m.told, id)
 		}
 	}
-}
-
-func (m *Memory) eventID(n int64) string { return m.epoch + "-" + strconv.FormatInt(n, 10) }
-
-func (m *Memory) number(id string) (int64, bool) {
-	epoch, digits, ok := strings.Cut(id, "-")
-	if !ok || epoch != m.epoch {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return n, err == nil && n >= 0
-}
-
-// Subscription is one reader of the changes. It has one user at a time.
-type Subscription struct {
-	m     *Memory
-	next  int64
-	reset bool
-}
-
-// Next waits for changes and returns them. A context that ends first is no
-// error of the subscription: Next may be called again.
-func (s *Subscription) Next(ctx context.Context) (Batch, error) {
-	for {
-		batch, more := s.read()
-		if batch.Reset || len(batch.Events) > 0 {
-			return batch, nil
-		}
-		select {
-		case <-ctx.Done():
-			return batch, ctx.Err()
-		case <-more:
-		}
-	}
-}
-
-func (s *Subscription) read() (Batch, <-chan struct{}) {
-	m := s.m
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b := Batch{Reset: s.reset}
-	s.reset = false
-	if s.next < m.firstLocked() {
-		b.Reset, s.next = true, m.head
-	}
-	for ; s.next < m.head && len(b.Events) < maxBatch; s.next++ {
-		b.Events = append(b.Events, m.log[s.next%int64(len(m.log))])
-	}
-	b.ID = m.eventID(s.next - 1)
-	return b, m.more
 }

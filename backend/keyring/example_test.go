@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -16,9 +17,10 @@ func ExampleRing_Rotate() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	ring, err := keyring.Open(dir, time.Now)
+	ctx := context.Background()
+	ring, err := keyring.Open(ctx, keyring.Folder(dir), time.Now)
 	if err == nil {
-		err = ring.Rotate()
+		err = ring.Rotate(ctx)
 	}
 	if err != nil {
 		fmt.Println(err)

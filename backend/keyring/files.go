@@ -1,100 +1,147 @@
 package keyring
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/sessiongate/sessiongate/internal/token"
+	"path/filepath"
+	"strings"
 )
 
-// initialize makes a current and a next key. When two processes start at once,
-// the first to link its ring file wins, and the other's keys are thrown away.
-func (r *Ring) initialize() error {
-	current, err := r.generate(Current)
+const ringFile = "ring.json"
+
+// Folder is a shelf on one machine:
+//
+//	ring.json   which key is what
+//	<kid>.pem   PKCS #8, mode 0600
+type Folder string
+
+var _ Shelf = Folder("")
+
+// Stamp implements [Shelf].
+func (f Folder) Stamp(context.Context) (string, error) {
+	_, stamp, err := f.ring()
+	return stamp, err
+}
+
+// ring reads the ring file. Its stamp is made of what it says: file systems keep
+// coarse times.
+func (f Folder) ring() (body []byte, stamp string, err error) {
+	body, err = os.ReadFile(f.path(ringFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, "", fmt.Errorf("%w in %s", ErrNone, string(f))
+	}
+	sum := sha256.Sum256(body)
+	return body, hex.EncodeToString(sum[:]), err
+}
+
+// Load implements [Shelf].
+func (f Folder) Load(context.Context) ([]Key, string, error) {
+	body, stamp, err := f.ring()
 	if err != nil {
+		return nil, "", err
+	}
+	var infos []Info
+	if err := json.Unmarshal(body, &infos); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", ringFile, err)
+	}
+	keys := make([]Key, 0, len(infos))
+	for _, info := range infos {
+		body, err := os.ReadFile(f.path(info.KeyID + ".pem"))
+		if err != nil {
+			return nil, "", err
+		}
+		keys = append(keys, Key{Info: info, PEM: body})
+	}
+	return keys, stamp, nil
+}
+
+// Replace implements [Shelf]. Of two first keys, one wins; later changes are
+// made by people, one at a time.
+func (f Folder) Replace(ctx context.Context, keys []Key, stamp string) error {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return err
 	}
-	next, err := r.generate(Next)
-	if err != nil {
-		return err
+	place := os.Rename
+	if stamp == "" {
+		place = os.Link // only where there is none
+	} else if now, err := f.Stamp(ctx); err != nil || now != stamp {
+		return errors.Join(ErrChanged, err)
 	}
-	err = r.write([]Info{current, next}, os.Link)
+	var made []string
+	wanted := map[string]bool{}
+	infos := make([]Info, 0, len(keys))
+	for _, k := range keys {
+		infos = append(infos, k.Info)
+		name := k.KeyID + ".pem"
+		wanted[name] = true
+		err := writeKey(f.path(name), k.PEM)
+		if errors.Is(err, os.ErrExist) {
+			continue // a key never changes
+		}
+		if err != nil {
+			return fmt.Errorf("writing key: %w", err)
+		}
+		made = append(made, f.path(name))
+	}
+	err := f.writeRing(infos, place)
 	if errors.Is(err, os.ErrExist) {
-		return errors.Join(os.Remove(r.path(current.KeyID+".pem")), os.Remove(r.path(next.KeyID+".pem")))
+		for _, path := range made {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return errors.Join(ErrChanged, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return f.sweep(wanted)
 }
 
-func (r *Ring) generate(s State) (Info, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// sweep removes the files of keys that are no longer in the ring.
+func (f Folder) sweep(wanted map[string]bool) error {
+	list, err := os.ReadDir(string(f))
 	if err != nil {
-		return Info{}, fmt.Errorf("generating key: %w", err)
+		return err
 	}
-	kid, err := token.Thumbprint(&key.PublicKey)
-	if err != nil {
-		return Info{}, fmt.Errorf("generating key: %w", err)
+	for _, file := range list {
+		if strings.HasSuffix(file.Name(), ".pem") && !wanted[file.Name()] {
+			if err := os.Remove(f.path(file.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("removing an old key: %w", err)
+			}
+		}
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return Info{}, fmt.Errorf("generating key: %w", err)
-	}
-	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	f, err := os.OpenFile(r.path(kid+".pem"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return Info{}, fmt.Errorf("writing key: %w", err)
-	}
-	if _, err := f.Write(block); err != nil {
-		f.Close()
-		return Info{}, fmt.Errorf("writing key: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return Info{}, fmt.Errorf("writing key: %w", err)
-	}
-	return Info{KeyID: kid, State: s, CreatedAt: r.now().Unix()}, nil
+	return nil
 }
 
-// write puts a ring file in place, whole, by os.Rename (replacing one) or
-// os.Link (only where there is none).
-func (r *Ring) write(infos []Info, place func(from, to string) error) error {
+func writeKey(path string, body []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// writeRing puts a ring file in place, whole.
+func (f Folder) writeRing(infos []Info, place func(from, to string) error) error {
 	body, err := json.MarshalIndent(infos, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", ringFile, err)
 	}
-	f, err := os.CreateTemp(r.dir, ringFile+".*")
+	file, err := os.CreateTemp(string(f), ringFile+".*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", ringFile, err)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(append(body, '\n'))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer os.Remove(file.Name())
+	_, err = file.Write(append(body, '\n'))
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", ringFile, err)
 	}
-	return place(f.Name(), r.path(ringFile))
+	return place(file.Name(), f.path(ringFile))
 }
 
-func readKey(path string) (*ecdsa.PrivateKey, error) {
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading key: %w", err)
-	}
-	block, _ := pem.Decode(body)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("reading key %s: not a PEM private key", path)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading key %s: it is damaged", path) // err might quote the key
-	}
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("reading key %s: not an ECDSA key", path)
-	}
-	return key, nil
-}
+func (f Folder) path(name string) string { return filepath.Join(string(f), name) }

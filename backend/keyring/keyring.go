@@ -1,19 +1,14 @@
-// Package keyring keeps the issuer's ES256 keys in a folder: one to sign with,
-// the next one, published ahead of its use, and retired ones, published until
-// the last token they signed is over.
-//
-//	keys/ring.json   which key is what
-//	keys/<kid>.pem   PKCS #8, mode 0600
+// Package keyring keeps the issuer's ES256 keys: one to sign with, the next one,
+// published ahead of its use, and retired ones, published until the last token
+// they signed is over. They stand on a [Shelf]: a folder of one machine, or a
+// database that several backends share.
 package keyring
 
 import (
 	"context"
 	"crypto/ecdsa"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -42,45 +37,69 @@ type Info struct {
 	RetiredAt int64  `json:"retired_at,omitempty"`
 }
 
-const ringFile = "ring.json"
-
-// Ring is an open key folder. It implements [token.Keys]. Safe for concurrent
-// use.
-type Ring struct {
-	dir string
-	now func() time.Time
-
-	mu      sync.RWMutex // guards all below
-	infos   []Info
-	signer  *token.Signer
-	set     token.KeySet
-	jwks    token.JWKS
-	modTime time.Time
+// Key is a key with its private half, PKCS #8 in PEM.
+type Key struct {
+	Info
+	PEM []byte
 }
 
-// Open opens the folder dir, and makes its first keys when there are none.
-func Open(dir string, now func() time.Time) (*Ring, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("opening keys: %w", err)
-	}
-	r := &Ring{dir: dir, now: now}
-	if _, err := os.Stat(r.path(ringFile)); errors.Is(err, os.ErrNotExist) {
-		if err := r.initialize(); err != nil {
+// Errors of a [Shelf].
+var (
+	// ErrNone: there are no keys yet.
+	ErrNone = errors.New("there are no signing keys")
+	// ErrChanged: somebody else changed the keys since they were read.
+	ErrChanged = errors.New("the signing keys changed meanwhile")
+)
+
+// Shelf is where keys stand.
+type Shelf interface {
+	// Load returns all keys, and a stamp that differs after every change. Without
+	// keys it returns [ErrNone].
+	Load(ctx context.Context) (keys []Key, stamp string, err error)
+	// Stamp is the stamp alone.
+	Stamp(ctx context.Context) (string, error)
+	// Replace puts keys in the place of those with this stamp; "" is for none.
+	// It returns [ErrChanged] when there are others by now.
+	Replace(ctx context.Context, keys []Key, stamp string) error
+}
+
+// Ring is the keys of a shelf. It implements [token.Keys]. Safe for concurrent
+// use.
+type Ring struct {
+	shelf Shelf
+	now   func() time.Time
+
+	mu     sync.RWMutex // guards all below
+	infos  []Info
+	signer *token.Signer
+	set    token.KeySet
+	jwks   token.JWKS
+	stamp  string
+}
+
+// Open reads the keys of a shelf, and makes the first ones when there are none.
+// When several processes do so at once, they all end up with the same.
+func Open(ctx context.Context, shelf Shelf, now func() time.Time) (*Ring, error) {
+	r := &Ring{shelf: shelf, now: now}
+	err := r.load(ctx)
+	if errors.Is(err, ErrNone) {
+		if err := r.initialize(ctx); err != nil && !errors.Is(err, ErrChanged) {
 			return nil, fmt.Errorf("making the first keys: %w", err)
 		}
+		err = r.load(ctx)
 	}
-	if err := r.load(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Existing opens a folder that has keys, and makes none.
-func Existing(dir string, now func() time.Time) (*Ring, error) {
-	r := &Ring{dir: dir, now: now}
-	err := r.load()
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there are no keys in %s: the session service makes them on its first start", dir)
+// Existing reads the keys of a shelf, and makes none.
+func Existing(ctx context.Context, shelf Shelf, now func() time.Time) (*Ring, error) {
+	r := &Ring{shelf: shelf, now: now}
+	err := r.load(ctx)
+	if errors.Is(err, ErrNone) {
+		return nil, fmt.Errorf("%w: the session service makes them on its first start", err)
 	}
 	if err != nil {
 		return nil, err
@@ -117,24 +136,35 @@ func (r *Ring) List() []Info {
 	return append([]Info(nil), r.infos...)
 }
 
-// Rotate makes the next key current, retires the current one, makes a new next
-// one, and forgets keys retired longer than [Overlap] ago.
-func (r *Ring) Rotate() error {
-	if err := r.load(); err != nil {
+func (r *Ring) initialize(ctx context.Context) error {
+	current, err := generate(Current, r.now())
+	if err != nil {
 		return err
 	}
+	next, err := generate(Next, r.now())
+	if err != nil {
+		return err
+	}
+	return r.shelf.Replace(ctx, []Key{current, next}, "")
+}
+
+// Rotate makes the next key current, retires the current one, makes a new next
+// one, and forgets keys retired longer than [Overlap] ago.
+func (r *Ring) Rotate(ctx context.Context) error {
+	keys, stamp, err := r.shelf.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("rotating keys: %w", err)
+	}
 	now := r.now()
-	var kept []Info
-	var gone []string
+	var kept []Key
 	promoted := false
-	for _, k := range r.List() {
+	for _, k := range keys {
 		switch {
 		case k.State == Next && !promoted:
 			k.State, promoted = Current, true
 		case k.State == Current:
 			k.State, k.RetiredAt = Retired, now.Unix()
 		case k.State == Retired && now.Unix()-k.RetiredAt > int64(Overlap/time.Second):
-			gone = append(gone, k.KeyID)
 			continue
 		}
 		kept = append(kept, k)
@@ -142,68 +172,57 @@ func (r *Ring) Rotate() error {
 	if !promoted {
 		return errors.New("rotating keys: there is no next key")
 	}
-	next, err := r.generate(Next)
+	next, err := generate(Next, now)
 	if err != nil {
 		return err
 	}
-	if err := r.write(append(kept, next), os.Rename); err != nil {
+	if err := r.shelf.Replace(ctx, append(kept, next), stamp); err != nil {
 		return fmt.Errorf("rotating keys: %w", err)
 	}
-	for _, kid := range gone {
-		if err := os.Remove(r.path(kid + ".pem")); err != nil {
-			return fmt.Errorf("removing an old key: %w", err)
-		}
-	}
-	return r.load()
+	return r.load(ctx)
 }
 
-// Refresh reads the folder again if another process changed it.
-func (r *Ring) Refresh() error {
-	stat, err := os.Stat(r.path(ringFile))
+// Refresh reads the shelf again if another process changed it.
+func (r *Ring) Refresh(ctx context.Context) error {
+	stamp, err := r.shelf.Stamp(ctx)
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}
 	r.mu.RLock()
-	same := stat.ModTime().Equal(r.modTime)
+	same := stamp == r.stamp
 	r.mu.RUnlock()
 	if same {
 		return nil
 	}
-	return r.load()
+	return r.load(ctx)
 }
 
-func (r *Ring) load() error {
-	stat, err := os.Stat(r.path(ringFile))
-	if err != nil {
-		return fmt.Errorf("reading keys: %w", err)
-	}
-	body, err := os.ReadFile(r.path(ringFile))
+func (r *Ring) load(ctx context.Context) error {
+	keys, stamp, err := r.shelf.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}
 	var infos []Info
-	if err := json.Unmarshal(body, &infos); err != nil {
-		return fmt.Errorf("reading %s: %w", ringFile, err)
-	}
 	var signer *token.Signer
 	set := token.KeySet{}
 	var jwks token.JWKS
-	for _, k := range infos {
-		key, err := readKey(r.path(k.KeyID + ".pem"))
+	for _, k := range keys {
+		private, err := parse(k)
 		if err != nil {
 			return err
 		}
-		s, err := token.NewSigner(key)
+		s, err := token.NewSigner(private)
 		if err != nil {
 			return fmt.Errorf("reading keys: %w", err)
 		}
 		if s.KeyID() != k.KeyID {
-			return fmt.Errorf("reading keys: the file of key %s holds another key", k.KeyID)
+			return fmt.Errorf("reading keys: what is kept as key %s is another key", k.KeyID)
 		}
 		jwk, err := token.NewJWK(s.Public())
 		if err != nil {
 			return fmt.Errorf("reading keys: %w", err)
 		}
+		infos = append(infos, k.Info)
 		set[k.KeyID] = s.Public()
 		if k.State == Current {
 			signer = s
@@ -217,8 +236,6 @@ func (r *Ring) load() error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.infos, r.signer, r.set, r.jwks, r.modTime = infos, signer, set, jwks, stat.ModTime()
+	r.infos, r.signer, r.set, r.jwks, r.stamp = infos, signer, set, jwks, stamp
 	return nil
 }
-
-func (r *Ring) path(name string) string { return filepath.Join(r.dir, name) }

@@ -143,6 +143,9 @@ func openPostgres(ctx context.Context, address string) (*Store, error) {
 	return &Store{Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q}, nil
 }
 
+// Shared reports whether other machines can open the same database.
+func (s *Store) Shared() bool { return s.engine == postgresEngine }
+
 // Close closes the database.
 func (s *Store) Close() error {
 	if s.wq != nil && s.engine == sqliteEngine {

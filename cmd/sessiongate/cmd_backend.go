@@ -25,7 +25,7 @@ func init() {
 		CobraFunc: func(cmd *cobra.Command) {
 			var config backend.Config
 			var level string
-			cmd.Use = "backend [--listen 127.0.0.1:8081] [--database sqlite:PATH or postgres://…] [--issuer URL]"
+			cmd.Use = "backend [--listen 127.0.0.1:8081] [--database sqlite:PATH or postgres://…] [--redis URL] [--issuer URL]"
 			cmd.Long = `
 Runs the session service that marketplaces, providers and edges talk to.
 
@@ -36,7 +36,7 @@ keys are made on the first start. To use the API you need a key:
   sessiongate apikey create --role admin
 
 Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
-SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_ISSUER,
+SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
 SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true) and SESSIONGATE_LOG_LEVEL. A flag wins
 over its variable.
 
@@ -53,6 +53,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f := cmd.Flags()
 			f.StringVar(&config.Listen, "listen", env("LISTEN", "127.0.0.1:8081"), "address to listen on")
 			storageFlags(cmd, &config)
+			f.StringVar(&config.Redis, "redis", env("REDIS", ""), "redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME, shared by several backends (default: none, for one backend)")
 			f.StringVar(&config.Issuer, "issuer", env("ISSUER", ""), "URL of this service as tokens name it (default: http:// and --listen)")
 			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks go to this machine: for trials only")
 			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")

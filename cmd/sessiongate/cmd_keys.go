@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,10 +19,10 @@ func init() {
 		Name:  "keys",
 		Short: "Lists and rotates the keys that sign tokens",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "keys list|rotate [--data DIR]"
+			cmd.Use = "keys list|rotate [--database ADDRESS] [--data DIR]"
 			cmd.Long = `
-The session service signs tokens with ES256 keys in its data folder: the current
-one signs, the next one is published ahead of its use, and retired ones verify
+The session service signs tokens with ES256 keys, in its data folder or, with
+PostgreSQL, in the database that several of them share: the current one signs, the next one is published ahead of its use, and retired ones verify
 until no token of theirs can be in use.
 
 "rotate" makes the next key the current one. A running service notices within
@@ -31,38 +33,51 @@ seconds, and no session is disturbed.`
 }
 
 func keysList() *cobra.Command {
-	var data string
-	cmd := &cobra.Command{Use: "list [--data DIR]", Short: "Lists the signing keys"}
-	dataFlag(cmd, &data)
+	var config backend.Config
+	cmd := &cobra.Command{Use: "list [--database ADDRESS] [--data DIR]", Short: "Lists the signing keys"}
+	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ring, err := keyring.Existing(backend.KeysDir(data), time.Now)
-		if err != nil {
-			return failed(cmd, err)
-		}
-		printKeys(cmd, ring)
-		return nil
+		return failed(cmd, withKeys(cmd, config, func(*keyring.Ring) error { return nil }))
 	}
 	return cmd
 }
 
 func keysRotate() *cobra.Command {
-	var data string
-	cmd := &cobra.Command{Use: "rotate [--data DIR]", Short: "Makes the next key the current one"}
-	dataFlag(cmd, &data)
+	var config backend.Config
+	cmd := &cobra.Command{Use: "rotate [--database ADDRESS] [--data DIR]", Short: "Makes the next key the current one"}
+	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ring, err := keyring.Existing(backend.KeysDir(data), time.Now)
-		if err == nil {
-			err = ring.Rotate()
-		}
-		if err != nil {
-			return failed(cmd, err)
-		}
-		printKeys(cmd, ring)
-		return nil
+		return failed(cmd, withKeys(cmd, config, func(r *keyring.Ring) error { return r.Rotate(cmd.Context()) }))
 	}
 	return cmd
+}
+
+// withKeys opens the keys where the service of this configuration has them,
+// does f, and prints what there is then.
+func withKeys(cmd *cobra.Command, config backend.Config, f func(*keyring.Ring) error) error {
+	config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
+	var shelf keyring.Shelf = keyring.Folder(backend.KeysDir(config.DataDir))
+	if strings.HasPrefix(config.Database, "postgres") { // SQLite's keys stand beside it, whether or not it was made yet
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		if shelf, err = backend.KeyShelf(config, st); err != nil {
+			return err
+		}
+	}
+	ring, err := keyring.Existing(cmd.Context(), shelf, time.Now)
+	if err == nil {
+		err = f(ring)
+	}
+	if err != nil {
+		return err
+	}
+	printKeys(cmd, ring)
+	return nil
 }
 
 func printKeys(cmd *cobra.Command, ring *keyring.Ring) {

@@ -81,7 +81,7 @@ func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error
 			fmt.Fprintf(out, "  %-17s %s\n", key, readable(key, v[key]))
 		}
 	}
-	keys, from, err := inspectionKeys(data, issuer)
+	keys, from, err := inspectionKeys(ctx, data, issuer)
 	if err != nil {
 		return fmt.Errorf("the signature was not checked: %w", err)
 	}
@@ -94,13 +94,13 @@ func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error
 	return nil
 }
 
-func inspectionKeys(data, issuer string) (keys token.Keys, from string, err error) {
+func inspectionKeys(ctx context.Context, data, issuer string) (keys token.Keys, from string, err error) {
 	if issuer != "" {
 		client := &http.Client{Timeout: 10 * time.Second}
 		return token.NewRemoteKeys(strings.TrimSuffix(issuer, "/")+protocol.JWKS, client, time.Now), issuer, nil
 	}
 	dir := backend.KeysDir(data)
-	ring, err := keyring.Existing(dir, time.Now)
+	ring, err := keyring.Existing(ctx, keyring.Folder(dir), time.Now)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w (--data or --issuer say where keys are)", err)
 	}

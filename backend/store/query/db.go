@@ -24,6 +24,9 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
+	}
 	if q.announceStmt, err = db.PrepareContext(ctx, announce); err != nil {
 		return nil, fmt.Errorf("error preparing query Announce: %w", err)
 	}
@@ -56,6 +59,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteIdempotencyKeysStmt, err = db.PrepareContext(ctx, deleteIdempotencyKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdempotencyKeys: %w", err)
+	}
+	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
 	}
 	if q.deleteWebhookStmt, err = db.PrepareContext(ctx, deleteWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteWebhook: %w", err)
@@ -99,6 +105,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getProviderByDomainStmt, err = db.PrepareContext(ctx, getProviderByDomain); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProviderByDomain: %w", err)
 	}
+	if q.getRingVersionStmt, err = db.PrepareContext(ctx, getRingVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query GetRingVersion: %w", err)
+	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
@@ -138,6 +147,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSessionStmt, err = db.PrepareContext(ctx, insertSession); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSession: %w", err)
 	}
+	if q.insertSigningKeyStmt, err = db.PrepareContext(ctx, insertSigningKey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertSigningKey: %w", err)
+	}
 	if q.insertWebhookStmt, err = db.PrepareContext(ctx, insertWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertWebhook: %w", err)
 	}
@@ -146,6 +158,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listAttemptsStmt, err = db.PrepareContext(ctx, listAttempts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAttempts: %w", err)
+	}
+	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
@@ -170,6 +185,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSessionsOfProviderStmt, err = db.PrepareContext(ctx, listSessionsOfProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfProvider: %w", err)
+	}
+	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
 	}
 	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
@@ -212,6 +230,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.advanceRingStmt != nil {
+		if cerr := q.advanceRingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceRingStmt: %w", cerr)
+		}
+	}
 	if q.announceStmt != nil {
 		if cerr := q.announceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing announceStmt: %w", cerr)
@@ -265,6 +288,11 @@ func (q *Queries) Close() error {
 	if q.deleteIdempotencyKeysStmt != nil {
 		if cerr := q.deleteIdempotencyKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteIdempotencyKeysStmt: %w", cerr)
+		}
+	}
+	if q.deleteSigningKeysStmt != nil {
+		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
 		}
 	}
 	if q.deleteWebhookStmt != nil {
@@ -337,6 +365,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getProviderByDomainStmt: %w", cerr)
 		}
 	}
+	if q.getRingVersionStmt != nil {
+		if cerr := q.getRingVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getRingVersionStmt: %w", cerr)
+		}
+	}
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
@@ -402,6 +435,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSessionStmt: %w", cerr)
 		}
 	}
+	if q.insertSigningKeyStmt != nil {
+		if cerr := q.insertSigningKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertSigningKeyStmt: %w", cerr)
+		}
+	}
 	if q.insertWebhookStmt != nil {
 		if cerr := q.insertWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertWebhookStmt: %w", cerr)
@@ -415,6 +453,11 @@ func (q *Queries) Close() error {
 	if q.listAttemptsStmt != nil {
 		if cerr := q.listAttemptsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.listChangedSessionsStmt != nil {
+		if cerr := q.listChangedSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
 		}
 	}
 	if q.listDeliveriesStmt != nil {
@@ -455,6 +498,11 @@ func (q *Queries) Close() error {
 	if q.listSessionsOfProviderStmt != nil {
 		if cerr := q.listSessionsOfProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSessionsOfProviderStmt: %w", cerr)
+		}
+	}
+	if q.listSigningKeysStmt != nil {
+		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
 		}
 	}
 	if q.listWebhooksStmt != nil {
@@ -556,6 +604,7 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                         DBTX
 	tx                         *sql.Tx
+	advanceRingStmt            *sql.Stmt
 	announceStmt               *sql.Stmt
 	auditAccountsStmt          *sql.Stmt
 	auditCapturesStmt          *sql.Stmt
@@ -567,6 +616,7 @@ type Queries struct {
 	deleteDeliveriesStmt       *sql.Stmt
 	deleteDomainsStmt          *sql.Stmt
 	deleteIdempotencyKeysStmt  *sql.Stmt
+	deleteSigningKeysStmt      *sql.Stmt
 	deleteWebhookStmt          *sql.Stmt
 	dueSessionsStmt            *sql.Stmt
 	dueWebhooksStmt            *sql.Stmt
@@ -581,6 +631,7 @@ type Queries struct {
 	getIdempotencyKeyStmt      *sql.Stmt
 	getProviderStmt            *sql.Stmt
 	getProviderByDomainStmt    *sql.Stmt
+	getRingVersionStmt         *sql.Stmt
 	getSessionStmt             *sql.Stmt
 	getWebhookStmt             *sql.Stmt
 	growHoldStmt               *sql.Stmt
@@ -594,9 +645,11 @@ type Queries struct {
 	insertHoldStmt             *sql.Stmt
 	insertProviderStmt         *sql.Stmt
 	insertSessionStmt          *sql.Stmt
+	insertSigningKeyStmt       *sql.Stmt
 	insertWebhookStmt          *sql.Stmt
 	listAPIKeysStmt            *sql.Stmt
 	listAttemptsStmt           *sql.Stmt
+	listChangedSessionsStmt    *sql.Stmt
 	listDeliveriesStmt         *sql.Stmt
 	listDomainsStmt            *sql.Stmt
 	listEntriesOfUserStmt      *sql.Stmt
@@ -605,6 +658,7 @@ type Queries struct {
 	listProvidersStmt          *sql.Stmt
 	listSessionsStmt           *sql.Stmt
 	listSessionsOfProviderStmt *sql.Stmt
+	listSigningKeysStmt        *sql.Stmt
 	listWebhooksStmt           *sql.Stmt
 	moveBalanceStmt            *sql.Stmt
 	nextDueStmt                *sql.Stmt
@@ -623,6 +677,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                         tx,
 		tx:                         tx,
+		advanceRingStmt:            q.advanceRingStmt,
 		announceStmt:               q.announceStmt,
 		auditAccountsStmt:          q.auditAccountsStmt,
 		auditCapturesStmt:          q.auditCapturesStmt,
@@ -634,6 +689,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteDeliveriesStmt:       q.deleteDeliveriesStmt,
 		deleteDomainsStmt:          q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:  q.deleteIdempotencyKeysStmt,
+		deleteSigningKeysStmt:      q.deleteSigningKeysStmt,
 		deleteWebhookStmt:          q.deleteWebhookStmt,
 		dueSessionsStmt:            q.dueSessionsStmt,
 		dueWebhooksStmt:            q.dueWebhooksStmt,
@@ -648,6 +704,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getIdempotencyKeyStmt:      q.getIdempotencyKeyStmt,
 		getProviderStmt:            q.getProviderStmt,
 		getProviderByDomainStmt:    q.getProviderByDomainStmt,
+		getRingVersionStmt:         q.getRingVersionStmt,
 		getSessionStmt:             q.getSessionStmt,
 		getWebhookStmt:             q.getWebhookStmt,
 		growHoldStmt:               q.growHoldStmt,
@@ -661,9 +718,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertHoldStmt:             q.insertHoldStmt,
 		insertProviderStmt:         q.insertProviderStmt,
 		insertSessionStmt:          q.insertSessionStmt,
+		insertSigningKeyStmt:       q.insertSigningKeyStmt,
 		insertWebhookStmt:          q.insertWebhookStmt,
 		listAPIKeysStmt:            q.listAPIKeysStmt,
 		listAttemptsStmt:           q.listAttemptsStmt,
+		listChangedSessionsStmt:    q.listChangedSessionsStmt,
 		listDeliveriesStmt:         q.listDeliveriesStmt,
 		listDomainsStmt:            q.listDomainsStmt,
 		listEntriesOfUserStmt:      q.listEntriesOfUserStmt,
@@ -672,6 +731,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listProvidersStmt:          q.listProvidersStmt,
 		listSessionsStmt:           q.listSessionsStmt,
 		listSessionsOfProviderStmt: q.listSessionsOfProviderStmt,
+		listSigningKeysStmt:        q.listSigningKeysStmt,
 		listWebhooksStmt:           q.listWebhooksStmt,
 		moveBalanceStmt:            q.moveBalanceStmt,
 		nextDueStmt:                q.nextDueStmt,

@@ -125,6 +125,19 @@ type SessionExtension struct {
 	CreatedAt int64
 }
 
+type SigningKey struct {
+	KeyID      string
+	State      string
+	CreatedAt  int64
+	RetiredAt  int64
+	PrivateKey string
+}
+
+type SigningRing struct {
+	ID      int64
+	Version int64
+}
+
 type Webhook struct {
 	ID             string
 	ProviderID     string

@@ -61,17 +61,38 @@ func (p *Postgres) start() error {
 		}
 		p.as = []string{"runuser", "-u", "postgres", "--"}
 	}
-	data := filepath.Join(p.dir, "data")
-	if err := p.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
+	if err := p.run("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
 		return err
 	}
+	return p.up()
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+func (p *Postgres) up() error {
 	options := fmt.Sprintf("-k %s -h '' -c fsync=off -c max_connections=300 -c shared_buffers=64MB", p.dir)
-	return p.run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", filepath.Join(p.dir, "log"), "-o", options, "start")
+	return p.run("pg_ctl", "-D", p.data(), "-w", "-t", "60", "-l", filepath.Join(p.dir, "log"), "-o", options, "start")
+}
+
+// Down stops the server as a crash does, until [Postgres.Up].
+func (p *Postgres) Down(t testing.TB) {
+	t.Helper()
+	if err := p.run("pg_ctl", "-D", p.data(), "-m", "immediate", "-w", "stop"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Up starts the server again.
+func (p *Postgres) Up(t testing.TB) {
+	t.Helper()
+	if err := p.up(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Stop stops the server and removes its folder.
 func (p *Postgres) Stop() error {
-	err := p.run("pg_ctl", "-D", filepath.Join(p.dir, "data"), "-m", "immediate", "-w", "stop")
+	err := p.run("pg_ctl", "-D", p.data(), "-m", "immediate", "-w", "stop")
 	return errors.Join(err, os.RemoveAll(p.dir))
 }
 

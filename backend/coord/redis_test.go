@@ -1,0 +1,204 @@
+package coord
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/coord/coordtest"
+)
+
+// What one process publishes another's subscribers are told, ids are the same
+// in both, and each finds the other's states.
+func TestProcessesShareRedis(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	a, b := openRedis(t, server.URL(), 100), openRedis(t, server.URL(), 100)
+	run(t, a)
+	run(t, b)
+	onA, onB := subscribe(t, a, ""), subscribe(t, b, "")
+	begun := time.Now()
+	publish(t, a, state("x", 1))
+	_, _, idB := read(t, onB, "x@1")
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	_, _, idA := read(t, onA, "x@1")
+	if idA != idB {
+		t.Errorf("ids differ: %s, %s", idA, idB)
+	}
+	publish(t, b, state("x", 2), state("y", 1))
+	read(t, onA, "y@1")
+	// An edge that was on B goes on at A, and at one that starts only now.
+	if reset, news, _ := read(t, subscribe(t, a, idB), "y@1"); reset || fmt.Sprint(news) != "[x@2 y@1]" {
+		t.Errorf("reset %v, %v", reset, news)
+	}
+	late := openRedis(t, server.URL(), 100)
+	run(t, late)
+	if reset, news, _ := read(t, subscribe(t, late, idB), "y@1"); reset || fmt.Sprint(news) != "[x@2 y@1]" {
+		t.Errorf("at a new process: reset %v, %v", reset, news)
+	}
+	got, err := late.States(ctx, []string{"x", "y", "z"})
+	if err != nil || got[0].Version != 2 || got[1].Version != 1 || got[2].ID != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if wait, err := a.Allow(ctx, "shared", Limit{Interval: time.Minute, Burst: 1}); wait != 0 || err != nil {
+		t.Error(wait, err)
+	}
+	if wait, err := b.Allow(ctx, "shared", Limit{Interval: time.Minute, Burst: 1}); wait != time.Minute || err != nil {
+		t.Errorf("the other process waits %v, %v", wait, err)
+	}
+}
+
+// A Redis that is killed takes the stream with it; what is published meanwhile
+// is told when it is back, and whoever asks before then is told by the record.
+func TestRedisKilledAndRestarted(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{"with its data": {"--appendonly", "yes", "--appendfsync", "always"}, "empty": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := coordtest.Start(t, args...)
+			a, b := openRedis(t, server.URL(), 100), openRedis(t, server.URL(), 100)
+			run(t, a)
+			run(t, b)
+			onB := subscribe(t, b, "")
+			publish(t, a, state("x", 1))
+			_, _, id := read(t, onB, "x@1")
+			server.Kill(t)
+			if _, err := onB.Next(ctx); !errors.Is(err, ErrDown) {
+				t.Errorf("the stream goes on: %v", err)
+			}
+			coordtest.Eventually(t, "both notice", func() error {
+				if !a.events.isDown() || !b.events.isDown() {
+					return errors.New("a stream seems to live")
+				}
+				return nil
+			})
+			begun := time.Now()
+			if err := a.Publish(ctx, state("x", 2)); err == nil {
+				t.Error("published to nobody")
+			}
+			for _, c := range []*Redis{a, b} {
+				if got, err := c.States(ctx, []string{"x"}); err != nil || got[0].ID != "" {
+					t.Errorf("believes %+v, %v", got, err)
+				}
+				if err := c.Remember(ctx, state("x", 1)); err != nil {
+					t.Error(err)
+				}
+				if wait, err := c.Allow(ctx, "k", Limit{Interval: time.Minute, Burst: 1}); err != nil || wait != 0 {
+					t.Error(wait, err)
+				}
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("without Redis this took %v", took)
+			}
+			server.Run(t)
+			var sub *Subscription
+			coordtest.Eventually(t, "the stream is back", func() (err error) { sub, err = b.Subscribe(id); return err })
+			if reset, news, _ := read(t, sub, "x@2"); !reset {
+				t.Errorf("not reset, %v", news)
+			}
+			if got, err := b.States(ctx, []string{"x"}); err != nil || got[0].Version == 1 {
+				t.Errorf("believes %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestRedisEmptied(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	a, b := openRedis(t, server.URL(), 100), openRedis(t, server.URL(), 100)
+	run(t, a)
+	run(t, b)
+	sub := subscribe(t, b, "")
+	publish(t, a, state("x", 1), state("y", 1))
+	read(t, sub, "y@1")
+	server.Do(t, "FLUSHALL")
+	for {
+		batch, err := sub.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch.Reset {
+			break
+		}
+	}
+	if got, err := b.States(ctx, []string{"x"}); err != nil || got[0].ID != "" {
+		t.Errorf("believes %+v, %v", got, err)
+	}
+	publish(t, a, state("x", 2))
+	read(t, sub, "x@2")
+}
+
+// Slow is not down; too slow is.
+func TestRedisSlow(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	proxy := coordtest.NewProxy(t, server.Addr())
+	a, b := openRedis(t, "redis://"+proxy.Addr(), 100), openRedis(t, server.URL(), 100)
+	run(t, a)
+	run(t, b)
+	onB := subscribe(t, b, "")
+	publish(t, a, state("x", 1))
+	read(t, onB, "x@1")
+	proxy.Delay(20 * time.Millisecond)
+	publish(t, a, state("x", 2))
+	read(t, onB, "x@2")
+	proxy.Delay(2 * time.Second)
+	begun := time.Now()
+	if err := a.Publish(ctx, state("x", 3)); err == nil {
+		t.Error("published in no time")
+	}
+	for range 100 {
+		if _, err := a.States(ctx, []string{"unknown"}); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.Allow(ctx, "k", Limit{Interval: time.Second, Burst: 1}); err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("200 questions took %v", took)
+	}
+	proxy.Delay(0)
+	proxy.Cut(true) // what hangs in it is lost
+	proxy.Cut(false)
+	read(t, onB, "x@3")
+}
+
+// A gap in the stream, however it came about, is never passed over.
+func TestGapsReset(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	a := openRedis(t, server.URL(), 100)
+	run(t, a)
+	sub := subscribe(t, a, "")
+	publish(t, a, state("x", 1))
+	read(t, sub, "x@1")
+	server.Do(t, "HINCRBY", counterKey, "n", "1") // as if one event had been lost
+	publish(t, a, state("x", 2))
+	b, err := sub.Next(ctx)
+	if err != nil || !b.Reset {
+		t.Errorf("%+v, %v", b, err)
+	}
+	publish(t, a, state("x", 3))
+	read(t, sub, "x@3")
+}
+
+// More untold changes than are kept become one reset for everybody.
+func TestTooMuchUntoldResets(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	a, b := openRedis(t, server.URL(), 100), openRedis(t, server.URL(), 100)
+	run(t, b)
+	sub := subscribe(t, b, "")
+	publish(t, b, state("x", 1))
+	read(t, sub, "x@1")
+	a.overs = true
+	run(t, a)
+	if batch, err := sub.Next(ctx); err != nil || !batch.Reset {
+		t.Errorf("%+v, %v", batch, err)
+	}
+}
