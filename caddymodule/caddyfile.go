@@ -78,6 +78,7 @@ func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		inject           on | off | exact
 //		forward_identity headers | off
 //		origin_errors    page | pass
+//		page_template    <file>
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -111,6 +112,10 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &g.OriginErrors, pageErrors, passErrors); err != nil {
 				return err
 			}
+		case "page_template":
+			if !d.AllArgs(&g.PageTemplate) {
+				return d.ArgErr()
+			}
 		case "observe_only":
 			if d.NextArg() {
 				return d.ArgErr()
@@ -118,7 +123,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			g.ObserveOnly = true
 		default:
 			return d.Errf("%q is no option of session_gate; it knows provider, on_missing, on_expired, inject, "+
-				"forward_identity, origin_errors and observe_only", name)
+				"forward_identity, origin_errors, page_template and observe_only", name)
 		}
 	}
 	return nil

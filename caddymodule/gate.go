@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,6 +56,10 @@ type Gate struct {
 	// What a navigation gets when the origin does not answer: page, or pass,
 	// which leaves it to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
+	// An HTML template (Go's html/template) to show instead of the built-in
+	// page. It is given Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
+	// Lang, Dir and Style.
+	PageTemplate string `json:"page_template,omitempty"`
 	// Log what would be refused, and refuse nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
@@ -62,6 +67,7 @@ type Gate struct {
 	maxStaleness time.Duration
 	debugKey     string
 	injector     *inject.Injector
+	template     *template.Template // nil: the built-in page
 	logger       *zap.Logger
 }
 
@@ -85,6 +91,11 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	g.Inject = orDefault(g.Inject, injectOn)
 	g.ForwardIdentity = orDefault(g.ForwardIdentity, identityHeaders)
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
+	if g.PageTemplate != "" {
+		if g.template, err = loadTemplate(g.PageTemplate); err != nil {
+			return fmt.Errorf("session_gate: %w", err)
+		}
+	}
 	if g.Inject != injectOff {
 		boot := sdkinject.Boot()
 		g.injector = inject.New(inject.Config{

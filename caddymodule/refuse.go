@@ -39,7 +39,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
-	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Cookie")
+	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Accept-Language, Cookie")
 	status := statusOf(why.code)
 	back := withSession(why.returnURL, why.sessionID)
 	if why.code == protocol.BackendUnavailable || why.code == protocol.OriginUnavailable {
@@ -61,7 +61,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return writePage(w, r, status, pageOf(why.code, to))
+	return g.writePage(w, r, status, pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
 }
 
 // wayOut is where a refused navigation leads ("" for nowhere), and whether it

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -120,18 +122,81 @@ func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 	}
 }
 
-func TestEveryCodeHasItsPage(t *testing.T) {
+func TestEveryCodeHasItsPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
-	fallback := pageOf("no such code", "").Title
-	for _, code := range []protocol.Code{
-		protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
-		protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
-		protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
-		protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown,
-	} {
-		if p := pageOf(code, ""); p.Title == fallback || p.Title == "" || p.Text == "" {
-			t.Errorf("%s has no page of its own", code)
+	for _, words := range allTexts {
+		fallback, _ := words.page("no such code")
+		if words.Back == "" || words.Shop == "" || words.Retry == "" || words.Dir != map[bool]string{true: "rtl", false: "ltr"}[words.lang == "ar"] {
+			t.Errorf("%s lacks a label or its direction", words.lang)
 		}
+		for _, code := range refusalCodes {
+			if code == protocol.CrossSite { // never shown to a person
+				continue
+			}
+			if title, text := words.page(code); title == fallback || title == "" || text == "" {
+				t.Errorf("%s has no page for %s", words.lang, code)
+			}
+		}
+	}
+}
+
+func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]string{
+		"": "en", "de-AT,de;q=0.9,en;q=0.8": "de", "fr-CA": "fr", "pt-BR,pt;q=0.9": "pt", "es-419": "es",
+		"ar-EG": "ar", "ja,ar;q=0.5": "ar", "ja": "en", "*": "en", "not a language;;;": "en", strings.Repeat("de,", 2000): "en",
+	} {
+		if got := textsFor(accept).lang; got != want {
+			t.Errorf("%.30q: %s, want %s", accept, got, want)
+		}
+	}
+	g := &Gate{edge: testEdge(t)}
+	r := httptest.NewRequest(http.MethodGet, "https://app.example/", nil)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Accept-Language", "ar")
+	w := httptest.NewRecorder()
+	if err := g.refuse(w, r, refusal{code: protocol.LaunchSpent}); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.Body.String(); !strings.Contains(body, `<html lang="ar" dir="rtl">`) || !strings.Contains(body, "مفتوحة في مكان آخر") {
+		t.Errorf("the Arabic page is\n%s", body)
+	}
+	if !strings.Contains(w.Header().Get("Vary"), "Accept-Language") {
+		t.Errorf("Vary is %q", w.Header().Get("Vary"))
+	}
+}
+
+func TestOperatorsOwnTemplate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	own, err := loadTemplate(file("good.html", `<h1 class="{{.Code}}">{{.Title}}</h1><a href="{{.Back}}">{{.BackLabel}}</a>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Gate{edge: testEdge(t), template: own, OnExpired: &Answer{}}
+	r := httptest.NewRequest(http.MethodGet, "https://app.example/", nil)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	w := httptest.NewRecorder()
+	if err := g.refuse(w, r, refusal{code: protocol.SessionExpired, returnURL: "javascript:alert(1)", sessionID: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.Body.String(); !strings.Contains(body, `<h1 class="session_expired">Your time is up</h1>`) || strings.Contains(body, `"javascript:`) {
+		t.Errorf("got %s", body)
+	}
+	for name, text := range map[string]string{"broken.html": "{{.Title", "unknown.html": "{{.Tilte}}"} {
+		if _, err := loadTemplate(file(name, text)); err == nil || !strings.Contains(err.Error(), "page_template") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := loadTemplate(filepath.Join(dir, "missing.html")); err == nil {
+		t.Error("a missing template went unnoticed")
 	}
 }
 
