@@ -2,12 +2,50 @@ import { defineConfig } from "vitest/config";
 // @ts-expect-error a build script without types
 import { cssText } from "./scripts/css.mjs";
 
+const parts = {
+  name: "parts",
+  enforce: "pre" as const,
+  resolveId(id: string) {
+    const [, kind, language] = /__(CHIP|WORDS)_([A-Z]+)__$/.exec(id) ?? [];
+    if (kind && language)
+      return new URL(`src/languages/${kind.toLowerCase()}-${language.toLowerCase()}.ts`, import.meta.url)
+        .pathname;
+    return undefined;
+  },
+};
+
 // Unit tests need Node alone; those in test/browser need Debian's Chromium and a build.
 export default defineConfig({
-  plugins: [cssText()],
+  plugins: [parts, cssText()],
   test: {
+    coverage: {
+      provider: "v8",
+      // The core and the package; what shows it is tested in browsers.
+      include: ["src/*.ts", "src/languages/*.ts", "src/package/*.ts"],
+      exclude: [
+        "src/**/*.d.ts",
+        "src/strings.ts",
+        "src/package/config.ts",
+        "src/package/index.ts",
+        "src/package/next.ts",
+        "src/boot.ts",
+        "src/inject.ts",
+        "src/index.ts",
+        "src/package/ui.ts",
+      ],
+      thresholds: { lines: 95 },
+      reporter: ["text"],
+    },
     projects: [
       { extends: true, test: { name: "unit", include: ["test/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "dom",
+          include: ["test/package/*.test.{ts,tsx}"],
+          environment: "happy-dom",
+        },
+      },
       {
         extends: true,
         test: {

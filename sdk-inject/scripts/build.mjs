@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { minify } from "terser";
 import { cssText } from "./css.mjs";
+import { only, ours } from "./names.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const languages = ["de", "fr", "es", "pt", "ja", "zh", "ar"];
@@ -23,14 +24,6 @@ const parts = [
   ]),
 ];
 
-// Properties that only our own parts know, which get short names: the same in every
-// part. A name that the protocol, the platform or a stored value has, too, must not be here.
-const ours = `problem retryAfterMs serverClock timeoutMs heartbeat farewell elapsed wall jumped onResult
-  clock intervalMs phase returnUrl sessionId api heartbeatMs remaining carryOut timeLeft doc parts dialog
-  strings said words el chip formatClock kit approach warningTitle advice price moreTime press endButton
-  shown row heading clockView newKey offer endsAt keepGoing panelTitle confirmTitle confirmText saving pausedTitle
-  pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
-  button caller draw move approach saving post change leave sleep css onBeat channel carryOut connected onReplaced adopt restore`;
 const nameCache = {};
 
 await rm(join(root, "dist"), { recursive: true, force: true });
@@ -51,7 +44,7 @@ for (const { input, file, format } of parts) {
     module: format === "es",
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true },
-    mangle: { properties: { regex: new RegExp(`^(${ours.split(/\s+/).join("|")})$`) } },
+    mangle: { properties: { regex: only(ours) } },
     // The parts call one another: what is renamed in one is in all.
     nameCache,
   });

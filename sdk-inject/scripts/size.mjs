@@ -1,5 +1,5 @@
 // Fails when a part outgrows its limit, in bytes of gzip level 9.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -26,6 +26,27 @@ const parts = [
   { what: "on demand: the largest language's chip", bytes: largest("chip-"), limit: 260 },
   { what: "on demand: the largest language's dialogs", bytes: largest("words-"), limit: 1200 },
 ];
+const lib = join(dist, "../lib");
+/** What a page loads before anything is seen: an entry and all that it imports statically. */
+function core(entry, seen = new Set()) {
+  if (seen.has(entry)) return 0;
+  seen.add(entry);
+  const code = readFileSync(join(lib, entry));
+  let bytes = gzipSync(code, { level: 9 }).length;
+  for (const [, from] of code.toString().matchAll(/(?:from|import)\s*["'`]\.{1,2}\/([^"'`]+)["'`]/g))
+    bytes += core(entry.startsWith("parts/") && !from.startsWith("parts/") ? `parts/${from}` : from, seen);
+  return bytes;
+}
+if (existsSync(lib)) {
+  const index = core("index.js");
+  const umd = gzipSync(readFileSync(join(lib, "marketplace-sdk.umd.js")), { level: 9 }).length;
+  parts.push(
+    { what: "npm: index.js and what it imports", bytes: index, limit: 8 * 1024 },
+    { what: "npm: marketplace-sdk.umd.js", bytes: umd, limit: 8 * 1024 },
+    { what: "npm: react.js, beyond that", bytes: core("react.js") - index, limit: 1024 },
+    { what: "npm: vue.js, beyond that", bytes: core("vue.js") - index, limit: 1024 },
+  );
+}
 
 let failed = false;
 for (const { what, bytes, limit } of parts) {

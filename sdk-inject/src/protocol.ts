@@ -66,6 +66,8 @@ export interface ExtendRequest {
 export interface Problem {
   code: string;
   status?: number;
+  /** For a person. */
+  detail?: string;
   return_url?: string;
   consent_url?: string;
   session_id?: string;

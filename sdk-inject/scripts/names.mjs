@@ -1,0 +1,17 @@
+// Properties that only our own parts know, which get short names: the same in every
+// part. A name that the protocol, the platform or a stored value has, too, must not be here.
+export const ours =
+  `problem retryAfterMs serverClock timeoutMs heartbeat farewell elapsed wall jumped onResult
+  clock intervalMs phase returnUrl sessionId api heartbeatMs remaining carryOut timeLeft doc parts dialog
+  strings said words el chip formatClock kit approach warningTitle advice price moreTime press endButton
+  shown row heading clockView newKey offer endsAt keepGoing panelTitle confirmTitle confirmText saving pausedTitle
+  pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
+  button caller draw move approach saving post change leave sleep css channel carryOut connected onReplaced
+  adopt restore`
+    .split(/\s+/)
+    .filter(Boolean);
+
+/** Those that are part of the package's own API, too. */
+export const open = ["timeoutMs", "sessionId", "returnUrl"];
+
+export const only = (names) => new RegExp(`^(${names.join("|")})$`);

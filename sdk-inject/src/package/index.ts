@@ -1,0 +1,10 @@
+/**
+ * A timed, paid session in a web app: opens it with a launch token, shows its clock,
+ * keeps it true to the server, and ends it.
+ *
+ * @packageDocumentation
+ */
+export type { ModalStyles, SDKConfig, SDKEvents, SessionData } from "./config";
+export { SDKError, type SDKErrorCode } from "./errors";
+export { MarketplaceSDK } from "./sdk";
+export { decodeToken, type TokenClaims } from "./token";
