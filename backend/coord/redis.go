@@ -21,8 +21,11 @@ const (
 	stateTTL = 60 * time.Second
 	// A command that failed keeps others from waiting too, for this long.
 	breakFor = time.Second
-	// What could not be published is tried again this often.
-	republishEvery = 250 * time.Millisecond
+	// What could not be published is tried again this often, by so many at once,
+	// and with more patience: nobody waits for it.
+	republishEvery   = 250 * time.Millisecond
+	republishers     = 32
+	republishTimeout = 2 * time.Second
 	// More untold changes than this, and all edges are told to reset instead.
 	maxUntold = 100_000
 )
@@ -152,7 +155,7 @@ func (r *Redis) Publish(ctx context.Context, s State) error {
 		return nil
 	}
 	r.keep(s)
-	err := r.publish(ctx, s, false)
+	err := r.do(ctx, func(ctx context.Context) error { return r.publish(ctx, s, false) })
 	if err == nil {
 		return nil
 	}
@@ -171,13 +174,11 @@ func (r *Redis) Publish(ctx context.Context, s State) error {
 // publish does so in two steps, since a state and the stream may live on two
 // nodes. always tells it whether or not that version was told before.
 func (r *Redis) publish(ctx context.Context, s State, always bool) error {
-	return r.do(ctx, func(ctx context.Context) error {
-		fresh, err := keepScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "1").Int()
-		if err != nil || (fresh == 0 && !always) {
-			return err
-		}
-		return r.tell(ctx, s.Data)
-	})
+	fresh, err := keepScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "1").Int()
+	if err != nil || (fresh == 0 && !always) {
+		return err
+	}
+	return r.tell(ctx, s.Data)
 }
 
 func (r *Redis) tell(ctx context.Context, data []byte) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -227,24 +228,51 @@ func (r *Redis) republishLoop(ctx context.Context) {
 		}
 		overs := r.overs
 		r.mu.Unlock()
-		if overs && r.do(ctx, func(ctx context.Context) error { return r.tell(ctx, nil) }) == nil {
+		if overs && r.patiently(ctx, func(ctx context.Context) error { return r.tell(ctx, nil) }) == nil {
 			r.mu.Lock()
 			r.overs = false
 			r.mu.Unlock()
 		}
-		for _, s := range list {
-			// Always: another process may have read it from the record, which
-			// tells nobody.
-			if r.publish(ctx, s, true) != nil {
-				break
-			}
-			r.mu.Lock()
-			if r.untold[s.ID].Version == s.Version {
-				delete(r.untold, s.ID)
-			}
-			r.mu.Unlock()
-		}
+		r.republish(ctx, list)
 	}
+}
+
+// republish tells list, as far as Redis takes it.
+func (r *Redis) republish(ctx context.Context, list []State) {
+	var failed atomic.Bool
+	var all sync.WaitGroup
+	next := make(chan State)
+	for range min(republishers, len(list)) {
+		all.Go(func() {
+			for s := range next {
+				// Always: another process may have read it from the record, which
+				// tells nobody.
+				if r.patiently(ctx, func(ctx context.Context) error { return r.publish(ctx, s, true) }) != nil {
+					failed.Store(true)
+					continue
+				}
+				r.mu.Lock()
+				if r.untold[s.ID].Version == s.Version {
+					delete(r.untold, s.ID)
+				}
+				r.mu.Unlock()
+			}
+		})
+	}
+	for _, s := range list {
+		if failed.Load() {
+			break // the rest would fare no better now
+		}
+		next <- s
+	}
+	close(next)
+	all.Wait()
+}
+
+func (r *Redis) patiently(ctx context.Context, f func(context.Context) error) error {
+	within, cancel := context.WithTimeout(ctx, republishTimeout)
+	defer cancel()
+	return f(within)
 }
 
 // sleep reports whether ctx let it.

@@ -146,6 +146,11 @@ func TestRedisSlow(t *testing.T) {
 	proxy.Delay(20 * time.Millisecond)
 	publish(t, a, state("x", 2))
 	read(t, onB, "x@2")
+	proxy.Delay(120 * time.Millisecond) // too slow for a request to wait; told all the same
+	if err := a.Publish(ctx, state("slow", 1)); err == nil {
+		t.Error("waited for a slow server")
+	}
+	read(t, onB, "slow@1")
 	proxy.Delay(2 * time.Second)
 	begun := time.Now()
 	if err := a.Publish(ctx, state("x", 3)); err == nil {
