@@ -26,9 +26,7 @@ type contender struct {
 	address string
 	pids    func() []int // whose CPU counts
 	cookies []string     // sent in turn; empty: none
-	// What every page must hold. Empty: nothing.
-	mark string
-	conn *client
+	conn    *client
 }
 
 // measure asks for a page for a while and returns the proxy's µs of CPU for

@@ -1,0 +1,90 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestAdapt turns each testdata/adapt/*.caddyfile into JSON and compares it with
+// the file beside it.
+func TestAdapt(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/adapt/*.caddyfile")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if formatted := caddyfile.Format(source); !bytes.Equal(formatted, source) {
+			t.Errorf("%s is not as caddy fmt has it", file)
+		}
+		adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(source, map[string]any{"filename": file})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if len(warnings) > 0 {
+			t.Errorf("%s: %v", file, warnings)
+		}
+		var got bytes.Buffer
+		if err := json.Indent(&got, adapted, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		got.WriteByte('\n')
+		golden := strings.TrimSuffix(file, ".caddyfile") + ".json"
+		if *update {
+			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s adapts to\n%s\nwant (%v)\n%s", file, got.Bytes(), err, want)
+		}
+	}
+}
+
+// TestDocumentedOptions holds docs/caddyfile.md and the mistakes' own words to
+// the options that are parsed.
+func TestDocumentedOptions(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/caddyfile.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		parse   func(*caddyfile.Dispenser) error
+		options []string
+	}{
+		{new(App).UnmarshalCaddyfile, []string{"backend", "edge_key", "max_staleness", "debug_key"}},
+		{new(Gate).UnmarshalCaddyfile, []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "origin_errors", "page_template", "observe_only"}},
+	} {
+		err := tt.parse(caddyfile.NewTestDispenser("session_gate {\n\tno_such_option\n}"))
+		if err == nil {
+			t.Fatal("an unknown option was taken")
+		}
+		for _, o := range tt.options {
+			if !strings.Contains(err.Error(), o) {
+				t.Errorf("the message about an unknown option does not name %s: %v", o, err)
+			}
+			if !strings.Contains(string(doc), "| `"+o+"` |") {
+				t.Errorf("docs/caddyfile.md does not describe %s", o)
+			}
+		}
+	}
+}
