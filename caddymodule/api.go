@@ -103,7 +103,11 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, 
 	if len(body) == 0 && (action == protocol.ActionExtend || action == protocol.ActionEvents) {
 		body = []byte("{}")
 	}
-	err = g.edge.backend.act(r.Context(), s.id, action, raw, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	sessionToken := bearer(s, raw)
+	if sessionToken == "" {
+		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+	}
+	err = g.edge.backend.act(r.Context(), s.id, action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:

@@ -20,6 +20,12 @@ const (
 	defaultMaxStaleness = caddy.Duration(10 * time.Second)
 )
 
+// Values of [App.WhenBackendDown].
+const (
+	refuseEntries = "refuse"
+	admitEntries  = "admit"
+)
+
 // App is the edge's one configuration: the backend that it belongs to. Every
 // session_gate handler reads it.
 type App struct {
@@ -32,6 +38,10 @@ type App struct {
 	// the backend is asked again. Default: 10s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
+	// What happens to new entries while the backend is down: refuse, or admit,
+	// on the strength of the launch token alone, until the backend can redeem it.
+	// Sessions admitted before run to their deadline in any case. Default: refuse.
+	WhenBackendDown string `json:"when_backend_down,omitempty"`
 	// Who sends this in Session-Gate-Debug is told, in the same header of the
 	// answer, whether the page got its clock, or why not. Empty: nobody.
 	DebugKey string `json:"debug_key,omitempty"`
@@ -57,6 +67,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Backend == "" {
 		a.Backend = defaultBackend
 	}
+	if a.WhenBackendDown == "" {
+		a.WhenBackendDown = refuseEntries
+	}
 	if a.MaxStaleness == 0 {
 		a.MaxStaleness = defaultMaxStaleness
 	}
@@ -80,6 +93,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Validate() error {
 	if a.MaxStaleness < 0 {
 		return errors.New("session_gate: max_staleness must not be negative")
+	}
+	if a.WhenBackendDown != refuseEntries && a.WhenBackendDown != admitEntries {
+		return fmt.Errorf("session_gate: when_backend_down is %q; it must be refuse or admit", a.WhenBackendDown)
 	}
 	return nil
 }

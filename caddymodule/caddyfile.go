@@ -32,6 +32,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		backend       <url>
 //		edge_key      <key>
 //		max_staleness <duration>
+//		when_backend_down refuse | admit
 //		debug_key     <key>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -49,6 +50,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := optionalArg(d, &a.EdgeKey); err != nil {
 				return err
 			}
+		case "when_backend_down":
+			if err := wordArg(d, &a.WhenBackendDown, refuseEntries, admitEntries); err != nil {
+				return err
+			}
 		case "debug_key":
 			if err := optionalArg(d, &a.DebugKey); err != nil {
 				return err
@@ -58,7 +63,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness and debug_key", name)
+			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness, when_backend_down and debug_key", name)
 		}
 	}
 	return nil

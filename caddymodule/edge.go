@@ -43,6 +43,7 @@ type edge struct {
 	beats    *heartbeats
 	hosts    *hostCache
 	metrics  *metrics
+	early    *provisionals
 
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
@@ -80,6 +81,7 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	}
 	e.hosts = newHostCache(e.backend)
 	e.metrics = newMetrics(e)
+	e.early = &provisionals{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
 	e.backend.calls = e.metrics.calls
 	return e
 }
@@ -91,6 +93,7 @@ func (e *edge) start() {
 		e.cancel = cancel
 		e.loops.Go(func() { e.stream.run(ctx) })
 		e.loops.Go(func() { e.beats.run(ctx) })
+		e.loops.Go(func() { e.early.run(ctx) })
 	})
 }
 
@@ -158,7 +161,7 @@ func (e *edge) fresh(s *liveSession, maxStaleness time.Duration) bool {
 // backend is down, s runs on as it stands: an admitted session is served to its
 // deadline.
 func (e *edge) confirm(ctx context.Context, s *liveSession, maxStaleness time.Duration) {
-	if e.fresh(s, maxStaleness) || monotonicMS() < e.downUntil.Load() {
+	if s.provisional.Load() || e.fresh(s, maxStaleness) || monotonicMS() < e.downUntil.Load() {
 		return
 	}
 	if _, err := e.ask(ctx, s.id); errors.Is(err, errBackendDown) {

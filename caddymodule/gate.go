@@ -66,6 +66,7 @@ type Gate struct {
 	edge         *edge
 	maxStaleness time.Duration
 	debugKey     string
+	admitEarly   bool // new entries while the backend is down
 	injector     *inject.Injector
 	template     *template.Template // nil: the built-in page
 	logger       *zap.Logger
@@ -84,6 +85,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
+	g.admitEarly = app.WhenBackendDown == admitEntries
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
@@ -152,7 +154,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		hideCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	}
-	return g.serve(w, r, next, s, explain)
+	return g.serve(w, r, next, s, raw, explain)
 }
 
 // decide finds the session of a request and says why it is refused; an empty
@@ -189,6 +191,9 @@ func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession
 			return nil, protocol.WrongProvider
 		}
 		return s, ""
+	}
+	if strings.HasPrefix(raw, provisionalPrefix) {
+		return nil, protocol.SessionInvalid // of a process that is gone
 	}
 	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
@@ -236,7 +241,7 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 
 // resume starts a paused session's clock again, since its user is back.
 func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
-	if err := g.edge.backend.act(ctx, s.id, protocol.ActionResume, raw, "", nil); err != nil {
+	if err := g.edge.backend.act(ctx, s.id, protocol.ActionResume, bearer(s, raw), "", nil); err != nil {
 		g.logger.Info("a paused session was not resumed", zap.String("session", s.id), zap.Error(err))
 	}
 	if _, err := g.edge.ask(ctx, s.id); errors.Is(err, errBackendDown) {
@@ -250,10 +255,13 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 
 // serve passes an admitted request to the origin, and ends it when its session
 // ends.
-func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, explain bool) (err error) {
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, raw string, explain bool) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), uploads: r.ContentLength != 0, cancel: cancel}
+	if tok := upgraded(s, raw); tok != "" {
+		o.cookie, o.value = cookieName(r), tok
+	}
 	if code := s.register(o); code != "" {
 		return g.refuse(w, r, refusalOf(s, code))
 	}

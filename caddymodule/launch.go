@@ -78,7 +78,11 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if s := g.sessionOf(r, provider); s != nil && s.id == claims.SessionID() {
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
-	answer, err := g.redeem(ctx, raw, r.Host, provider)
+	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
+	answer, err := g.redeem(ctx, req, provider)
+	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
+		return g.enterEarly(w, r, req, claims, rest)
+	}
 	if err != nil {
 		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.refuseEntry(w, r, why, err)
@@ -94,10 +98,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 
 // redeem asks the backend, and once more if its answer was lost: the same
 // redemption id makes the second try the same redemption.
-func (g *Gate) redeem(ctx context.Context, raw, host, provider string) (*protocol.LaunchAnswer, error) {
-	req := &protocol.LaunchRequest{
-		Token: raw, Host: bareHost(host), ProviderID: g.Provider, RedemptionID: rand.Text(),
-	}
+func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
 	// The browser may go away while the backend redeems; the redemption stands.
 	ctx = context.WithoutCancel(ctx)
 	answer, err := g.edge.backend.launch(ctx, req)
@@ -108,6 +109,22 @@ func (g *Gate) redeem(ctx context.Context, raw, host, provider string) (*protoco
 		return nil, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.WrongProvider}
 	}
 	return answer, err
+}
+
+// enterEarly admits a launch that the backend cannot redeem now.
+func (g *Gate) enterEarly(w http.ResponseWriter, r *http.Request, req *protocol.LaunchRequest, claims *token.Claims, rest string) error {
+	why := refusal{code: protocol.LaunchExpired, returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
+	if g.edge.clock.nowMS() >= claims.Deadline().UnixMilli() {
+		return g.refuseEntry(w, r, why, token.ErrExpired)
+	}
+	cookie, ok := g.edge.early.admit(req, claims)
+	if !ok {
+		why.code = protocol.LaunchSpent
+		return g.refuseEntry(w, r, why, errors.New("entered here already"))
+	}
+	setCookie(w, cookieName(r), cookie)
+	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
+	return g.redirectClean(w, r, rest)
 }
 
 func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {

@@ -30,6 +30,8 @@ type openRequest struct {
 	websocket bool
 	uploads   bool // the request has a body
 	cancel    context.CancelFunc
+	// A cookie to set with the answer, if any.
+	cookie, value string
 
 	prev, next *openRequest // guarded by the session's mu
 	listed     bool         // guarded by the session's mu
@@ -97,6 +99,9 @@ func (o *openRequest) WriteHeader(status int) {
 	}
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		guardCookie(o.Header())
+		if o.cookie != "" {
+			setCookie(o, o.cookie, o.value)
+		}
 		o.mu.Lock()
 		o.wroteHeader = true
 		o.mu.Unlock()

@@ -26,6 +26,10 @@ type liveSession struct {
 	// This machine's monotonic ms at which the backend last vouched for state.
 	confirmed atomic.Int64
 
+	// Set from entry without the backend until it redeems the launch.
+	provisional atomic.Bool
+	upgrade     atomic.Pointer[string] // the session token that came of it
+
 	mu     sync.Mutex // guards open, timer and gone
 	open   *openRequest
 	timer  *time.Timer
