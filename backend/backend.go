@@ -108,6 +108,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	loops.Go(func() { b.service.beatLoop(ctx) })
 	loops.Go(func() { b.service.housekeepingLoop(ctx) })
 	loops.Go(func() { b.service.hooks.Run(ctx) })
+	loops.Go(func() { b.service.analyticsLoop(ctx) })
 	loops.Go(func() { b.shared.Run(ctx) })
 	if b.config.Redis != "" {
 		loops.Go(func() { b.service.reconcileLoop(ctx) })

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -31,3 +32,8 @@ func (b *Backend) Document() *huma.OpenAPI { return b.document }
 
 // WakeWebhooks makes the webhook loop look at once: the test's clock moved.
 func (b *Backend) WakeWebhooks() { b.service.hooks.Wake() }
+
+// Rollup counts what changed, as the analytics loop does.
+func (b *Backend) Rollup(ctx context.Context) (int, error) {
+	return b.service.store.Rollup(ctx, time.Now(), idAt)
+}

@@ -223,6 +223,9 @@ func (w *world) conforms(method, path string, a *answer) {
 		}
 		return
 	}
+	if !strings.HasSuffix(a.header.Get("Content-Type"), "json") {
+		return
+	}
 	var body any
 	if err := json.Unmarshal(a.raw, &body); err != nil {
 		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)

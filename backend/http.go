@@ -53,6 +53,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeSessions()
 	a.routeSessionActions()
 	a.routeProviders()
+	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()
 	a.routeEdge()
@@ -281,7 +282,7 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 		route = "none"
 	}
 	status := max(rec.status, http.StatusOK)
-	if !strings.HasSuffix(route, protocol.EdgeEvents) { // it took as long as its edge lived
+	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // it took as long as its edge lived
 		a.s.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	}
 	level := zap.DebugLevel

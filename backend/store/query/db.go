@@ -48,8 +48,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
 	}
+	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
+		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
+	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
+	}
+	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
+	}
+	if q.countProviderUsersStmt, err = db.PrepareContext(ctx, countProviderUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query CountProviderUsers: %w", err)
 	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
@@ -108,6 +117,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getRingVersionStmt, err = db.PrepareContext(ctx, getRingVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GetRingVersion: %w", err)
 	}
+	if q.getRollupStmt, err = db.PrepareContext(ctx, getRollup); err != nil {
+		return nil, fmt.Errorf("error preparing query GetRollup: %w", err)
+	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
@@ -162,6 +174,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
+	if q.listDaysStmt, err = db.PrepareContext(ctx, listDays); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDays: %w", err)
+	}
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
@@ -210,8 +225,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.saveIdempotentResponseStmt, err = db.PrepareContext(ctx, saveIdempotentResponse); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveIdempotentResponse: %w", err)
 	}
+	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
+	}
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
+	}
+	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
+		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
+	}
+	if q.touchedDaysStmt, err = db.PrepareContext(ctx, touchedDays); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchedDays: %w", err)
 	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
@@ -270,9 +294,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
 		}
 	}
+	if q.countDayStmt != nil {
+		if cerr := q.countDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
+		}
+	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
+		}
+	}
+	if q.countLiveStmt != nil {
+		if cerr := q.countLiveStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveStmt: %w", cerr)
+		}
+	}
+	if q.countProviderUsersStmt != nil {
+		if cerr := q.countProviderUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countProviderUsersStmt: %w", cerr)
 		}
 	}
 	if q.deleteDeliveriesStmt != nil {
@@ -370,6 +409,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getRingVersionStmt: %w", cerr)
 		}
 	}
+	if q.getRollupStmt != nil {
+		if cerr := q.getRollupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getRollupStmt: %w", cerr)
+		}
+	}
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
@@ -460,6 +504,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
 		}
 	}
+	if q.listDaysStmt != nil {
+		if cerr := q.listDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDaysStmt: %w", cerr)
+		}
+	}
 	if q.listDeliveriesStmt != nil {
 		if cerr := q.listDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
@@ -540,9 +589,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing saveIdempotentResponseStmt: %w", cerr)
 		}
 	}
+	if q.setRollupStmt != nil {
+		if cerr := q.setRollupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
+		}
+	}
 	if q.settleHoldStmt != nil {
 		if cerr := q.settleHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
+		}
+	}
+	if q.sumDaysStmt != nil {
+		if cerr := q.sumDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
+		}
+	}
+	if q.touchedDaysStmt != nil {
+		if cerr := q.touchedDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchedDaysStmt: %w", cerr)
 		}
 	}
 	if q.updateProviderStmt != nil {
@@ -612,7 +676,10 @@ type Queries struct {
 	claimDeliveriesStmt        *sql.Stmt
 	claimDeliveryStmt          *sql.Stmt
 	claimIdempotencyKeyStmt    *sql.Stmt
+	countDayStmt               *sql.Stmt
 	countEventsStmt            *sql.Stmt
+	countLiveStmt              *sql.Stmt
+	countProviderUsersStmt     *sql.Stmt
 	deleteDeliveriesStmt       *sql.Stmt
 	deleteDomainsStmt          *sql.Stmt
 	deleteIdempotencyKeysStmt  *sql.Stmt
@@ -632,6 +699,7 @@ type Queries struct {
 	getProviderStmt            *sql.Stmt
 	getProviderByDomainStmt    *sql.Stmt
 	getRingVersionStmt         *sql.Stmt
+	getRollupStmt              *sql.Stmt
 	getSessionStmt             *sql.Stmt
 	getWebhookStmt             *sql.Stmt
 	growHoldStmt               *sql.Stmt
@@ -650,6 +718,7 @@ type Queries struct {
 	listAPIKeysStmt            *sql.Stmt
 	listAttemptsStmt           *sql.Stmt
 	listChangedSessionsStmt    *sql.Stmt
+	listDaysStmt               *sql.Stmt
 	listDeliveriesStmt         *sql.Stmt
 	listDomainsStmt            *sql.Stmt
 	listEntriesOfUserStmt      *sql.Stmt
@@ -666,7 +735,10 @@ type Queries struct {
 	replayDeliveryStmt         *sql.Stmt
 	revokeAPIKeyStmt           *sql.Stmt
 	saveIdempotentResponseStmt *sql.Stmt
+	setRollupStmt              *sql.Stmt
 	settleHoldStmt             *sql.Stmt
+	sumDaysStmt                *sql.Stmt
+	touchedDaysStmt            *sql.Stmt
 	updateProviderStmt         *sql.Stmt
 	updateSessionStmt          *sql.Stmt
 	updateWebhookStmt          *sql.Stmt
@@ -685,7 +757,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimDeliveriesStmt:        q.claimDeliveriesStmt,
 		claimDeliveryStmt:          q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:    q.claimIdempotencyKeyStmt,
+		countDayStmt:               q.countDayStmt,
 		countEventsStmt:            q.countEventsStmt,
+		countLiveStmt:              q.countLiveStmt,
+		countProviderUsersStmt:     q.countProviderUsersStmt,
 		deleteDeliveriesStmt:       q.deleteDeliveriesStmt,
 		deleteDomainsStmt:          q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:  q.deleteIdempotencyKeysStmt,
@@ -705,6 +780,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getProviderStmt:            q.getProviderStmt,
 		getProviderByDomainStmt:    q.getProviderByDomainStmt,
 		getRingVersionStmt:         q.getRingVersionStmt,
+		getRollupStmt:              q.getRollupStmt,
 		getSessionStmt:             q.getSessionStmt,
 		getWebhookStmt:             q.getWebhookStmt,
 		growHoldStmt:               q.growHoldStmt,
@@ -723,6 +799,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAPIKeysStmt:            q.listAPIKeysStmt,
 		listAttemptsStmt:           q.listAttemptsStmt,
 		listChangedSessionsStmt:    q.listChangedSessionsStmt,
+		listDaysStmt:               q.listDaysStmt,
 		listDeliveriesStmt:         q.listDeliveriesStmt,
 		listDomainsStmt:            q.listDomainsStmt,
 		listEntriesOfUserStmt:      q.listEntriesOfUserStmt,
@@ -739,7 +816,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replayDeliveryStmt:         q.replayDeliveryStmt,
 		revokeAPIKeyStmt:           q.revokeAPIKeyStmt,
 		saveIdempotentResponseStmt: q.saveIdempotentResponseStmt,
+		setRollupStmt:              q.setRollupStmt,
 		settleHoldStmt:             q.settleHoldStmt,
+		sumDaysStmt:                q.sumDaysStmt,
+		touchedDaysStmt:            q.touchedDaysStmt,
 		updateProviderStmt:         q.updateProviderStmt,
 		updateSessionStmt:          q.updateSessionStmt,
 		updateWebhookStmt:          q.updateWebhookStmt,

@@ -63,10 +63,41 @@ type Provider struct {
 	UpdatedAt int64
 }
 
+type ProviderAnalytic struct {
+	ProviderID      string
+	Day             int64
+	Sessions        int64
+	Entered         int64
+	Completed       int64
+	Expired         int64
+	Revoked         int64
+	Canceled        int64
+	TokensAllocated int64
+	PaidSeconds     int64
+	UsedSeconds     int64
+	Users           int64
+	NewUsers        int64
+	Captures        int64
+	Captured        int64
+	Released        int64
+	Held            int64
+}
+
 type ProviderDomain struct {
 	Domain     string
 	ProviderID string
 	Position   int64
+}
+
+type ProviderUser struct {
+	ProviderID string
+	UserID     string
+	FirstDay   int64
+}
+
+type Rollup struct {
+	Name string
+	AtMS int64
 }
 
 type Session struct {

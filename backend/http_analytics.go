@@ -1,0 +1,320 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	defaultDays = 30
+	maxDays     = 731
+	secondsADay = 86400
+	dateForm    = "2006-01-02"
+)
+
+// RangeInput is a provider and a range of days.
+type RangeInput struct {
+	ID   string `path:"id" maxLength:"128" example:"prov_demo"`
+	From string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"The first day, UTC. Default: 29 days before the last"`
+	To   string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"The last day, UTC. Default: today"`
+}
+
+// bounds is the range as days since 1970.
+func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
+	last = now.Unix() / secondsADay
+	if in.To != "" {
+		if last, err = dayOf(in.To, "to"); err != nil {
+			return 0, 0, err
+		}
+	}
+	first = last - defaultDays + 1
+	if in.From != "" {
+		if first, err = dayOf(in.From, "from"); err != nil {
+			return 0, 0, err
+		}
+	}
+	if first > last || last-first >= maxDays {
+		return 0, 0, refuse(protocol.InvalidRequest, "The range is from 1 to "+strconv.Itoa(maxDays)+" days, from before to.")
+	}
+	return first, last, nil
+}
+
+func dayOf(date, name string) (int64, error) {
+	t, err := time.Parse(dateForm, date)
+	if err != nil || t.Year() < 1970 {
+		return 0, refuse(protocol.InvalidRequest, name+" is a date, as in 2027-01-31.")
+	}
+	return t.Unix() / secondsADay, nil
+}
+
+func dateOf(day int64) string { return time.Unix(day*secondsADay, 0).UTC().Format(dateForm) }
+
+// RangeBody is what every analysis begins with. It is exported because huma
+// passes over unexported embedded ones.
+type RangeBody struct {
+	ProviderID string `json:"provider_id"`
+	From       string `json:"from" format:"date"`
+	To         string `json:"to" format:"date"`
+	AsOf       int64  `json:"as_of" doc:"The moment up to which changes are counted; 0: not yet"`
+}
+
+// sessionDay, revenueDay and userDay are one day, or a total without a date.
+type sessionDay struct {
+	Date            string `json:"date,omitempty"`
+	Sessions        int64  `json:"sessions" doc:"Created on this day"`
+	Entered         int64  `json:"entered" doc:"Of them, entered by their user"`
+	Completed       int64  `json:"completed"`
+	Expired         int64  `json:"expired"`
+	Revoked         int64  `json:"revoked"`
+	Canceled        int64  `json:"canceled"`
+	TokensAllocated int64  `json:"tokens_allocated"`
+	PaidSeconds     int64  `json:"paid_seconds"`
+	UsedSeconds     int64  `json:"used_seconds"`
+}
+
+func sessionDayOf(date string, d store.Day) sessionDay {
+	return sessionDay{date, d.Sessions, d.Entered, d.Completed, d.Expired, d.Revoked, d.Canceled, d.TokensAllocated, d.PaidSeconds, d.UsedSeconds}
+}
+
+type revenueDay struct {
+	Date        string `json:"date,omitempty"`
+	Settlements int64  `json:"settlements" doc:"Sessions of which something was captured on this day"`
+	Captured    int64  `json:"captured" doc:"Tokens earned on this day, by the ledger"`
+	Released    int64  `json:"released" doc:"Tokens given back"`
+	Held        int64  `json:"held" doc:"Tokens set aside"`
+}
+
+func revenueDayOf(date string, d store.Day) revenueDay {
+	return revenueDay{date, d.Captures, d.Captured, d.Released, d.Held}
+}
+
+type userDay struct {
+	Date      string `json:"date,omitempty"`
+	Users     int64  `json:"users" doc:"Users with a session created on this day. In a total: the sum of the days"`
+	NewUsers  int64  `json:"new_users" doc:"Of them, users who never had one before"`
+	Returning int64  `json:"returning"`
+}
+
+func userDayOf(date string, d store.Day) userDay {
+	return userDay{date, d.Users, d.NewUsers, d.Users - d.NewUsers}
+}
+
+// analysis is the answer of all three.
+type analysis[T any] struct {
+	Body struct {
+		RangeBody
+		Days  []T `json:"days" nullable:"false" doc:"Every day of the range"`
+		Total T   `json:"total"`
+	}
+}
+
+type csvOutput struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
+}
+
+func (a *api) routeAnalytics() {
+	const path = "/api/v1/providers/{id}"
+	own := []Role{RoleProvider}
+	register(a, route{
+		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: own, errors: []int{404},
+		summary: "A provider's figures at a glance",
+	}, a.stats)
+	register(a, route{
+		method: http.MethodGet, path: path + "/sessions", id: "list-provider-sessions", tag: "Analytics", roles: own, errors: []int{404},
+		summary: "List a provider's sessions, newest first",
+	}, a.providerSessions)
+	routeAnalysis(a, "sessions", "Sessions by day", sessionDayOf)
+	routeAnalysis(a, "revenue", "Tokens earned by day, as the ledger has them", revenueDayOf)
+	routeAnalysis(a, "users", "Users by day", userDayOf)
+	a.routeLive()
+}
+
+// routeAnalysis adds one analysis, as JSON and as CSV.
+func routeAnalysis[T any](a *api, name, summary string, show func(string, store.Day) T) {
+	path := "/api/v1/providers/{id}/analytics/" + name
+	get := func(ctx context.Context, in *RangeInput) (*analysis[T], error) {
+		out := &analysis[T]{}
+		days, total, body, err := a.days(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.RangeBody = body
+		out.Body.Days = make([]T, 0, len(days))
+		for _, d := range days {
+			out.Body.Days = append(out.Body.Days, show(dateOf(d.Day), d))
+		}
+		out.Body.Total = show("", total)
+		return out, nil
+	}
+	register(a, route{
+		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", tag: "Analytics", roles: []Role{RoleProvider},
+		errors: []int{404}, summary: summary,
+	}, get)
+	op := route{
+		method: http.MethodGet, path: path + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics", roles: []Role{RoleProvider},
+		errors: []int{404}, summary: summary + ", as CSV",
+	}.operation(a)
+	op.Responses["200"] = &huma.Response{Description: "A line for every day", Content: map[string]*huma.MediaType{
+		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}
+	huma.Register(a.huma, op, func(ctx context.Context, in *RangeInput) (*csvOutput, error) {
+		out, err := get(ctx, in)
+		if err != nil {
+			return nil, a.answerOf(ctx, err)
+		}
+		body, err := table(out.Body.Days)
+		if err != nil {
+			return nil, a.answerOf(ctx, err)
+		}
+		file := fmt.Sprintf("%s-%s-%s.csv", name, out.Body.From, out.Body.To)
+		return &csvOutput{ContentType: "text/csv", Disposition: "attachment; filename=" + strconv.Quote(file), Body: body}, nil
+	})
+}
+
+// table is rows as CSV, the fields in their JSON order.
+func table[T any](rows []T) ([]byte, error) {
+	var buf bytes.Buffer
+	w := csv.NewWriter(&buf)
+	t := typeOf[T]()
+	if err := w.Write(columns(t)); err != nil {
+		return nil, fmt.Errorf("writing CSV: %w", err)
+	}
+	for _, row := range rows {
+		if err := w.Write(cells(row, t.NumField())); err != nil {
+			return nil, fmt.Errorf("writing CSV: %w", err)
+		}
+	}
+	w.Flush()
+	return buf.Bytes(), w.Error()
+}
+
+// days reads a range, every day of it, and sums it.
+func (a *api) days(ctx context.Context, in *RangeInput) (days []store.Day, total store.Day, body RangeBody, err error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, total, body, err
+	}
+	first, last, err := in.bounds(a.s.now())
+	if err != nil {
+		return nil, total, body, err
+	}
+	found, err := a.s.store.Days(ctx, in.ID, first, last)
+	if err != nil {
+		return nil, total, body, err
+	}
+	asOf, err := a.s.store.RolledUpTo(ctx)
+	if err != nil {
+		return nil, total, body, err
+	}
+	body = RangeBody{ProviderID: in.ID, From: dateOf(first), To: dateOf(last), AsOf: max(0, asOf.Unix())}
+	days = make([]store.Day, last-first+1)
+	for i := range days {
+		days[i].Day = first + int64(i)
+	}
+	for _, d := range found {
+		days[d.Day-first] = d
+		total.Sessions += d.Sessions
+		total.Entered += d.Entered
+		total.Completed += d.Completed
+		total.Expired += d.Expired
+		total.Revoked += d.Revoked
+		total.Canceled += d.Canceled
+		total.TokensAllocated += d.TokensAllocated
+		total.PaidSeconds += d.PaidSeconds
+		total.UsedSeconds += d.UsedSeconds
+		total.Users += d.Users
+		total.NewUsers += d.NewUsers
+		total.Captures += d.Captures
+		total.Captured += d.Captured
+		total.Released += d.Released
+		total.Held += d.Held
+	}
+	return days, total, body, nil
+}
+
+type statsInput struct {
+	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+}
+
+type liveCounts struct {
+	Active  int64 `json:"active"`
+	Paused  int64 `json:"paused"`
+	Pending int64 `json:"pending"`
+}
+
+type statsOutput struct {
+	Body struct {
+		ProviderID string     `json:"provider_id"`
+		Live       liveCounts `json:"live" doc:"Sessions that are not over, now"`
+		Today      struct {
+			Sessions int64 `json:"sessions"`
+			Users    int64 `json:"users"`
+			Captured int64 `json:"captured"`
+		} `json:"today" doc:"Since midnight UTC"`
+		Total struct {
+			Sessions    int64 `json:"sessions"`
+			Users       int64 `json:"users"`
+			Captured    int64 `json:"captured"`
+			Released    int64 `json:"released"`
+			UsedSeconds int64 `json:"used_seconds"`
+		} `json:"total"`
+		AsOf int64 `json:"as_of" doc:"The moment up to which today and total are counted; 0: not yet"`
+	}
+}
+
+func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	out := &statsOutput{}
+	live, err := a.s.liveCounts(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := a.s.store.Totals(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	_, today, body, err := a.days(ctx, &RangeInput{ID: in.ID, From: dateOf(a.s.now().Unix() / secondsADay)})
+	if err != nil {
+		return nil, err
+	}
+	b := &out.Body
+	b.ProviderID, b.Live, b.AsOf = in.ID, live, body.AsOf
+	b.Today.Sessions, b.Today.Users, b.Today.Captured = today.Sessions, today.Users, today.Captured
+	b.Total.Sessions, b.Total.Users, b.Total.Captured = totals.Sessions, totals.Users, totals.Captured
+	b.Total.Released, b.Total.UsedSeconds = totals.Released, totals.UsedSeconds
+	return out, nil
+}
+
+func (s *service) liveCounts(ctx context.Context, providerID string) (liveCounts, error) {
+	counts, err := s.store.Live(ctx, providerID)
+	return liveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
+}
+
+type providerSessionsInput struct {
+	ID     string `path:"id" maxLength:"128" example:"prov_demo"`
+	UserID string `query:"user_id" maxLength:"128"`
+	Status string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (*listOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return a.list(ctx, &listInput{ProviderID: in.ID, UserID: in.UserID, Status: in.Status, Cursor: in.Cursor, Limit: in.Limit})
+}
