@@ -82,6 +82,7 @@ func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		on_expired       page [<url>] | redirect [<url>]
 //		inject           on | off | exact
 //		forward_identity headers | off
+//		cookie           lax | partitioned
 //		origin_errors    page | pass
 //		page_template    <file>
 //		observe_only
@@ -113,6 +114,10 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &g.ForwardIdentity, identityHeaders, identityOff); err != nil {
 				return err
 			}
+		case "cookie":
+			if err := wordArg(d, &g.Cookie, cookieLax, cookiePartitioned); err != nil {
+				return err
+			}
 		case "origin_errors":
 			if err := wordArg(d, &g.OriginErrors, pageErrors, passErrors); err != nil {
 				return err
@@ -128,7 +133,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			g.ObserveOnly = true
 		default:
 			return d.Errf("%q is no option of session_gate; it knows provider, on_missing, on_expired, inject, "+
-				"forward_identity, origin_errors, page_template and observe_only", name)
+				"forward_identity, cookie, origin_errors, page_template and observe_only", name)
 		}
 	}
 	return nil

@@ -24,11 +24,17 @@ func cookieName(r *http.Request) string {
 
 // setCookie puts the session token into the browser, out of scripts' reach. It
 // has no lifetime: an extension would outlive it, and the session's state
-// decides anyway.
-func setCookie(w http.ResponseWriter, name, value string) {
-	c := name + "=" + value + "; Path=/; HttpOnly; SameSite=Lax"
-	if name == secureCookie {
-		c += "; Secure"
+// decides anyway. A partitioned cookie (CHIPS) also works within a frame of
+// another site, in that site's frames alone; it needs TLS.
+func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
+	c := name + "=" + value + "; Path=/; HttpOnly"
+	switch {
+	case name == secureCookie && partitioned:
+		c += "; Secure; SameSite=None; Partitioned"
+	case name == secureCookie:
+		c += "; Secure; SameSite=Lax"
+	default:
+		c += "; SameSite=Lax"
 	}
 	w.Header().Add("Set-Cookie", c)
 }

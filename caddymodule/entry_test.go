@@ -86,6 +86,25 @@ func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 	}
 }
 
+func TestCookieIsHardened(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		partitioned bool
+		want        string
+	}{
+		{secureCookie, false, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{secureCookie, true, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
+		{plainCookie, true, "session_gate=v; Path=/; HttpOnly; SameSite=Lax"}, // browsers refuse None without TLS
+	} {
+		w := httptest.NewRecorder()
+		setCookie(w, tt.name, "v", tt.partitioned)
+		if got := w.Header().Get("Set-Cookie"); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestEachCookieFindsEveryCookieOfTheName(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Cookie": {`x=1; session_gate=one; session_gatee=no; session_gate="two"`, "session_gate=three", "session_gate=" + strings.Repeat("x", 5000)}}

@@ -33,6 +33,9 @@ const (
 	identityHeaders = "headers"
 	identityOff     = "off"
 
+	cookieLax         = "lax"
+	cookiePartitioned = "partitioned"
+
 	pageErrors = "page"
 	passErrors = "pass"
 )
@@ -53,6 +56,9 @@ type Gate struct {
 	Inject string `json:"inject,omitempty"`
 	// Whether the origin learns who is there: headers or off. Default: headers.
 	ForwardIdentity string `json:"forward_identity,omitempty"`
+	// How the cookie is scoped: lax, or partitioned for an app that other sites
+	// frame. Default: lax.
+	Cookie string `json:"cookie,omitempty"`
 	// What a navigation gets when the origin does not answer: page, or pass,
 	// which leaves it to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
@@ -92,6 +98,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	}
 	g.Inject = orDefault(g.Inject, injectOn)
 	g.ForwardIdentity = orDefault(g.ForwardIdentity, identityHeaders)
+	g.Cookie = orDefault(g.Cookie, cookieLax)
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
 	if g.PageTemplate != "" {
 		if g.template, err = loadTemplate(g.PageTemplate); err != nil {
@@ -117,6 +124,7 @@ func (g *Gate) Validate() error {
 	}{
 		{"inject", g.Inject, []string{injectOn, injectOff, injectExact}},
 		{"forward_identity", g.ForwardIdentity, []string{identityHeaders, identityOff}},
+		{"cookie", g.Cookie, []string{cookieLax, cookiePartitioned}},
 		{"origin_errors", g.OriginErrors, []string{pageErrors, passErrors}},
 	} {
 		if !slices.Contains(f.allowed, f.value) {
@@ -260,7 +268,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	defer cancel()
 	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), uploads: r.ContentLength != 0, cancel: cancel}
 	if tok := upgraded(s, raw); tok != "" {
-		o.cookie, o.value = cookieName(r), tok
+		o.cookie, o.value, o.partitioned = cookieName(r), tok, g.partitioned()
 	}
 	if code := s.register(o); code != "" {
 		return g.refuse(w, r, refusalOf(s, code))
@@ -328,6 +336,8 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	// Half an answer must not look like a whole one.
 	panic(http.ErrAbortHandler)
 }
+
+func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }
 
 func orDefault(value, def string) string {
 	if value == "" {

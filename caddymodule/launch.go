@@ -89,7 +89,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	}
 	s := g.edge.live.put(&answer.Session, monotonicMS())
 	g.edge.live.vouch(answer.SessionToken, s)
-	setCookie(w, cookieName(r), answer.SessionToken)
+	setCookie(w, cookieName(r), answer.SessionToken, g.partitioned())
 	g.edge.metrics.entries.Inc()
 	g.logger.Info("session entered", zap.String("session", s.id), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
@@ -122,7 +122,7 @@ func (g *Gate) enterEarly(w http.ResponseWriter, r *http.Request, req *protocol.
 		why.code = protocol.LaunchSpent
 		return g.refuseEntry(w, r, why, errors.New("entered here already"))
 	}
-	setCookie(w, cookieName(r), cookie)
+	setCookie(w, cookieName(r), cookie, g.partitioned())
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return g.redirectClean(w, r, rest)
 }

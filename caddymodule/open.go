@@ -32,6 +32,7 @@ type openRequest struct {
 	cancel    context.CancelFunc
 	// A cookie to set with the answer, if any.
 	cookie, value string
+	partitioned   bool
 
 	prev, next *openRequest // guarded by the session's mu
 	listed     bool         // guarded by the session's mu
@@ -100,7 +101,7 @@ func (o *openRequest) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		guardCookie(o.Header())
 		if o.cookie != "" {
-			setCookie(o, o.cookie, o.value)
+			setCookie(o, o.cookie, o.value, o.partitioned)
 		}
 		o.mu.Lock()
 		o.wroteHeader = true

@@ -479,6 +479,50 @@ func TestReloadKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestFiftyReloadsLeakNothing counts the edge's goroutines before and after.
+func TestFiftyReloadsLeakNothing(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
+	b := s.enter(t, sold.LaunchURL)
+	admin := &Client{Client: plainClient()}
+	goroutines := func() int {
+		// Connections of this test's own are no leak.
+		b.CloseIdleConnections()
+		var n int
+		profile := admin.Do(t, "GET", "http://"+s.admin+"/debug/pprof/goroutine?debug=1", nil)
+		if _, err := fmt.Sscanf(string(profile.Body), "goroutine profile: total %d", &n); err != nil {
+			t.Fatalf("reading the profile: %v", err)
+		}
+		return n
+	}
+	load := func(i int) {
+		config := s.caddyfile(fmt.Sprintf("\theader X-Generation %d\n", i))
+		if a := admin.Do(t, "POST", "http://"+s.admin+"/load", config, "Content-Type", "text/caddyfile"); a.Status != http.StatusOK {
+			t.Fatalf("reload %d: %d %s", i, a.Status, a.Body)
+		}
+		if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+			t.Fatalf("after reload %d: %d", i, a.Status)
+		}
+	}
+	for i := range 5 {
+		load(i)
+	}
+	before := goroutines()
+	for i := range 50 {
+		load(i)
+	}
+	// What a reload leaves behind ends within a moment.
+	var after int
+	for range 100 {
+		if after = goroutines(); after <= before+3 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines before fifty reloads, %d after", before, after)
+}
+
 func (s *Split) bodyEnded(t testing.TB, resp *http.Response) {
 	t.Helper()
 	buf := make([]byte, 4096)
