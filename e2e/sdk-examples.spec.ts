@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, type Page, test } from "@playwright/test";
@@ -35,6 +35,9 @@ async function serve(name: string, api: string): Promise<Served> {
   const cwd = join(root, "examples", name);
   if (name !== "vanilla") {
     if (!existsSync(join(cwd, "node_modules"))) run("npm", ["ci"], cwd);
+    // Next.js takes no links: it has a copy, which may be an older one.
+    if (name === "nextjs")
+      cpSync(join(root, "sdk-inject", "lib"), join(cwd, "node_modules/@marketplace/provider-sdk/lib"), { recursive: true });
     run("npm", ["run", "build"], cwd);
   }
   const port = await freePorts();

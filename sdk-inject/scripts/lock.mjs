@@ -1,10 +1,10 @@
 // Completes package-lock.json with the optional builds for other platforms that
 // the registry at hand did not have: without their entries `npm ci` refuses the
 // lock as incomplete, and a contributor's own platform would be missing.
-//   npm install && node scripts/lock.mjs
+//   npm install && node scripts/lock.mjs   (in the folder of the lock)
 import { readFileSync, writeFileSync } from "node:fs";
 
-const file = new URL("../package-lock.json", import.meta.url);
+const file = new URL("package-lock.json", `file://${process.cwd()}/`);
 const lock = JSON.parse(readFileSync(file, "utf8"));
 const systems = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"];
 const processors = {

@@ -1,5 +1,6 @@
 // Properties that only our own parts know, which get short names: the same in every
-// part. A name that the protocol, the platform or a stored value has, too, must not be here.
+// part. A name that the protocol, the platform, an export or a stored value has,
+// too, must not be here.
 export const ours =
   `problem retryAfterMs serverClock timeoutMs heartbeat farewell elapsed wall jumped onResult
   clock intervalMs phase returnUrl sessionId api heartbeatMs remaining carryOut timeLeft doc parts dialog

@@ -118,7 +118,7 @@ export class MarketplaceSDK {
    */
   startTimer(): void {
     this.#need();
-    if (!this.#mounted) void this.#mount?.();
+    if (!this.#mounted) this.#mount?.().catch((error: unknown) => this.#emit("onError", sdkError(error)));
   }
 
   /**
@@ -334,7 +334,9 @@ export class MarketplaceSDK {
     this.#follow(session);
     if (config.ui !== false && !shownElsewhere) {
       this.#mount = () => this.#show(session, api, store);
-      if (config.autoStart !== false) await this.#mount();
+      // Without its picture the session goes on.
+      if (config.autoStart !== false)
+        await this.#mount().catch((error: unknown) => this.#emit("onError", sdkError(error)));
     }
     const data = this.getSessionData();
     if (!data) throw new SDKError("The session ended while it was opened.", "SESSION_EXPIRED");
@@ -464,7 +466,7 @@ export class MarketplaceSDK {
     this.#mounted = true;
     const { language, customStyles, redirect } = this.#config;
     const wanted = [language || document.documentElement.lang || navigator.language, ...navigator.languages];
-    const { createTimer, css, parts, stringsFor } = await import("./ui");
+    const { createTimer, laterParts, stringsFor, themeOf } = await import("./ui");
     // A language that can't be loaded leaves English, which is there.
     const strings = await stringsFor(wanted).catch(() => stringsFor([]));
     if (this.#aborter.signal.aborted) return;
@@ -476,8 +478,8 @@ export class MarketplaceSDK {
       random: Math.random,
       store,
       strings,
-      parts,
-      css: css(customStyles),
+      parts: laterParts,
+      css: themeOf(customStyles),
       onReplaced: () => void this.#show(session, api, store),
       go: (address) => redirect !== false && location.assign(address),
       beforeEnd: (reason) => this.#beforeEnd(reason),

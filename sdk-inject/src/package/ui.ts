@@ -5,7 +5,7 @@ import type { ModalStyles } from "./config";
 export { stringsFor } from "../languages";
 export { createTimer } from "../ui/timer";
 
-export const parts: Parts = {
+export const laterParts: Parts = {
   dialog: () => import("../ui/dialog"),
   more: () => import("../ui/more"),
   move: () => import("../ui/move"),
@@ -20,7 +20,7 @@ const names: Record<keyof ModalStyles, string> = {
 };
 
 /** A style sheet that sets what the timer's own sheets read. */
-export function css(styles: Partial<ModalStyles> = {}): string {
+export function themeOf(styles: Partial<ModalStyles> = {}): string {
   const lines = Object.entries(styles)
     // A value, and nothing that would end it.
     .filter(([, value]) => value && !/[;{}]/.test(value))

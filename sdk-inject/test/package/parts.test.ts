@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { stringsFor } from "../../src/languages";
 import { createAnalytics, type PageEvent } from "../../src/package/analytics";
 import { withBreaker } from "../../src/package/breaker";
-import { css } from "../../src/package/ui";
+import { themeOf } from "../../src/package/ui";
 import { openChannel } from "../../src/rare";
 import { createStore } from "../../src/store";
 import { en } from "../../src/strings";
@@ -171,8 +171,8 @@ test("events wait for a server under one key, bounded; a refusal drops the batch
 });
 
 test("styles are values and nothing more", () => {
-  expect(css()).toBe("");
-  expect(css({ primaryColor: "#c00", textColor: "red;} *{display:none", borderRadius: "" })).toBe(
+  expect(themeOf()).toBe("");
+  expect(themeOf({ primaryColor: "#c00", textColor: "red;} *{display:none", borderRadius: "" })).toBe(
     ":host{--sessiongate-primary:#c00!important;}",
   );
 });
