@@ -1,0 +1,128 @@
+package e2e_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs the program in a folder of its own and returns what it said.
+func command(t testing.TB, dir string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(Binary(t), args...)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "SESSIONGATE_DATA="+dir)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func TestCommandLineMistakes(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	port := busy.Addr().(*net.TCPAddr).Port
+	for _, tt := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"demo", "--base-port", "70000"}, 2, "must be between"},
+		{[]string{"demo", "--base-port", "x"}, 2, "invalid argument"},
+		{[]string{"demo", "--duration", "1500ms"}, 2, "must be"},
+		{[]string{"demo", "--origin", "localhost:3000"}, 2, "must be a URL like http://"},
+		{[]string{"demo", "--origin", "http://127.0.0.1:3000/app"}, 2, "scheme, host and port"},
+		{[]string{"demo", "extra"}, 2, "Try: sessiongate demo --help"},
+		{[]string{"demo", "--nonsense"}, 2, "unknown flag"},
+		{[]string{"demo", "--base-port", fmt.Sprint(port)}, 1, "choose another range with --base-port"},
+		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use"},
+		{[]string{"backend", "--database", "mysql://x"}, 1, "sqlite: or postgres://"},
+		{[]string{"backend", "--log-level", "loud"}, 2, "debug, info, warn or error"},
+		{[]string{"apikey"}, 2, "a command is missing"},
+		{[]string{"apikey", "create", "--role", "emperor"}, 2, "marketplace, provider, edge or admin"},
+		{[]string{"apikey", "create", "--role", "provider"}, 2, "--provider"},
+		{[]string{"keys", "turn"}, 2, "no command"},
+		{[]string{"token", "inspect"}, 2, "Try:"},
+		{[]string{"token", "inspect", "no-jwt"}, 1, "no JWT"},
+	} {
+		status, _, stderr := command(t, t.TempDir(), tt.args...)
+		if status != tt.status || !strings.Contains(stderr, tt.says) {
+			t.Errorf("sessiongate %s: status %d, said %q; want status %d and %q in it",
+				strings.Join(tt.args, " "), status, stderr, tt.status, tt.says)
+		}
+	}
+}
+
+func TestKeysAndTokensByHand(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	sold := s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5})
+	status, out, stderr := command(t, s.Dir, "token", "inspect", sold.Token)
+	if status != 0 || !strings.Contains(out, sold.Session.ID) || !strings.Contains(out, s.ProviderID) {
+		t.Errorf("inspecting a launch token: status %d\n%s%s", status, out, stderr)
+	}
+	if status, _, _ := command(t, t.TempDir(), "token", "inspect", sold.Token); status != 1 {
+		t.Errorf("inspecting it with other keys: status %d, want 1", status)
+	}
+
+	// Rotation: what was signed before still opens, and so does what comes after.
+	if status, out, stderr := command(t, s.Dir, "keys", "rotate"); status != 0 {
+		t.Fatalf("rotating: status %d\n%s%s", status, out, stderr)
+	}
+	s.enter(t, sold.LaunchURL)
+	s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5}).LaunchURL)
+
+	// Keys lie where only their owner reads them.
+	files, err := filepath.Glob(filepath.Join(s.Dir, "keys", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no signing keys: %v", err)
+	}
+	for _, file := range append(files, filepath.Join(s.Dir, "sessiongate.db")) {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 && !info.IsDir() {
+			t.Errorf("%s has mode %o, want 600", filepath.Base(file), mode)
+		}
+	}
+
+	// A revoked key is refused at once.
+	status, key, stderr := command(t, s.Dir, "apikey", "create", "--role", "marketplace", "--name", "short-lived")
+	if status != 0 {
+		t.Fatalf("creating a key: %s", stderr)
+	}
+	caller := Caller(strings.TrimSpace(key))
+	if a := caller.Do(t, "GET", s.API+"/api/v1/sessions", nil); a.Status != 200 {
+		t.Errorf("with the new key: %d %s", a.Status, a.Body)
+	}
+	_, list, _ := command(t, s.Dir, "apikey", "list")
+	var id string
+	for line := range strings.SplitSeq(list, "\n") {
+		if strings.Contains(line, "short-lived") {
+			id = strings.Fields(line)[0]
+		}
+	}
+	if strings.Contains(list, strings.TrimSpace(key)) || id == "" {
+		t.Fatalf("the list of keys is\n%s", list)
+	}
+	if status, _, stderr := command(t, s.Dir, "apikey", "revoke", id); status != 0 {
+		t.Fatalf("revoking: %s", stderr)
+	}
+	if a := caller.Do(t, "GET", s.API+"/api/v1/sessions", nil); a.Status != 401 {
+		t.Errorf("with the revoked key: %d %s", a.Status, a.Body)
+	}
+}
