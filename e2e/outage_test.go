@@ -1,0 +1,215 @@
+package e2e_test
+
+import (
+	"bytes"
+	"database/sql"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // to look into the backend's database
+
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// TestBackendOutage breaks the link between edge and backend, kills the session
+// service, and starts it again.
+func TestBackendOutage(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	user := s.newUser(t, 300)
+	b := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL)
+	shortSale := s.buy(t, terms{User: user, Seconds: 8, Tokens: 10})
+	short := s.enter(t, shortSale.LaunchURL)
+	later := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+
+	s.Link.Cut()
+	s.kill(t)
+	for range 30 { // past max_staleness of 1 s
+		for name, who := range map[string]*Client{"long": b, "short": short} {
+			began := time.Now()
+			if a := who.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+				t.Fatalf("the %s session's request during the outage: %d %s", name, a.Status, a.Body)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("a request took %s during the outage", took)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	a := Browser(t).Do(t, "GET", later.LaunchURL, nil)
+	if a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || !bytes.Contains(a.Body, []byte("One moment, please")) {
+		t.Errorf("an entry during the outage: %d %s", a.Status, a.Body)
+	}
+	if a := page(b, t, "POST", s.App+"/.session-gate/heartbeat", map[string]any{"active": true}); a.Status != http.StatusOK {
+		t.Errorf("a heartbeat during the outage: %d %s", a.Status, a.Body)
+	}
+	if a := page(b, t, "POST", s.App+"/.session-gate/extend", map[string]any{}); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("an extension during the outage: %d %s", a.Status, a.Body)
+	}
+	// The deadline holds, backend or no.
+	time.Sleep(time.Until(time.Unix(shortSale.Session.ExpiresAt, 0).Add(300 * time.Millisecond)))
+	if a := page(short, t, "GET", s.App+"/", nil); a.Code() != "session_expired" {
+		t.Errorf("after the deadline, during the outage: %d %s", a.Status, a.Body)
+	}
+
+	s.startBackend(t)
+	s.Link.Mend()
+	if got := s.settled(t, shortSale.Session.ID); got.Status != "expired" {
+		t.Errorf("after the restart: %+v", got)
+	}
+	s.enter(t, later.LaunchURL)
+	// What was revoked after the link came back is heard of.
+	ends := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	eb := s.enter(t, ends.LaunchURL)
+	Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+ends.Session.ID+"/revoke", map[string]any{"refund": "none", "reason": "test"})
+	s.refusedWithin(t, eb, 2*time.Second)
+}
+
+// TestEntryDuringAnOutage admits new sessions without the backend, where the
+// operator wants that, and makes them real once it is back.
+func TestEntryDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	s.reload(t, strings.Replace(s.caddyfile(""), "max_staleness 1s", "max_staleness 1s\n\t\twhen_backend_down admit", 1))
+	user := s.newUser(t, 100)
+	s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL) // the edge learns the keys
+	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	ended := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+
+	s.Link.Cut()
+	a := Caller(s.MarketplaceKey).Do(t, "POST", s.API+"/api/v1/sessions/"+ended.Session.ID+"/revoke", map[string]any{"refund": "full", "reason": "test"})
+	if a.Status != http.StatusOK {
+		t.Fatalf("revoking: %d %s", a.Status, a.Body)
+	}
+	b, gone := s.enter(t, sold.LaunchURL), s.enter(t, ended.LaunchURL)
+	first := cookieOf(t, b, s.App)
+	if strings.Contains(first, "eyJ") {
+		t.Error("the provisional cookie holds a token")
+	}
+	for range 3 {
+		if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+			t.Fatalf("during the outage: %d %s", a.Status, a.Body)
+		}
+	}
+	if a := page(b, t, "POST", s.App+"/.session-gate/extend", map[string]any{}); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("extending during the outage: %d %s", a.Status, a.Body)
+	}
+	if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusConflict {
+		t.Errorf("the link in another browser: %d", a.Status)
+	}
+	if a := Browser(t).Do(t, "GET", s.App+"/?session="+forge(t, kidOf(t, sold.Token), token.Launch, claimsOf(t, sold.Token)), nil); a.Status != http.StatusUnauthorized {
+		t.Errorf("a forged token during the outage: %d", a.Status)
+	}
+
+	s.Link.Mend()
+	s.refusedWithin(t, gone, 5*time.Second)
+	deadline := time.Now().Add(5 * time.Second)
+	for cookieOf(t, b, s.App) == first {
+		if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+			t.Fatalf("after the outage: %d %s", a.Status, a.Body)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the provisional cookie never became a session token")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if a := page(b, t, "POST", s.App+"/.session-gate/end", map[string]any{}); a.Status != http.StatusOK {
+		t.Errorf("ending after the outage: %d %s", a.Status, a.Body)
+	}
+	if got := s.settled(t, sold.Session.ID); got.Status != "completed" {
+		t.Errorf("settled as %+v", got)
+	}
+}
+
+// TestHeartbeatsSurvive beats while the backend is away, and as the edge stops:
+// the backend learns of each session's last sign of life.
+func TestHeartbeatsSurvive(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
+	b := s.enter(t, sold.LaunchURL)
+	beat := func() int64 {
+		t.Helper()
+		var answer struct {
+			Acknowledged bool  `json:"acknowledged"`
+			ServerTimeMS int64 `json:"server_time_ms"`
+		}
+		page(b, t, "POST", s.App+"/.session-gate/heartbeat", map[string]any{"active": true}).JSON(t, &answer)
+		if !answer.Acknowledged {
+			t.Fatal("a heartbeat was not acknowledged")
+		}
+		return answer.ServerTimeMS / 1000
+	}
+	s.Link.Cut()
+	s.kill(t)
+	away := beat()
+	s.startBackend(t)
+	s.Link.Mend()
+	s.lastBeat(t, sold.Session.ID, away)
+	time.Sleep(1100 * time.Millisecond) // the next beat falls into another second
+	last := beat()
+	s.stop(t)
+	s.lastBeat(t, sold.Session.ID, last)
+}
+
+// lastBeat waits until the backend's database knows of a sign of life at the
+// given second.
+func (s *Split) lastBeat(t testing.TB, id string, want int64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Dir, "sessiongate.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		var got int64
+		err := db.QueryRow("SELECT last_at FROM session_beats WHERE session_id = $1", id).Scan(&got)
+		if err == nil && got >= want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the last heartbeat written down is of %d (%v), want %d", got, err, want)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// TestRevocationDuringACutIsHeardAfter revokes a session while the edge hears
+// nothing; once the link is back, the session is over there too.
+func TestRevocationDuringACutIsHeardAfter(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
+	b := s.enter(t, sold.LaunchURL)
+	s.Link.Cut()
+	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke", map[string]any{"refund": "none", "reason": "test"})
+	if a.Status != http.StatusOK {
+		t.Fatalf("revoking: %d %s", a.Status, a.Body)
+	}
+	if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+		t.Errorf("while the edge cannot know: %d", a.Status)
+	}
+	s.Link.Mend()
+	// The stream tries again at least every 2 s, with as much again of jitter.
+	s.refusedWithin(t, b, 8*time.Second)
+}
+
+// refusedWithin waits until a session is no longer admitted.
+func (s *Split) refusedWithin(t testing.TB, b *Client, limit time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		a := page(b, t, "GET", s.App+"/", nil)
+		if a.Code() == "session_revoked" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still answered %d %s after %s", a.Status, a.Body, limit)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
