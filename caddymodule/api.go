@@ -24,6 +24,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	if asset, ok := sdkinject.Find(name); ok {
 		return serveAsset(w, r, asset)
 	}
+	if r.URL.Path == assertionJWKS && g.asserter != nil {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, err := w.Write(g.asserter.jwks)
+		return err
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	method := http.MethodPost
 	switch r.URL.Path {

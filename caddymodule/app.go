@@ -42,6 +42,10 @@ type App struct {
 	// on the strength of the launch token alone, until the backend can redeem it.
 	// Sessions admitted before run to their deadline in any case. Default: refuse.
 	WhenBackendDown string `json:"when_backend_down,omitempty"`
+	// File of the ES256 key that signs Session-Gate-Assertion (PKCS #8, PEM), made
+	// when it is missing. Edges that serve one site share it. Default:
+	// session_gate/assertion.pem in Caddy's data folder.
+	AssertionKey string `json:"assertion_key,omitempty"`
 	// Who sends this in Session-Gate-Debug is told, in the same header of the
 	// answer, whether the page got its clock, or why not. Empty: nobody.
 	DebugKey string `json:"debug_key,omitempty"`
@@ -66,6 +70,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.DebugKey = repl.ReplaceKnown(a.DebugKey, "")
 	if a.Backend == "" {
 		a.Backend = defaultBackend
+	}
+	if a.AssertionKey == "" {
+		a.AssertionKey = defaultAssertionKey()
 	}
 	if a.WhenBackendDown == "" {
 		a.WhenBackendDown = refuseEntries

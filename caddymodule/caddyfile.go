@@ -33,6 +33,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		edge_key      <key>
 //		max_staleness <duration>
 //		when_backend_down refuse | admit
+//		assertion_key <file>
 //		debug_key     <key>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -54,6 +55,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &a.WhenBackendDown, refuseEntries, admitEntries); err != nil {
 				return err
 			}
+		case "assertion_key":
+			if !d.AllArgs(&a.AssertionKey) {
+				return d.ArgErr()
+			}
 		case "debug_key":
 			if err := optionalArg(d, &a.DebugKey); err != nil {
 				return err
@@ -63,7 +68,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness, when_backend_down and debug_key", name)
+			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness, when_backend_down, assertion_key and debug_key", name)
 		}
 	}
 	return nil
@@ -81,7 +86,7 @@ func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		on_missing       page [<url>] | redirect <url>
 //		on_expired       page [<url>] | redirect [<url>]
 //		inject           on | off | exact
-//		forward_identity headers | off
+//		forward_identity headers | jwt | off
 //		cookie           lax | partitioned
 //		origin_errors    page | pass
 //		page_template    <file>
@@ -111,7 +116,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "forward_identity":
-			if err := wordArg(d, &g.ForwardIdentity, identityHeaders, identityOff); err != nil {
+			if err := wordArg(d, &g.ForwardIdentity, identityHeaders, identityJWT, identityOff); err != nil {
 				return err
 			}
 		case "cookie":

@@ -31,6 +31,7 @@ const (
 	injectOff   = "off"
 
 	identityHeaders = "headers"
+	identityJWT     = "jwt"
 	identityOff     = "off"
 
 	cookieLax         = "lax"
@@ -54,7 +55,8 @@ type Gate struct {
 	// Whether pages get the clock: on, off, or exact (gzip pages are decoded
 	// and encoded again, rather than prefixed). Default: on.
 	Inject string `json:"inject,omitempty"`
-	// Whether the origin learns who is there: headers or off. Default: headers.
+	// Whether the origin learns who is there: headers; jwt, which adds a signed
+	// statement, Session-Gate-Assertion; or off. Default: headers.
 	ForwardIdentity string `json:"forward_identity,omitempty"`
 	// How the cookie is scoped: lax, or partitioned for an app that other sites
 	// frame. Default: lax.
@@ -74,6 +76,7 @@ type Gate struct {
 	debugKey     string
 	admitEarly   bool // new entries while the backend is down
 	injector     *inject.Injector
+	asserter     *asserter          // with jwt
 	template     *template.Template // nil: the built-in page
 	logger       *zap.Logger
 }
@@ -100,6 +103,11 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	g.ForwardIdentity = orDefault(g.ForwardIdentity, identityHeaders)
 	g.Cookie = orDefault(g.Cookie, cookieLax)
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
+	if g.ForwardIdentity == identityJWT {
+		if g.asserter, err = loadAsserter(app.AssertionKey); err != nil {
+			return fmt.Errorf("session_gate: %w", err)
+		}
+	}
 	if g.PageTemplate != "" {
 		if g.template, err = loadTemplate(g.PageTemplate); err != nil {
 			return fmt.Errorf("session_gate: %w", err)
@@ -123,7 +131,7 @@ func (g *Gate) Validate() error {
 		allowed     []string
 	}{
 		{"inject", g.Inject, []string{injectOn, injectOff, injectExact}},
-		{"forward_identity", g.ForwardIdentity, []string{identityHeaders, identityOff}},
+		{"forward_identity", g.ForwardIdentity, []string{identityHeaders, identityJWT, identityOff}},
 		{"cookie", g.Cookie, []string{cookieLax, cookiePartitioned}},
 		{"origin_errors", g.OriginErrors, []string{pageErrors, passErrors}},
 	} {
@@ -277,8 +285,13 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
-	if g.ForwardIdentity == identityHeaders {
+	if g.ForwardIdentity != identityOff {
 		s.identity.Load().set(r.Header)
+	}
+	if g.asserter != nil {
+		if r.Header[headerAssertion], err = g.asserter.header(s, r.Host); err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
+		}
 	}
 	showPlaceholders(ctx, s)
 	inner := r.WithContext(ctx)

@@ -28,7 +28,8 @@ type liveSession struct {
 
 	// Set from entry without the backend until it redeems the launch.
 	provisional atomic.Bool
-	upgrade     atomic.Pointer[string] // the session token that came of it
+	assertion   atomic.Pointer[assertion] // the last one signed
+	upgrade     atomic.Pointer[string]    // the session token that came of it
 
 	mu     sync.Mutex // guards open, timer and gone
 	open   *openRequest

@@ -29,7 +29,7 @@ func (s *Signer) KeyID() string { return s.kid }
 func (s *Signer) Public() *ecdsa.PublicKey { return &s.key.PublicKey }
 
 // Sign returns the compact JWT of c. The caller has set every claim.
-func (s *Signer) Sign(kind Kind, c *Claims) (string, error) {
+func (s *Signer) Sign(kind Kind, c jwt.Claims) (string, error) {
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
 	t.Header["typ"] = string(kind)
 	t.Header["kid"] = s.kid
