@@ -45,20 +45,9 @@ var ErrRole = errors.New("role is marketplace, provider (with a provider id), ed
 // CreateAPIKey makes a key in st and returns it. This is the only time that it
 // can be seen: the store keeps its SHA-256.
 func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
-	prefix, known := prefixes[role]
-	if !known || (role == RoleProvider) != (providerID != "") {
-		return "", store.APIKey{}, ErrRole
-	}
-	random := make([]byte, 32)
-	rand.Read(random) // never fails, by its contract
-	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
-	id, err := uuid.NewV7()
+	plaintext, kept, err = newAPIKey(role, providerID, name, now)
 	if err != nil {
-		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
-	}
-	kept = store.APIKey{
-		ID: id.String(), Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], Role: string(role),
-		ProviderID: providerID, Name: name, CreatedAt: now.Unix(),
+		return "", store.APIKey{}, err
 	}
 	err = st.Write(ctx, func(tx *store.Tx) error {
 		if providerID != "" {
@@ -74,6 +63,50 @@ func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, n
 	return plaintext, kept, nil
 }
 
+// RotateAPIKey makes a key that may do the same as the key with this id, which
+// works on for the time of grace.
+func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Duration, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	err = st.Write(ctx, func(tx *store.Tx) error {
+		old, err := tx.APIKey(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !old.Live(now) {
+			return store.ErrNotFound
+		}
+		if plaintext, kept, err = newAPIKey(Role(old.Role), old.ProviderID, old.Name, now); err != nil {
+			return err
+		}
+		if err := tx.InsertAPIKey(ctx, kept); err != nil {
+			return err
+		}
+		return tx.ExpireAPIKey(ctx, id, now.Add(grace))
+	})
+	if err != nil {
+		return "", store.APIKey{}, fmt.Errorf("rotating API key: %w", err)
+	}
+	return plaintext, kept, nil
+}
+
+func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	prefix, known := prefixes[role]
+	if !known || (role == RoleProvider) != (providerID != "") {
+		return "", store.APIKey{}, ErrRole
+	}
+	random := make([]byte, 32)
+	rand.Read(random) // never fails, by its contract
+	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
+	}
+	kept = store.APIKey{
+		ID: id.String(), Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], Role: string(role),
+		ProviderID: providerID, Name: name, CreatedAt: now.Unix(),
+	}
+	return plaintext, kept, nil
+}
+
 func hashKey(plaintext string) string {
 	sum := sha256.Sum256([]byte(plaintext))
 	return hex.EncodeToString(sum[:])
@@ -85,6 +118,7 @@ type caller struct {
 	scope      string // namespace of its idempotency keys
 	providerID string // with RoleProvider
 	sessionID  string // with roleSession
+	keyID      string // with an API key
 }
 
 // identify proves who the bearer is: an API key by its hash, anything else as a
@@ -100,11 +134,12 @@ func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
 	// Looking a hash up leaks no more than whether it exists: guessing 256
 	// bits needs no constant time.
 	k, err := s.store.APIKeyByHash(ctx, hashKey(bearer))
-	if errors.Is(err, store.ErrNotFound) || (err == nil && k.RevokedAt != 0) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && !k.Live(s.now())) {
 		return caller{}, refuse(protocol.Unauthorized, "The API key is unknown or was revoked.")
 	}
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID}, nil
+	s.used.note(k, s.now())
+	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID}, nil
 }

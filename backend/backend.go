@@ -43,6 +43,10 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
+	limits, err := config.rates()
+	if err != nil {
+		return nil, fmt.Errorf("configuring backend: %w", err)
+	}
 	box, err := seal.NewBox(config.SealKey)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
@@ -69,6 +73,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		store: st, coord: shared, limit: shared, keys: keys,
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
+		used: &keyUse{used: map[string]int64{}}, rates: limits,
 		seal: box, guard: guard, sender: webhook.NewSender(guard, config.Now),
 	}
 	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)

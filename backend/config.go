@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,15 @@ type Config struct {
 	// rediss://, redis+cluster:// or redis+sentinel://. Default: this process
 	// agrees with itself.
 	Redis string
+	// How many requests a second one API key may make on average; twice as many
+	// at once. Default: 2000. Negative: any number.
+	KeyRate int
+	// The same for one address without a key: wrong keys, and what needs none.
+	// Default: 100. Negative: any number.
+	AddressRate int
+	// Proxies whose X-Forwarded-For is believed, as addresses or prefixes.
+	// Default: none; the address is the connection's.
+	TrustedProxies []string
 	// Lets webhooks go to this machine, which a provider must not reach
 	// otherwise: for a demo and for tests.
 	WebhooksToLoopback bool
@@ -63,10 +73,32 @@ func (c Config) withDefaults() (Config, error) {
 	if c.EventLog == 0 {
 		c.EventLog = 16384
 	}
+	if c.KeyRate == 0 {
+		c.KeyRate = 2000
+	}
+	if c.AddressRate == 0 {
+		c.AddressRate = 100
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c, nil
+}
+
+// rates reads the limits of c.
+func (c Config) rates() (rates, error) {
+	r := rates{key: perSecond(c.KeyRate), address: perSecond(c.AddressRate)}
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return r, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
+		}
+		r.trusted = append(r.trusted, p)
+	}
+	return r, nil
 }
 
 // KeysDir is the folder of the signing keys within a data folder.

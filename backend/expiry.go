@@ -111,6 +111,9 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 		if err := s.keys.Refresh(ctx); err != nil {
 			s.log.Warn("signing keys could not be read; the old ones stay", zap.Error(err))
 		}
+		if err := s.flushKeyUse(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the use of API keys could not be noted", zap.Error(err))
+		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
 			err := s.store.Write(ctx, func(tx *store.Tx) error {

@@ -37,3 +37,6 @@ func (b *Backend) WakeWebhooks() { b.service.hooks.Wake() }
 func (b *Backend) Rollup(ctx context.Context) (int, error) {
 	return b.service.store.Rollup(ctx, time.Now(), idAt)
 }
+
+// FlushKeyUse writes when keys were used.
+func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.flushKeyUse(ctx) }

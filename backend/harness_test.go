@@ -130,6 +130,7 @@ func (w *world) open() {
 	logger := zap.New(zapcore.NewCore(encoder, w.log, zap.DebugLevel))
 	config := backend.Config{
 		DataDir: w.dir, Database: w.database, Issuer: "http://backend.test", Now: w.now, WebhooksToLoopback: true,
+		KeyRate: -1, AddressRate: -1, // the tests' clocks stand still
 	}
 	if w.tune != nil {
 		w.tune(&config)

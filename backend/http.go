@@ -56,6 +56,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()
+	a.routePrivacy()
 	a.routeEdge()
 	a.routeKeys()
 	a.routeOperations()
@@ -91,6 +92,9 @@ func (r route) operation(a *api) huma.Operation {
 	}
 	if len(r.roles) == 0 || slices.Contains(r.roles, roleSession) {
 		a.fromPages[r.method+" "+r.path] = true
+	}
+	if len(r.roles) == 0 && r.tag != "Operations" {
+		op.Middlewares = huma.Middlewares{a.limitAddress}
 	}
 	if len(r.roles) > 0 {
 		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
@@ -186,6 +190,16 @@ func (a *api) authenticate(roles []Role) func(huma.Context, func(huma.Context)) 
 	}
 }
 
+// limitAddress limits what needs no key, by who sends it.
+func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(hc)
+	if err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); err != nil {
+		writeProblem(w, problemOf(err), err)
+		return
+	}
+	next(hc)
+}
+
 func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	bearer := bearerOf(r.Header.Get("Authorization"))
 	if bearer == "" {
@@ -196,13 +210,20 @@ func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	}
 	c, err := a.s.identify(r.Context(), bearer)
 	if err != nil {
+		// Whoever guesses is slowed down; whoever has a key is not, at the same
+		// address or elsewhere.
+		if problemOf(err).Status == http.StatusUnauthorized {
+			if limit := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); limit != nil {
+				return c, limit
+			}
+		}
 		return c, err
 	}
 	if !slices.Contains(roles, c.role) {
 		return c, refuse(protocol.Forbidden, "A key with the role "+string(c.role)+" may not do this.")
 	}
 	if c.role != roleSession {
-		return c, nil
+		return c, a.s.limited(r.Context(), c.scope, a.s.rates.key)
 	}
 	if c.sessionID != r.PathValue("id") {
 		return c, refuse(protocol.TokenMismatch, "The token is another session's.")

@@ -21,7 +21,12 @@ type Idempotent struct {
 
 // request describes a write for [write].
 func (i Idempotent) request(ctx context.Context, operation, target string, body any) (request, error) {
-	return newRequest(callerOf(ctx).scope, i.Key, operation, target, body)
+	c := callerOf(ctx)
+	req, err := newRequest(c.scope, i.Key, operation, target, body)
+	if c.role == RoleAdmin {
+		req.admin, req.id = c.keyID, requestID(ctx)
+	}
+	return req, err
 }
 
 // sessionBody is a session as the API shows it: the spec's fields and more.

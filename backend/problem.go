@@ -69,6 +69,8 @@ func problemOf(err error) *problem {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return newProblem(protocol.NotFound, "There is no such thing here.")
+	case errors.Is(err, store.ErrLive):
+		return newProblem(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
 	case errors.Is(err, store.ErrTaken):
 		return newProblem(protocol.AlreadyExists, "The id or a domain belongs to a provider already.")
 	case errors.Is(err, store.ErrKeyReused):

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -53,6 +54,8 @@ type service struct {
 	log    *zap.Logger
 	metric *metrics
 	beats  *beatBuffer
+	used   *keyUse
+	rates  rates
 	wake   chan struct{} // tells the expiry loop of a new deadline
 
 	seal   seal.Box
@@ -69,6 +72,11 @@ type request struct {
 	key string
 	// Of what was asked: operation, path and body.
 	hash string
+
+	operation, target string
+	// The administrator's key, if one asks; what is done is recorded.
+	admin string
+	id    string // of the HTTP request
 }
 
 // newRequest describes a write. body is what was asked, decoded: the same
@@ -79,7 +87,7 @@ func newRequest(scope, key, operation, target string, body any) (request, error)
 		return request{}, fmt.Errorf("hashing request: %w", err)
 	}
 	sum := sha256.Sum256(spelled)
-	return request{scope: scope, key: key, hash: hex.EncodeToString(sum[:])}, nil
+	return request{scope: scope, key: key, hash: hex.EncodeToString(sum[:]), operation: operation, target: target}, nil
 }
 
 // work is one write in progress: its transaction, its moment, and what to tell
@@ -119,6 +127,9 @@ func write[T any](ctx context.Context, s *service, req request, f func(*work) (T
 		if out, err = f(w); err != nil {
 			return err
 		}
+		if err := w.auditLog(ctx, req); err != nil {
+			return err
+		}
 		if req.key == "" {
 			return nil
 		}
@@ -137,6 +148,20 @@ func write[T any](ctx context.Context, s *service, req request, f func(*work) (T
 		s.hooks.Wake()
 	}
 	return out, nil
+}
+
+// auditLog writes what an administrator did to the audit log.
+func (w *work) auditLog(ctx context.Context, req request) error {
+	if req.admin == "" {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("writing audit log: %w", err)
+	}
+	return w.InsertAudit(ctx, store.AuditEntry{
+		ID: id.String(), At: w.now.Unix(), Actor: req.admin, Action: req.operation, Target: req.target, RequestID: req.id,
+	})
 }
 
 // apply brings session id up to date with the time, then applies e, and writes

@@ -22,6 +22,15 @@ type APIKey struct {
 	Name       string
 	CreatedAt  int64
 	RevokedAt  int64
+	// The end of its grace, once another took its place; 0 for no end.
+	ExpiresAt int64
+	// To the minute; 0 for never.
+	LastUsedAt int64
+}
+
+// Live reports whether the key may be used at this moment.
+func (k APIKey) Live(now time.Time) bool {
+	return k.RevokedAt == 0 && (k.ExpiresAt == 0 || now.Unix() < k.ExpiresAt)
 }
 
 // APIKeyByHash returns the key with this hash, or [ErrNotFound].
@@ -67,6 +76,74 @@ func (t *Tx) RevokeAPIKey(ctx context.Context, id string, now time.Time) error {
 		return fmt.Errorf("revoking API key: %w", ErrNotFound)
 	}
 	return nil
+}
+
+// APIKey returns the key with this id, or [ErrNotFound].
+func (r Reader) APIKey(ctx context.Context, id string) (APIKey, error) {
+	row, err := r.q.GetAPIKey(ctx, id)
+	if err != nil {
+		return APIKey{}, fmt.Errorf("reading API key: %w", found(err))
+	}
+	return APIKey(row), nil
+}
+
+// ExpireAPIKey lets a live key work until then and no longer, or returns
+// [ErrNotFound].
+func (t *Tx) ExpireAPIKey(ctx context.Context, id string, at time.Time) error {
+	n, err := t.q.ExpireAPIKey(ctx, at.Unix(), id)
+	if err != nil {
+		return fmt.Errorf("expiring API key: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("expiring API key: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// TouchAPIKeys notes when keys were last used.
+func (t *Tx) TouchAPIKeys(ctx context.Context, used map[string]int64) error {
+	for id, at := range used {
+		if err := t.q.TouchAPIKey(ctx, at, id); err != nil {
+			return fmt.Errorf("noting use of API key: %w", err)
+		}
+	}
+	return nil
+}
+
+// AuditEntry is something that an administrator did.
+type AuditEntry struct {
+	ID     string
+	At     int64
+	Actor  string // the id of the key
+	Action string
+	Target string
+	// Finds the request in the log.
+	RequestID string
+}
+
+// InsertAudit records what an administrator did, in the transaction of doing it.
+func (t *Tx) InsertAudit(ctx context.Context, e AuditEntry) error {
+	if err := t.q.InsertAudit(ctx, query.InsertAuditParams(e)); err != nil {
+		return fmt.Errorf("writing audit log: %w", err)
+	}
+	return nil
+}
+
+// AuditLog lists what administrators did, newest first, from before the entry
+// with this id; "" is from the newest.
+func (r Reader) AuditLog(ctx context.Context, before string, limit int) ([]AuditEntry, error) {
+	if before == "" {
+		before = last
+	}
+	rows, err := r.q.ListAudit(ctx, before, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading audit log: %w", err)
+	}
+	list := make([]AuditEntry, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, AuditEntry(row))
+	}
+	return list, nil
 }
 
 // IdempotencyTTL is how long an idempotency key is remembered.

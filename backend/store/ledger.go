@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -127,6 +128,20 @@ func (r Reader) Entries(ctx context.Context, f EntryFilter) ([]ledger.Transfer, 
 		})
 	}
 	return list, nil
+}
+
+// Audit is [Reader.Audit] at one moment, whatever is written meanwhile.
+func (s *Store) Audit(ctx context.Context) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if s.engine == postgresEngine {
+		options.Isolation = sql.LevelRepeatableRead // on SQLite every read transaction is
+	}
+	tx, err := s.read.BeginTx(ctx, options)
+	if err != nil {
+		return fmt.Errorf("auditing: %w", err)
+	}
+	defer tx.Rollback()
+	return Reader{q: s.q.WithTx(tx)}.Audit(ctx)
 }
 
 // Audit recounts the whole ledger and returns the first thing that does not

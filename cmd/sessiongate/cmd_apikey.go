@@ -17,9 +17,9 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "apikey",
-		Short: "Creates, lists and revokes API keys",
+		Short: "Creates, lists, rotates and revokes API keys",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "apikey create|list|revoke [--database ADDRESS] [--data DIR]"
+			cmd.Use = "apikey create|list|rotate|revoke [--database ADDRESS] [--data DIR]"
 			cmd.Long = `
 API keys say who calls the session service. They are made in its database, so
 this works before its first start and while it runs.
@@ -28,7 +28,7 @@ this works before its first start and while it runs.
   provider     sees its own sessions (with --provider)  sg_prv_…
   edge         redeems launches, reports heartbeats     sg_edge_…
   admin        registers providers, revokes sessions    sg_adm_…`
-			group(cmd, apikeyCreate(), apikeyList(), apikeyRevoke())
+			group(cmd, apikeyCreate(), apikeyList(), apikeyRotate(), apikeyRevoke())
 		},
 	})
 }
@@ -94,11 +94,44 @@ func apikeyList() *cobra.Command {
 			return failed(cmd, err)
 		}
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tREVOKED")
+		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tLAST USED\tENDS\tREVOKED")
 		for _, k := range list {
-			fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.RevokedAt))
+			fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
 		}
 		out.Flush()
+		return nil
+	}
+	return cmd
+}
+
+func apikeyRotate() *cobra.Command {
+	var config backend.Config
+	var grace time.Duration
+	cmd := &cobra.Command{
+		Use: "rotate ID [--grace 24h]", Short: "Creates a key in the place of another, which works on for a while",
+		Long: "\nCreates a key that may do what the key with this ID may, and prints it to standard\noutput. The old one works until its grace is over.",
+	}
+	storageFlags(cmd, &config)
+	cmd.Flags().DurationVar(&grace, "grace", 24*time.Hour, "how long the old key works on")
+	takes(cmd, cobra.ExactArgs(1))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if grace < 0 {
+			return misused(cmd, errors.New("--grace is not negative"))
+		}
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return failed(cmd, err)
+		}
+		defer st.Close()
+		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, time.Now())
+		if errors.Is(err, store.ErrNotFound) {
+			err = errors.New("there is no live key with this id")
+		}
+		if err != nil {
+			return failed(cmd, err)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old one works until %s. This is the only time it is shown:\n", kept.ID, moment(time.Now().Add(grace).Unix()))
+		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -37,8 +38,9 @@ keys are made on the first start. To use the API you need a key:
 
 Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
 SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
-SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true) and SESSIONGATE_LOG_LEVEL. A flag wins
-over its variable.
+SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES
+(commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true) and
+SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
 
 SESSIONGATE_SEAL_KEY, which has no flag because command lines are public, is 32
 random bytes in base64. With it, webhook secrets and signing keys are sealed in
@@ -55,6 +57,9 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			storageFlags(cmd, &config)
 			f.StringVar(&config.Redis, "redis", env("REDIS", ""), "redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME, shared by several backends (default: none, for one backend)")
 			f.StringVar(&config.Issuer, "issuer", env("ISSUER", ""), "URL of this service as tokens name it (default: http:// and --listen)")
+			f.IntVar(&config.KeyRate, "key-rate", envInt("KEY_RATE", 2000), "requests a second of one API key; negative: any number")
+			f.IntVar(&config.AddressRate, "address-rate", envInt("ADDRESS_RATE", 100), "requests a second of one address without a key; negative: any number")
+			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", envList("TRUSTED_PROXIES"), "addresses or prefixes of proxies whose X-Forwarded-For is believed")
 			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks go to this machine: for trials only")
 			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")
 			takesNoArguments(cmd)
@@ -122,6 +127,22 @@ func env(name, otherwise string) string {
 		return v
 	}
 	return otherwise
+}
+
+// envInt is a number from an environment variable of ours, or a default.
+func envInt(name string, otherwise int) int {
+	n, err := strconv.Atoi(env(name, ""))
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+func envList(name string) []string {
+	if v := env(name, ""); v != "" {
+		return strings.Split(v, ",")
+	}
+	return nil
 }
 
 // failed reports err and ends the program with status 1.

@@ -26,3 +26,19 @@ SELECT * FROM idempotency_keys WHERE scope = $1 AND key = $2;
 
 -- name: DeleteIdempotencyKeys :execrows
 DELETE FROM idempotency_keys WHERE created_at <= $1;
+
+-- name: ExpireAPIKey :execrows
+UPDATE api_keys SET expires_at = sqlc.arg(expires_at)
+WHERE id = sqlc.arg(id) AND revoked_at = 0 AND (expires_at = 0 OR expires_at > sqlc.arg(expires_at));
+
+-- name: GetAPIKey :one
+SELECT * FROM api_keys WHERE id = $1;
+
+-- name: TouchAPIKey :exec
+UPDATE api_keys SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id) AND last_used_at < sqlc.arg(at);
+
+-- name: InsertAudit :exec
+INSERT INTO audit_log (id, at, actor, action, target, request_id) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: ListAudit :many
+SELECT * FROM audit_log WHERE id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);

@@ -48,6 +48,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
 	}
+	if q.copyAccountStmt, err = db.PrepareContext(ctx, copyAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query CopyAccount: %w", err)
+	}
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
@@ -57,8 +60,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
 	}
+	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
+	}
 	if q.countProviderUsersStmt, err = db.PrepareContext(ctx, countProviderUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountProviderUsers: %w", err)
+	}
+	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
 	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
@@ -84,11 +93,32 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.ensureAccountStmt, err = db.PrepareContext(ctx, ensureAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnsureAccount: %w", err)
 	}
+	if q.eraseEntriesStmt, err = db.PrepareContext(ctx, eraseEntries); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseEntries: %w", err)
+	}
+	if q.eraseHoldsStmt, err = db.PrepareContext(ctx, eraseHolds); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseHolds: %w", err)
+	}
+	if q.eraseMessagesStmt, err = db.PrepareContext(ctx, eraseMessages); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseMessages: %w", err)
+	}
+	if q.eraseProviderUsersStmt, err = db.PrepareContext(ctx, eraseProviderUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseProviderUsers: %w", err)
+	}
+	if q.eraseSessionsStmt, err = db.PrepareContext(ctx, eraseSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseSessions: %w", err)
+	}
+	if q.expireAPIKeyStmt, err = db.PrepareContext(ctx, expireAPIKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireAPIKey: %w", err)
+	}
 	if q.failPendingStmt, err = db.PrepareContext(ctx, failPending); err != nil {
 		return nil, fmt.Errorf("error preparing query FailPending: %w", err)
 	}
 	if q.finishDeliveryStmt, err = db.PrepareContext(ctx, finishDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishDelivery: %w", err)
+	}
+	if q.getAPIKeyStmt, err = db.PrepareContext(ctx, getAPIKey); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAPIKey: %w", err)
 	}
 	if q.getAPIKeyByHashStmt, err = db.PrepareContext(ctx, getAPIKeyByHash); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAPIKeyByHash: %w", err)
@@ -135,6 +165,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
 	}
+	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
+	}
 	if q.insertDeliveryStmt, err = db.PrepareContext(ctx, insertDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertDelivery: %w", err)
 	}
@@ -171,6 +204,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listAttemptsStmt, err = db.PrepareContext(ctx, listAttempts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAttempts: %w", err)
 	}
+	if q.listAuditStmt, err = db.PrepareContext(ctx, listAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAudit: %w", err)
+	}
 	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
@@ -188,6 +224,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
+	}
+	if q.listEventsOfUserStmt, err = db.PrepareContext(ctx, listEventsOfUser); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventsOfUser: %w", err)
 	}
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
@@ -233,6 +272,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
 		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
+	}
+	if q.touchAPIKeyStmt, err = db.PrepareContext(ctx, touchAPIKey); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchAPIKey: %w", err)
 	}
 	if q.touchedDaysStmt, err = db.PrepareContext(ctx, touchedDays); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchedDays: %w", err)
@@ -294,6 +336,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
 		}
 	}
+	if q.copyAccountStmt != nil {
+		if cerr := q.copyAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing copyAccountStmt: %w", cerr)
+		}
+	}
 	if q.countDayStmt != nil {
 		if cerr := q.countDayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
@@ -309,9 +356,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLiveStmt: %w", cerr)
 		}
 	}
+	if q.countLiveSessionsOfUserStmt != nil {
+		if cerr := q.countLiveSessionsOfUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveSessionsOfUserStmt: %w", cerr)
+		}
+	}
 	if q.countProviderUsersStmt != nil {
 		if cerr := q.countProviderUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countProviderUsersStmt: %w", cerr)
+		}
+	}
+	if q.deleteAccountStmt != nil {
+		if cerr := q.deleteAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
 		}
 	}
 	if q.deleteDeliveriesStmt != nil {
@@ -354,6 +411,36 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing ensureAccountStmt: %w", cerr)
 		}
 	}
+	if q.eraseEntriesStmt != nil {
+		if cerr := q.eraseEntriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseEntriesStmt: %w", cerr)
+		}
+	}
+	if q.eraseHoldsStmt != nil {
+		if cerr := q.eraseHoldsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseHoldsStmt: %w", cerr)
+		}
+	}
+	if q.eraseMessagesStmt != nil {
+		if cerr := q.eraseMessagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseMessagesStmt: %w", cerr)
+		}
+	}
+	if q.eraseProviderUsersStmt != nil {
+		if cerr := q.eraseProviderUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseProviderUsersStmt: %w", cerr)
+		}
+	}
+	if q.eraseSessionsStmt != nil {
+		if cerr := q.eraseSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseSessionsStmt: %w", cerr)
+		}
+	}
+	if q.expireAPIKeyStmt != nil {
+		if cerr := q.expireAPIKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireAPIKeyStmt: %w", cerr)
+		}
+	}
 	if q.failPendingStmt != nil {
 		if cerr := q.failPendingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing failPendingStmt: %w", cerr)
@@ -362,6 +449,11 @@ func (q *Queries) Close() error {
 	if q.finishDeliveryStmt != nil {
 		if cerr := q.finishDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing finishDeliveryStmt: %w", cerr)
+		}
+	}
+	if q.getAPIKeyStmt != nil {
+		if cerr := q.getAPIKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAPIKeyStmt: %w", cerr)
 		}
 	}
 	if q.getAPIKeyByHashStmt != nil {
@@ -439,6 +531,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAttemptStmt: %w", cerr)
 		}
 	}
+	if q.insertAuditStmt != nil {
+		if cerr := q.insertAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
+		}
+	}
 	if q.insertDeliveryStmt != nil {
 		if cerr := q.insertDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertDeliveryStmt: %w", cerr)
@@ -499,6 +596,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listAttemptsStmt: %w", cerr)
 		}
 	}
+	if q.listAuditStmt != nil {
+		if cerr := q.listAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuditStmt: %w", cerr)
+		}
+	}
 	if q.listChangedSessionsStmt != nil {
 		if cerr := q.listChangedSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
@@ -527,6 +629,11 @@ func (q *Queries) Close() error {
 	if q.listEventsStmt != nil {
 		if cerr := q.listEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
+		}
+	}
+	if q.listEventsOfUserStmt != nil {
+		if cerr := q.listEventsOfUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventsOfUserStmt: %w", cerr)
 		}
 	}
 	if q.listExtensionsStmt != nil {
@@ -604,6 +711,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
 		}
 	}
+	if q.touchAPIKeyStmt != nil {
+		if cerr := q.touchAPIKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchAPIKeyStmt: %w", cerr)
+		}
+	}
 	if q.touchedDaysStmt != nil {
 		if cerr := q.touchedDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchedDaysStmt: %w", cerr)
@@ -666,163 +778,191 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                         DBTX
-	tx                         *sql.Tx
-	advanceRingStmt            *sql.Stmt
-	announceStmt               *sql.Stmt
-	auditAccountsStmt          *sql.Stmt
-	auditCapturesStmt          *sql.Stmt
-	auditEntriesStmt           *sql.Stmt
-	claimDeliveriesStmt        *sql.Stmt
-	claimDeliveryStmt          *sql.Stmt
-	claimIdempotencyKeyStmt    *sql.Stmt
-	countDayStmt               *sql.Stmt
-	countEventsStmt            *sql.Stmt
-	countLiveStmt              *sql.Stmt
-	countProviderUsersStmt     *sql.Stmt
-	deleteDeliveriesStmt       *sql.Stmt
-	deleteDomainsStmt          *sql.Stmt
-	deleteIdempotencyKeysStmt  *sql.Stmt
-	deleteSigningKeysStmt      *sql.Stmt
-	deleteWebhookStmt          *sql.Stmt
-	dueSessionsStmt            *sql.Stmt
-	dueWebhooksStmt            *sql.Stmt
-	ensureAccountStmt          *sql.Stmt
-	failPendingStmt            *sql.Stmt
-	finishDeliveryStmt         *sql.Stmt
-	getAPIKeyByHashStmt        *sql.Stmt
-	getAccountStmt             *sql.Stmt
-	getBeatsStmt               *sql.Stmt
-	getDeliveryStmt            *sql.Stmt
-	getHoldStmt                *sql.Stmt
-	getIdempotencyKeyStmt      *sql.Stmt
-	getProviderStmt            *sql.Stmt
-	getProviderByDomainStmt    *sql.Stmt
-	getRingVersionStmt         *sql.Stmt
-	getRollupStmt              *sql.Stmt
-	getSessionStmt             *sql.Stmt
-	getWebhookStmt             *sql.Stmt
-	growHoldStmt               *sql.Stmt
-	insertAPIKeyStmt           *sql.Stmt
-	insertAttemptStmt          *sql.Stmt
-	insertDeliveryStmt         *sql.Stmt
-	insertDomainStmt           *sql.Stmt
-	insertEntryStmt            *sql.Stmt
-	insertEventStmt            *sql.Stmt
-	insertExtensionStmt        *sql.Stmt
-	insertHoldStmt             *sql.Stmt
-	insertProviderStmt         *sql.Stmt
-	insertSessionStmt          *sql.Stmt
-	insertSigningKeyStmt       *sql.Stmt
-	insertWebhookStmt          *sql.Stmt
-	listAPIKeysStmt            *sql.Stmt
-	listAttemptsStmt           *sql.Stmt
-	listChangedSessionsStmt    *sql.Stmt
-	listDaysStmt               *sql.Stmt
-	listDeliveriesStmt         *sql.Stmt
-	listDomainsStmt            *sql.Stmt
-	listEntriesOfUserStmt      *sql.Stmt
-	listEventsStmt             *sql.Stmt
-	listExtensionsStmt         *sql.Stmt
-	listProvidersStmt          *sql.Stmt
-	listSessionsStmt           *sql.Stmt
-	listSessionsOfProviderStmt *sql.Stmt
-	listSigningKeysStmt        *sql.Stmt
-	listWebhooksStmt           *sql.Stmt
-	moveBalanceStmt            *sql.Stmt
-	nextDueStmt                *sql.Stmt
-	replayDeliveriesStmt       *sql.Stmt
-	replayDeliveryStmt         *sql.Stmt
-	revokeAPIKeyStmt           *sql.Stmt
-	saveIdempotentResponseStmt *sql.Stmt
-	setRollupStmt              *sql.Stmt
-	settleHoldStmt             *sql.Stmt
-	sumDaysStmt                *sql.Stmt
-	touchedDaysStmt            *sql.Stmt
-	updateProviderStmt         *sql.Stmt
-	updateSessionStmt          *sql.Stmt
-	updateWebhookStmt          *sql.Stmt
-	upsertBeatStmt             *sql.Stmt
+	db                          DBTX
+	tx                          *sql.Tx
+	advanceRingStmt             *sql.Stmt
+	announceStmt                *sql.Stmt
+	auditAccountsStmt           *sql.Stmt
+	auditCapturesStmt           *sql.Stmt
+	auditEntriesStmt            *sql.Stmt
+	claimDeliveriesStmt         *sql.Stmt
+	claimDeliveryStmt           *sql.Stmt
+	claimIdempotencyKeyStmt     *sql.Stmt
+	copyAccountStmt             *sql.Stmt
+	countDayStmt                *sql.Stmt
+	countEventsStmt             *sql.Stmt
+	countLiveStmt               *sql.Stmt
+	countLiveSessionsOfUserStmt *sql.Stmt
+	countProviderUsersStmt      *sql.Stmt
+	deleteAccountStmt           *sql.Stmt
+	deleteDeliveriesStmt        *sql.Stmt
+	deleteDomainsStmt           *sql.Stmt
+	deleteIdempotencyKeysStmt   *sql.Stmt
+	deleteSigningKeysStmt       *sql.Stmt
+	deleteWebhookStmt           *sql.Stmt
+	dueSessionsStmt             *sql.Stmt
+	dueWebhooksStmt             *sql.Stmt
+	ensureAccountStmt           *sql.Stmt
+	eraseEntriesStmt            *sql.Stmt
+	eraseHoldsStmt              *sql.Stmt
+	eraseMessagesStmt           *sql.Stmt
+	eraseProviderUsersStmt      *sql.Stmt
+	eraseSessionsStmt           *sql.Stmt
+	expireAPIKeyStmt            *sql.Stmt
+	failPendingStmt             *sql.Stmt
+	finishDeliveryStmt          *sql.Stmt
+	getAPIKeyStmt               *sql.Stmt
+	getAPIKeyByHashStmt         *sql.Stmt
+	getAccountStmt              *sql.Stmt
+	getBeatsStmt                *sql.Stmt
+	getDeliveryStmt             *sql.Stmt
+	getHoldStmt                 *sql.Stmt
+	getIdempotencyKeyStmt       *sql.Stmt
+	getProviderStmt             *sql.Stmt
+	getProviderByDomainStmt     *sql.Stmt
+	getRingVersionStmt          *sql.Stmt
+	getRollupStmt               *sql.Stmt
+	getSessionStmt              *sql.Stmt
+	getWebhookStmt              *sql.Stmt
+	growHoldStmt                *sql.Stmt
+	insertAPIKeyStmt            *sql.Stmt
+	insertAttemptStmt           *sql.Stmt
+	insertAuditStmt             *sql.Stmt
+	insertDeliveryStmt          *sql.Stmt
+	insertDomainStmt            *sql.Stmt
+	insertEntryStmt             *sql.Stmt
+	insertEventStmt             *sql.Stmt
+	insertExtensionStmt         *sql.Stmt
+	insertHoldStmt              *sql.Stmt
+	insertProviderStmt          *sql.Stmt
+	insertSessionStmt           *sql.Stmt
+	insertSigningKeyStmt        *sql.Stmt
+	insertWebhookStmt           *sql.Stmt
+	listAPIKeysStmt             *sql.Stmt
+	listAttemptsStmt            *sql.Stmt
+	listAuditStmt               *sql.Stmt
+	listChangedSessionsStmt     *sql.Stmt
+	listDaysStmt                *sql.Stmt
+	listDeliveriesStmt          *sql.Stmt
+	listDomainsStmt             *sql.Stmt
+	listEntriesOfUserStmt       *sql.Stmt
+	listEventsStmt              *sql.Stmt
+	listEventsOfUserStmt        *sql.Stmt
+	listExtensionsStmt          *sql.Stmt
+	listProvidersStmt           *sql.Stmt
+	listSessionsStmt            *sql.Stmt
+	listSessionsOfProviderStmt  *sql.Stmt
+	listSigningKeysStmt         *sql.Stmt
+	listWebhooksStmt            *sql.Stmt
+	moveBalanceStmt             *sql.Stmt
+	nextDueStmt                 *sql.Stmt
+	replayDeliveriesStmt        *sql.Stmt
+	replayDeliveryStmt          *sql.Stmt
+	revokeAPIKeyStmt            *sql.Stmt
+	saveIdempotentResponseStmt  *sql.Stmt
+	setRollupStmt               *sql.Stmt
+	settleHoldStmt              *sql.Stmt
+	sumDaysStmt                 *sql.Stmt
+	touchAPIKeyStmt             *sql.Stmt
+	touchedDaysStmt             *sql.Stmt
+	updateProviderStmt          *sql.Stmt
+	updateSessionStmt           *sql.Stmt
+	updateWebhookStmt           *sql.Stmt
+	upsertBeatStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                         tx,
-		tx:                         tx,
-		advanceRingStmt:            q.advanceRingStmt,
-		announceStmt:               q.announceStmt,
-		auditAccountsStmt:          q.auditAccountsStmt,
-		auditCapturesStmt:          q.auditCapturesStmt,
-		auditEntriesStmt:           q.auditEntriesStmt,
-		claimDeliveriesStmt:        q.claimDeliveriesStmt,
-		claimDeliveryStmt:          q.claimDeliveryStmt,
-		claimIdempotencyKeyStmt:    q.claimIdempotencyKeyStmt,
-		countDayStmt:               q.countDayStmt,
-		countEventsStmt:            q.countEventsStmt,
-		countLiveStmt:              q.countLiveStmt,
-		countProviderUsersStmt:     q.countProviderUsersStmt,
-		deleteDeliveriesStmt:       q.deleteDeliveriesStmt,
-		deleteDomainsStmt:          q.deleteDomainsStmt,
-		deleteIdempotencyKeysStmt:  q.deleteIdempotencyKeysStmt,
-		deleteSigningKeysStmt:      q.deleteSigningKeysStmt,
-		deleteWebhookStmt:          q.deleteWebhookStmt,
-		dueSessionsStmt:            q.dueSessionsStmt,
-		dueWebhooksStmt:            q.dueWebhooksStmt,
-		ensureAccountStmt:          q.ensureAccountStmt,
-		failPendingStmt:            q.failPendingStmt,
-		finishDeliveryStmt:         q.finishDeliveryStmt,
-		getAPIKeyByHashStmt:        q.getAPIKeyByHashStmt,
-		getAccountStmt:             q.getAccountStmt,
-		getBeatsStmt:               q.getBeatsStmt,
-		getDeliveryStmt:            q.getDeliveryStmt,
-		getHoldStmt:                q.getHoldStmt,
-		getIdempotencyKeyStmt:      q.getIdempotencyKeyStmt,
-		getProviderStmt:            q.getProviderStmt,
-		getProviderByDomainStmt:    q.getProviderByDomainStmt,
-		getRingVersionStmt:         q.getRingVersionStmt,
-		getRollupStmt:              q.getRollupStmt,
-		getSessionStmt:             q.getSessionStmt,
-		getWebhookStmt:             q.getWebhookStmt,
-		growHoldStmt:               q.growHoldStmt,
-		insertAPIKeyStmt:           q.insertAPIKeyStmt,
-		insertAttemptStmt:          q.insertAttemptStmt,
-		insertDeliveryStmt:         q.insertDeliveryStmt,
-		insertDomainStmt:           q.insertDomainStmt,
-		insertEntryStmt:            q.insertEntryStmt,
-		insertEventStmt:            q.insertEventStmt,
-		insertExtensionStmt:        q.insertExtensionStmt,
-		insertHoldStmt:             q.insertHoldStmt,
-		insertProviderStmt:         q.insertProviderStmt,
-		insertSessionStmt:          q.insertSessionStmt,
-		insertSigningKeyStmt:       q.insertSigningKeyStmt,
-		insertWebhookStmt:          q.insertWebhookStmt,
-		listAPIKeysStmt:            q.listAPIKeysStmt,
-		listAttemptsStmt:           q.listAttemptsStmt,
-		listChangedSessionsStmt:    q.listChangedSessionsStmt,
-		listDaysStmt:               q.listDaysStmt,
-		listDeliveriesStmt:         q.listDeliveriesStmt,
-		listDomainsStmt:            q.listDomainsStmt,
-		listEntriesOfUserStmt:      q.listEntriesOfUserStmt,
-		listEventsStmt:             q.listEventsStmt,
-		listExtensionsStmt:         q.listExtensionsStmt,
-		listProvidersStmt:          q.listProvidersStmt,
-		listSessionsStmt:           q.listSessionsStmt,
-		listSessionsOfProviderStmt: q.listSessionsOfProviderStmt,
-		listSigningKeysStmt:        q.listSigningKeysStmt,
-		listWebhooksStmt:           q.listWebhooksStmt,
-		moveBalanceStmt:            q.moveBalanceStmt,
-		nextDueStmt:                q.nextDueStmt,
-		replayDeliveriesStmt:       q.replayDeliveriesStmt,
-		replayDeliveryStmt:         q.replayDeliveryStmt,
-		revokeAPIKeyStmt:           q.revokeAPIKeyStmt,
-		saveIdempotentResponseStmt: q.saveIdempotentResponseStmt,
-		setRollupStmt:              q.setRollupStmt,
-		settleHoldStmt:             q.settleHoldStmt,
-		sumDaysStmt:                q.sumDaysStmt,
-		touchedDaysStmt:            q.touchedDaysStmt,
-		updateProviderStmt:         q.updateProviderStmt,
-		updateSessionStmt:          q.updateSessionStmt,
-		updateWebhookStmt:          q.updateWebhookStmt,
-		upsertBeatStmt:             q.upsertBeatStmt,
+		db:                          tx,
+		tx:                          tx,
+		advanceRingStmt:             q.advanceRingStmt,
+		announceStmt:                q.announceStmt,
+		auditAccountsStmt:           q.auditAccountsStmt,
+		auditCapturesStmt:           q.auditCapturesStmt,
+		auditEntriesStmt:            q.auditEntriesStmt,
+		claimDeliveriesStmt:         q.claimDeliveriesStmt,
+		claimDeliveryStmt:           q.claimDeliveryStmt,
+		claimIdempotencyKeyStmt:     q.claimIdempotencyKeyStmt,
+		copyAccountStmt:             q.copyAccountStmt,
+		countDayStmt:                q.countDayStmt,
+		countEventsStmt:             q.countEventsStmt,
+		countLiveStmt:               q.countLiveStmt,
+		countLiveSessionsOfUserStmt: q.countLiveSessionsOfUserStmt,
+		countProviderUsersStmt:      q.countProviderUsersStmt,
+		deleteAccountStmt:           q.deleteAccountStmt,
+		deleteDeliveriesStmt:        q.deleteDeliveriesStmt,
+		deleteDomainsStmt:           q.deleteDomainsStmt,
+		deleteIdempotencyKeysStmt:   q.deleteIdempotencyKeysStmt,
+		deleteSigningKeysStmt:       q.deleteSigningKeysStmt,
+		deleteWebhookStmt:           q.deleteWebhookStmt,
+		dueSessionsStmt:             q.dueSessionsStmt,
+		dueWebhooksStmt:             q.dueWebhooksStmt,
+		ensureAccountStmt:           q.ensureAccountStmt,
+		eraseEntriesStmt:            q.eraseEntriesStmt,
+		eraseHoldsStmt:              q.eraseHoldsStmt,
+		eraseMessagesStmt:           q.eraseMessagesStmt,
+		eraseProviderUsersStmt:      q.eraseProviderUsersStmt,
+		eraseSessionsStmt:           q.eraseSessionsStmt,
+		expireAPIKeyStmt:            q.expireAPIKeyStmt,
+		failPendingStmt:             q.failPendingStmt,
+		finishDeliveryStmt:          q.finishDeliveryStmt,
+		getAPIKeyStmt:               q.getAPIKeyStmt,
+		getAPIKeyByHashStmt:         q.getAPIKeyByHashStmt,
+		getAccountStmt:              q.getAccountStmt,
+		getBeatsStmt:                q.getBeatsStmt,
+		getDeliveryStmt:             q.getDeliveryStmt,
+		getHoldStmt:                 q.getHoldStmt,
+		getIdempotencyKeyStmt:       q.getIdempotencyKeyStmt,
+		getProviderStmt:             q.getProviderStmt,
+		getProviderByDomainStmt:     q.getProviderByDomainStmt,
+		getRingVersionStmt:          q.getRingVersionStmt,
+		getRollupStmt:               q.getRollupStmt,
+		getSessionStmt:              q.getSessionStmt,
+		getWebhookStmt:              q.getWebhookStmt,
+		growHoldStmt:                q.growHoldStmt,
+		insertAPIKeyStmt:            q.insertAPIKeyStmt,
+		insertAttemptStmt:           q.insertAttemptStmt,
+		insertAuditStmt:             q.insertAuditStmt,
+		insertDeliveryStmt:          q.insertDeliveryStmt,
+		insertDomainStmt:            q.insertDomainStmt,
+		insertEntryStmt:             q.insertEntryStmt,
+		insertEventStmt:             q.insertEventStmt,
+		insertExtensionStmt:         q.insertExtensionStmt,
+		insertHoldStmt:              q.insertHoldStmt,
+		insertProviderStmt:          q.insertProviderStmt,
+		insertSessionStmt:           q.insertSessionStmt,
+		insertSigningKeyStmt:        q.insertSigningKeyStmt,
+		insertWebhookStmt:           q.insertWebhookStmt,
+		listAPIKeysStmt:             q.listAPIKeysStmt,
+		listAttemptsStmt:            q.listAttemptsStmt,
+		listAuditStmt:               q.listAuditStmt,
+		listChangedSessionsStmt:     q.listChangedSessionsStmt,
+		listDaysStmt:                q.listDaysStmt,
+		listDeliveriesStmt:          q.listDeliveriesStmt,
+		listDomainsStmt:             q.listDomainsStmt,
+		listEntriesOfUserStmt:       q.listEntriesOfUserStmt,
+		listEventsStmt:              q.listEventsStmt,
+		listEventsOfUserStmt:        q.listEventsOfUserStmt,
+		listExtensionsStmt:          q.listExtensionsStmt,
+		listProvidersStmt:           q.listProvidersStmt,
+		listSessionsStmt:            q.listSessionsStmt,
+		listSessionsOfProviderStmt:  q.listSessionsOfProviderStmt,
+		listSigningKeysStmt:         q.listSigningKeysStmt,
+		listWebhooksStmt:            q.listWebhooksStmt,
+		moveBalanceStmt:             q.moveBalanceStmt,
+		nextDueStmt:                 q.nextDueStmt,
+		replayDeliveriesStmt:        q.replayDeliveriesStmt,
+		replayDeliveryStmt:          q.replayDeliveryStmt,
+		revokeAPIKeyStmt:            q.revokeAPIKeyStmt,
+		saveIdempotentResponseStmt:  q.saveIdempotentResponseStmt,
+		setRollupStmt:               q.setRollupStmt,
+		settleHoldStmt:              q.settleHoldStmt,
+		sumDaysStmt:                 q.sumDaysStmt,
+		touchAPIKeyStmt:             q.touchAPIKeyStmt,
+		touchedDaysStmt:             q.touchedDaysStmt,
+		updateProviderStmt:          q.updateProviderStmt,
+		updateSessionStmt:           q.updateSessionStmt,
+		updateWebhookStmt:           q.updateWebhookStmt,
+		upsertBeatStmt:              q.upsertBeatStmt,
 	}
 }

@@ -52,8 +52,43 @@ func (q *Queries) DeleteIdempotencyKeys(ctx context.Context, createdAt int64) (i
 	return result.RowsAffected()
 }
 
+const expireAPIKey = `-- name: ExpireAPIKey :execrows
+UPDATE api_keys SET expires_at = $1
+WHERE id = $2 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $1)
+`
+
+func (q *Queries) ExpireAPIKey(ctx context.Context, expiresAt int64, iD string) (int64, error) {
+	result, err := q.exec(ctx, q.expireAPIKeyStmt, expireAPIKey, expiresAt, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const getAPIKey = `-- name: GetAPIKey :one
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys WHERE id = $1
+`
+
+func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
+	row := q.queryRow(ctx, q.getAPIKeyStmt, getAPIKey, id)
+	var i ApiKey
+	err := row.Scan(
+		&i.ID,
+		&i.Hash,
+		&i.Hint,
+		&i.Role,
+		&i.ProviderID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.RevokedAt,
+		&i.ExpiresAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at FROM api_keys WHERE hash = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys WHERE hash = $1
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, error) {
@@ -68,6 +103,8 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 		&i.Name,
 		&i.CreatedAt,
 		&i.RevokedAt,
+		&i.ExpiresAt,
+		&i.LastUsedAt,
 	)
 	return i, err
 }
@@ -116,8 +153,33 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 	return err
 }
 
+const insertAudit = `-- name: InsertAudit :exec
+INSERT INTO audit_log (id, at, actor, action, target, request_id) VALUES ($1, $2, $3, $4, $5, $6)
+`
+
+type InsertAuditParams struct {
+	ID        string
+	At        int64
+	Actor     string
+	Action    string
+	Target    string
+	RequestID string
+}
+
+func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
+	_, err := q.exec(ctx, q.insertAuditStmt, insertAudit,
+		arg.ID,
+		arg.At,
+		arg.Actor,
+		arg.Action,
+		arg.Target,
+		arg.RequestID,
+	)
+	return err
+}
+
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at FROM api_keys ORDER BY created_at, id LIMIT 10000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys ORDER BY created_at, id LIMIT 10000
 `
 
 func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
@@ -138,6 +200,42 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 			&i.Name,
 			&i.CreatedAt,
 			&i.RevokedAt,
+			&i.ExpiresAt,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAudit = `-- name: ListAudit :many
+SELECT id, at, actor, action, target, request_id FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
+`
+
+func (q *Queries) ListAudit(ctx context.Context, before string, maxRows int32) ([]AuditLog, error) {
+	rows, err := q.query(ctx, q.listAuditStmt, listAudit, before, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuditLog{}
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Actor,
+			&i.Action,
+			&i.Target,
+			&i.RequestID,
 		); err != nil {
 			return nil, err
 		}
@@ -170,5 +268,14 @@ UPDATE idempotency_keys SET response = $1 WHERE scope = $2 AND key = $3
 
 func (q *Queries) SaveIdempotentResponse(ctx context.Context, response string, scope string, key string) error {
 	_, err := q.exec(ctx, q.saveIdempotentResponseStmt, saveIdempotentResponse, response, scope, key)
+	return err
+}
+
+const touchAPIKey = `-- name: TouchAPIKey :exec
+UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1
+`
+
+func (q *Queries) TouchAPIKey(ctx context.Context, at int64, iD string) error {
+	_, err := q.exec(ctx, q.touchAPIKeyStmt, touchAPIKey, at, iD)
 	return err
 }

@@ -19,6 +19,17 @@ type ApiKey struct {
 	Name       string
 	CreatedAt  int64
 	RevokedAt  int64
+	ExpiresAt  int64
+	LastUsedAt int64
+}
+
+type AuditLog struct {
+	ID        string
+	At        int64
+	Actor     string
+	Action    string
+	Target    string
+	RequestID string
 }
 
 type Hold struct {

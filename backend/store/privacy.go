@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+// ErrLive: the user has sessions that are not over.
+var ErrLive = errors.New("the user has sessions that are not over")
+
+// EraseUser gives everything of a user another name, and removes what else says
+// who it was. Accounts, holds and entries stay, so that the ledger still sums
+// up. It returns [ErrLive] while a session runs, and [ErrNotFound] for a user
+// never heard of.
+func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
+	live, err := t.q.CountLiveSessionsOfUser(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("erasing user: %w", err)
+	}
+	if live > 0 {
+		return ErrLive
+	}
+	n, err := t.q.CopyAccount(ctx, pseudonym, userID)
+	if err != nil {
+		return fmt.Errorf("erasing user: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("erasing user: %w", ErrNotFound)
+	}
+	steps := []func() error{
+		func() error { return t.q.EraseHolds(ctx, pseudonym, userID) },
+		func() error { return t.q.EraseMessages(ctx, userID) },
+		func() error { _, err := t.q.EraseSessions(ctx, pseudonym, userID); return err },
+		func() error {
+			_, err := t.q.EraseEntries(ctx, query.EraseEntriesParams{
+				UserID: userID, Pseudonym: pseudonym,
+				Available: string(ledger.Available(userID)), NewAvailable: string(ledger.Available(pseudonym)),
+				Held: string(ledger.Held(userID)), NewHeld: string(ledger.Held(pseudonym)),
+			})
+			return err
+		},
+		func() error { return t.q.EraseProviderUsers(ctx, pseudonym, userID) },
+		func() error { return t.q.DeleteAccount(ctx, userID) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return fmt.Errorf("erasing user: %w", err)
+		}
+	}
+	return nil
+}
+
+// UserEvent is something that happened in one of a user's sessions.
+type UserEvent struct {
+	ID        string
+	SessionID string
+	Source    string
+	Name      string
+	AtMS      int64
+	Props     string
+}
+
+// EventsOfUser lists what happened in a user's sessions, oldest first, from
+// after the event with this id.
+func (r Reader) EventsOfUser(ctx context.Context, userID, after string, limit int) ([]UserEvent, error) {
+	rows, err := r.q.ListEventsOfUser(ctx, userID, after, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	list := make([]UserEvent, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, UserEvent(row))
+	}
+	return list, nil
+}
