@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -69,6 +72,21 @@ func TestOperatorSeesWhatHappens(t *testing.T) {
 			t.Errorf("metrics lack %s:\n%s", want, grep(metrics, "session_gate_"))
 		}
 	}
+	// The dashboard asks for what there is.
+	board, err := os.ReadFile("../docs/grafana/edge.json")
+	if err != nil || !json.Valid(board) {
+		t.Fatalf("the dashboard: %v", err)
+	}
+	asked := regexp.MustCompile(`session_gate_[a-z_]+`).FindAllString(string(board), -1)
+	for _, name := range asked {
+		if !strings.Contains(metrics, "\n"+name) {
+			t.Errorf("the dashboard asks for %s, which the edge does not show", name)
+		}
+	}
+	if len(asked) < 10 {
+		t.Errorf("the dashboard asks for %d metrics only", len(asked))
+	}
+
 	s.reload(t, s.caddyfile(""))
 	if again := string(admin.Do(t, "GET", base+"/metrics", nil).Body); !strings.Contains(again, "session_gate_entries_total 1") {
 		t.Errorf("a reload lost the counts:\n%s", grep(again, "session_gate_"))
