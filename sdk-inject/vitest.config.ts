@@ -50,7 +50,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "browser",
-          include: ["test/browser/*.test.ts"],
+          include: ["test/browser/*.test.ts", "test/hostile/*.test.ts"],
+          fileParallelism: false,
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },

@@ -1,7 +1,8 @@
 // A page and a gate from memory, for looking at the interface without a backend:
 //   npm run build && npm run dev -- [port]
 // Query parameters of the page: seconds, status, warn (comma separated), offer
-// (off, none, poor, consent, flaky), pause, back (off), hostile, rtl, csp (strict, nonce).
+// (off, none, poor, consent, flaky), pause, back (off), hostile, polluted, storage,
+// sandbox, lang, rtl, csp (strict, nonce).
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
@@ -147,9 +148,10 @@ export function createGate() {
     const policy = {
       strict:
         "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+      sandbox: "sandbox allow-scripts",
       nonce:
         "default-src 'none'; script-src 'nonce-abc' 'strict-dynamic'; connect-src 'self'; style-src 'none'",
-    }[url.searchParams.get("csp")];
+    }[url.searchParams.has("sandbox") ? "sandbox" : url.searchParams.get("csp")];
     response.writeHead(200, {
       "Content-Type": "text/html; charset=utf-8",
       ...(policy && { "Content-Security-Policy": policy }),
@@ -178,9 +180,18 @@ main{max-width:42rem;margin:0 auto;padding:48px 24px}
 img,.figure{display:block;height:180px;border-radius:8px;background:linear-gradient(120deg,#c9d6c3,#7aa6a1)}
 ${query.has("hostile") ? "*{all:unset!important}" : ""}
 </style>`;
+  const bad = [
+    query.has("polluted") &&
+      "Object.assign(Object.prototype,{extra:()=>1});Object.assign(Array.prototype,{extra:'x'});window.fetch=()=>Promise.reject(new Error('theirs'))",
+    query.has("storage") &&
+      "Object.defineProperty(window,'localStorage',{get(){throw new DOMException('blocked','SecurityError')}})",
+  ]
+    .filter(Boolean)
+    .map((script) => `<script>${script}</script>`)
+    .join("");
   const text = "The river kept its own hours, and the people beside it learned to read them. ".repeat(6);
   return `<!doctype html><html lang="${query.get("lang") ?? "en"}"${query.has("rtl") ? ' dir="rtl"' : ""}><head>
-<script nonce="abc" src="/.session-gate/boot.js"></script><meta charset="utf-8">
+<script nonce="abc" src="/.session-gate/boot.js"></script>${bad}<meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>An app</title>${sheet}</head><body><main>
 <h1>Field notes</h1><p>${text}</p><div class="figure"></div><p>${text}</p>
 <p><label>Your note <input id="note"></label> <button id="own">Save</button></p>

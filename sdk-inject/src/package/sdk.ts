@@ -57,6 +57,8 @@ export class MarketplaceSDK {
   /** The newest known, also after the end. */
   #view: SessionView | undefined;
   #userId = "";
+  /** Out of the address, and in no storage. */
+  #kept: string | undefined;
   #mount: (() => Promise<void>) | undefined;
   #mounted = false;
   #phase = "loading";
@@ -94,8 +96,8 @@ export class MarketplaceSDK {
    * the gate's session. Called again it answers the same.
    *
    * @returns the session
-   * @throws {@link SDKError} when there is no session, or the server can't be reached;
-   * in the latter case the SDK goes on trying, and `onSessionStart` tells of success
+   * @throws {@link SDKError} when there is no session, or the server can't be reached after
+   * three tries; call it again then: it has kept the token
    */
   initialize(): Promise<SessionData> {
     if (this.#aborter.signal.aborted)
@@ -490,12 +492,13 @@ export class MarketplaceSDK {
   #token(): string | undefined {
     const url = new URL(location.href);
     const { token, tokenStorage, callbackDomain: domain } = this.#config;
-    let found = token ?? url.searchParams.get(PARAM) ?? undefined;
+    let found = token ?? url.searchParams.get(PARAM) ?? this.#kept;
     if (url.searchParams.has(PARAM)) {
       // By hand: URLSearchParams would respell the page's own parameters.
       url.search = url.search.replace(/([?&])session=[^&]*(&?)/, (_, first, next) => (next ? first : ""));
       history.replaceState(history.state, "", url);
     }
+    this.#kept = found;
     if (found && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
       throw new SDKError(`The SDK is set up for ${domain}.`, "INVALID_CONFIG");
     if (tokenStorage === "session")

@@ -93,6 +93,15 @@ test("a server that stays away is an error of the network", async () => {
   await expect(create().initialize()).rejects.toMatchObject({ code: "NETWORK" });
 }, 10_000);
 
+test("initialize can be called again after it failed: the token is kept", async () => {
+  history.replaceState(null, "", `/?session=${token()}`);
+  backend.script.set("validate", Array(20).fill("drop"));
+  const sdk = create({ token: undefined as never });
+  await expect(sdk.initialize()).rejects.toMatchObject({ code: "NETWORK" });
+  backend.script.clear();
+  expect((await sdk.initialize()).sessionId).toBe("s-1");
+}, 10_000);
+
 test("pausing asks the server; a refusal leaves the clock running", async () => {
   const onPause = vi.fn();
   const onResume = vi.fn();

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Browser, chromium, firefox } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+// @ts-expect-error a script without types
+import { createGate } from "../../dev/server.mjs";
+
+/** What a test needs of a browser, whichever it is. */
+export interface Page {
+  goto(url: string): Promise<void>;
+  /** Runs in the page; what it returns must be JSON. */
+  run<T>(script: () => T): Promise<Awaited<T>>;
+  /** Until it is true in the page. */
+  until(script: () => unknown): Promise<void>;
+  /** What the page's console said was wrong, where the engine tells. */
+  errors: string[];
+}
+
+interface Engine {
+  page(): Promise<Page>;
+  stop(): Promise<void>;
+}
+
+async function poll(check: () => Promise<unknown>, what: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await check().catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`never came true in the page: ${what}`);
+}
+
+async function playwright(launch: () => Promise<Browser>): Promise<Engine> {
+  const browser = await launch();
+  return {
+    async page() {
+      const page = await (await browser.newContext()).newPage();
+      const errors: string[] = [];
+      // Firefox reports here what a page's own policy keeps out.
+      page.on("pageerror", ({ message }) => {
+        if (!/favicon|Same Origin Policy/.test(message)) errors.push(message);
+      });
+      return {
+        errors,
+        goto: async (url) => void (await page.goto(url)),
+        run: <T>(script: () => T) => page.evaluate(script) as Promise<Awaited<T>>,
+        until: (script) => poll(() => page.evaluate(script), `${script}`),
+      };
+    },
+    stop: () => browser.close(),
+  };
+}
+
+/** WebKitGTK's MiniBrowser by WebDriver, on a screen of its own. */
+async function webkit(): Promise<Engine> {
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const driver: ChildProcess = spawn("xvfb-run", ["-a", "WebKitWebDriver", `--port=${port}`], {
+    env: { ...process.env, LANG: "en_US.UTF-8" },
+    stdio: "ignore",
+    detached: true,
+  });
+  const call = async (method: string, path: string, body?: object) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const { value } = (await answer.json()) as { value: never };
+    if (!answer.ok) throw new Error(JSON.stringify(value));
+    return value;
+  };
+  await poll(() => call("GET", "/status"), "WebKitWebDriver answers");
+  const options = { binary: "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", args: ["--automation"] };
+  const found = ["webkit2gtk-4.1", "webkit2gtk-4.0", "webkitgtk-6.0"]
+    .map((folder) => `/usr/lib/x86_64-linux-gnu/${folder}/MiniBrowser`)
+    .find(existsSync);
+  if (found) options.binary = found;
+  const { sessionId }: { sessionId: string } = await call("POST", "/session", {
+    capabilities: { alwaysMatch: { "webkitgtk:browserOptions": options } },
+  });
+  const root = `/session/${sessionId}`;
+  const run = (script: () => unknown) =>
+    call("POST", `${root}/execute/sync`, { script: `return (${script})()`, args: [] });
+  return {
+    page: async () => ({
+      errors: [],
+      goto: (url) => call("POST", `${root}/url`, { url }),
+      run,
+      until: (script) => poll(() => run(script), `${script}`),
+    }),
+    async stop() {
+      await call("DELETE", root).catch(() => {});
+      if (driver.pid) process.kill(-driver.pid);
+    },
+  };
+}
+
+const args = [
+  ..."--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync".split(" "),
+  ..."--disable-background-networking --disable-component-update".split(" "),
+];
+const engines: Record<string, () => Promise<Engine>> = {
+  chromium: () => playwright(() => chromium.launch({ executablePath: "/usr/bin/chromium", args })),
+  firefox: () =>
+    playwright(() => firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" })),
+  webkit,
+};
+
+interface Given {
+  page: Page;
+  base: string;
+  gate: { session(): { status: string }; change(fields: object): void; calls: { name: string }[] };
+}
+
+/** One test for each engine of Debian's packages. */
+export function inEveryEngine(
+  name: string,
+  story: (given: Given) => Promise<void>,
+  before = (_: Server) => {},
+): void {
+  describe.each(Object.keys(engines))("%s", (engine) => {
+    let running: Engine | undefined;
+    let server: Server;
+    let base = "";
+    const gate = createGate();
+    beforeAll(async () => {
+      server = createServer(gate.listener);
+      before(server);
+      server.listen(0, "127.0.0.1");
+      await new Promise((resolve) => server.once("listening", resolve));
+      base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      running = await engines[engine]?.();
+    }, 60_000);
+    afterAll(async () => {
+      await running?.stop();
+      server.closeAllConnections();
+      server.close();
+    });
+    test(name, async () => {
+      if (!running) throw new Error(`${engine} did not start`);
+      const page = await running.page();
+      await story({ page, base, gate });
+      expect(page.errors).toEqual([]);
+    }, 60_000);
+  });
+}
+
+/** The chip shows a time and nobody's styles but ours. */
+export const chipIsRight = () => {
+  const chip = document.querySelector("session-gate")?.shadowRoot?.querySelector(".chip");
+  if (!chip || !/^\d+:\d\d/.test(chip.textContent ?? "")) return false;
+  const { height, width, right, bottom } = chip.getBoundingClientRect();
+  return (
+    height > 30 &&
+    height < 45 &&
+    width > 60 &&
+    width < 200 &&
+    right > innerWidth - 60 &&
+    bottom > innerHeight - 60
+  );
+};
+
+/** The warning is open, modal and styled. */
+export const warningIsOpen = () => {
+  const dialog = document.querySelector("session-gate")?.shadowRoot?.querySelector("dialog");
+  return !!dialog?.matches(":modal") && getComputedStyle(dialog).borderRadius === "16px";
+};
