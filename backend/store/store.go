@@ -52,6 +52,7 @@ const (
 type Store struct {
 	Reader
 	engine engine
+	path   string // of SQLite's file
 	write  *sql.DB
 	read   *sql.DB // the same as write on PostgreSQL
 	wq     *query.Queries
@@ -92,13 +93,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	f.Close()
-	dsn := func(extra ...string) string {
-		v := url.Values{"_pragma": append([]string{
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		}, extra...)}
-		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
-	}
-	write, err := sql.Open("sqlite", dsn()+"&_txlock=immediate")
+	write, err := sql.Open("sqlite", sqliteDSN(path)+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
@@ -107,14 +102,14 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		write.Close()
 		return nil, err
 	}
-	read, err := sql.Open("sqlite", dsn("query_only(1)"))
+	read, err := sql.Open("sqlite", sqliteDSN(path, "query_only(1)"))
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
-	s := &Store{engine: sqliteEngine, write: write, read: read}
+	s := &Store{engine: sqliteEngine, path: path, write: write, read: read}
 	// Parsing a statement costs as much as running it: keep them prepared.
 	if s.wq, err = query.Prepare(ctx, write); err == nil {
 		s.q, err = query.Prepare(ctx, read)
@@ -124,6 +119,13 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	return s, nil
+}
+
+func sqliteDSN(path string, extra ...string) string {
+	v := url.Values{"_pragma": append([]string{
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+	}, extra...)}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
 }
 
 func openPostgres(ctx context.Context, address string) (*Store, error) {

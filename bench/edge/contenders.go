@@ -83,7 +83,9 @@ http://:%s {
 	if err := f.start(cmd, "http://"+address+"/page?size=2048"); err != nil {
 		return nil, err
 	}
-	return &contender{address: address, pids: func() []int { return []int{cmd.Process.Pid} }}, nil
+	// All are sent cookies of one size, whether they look at them or not: reading
+	// and passing on a request costs what is in it.
+	return &contender{address: address, pids: func() []int { return []int{cmd.Process.Pid} }, cookies: f.launches}, nil
 }
 
 func (f *field) plain(ctx context.Context) (*contender, error) {
@@ -148,8 +150,7 @@ func (f *field) nginx(ctx context.Context) (*contender, error) {
 	}
 	return &contender{
 		address: address, pids: func() []int { return append(children(cmd.Process.Pid), cmd.Process.Pid) },
-		// Any tokens will do: it only decodes them.
-		cookies: f.launches,
+		cookies: f.launches, // any tokens will do: it only decodes them
 		what:    "Lua with verdicts cached in shared memory and identity headers, `sub_filter` for the tag: no cut-off; where gzip is asked for, it compresses plain pages at level 1",
 	}, nil
 }
