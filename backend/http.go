@@ -61,6 +61,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeKeys()
 	a.routeOperations()
 	b.document = a.huma.OpenAPI()
+	addExamples(b.document)
 	return a.frame()
 }
 
