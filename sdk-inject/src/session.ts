@@ -179,8 +179,8 @@ export function createSession(effects: SessionEffects): Session {
   }
 
   function tick() {
-    // The machine slept, or someone set its clock.
-    if (serverClock.jumped()) resync();
+    // The machine slept, or someone set its clock: what is shown is wrong until the gate answers.
+    if (serverClock.jumped()) void ask();
     schedule();
     notify();
   }

@@ -189,3 +189,108 @@ test("an offer that was used up is asked for at the marketplace", async () => {
   expect(await link.getAttribute("href")).toBe("https://market.example/consent/1");
   expect(await link.getAttribute("target")).toBe("_blank");
 });
+
+test("the timer is dragged, stays there, opens nothing by it, and is remembered", async () => {
+  await b.open("seconds=400");
+  const chip = b.page.getByTestId("session-timer");
+  const before = await chip.boundingBox();
+  if (!before) throw new Error("no chip");
+  await b.page.mouse.move(before.x + 20, before.y + 15);
+  await b.page.mouse.down();
+  await b.page.waitForTimeout(300); // move.js arrives
+  await b.page.mouse.move(200, 200, { steps: 8 });
+  await b.page.mouse.up();
+  const after = await chip.boundingBox();
+  expect(Math.abs((after?.x ?? 0) - 180)).toBeLessThan(3);
+  expect(Math.abs((after?.y ?? 0) - 185)).toBeLessThan(3);
+  expect(await b.page.getByTestId("session-panel").count()).toBe(0);
+  await b.open("keep=1");
+  await chip.waitFor();
+  expect(await chip.boundingBox()).toEqual(after);
+  await chip.click();
+  await b.page.getByTestId("session-panel").waitFor();
+});
+
+test("the time can be hidden, and is remembered; near the end it shows again", async () => {
+  await b.open("seconds=400");
+  const chip = b.page.getByTestId("session-timer");
+  await chip.click();
+  await b.page.getByTestId("collapse-timer").click();
+  expect(await b.page.getByTestId("collapse-timer").textContent()).toBe("Show time");
+  await b.open("keep=1");
+  await chip.waitFor();
+  expect(await chip.locator("b").isVisible()).toBe(false);
+  b.gate.change({ expires_at: b.gate.session().expires_at - 345 });
+  await lookAgain();
+  await b.page.keyboard.press("Escape");
+  await chip.locator("b").waitFor();
+});
+
+test("a page is asked to save its work before the user ends", async () => {
+  await b.open("seconds=400&back=off");
+  await b.page.evaluate(() => {
+    document.addEventListener("sessiongate:beforeend", (event) => {
+      const { detail } = event as CustomEvent<{ reason: string; waitUntil(p: Promise<unknown>): void }>;
+      detail.waitUntil(
+        new Promise((resolve) => setTimeout(resolve, 300)).then(() =>
+          fetch("/.session-gate/events", { method: "POST", body: JSON.stringify(detail.reason) }),
+        ),
+      );
+    });
+  });
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("end-session").click();
+  await b.page.getByTestId("confirm-end-session").click();
+  await b.page.getByTestId("session-ended").waitFor();
+  const names = b.gate.calls.map(({ name }) => name);
+  expect(names.indexOf("events")).toBeGreaterThan(0);
+  expect(names.indexOf("events")).toBeLessThan(names.indexOf("end"));
+});
+
+test.each([
+  ["de", "Ihre Sitzung endet bald", "ltr"],
+  ["ar", "ستنتهي جلستك قريبًا", "rtl"],
+])("in %s", async (lang, title, dir) => {
+  await b.open(`seconds=290&lang=${lang}`);
+  const dialog = b.page.getByTestId("session-warning");
+  await dialog.getByText(title).waitFor();
+  expect(
+    await dialog.evaluate((element) => [
+      getComputedStyle(element).direction,
+      element.closest("[lang]")?.getAttribute("lang"),
+    ]),
+  ).toEqual([dir, lang]);
+});
+
+test.each([-86_400_000, 86_400_000])("right with a browser's clock that is %d ms off", async (wrong) => {
+  await b.page.addInitScript((ms) => {
+    const { now } = Date;
+    Object.assign(window, { skew: ms });
+    Date.now = () => now() + Reflect.get(window, "skew");
+  }, wrong);
+  await b.open("seconds=590");
+  const chip = b.page.getByTestId("session-timer");
+  await chip
+    .getByText(/^9:4\d$/)
+    .or(chip.getByText(/^9:50$/))
+    .first()
+    .waitFor();
+  // Someone sets it right in the middle: seen at the next tick.
+  await b.page.evaluate(() => Object.assign(window, { skew: 0 }));
+  await b.page.waitForTimeout(2500);
+  expect(await chip.textContent()).toMatch(/^9:4\d$/);
+});
+
+test("two windows side by side beat once, and the other goes on when one is closed", async () => {
+  await b.open("seconds=400");
+  await b.page.getByTestId("session-timer").waitFor();
+  const other = await b.open("keep=1", await b.tab());
+  await other.getByTestId("session-timer").waitFor();
+  b.gate.calls.length = 0;
+  await b.page.close({ runBeforeUnload: true });
+  await other.waitForTimeout(1500);
+  const beats = b.gate.calls.filter(
+    ({ name, body }) => name === "heartbeat" && (body as { active: boolean }).active,
+  );
+  expect(beats.length).toBe(1);
+});
