@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,14 +141,10 @@ func Cluster(t testing.TB) string {
 	for _, r := range list {
 		client := r.Client()
 		Eventually(t, "the cluster is whole", func() error {
-			nodes, err := client.ClusterSlots(context.Background()).Result()
-			if err == nil && len(nodes) < 3 {
-				err = fmt.Errorf("%d ranges are known", len(nodes))
-			}
-			if err == nil {
-				err = client.Set(context.Background(), "probe", 1, 0).Err()
-				if err != nil && err.Error()[:5] == "MOVED" {
-					err = nil
+			info, err := client.ClusterInfo(context.Background()).Result()
+			for _, want := range []string{"cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:3"} {
+				if err == nil && !strings.Contains(info, want) {
+					err = fmt.Errorf("not yet %s", want)
 				}
 			}
 			return err
