@@ -19,7 +19,11 @@ export function createNotices(
 
   return () => {
     const state = session.state();
-    if (state.phase !== "active") return;
+    if (state.phase !== "active") {
+      // A pause moves the deadline, and adds no time.
+      deadline = 0;
+      return;
+    }
     const { expires_at, duration_limit_seconds, warning_seconds } = state.view;
     const seconds = Math.ceil(session.remaining() / 1000);
     const reached = reachedThreshold(warningThresholds(warning_seconds, duration_limit_seconds), seconds);
