@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config is how a backend runs. The zero value of a field means its default.
@@ -44,6 +46,9 @@ type Config struct {
 	// 32 random bytes in base64 that seal webhook secrets and signing keys in
 	// the database. Default: none; whoever reads the database reads them.
 	SealKey string
+	// Where spans go: one for each request, within the trace that its caller
+	// names by traceparent, and one for each write transaction. Default: nowhere.
+	Traces trace.TracerProvider
 	// The clock. Default: [time.Now]. Tests set it.
 	Now func() time.Time
 }

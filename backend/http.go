@@ -276,6 +276,7 @@ func (a *api) frame() http.Handler {
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey, id))
+		r, endSpan := a.trace(r)
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
@@ -285,6 +286,7 @@ func (a *api) frame() http.Handler {
 				}
 			}
 			a.logRequest(r, rec, id, time.Since(begun))
+			endSpan(routeOf(r), max(rec.status, http.StatusOK))
 		}()
 		if a.crossOrigin(rec, r) {
 			return
@@ -299,10 +301,7 @@ func (a *api) frame() http.Handler {
 
 // logRequest names the route and never the path, which holds user ids.
 func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Duration) {
-	route := r.Pattern
-	if route == "" {
-		route = "none"
-	}
+	route := routeOf(r)
 	status := max(rec.status, http.StatusOK)
 	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // it took as long as its edge lived
 		a.s.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
@@ -314,6 +313,13 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 	if line := a.s.log.Check(level, "request"); line != nil {
 		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
 	}
+}
+
+func routeOf(r *http.Request) string {
+	if r.Pattern == "" {
+		return "none"
+	}
+	return r.Pattern
 }
 
 // notRouted answers a path that does not exist, or not with this method.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"go.opentelemetry.io/otel/trace"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -178,6 +179,9 @@ func (s *Store) Ping(ctx context.Context) error {
 // transaction lost a race it runs f again, so f changes nothing but the
 // database and variables that it sets anew each time.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	// Within the caller's trace, if there is one.
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("github.com/sessiongate/sessiongate/backend/store").Start(ctx, "sql write")
+	defer span.End()
 	var err error
 	for attempt := range maxAttempts {
 		if err = s.writeOnce(ctx, f); !retryable(err) {

@@ -9,9 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -47,6 +50,9 @@ random bytes in base64. With it, webhook secrets and signing keys are sealed in
 the database:
 
   export SESSIONGATE_SEAL_KEY=$(head -c 32 /dev/urandom | base64)
+
+With the variables of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and others) each
+request and each write is traced, within the trace that the caller names.
 
 Behind another address than the one it listens on, say so with --issuer: tokens
 carry it, and edges fetch the public keys there.
@@ -87,6 +93,11 @@ func runBackend(ctx context.Context, config backend.Config, level zapcore.Level)
 	if err != nil {
 		return err
 	}
+	endTraces, err := traces(ctx, &config)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 	b, err := backend.Open(ctx, config, logger)
 	if err != nil {
 		return err
@@ -100,6 +111,24 @@ func runBackend(ctx context.Context, config backend.Config, level zapcore.Level)
 		logger.Warn("there is no API key yet; create one with: sessiongate apikey create --role admin")
 	}
 	return b.Serve(ctx)
+}
+
+// traces sends spans where the variables of OpenTelemetry say, if they do.
+func traces(ctx context.Context, config *backend.Config) (end func(), err error) {
+	if os.Getenv("OTEL_TRACES_EXPORTER") == "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return func() {}, nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuring traces: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter))
+	config.Traces = provider
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = provider.Shutdown(ctx) // the service has ended; who collects may have too
+	}, nil
 }
 
 // storageFlags adds the flags that say where everything is kept.
