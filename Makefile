@@ -4,13 +4,14 @@
 #   make test    installs what the tests need, then runs all of them
 #   make build   bin/sessiongate
 #   make sdk     rebuilds sdk-inject/dist, which is committed
+#   make test-long  kills the session service a hundred times under load
 #   make check   the quick part: formatting, vet, unit tests of Go
 #   make bench   measures, and prints what it measured
 
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: run test build sdk check bench clean
+.PHONY: run test test-long build sdk check bench clean
 
 run: build
 	@bin/sessiongate demo $(ARGS)
@@ -31,6 +32,11 @@ check:
 
 bench: build
 	$(GO) run ./bench/edge
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
+
+# The session service killed fifty times on each database, under load.
+test-long: build
+	SESSIONGATE_BIN=$(CURDIR)/bin/sessiongate SESSIONGATE_KILL_ROUNDS=50 $(GO) test -count=1 -timeout 15m -run TestKilledUnderLoad ./e2e
 
 clean:
 	rm -rf bin

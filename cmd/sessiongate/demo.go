@@ -105,6 +105,7 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 	service, err := backend.Open(ctx, backend.Config{
 		Listen: d.options.port(1), Database: "sqlite:" + filepath.Join(data, "sessiongate.db"),
 		DataDir: data, Issuer: d.at.API,
+		WebhooksToLoopback: true, // the only machine there is
 	}, d.logger.Named("backend"))
 	if err != nil {
 		return fmt.Errorf("starting the session service: %w", err)
