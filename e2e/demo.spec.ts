@@ -40,10 +40,10 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
 
   const warning = page.getByTestId("session-warning");
   await expect(warning).toBeVisible({ timeout: 40_000 });
-  await shot("3-warning");
   const extend = page.getByTestId("extend-session");
   await expect(extend).toContainText("2"); // its price
   await expect(extend).toBeEnabled(); // a dialog that opens by itself takes no click at once
+  await shot("3-warning");
   await extend.click();
   await expect(warning).toBeHidden();
   await expect(timer).toContainText(/0:[2-4]\d/);
