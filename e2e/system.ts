@@ -76,7 +76,8 @@ function firstLine(child: ChildProcess): Promise<string> {
 /** The first of four neighbouring free ports. */
 export async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
-    const base = 20_000 + Math.floor(Math.random() * 40_000);
+    // Below the range from which the kernel takes ports for outgoing connections.
+    const base = 22_000 + 4 * Math.floor(Math.random() * 2_500);
     const free = await Promise.all([0, 1, 2, 3].map((n) => isFree(base + n)));
     if (free.every(Boolean)) return base;
   }

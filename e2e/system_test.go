@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -167,25 +168,29 @@ func stopProcess(t testing.TB, cmd *exec.Cmd, log *Log) {
 	}
 }
 
+// nextPorts is where the next search for free ports begins: below the range
+// from which the kernel takes ports for outgoing connections, which would take
+// one between the search and its use, and never twice in one process.
+var nextPorts atomic.Int64
+
+func init() { nextPorts.Store(int64(os.Getpid() % 1000)) }
+
 // freePorts finds four neighbouring free ports and returns the first.
 func freePorts(t testing.TB) int {
 	t.Helper()
-	for range 200 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := first.Addr().(*net.TCPAddr).Port
-		opened := []net.Listener{first}
-		for n := 1; n < 4 && base+n < 65536; n++ {
-			if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+n))); err == nil {
-				opened = append(opened, ln)
+	const first, last = 10_000, 22_000
+	for range (last - first) / 4 {
+		base := first + int(nextPorts.Add(1)*4)%(last-first)
+		free := true
+		for n := range 4 {
+			ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+n)))
+			if err != nil {
+				free = false
+				break
 			}
-		}
-		for _, ln := range opened {
 			ln.Close()
 		}
-		if len(opened) == 4 {
+		if free {
 			return base
 		}
 	}
