@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -26,8 +27,8 @@ func TestReloadKeepsEverything(t *testing.T) {
 	before := len(s.Link.Asked())
 	for i := range 5 {
 		s.reload(t, s.caddyfile(fmt.Sprintf("\theader X-Generation %d\n", i)))
-		if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK || a.Header.Get("X-Generation") != strconv.Itoa(i) {
-			t.Fatalf("after reload %d: %d, generation %q", i, a.Status, a.Header.Get("X-Generation"))
+		if resp := s.afterReload(t, b); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Generation") != strconv.Itoa(i) {
+			t.Fatalf("after reload %d: %d, generation %q", i, resp.StatusCode, resp.Header.Get("X-Generation"))
 		}
 	}
 	if again := s.Link.Asked()[before:]; len(again) > 2 {
@@ -38,6 +39,22 @@ func TestReloadKeepsEverything(t *testing.T) {
 	s.bodyEnded(t, feed)
 	if off := time.Since(time.Unix(sold.Session.ExpiresAt, 0)); off < -200*time.Millisecond || off > time.Second {
 		t.Errorf("the old connection ended %s after the deadline", off)
+	}
+}
+
+// afterReload asks for the app's first page. A connection that the old server
+// was about to close may end unanswered: browsers try again, and so does this.
+func (s *Split) afterReload(t testing.TB, b *Client) *http.Response {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		resp, err := b.Client.Get(s.App + "/")
+		if err == nil {
+			resp.Body.Close()
+			return resp
+		}
+		if tries == 20 {
+			t.Fatal(errors.Unwrap(err))
+		}
 	}
 }
 
@@ -63,20 +80,9 @@ func TestFiftyReloadsLeakNothing(t *testing.T) {
 		if a := admin.Do(t, "POST", "http://"+s.admin+"/load", config, "Content-Type", "text/caddyfile"); a.Status != http.StatusOK {
 			t.Fatalf("reload %d: %d %s", i, a.Status, a.Body)
 		}
-		// A connection that the old server was about to close may end unanswered:
-		// browsers try again, and so does this.
-		var err error
-		for range 20 {
-			var resp *http.Response
-			if resp, err = b.Client.Get(s.App + "/"); err == nil {
-				resp.Body.Close()
-				if resp.StatusCode != http.StatusOK {
-					t.Fatalf("after reload %d: %d", i, resp.StatusCode)
-				}
-				return
-			}
+		if resp := s.afterReload(t, b); resp.StatusCode != http.StatusOK {
+			t.Fatalf("after reload %d: %d", i, resp.StatusCode)
 		}
-		t.Fatalf("after reload %d: %v", i, err)
 	}
 	for i := range 5 {
 		load(i)
