@@ -1,12 +1,14 @@
 package sessiongate_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -167,5 +169,21 @@ func TestPureRulesTakeTheClock(t *testing.T) {
 				return true
 			})
 		}
+	}
+}
+
+// TestTokensAreOne keeps every page of ours in the same colours: the backend may
+// not import scripts of the edge, so it has a copy.
+func TestTokensAreOne(t *testing.T) {
+	source, err := os.ReadFile("sdk-inject/src/tokens.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := os.ReadFile("backend/dashboard/static/tokens.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(source, copied) {
+		t.Error("backend/dashboard/static/tokens.css is not sdk-inject/src/tokens.css: copy it")
 	}
 }

@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -155,6 +156,48 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	}
 	for _, bad := range []string{"?from=2027-13-01", "?from=x", "?from=2027-01-02&to=2027-01-01", "?from=2000-01-01"} {
 		w.call("GET", analytics+"revenue"+bad, w.provider, nil).want(422, "invalid_request")
+	}
+}
+
+// What pages notice is counted by day and name, and says nothing of whom.
+func TestPageEventsAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	notice := func(launch, id string, names ...string) {
+		t.Helper()
+		var list []any
+		for _, n := range names {
+			list = append(list, map[string]any{"name": n, "at": 1, "props": map[string]string{"path": "/secret-of-user_1"}})
+		}
+		w.call("POST", "/api/v1/sessions/"+id+"/events", launch, map[string]any{"events": list}).want(202)
+	}
+	first, a := w.sell()
+	second, b := w.sell()
+	notice(a, first, "export", "export", "open")
+	notice(b, second, "export")
+	w.clock.Add(24 * time.Hour)
+	third, c := w.sell()
+	notice(c, third, "open")
+
+	got := w.call("GET", analytics+"events?from=2027-01-15&to=2027-01-16", w.provider, nil).want(200)
+	var body struct {
+		Events, Totals []struct {
+			Date, Name       string
+			Events, Sessions int
+		}
+	}
+	if err := json.Unmarshal(got.raw, &body); err != nil {
+		t.Fatal(err)
+	}
+	if s := fmt.Sprint(body); s != "{[{2027-01-15 export 3 2} {2027-01-15 open 1 1} {2027-01-16 open 1 1}] [{ export 3 2} { open 2 2}]}" {
+		t.Errorf("counted %s", s)
+	}
+	if strings.Contains(string(got.raw), "user_1") {
+		t.Errorf("the counts name a user: %s", got.raw)
+	}
+	rows := w.call("GET", analytics+"events.csv?from=2027-01-15&to=2027-01-16", w.provider, nil).want(200)
+	if string(rows.raw) != "date,name,events,sessions\n2027-01-15,export,3,2\n2027-01-15,open,1,1\n2027-01-16,open,1,1\n" {
+		t.Errorf("as CSV %q", rows.raw)
 	}
 }
 

@@ -118,7 +118,10 @@ type caller struct {
 	scope      string // namespace of its idempotency keys
 	providerID string // with RoleProvider
 	sessionID  string // with roleSession
-	keyID      string // with an API key
+	keyID      string // with an API key; of a person, personPrefix and its id
+	name       string // what a person calls it: an address, or the key's name
+	person     store.Person
+	byCookie   bool // proven by a sign-in, which a browser sends whatever page asks
 }
 
 // identify proves who the bearer is: an API key by its hash, anything else as a
@@ -141,5 +144,5 @@ func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
 		return caller{}, err
 	}
 	s.used.note(k, s.now())
-	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID}, nil
+	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID, name: k.Name}, nil
 }

@@ -74,7 +74,8 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
 		used: &keyUse{used: map[string]int64{}}, rates: limits,
-		seal: box, guard: guard, sender: webhook.NewSender(guard, config.Now),
+		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
+		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),
 	}
 	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
 	b := &Backend{config: config, log: logger, service: s, shared: shared}

@@ -46,6 +46,8 @@ type Config struct {
 	// 32 random bytes in base64 that seal webhook secrets and signing keys in
 	// the database. Default: none; whoever reads the database reads them.
 	SealKey string
+	// With what people sign in, besides keys. Default: nothing.
+	OIDC OIDC
 	// Where spans go: one for each request, within the trace that its caller
 	// names by traceparent, and one for each write transaction. Default: nowhere.
 	Traces trace.TracerProvider
@@ -72,6 +74,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("the issuer must be an http or https URL without query")
 	}
 	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
+	if c.OIDC, err = c.OIDC.withDefaults(); err != nil {
+		return c, err
+	}
 	if c.EventLog < 0 {
 		return c, fmt.Errorf("the event log cannot keep %d changes", c.EventLog)
 	}

@@ -95,8 +95,8 @@ func (s *service) settle(ctx context.Context, ids []string) (int, error) {
 	})
 }
 
-// housekeepingLoop forgets old idempotency keys and webhook deliveries and notices rotated signing
-// keys, until ctx ends.
+// housekeepingLoop forgets what is old (idempotency keys, sign-ins, webhook deliveries) and notices
+// rotated signing keys, until ctx ends.
 func (s *service) housekeepingLoop(ctx context.Context) {
 	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
 	tick := time.NewTicker(keysEvery)
@@ -118,6 +118,9 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 			forgotten = now
 			err := s.store.Write(ctx, func(tx *store.Tx) error {
 				if _, err := tx.ForgetAnswers(ctx, now); err != nil {
+					return err
+				}
+				if _, err := tx.ForgetSignIns(ctx, now); err != nil {
 					return err
 				}
 				_, err := tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))

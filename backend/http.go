@@ -46,6 +46,7 @@ func newHandler(b *Backend) http.Handler {
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
+		"signIn":  {Type: "apiKey", In: "cookie", Name: b.service.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
 		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
 	}
 	mux := http.NewServeMux()
@@ -57,6 +58,8 @@ func newHandler(b *Backend) http.Handler {
 	a.routeWebhooks()
 	a.routeUsers()
 	a.routePrivacy()
+	a.routePeople()
+	a.routeSignIn()
 	a.routeEdge()
 	a.routeKeys()
 	a.routeOperations()
@@ -110,6 +113,9 @@ func (r route) operation(a *api) huma.Operation {
 			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
 				op.Security = append(op.Security, need)
 			}
+		}
+		if slices.Contains(r.roles, RoleProvider) || slices.Contains(r.roles, RoleAdmin) {
+			op.Security = append(op.Security, map[string][]string{"signIn": {}})
 		}
 		op.Description = "Callers: " + strings.Join(who, ", ") + "."
 	}
@@ -203,6 +209,16 @@ func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 
 func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	bearer := bearerOf(r.Header.Get("Authorization"))
+	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, RoleProvider) || slices.Contains(roles, RoleAdmin)) {
+		c, err := a.callerByCookie(r)
+		if err == nil && !slices.Contains(roles, c.role) {
+			err = refuse(protocol.Forbidden, "This is not for the role "+string(c.role)+".")
+		}
+		if err == nil {
+			err = a.s.limited(r.Context(), c.scope, a.s.rates.key)
+		}
+		return c, err
+	}
 	if bearer == "" {
 		return caller{}, refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
 	}

@@ -21,6 +21,8 @@ const (
 	maxDays     = 731
 	secondsADay = 86400
 	dateForm    = "2006-01-02"
+
+	analyticsPath = "/api/v1/providers/{id}/analytics/"
 )
 
 // RangeInput is a provider and a range of days.
@@ -139,12 +141,13 @@ func (a *api) routeAnalytics() {
 	routeAnalysis(a, "sessions", "Sessions by day", sessionDayOf)
 	routeAnalysis(a, "revenue", "Tokens earned by day, as the ledger has them", revenueDayOf)
 	routeAnalysis(a, "users", "Users by day", userDayOf)
+	a.routeEventCounts()
 	a.routeLive()
 }
 
 // routeAnalysis adds one analysis, as JSON and as CSV.
 func routeAnalysis[T any](a *api, name, summary string, show func(string, store.Day) T) {
-	path := "/api/v1/providers/{id}/analytics/" + name
+	path := analyticsPath + name
 	get := func(ctx context.Context, in *RangeInput) (*analysis[T], error) {
 		out := &analysis[T]{}
 		days, total, body, err := a.days(ctx, in)
@@ -163,23 +166,34 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, store.
 		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", tag: "Analytics", roles: []Role{RoleProvider},
 		errors: []int{404}, summary: summary,
 	}, get)
+	routeCSV(a, name, summary, func(ctx context.Context, in *RangeInput) (RangeBody, []T, error) {
+		out, err := get(ctx, in)
+		if err != nil {
+			return RangeBody{}, nil, err
+		}
+		return out.Body.RangeBody, out.Body.Days, nil
+	})
+}
+
+// routeCSV adds an analysis as CSV: a line for each row.
+func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *RangeInput) (RangeBody, []T, error)) {
 	op := route{
-		method: http.MethodGet, path: path + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics", roles: []Role{RoleProvider},
-		errors: []int{404}, summary: summary + ", as CSV",
+		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics",
+		roles: []Role{RoleProvider}, errors: []int{404}, summary: summary + ", as CSV",
 	}.operation(a)
-	op.Responses["200"] = &huma.Response{Description: "A line for every day", Content: map[string]*huma.MediaType{
+	op.Responses["200"] = &huma.Response{Description: "A line for every row", Content: map[string]*huma.MediaType{
 		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *RangeInput) (*csvOutput, error) {
-		out, err := get(ctx, in)
+		about, list, err := rows(ctx, in)
 		if err != nil {
 			return nil, a.answerOf(ctx, err)
 		}
-		body, err := table(out.Body.Days)
+		body, err := table(list)
 		if err != nil {
 			return nil, a.answerOf(ctx, err)
 		}
-		file := fmt.Sprintf("%s-%s-%s.csv", name, out.Body.From, out.Body.To)
+		file := fmt.Sprintf("%s-%s-%s.csv", name, about.From, about.To)
 		return &csvOutput{ContentType: "text/csv", Disposition: "attachment; filename=" + strconv.Quote(file), Body: body}, nil
 	})
 }

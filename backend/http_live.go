@@ -78,8 +78,11 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		// The key is the proof, not a cookie: pages of any origin may have it.
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{liveProtocol}, InsecureSkipVerify: true})
+		// A key is the proof, whatever page has it. A cookie comes along by
+		// itself: then the page must be ours.
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+			Subprotocols: []string{liveProtocol}, InsecureSkipVerify: !callerOf(ctx).byCookie,
+		})
 		if err != nil {
 			return // Accept has answered
 		}
@@ -87,13 +90,17 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
 		defer cancel()
 		defer context.AfterFunc(a.b.stopping, cancel)()
-		a.follow(ctx, conn, in.ID, sub)
+		a.follow(ctx, conn, in.ID, sub, func() bool {
+			_, err := a.authorize(r, []Role{RoleProvider})
+			return err == nil
+		})
 		conn.Close(websocket.StatusTryAgainLater, "come back") // it may have left already
 	}}, nil
 }
 
-// follow tells conn what changes, until one of the two ends.
-func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *coord.Subscription) {
+// follow tells conn what changes, until one of the two ends, or its caller may
+// no longer know.
+func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *coord.Subscription, mayKnow func() bool) {
 	nextCounts := time.Now() // at once
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextCounts)
@@ -107,6 +114,9 @@ func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID strin
 			nextCounts = earlier(nextCounts, time.Now().Add(liveSettle))
 		}
 		if now := time.Now(); !now.Before(nextCounts) {
+			if !mayKnow() {
+				return
+			}
 			counts, err := a.s.liveCounts(ctx, providerID)
 			if err == nil {
 				list = append(list, liveMessage{Type: "counts", Counts: &counts})

@@ -71,8 +71,12 @@ func problemOf(err error) *problem {
 		return newProblem(protocol.NotFound, "There is no such thing here.")
 	case errors.Is(err, store.ErrLive):
 		return newProblem(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
+	case errors.Is(err, ErrEmail):
+		return newProblem(protocol.InvalidRequest, "That is no e-mail address.")
+	case errors.Is(err, ErrPersonRole):
+		return newProblem(protocol.InvalidRequest, "A person's role is provider, with a provider_id, or admin, without one.")
 	case errors.Is(err, store.ErrTaken):
-		return newProblem(protocol.AlreadyExists, "The id or a domain belongs to a provider already.")
+		return newProblem(protocol.AlreadyExists, "That is there already: an id, a domain or a person's role belongs to somebody.")
 	case errors.Is(err, store.ErrKeyReused):
 		return newProblem(protocol.IdempotencyConflict, "This Idempotency-Key came before, with another request. Use a new key.")
 	case errors.Is(err, ledger.ErrInsufficient):

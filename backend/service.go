@@ -62,6 +62,7 @@ type service struct {
 	guard  webhook.Guard
 	sender *webhook.Sender
 	hooks  *webhook.Dispatcher
+	people *identityProvider // nil: keys only
 }
 
 // request is who asks for a write, so that it takes effect once.

@@ -233,10 +233,11 @@ func (s *service) extensions(ctx context.Context, id string) ([]store.Extension,
 // addPageEvents records what a session's pages noticed.
 func (s *service) addPageEvents(ctx context.Context, req request, id string, events []store.PageEvent) error {
 	_, err := write(ctx, s, req, func(w *work) (int, error) {
-		if _, err := w.Session(ctx, id); err != nil {
+		c, err := w.Session(ctx, id)
+		if err != nil {
 			return 0, err
 		}
-		return len(events), w.AddPageEvents(ctx, id, events)
+		return len(events), w.AddPageEvents(ctx, c, events, w.now)
 	})
 	return err
 }

@@ -151,26 +151,6 @@ func (t *Tx) note(ctx context.Context, tr session.Transition, now time.Time) err
 	})
 }
 
-// PageEvent is one thing that a page noticed. Props is JSON.
-type PageEvent struct {
-	Name  string
-	AtMS  int64
-	Props string
-}
-
-// AddPageEvents records what a session's pages noticed.
-func (t *Tx) AddPageEvents(ctx context.Context, sessionID string, events []PageEvent) error {
-	for _, e := range events {
-		err := t.insertEvent(ctx, query.InsertEventParams{
-			SessionID: sessionID, Source: "page", Name: e.Name, AtMS: e.AtMS, Props: e.Props,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -181,15 +161,6 @@ func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
 		return fmt.Errorf("recording event: %w", err)
 	}
 	return nil
-}
-
-// PageEventCount is how many page events a session has.
-func (r Reader) PageEventCount(ctx context.Context, sessionID string) (int64, error) {
-	n, err := r.q.CountEvents(ctx, sessionID, "page")
-	if err != nil {
-		return 0, fmt.Errorf("counting events: %w", err)
-	}
-	return n, nil
 }
 
 // Extension is one purchase of more time, as recorded.

@@ -42,8 +42,14 @@ keys are made on the first start. To use the API you need a key:
 Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
 SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
 SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES
-(commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true) and
-SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+(commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
+SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
+and SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+
+With --oidc-issuer and --oidc-client-id people sign in at /auth/ with an identity
+provider, by OpenID Connect (code with PKCE). Register ISSUER/auth/callback there,
+put the client's secret into SESSIONGATE_OIDC_CLIENT_SECRET, and say who may sign in
+with "sessiongate people add". Keys of role provider and admin sign in at /auth/ too.
 
 SESSIONGATE_SEAL_KEY, which has no flag because command lines are public, is 32
 random bytes in base64. With it, webhook secrets and signing keys are sealed in
@@ -67,6 +73,10 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f.IntVar(&config.AddressRate, "address-rate", envInt("ADDRESS_RATE", 100), "requests a second of one address without a key; negative: any number")
 			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", envList("TRUSTED_PROXIES"), "addresses or prefixes of proxies whose X-Forwarded-For is believed")
 			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks go to this machine: for trials only")
+			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", env("OIDC_ISSUER", ""), "URL of the identity provider with which people sign in (default: none, keys only)")
+			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", env("OIDC_CLIENT_ID", ""), "what this service is called there")
+			f.StringVar(&config.OIDC.Name, "oidc-name", env("OIDC_NAME", ""), "what people call it, for the button (default: its host)")
+			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", env("OIDC_TRUST_EMAIL", "") == "true", "believe addresses that it does not call verified: only if its users cannot choose theirs")
 			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")
 			takesNoArguments(cmd)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -75,6 +85,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 					return misused(cmd, fmt.Errorf("--log-level is debug, info, warn or error"))
 				}
 				config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
+				config.OIDC.ClientSecret = os.Getenv("SESSIONGATE_OIDC_CLIENT_SECRET")
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 				return failed(cmd, runBackend(ctx, config, at))

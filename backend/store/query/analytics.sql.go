@@ -9,6 +9,31 @@ import (
 	"context"
 )
 
+const addProviderEvents = `-- name: AddProviderEvents :exec
+INSERT INTO provider_events (provider_id, day, name, events, sessions) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (provider_id, day, name) DO UPDATE SET
+    events = provider_events.events + excluded.events, sessions = provider_events.sessions + excluded.sessions
+`
+
+type AddProviderEventsParams struct {
+	ProviderID string
+	Day        int64
+	Name       string
+	Events     int64
+	Sessions   int64
+}
+
+func (q *Queries) AddProviderEvents(ctx context.Context, arg AddProviderEventsParams) error {
+	_, err := q.exec(ctx, q.addProviderEventsStmt, addProviderEvents,
+		arg.ProviderID,
+		arg.Day,
+		arg.Name,
+		arg.Events,
+		arg.Sessions,
+	)
+	return err
+}
+
 const countDay = `-- name: CountDay :exec
 INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
     paid_seconds, used_seconds, users, new_users, captures, captured, released, held)
@@ -42,6 +67,17 @@ ON CONFLICT (provider_id, day) DO UPDATE SET sessions = excluded.sessions, enter
 func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) error {
 	_, err := q.exec(ctx, q.countDayStmt, countDay, providerID, day)
 	return err
+}
+
+const countEventNames = `-- name: CountEventNames :one
+SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2
+`
+
+func (q *Queries) CountEventNames(ctx context.Context, providerID string, day int64) (int64, error) {
+	row := q.queryRow(ctx, q.countEventNamesStmt, countEventNames, providerID, day)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const countLive = `-- name: CountLive :many
@@ -101,6 +137,28 @@ func (q *Queries) GetRollup(ctx context.Context, name string) (int64, error) {
 	return at_ms, err
 }
 
+const hasEventName = `-- name: HasEventName :one
+SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2 AND name = $3
+`
+
+func (q *Queries) HasEventName(ctx context.Context, providerID string, day int64, name string) (int64, error) {
+	row := q.queryRow(ctx, q.hasEventNameStmt, hasEventName, providerID, day, name)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const hasSessionEvent = `-- name: HasSessionEvent :one
+SELECT COUNT(*) FROM (SELECT 1 FROM session_events WHERE session_id = $1 AND source = 'page' AND name = $2 LIMIT 1) x
+`
+
+func (q *Queries) HasSessionEvent(ctx context.Context, sessionID string, name string) (int64, error) {
+	row := q.queryRow(ctx, q.hasSessionEventStmt, hasSessionEvent, sessionID, name)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const listDays = `-- name: ListDays :many
 SELECT provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated, paid_seconds, used_seconds, users, new_users, captures, captured, released, held FROM provider_analytics WHERE provider_id = $1 AND day >= $2 AND day <= $3 ORDER BY day
 `
@@ -132,6 +190,47 @@ func (q *Queries) ListDays(ctx context.Context, providerID string, day int64, da
 			&i.Captured,
 			&i.Released,
 			&i.Held,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listProviderEvents = `-- name: ListProviderEvents :many
+SELECT day, name, events, sessions FROM provider_events
+WHERE provider_id = $1 AND day >= $2 AND day <= $3
+ORDER BY day, events DESC, name LIMIT 400000
+`
+
+type ListProviderEventsRow struct {
+	Day      int64
+	Name     string
+	Events   int64
+	Sessions int64
+}
+
+func (q *Queries) ListProviderEvents(ctx context.Context, providerID string, first int64, last int64) ([]ListProviderEventsRow, error) {
+	rows, err := q.query(ctx, q.listProviderEventsStmt, listProviderEvents, providerID, first, last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListProviderEventsRow{}
+	for rows.Next() {
+		var i ListProviderEventsRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.Name,
+			&i.Events,
+			&i.Sessions,
 		); err != nil {
 			return nil, err
 		}

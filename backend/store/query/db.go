@@ -24,6 +24,9 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.addProviderEventsStmt, err = db.PrepareContext(ctx, addProviderEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEvents: %w", err)
+	}
 	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
 	}
@@ -38,6 +41,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.auditEntriesStmt, err = db.PrepareContext(ctx, auditEntries); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditEntries: %w", err)
+	}
+	if q.bindPeopleStmt, err = db.PrepareContext(ctx, bindPeople); err != nil {
+		return nil, fmt.Errorf("error preparing query BindPeople: %w", err)
 	}
 	if q.claimDeliveriesStmt, err = db.PrepareContext(ctx, claimDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDeliveries: %w", err)
@@ -54,6 +60,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
+	if q.countEventNamesStmt, err = db.PrepareContext(ctx, countEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEventNames: %w", err)
+	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
 	}
@@ -62,6 +71,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
+	}
+	if q.countPersonStmt, err = db.PrepareContext(ctx, countPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPerson: %w", err)
 	}
 	if q.countProviderUsersStmt, err = db.PrepareContext(ctx, countProviderUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountProviderUsers: %w", err)
@@ -77,6 +89,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteIdempotencyKeysStmt, err = db.PrepareContext(ctx, deleteIdempotencyKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdempotencyKeys: %w", err)
+	}
+	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
+	}
+	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
+	}
+	if q.deleteSignInStmt, err = db.PrepareContext(ctx, deleteSignIn); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSignIn: %w", err)
+	}
+	if q.deleteSignInsOfPersonStmt, err = db.PrepareContext(ctx, deleteSignInsOfPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSignInsOfPerson: %w", err)
 	}
 	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
@@ -138,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getIdempotencyKeyStmt, err = db.PrepareContext(ctx, getIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query GetIdempotencyKey: %w", err)
 	}
+	if q.getPersonStmt, err = db.PrepareContext(ctx, getPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPerson: %w", err)
+	}
 	if q.getProviderStmt, err = db.PrepareContext(ctx, getProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProvider: %w", err)
 	}
@@ -153,11 +180,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
+	if q.getSignInStmt, err = db.PrepareContext(ctx, getSignIn); err != nil {
+		return nil, fmt.Errorf("error preparing query GetSignIn: %w", err)
+	}
 	if q.getWebhookStmt, err = db.PrepareContext(ctx, getWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query GetWebhook: %w", err)
 	}
 	if q.growHoldStmt, err = db.PrepareContext(ctx, growHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GrowHold: %w", err)
+	}
+	if q.hasEventNameStmt, err = db.PrepareContext(ctx, hasEventName); err != nil {
+		return nil, fmt.Errorf("error preparing query HasEventName: %w", err)
+	}
+	if q.hasSessionEventStmt, err = db.PrepareContext(ctx, hasSessionEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query HasSessionEvent: %w", err)
 	}
 	if q.insertAPIKeyStmt, err = db.PrepareContext(ctx, insertAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAPIKey: %w", err)
@@ -186,11 +222,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
 	}
+	if q.insertPersonStmt, err = db.PrepareContext(ctx, insertPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPerson: %w", err)
+	}
 	if q.insertProviderStmt, err = db.PrepareContext(ctx, insertProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertProvider: %w", err)
 	}
 	if q.insertSessionStmt, err = db.PrepareContext(ctx, insertSession); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSession: %w", err)
+	}
+	if q.insertSignInStmt, err = db.PrepareContext(ctx, insertSignIn); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertSignIn: %w", err)
 	}
 	if q.insertSigningKeyStmt, err = db.PrepareContext(ctx, insertSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSigningKey: %w", err)
@@ -230,6 +272,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
+	}
+	if q.listPeopleStmt, err = db.PrepareContext(ctx, listPeople); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPeople: %w", err)
+	}
+	if q.listPeopleByEmailStmt, err = db.PrepareContext(ctx, listPeopleByEmail); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPeopleByEmail: %w", err)
+	}
+	if q.listProviderEventsStmt, err = db.PrepareContext(ctx, listProviderEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query ListProviderEvents: %w", err)
 	}
 	if q.listProvidersStmt, err = db.PrepareContext(ctx, listProviders); err != nil {
 		return nil, fmt.Errorf("error preparing query ListProviders: %w", err)
@@ -296,6 +347,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.addProviderEventsStmt != nil {
+		if cerr := q.addProviderEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventsStmt: %w", cerr)
+		}
+	}
 	if q.advanceRingStmt != nil {
 		if cerr := q.advanceRingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceRingStmt: %w", cerr)
@@ -319,6 +375,11 @@ func (q *Queries) Close() error {
 	if q.auditEntriesStmt != nil {
 		if cerr := q.auditEntriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditEntriesStmt: %w", cerr)
+		}
+	}
+	if q.bindPeopleStmt != nil {
+		if cerr := q.bindPeopleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindPeopleStmt: %w", cerr)
 		}
 	}
 	if q.claimDeliveriesStmt != nil {
@@ -346,6 +407,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
+	if q.countEventNamesStmt != nil {
+		if cerr := q.countEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
@@ -359,6 +425,11 @@ func (q *Queries) Close() error {
 	if q.countLiveSessionsOfUserStmt != nil {
 		if cerr := q.countLiveSessionsOfUserStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveSessionsOfUserStmt: %w", cerr)
+		}
+	}
+	if q.countPersonStmt != nil {
+		if cerr := q.countPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPersonStmt: %w", cerr)
 		}
 	}
 	if q.countProviderUsersStmt != nil {
@@ -384,6 +455,26 @@ func (q *Queries) Close() error {
 	if q.deleteIdempotencyKeysStmt != nil {
 		if cerr := q.deleteIdempotencyKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteIdempotencyKeysStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldSignInsStmt != nil {
+		if cerr := q.deleteOldSignInsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
+		}
+	}
+	if q.deletePersonStmt != nil {
+		if cerr := q.deletePersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePersonStmt: %w", cerr)
+		}
+	}
+	if q.deleteSignInStmt != nil {
+		if cerr := q.deleteSignInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSignInStmt: %w", cerr)
+		}
+	}
+	if q.deleteSignInsOfPersonStmt != nil {
+		if cerr := q.deleteSignInsOfPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSignInsOfPersonStmt: %w", cerr)
 		}
 	}
 	if q.deleteSigningKeysStmt != nil {
@@ -486,6 +577,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getIdempotencyKeyStmt: %w", cerr)
 		}
 	}
+	if q.getPersonStmt != nil {
+		if cerr := q.getPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPersonStmt: %w", cerr)
+		}
+	}
 	if q.getProviderStmt != nil {
 		if cerr := q.getProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getProviderStmt: %w", cerr)
@@ -511,6 +607,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
+	if q.getSignInStmt != nil {
+		if cerr := q.getSignInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getSignInStmt: %w", cerr)
+		}
+	}
 	if q.getWebhookStmt != nil {
 		if cerr := q.getWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getWebhookStmt: %w", cerr)
@@ -519,6 +620,16 @@ func (q *Queries) Close() error {
 	if q.growHoldStmt != nil {
 		if cerr := q.growHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing growHoldStmt: %w", cerr)
+		}
+	}
+	if q.hasEventNameStmt != nil {
+		if cerr := q.hasEventNameStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasEventNameStmt: %w", cerr)
+		}
+	}
+	if q.hasSessionEventStmt != nil {
+		if cerr := q.hasSessionEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasSessionEventStmt: %w", cerr)
 		}
 	}
 	if q.insertAPIKeyStmt != nil {
@@ -566,6 +677,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertHoldStmt: %w", cerr)
 		}
 	}
+	if q.insertPersonStmt != nil {
+		if cerr := q.insertPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPersonStmt: %w", cerr)
+		}
+	}
 	if q.insertProviderStmt != nil {
 		if cerr := q.insertProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertProviderStmt: %w", cerr)
@@ -574,6 +690,11 @@ func (q *Queries) Close() error {
 	if q.insertSessionStmt != nil {
 		if cerr := q.insertSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSessionStmt: %w", cerr)
+		}
+	}
+	if q.insertSignInStmt != nil {
+		if cerr := q.insertSignInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertSignInStmt: %w", cerr)
 		}
 	}
 	if q.insertSigningKeyStmt != nil {
@@ -639,6 +760,21 @@ func (q *Queries) Close() error {
 	if q.listExtensionsStmt != nil {
 		if cerr := q.listExtensionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
+		}
+	}
+	if q.listPeopleStmt != nil {
+		if cerr := q.listPeopleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPeopleStmt: %w", cerr)
+		}
+	}
+	if q.listPeopleByEmailStmt != nil {
+		if cerr := q.listPeopleByEmailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPeopleByEmailStmt: %w", cerr)
+		}
+	}
+	if q.listProviderEventsStmt != nil {
+		if cerr := q.listProviderEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listProviderEventsStmt: %w", cerr)
 		}
 	}
 	if q.listProvidersStmt != nil {
@@ -780,24 +916,32 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                          DBTX
 	tx                          *sql.Tx
+	addProviderEventsStmt       *sql.Stmt
 	advanceRingStmt             *sql.Stmt
 	announceStmt                *sql.Stmt
 	auditAccountsStmt           *sql.Stmt
 	auditCapturesStmt           *sql.Stmt
 	auditEntriesStmt            *sql.Stmt
+	bindPeopleStmt              *sql.Stmt
 	claimDeliveriesStmt         *sql.Stmt
 	claimDeliveryStmt           *sql.Stmt
 	claimIdempotencyKeyStmt     *sql.Stmt
 	copyAccountStmt             *sql.Stmt
 	countDayStmt                *sql.Stmt
+	countEventNamesStmt         *sql.Stmt
 	countEventsStmt             *sql.Stmt
 	countLiveStmt               *sql.Stmt
 	countLiveSessionsOfUserStmt *sql.Stmt
+	countPersonStmt             *sql.Stmt
 	countProviderUsersStmt      *sql.Stmt
 	deleteAccountStmt           *sql.Stmt
 	deleteDeliveriesStmt        *sql.Stmt
 	deleteDomainsStmt           *sql.Stmt
 	deleteIdempotencyKeysStmt   *sql.Stmt
+	deleteOldSignInsStmt        *sql.Stmt
+	deletePersonStmt            *sql.Stmt
+	deleteSignInStmt            *sql.Stmt
+	deleteSignInsOfPersonStmt   *sql.Stmt
 	deleteSigningKeysStmt       *sql.Stmt
 	deleteWebhookStmt           *sql.Stmt
 	dueSessionsStmt             *sql.Stmt
@@ -818,13 +962,17 @@ type Queries struct {
 	getDeliveryStmt             *sql.Stmt
 	getHoldStmt                 *sql.Stmt
 	getIdempotencyKeyStmt       *sql.Stmt
+	getPersonStmt               *sql.Stmt
 	getProviderStmt             *sql.Stmt
 	getProviderByDomainStmt     *sql.Stmt
 	getRingVersionStmt          *sql.Stmt
 	getRollupStmt               *sql.Stmt
 	getSessionStmt              *sql.Stmt
+	getSignInStmt               *sql.Stmt
 	getWebhookStmt              *sql.Stmt
 	growHoldStmt                *sql.Stmt
+	hasEventNameStmt            *sql.Stmt
+	hasSessionEventStmt         *sql.Stmt
 	insertAPIKeyStmt            *sql.Stmt
 	insertAttemptStmt           *sql.Stmt
 	insertAuditStmt             *sql.Stmt
@@ -834,8 +982,10 @@ type Queries struct {
 	insertEventStmt             *sql.Stmt
 	insertExtensionStmt         *sql.Stmt
 	insertHoldStmt              *sql.Stmt
+	insertPersonStmt            *sql.Stmt
 	insertProviderStmt          *sql.Stmt
 	insertSessionStmt           *sql.Stmt
+	insertSignInStmt            *sql.Stmt
 	insertSigningKeyStmt        *sql.Stmt
 	insertWebhookStmt           *sql.Stmt
 	listAPIKeysStmt             *sql.Stmt
@@ -849,6 +999,9 @@ type Queries struct {
 	listEventsStmt              *sql.Stmt
 	listEventsOfUserStmt        *sql.Stmt
 	listExtensionsStmt          *sql.Stmt
+	listPeopleStmt              *sql.Stmt
+	listPeopleByEmailStmt       *sql.Stmt
+	listProviderEventsStmt      *sql.Stmt
 	listProvidersStmt           *sql.Stmt
 	listSessionsStmt            *sql.Stmt
 	listSessionsOfProviderStmt  *sql.Stmt
@@ -875,24 +1028,32 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                          tx,
 		tx:                          tx,
+		addProviderEventsStmt:       q.addProviderEventsStmt,
 		advanceRingStmt:             q.advanceRingStmt,
 		announceStmt:                q.announceStmt,
 		auditAccountsStmt:           q.auditAccountsStmt,
 		auditCapturesStmt:           q.auditCapturesStmt,
 		auditEntriesStmt:            q.auditEntriesStmt,
+		bindPeopleStmt:              q.bindPeopleStmt,
 		claimDeliveriesStmt:         q.claimDeliveriesStmt,
 		claimDeliveryStmt:           q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:     q.claimIdempotencyKeyStmt,
 		copyAccountStmt:             q.copyAccountStmt,
 		countDayStmt:                q.countDayStmt,
+		countEventNamesStmt:         q.countEventNamesStmt,
 		countEventsStmt:             q.countEventsStmt,
 		countLiveStmt:               q.countLiveStmt,
 		countLiveSessionsOfUserStmt: q.countLiveSessionsOfUserStmt,
+		countPersonStmt:             q.countPersonStmt,
 		countProviderUsersStmt:      q.countProviderUsersStmt,
 		deleteAccountStmt:           q.deleteAccountStmt,
 		deleteDeliveriesStmt:        q.deleteDeliveriesStmt,
 		deleteDomainsStmt:           q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:   q.deleteIdempotencyKeysStmt,
+		deleteOldSignInsStmt:        q.deleteOldSignInsStmt,
+		deletePersonStmt:            q.deletePersonStmt,
+		deleteSignInStmt:            q.deleteSignInStmt,
+		deleteSignInsOfPersonStmt:   q.deleteSignInsOfPersonStmt,
 		deleteSigningKeysStmt:       q.deleteSigningKeysStmt,
 		deleteWebhookStmt:           q.deleteWebhookStmt,
 		dueSessionsStmt:             q.dueSessionsStmt,
@@ -913,13 +1074,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getDeliveryStmt:             q.getDeliveryStmt,
 		getHoldStmt:                 q.getHoldStmt,
 		getIdempotencyKeyStmt:       q.getIdempotencyKeyStmt,
+		getPersonStmt:               q.getPersonStmt,
 		getProviderStmt:             q.getProviderStmt,
 		getProviderByDomainStmt:     q.getProviderByDomainStmt,
 		getRingVersionStmt:          q.getRingVersionStmt,
 		getRollupStmt:               q.getRollupStmt,
 		getSessionStmt:              q.getSessionStmt,
+		getSignInStmt:               q.getSignInStmt,
 		getWebhookStmt:              q.getWebhookStmt,
 		growHoldStmt:                q.growHoldStmt,
+		hasEventNameStmt:            q.hasEventNameStmt,
+		hasSessionEventStmt:         q.hasSessionEventStmt,
 		insertAPIKeyStmt:            q.insertAPIKeyStmt,
 		insertAttemptStmt:           q.insertAttemptStmt,
 		insertAuditStmt:             q.insertAuditStmt,
@@ -929,8 +1094,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertEventStmt:             q.insertEventStmt,
 		insertExtensionStmt:         q.insertExtensionStmt,
 		insertHoldStmt:              q.insertHoldStmt,
+		insertPersonStmt:            q.insertPersonStmt,
 		insertProviderStmt:          q.insertProviderStmt,
 		insertSessionStmt:           q.insertSessionStmt,
+		insertSignInStmt:            q.insertSignInStmt,
 		insertSigningKeyStmt:        q.insertSigningKeyStmt,
 		insertWebhookStmt:           q.insertWebhookStmt,
 		listAPIKeysStmt:             q.listAPIKeysStmt,
@@ -944,6 +1111,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEventsStmt:              q.listEventsStmt,
 		listEventsOfUserStmt:        q.listEventsOfUserStmt,
 		listExtensionsStmt:          q.listExtensionsStmt,
+		listPeopleStmt:              q.listPeopleStmt,
+		listPeopleByEmailStmt:       q.listPeopleByEmailStmt,
+		listProviderEventsStmt:      q.listProviderEventsStmt,
 		listProvidersStmt:           q.listProvidersStmt,
 		listSessionsStmt:            q.listSessionsStmt,
 		listSessionsOfProviderStmt:  q.listSessionsOfProviderStmt,

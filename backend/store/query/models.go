@@ -63,6 +63,16 @@ type LedgerEntry struct {
 	AtUs       int64
 }
 
+type Person struct {
+	ID         string
+	Email      string
+	Role       string
+	ProviderID string
+	Subject    string
+	CreatedAt  int64
+	LastSeenAt int64
+}
+
 type Provider struct {
 	ID        string
 	Name      string
@@ -98,6 +108,14 @@ type ProviderDomain struct {
 	Domain     string
 	ProviderID string
 	Position   int64
+}
+
+type ProviderEvent struct {
+	ProviderID string
+	Day        int64
+	Name       string
+	Events     int64
+	Sessions   int64
 }
 
 type ProviderUser struct {
@@ -165,6 +183,14 @@ type SessionExtension struct {
 	Seconds   int64
 	Tokens    int64
 	CreatedAt int64
+}
+
+type SignIn struct {
+	Hash      string
+	PersonID  string
+	KeyID     string
+	CreatedAt int64
+	ExpiresAt int64
 }
 
 type SigningKey struct {

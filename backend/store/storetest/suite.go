@@ -28,6 +28,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"API keys":                            apiKeys,
 		"heartbeats add up":                   heartbeats,
 		"events and extensions":               eventsAndExtensions,
+		"page events are counted":             pageEventCounts,
+		"people and their sign-ins":           peopleAndSignIns,
 		"idempotency keys":                    idempotencyKeys,
 		"ledger entries page and audit":       ledgerEntries,
 		"webhooks are told what they want":    webhooks,
@@ -357,7 +359,7 @@ func eventsAndExtensions(t *testing.T, s *store.Store) {
 		if err := tx.Update(ctx, tr, Now); err != nil {
 			return err
 		}
-		return tx.AddPageEvents(ctx, "s1", []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}})
+		return tx.AddPageEvents(ctx, c, []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}}, Now)
 	})
 	list, err := s.Extensions(ctx, "s1")
 	if err != nil || len(list) != 1 || list[0].Seconds != 9 || list[0].At != Now.Unix() {

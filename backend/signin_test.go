@@ -1,0 +1,503 @@
+package backend_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/zitadel/oidc/v3/example/server/exampleop"
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/sessiongate/sessiongate/backend"
+)
+
+// home is where the browsers of these tests find the world, whatever its port:
+// identity providers allow public clients no http address but this machine's.
+const home = "http://localhost:4711"
+
+// accounts is the users of the identity provider, by their id.
+type accounts map[string]*storage.User
+
+func (a accounts) GetUserByID(id string) *storage.User { return a[id] }
+
+func (a accounts) GetUserByUsername(name string) *storage.User {
+	for _, u := range a {
+		if u.Username == name {
+			return u
+		}
+	}
+	return nil
+}
+
+func (a accounts) ExampleClientID() string { return "service" }
+
+func account(id, name, email string, verified bool) *storage.User {
+	return &storage.User{ID: id, Username: name, Password: "verysecure", Email: email, EmailVerified: verified}
+}
+
+// startProvider runs a real OpenID provider with one client and returns its
+// issuer.
+func startProvider(t *testing.T, client *storage.Client, users accounts) (issuer string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer = "http://" + listener.Addr().String()
+	st := storage.NewStorageWithClients(users, map[string]*storage.Client{client.GetID(): client})
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	server := httptest.NewUnstartedServer(exampleop.SetupServer(issuer, st, quiet, false, op.WithAllowInsecure(), op.WithLogger(quiet)))
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	return issuer, server.Close
+}
+
+// newPeople is a world in real time whose people sign in at issuer.
+func newPeople(t *testing.T, o backend.OIDC) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.now = time.Now
+	w.tune = func(c *backend.Config) { c.OIDC, c.Issuer = o, home }
+	w.open()
+	return w
+}
+
+// browser follows no redirect by itself and keeps cookies.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+}
+
+// page is what a browser got.
+type page struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (p page) location() string { return p.header.Get("Location") }
+
+func newBrowser(w *world) *browser {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	here := strings.TrimPrefix(w.url, "http://")
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == "localhost:4711" {
+			addr = here
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &browser{w.t.(*testing.T), &http.Client{
+		Jar: jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+func (b *browser) do(method, to string, form url.Values, headers ...string) page {
+	b.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequest(method, to, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return page{resp.StatusCode, resp.Header, string(text)}
+}
+
+func (b *browser) get(to string) page { b.t.Helper(); return b.do("GET", to, nil) }
+
+// toCallback goes to the identity provider, signs in there and returns the
+// address to which that sends the browser back.
+func (b *browser) toCallback(to, user string) string {
+	b.t.Helper()
+	p := b.get(home + "/auth/oidc?to=" + url.QueryEscape(to))
+	if p.status != http.StatusSeeOther {
+		b.t.Fatalf("no way to the identity provider: %d %s", p.status, p.body)
+	}
+	authorize, err := url.Parse(p.location())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if q := authorize.Query(); q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) < 43 || q.Get("nonce") == "" || len(q.Get("state")) < 20 {
+		b.t.Errorf("the request has no PKCE, nonce or state: %v", q)
+	}
+	at := p.location()
+	for range 6 {
+		p = b.get(at)
+		if p.status == http.StatusOK { // the provider's own page
+			id := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(p.body)
+			if id == nil {
+				b.t.Fatalf("no sign-in form: %s", p.body)
+			}
+			here, err := url.Parse(at)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			p = b.do("POST", "http://"+here.Host+"/login/username", url.Values{"id": {id[1]}, "username": {user}, "password": {"verysecure"}})
+		}
+		next, err := url.Parse(p.location())
+		if err != nil || p.location() == "" {
+			b.t.Fatalf("nowhere to go: %d %s", p.status, p.body)
+		}
+		base, err := url.Parse(at)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		at = base.ResolveReference(next).String()
+		if strings.HasPrefix(at, home+"/auth/callback") {
+			return at
+		}
+	}
+	b.t.Fatal("the identity provider never answered")
+	return ""
+}
+
+// me is who the API takes the browser for, and the status of its answer.
+func (b *browser) me() (who map[string]any, status int) {
+	b.t.Helper()
+	p := b.get(home + "/api/v1/me")
+	if err := json.Unmarshal([]byte(p.body), &who); err != nil {
+		b.t.Fatal(err)
+	}
+	return who, p.status
+}
+
+func (p page) mustSay(t *testing.T, status int, text string) {
+	t.Helper()
+	if p.status != status || !strings.Contains(p.body, text) {
+		t.Errorf("got %d, want %d with %q: %s", p.status, status, text, p.body)
+	}
+}
+
+func (w *world) addPerson(email, role, provider string) (id string) {
+	w.t.Helper()
+	body := map[string]any{"email": email, "role": role}
+	if provider != "" {
+		body["provider_id"] = provider
+	}
+	return w.call("POST", "/api/v1/people", w.admin, body).want(201).str("id")
+}
+
+// Authorization code with PKCE against a real OpenID provider: in, as one role
+// and another, out, and at once when the role is taken away.
+func TestPeopleSignInWithAnIdentityProvider(t *testing.T) {
+	t.Parallel()
+	for name, secret := range map[string]string{"confidential client": "s3cret+of/client", "public client": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := storage.WebClient("sessiongate", secret, home+"/auth/callback")
+			if secret == "" {
+				client = storage.NativeClient("sessiongate", home+"/auth/callback")
+			}
+			issuer, _ := startProvider(t, client, accounts{"1": account("1", "ada", "Ada@Example.com", true)})
+			w := newPeople(t, backend.OIDC{Issuer: issuer, ClientID: "sessiongate", ClientSecret: secret, Name: "Example & Co"})
+			w.secrets = append(w.secrets, "s3cret+of/client")
+			w.addPerson("ada@example.com", "provider", "prov_demo")
+			adminID := w.addPerson("ADA@example.com ", "admin", "")
+
+			b := newBrowser(w)
+			b.get(home+"/auth/?to=/docs").mustSay(t, 200, `href="/auth/oidc?to=%2fdocs">Sign in with Example &amp; Co`)
+			back := b.toCallback("/api/v1/me?x=1", "ada")
+			in := b.get(back)
+			if in.status != http.StatusSeeOther || in.location() != "/api/v1/me?x=1" {
+				t.Fatalf("got %d to %q: %s", in.status, in.location(), in.body)
+			}
+			code := mustParse(t, back).Query().Get("code")
+			w.secrets = append(w.secrets, code)
+			who, status := b.me()
+			if status != 200 || who["name"] != "ada@example.com" || who["role"] != "provider" || who["provider_id"] != "prov_demo" || who["person"] != true {
+				t.Fatalf("signed in as %v", who)
+			}
+			for _, c := range in.header.Values("Set-Cookie") {
+				if !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Lax") || !strings.Contains(c, "Path=/") {
+					t.Errorf("cookie %s", c)
+				}
+				value, _, _ := strings.Cut(strings.SplitN(c, "=", 2)[1], ";")
+				if value != "" {
+					w.secrets = append(w.secrets, value)
+				}
+			}
+			// The role is what it may do, and no more.
+			if p := b.get(home + "/api/v1/providers/prov_demo/stats"); p.status != 200 {
+				t.Errorf("a provider's person cannot see its figures: %d", p.status)
+			}
+			if p := b.get(home + "/api/v1/audit"); p.status != http.StatusForbidden {
+				t.Errorf("a provider's person sees the audit log: %d", p.status)
+			}
+			// The same answer opens nothing twice, and nothing in another browser.
+			b.get(back).mustSay(t, 403, "This browser began no sign-in")
+			newBrowser(w).get(back).mustSay(t, 403, "This browser began no sign-in")
+
+			other := b.do("POST", home+"/auth/switch", url.Values{"person": {adminID}, "to": {"/docs"}})
+			if who, _ = b.me(); other.location() != "/docs" || who["role"] != "admin" {
+				t.Errorf("after switching: %q, %v", other.location(), who)
+			}
+			if p := b.do("POST", home+"/api/v1/providers", nil, "Content-Type", "application/json", "Sec-Fetch-Site", "same-origin"); p.status != 400 {
+				t.Errorf("an admin's person may not write: %d %s", p.status, p.body)
+			}
+			w.call("DELETE", "/api/v1/people/"+adminID, w.admin, nil).want(204)
+			if _, status = b.me(); status != http.StatusUnauthorized {
+				t.Errorf("who has no role any more gets %d", status)
+			}
+		})
+	}
+}
+
+func mustParse(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Whoever the operator did not name, or who cannot prove the address, stays out
+// and is told why.
+func TestIdentityProviderRefusals(t *testing.T) {
+	t.Parallel()
+	client := storage.WebClient("sessiongate", "secret", home+"/auth/callback")
+	issuer, stop := startProvider(t, client, accounts{
+		"1": account("1", "ada", "ada@example.com", true), "2": account("2", "eve", "eve@example.com", true),
+		"3": account("3", "mallory", "bob@example.com", false), "4": account("4", "new-ada", "ada@example.com", true), "5": account("5", "nameless", "", true),
+	})
+	w := newPeople(t, backend.OIDC{Issuer: issuer, ClientID: "sessiongate", ClientSecret: "secret"})
+	ada := w.addPerson("ada@example.com", "admin", "")
+	w.addPerson("bob@example.com", "admin", "")
+	try := func(user string) page { b := newBrowser(w); return b.get(b.toCallback("/", user)) }
+
+	try("eve").mustSay(t, 403, "Nobody gave eve@example.com access")
+	try("mallory").mustSay(t, 403, "has not verified your address")
+	try("nameless").mustSay(t, 403, "does not tell your address")
+	if p := try("ada"); p.status != http.StatusSeeOther {
+		t.Fatalf("ada: %d %s", p.status, p.body)
+	}
+	// The address was given to somebody else: that account is not ada's.
+	try("new-ada").mustSay(t, 403, "Another account signed in as ada@example.com before")
+	w.call("DELETE", "/api/v1/people/"+ada, w.admin, nil).want(204)
+	w.addPerson("ada@example.com", "admin", "")
+	if p := try("new-ada"); p.status != http.StatusSeeOther {
+		t.Errorf("after it was added again: %d %s", p.status, p.body)
+	}
+
+	b := newBrowser(w)
+	back := mustParse(t, b.toCallback("/", "new-ada"))
+	for change, say := range map[string]string{
+		"state=forged":              "another attempt",
+		"iss=https://evil.example":  "another identity provider",
+		"error=access_denied":       "canceled",
+		"error=server_error&code=x": "refused",
+		"code=":                     "incomplete",
+	} {
+		b := newBrowser(w)
+		here := mustParse(t, b.toCallback("/", "new-ada"))
+		q := here.Query()
+		for _, pair := range strings.Split(change, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			q.Set(name, value)
+		}
+		here.RawQuery = q.Encode()
+		b.get(here.String()).mustSay(t, 403, say)
+	}
+	q := back.Query()
+	q.Set("code", "never-issued")
+	back.RawQuery = q.Encode()
+	b.get(back.String()).mustSay(t, 403, "did not take its own answer back")
+
+	stop()
+	w.open() // one that has not asked for its addresses
+	down := newBrowser(w).get(home + "/auth/oidc")
+	down.mustSay(t, 503, "The identity provider does not answer just now")
+	if down.header.Get("Retry-After") == "" {
+		t.Error("when to try again is not said")
+	}
+	if p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.admin}}); p.status != http.StatusSeeOther {
+		t.Errorf("keys do not work without it: %d", p.status)
+	}
+}
+
+// Keys sign in too: a provider's and an admin's, as long as they are good.
+func TestKeysSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sign := func(b *browser, key string) page {
+		return b.do("POST", home+"/auth/key", url.Values{"key": {key}, "to": {"/docs"}})
+	}
+	sign(newBrowser(w), w.market).mustSay(t, 403, "This key is for programs")
+	sign(newBrowser(w), w.edge).mustSay(t, 403, "This key is for programs")
+	sign(newBrowser(w), "sg_adm_"+strings.Repeat("A", 43)).mustSay(t, 401, "unknown or was revoked")
+	sign(newBrowser(w), "hunter2").mustSay(t, 401, "they begin with sg_")
+	newBrowser(w).get(home+"/auth/oidc").mustSay(t, 404, "No identity provider is configured")
+
+	b := newBrowser(w)
+	if p := sign(b, " "+w.provider+"\n"); p.status != http.StatusSeeOther || p.location() != "/docs" {
+		t.Fatalf("got %d to %q", p.status, p.location())
+	}
+	b.get(home+"/auth/").mustSay(t, 200, "<dd>prov_demo</dd>")
+	if p := b.get(home + "/api/v1/providers/prov_other"); p.status != http.StatusNotFound {
+		t.Errorf("another provider's row: %d", p.status)
+	}
+	// What changes something comes from our own pages.
+	for _, from := range [][]string{
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+	} {
+		p := b.do("PATCH", home+"/api/v1/providers/prov_demo", nil, append(from, "Content-Type", "application/json")...)
+		if p.status != http.StatusForbidden {
+			t.Errorf("%v: %d %s", from, p.status, p.body)
+		}
+		if p := b.do("POST", home+"/auth/sign-out", nil, from...); p.status != http.StatusForbidden {
+			t.Errorf("%v signs somebody out: %d", from, p.status)
+		}
+	}
+	w.clock.Add(11 * time.Hour)
+	if _, status := b.me(); status != 200 {
+		t.Errorf("after eleven hours: %d", status)
+	}
+	w.clock.Add(time.Hour)
+	if _, status := b.me(); status != 401 {
+		t.Errorf("after twelve hours: %d", status)
+	}
+	sign(b, w.provider)
+	b.do("POST", home+"/auth/sign-out", url.Values{})
+	if _, status := b.me(); status != 401 {
+		t.Errorf("after signing out: %d", status)
+	}
+	sign(b, w.admin)
+	if _, status := b.me(); status != 200 {
+		t.Fatalf("signed in as admin: %d", status)
+	}
+	w.revokeKeys()
+	if _, status := b.me(); status != 401 {
+		t.Errorf("after its key was revoked: %d", status)
+	}
+}
+
+// A person's writes are in the audit log under the person.
+func TestPeopleAreAudited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := newBrowser(w)
+	b.do("POST", home+"/auth/key", url.Values{"key": {w.admin}})
+	p := b.do("DELETE", home+"/api/v1/people/nobody", nil, "Sec-Fetch-Site", "same-origin")
+	if p.status != http.StatusNotFound {
+		t.Errorf("removing nobody: %d", p.status)
+	}
+	w.addPerson("ada@example.com", "provider", "prov_demo")
+	w.call("POST", "/api/v1/people", w.admin, map[string]any{"email": "ada@example.com", "role": "provider", "provider_id": "prov_demo"}).want(409, "already_exists")
+	for _, wrong := range []map[string]any{
+		{"email": "ada", "role": "admin"}, {"email": "a@b@c", "role": "admin"}, {"email": "x@example.com", "role": "provider"},
+		{"email": "x@example.com", "role": "admin", "provider_id": "prov_demo"}, {"email": "x@example.com", "role": "edge"},
+	} {
+		w.call("POST", "/api/v1/people", w.admin, wrong).want(422, "invalid_request")
+	}
+	w.call("POST", "/api/v1/people", w.admin, map[string]any{"email": "x@example.com", "role": "provider", "provider_id": "prov_none"}).want(404)
+	log := w.call("GET", "/api/v1/audit", w.admin, nil).want(200)
+	if first := log.at("entries").([]any)[0].(map[string]any); first["action"] != "create-person" || first["target"] != "provider of prov_demo" {
+		t.Errorf("the audit log says %v", first)
+	}
+	if list := w.call("GET", "/api/v1/people?limit=1", w.admin, nil).want(200); list.at("people").([]any)[0].(map[string]any)["email"] != "ada@example.com" {
+		t.Errorf("people are %s", list.raw)
+	}
+}
+
+// After signing in, a browser goes to a path of ours and nowhere else.
+func TestSignInGoesNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for to, want := range map[string]string{
+		"/docs": "/docs", "/docs?a=b#c": "/docs?a=b#c", "": "/auth/", "https://evil.example/": "/auth/", "//evil.example": "/auth/",
+		`/\evil.example`: "/auth/", "/\t/evil.example": "/auth/", "javascript:alert(1)": "/auth/", "docs": "/auth/", "/" + strings.Repeat("x", 600): "/auth/",
+		`/x"><script>`: `/x"><script>`,
+	} {
+		p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.admin}, "to": {to}})
+		if p.status != http.StatusSeeOther || p.location() != want {
+			t.Errorf("%q leads to %d %q, want %q", to, p.status, p.location(), want)
+		}
+		if p := newBrowser(w).get(home + "/auth/?to=" + url.QueryEscape(to)); strings.Contains(p.body, "<script>") {
+			t.Errorf("%q is not escaped", to)
+		}
+	}
+}
+
+// Over TLS the cookies are for this host alone.
+func TestSignInCookiesOverTLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.Issuer = "https://backend.test" }
+	w.open()
+	p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.admin}})
+	if c := p.header.Get("Set-Cookie"); !strings.HasPrefix(c, "__Host-sg_sign_in=") || !strings.Contains(c, "Secure") || strings.Contains(c, "Domain") {
+		t.Errorf("cookie %s", c)
+	}
+}
+
+// A browser that is signed in follows live figures from our own page, and from
+// no other; when its key is revoked, that ends.
+func TestLiveByCookie(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.provider}})
+	cookie, _, _ := strings.Cut(p.header.Get("Set-Cookie"), ";")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	dial := func(origin string) (*websocket.Conn, error) {
+		conn, _, err := websocket.Dial(ctx, strings.Replace(w.url, "http", "ws", 1)+"/api/v1/providers/prov_demo/live", &websocket.DialOptions{
+			HTTPHeader: http.Header{"Cookie": {cookie}, "Origin": {origin}},
+		})
+		return conn, err
+	}
+	if _, err := dial("http://evil.example"); err == nil {
+		t.Error("a page of another site follows")
+	}
+	conn, err := dial(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if _, first, err := conn.Read(ctx); err != nil || !strings.Contains(string(first), `"type"`) {
+		t.Fatalf("told %s, %v", first, err)
+	}
+	w.revokeKeys()
+	for {
+		if _, _, err := conn.Read(ctx); err != nil {
+			if ctx.Err() != nil {
+				t.Error("it goes on after its key was revoked")
+			}
+			return
+		}
+	}
+}

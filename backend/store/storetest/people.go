@@ -1,0 +1,88 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+func peopleAndSignIns(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	ada := store.Person{ID: "1", Email: "ada@example.com", Role: "provider", ProviderID: "p", CreatedAt: 5}
+	admin := store.Person{ID: "2", Email: "ada@example.com", Role: "admin", CreatedAt: 6}
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.InsertPerson(ctx, ada), tx.InsertPerson(ctx, admin), tx.InsertPerson(ctx, store.Person{ID: "3", Email: "bob@example.com", Role: "admin"}))
+	})
+	again := ada
+	again.ID = "4"
+	if err := s.Write(ctx, func(tx *store.Tx) error { return tx.InsertPerson(ctx, again) }); !errors.Is(err, store.ErrTaken) {
+		t.Errorf("the same role twice: %v", err)
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.BindPeople(ctx, "ada@example.com", "idp|1", Now) })
+	write(t, s, func(tx *store.Tx) error {
+		return tx.BindPeople(ctx, "ada@example.com", "idp|2", Now.Add(time.Second))
+	})
+	ada.Subject, ada.LastSeenAt = "idp|1", Now.Unix()+1
+	admin.Subject, admin.LastSeenAt = ada.Subject, ada.LastSeenAt
+	if got, err := s.PeopleByEmail(ctx, "ada@example.com"); err != nil || !slices.Equal(got, []store.Person{ada, admin}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := s.People(ctx, "1", 1); err != nil || len(got) != 1 || got[0].ID != "2" {
+		t.Errorf("a page of people is %+v, %v", got, err)
+	}
+
+	in := store.SignIn{Hash: "h", PersonID: "1", CreatedAt: Now.Unix(), ExpiresAt: Now.Unix() + 10}
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.InsertSignIn(ctx, in), tx.InsertSignIn(ctx, store.SignIn{Hash: "k", KeyID: "key", ExpiresAt: Now.Unix() + 20}))
+	})
+	if got, err := s.SignIn(ctx, "h"); err != nil || got != in {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.DeletePerson(ctx, "1") })
+	if _, err := s.SignIn(ctx, "h"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("who has no role any more is signed in: %v", err)
+	}
+	if err := s.Write(ctx, func(tx *store.Tx) error { return tx.DeletePerson(ctx, "1") }); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("removing nobody: %v", err)
+	}
+	write(t, s, func(tx *store.Tx) error { _, err := tx.ForgetSignIns(ctx, time.Unix(Now.Unix()+19, 0)); return err })
+	if _, err := s.SignIn(ctx, "k"); err != nil {
+		t.Errorf("an open sign-in is forgotten: %v", err)
+	}
+	write(t, s, func(tx *store.Tx) error { _, err := tx.ForgetSignIns(ctx, time.Unix(Now.Unix()+20, 0)); return err })
+	if _, err := s.SignIn(ctx, "k"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an old sign-in is there: %v", err)
+	}
+}
+
+func pageEventCounts(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p")
+	first, second := sell(t, s, "s1", "u", 0), sell(t, s, "s2", "u", 0)
+	name := func(n int) string { return fmt.Sprintf("made_up_%03d", n) }
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(
+			tx.AddPageEvents(ctx, first, []store.PageEvent{{Name: "view", Props: "{}"}, {Name: "view", Props: "{}"}, {Name: "click", Props: "{}"}}, Now),
+			tx.AddPageEvents(ctx, first, []store.PageEvent{{Name: "view", Props: "{}"}}, Now),
+			tx.AddPageEvents(ctx, second, []store.PageEvent{{Name: "view", Props: "{}"}}, Now.Add(24*time.Hour)),
+		)
+	})
+	today := Now.Unix() / 86400
+	want := []store.EventDay{{Day: today, Name: "view", Events: 3, Sessions: 1}, {Day: today, Name: "click", Events: 1, Sessions: 1}, {Day: today + 1, Name: "view", Events: 1, Sessions: 1}}
+	if got, err := s.EventDays(ctx, "p", today, today+1); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	// A page that makes names up does not grow the roll-up without end.
+	var many []store.PageEvent
+	for i := range 510 {
+		many = append(many, store.PageEvent{Name: name(i), Props: "{}"})
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.AddPageEvents(ctx, second, many, Now) })
+	got, err := s.EventDays(ctx, "p", today, today)
+	if err != nil || len(got) != 501 || got[0] != (store.EventDay{Day: today, Name: "(other)", Events: 12, Sessions: 12}) {
+		t.Errorf("%d names, the first %+v, %v", len(got), got[0], err)
+	}
+}
