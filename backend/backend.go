@@ -51,7 +51,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	st, err := store.Open(ctx, config.Database)
+	st, err := store.Open(ctx, config.Database, config.Traces)
 	if err != nil {
 		return nil, err
 	}

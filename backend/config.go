@@ -49,7 +49,7 @@ type Config struct {
 	// With what people sign in, besides keys. Default: nothing.
 	OIDC OIDC
 	// Where spans go: one for each request, within the trace that its caller
-	// names by traceparent, and one for each write transaction. Default: nowhere.
+	// names by traceparent, and one for each SQL statement. Default: nowhere.
 	Traces trace.TracerProvider
 	// The clock. Default: [time.Now]. Tests set it.
 	Now func() time.Time

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -96,9 +98,11 @@ func (b *backendClient) act(ctx context.Context, id, action, sessionToken, idemp
 	return b.call(ctx, action, http.MethodPost, path, sessionToken, idempotencyKey, in, nil)
 }
 
-func (b *backendClient) call(ctx context.Context, name, method, path, bearer, idempotencyKey string, in, out any) error {
+func (b *backendClient) call(ctx context.Context, name, method, path, bearer, idempotencyKey string, in, out any) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	ctx, endSpan := traceCall(ctx, name)
+	defer func() { endSpan(err) }()
 	var body io.Reader
 	if in != nil {
 		buf, err := json.Marshal(in)
@@ -119,6 +123,7 @@ func (b *backendClient) call(ctx context.Context, name, method, path, bearer, id
 	if idempotencyKey != "" {
 		req.Header.Set(protocol.HeaderIdempotencyKey, idempotencyKey)
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	began := time.Now()
 	defer func() { b.calls.WithLabelValues(name).Observe(time.Since(began).Seconds()) }()
 	resp, err := b.client.Do(req)

@@ -376,7 +376,7 @@ func (v *victim) check() {
 
 func (v *victim) open() *store.Store {
 	v.t.Helper()
-	db, err := store.Open(context.Background(), v.database)
+	db, err := store.Open(context.Background(), v.database, nil)
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func ExampleStore_Write() {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	s, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "example.db"))
+	s, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "example.db"), nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -63,15 +63,18 @@ type Store struct {
 //
 //	sqlite:PATH              a file, made with its folder when missing
 //	postgres://user@host/db  a PostgreSQL database
-func Open(ctx context.Context, address string) (*Store, error) {
+//
+// Within a trace, each statement is a span of its own if traces is not nil:
+// named for its query, with its text and without its values.
+func Open(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
 	scheme, rest, _ := strings.Cut(address, ":")
 	var s *Store
 	var err error
 	switch scheme {
 	case "sqlite":
-		s, err = openSQLite(ctx, rest)
+		s, err = openSQLite(ctx, rest, traces)
 	case "postgres", "postgresql":
-		s, err = openPostgres(ctx, address)
+		s, err = openPostgres(ctx, address, traces)
 	default:
 		return nil, errors.New("opening database: address must begin with sqlite: or postgres://")
 	}
@@ -81,7 +84,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	return s, nil
 }
 
-func openSQLite(ctx context.Context, path string) (*Store, error) {
+func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (*Store, error) {
 	if path == "" || strings.Contains(path, ":memory:") {
 		return nil, errors.New("opening database: sqlite: needs the path of a file")
 	}
@@ -94,7 +97,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	f.Close()
-	write, err := sql.Open("sqlite", sqliteDSN(path)+"&_txlock=immediate")
+	write, err := openSQL("sqlite", sqliteDSN(path)+"&_txlock=immediate", traces)
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
@@ -103,7 +106,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		write.Close()
 		return nil, err
 	}
-	read, err := sql.Open("sqlite", sqliteDSN(path, "query_only(1)"))
+	read, err := openSQL("sqlite", sqliteDSN(path, "query_only(1)"), traces)
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("opening database: %w", err)
@@ -129,8 +132,8 @@ func sqliteDSN(path string, extra ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
 }
 
-func openPostgres(ctx context.Context, address string) (*Store, error) {
-	conn, err := sql.Open("pgx", address)
+func openPostgres(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
+	conn, err := openSQL("pgx", address, traces)
 	if err != nil {
 		return nil, errors.New("opening database: the postgres address cannot be read") // err may quote the password
 	}
@@ -179,9 +182,6 @@ func (s *Store) Ping(ctx context.Context) error {
 // transaction lost a race it runs f again, so f changes nothing but the
 // database and variables that it sets anew each time.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
-	// Within the caller's trace, if there is one.
-	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("github.com/sessiongate/sessiongate/backend/store").Start(ctx, "sql write")
-	defer span.End()
 	var err error
 	for attempt := range maxAttempts {
 		if err = s.writeOnce(ctx, f); !retryable(err) {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func open(t *testing.T, address string) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), address)
+	s, err := store.Open(context.Background(), address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestTwoProcessesShareADatabase(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "mysql://x", "sqlite:", "sqlite::memory:", "postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=1", "postgres://u:hunter2@%zz"} {
-		s, err := store.Open(context.Background(), address)
+		s, err := store.Open(context.Background(), address, nil)
 		if err == nil {
 			s.Close()
 			t.Errorf("%q was opened", address)

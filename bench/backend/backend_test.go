@@ -133,7 +133,7 @@ func (s *service) sell(b *testing.B, n int64) string {
 // processors.
 func BenchmarkSessions(b *testing.B) {
 	b.Run("sql", func(b *testing.B) {
-		st, err := store.Open(context.Background(), "sqlite:"+filepath.Join(b.TempDir(), "bench.db"))
+		st, err := store.Open(context.Background(), "sqlite:"+filepath.Join(b.TempDir(), "bench.db"), nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -269,7 +269,7 @@ func processor(b *testing.B) time.Duration {
 // sessions on each.
 func BenchmarkYearOfAnalytics(b *testing.B) {
 	s := start(b)
-	st, err := store.Open(context.Background(), s.store)
+	st, err := store.Open(context.Background(), s.store, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -58,7 +58,7 @@ the database:
   export SESSIONGATE_SEAL_KEY=$(head -c 32 /dev/urandom | base64)
 
 With the variables of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and others) each
-request and each write is traced, within the trace that the caller names.
+request and each SQL statement is traced, within the trace that the caller names.
 
 Behind another address than the one it listens on, say so with --issuer: tokens
 carry it, and edges fetch the public keys there.
@@ -158,7 +158,7 @@ func openStore(ctx context.Context, config backend.Config) (*store.Store, error)
 	if config.Database == "" {
 		config.Database = "sqlite:" + filepath.Join(config.DataDir, "sessiongate.db")
 	}
-	return store.Open(ctx, config.Database)
+	return store.Open(ctx, config.Database, nil)
 }
 
 // env is an environment variable of ours, or a default.
