@@ -42,6 +42,8 @@ type api struct {
 func newHandler(b *Backend) http.Handler {
 	config := huma.DefaultConfig("Sessiongate", "1.0.0")
 	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
+	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
+	config.Servers = []*huma.Server{{URL: b.config.Issuer, Description: "This service"}}
 	config.CreateHooks = nil // no $schema in bodies
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -96,6 +98,9 @@ func (r route) operation(a *api) huma.Operation {
 	}
 	if len(r.roles) == 0 || slices.Contains(r.roles, roleSession) {
 		a.fromPages[r.method+" "+r.path] = true
+	}
+	if len(r.roles) == 0 {
+		op.Security = []map[string][]string{{}} // whoever
 	}
 	if len(r.roles) == 0 && r.tag != "Operations" {
 		op.Middlewares = huma.Middlewares{a.limitAddress}
