@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	reconcileEvery = 5 * time.Second
-	// How far back each look goes: machines' clocks differ, transactions take
-	// a while.
-	reconcileBack = 15 * time.Second
-	reconcileMax  = 20_000
+	reconcileEvery = time.Second
+	// How far back each look goes. Machines' clocks differ and transactions take
+	// a while, so that one of some looks goes further.
+	reconcileBack    = 3 * time.Second
+	reconcileFar     = 15 * time.Second
+	reconcileFarEach = 5
+	reconcileMax     = 20_000
 )
 
 // reconcileLoop publishes recent changes again, until ctx ends. Whoever makes a
@@ -25,21 +27,25 @@ const (
 func (s *service) reconcileLoop(ctx context.Context) {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := s.reconcile(ctx); err != nil && ctx.Err() == nil {
+		back := reconcileBack
+		if n%reconcileFarEach == 0 {
+			back = reconcileFar
+		}
+		if err := s.reconcile(ctx, back); err != nil && ctx.Err() == nil {
 			s.log.Warn("recent changes could not be looked through", zap.Error(err))
 		}
 	}
 }
 
-func (s *service) reconcile(ctx context.Context) error {
+func (s *service) reconcile(ctx context.Context, back time.Duration) error {
 	// Ids are made with the machine's clock, whatever the service's says.
-	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-reconcileBack)), reconcileMax)
+	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-back)), reconcileMax)
 	if err != nil {
 		return err
 	}

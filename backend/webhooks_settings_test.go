@@ -1,0 +1,155 @@
+package backend_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/backend/webhook/webhooktest"
+)
+
+func TestWebhookSecretsRotate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, old := w.hook(r.URL)
+	w.run()
+	a := w.call("POST", hooks+"/"+id+"/rotate-secret", w.provider, map[string]any{"overlap_seconds": 60}, "Idempotency-Key", "k").want(200)
+	again := w.call("POST", hooks+"/"+id+"/rotate-secret", w.provider, map[string]any{"overlap_seconds": 60}, "Idempotency-Key", "k").want(200)
+	fresh := a.str("secret")
+	w.secrets = append(w.secrets, fresh)
+	if fresh == old || again.str("secret") != fresh {
+		t.Error("not rotated, or twice")
+	}
+	w.sell()
+	c := r.next(t)
+	webhooktest.Verify(t, w.clock.Now(), old, c)
+	webhooktest.Verify(t, w.clock.Now(), fresh, c)
+	w.later(61 * time.Second)
+	w.sell()
+	for c = r.next(t); messageOf(t, c).Type != "session.started"; c = r.next(t) {
+	}
+	webhooktest.Verify(t, w.clock.Now(), fresh, c)
+	if strings.Contains(c.Headers[webhook.HeaderSignature], " ") {
+		t.Error("the old secret still signs")
+	}
+	for _, path := range []string{hooks, hooks + "/" + id} {
+		if a := w.call("GET", path, w.provider, nil).want(200); strings.Contains(string(a.raw), "whsec_") {
+			t.Errorf("%s shows a secret", path)
+		}
+	}
+}
+
+func TestWebhookSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.SealKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" }
+	w.open()
+	r := newReceiver(t)
+	id, secret := w.hook(r.URL)
+	w.run()
+	h, err := w.b.Store().Webhook(context.Background(), id)
+	if err != nil || strings.Contains(h.Secret, "whsec_") {
+		t.Errorf("kept as %.12s…, %v", h.Secret, err)
+	}
+	w.sell()
+	webhooktest.Verify(t, w.clock.Now(), secret, r.next(t))
+}
+
+func TestWebhookTestDelivery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, secret := w.hook(r.URL, "session.ended")
+	for _, kind := range []string{"webhook.test", "session.started", "session.warning", "session.extended", "session.paused", "session.resumed", "session.ended"} {
+		a := w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id, "type": kind}).want(200)
+		if a.at("delivered") != true || a.num("attempt", "status") != 204 || a.str("delivery", "type") != kind {
+			t.Errorf("%s", a.raw)
+		}
+		c := r.next(t)
+		webhooktest.Verify(t, w.clock.Now(), secret, c)
+		if !strings.Contains(c.Body, `"test":true`) {
+			t.Errorf("does not say that it is a test: %s", c.Body)
+		}
+	}
+	r.status(500)
+	a := w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(200)
+	if a.at("delivered") != false || a.str("delivery", "status") != "failed" || a.num("attempt", "status") != 500 {
+		t.Errorf("%s", a.raw)
+	}
+	r.Close()
+	a = w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(200)
+	if a.at("delivered") != false || a.num("attempt", "status") != 0 || !strings.Contains(a.str("attempt", "response"), "refused") {
+		t.Errorf("%s", a.raw)
+	}
+}
+
+func TestWebhooksAreTheirProvidersOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, _ := w.hook(r.URL)
+	if _, err := w.b.CreateProvider(context.Background(), store.Provider{ID: "prov_other", Name: "Other"}); err != nil {
+		t.Fatal(err)
+	}
+	other, err := w.b.CreateAPIKey(context.Background(), backend.RoleProvider, "prov_other", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{hooks, hooks + "/" + id, "/api/v1/providers/prov_other/webhooks/" + id, hooks + "/" + id + "/deliveries"} {
+		w.call("GET", path, other, nil).want(404, "not_found")
+	}
+	w.call("DELETE", "/api/v1/providers/prov_other/webhooks/"+id, other, nil).want(404, "not_found")
+	w.call("POST", "/api/v1/webhooks/test", other, map[string]any{"webhook_id": id}).want(404, "not_found")
+	w.call("GET", hooks, w.market, nil).want(403)
+	w.call("DELETE", hooks+"/"+id, w.provider, nil).want(204)
+	w.call("GET", hooks+"/"+id, w.provider, nil).want(404)
+}
+
+func TestWebhooksThatCannotBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.WebhooksToLoopback = false }
+	w.open()
+	for _, url := range []string{
+		"https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://10.1.2.3/", "https://192.168.0.1/", "https://172.16.0.1/",
+		"https://169.254.169.254/latest/meta-data/", "https://100.64.0.1/", "https://0.0.0.0/", "https://[fe80::1]/", "https://[fd00::1]/",
+		"https://[::ffff:127.0.0.1]/", "https://[::ffff:169.254.169.254]/", "https://[64:ff9b::7f00:1]/", "https://2130706433/",
+		"http://93.184.216.34/", "https://user:hunter2@93.184.216.34/", "https://93.184.216.34/#x", "ftp://93.184.216.34/", "https:///x",
+	} {
+		a := w.call("POST", hooks, w.provider, map[string]any{"url": url}).want(422, "invalid_request")
+		if strings.Contains(string(a.raw), "hunter2") {
+			t.Errorf("%s: the answer tells the password", url)
+		}
+	}
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(201)
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/", "events": []string{"session.nonsense"}}).want(422)
+	for range 19 {
+		w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(201)
+	}
+	w.call("POST", hooks, w.provider, map[string]any{"url": "https://93.184.216.34/hook"}).want(422)
+}
+
+func TestWebhookCreationRepeats(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := map[string]any{"url": "http://127.0.0.1:1/", "events": []string{"session.ended", "session.ended"}}
+	var mu sync.Mutex
+	var ids []string
+	together(8, func(int) {
+		a := w.call("POST", hooks, w.provider, body, "Idempotency-Key", "k").want(201)
+		mu.Lock()
+		defer mu.Unlock()
+		w.secrets = append(w.secrets, a.str("secret"))
+		ids = append(ids, a.str("webhook", "id")+a.str("secret"))
+	})
+	if slices.Sort(ids); len(slices.Compact(ids)) != 1 {
+		t.Errorf("%d webhooks", len(slices.Compact(ids)))
+	}
+}
