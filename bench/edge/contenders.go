@@ -16,7 +16,7 @@ var errMissing = errors.New("it needs Debian's packages nginx and libnginx-mod-h
 
 // contenders starts the proxies; the first is plain Caddy, which the others are
 // measured against.
-func (f *field) contenders(ctx context.Context, only string) ([]*contender, error) {
+func (f *field) contenders(ctx context.Context, only, env string) ([]*contender, error) {
 	wanted := func(name string) bool {
 		if only == "" {
 			return true
@@ -39,6 +39,10 @@ func (f *field) contenders(ctx context.Context, only string) ([]*contender, erro
 		if len(list) > 0 && !wanted(make.name) {
 			continue
 		}
+		f.env = nil
+		if make.name == "Sessiongate" && env != "" {
+			f.env = []string{env}
+		}
 		c, err := make.start(ctx)
 		if errors.Is(err, errMissing) {
 			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", make.name, err)
@@ -60,22 +64,28 @@ func (f *field) caddy(ctx context.Context, name, global, site string) (*contende
 	if f.profile == name {
 		admin = "127.0.0.1:2019" // /debug/pprof/
 	}
+	log, transport := "", ""
+	if name == "gate" { // as in Caddyfile.example
+		log, transport = "format lazy", "read_buffer 64KiB"
+	}
 	path, err := f.write(name+".Caddyfile", fmt.Sprintf(`{
 	admin %s
 	persist_config off
 	default_bind 127.0.0.1
 	log {
 		level ERROR
+		%s
 	}
 %s}
 http://:%s {
 %s	reverse_proxy %s {
 		transport http {
 			compression off
+			%s
 		}
 	}
 }
-`, admin, global, address[strings.LastIndexByte(address, ':')+1:], site, strings.TrimPrefix(f.origin.URL, "http://")))
+`, admin, log, global, address[strings.LastIndexByte(address, ':')+1:], site, strings.TrimPrefix(f.origin.URL, "http://"), transport))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +101,7 @@ http://:%s {
 func (f *field) plain(ctx context.Context) (*contender, error) {
 	c, err := f.caddy(ctx, "plain", "", "")
 	if err == nil {
-		c.what = "the same binary, `reverse_proxy` alone: no session is checked, no page is touched"
+		c.what = "the same binary, `reverse_proxy` alone (with `compression off`): no session is checked, no page is touched"
 	}
 	return c, err
 }
@@ -102,7 +112,7 @@ func (f *field) gate(ctx context.Context) (*contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.what = "`session_gate` and `reverse_proxy`: session checked, identity headers set, clock injected, cut-off armed"
+	c.what = "`session_gate` and `reverse_proxy` with the log format and transport of Caddyfile.example: session checked, identity headers set, clock injected, cut-off armed"
 	c.cookies, err = f.enter(ctx, c.address, len(f.launches)/2)
 	return c, err
 }

@@ -30,6 +30,7 @@ type field struct {
 	keys        map[string]string // by role
 	launches    []string          // launch tokens, not yet redeemed
 	processes   []*exec.Cmd
+	env         []string // of the contender that is being started
 }
 
 func newField(ctx context.Context, binary, dir, profile string, sessions int) (*field, error) {
@@ -134,6 +135,7 @@ func (f *field) enter(ctx context.Context, address string, n int) ([]string, err
 func (f *field) command(ctx context.Context, core, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", core, name}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+f.dir, "SESSIONGATE_DATA="+f.dir)
+	cmd.Env = append(cmd.Env, f.env...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

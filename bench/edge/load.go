@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -14,10 +15,6 @@ import (
 	"strings"
 	"time"
 )
-
-// clockTick is the kernel's unit of process times (USER_HZ), 100 a second on
-// every Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
 
 // contender is one proxy under test.
 type contender struct {
@@ -56,7 +53,7 @@ func (c *contender) measure(ctx context.Context, page cell, d time.Duration) (fl
 	if err != nil {
 		return 0, err
 	}
-	return float64((after - before).Microseconds()) / float64(n), ctx.Err()
+	return float64((after - before).Nanoseconds()) / 1e3 / float64(n), ctx.Err()
 }
 
 func (c *contender) ask(page cell) error {
@@ -119,27 +116,26 @@ func (c *client) get(page cell, cookie string) error {
 	return nil
 }
 
-// cpuOf is the CPU time that processes have used so far.
+// cpuOf is the CPU time that processes have used so far, to the nanosecond: the
+// kernel's other counters tick a hundred times a second.
 func cpuOf(pids []int) (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range pids {
-		stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-		if err != nil {
-			return 0, fmt.Errorf("reading the CPU time of %d: %w", pid, err)
+		tasks, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "schedstat"))
+		if err != nil || len(tasks) == 0 {
+			return 0, fmt.Errorf("reading the CPU time of %d: no schedstat in its tasks", pid)
 		}
-		// After the name, which may hold spaces, in brackets: utime and stime
-		// are the 14th and 15th field of all (proc(5)).
-		_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
-		fields := strings.Fields(rest)
-		if !ok || len(fields) < 13 {
-			return 0, fmt.Errorf("the CPU time of %d is not readable", pid)
-		}
-		for _, f := range fields[11:13] {
-			ticks, err := strconv.ParseInt(f, 10, 64)
-			if err != nil {
-				return 0, err
+		for _, task := range tasks {
+			stat, err := os.ReadFile(task)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // a thread that has ended since
 			}
-			sum += time.Duration(ticks) * clockTick
+			first, _, _ := strings.Cut(string(stat), " ")
+			ns, e := strconv.ParseInt(first, 10, 64)
+			if err = errors.Join(err, e); err != nil {
+				return 0, fmt.Errorf("reading the CPU time of %d: %w", pid, err)
+			}
+			sum += time.Duration(ns)
 		}
 	}
 	return sum, nil

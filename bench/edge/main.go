@@ -26,11 +26,13 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/sessiongate", "the program under test")
-	flag.IntVar(&o.rounds, "rounds", 7, "interleaved rounds; the median counts")
+	flag.IntVar(&o.rounds, "rounds", 21, "interleaved rounds; the median counts")
 	flag.IntVar(&o.sessions, "sessions", 300, "live sessions whose cookies are sent in turn")
-	flag.DurationVar(&o.each, "each", 1500*time.Millisecond, "how long each contender runs in each round and cell")
+	flag.DurationVar(&o.each, "each", 500*time.Millisecond, "how long each contender runs in each round and cell")
 	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "file for the table, - for standard output only")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by part of their names, with commas (plain always runs)")
+	flag.StringVar(&o.pages, "pages", "", "pages to ask for, by the beginning of their names, as in \"2 KB\"")
+	flag.StringVar(&o.env, "env", "", "NAME=VALUE for the gate alone, to try a setting")
 	flag.StringVar(&o.profile, "profile", "", "open the admin endpoint of plain, gate or auth on 127.0.0.1:2019, for /debug/pprof/")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -48,6 +50,8 @@ type options struct {
 	each     time.Duration
 	out      string
 	only     string
+	pages    string
+	env      string
 	profile  string
 }
 
@@ -72,6 +76,7 @@ func (c cell) path() string {
 var cells = []cell{{2 << 10, false}, {2 << 10, true}, {32 << 10, false}, {32 << 10, true}, {512 << 10, false}, {512 << 10, true}}
 
 func run(ctx context.Context, o options) error {
+	cells := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return !strings.HasPrefix(c.String(), o.pages) })
 	dir, err := os.MkdirTemp("", "sessiongate-bench-")
 	if err != nil {
 		return err
@@ -86,7 +91,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer field.stop()
-	contenders, err := field.contenders(ctx, o.only)
+	contenders, err := field.contenders(ctx, o.only, o.env)
 	if err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func run(ctx context.Context, o options) error {
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d done\n", round+1, o.rounds)
 	}
-	table := render(contenders, figures, o)
+	table := render(contenders, cells, figures, o)
 	fmt.Print(table)
 	if o.out == "-" {
 		return nil
@@ -117,7 +122,7 @@ func run(ctx context.Context, o options) error {
 }
 
 // render is the table, as Markdown.
-func render(contenders []*contender, figures map[string]map[cell][]float64, o options) string {
+func render(contenders []*contender, cells []cell, figures map[string]map[cell][]float64, o options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What the gate costs\n\n")
 	fmt.Fprintf(&b, "CPU of the proxy process in µs for each request, and in brackets as a multiple of plain Caddy in the same run.\n")
