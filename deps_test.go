@@ -49,6 +49,9 @@ var rules = []rule{
 		module + "caddymodule/":         "both sides share it, so it belongs to neither",
 		"github.com/caddyserver/caddy/": "the backend uses it too",
 	}},
+	{"internal/doctor/", map[string]string{
+		module + "sdk-inject/": "what the injector does it is told, so that the session service may ask the doctor, too",
+	}},
 	{"sdk-inject/", map[string]string{
 		module + "internal/":    "it embeds files and nothing else",
 		module + "caddymodule/": "it embeds files and nothing else",

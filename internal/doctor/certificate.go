@@ -1,0 +1,164 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+const dialTimeout = 8 * time.Second
+
+// checkCertificate looks at the certificate of every address.
+func (p *patient) checkCertificate(ctx context.Context) {
+	const name = "tls"
+	if len(p.addresses) == 0 {
+		p.note(name, NotChecked, "there is no address to ask", "")
+		return
+	}
+	if p.URL.Scheme != "https" {
+		p.checkPlain(ctx)
+		return
+	}
+	p.trusted = true
+	var last Check
+	for _, address := range p.addresses {
+		check := p.certificateAt(ctx, address)
+		if check.Grade == Failed {
+			p.trusted = false
+		}
+		if last.Grade == "" || check.Grade == Failed || check.Grade == Warning && last.Grade == OK {
+			last = check
+		}
+	}
+	p.note(name, last.Grade, last.Found, last.Remedy)
+}
+
+// checkPlain sees whether a site without TLS takes connections.
+func (p *patient) checkPlain(ctx context.Context) {
+	const name = "tls"
+	for _, address := range p.addresses {
+		conn, err := p.dial(ctx, address)
+		if err != nil {
+			p.note(name, Failed, fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), remedyUnreachable)
+			return
+		}
+		conn.Close()
+		p.reached = true
+		p.trusted = true // there is nothing to check; the next lines say what that means
+		if address.Addr().IsLoopback() {
+			p.note(name, NotChecked, "plain HTTP on this machine", "")
+			return
+		}
+	}
+	p.note(name, Warning, "plain HTTP: the session's cookie can be read on the way", "Serve the site by https; Caddy gets the certificate by itself.")
+}
+
+const remedyUnreachable = "Let connections from the internet reach the edge at this port: firewall, port forwarding, and whether it runs at all."
+
+func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Check {
+	raw, err := p.dial(ctx, address)
+	if err != nil {
+		return Check{Grade: Failed, Found: fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), Remedy: remedyUnreachable}
+	}
+	defer raw.Close()
+	p.reached = true
+	host := p.URL.Hostname()
+	// Verified below, where the reason can be told.
+	conn := tls.Client(raw, &tls.Config{ServerName: host, InsecureSkipVerify: true})
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		p.reached = false
+		return Check{Grade: Failed, Found: fmt.Sprintf("%s has no certificate for %s: %s", address, host, plainly(err)),
+			Remedy: "An edge with `permission session_gate` gets certificates for registered domains only: register the domain with its provider (PATCH /api/v1/providers/{id}), and see the edge's log for what its issuer says."}
+	}
+	chain := conn.ConnectionState().PeerCertificates
+	return judgeCertificate(chain, host, p.Roots, p.Now())
+}
+
+// judgeCertificate grades a chain that a server showed for host.
+func judgeCertificate(chain []*x509.Certificate, host string, roots *x509.CertPool, now time.Time) Check {
+	leaf := chain[0]
+	pool := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		pool.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Intermediates: pool, Roots: roots, CurrentTime: now})
+	left := leaf.NotAfter.Sub(now)
+	var wrongName x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case now.After(leaf.NotAfter):
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate expired on %s", day(leaf.NotAfter)),
+			Remedy: "See the edge's log for why it was not renewed: most often port 80 or 443 does not reach it any more."}
+	case now.Before(leaf.NotBefore):
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid before %s", day(leaf.NotBefore)), Remedy: "Check the clocks of this machine and of the edge."}
+	case errors.As(err, &wrongName):
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is for %s, not for %s", names(leaf), host),
+			Remedy: "Add a site for this name to the edge's Caddyfile, or register the domain with its provider; if another server answers, DNS leads to the wrong place."}
+	case errors.As(err, &unknown):
+		return Check{Grade: Failed, Found: fmt.Sprintf("nobody whom browsers trust signed the certificate: its issuer is %s", issuer(leaf)),
+			Remedy: "Let Caddy get one from a public authority: remove `local_certs` and `tls internal`. With a certificate of your own, serve its intermediate certificates, too."}
+	case errors.As(err, &invalid):
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate of %s is not valid: %v", issuer(leaf), invalid), Remedy: "Get another one; Caddy does so by itself."}
+	case err != nil:
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid: %v", err), Remedy: "Get another one; Caddy does so by itself."}
+	}
+	found := fmt.Sprintf("valid until %s, for %s, by %s", day(leaf.NotAfter), names(leaf), issuer(leaf))
+	// Caddy renews with a third of the time left.
+	if life := leaf.NotAfter.Sub(leaf.NotBefore); left < life/6 {
+		return Check{Grade: Warning, Found: found, Remedy: "It should have been renewed by now; see the edge's log for what its issuer says."}
+	}
+	return Check{Grade: OK, Found: found}
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
+
+func names(c *x509.Certificate) string {
+	list := c.DNSNames
+	for _, ip := range c.IPAddresses {
+		list = append(list, ip.String())
+	}
+	if len(list) == 0 {
+		return "no name"
+	}
+	if len(list) > 4 {
+		list = append(list[:4:4], "others")
+	}
+	return strings.Join(list, ", ")
+}
+
+func issuer(c *x509.Certificate) string {
+	if len(c.Issuer.Organization) > 0 {
+		return strings.Join(c.Issuer.Organization, ", ")
+	}
+	if c.Issuer.CommonName != "" {
+		return c.Issuer.CommonName
+	}
+	return "somebody without a name"
+}
+
+// dial connects to an address, if it may be dialed.
+func (p *patient) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout, Control: p.Control}
+	return d.DialContext(ctx, "tcp", address.String())
+}
+
+// plainly is a network error without the addresses around it.
+func plainly(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "it does not answer in time"
+	}
+	return err.Error()
+}

@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	lookupTimeout = 5 * time.Second
+	maxAddresses  = 8 // of a name that are looked at
+)
+
+func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// checkNames finds out where visitors end up.
+func (p *patient) checkNames(ctx context.Context) {
+	const name = "dns"
+	host := p.URL.Hostname()
+	port := portOf(p.URL.Port(), p.URL.Scheme)
+	found, err := p.resolve(ctx, host)
+	if p.Edge != "" {
+		p.checkMove(ctx, host, found, err)
+		return
+	}
+	if literal, bad := netip.ParseAddr(host); bad == nil {
+		p.addresses = []netip.AddrPort{netip.AddrPortFrom(literal, port)}
+		p.note(name, NotChecked, host+" is an address, not a name", "Give the domain that visitors use.")
+		return
+	}
+	if err != nil {
+		p.note(name, Failed, fmt.Sprintf("%s does not resolve: %v", host, withoutServer(err)),
+			"Add an A, AAAA or CNAME record for it that leads to the edge. If you just did, wait for the old answer's time to live.")
+		return
+	}
+	for _, a := range found {
+		p.addresses = append(p.addresses, netip.AddrPortFrom(a, port))
+	}
+	if private := privateOf(found); len(private) > 0 {
+		p.note(name, Warning, fmt.Sprintf("%s is %s, which only its own network can reach", host, join(private)),
+			"For visitors from the internet, point it at the edge's public address.")
+		return
+	}
+	p.note(name, OK, fmt.Sprintf("%s is %s", host, join(found)), "")
+}
+
+// checkMove compares where DNS points with the edge that was named.
+func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
+	const name = "dns"
+	edgeHost, edgePort, err := net.SplitHostPort(p.Edge)
+	if err != nil {
+		edgeHost, edgePort = p.Edge, ""
+	}
+	there, err := p.resolve(ctx, edgeHost)
+	if err != nil {
+		p.note(name, Failed, fmt.Sprintf("the edge %s does not resolve: %v", edgeHost, withoutServer(err)), "Give the edge as host:port or address:port.")
+		return
+	}
+	port := portOf(edgePort, p.URL.Scheme)
+	known := make(map[netip.Addr]bool)
+	for _, a := range there {
+		p.addresses = append(p.addresses, netip.AddrPortFrom(a, port))
+		known[a] = true
+	}
+	for _, a := range now {
+		if !known[a] {
+			p.note(name, Warning, fmt.Sprintf("%s is %s, and the edge that was asked is %s", host, join(now), join(there)),
+				"Once every other check is well, point the name at the edge.")
+			return
+		}
+	}
+	if lookupErr != nil {
+		p.note(name, Warning, host+" does not resolve yet", "Once every other check is well, point the name at the edge.")
+		return
+	}
+	p.note(name, OK, fmt.Sprintf("%s is the edge, %s", host, join(there)), "")
+}
+
+func (p *patient) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	list, err := p.Lookup(ctx, host)
+	if err == nil && len(list) == 0 {
+		err = errors.New("it has no address")
+	}
+	for i := range list {
+		list[i] = list[i].Unmap()
+	}
+	return list[:min(len(list), maxAddresses)], err
+}
+
+// withoutServer leaves the resolver's address out of its error.
+func withoutServer(err error) string {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Err
+	}
+	return err.Error()
+}
+
+func portOf(port, scheme string) uint16 {
+	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+		return uint16(n)
+	}
+	if scheme == "https" {
+		return 443
+	}
+	return 80
+}
+
+func privateOf(list []netip.Addr) (private []netip.Addr) {
+	for _, a := range list {
+		if !a.IsGlobalUnicast() || a.IsPrivate() {
+			private = append(private, a)
+		}
+	}
+	return private
+}
+
+func join(list []netip.Addr) string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		words[i] = a.String()
+	}
+	return strings.Join(words, " and ")
+}

@@ -1,0 +1,229 @@
+package doctor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+	"golang.org/x/net/html"
+)
+
+const debugHeader = "Session-Gate-Debug"
+
+// checkPage looks at a page as an admitted visitor sees it.
+func (p *patient) checkPage(ctx context.Context) {
+	const name = "injection"
+	switch {
+	case !p.gated:
+		p.note(name, NotChecked, "there is no gate to ask", "")
+		return
+	case p.Session == "":
+		p.note(name, NotChecked, "only visitors with a session see a page",
+			"Sell a session (POST /api/v1/sessions) and give its launch link with --session; it is spent. Or give --origin, to predict what the gate would do.")
+		return
+	case !p.trusted:
+		p.note(name, NotChecked, "a session is not shown to a server whose certificate is not valid", "Mend the certificate first.")
+		return
+	}
+	if err := p.enter(ctx); err != nil {
+		p.note(name, Failed, err.Error(), "A launch link opens once; sell another session for this check.")
+		return
+	}
+	p.checkUpgrade(ctx)
+	target := *p.URL
+	target.RawQuery = ""
+	header := append([]string{"Cookie", p.cookie}, navigation...)
+	if p.DebugKey != "" {
+		header = append(header, debugHeader, p.DebugKey)
+	}
+	a, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: p.addresses[0], header: header, secret: true})
+	if err != nil {
+		p.note(name, Failed, "a page gets no answer: "+plainly(err), "See the edge's log.")
+		return
+	}
+	if a.Status >= 300 && a.Status < 400 {
+		p.note(name, NotChecked, fmt.Sprintf("%s leads elsewhere (%d)", target.Path, a.Status), "Give the address of a page rather than of a redirect.")
+		return
+	}
+	outcome := a.Header.Get(debugHeader)
+	source, nonce := clock(plain(a.Page))
+	if p.DebugKey != "" && outcome == "" {
+		p.note(name, Warning, "the gate does not know this debug key", "Set `debug_key` in the edge's global options, or leave --key out.")
+	}
+	switch {
+	case source != "":
+		p.note(name, OK, "the page carries the clock"+inBrackets(outcome), "")
+		p.checkPolicies(a.Page, nonce)
+	case outcome == "":
+		p.note(name, Warning, fmt.Sprintf("the page (%d, %s) carries no clock", a.Status, a.Header.Get("Content-Type")),
+			"Set `debug_key` at the edge and give it with --key to be told why.")
+	default:
+		p.noteReason(name, outcome)
+	}
+}
+
+// enter gets an admitted visitor's cookie.
+func (p *patient) enter(ctx context.Context) error {
+	cookieName := "session_gate"
+	if p.URL.Scheme == "https" {
+		cookieName = "__Host-session_gate"
+	}
+	if kindOf(p.Session) == token.Session {
+		p.cookie = cookieName + "=" + p.Session
+		return nil
+	}
+	target := p.at("/")
+	target.RawQuery = protocol.LaunchParam + "=" + url.QueryEscape(p.Session)
+	a, err := p.ask(ctx, question{method: http.MethodGet, target: target, at: p.addresses[0], header: navigation, secret: true})
+	if err != nil {
+		return fmt.Errorf("entering gets no answer: %s", plainly(err))
+	}
+	for _, c := range (&http.Response{Header: a.Header}).Cookies() {
+		if c.Name == cookieName && a.Status == http.StatusSeeOther {
+			p.cookie = c.Name + "=" + c.Value
+			return nil
+		}
+	}
+	return fmt.Errorf("the session was not let in: the gate answered %d", a.Status)
+}
+
+// kindOf reads what kind of token raw says it is; the gate verifies it.
+func kindOf(raw string) token.Kind {
+	head, _, _ := strings.Cut(raw, ".")
+	var header struct {
+		Typ token.Kind `json:"typ"`
+	}
+	if b, err := base64.RawURLEncoding.DecodeString(head); err != nil || json.Unmarshal(b, &header) != nil {
+		return ""
+	}
+	return header.Typ
+}
+
+// SessionToken takes a launch link, or a token alone, and returns the token.
+func SessionToken(s string) (string, error) {
+	if u, err := url.Parse(s); err == nil && u.Scheme != "" {
+		s = u.Query().Get(protocol.LaunchParam)
+	}
+	if len(s) > token.MaxSize || strings.Count(s, ".") != 2 || kindOf(s) == "" {
+		return "", errors.New("the session must be a launch link, the token in it, or the value of the session's cookie")
+	}
+	return s, nil
+}
+
+// clock finds the tag of the clock's script in a page.
+func clock(body []byte) (source, nonce string) {
+	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			return "", ""
+		case html.StartTagToken:
+			t := z.Token()
+			if src := attribute(t, "src"); t.Data == "script" && strings.HasPrefix(src, protocol.GatePrefix+"boot.") {
+				return src, attribute(t, "nonce")
+			}
+		}
+	}
+}
+
+// metaPolicies are the policies that a page's own markup sets. The gate cannot
+// extend them.
+func metaPolicies(body []byte) (list []string) {
+	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			return list
+		case html.StartTagToken, html.SelfClosingTagToken:
+			t := z.Token()
+			if t.Data == "meta" && strings.EqualFold(attribute(t, "http-equiv"), "content-security-policy") {
+				list = append(list, strings.Split(attribute(t, "content"), ",")...)
+			}
+		}
+	}
+}
+
+func attribute(t html.Token, name string) string {
+	for _, a := range t.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// plain is a page's body without its coding, as far as it can be read.
+func plain(p *Page) []byte {
+	if !strings.EqualFold(p.Header.Get("Content-Encoding"), "gzip") {
+		return p.Body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(p.Body))
+	if err != nil {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(z, maxPageBody)) // what can be read of a cut body is enough
+	return body
+}
+
+// checkPolicies judges the policies of a page with the clock as it reaches the
+// browser. What the gate could add, it has added: what is left comes from the
+// page's own markup, or from what stands before the edge.
+func (p *patient) checkPolicies(page *Page, nonce string) {
+	const name = "policy"
+	policies := 0
+	judge := func(list []string, where, remedy string) bool {
+		for _, policy := range list {
+			if strings.TrimSpace(policy) == "" {
+				continue
+			}
+			policies++
+			script, calls := p.Rules.Blocks(page, policy, nonce)
+			if !script && !calls {
+				continue
+			}
+			what := "the clock's calls to " + protocol.GatePrefix
+			if script {
+				what = "the clock's script"
+			}
+			p.note(name, Failed, fmt.Sprintf("a policy in %s blocks %s: %s", where, what, shortened(policy)), remedy)
+			return false
+		}
+		return true
+	}
+	var headers []string
+	for _, line := range page.Header.Values("Content-Security-Policy") {
+		headers = append(headers, strings.Split(line, ",")...)
+	}
+	if !judge(headers, "a header", "Something after the gate adds this header: set it at the app, or in a handler that stands below `session_gate`, so that the gate can extend it.") ||
+		!judge(metaPolicies(plain(page)), "the page's <meta>", "Send the policy as a header, which the gate extends, or add `script-src 'self'; connect-src 'self'` to it. Time is enforced in any case; the clock is not shown.") {
+		return
+	}
+	if policies == 0 {
+		p.note(name, OK, "the page has no content security policy", "")
+		return
+	}
+	p.note(name, OK, "the page's policies let the clock work", "")
+}
+
+func shortened(policy string) string {
+	policy = strings.Join(strings.Fields(policy), " ")
+	if len(policy) > 160 {
+		return policy[:160] + "…"
+	}
+	return policy
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
