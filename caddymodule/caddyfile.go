@@ -89,6 +89,7 @@ func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		forward_identity headers | jwt | off
 //		cookie           lax | partitioned
 //		origin_errors    page | pass
+//		upload_grace     <duration>
 //		page_template    <file>
 //		observe_only
 //	}
@@ -127,6 +128,10 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &g.OriginErrors, pageErrors, passErrors); err != nil {
 				return err
 			}
+		case "upload_grace":
+			if err := durationArg(d, &g.UploadGrace); err != nil {
+				return err
+			}
 		case "page_template":
 			if !d.AllArgs(&g.PageTemplate) {
 				return d.ArgErr()
@@ -138,7 +143,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			g.ObserveOnly = true
 		default:
 			return d.Errf("%q is no option of session_gate; it knows provider, on_missing, on_expired, inject, "+
-				"forward_identity, cookie, origin_errors, page_template and observe_only", name)
+				"forward_identity, cookie, origin_errors, upload_grace, page_template and observe_only", name)
 		}
 	}
 	return nil

@@ -64,6 +64,9 @@ type Gate struct {
 	// What a navigation gets when the origin does not answer: page, or pass,
 	// which leaves it to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
+	// How long beyond the deadline an upload that is still coming may go on, and
+	// be answered. Default: not at all.
+	UploadGrace caddy.Duration `json:"upload_grace,omitempty"`
 	// An HTML template (Go's html/template) to show instead of the built-in
 	// page. It is given Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
 	// Lang, Dir and Style.
@@ -138,6 +141,9 @@ func (g *Gate) Validate() error {
 		if !slices.Contains(f.allowed, f.value) {
 			return fmt.Errorf("session_gate: %s is %q; it must be one of: %s", f.name, f.value, strings.Join(f.allowed, ", "))
 		}
+	}
+	if g.UploadGrace < 0 {
+		return errors.New("session_gate: upload_grace must not be negative")
 	}
 	if g.OnMissing != nil && g.OnMissing.Redirect && g.OnMissing.To == "" {
 		return errors.New("session_gate: on_missing redirect needs a URL: a visitor without a session has no return_url")
@@ -274,7 +280,7 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, raw string, explain bool) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), uploads: r.ContentLength != 0, cancel: cancel}
+	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), tunnel: isTunnel(r), uploads: r.ContentLength != 0, cancel: cancel}
 	if tok := upgraded(s, raw); tok != "" {
 		o.cookie, o.value, o.partitioned = cookieName(r), tok, g.partitioned()
 	}
@@ -295,6 +301,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	showPlaceholders(ctx, s)
 	inner := r.WithContext(ctx)
+	o.linger(inner, time.Duration(g.UploadGrace))
 	out := http.ResponseWriter(o)
 	var page *inject.Writer
 	if g.injector != nil && !o.websocket {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,9 @@ var errCut = errors.New("session has ended")
 type openRequest struct {
 	http.ResponseWriter
 	websocket bool
-	uploads   bool // the request has a body
+	tunnel    bool    // a WebSocket on a stream of its connection
+	uploads   bool    // the request has a body
+	upload    *upload // its body, with upload_grace
 	cancel    context.CancelFunc
 	// A cookie to set with the answer, if any.
 	cookie, value string
@@ -47,7 +48,7 @@ type openRequest struct {
 
 // cut ends the request. Safe to call at any time, from any goroutine, and again.
 func (o *openRequest) cut(code protocol.Code) {
-	if !o.ended.CompareAndSwap(nil, &code) {
+	if o.lingers(code) || !o.ended.CompareAndSwap(nil, &code) {
 		return
 	}
 	o.mu.Lock()
@@ -108,6 +109,30 @@ func (o *openRequest) WriteHeader(status int) {
 		o.mu.Unlock()
 	}
 	o.ResponseWriter.WriteHeader(status)
+	if o.tunnel && status/100 == 2 {
+		_ = http.NewResponseController(o.ResponseWriter).Flush() // from here on, each write is flushed
+		o.adopt(&upgradedConn{Conn: streamConn{w: o.ResponseWriter}, websocket: true, stream: true})
+	}
+}
+
+// adopt makes the request one that ends as its connection does.
+func (o *openRequest) adopt(conn *upgradedConn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conn = conn
+	if code := o.ended.Load(); code != nil { // between admission and here
+		o.conn.end(*code, o.cancel)
+	}
+}
+
+// stream is the connection that a tunnel stands for, or nil.
+func (o *openRequest) stream() *upgradedConn {
+	if !o.tunnel {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.conn
 }
 
 func (o *openRequest) begin() {
@@ -121,6 +146,9 @@ func (o *openRequest) begin() {
 
 // Write implements [io.Writer].
 func (o *openRequest) Write(p []byte) (int, error) {
+	if c := o.stream(); c != nil {
+		return c.Write(p)
+	}
 	if o.ended.Load() != nil {
 		return 0, errCut
 	}
@@ -132,7 +160,7 @@ func (o *openRequest) Write(p []byte) (int, error) {
 // sends by itself also ends with the session.
 func (o *openRequest) ReadFrom(r io.Reader) (n int64, err error) {
 	rf, ok := o.ResponseWriter.(io.ReaderFrom)
-	if !ok {
+	if !ok || o.tunnel {
 		return io.Copy(writerOnly{o}, r)
 	}
 	o.begin()
@@ -151,6 +179,9 @@ func (o *openRequest) ReadFrom(r io.Reader) (n int64, err error) {
 
 // FlushError implements what [http.ResponseController] looks for.
 func (o *openRequest) FlushError() error {
+	if o.stream() != nil {
+		return nil // each write was
+	}
 	if o.ended.Load() != nil {
 		return errCut
 	}
@@ -168,12 +199,7 @@ func (o *openRequest) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.conn = &upgradedConn{Conn: conn, websocket: o.websocket}
-	if code := o.ended.Load(); code != nil { // between admission and here
-		o.conn.end(*code, o.cancel)
-	}
+	o.adopt(&upgradedConn{Conn: conn, websocket: o.websocket})
 	return o.conn, rw, nil
 }
 
@@ -182,11 +208,6 @@ func (o *openRequest) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 // writerOnly hides ReadFrom, so that io.Copy does not come back to it.
 type writerOnly struct{ io.Writer }
-
-// isWebSocket reports whether r asks to become a WebSocket.
-func isWebSocket(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
-}
 
 // Interface guards
 var (

@@ -62,6 +62,32 @@ func TestRefusalMatrix(t *testing.T) {
 	}
 }
 
+// A WebSocket may be asked for on a stream of HTTP/2 or HTTP/3; it is refused
+// like one of HTTP/1.1, never by a page.
+func TestExtendedConnectIsAWebSocket(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		method, proto, pseudo string
+		major                 int
+		want                  bool
+	}{
+		{"CONNECT", "HTTP/2.0", "websocket", 2, true},
+		{"CONNECT", "websocket", "", 3, true},
+		{"CONNECT", "HTTP/2.0", "connect-udp", 2, false},
+		{"CONNECT", "HTTP/2.0", "", 2, false},
+		{"CONNECT", "webtransport", "", 3, false},
+		{"GET", "HTTP/2.0", "websocket", 2, false},
+	} {
+		r := &http.Request{Method: tt.method, Proto: tt.proto, ProtoMajor: tt.major, Header: http.Header{"Accept": {"text/html"}}}
+		if tt.pseudo != "" {
+			r.Header[":protocol"] = []string{tt.pseudo}
+		}
+		if isWebSocket(r) != tt.want || isTunnel(r) != tt.want || tt.want && isNavigation(r) {
+			t.Errorf("%+v: WebSocket %v, navigation %v", tt, isWebSocket(r), isNavigation(r))
+		}
+	}
+}
+
 // testEdge is an edge that was never started.
 func testEdge(t *testing.T) *edge {
 	t.Helper()

@@ -26,6 +26,7 @@ const (
 type upgradedConn struct {
 	net.Conn
 	websocket bool
+	stream    bool // it is a stream: it ends when the handler returns
 
 	reading sync.Mutex // held during a read of the handler's
 
@@ -156,6 +157,12 @@ func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
 		_, _ = c.Conn.Write(closeFrame(closeSessionEnded, string(code)))
 	}
 	c.writing.Unlock()
+	if c.stream {
+		// The frame is out; a deadline would reset the stream before its end.
+		_ = c.Conn.SetWriteDeadline(time.Time{})
+		cancel()
+		return
+	}
 
 	// The handler's read must be over before the deadline is moved again.
 	_ = c.Conn.SetReadDeadline(time.Now())

@@ -40,7 +40,10 @@ func origin(t testing.TB) *httptest.Server {
 		w.Header().Set("Content-Length", "1000000000")
 		drip(w, r, make([]byte, 64<<10), 10*time.Millisecond)
 	})
-	mux.HandleFunc("/poll", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/poll", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // until then, nobody notices that the client is gone
+		<-r.Context().Done()
+	})
 	mux.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
 	s := httptest.NewServer(mux)

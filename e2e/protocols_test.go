@@ -9,30 +9,40 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/net/http2"
 )
 
 // transports reach an edge at the given port by each protocol.
 func transports(t *testing.T, port int) map[string]func() http.RoundTripper {
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
 	insecure := func() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // Caddy's internal CA
-	tcp := func(h2 bool) http.RoundTripper {
-		tr := &http.Transport{
-			TLSClientConfig: insecure(), DisableCompression: true, ForceAttemptHTTP2: h2,
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, edge)
-			},
-		}
-		t.Cleanup(tr.CloseIdleConnections)
-		return tr
-	}
 	return map[string]func() http.RoundTripper{
-		"HTTP/1.1": func() http.RoundTripper { return tcp(false) },
-		"HTTP/2":   func() http.RoundTripper { return tcp(true) },
+		"HTTP/1.1": func() http.RoundTripper {
+			tr := &http.Transport{
+				TLSClientConfig: insecure(), DisableCompression: true,
+				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, network, edge)
+				},
+			}
+			t.Cleanup(tr.CloseIdleConnections)
+			return tr
+		},
+		"HTTP/2": func() http.RoundTripper { // net/http's own refuses extended CONNECT
+			tr := &http2.Transport{
+				TLSClientConfig: insecure(), DisableCompression: true,
+				DialTLSContext: func(ctx context.Context, network, _ string, config *tls.Config) (net.Conn, error) {
+					return (&tls.Dialer{Config: config}).DialContext(ctx, network, edge)
+				},
+			}
+			t.Cleanup(tr.CloseIdleConnections)
+			return tr
+		},
 		"HTTP/3": func() http.RoundTripper {
 			tr := &http3.Transport{
 				TLSClientConfig: insecure(), DisableCompression: true,
@@ -47,8 +57,9 @@ func transports(t *testing.T, port int) map[string]func() http.RoundTripper {
 }
 
 // TestCutOffByEveryProtocol ends a download from the proxy, one from
-// file_server, a feed, a poll and an upload, by HTTP/1.1, 2 and 3, with access
-// log and compression on and off.
+// file_server, a feed, a poll, an upload and a WebSocket, by HTTP/1.1, 2 and 3,
+// with access log and compression on and off; and moves the end of some by an
+// extension, a pause and a revocation. Another user's WebSockets go on.
 func TestCutOffByEveryProtocol(t *testing.T) {
 	t.Parallel()
 	files := t.TempDir()
@@ -60,7 +71,13 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	large.Close()
-	s := StartSplit(t, origin(t).URL)
+	s := StartSplit(t, origin(t).URL, "GODEBUG=http2xconnect=1")
+	a := Caller(s.AdminKey).Do(t, "PATCH", s.API+"/api/v1/providers/"+s.ProviderID, map[string]any{
+		"policies": map[string]any{"return_hosts": []string{"market.example"}, "pause": map[string]any{"max_count": 1, "max_seconds": 60}},
+	})
+	if a.Status != http.StatusOK {
+		t.Fatalf("allowing pauses: %d %s", a.Status, a.Body)
+	}
 	ports := freePorts(t)
 	site := func(name, extra string) string {
 		return fmt.Sprintf(`https://%s.example {
@@ -136,34 +153,106 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 				return nil // the stream was cut under it
 			}
 			defer resp.Body.Close()
-			if resp.StatusCode != http.StatusUnauthorized {
+			if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusLocked {
 				return fmt.Errorf("the upload was answered %d", resp.StatusCode)
 			}
 			return nil
 		},
 	}
+	kinds["WebSocket"] = func(c *http.Client, base string) error {
+		ws, err := openWebSocket(c, base)
+		if err != nil {
+			return err
+		}
+		defer ws.Close()
+		go func() { // traffic up to the end
+			for ws.send([]byte(strings.Repeat("x", 3000))) == nil {
+				time.Sleep(5 * time.Millisecond)
+			}
+		}()
+		code, err := ws.untilClosed()
+		if err != nil || code != 4401 {
+			return fmt.Errorf("the WebSocket ended with %d, %v; want 4401", code, err)
+		}
+		return nil
+	}
+	enter := func(t *testing.T, transport http.RoundTripper, base string, w terms) (*http.Client, sale) {
+		sold := s.buy(t, w)
+		b := Browser(t)
+		b.Transport = transport
+		if a := b.Do(t, "GET", base+"/?session="+sold.Token, nil); a.Status != http.StatusSeeOther {
+			t.Fatalf("entering: %d %s", a.Status, a.Body)
+		}
+		return &http.Client{Transport: b.Transport, Jar: b.Jar, Timeout: 30 * time.Second}, sold
+	}
+	user := s.newUser(t, 10_000)
 	for protocol, transport := range transports(t, ports+1) {
+		survivor, _ := enter(t, transport(), "https://full.example", terms{User: user, Seconds: 600, Tokens: 10})
+		survivor.Timeout = 0 // it would end the WebSocket, too
+		survives, err := openWebSocket(survivor, "https://full.example")
+		if err != nil {
+			t.Fatalf("%s: another user's WebSocket: %v", protocol, err)
+		}
+		t.Cleanup(func() { // after every case
+			defer time.AfterFunc(10*time.Second, survives.Close).Stop()
+			defer survives.Close()
+			if err := survives.echo("still here"); err != nil {
+				t.Errorf("%s: another user's WebSocket: %v", protocol, err)
+			}
+		})
 		for kind, ends := range kinds {
 			for _, name := range []string{"bare", "full"} {
-				t.Run(protocol+" "+kind+" "+name, func(t *testing.T) {
-					t.Parallel()
-					sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 4, Tokens: 10})
-					base := "https://" + name + ".example"
-					b := Browser(t)
-					b.Transport = transport()
-					if a := b.Do(t, "GET", base+"/?session="+sold.Token, nil); a.Status != http.StatusSeeOther {
-						t.Fatalf("entering: %d %s", a.Status, a.Body)
+				for _, how := range []string{"deadline", "extension", "pause", "revocation"} {
+					if how != "deadline" && (name == "bare" || kind != "feed" && kind != "WebSocket" && kind != "upload") {
+						continue // what moves a deadline knows nothing of what is open
 					}
-					client := &http.Client{Transport: b.Transport, Jar: b.Jar, Timeout: 30 * time.Second}
-					if err := ends(client, base); err != nil {
-						t.Error(err)
-					}
-					if off := time.Since(time.Unix(sold.Session.ExpiresAt, 0)); off < -200*time.Millisecond || off > time.Second {
-						t.Errorf("ended %s after the deadline", off)
-					}
-				})
+					t.Run(protocol+" "+kind+" "+name+" "+how, func(t *testing.T) {
+						t.Parallel()
+						base := "https://" + name + ".example"
+						seconds := int64(4)
+						if how == "pause" || how == "revocation" {
+							seconds = 300
+						}
+						client, sold := enter(t, transport(), base, terms{User: user, Seconds: seconds, Tokens: 10,
+							Extension: map[string]any{"additional_seconds": 1, "tokens": 1, "max_count": 1}})
+						due := time.Unix(sold.Session.ExpiresAt, 0)
+						switch how {
+						case "extension":
+							due = due.Add(time.Second)
+							time.AfterFunc(time.Second, func() { post(client, base+"/.session-gate/extend") })
+						case "pause":
+							due = time.Now().Add(1500 * time.Millisecond)
+							time.AfterFunc(time.Until(due), func() { post(client, base+"/.session-gate/pause") })
+						case "revocation":
+							due = time.Now().Add(1500 * time.Millisecond)
+							time.AfterFunc(time.Until(due), func() {
+								Caller(s.MarketplaceKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke",
+									map[string]any{"refund": "none", "reason": "test"})
+							})
+						}
+						if err := ends(client, base); err != nil {
+							t.Error(err)
+						}
+						if off := time.Since(due); off < -200*time.Millisecond || off > time.Second {
+							t.Errorf("ended %s after it was due", off)
+						}
+					})
+				}
 			}
 		}
+	}
+}
+
+// post sends a write of a page's to the gate; what became of it is seen elsewhere.
+func post(c *http.Client, url string) {
+	req, err := http.NewRequest("POST", url, strings.NewReader("{}"))
+	if err != nil {
+		return
+	}
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	req.Header.Set("Content-Type", "application/json")
+	if resp, err := c.Do(req); err == nil {
+		resp.Body.Close()
 	}
 }
 

@@ -1,0 +1,60 @@
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// isWebSocket reports whether r asks to become a WebSocket: by an upgrade, or
+// by an extended CONNECT (RFC 8441 for HTTP/2, RFC 9220 for HTTP/3).
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || isTunnel(r)
+}
+
+// isTunnel reports an extended CONNECT for a WebSocket, which has a stream of
+// its connection and no connection to take over. net/http keeps the protocol in
+// a pseudo-header, quic-go in Proto.
+func isTunnel(r *http.Request) bool {
+	if r.Method != http.MethodConnect {
+		return false
+	}
+	return r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
+}
+
+// streamConn is a stream of HTTP/2 or HTTP/3 in the place of a connection: what
+// [upgradedConn] needs of one to put a close frame between two of the origin's.
+// The handler reads the request's body itself.
+type streamConn struct {
+	net.Conn // never set: nothing else is called
+	w        http.ResponseWriter
+}
+
+// Write implements [net.Conn]: what is written is sent.
+func (c streamConn) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err == nil {
+		err = http.NewResponseController(c.w).Flush()
+	}
+	return n, err
+}
+
+// Read is for nobody.
+func (c streamConn) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Close leaves the stream to the server, which ends it once the handler returns.
+func (c streamConn) Close() error { return nil }
+
+// SetWriteDeadline implements [net.Conn].
+func (c streamConn) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(c.w).SetWriteDeadline(t)
+}
+
+// SetReadDeadline ends nothing: the body's reader ends with the handler.
+func (c streamConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }
+
+// Interface guard
+var _ net.Conn = streamConn{}
