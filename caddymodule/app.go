@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 )
 
@@ -50,9 +51,10 @@ type App struct {
 	// answer, whether the page got its clock, or why not. Empty: nobody.
 	DebugKey string `json:"debug_key,omitempty"`
 
-	edge    *edge
-	poolKey string
-	logger  *zap.Logger
+	edge     *edge
+	poolKey  string
+	audience *audience
+	logger   *zap.Logger
 }
 
 // CaddyModule implements [caddy.Module].
@@ -90,6 +92,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger); err != nil {
 		return err
 	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return fmt.Errorf("session_gate: %w", err)
+	}
+	a.audience = &audience{ctx: ctx, app: events.(*caddyevents.App)}
 	if err := a.edge.metrics.register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("session_gate: registering metrics: %w", err)
 	}
@@ -114,13 +121,17 @@ func (a *App) Start() error {
 			"make one with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
 	}
 	spareTheCollector()
+	a.edge.events.audience.Store(a.audience)
 	a.edge.start()
 	return nil
 }
 
 // Stop implements [caddy.App]. What is shared goes on until Cleanup finds that
-// no configuration uses it.
-func (a *App) Stop() error { return nil }
+// no configuration uses it; a new configuration has started by now.
+func (a *App) Stop() error {
+	a.edge.events.audience.CompareAndSwap(a.audience, nil)
+	return nil
+}
 
 // Cleanup gives the shared state back.
 func (a *App) Cleanup() error {

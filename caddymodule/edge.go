@@ -44,6 +44,7 @@ type edge struct {
 	hosts    *hostCache
 	metrics  *metrics
 	early    *provisionals
+	events   *announcer
 
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
@@ -83,6 +84,8 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	e.metrics = newMetrics(e)
 	e.early = &provisionals{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
 	e.backend.calls = e.metrics.calls
+	e.events = newAnnouncer(e.metrics.eventsLost)
+	e.live.ended = e.events.ended
 	return e
 }
 
@@ -94,6 +97,7 @@ func (e *edge) start() {
 		e.loops.Go(func() { e.stream.run(ctx) })
 		e.loops.Go(func() { e.beats.run(ctx) })
 		e.loops.Go(func() { e.early.run(ctx) })
+		e.loops.Go(func() { e.events.run(ctx) })
 	})
 }
 

@@ -91,6 +91,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	g.edge.live.vouch(answer.SessionToken, s)
 	setCookie(w, cookieName(r), answer.SessionToken, g.partitioned())
 	g.edge.metrics.entries.Inc()
+	g.edge.events.entered(s)
 	g.logger.Info("session entered", zap.String("session", s.id), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return g.redirectClean(w, r, rest)

@@ -17,8 +17,10 @@ type tokenKey [2]uint64
 // the tokens it has verified. A verdict needs no expiry of its own: it only
 // says whose token it is, and the session's state says the rest.
 type liveSet struct {
-	seeds  [2]maphash.Seed
-	clock  *clock
+	seeds [2]maphash.Seed
+	clock *clock
+	// Called once at each session's end, with its lock held; nil for nobody.
+	ended  func(*liveSession, protocol.Code)
 	tokens [shardCount]tokenShard
 	ids    [shardCount]idShard
 }
@@ -76,7 +78,7 @@ func (l *liveSet) put(st *protocol.LiveState, confirmedAt int64) *liveSession {
 	sh.mu.Lock()
 	k := sh.m[st.ID]
 	if k == nil {
-		k = &knownSession{liveSession: newLiveSession(st, confirmedAt, l.clock, l.drop)}
+		k = &knownSession{liveSession: newLiveSession(st, confirmedAt, l)}
 		sh.m[st.ID] = k
 	}
 	sh.mu.Unlock()

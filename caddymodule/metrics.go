@@ -26,6 +26,7 @@ type metrics struct {
 	cuts       map[protocol.Code]prometheus.Counter
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
+	eventsLost prometheus.Counter
 
 	all []prometheus.Collector
 }
@@ -49,6 +50,7 @@ func newMetrics(e *edge) *metrics {
 	m.admissions = counter("admissions_total", "Requests passed to an origin.")
 	m.refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
 	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
 	pages := vec("pages_total", "Answers by what became of the clock: identity, prefix and reencode got it, others say why not.", "outcome")
 	m.pages = make(map[string]prometheus.Counter)
 	for _, o := range inject.Outcomes() {

@@ -102,6 +102,7 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 		s.upgrade.Store(&answer.SessionToken)
 		s.provisional.Store(false)
 		p.edge.metrics.entries.Inc()
+		p.edge.events.entered(s)
 		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.id))
 		p.forget(s.id)
 		return nil

@@ -31,20 +31,38 @@ type liveSession struct {
 	assertion   atomic.Pointer[assertion] // the last one signed
 	upgrade     atomic.Pointer[string]    // the session token that came of it
 
-	mu     sync.Mutex // guards open, timer and gone
-	open   *openRequest
-	timer  *time.Timer
-	forget func(*liveSession)
-	gone   bool
+	owner *liveSet
+
+	mu    sync.Mutex // guards open, timer, told and gone
+	open  *openRequest
+	timer *time.Timer
+	told  bool // the owner was told of its end
+	gone  bool
 }
 
-func newLiveSession(st *protocol.LiveState, confirmedAt int64, c *clock, forget func(*liveSession)) *liveSession {
-	s := &liveSession{id: st.ID, clock: c, forget: forget}
+func newLiveSession(st *protocol.LiveState, confirmedAt int64, owner *liveSet) *liveSession {
+	s := &liveSession{id: st.ID, clock: owner.clock, owner: owner}
 	s.timer = time.AfterFunc(time.Hour, s.wake)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setLocked(st, confirmedAt)
+	s.told = hasEnded(s.code()) // before this edge ever saw it
 	return s
+}
+
+// hasEnded reports whether a session that is refused for code is over for good.
+func hasEnded(code protocol.Code) bool {
+	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
+}
+
+// tellLocked tells the owner of the session's end, once; more time after that
+// is another life.
+func (s *liveSession) tellLocked(code protocol.Code) {
+	over := hasEnded(code)
+	if over && !s.told && s.owner.ended != nil {
+		s.owner.ended(s, code)
+	}
+	s.told = over
 }
 
 // apply takes a state from the backend. Older news than what is held only
@@ -65,6 +83,7 @@ func (s *liveSession) apply(st *protocol.LiveState, confirmedAt int64) bool {
 	if code != "" {
 		cut = s.takeOpenLocked()
 	}
+	s.tellLocked(code)
 	s.mu.Unlock()
 	cutAll(cut, code)
 	return true
@@ -146,7 +165,7 @@ func (s *liveSession) wake() {
 		return
 	}
 	code := s.code()
-	if code == "" || code == protocol.SessionPaused || code == protocol.SessionPending {
+	if !hasEnded(code) {
 		s.armLocked() // woken early: the deadline moved, or the clock was corrected
 		s.mu.Unlock()
 		return
@@ -154,11 +173,12 @@ func (s *liveSession) wake() {
 	if s.clock.nowMS() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
 		s.gone = true
 		s.mu.Unlock()
-		s.forget(s)
+		s.owner.drop(s)
 		return
 	}
 	cut := s.takeOpenLocked()
 	s.timer.Reset(afterlife)
+	s.tellLocked(code)
 	s.mu.Unlock()
 	cutAll(cut, code)
 }

@@ -1,0 +1,92 @@
+package caddymodule
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// Events of Caddy's event app, from the module session_gate. Refusals are none:
+// anybody could cause as many as they like; metrics count them.
+const (
+	eventEntered = "session_gate.entered" // a launch was redeemed here
+	eventEnded   = "session_gate.ended"   // a session that entered here, or was used here, is over
+)
+
+// eventsMost is how many events may wait for handlers. Those beyond are dropped:
+// a slow handler must not hold up the end of a session.
+const eventsMost = 4096
+
+// audience is the event app of the running configuration.
+type audience struct {
+	ctx caddy.Context
+	app *caddyevents.App
+}
+
+// announcer emits events from a goroutine of its own, since Caddy runs handlers
+// as part of the emitting program. It outlives configurations, as its edge does.
+type announcer struct {
+	audience atomic.Pointer[audience] // nil between configurations
+	queue    chan announcement
+	lost     prometheus.Counter
+}
+
+type announcement struct {
+	name string
+	data map[string]any
+}
+
+func newAnnouncer(lost prometheus.Counter) *announcer {
+	return &announcer{queue: make(chan announcement, eventsMost), lost: lost}
+}
+
+// entered announces a redeemed launch.
+func (a *announcer) entered(s *liveSession) {
+	a.add(eventEntered, func() map[string]any { return eventData(s) })
+}
+
+// ended announces a session's end and why.
+func (a *announcer) ended(s *liveSession, code protocol.Code) {
+	a.add(eventEnded, func() map[string]any {
+		data := eventData(s)
+		data["code"] = string(code)
+		return data
+	})
+}
+
+// eventData names no user: handlers pass it on to who knows where.
+func eventData(s *liveSession) map[string]any {
+	st := s.state.Load()
+	return map[string]any{"session": st.ID, "provider": st.ProviderID, "expires_at": st.ExpiresAt}
+}
+
+// add queues an event if anybody listens. It never waits.
+func (a *announcer) add(name string, data func() map[string]any) {
+	to := a.audience.Load()
+	if to == nil || !to.app.ShouldEmit(name) {
+		return
+	}
+	select {
+	case a.queue <- announcement{name, data()}:
+	default:
+		a.lost.Inc()
+	}
+}
+
+// run emits what is queued until ctx ends.
+func (a *announcer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case next := <-a.queue:
+			if to := a.audience.Load(); to != nil {
+				to.app.Emit(to.ctx, next.name, next.data)
+			}
+		}
+	}
+}
