@@ -1,35 +1,39 @@
 package inject
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"io"
-	"sync"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/flate"
 )
 
-var encoders = sync.Pool{New: func() any {
-	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // only for an unknown level
-	}
-	return z
-}}
+// dictSize is how much of the content before a block its encoder may refer to.
+const dictSize = 8 << 10
+
+// plainHeader is the header of a gzip file that says nothing of itself (RFC 1952).
+var plainHeader = [...]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
 // reencoder is the fallback for gzip pages that cannot be prefixed: it decodes,
 // inserts the tag at the exact place, and encodes again. A wrong checksum of the
-// origin is healed on the way, a truncation never is. Its encoder takes far more
-// memory than the rest of this package, which is why it is pooled and a last resort.
+// origin is healed on the way, a truncation never is.
+//
+// The usual encoders keep some 800 KB for each response. This one keeps nothing
+// between blocks and finds its history in the decoder's window, for a page that
+// is a few percent larger; each block is flushed as it is written.
 type reencoder struct {
-	gunzip *gunzip
-	z      *gzip.Writer
-	left   int // bytes of content before the place of the tag
-	tag    []byte
+	gunzip  *gunzip
+	dst     io.Writer
+	left    int // bytes of content before the place of the tag
+	tag     []byte
+	started bool   // the header is out
+	history int    // bytes of content since the tag that went out unbroken
+	crc     uint32 // of what went out
+	size    uint32
 }
 
 func newReencoder(dst io.Writer, place int, tag []byte) *reencoder {
-	z := encoders.Get().(*gzip.Writer)
-	z.Reset(dst)
-	return &reencoder{gunzip: newGunzip(), z: z, left: place, tag: tag}
+	return &reencoder{gunzip: newGunzip(), dst: dst, left: place, tag: tag}
 }
 
 func (e *reencoder) write(b []byte) error {
@@ -37,33 +41,66 @@ func (e *reencoder) write(b []byte) error {
 }
 
 func (e *reencoder) content(b []byte) error {
-	if e.tag != nil && len(b) >= e.left {
-		if _, err := e.z.Write(b[:e.left]); err != nil {
-			return err
-		}
-		if _, err := e.z.Write(e.tag); err != nil {
-			return err
-		}
-		b, e.tag = b[e.left:], nil
-	} else if e.tag != nil {
-		e.left -= len(b)
+	if e.tag == nil {
+		// The decoder's window holds b and what came before it.
+		end := e.gunzip.given
+		start := end - len(b)
+		err := e.block(b, e.gunzip.window[max(0, start-min(dictSize, e.history)):start])
+		e.history += len(b)
+		return err
 	}
-	_, err := e.z.Write(b)
-	return err
+	if len(b) < e.left {
+		e.left -= len(b)
+		return e.block(b, nil)
+	}
+	before, after, tag := b[:e.left], b[e.left:], e.tag
+	e.tag = nil
+	if err := e.block(before, nil); err != nil {
+		return err
+	}
+	if err := e.block(tag, nil); err != nil {
+		return err
+	}
+	e.history = len(after)
+	return e.block(after, nil)
 }
 
-func (e *reencoder) flush() error { return e.z.Flush() }
+// block encodes b, which follows dict.
+func (e *reencoder) block(b, dict []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := e.start(); err != nil {
+		return err
+	}
+	e.crc = crc32.Update(e.crc, crc32.IEEETable, b)
+	e.size += uint32(len(b))
+	return flate.StatelessDeflate(e.dst, b, false, dict)
+}
+
+func (e *reencoder) start() error {
+	if e.started {
+		return nil
+	}
+	e.started = true
+	_, err := e.dst.Write(plainHeader[:])
+	return err
+}
 
 // close writes the trailer, unless the origin's body is cut short.
 func (e *reencoder) close() error {
 	if err := e.gunzip.end(); err != nil {
 		return err
 	}
-	return e.z.Close()
+	if err := e.start(); err != nil {
+		return err
+	}
+	if err := flate.StatelessDeflate(e.dst, nil, true, nil); err != nil {
+		return err
+	}
+	trailer := binary.LittleEndian.AppendUint32(nil, e.crc)
+	_, err := e.dst.Write(binary.LittleEndian.AppendUint32(trailer, e.size))
+	return err
 }
 
-func (e *reencoder) free() {
-	e.gunzip.free()
-	e.z.Reset(nil)
-	encoders.Put(e.z)
-}
+func (e *reencoder) free() { e.gunzip.free() }

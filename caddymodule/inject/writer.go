@@ -176,13 +176,10 @@ func (w *Writer) flush() error {
 		return w.err
 	}
 	var err error
-	switch w.state {
-	case prefixing:
+	if w.state == prefixing {
 		if b := w.trailer.release(); b != nil {
 			err = w.emit(b)
 		}
-	case encoding:
-		err = w.encoder.flush()
 	}
 	if err == nil {
 		err = w.start()
@@ -249,8 +246,6 @@ func (w *Writer) Abort() {
 			_ = w.refuse(ReasonAborted, w.look.held, nil)
 		case prefixing:
 			_ = w.emit(w.trailer.kept[:w.trailer.n])
-		case encoding:
-			_ = w.encoder.flush()
 		}
 		_ = w.start()
 	}
