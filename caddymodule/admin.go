@@ -18,6 +18,7 @@ func init() {
 
 const (
 	adminPath      = "/session_gate/sessions"
+	adminOrigins   = "/session_gate/origins"
 	adminListLimit = 1000
 )
 
@@ -27,6 +28,7 @@ const (
 //	GET    /session_gate/sessions/{id}       one
 //	DELETE /session_gate/sessions/{id}       ends its open requests here and forgets
 //	                                         it; the next request asks the backend
+//	GET    /session_gate/origins             providers whose origin does not answer
 //
 // To end a session for good, revoke it at the backend.
 type adminAPI struct{}
@@ -52,6 +54,7 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(a.list)},
 		{Pattern: adminPath + "/", Handler: caddy.AdminHandlerFunc(a.one)},
+		{Pattern: adminOrigins, Handler: caddy.AdminHandlerFunc(a.origins)},
 	}
 }
 
@@ -102,6 +105,18 @@ func (adminAPI) one(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return adminError(http.StatusMethodNotAllowed, "use GET or DELETE")
+}
+
+func (adminAPI) origins(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return adminError(http.StatusMethodNotAllowed, "use GET")
+	}
+	failing := []failingOrigin{}
+	eachEdge(func(e *edge) bool {
+		failing = append(failing, e.origins.list()...)
+		return true
+	})
+	return adminJSON(w, map[string]any{"failing": failing})
 }
 
 func describe(s *liveSession) adminSession {

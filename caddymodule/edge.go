@@ -45,6 +45,7 @@ type edge struct {
 	metrics  *metrics
 	early    *provisionals
 	events   *announcer
+	origins  origins
 
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.

@@ -339,12 +339,13 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	switch {
 	case code == "" && err == nil:
+		g.edge.origins.answered(s.state.Load().ProviderID)
 		return nil
 	case code == "":
 		if o.started() {
 			return err
 		}
-		return g.originFailure(w, r, err)
+		return g.originFailure(w, r, s.state.Load().ProviderID, err)
 	case !o.started():
 		if o.uploads && r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close")

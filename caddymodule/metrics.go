@@ -62,6 +62,7 @@ func newMetrics(e *edge) *metrics {
 	}, []string{"call"})
 	m.all = append(m.all, m.calls)
 	gauge("live_sessions", "Sessions held in memory, ended ones that are still remembered included.", func() float64 { return float64(e.live.len()) })
+	gauge("origins_failing", "Providers whose origin did not answer when it was last asked.", func() float64 { return float64(e.origins.failing.Load()) })
 	gauge("stream_connected", "1 while the event stream from the backend runs.", func() float64 {
 		if e.stream.connected.Load() {
 			return 1

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -141,9 +142,9 @@ func withSession(returnURL, sessionID string) string {
 
 // originFailure turns an error of the origin's into the gate's own page, since
 // Caddy's answer would be an empty one; others are passed on to handle_errors.
-func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, err error) error {
+func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, provider string, err error) error {
 	handlerErr, ok := err.(caddyhttp.HandlerError)
-	if !ok || !isNavigation(r) || g.OriginErrors == passErrors {
+	if !ok {
 		return err
 	}
 	switch handlerErr.StatusCode {
@@ -151,6 +152,10 @@ func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, err error) 
 	default:
 		return err
 	}
-	g.logger.Warn("the origin does not answer", zap.Error(handlerErr.Err))
+	g.edge.origins.failed(provider, handlerErr.StatusCode, time.Now())
+	if !isNavigation(r) || g.OriginErrors == passErrors {
+		return err
+	}
+	g.logger.Warn("the origin does not answer", zap.String("provider", provider), zap.Error(handlerErr.Err))
 	return g.refuse(w, r, refusal{code: protocol.OriginUnavailable})
 }

@@ -1,0 +1,131 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestDeadOriginHarmsItsProviderAlone stops the origin of one of two providers
+// that share a site block, and starts it again.
+func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
+	t.Parallel()
+	well := httptest.NewServer(named("well"))
+	t.Cleanup(well.Close)
+	ill := httptest.NewServer(named("ill"))
+	illAddress := ill.Listener.Addr().String()
+	s := StartSplit(t, well.URL)
+	ports := freePorts(t)
+	s.reload(t, fmt.Sprintf(`{
+	admin %s
+	default_bind 127.0.0.1
+	http_port %d
+	https_port %d
+	local_certs
+	skip_install_trust
+	on_demand_tls {
+		permission session_gate
+	}
+	session_gate {
+		backend %s
+		edge_key %s
+	}
+}
+https:// {
+	tls {
+		on_demand
+	}
+	session_gate
+	reverse_proxy {
+		dynamic session_gate {
+			allow_private
+		}
+		fail_duration 1s
+		transport http {
+			compression off
+		}
+	}
+}
+`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey))
+	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
+	user := s.newUser(t, 1000)
+	visitor := func(name, originURL string) *Client {
+		a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
+			"id": "prov_" + name, "name": name, "domains": []string{name + ".example"}, "origin_url": originURL,
+			"policies": map[string]any{"return_hosts": []string{"market.example"}},
+		})
+		if a.Status != http.StatusCreated {
+			t.Fatalf("registering %s: %d %s", name, a.Status, a.Body)
+		}
+		theirs := *s.System
+		theirs.ProviderID = "prov_" + name
+		b := Browser(t)
+		b.Client.Transport = &http.Transport{
+			DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's internal CA
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, edge)
+			},
+		}
+		if a := b.Do(t, "GET", theirs.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
+			t.Fatalf("entering %s: %d %s", name, a.Status, a.Body)
+		}
+		return b
+	}
+	a, b := visitor("well", well.URL), visitor("ill", ill.URL)
+	failing := func() string {
+		return string((&Client{Client: plainClient()}).Do(t, "GET", "http://"+s.admin+"/session_gate/origins", nil).Body)
+	}
+	if got := b.Do(t, "GET", "https://ill.example/", nil); got.Status != http.StatusOK || strings.TrimSpace(failing()) != `{"failing":[]}` {
+		t.Fatalf("while all is well: %d, %s", got.Status, failing())
+	}
+
+	ill.Close()
+	var visits sync.WaitGroup
+	for range 10 {
+		visits.Go(func() {
+			got := b.Do(t, "GET", "https://ill.example/", nil)
+			if got.Status != http.StatusBadGateway || !bytes.Contains(got.Body, []byte("The app is not answering")) {
+				t.Errorf("the dead origin's visitor: %d %.200s", got.Status, got.Body)
+			}
+		})
+		visits.Go(func() {
+			if got := a.Do(t, "GET", "https://well.example/", nil); got.Status != http.StatusOK {
+				t.Errorf("the other provider's visitor: %d", got.Status)
+			}
+		})
+	}
+	visits.Wait()
+	if got := failing(); !strings.Contains(got, `"provider_id":"prov_ill","failures":10`) || strings.Contains(got, "prov_well") {
+		t.Errorf("the admin API lists %s", got)
+	}
+	metrics := string((&Client{Client: plainClient()}).Do(t, "GET", "http://"+s.admin+"/metrics", nil).Body)
+	if !strings.Contains(metrics, "session_gate_origins_failing 1") {
+		t.Errorf("metrics say\n%s", grep(metrics, "session_gate_origins"))
+	}
+
+	ln, err := net.Listen("tcp", illAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &httptest.Server{Listener: ln, Config: &http.Server{Handler: named("ill")}}
+	again.Start()
+	t.Cleanup(again.Close)
+	deadline := time.Now().Add(10 * time.Second)
+	for b.Do(t, "GET", "https://ill.example/", nil).Status != http.StatusOK {
+		if time.Now().After(deadline) {
+			t.Fatal("an origin that is back stays out")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if got := strings.TrimSpace(failing()); got != `{"failing":[]}` {
+		t.Errorf("after it is back: %s", got)
+	}
+}

@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestEdgesShareCertificates runs two edges over one certificate storage, as
+// docs/caddyfile.md has it: a domain that a visitor asks one for has the same
+// certificate at the other, and one issued it.
+func TestEdgesShareCertificates(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	doc, err := os.ReadFile("../docs/caddyfile.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := regexp.MustCompile(`(?m)^\tstorage file_system /\S+$`).Find(doc)
+	if shared == nil {
+		t.Fatal("docs/caddyfile.md names no shared storage")
+	}
+	storage := t.TempDir()
+	config := func(admin string, ports int) string {
+		return fmt.Sprintf(`{
+	admin %s
+	default_bind 127.0.0.1
+	http_port %d
+	https_port %d
+	local_certs
+	skip_install_trust
+%s
+	on_demand_tls {
+		permission session_gate
+	}
+	session_gate {
+		backend %s
+		edge_key %s
+	}
+}
+https:// {
+	tls {
+		on_demand
+	}
+	session_gate
+	reverse_proxy %s
+}
+`, admin, ports, ports+1, regexp.MustCompile(`/\S+`).ReplaceAll(shared, []byte(storage)), s.API, s.EdgeKey, s.origin)
+	}
+	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
+		"id": "prov_shared", "name": "Shared", "domains": []string{"shared.example"}, "origin_url": s.origin,
+		"policies": map[string]any{"return_hosts": []string{"market.example"}},
+	})
+	if a.Status != http.StatusCreated {
+		t.Fatalf("registering: %d %s", a.Status, a.Body)
+	}
+	first, second := freePorts(t), freePorts(t)
+	s.reload(t, config(s.admin, first))
+	file := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(file, []byte(config(net.JoinHostPort("127.0.0.1", strconv.Itoa(second+2)), second)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := s.command(t, "run", "--config", file, "--adapter", "caddyfile")
+	log := new(Log)
+	other.Stderr = log
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopProcess(t, other, log) })
+
+	leaf := func(port int) *x509.Certificate {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		var err error
+		for range 200 {
+			var conn *tls.Conn
+			conn, err = tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{ServerName: "shared.example", InsecureSkipVerify: true})
+			if err == nil {
+				defer conn.Close()
+				return conn.ConnectionState().PeerCertificates[0]
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("%s has no certificate: %v\n%s", address, err, log)
+		return nil
+	}
+	one, two := leaf(first+1), leaf(second+1)
+	if !bytes.Equal(one.Raw, two.Raw) {
+		t.Errorf("the edges show different certificates: %s and %s", one.SerialNumber, two.SerialNumber)
+	}
+	issued, err := filepath.Glob(filepath.Join(storage, "certificates", "*", "shared.example", "*.crt"))
+	if err != nil || len(issued) != 1 {
+		t.Errorf("the storage holds %q, %v", issued, err)
+	}
+}
