@@ -1,0 +1,189 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestRotationRefusesNobody rotates the signing keys while sessions are used,
+// sold and entered.
+func TestRotationRefusesNobody(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	user := s.newUser(t, 10_000)
+	old := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 1}).LaunchURL)
+	waiting := s.buy(t, terms{User: user, Seconds: 300, Tokens: 1}) // signed with a key that is about to retire
+	stop := make(chan struct{})
+	var loops sync.WaitGroup
+	used, entered, kids := 0, 0, map[string]bool{}
+	loops.Go(func() {
+		for ; ; used++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if a := old.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+				t.Errorf("request %d of a session that was there before: %d", used, a.Status)
+			}
+		}
+	})
+	loops.Go(func() {
+		for ; ; entered++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 1})
+			kids[kidOf(t, sold.Token)] = true
+			b := Browser(t)
+			if a := b.Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusSeeOther {
+				t.Errorf("entry %d: %d %s", entered, a.Status, a.Body)
+			} else if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+				t.Errorf("the first request after entry %d: %d", entered, a.Status)
+			}
+		}
+	})
+	time.Sleep(500 * time.Millisecond) // sales with the first key
+	if err := s.command(t, "keys", "rotate").Run(); err != nil {
+		t.Errorf("rotating: %v\n%s", err, s.Log)
+	}
+	time.Sleep(6 * time.Second) // the service notices within seconds
+	close(stop)
+	loops.Wait()
+	if len(kids) != 2 || used < 20 || entered < 10 {
+		t.Errorf("%d requests, %d entries, %d keys: too few for this test to say anything", used, entered, len(kids))
+	}
+	s.enter(t, waiting.LaunchURL)
+}
+
+// TestRevocationReachesEveryEdge uses one session at two edges and revokes it.
+func TestRevocationReachesEveryEdge(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, origin(t).URL)
+	ports := freePorts(t)
+	second := *s.System
+	second.App = fmt.Sprintf("http://127.0.0.1:%d", ports)
+	config := strings.NewReplacer(s.App+" {", second.App+" {", "admin "+s.admin, "admin "+net.JoinHostPort("127.0.0.1", strconv.Itoa(ports+1))).Replace(s.caddyfile(""))
+	file := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := s.command(t, "run", "--config", file, "--adapter", "caddyfile")
+	log := new(Log)
+	other.Stderr = log
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopProcess(t, other, log) })
+	waitFor(t, second.App+"/.session-gate/boot.js", log)
+
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
+	b := s.enter(t, sold.LaunchURL)
+	elsewhere := &Client{Client: plainClient(), Headers: map[string]string{"Cookie": "session_gate=" + cookieOf(t, b, s.App), "Accept": "*/*"}}
+	if a := elsewhere.Do(t, "GET", second.App+"/", nil); a.Status != http.StatusOK {
+		t.Fatalf("at the second edge: %d %s", a.Status, a.Body)
+	}
+	feeds := []*http.Response{
+		b.Open(t, "GET", s.App+"/sse", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"), elsewhere.Open(t, "GET", second.App+"/sse", nil, "Accept", "text/event-stream"),
+	}
+	Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke", map[string]any{"refund": "none", "reason": "test"})
+	revoked := time.Now()
+	for i, feed := range feeds {
+		s.bodyEnded(t, feed)
+		feed.Body.Close()
+		if took := time.Since(revoked); took > 2*time.Second {
+			t.Errorf("at edge %d the feed ended %s after the revocation", i+1, took)
+		}
+	}
+	for i, a := range []*Answer{page(b, t, "GET", s.App+"/", nil), elsewhere.Do(t, "GET", second.App+"/", nil)} {
+		if a.Code() != "session_revoked" {
+			t.Errorf("at edge %d: %d %s", i+1, a.Status, a.Body)
+		}
+	}
+}
+
+// TestSpoofedIdentityOnEveryPath sends identity headers of a client's own to
+// paths that the gate guards, and to one that its matcher leaves out, as
+// docs/caddyfile.md says to configure that.
+func TestSpoofedIdentityOnEveryPath(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(r.Header)
+	}))
+	t.Cleanup(app.Close)
+	s := StartSplit(t, app.URL)
+	doc, err := os.ReadFile("../docs/caddyfile.md")
+	if err != nil || !strings.Contains(string(doc), "`request_header -Session-Gate-*`") {
+		t.Fatalf("docs/caddyfile.md does not say what to do on paths that a matcher leaves out (%v)", err)
+	}
+	s.reload(t, strings.NewReplacer("session_gate {\n\t\tprovider", "request_header /public/* -Session-Gate-*\n\t@guarded not path /public/*\n\tsession_gate @guarded {\n\t\tprovider", "level DEBUG", "level INFO").Replace(s.caddyfile("")))
+	user := s.newUser(t, 100)
+	b := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL)
+	spoofs := []string{
+		"Session-Gate-User", "root", "session-gate-session", "root", "SESSION-GATE-PROVIDER", "root", "Session-Gate-Expires", "root",
+		"Session-Gate-Assertion", "root", "Session_Gate_User", "root", "session_gate-user", "root", "Session-Gate-Anything", "root", "Session-Gate-", "root",
+	}
+	for _, path := range []string{"/", "/deep/path", "/public/x"} {
+		a := page(b, t, "GET", s.App+path, nil, spoofs...)
+		if a.Status != http.StatusOK || strings.Contains(string(a.Body), "root") {
+			t.Errorf("%s: %d, and the app sees %s", path, a.Status, a.Body)
+		}
+		if guarded := path != "/public/x"; guarded != strings.Contains(string(a.Body), user) {
+			t.Errorf("%s: the app sees %s", path, a.Body)
+		}
+	}
+	if a := page(Browser(t), t, "GET", s.App+"/public/x", nil, spoofs...); a.Status != http.StatusOK || strings.Contains(string(a.Body), "root") {
+		t.Errorf("without a session: %d, and the app sees %s", a.Status, a.Body)
+	}
+	// One that only watches changes nothing about that.
+	s.reload(t, strings.NewReplacer("provider prov_split", "provider prov_split\n\t\tobserve_only", "level DEBUG", "level INFO").Replace(s.caddyfile("")))
+	if a := page(Browser(t), t, "GET", s.App+"/", nil, spoofs...); a.Status != http.StatusOK || strings.Contains(string(a.Body), "root") {
+		t.Errorf("with observe_only: %d, and the app sees %s", a.Status, a.Body)
+	}
+}
+
+// TestInjectIsChosenBySite runs two sites over one app, of which one encodes
+// gzip pages again and the other puts a prefix before them.
+func TestInjectIsChosenBySite(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(zip("<!doctype html><html lang=x><head><title>t</title></head><body>hello</body></html>"))
+	}))
+	t.Cleanup(app.Close)
+	s := StartSplit(t, app.URL)
+	ports := freePorts(t)
+	config := strings.Replace(s.caddyfile(""), "max_staleness 1s", "max_staleness 1s\n\t\tdebug_key look", 1)
+	for n, mode := range []string{"exact", "off"} {
+		config += fmt.Sprintf("http://127.0.0.1:%d {\n\tsession_gate {\n\t\tprovider prov_split\n\t\tinject %s\n\t}\n\treverse_proxy %s\n}\n", ports+n, mode, s.origin)
+	}
+	s.reload(t, config)
+	cookie := cookieOf(t, s.enter(t, s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL), s.App)
+	const tag = `<script src="/.session-gate/boot.`
+	for site, want := range map[string][2]string{
+		s.App: {"prefix", "<!doctype html><html lang=x><head>" + tag},
+		fmt.Sprintf("http://127.0.0.1:%d", ports):   {"reencode", "<!doctype html><html lang=x><head>" + tag},
+		fmt.Sprintf("http://127.0.0.1:%d", ports+1): {"", "<!doctype html><html lang=x><head><title>"},
+	} {
+		a := Browser(t).Do(t, "GET", site+"/", nil, "Cookie", "session_gate="+cookie, "Session-Gate-Debug", "look")
+		if got := a.Header.Get("Session-Gate-Debug"); got != want[0] || !strings.HasPrefix(string(a.Body), want[1]) {
+			t.Errorf("%s: %d, %q: %s; want %q", site, a.Status, got, a.Body, want)
+		}
+		if doctypes := strings.Count(string(a.Body), "<!doctype"); (want[0] == "prefix") != (doctypes == 2) {
+			t.Errorf("%s: %d doctypes in %s", site, doctypes, a.Body)
+		}
+	}
+}
