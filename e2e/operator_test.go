@@ -91,7 +91,7 @@ func TestOperatorSeesWhatHappens(t *testing.T) {
 	Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke", map[string]any{"refund": "none", "reason": "test"})
 	s.refusedWithin(t, b, 2*time.Second)
 	// At DEBUG, Caddy's event app logs what it is given.
-	for _, want := range []string{`"name":"session_gate.entered"`, `"name":"session_gate.ended"`, `"code":"session_revoked"`} {
+	for _, want := range []string{`"name":"session_gate.entered"`, `"name":"session_gate.ended"`, `"origin":"session_gate"`, `"code":"session_revoked"`} {
 		for tries := 0; !strings.Contains(s.Log.String(), want); tries++ {
 			if tries == 100 {
 				t.Fatalf("no event with %s:\n%s", want, grep(s.Log.String(), "event"))
