@@ -69,3 +69,36 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 		t.Errorf("only %d links were found; does the pattern still fit?", followed)
 	}
 }
+
+// TestSecurityNamesTestsThatExist holds docs/security.md to the tests that it
+// says show each claim.
+func TestSecurityNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, pattern := range []string{"*_test.go", "../caddymodule/*_test.go", "../caddymodule/*/*_test.go", "../internal/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(text)
+		}
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(doc), -1)
+	for _, m := range named {
+		if !strings.Contains(all.String(), "func "+m[1]+"(t *testing.T)") {
+			t.Errorf("docs/security.md names %s, which is nowhere", m[1])
+		}
+	}
+	if len(named) < 10 {
+		t.Errorf("docs/security.md names %d tests only", len(named))
+	}
+}
