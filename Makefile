@@ -33,6 +33,8 @@ check:
 bench: build
 	$(GO) run ./bench/edge
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
+	$(GO) test -run '^$$' -bench Decide ./caddymodule
+	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule
 
 # The session service killed fifty times on each database, under load.
 test-long: build

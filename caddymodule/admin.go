@@ -73,7 +73,7 @@ func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
 	list := []adminSession{}
 	eachEdge(func(e *edge) bool {
 		e.live.each(func(s *liveSession) {
-			if !s.state.Load().Status.Terminal() && s.code() != protocol.SessionExpired {
+			if !s.state.Load().status.status().Terminal() && s.code() != protocol.SessionExpired {
 				list = append(list, describe(s))
 			}
 		})
@@ -120,9 +120,9 @@ func (adminAPI) origins(w http.ResponseWriter, r *http.Request) error {
 }
 
 func describe(s *liveSession) adminSession {
-	st := s.state.Load()
+	st := s.state.Load().live()
 	return adminSession{
-		ID: s.id, ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
+		ID: s.id(), ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
 		Version: st.Version, OpenRequests: s.openCount(),
 	}
 }

@@ -70,7 +70,7 @@ func (g *Gate) problemFor(why refusal) *protocol.Problem {
 
 // answerSession tells a page its session, from memory.
 func (g *Gate) answerSession(w http.ResponseWriter, s *liveSession) error {
-	return writeJSON(w, protocol.SessionAnswer{Session: s.state.Load().View(), ServerTimeMS: g.edge.clock.nowMS()})
+	return writeJSON(w, protocol.SessionAnswer{Session: s.state.Load().live().View(), ServerTimeMS: g.edge.clock.nowMS()})
 }
 
 // heartbeat answers from memory at once; the backend learns of it with the next
@@ -84,8 +84,8 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 	if len(body) > 0 && json.Unmarshal(body, &beat) != nil {
 		return writeProblem(w, problemOfBody(errNotJSON))
 	}
-	st, now := s.state.Load(), g.edge.clock.nowMS()
-	g.edge.beats.add(protocol.Beat{ID: s.id, Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
+	st, now := s.state.Load().live(), g.edge.clock.nowMS()
+	g.edge.beats.add(protocol.Beat{ID: s.id(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
 	ends := st.ExpiresAt
 	if st.Status == protocol.Paused && st.PausedAt > 0 {
 		ends += now/1000 - st.PausedAt
@@ -113,7 +113,7 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, 
 	if sessionToken == "" {
 		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
 	}
-	err = g.edge.backend.act(r.Context(), s.id, action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	err = g.edge.backend.act(r.Context(), s.id(), action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
@@ -122,14 +122,14 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, 
 		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
 	default:
 		g.logger.Info("a page's request was refused", zap.String("action", action),
-			zap.String("session", s.id), zap.String("code", string(problem.Code)))
+			zap.String("session", s.id()), zap.String("code", string(problem.Code)))
 		return writeProblem(w, problem)
 	}
 	if action == protocol.ActionEvents {
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
-	if _, err := g.edge.ask(r.Context(), s.id); err != nil {
+	if _, err := g.edge.ask(r.Context(), s.id()); err != nil {
 		// It was done; the event stream will say so in a moment.
 		g.logger.Warn("a session's new state could not be read", zap.Error(err))
 	}

@@ -126,11 +126,11 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 
 // header is the statement about s for the site at host, as a header's value.
 func (a *asserter) header(s *liveSession, host string) ([]string, error) {
-	now := s.clock.nowMS()
-	if known := s.assertion.Load(); known != nil && now < known.until && known.host == host {
+	now := s.set.clock.nowMS()
+	if known := s.extras().assertion.Load(); known != nil && now < known.until && known.host == host {
 		return known.value, nil
 	}
-	st := s.state.Load()
+	st := s.state.Load().live()
 	at := time.UnixMilli(now)
 	ends := at.Add(assertionLife)
 	if deadline := time.Unix(st.ExpiresAt, 0); deadline.Before(ends) {
@@ -147,6 +147,6 @@ func (a *asserter) header(s *liveSession, host string) ([]string, error) {
 		return nil, err
 	}
 	fresh := &assertion{host: host, value: []string{signed}, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
-	s.assertion.Store(fresh)
+	s.extras().assertion.Store(fresh)
 	return fresh.value, nil
 }

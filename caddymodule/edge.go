@@ -95,6 +95,7 @@ func (e *edge) start() {
 	e.startOnce.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		e.cancel = cancel
+		e.loops.Go(func() { e.live.run(ctx) })
 		e.loops.Go(func() { e.stream.run(ctx) })
 		e.loops.Go(func() { e.beats.run(ctx) })
 		e.loops.Go(func() { e.early.run(ctx) })
@@ -166,10 +167,10 @@ func (e *edge) fresh(s *liveSession, maxStaleness time.Duration) bool {
 // backend is down, s runs on as it stands: an admitted session is served to its
 // deadline.
 func (e *edge) confirm(ctx context.Context, s *liveSession, maxStaleness time.Duration) {
-	if s.provisional.Load() || e.fresh(s, maxStaleness) || monotonicMS() < e.downUntil.Load() {
+	if s.provisional() || e.fresh(s, maxStaleness) || monotonicMS() < e.downUntil.Load() {
 		return
 	}
-	if _, err := e.ask(ctx, s.id); errors.Is(err, errBackendDown) {
+	if _, err := e.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
 		e.downUntil.Store(monotonicMS() + downPause.Milliseconds())
 	}
 }

@@ -60,8 +60,7 @@ func (a *announcer) ended(s *liveSession, code protocol.Code) {
 
 // eventData names no user: handlers pass it on to who knows where.
 func eventData(s *liveSession) map[string]any {
-	st := s.state.Load()
-	return map[string]any{"session": st.ID, "provider": st.ProviderID, "expires_at": st.ExpiresAt}
+	return map[string]any{"session": s.id(), "provider": s.provider(), "expires_at": s.state.Load().expiresAt}
 }
 
 // add queues an event if anybody listens. It never waits.

@@ -209,7 +209,7 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 // identify finds the session that a cookie stands for, or why there is none.
 func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession, protocol.Code) {
 	if s := g.edge.live.byToken(raw); s != nil {
-		if s.state.Load().ProviderID != provider {
+		if s.provider() != provider {
 			return nil, protocol.WrongProvider
 		}
 		return s, ""
@@ -263,10 +263,10 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 
 // resume starts a paused session's clock again, since its user is back.
 func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
-	if err := g.edge.backend.act(ctx, s.id, protocol.ActionResume, bearer(s, raw), "", nil); err != nil {
-		g.logger.Info("a paused session was not resumed", zap.String("session", s.id), zap.Error(err))
+	if err := g.edge.backend.act(ctx, s.id(), protocol.ActionResume, bearer(s, raw), "", nil); err != nil {
+		g.logger.Info("a paused session was not resumed", zap.String("session", s.id()), zap.Error(err))
 	}
-	if _, err := g.edge.ask(ctx, s.id); errors.Is(err, errBackendDown) {
+	if _, err := g.edge.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
 		return refusal{code: protocol.BackendUnavailable}
 	}
 	if code := s.code(); code != "" {
@@ -292,7 +292,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity != identityOff {
-		s.identity.Load().set(r.Header)
+		setIdentity(r.Header, s.state.Load())
 	}
 	if g.asserter != nil {
 		if r.Header[headerAssertion], err = g.asserter.header(s, r.Host); err != nil {
@@ -339,13 +339,13 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	switch {
 	case code == "" && err == nil:
-		g.edge.origins.answered(s.state.Load().ProviderID)
+		g.edge.origins.answered(s.provider())
 		return nil
 	case code == "":
 		if o.started() {
 			return err
 		}
-		return g.originFailure(w, r, s.state.Load().ProviderID, err)
+		return g.originFailure(w, r, s.provider(), err)
 	case !o.started():
 		if o.uploads && r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close")

@@ -2,10 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
-
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // Headers by which the origin learns who is there. The gate alone sets them.
@@ -46,24 +43,13 @@ func looksLikeIdentity(name string) bool {
 	return true
 }
 
-// identity is a session's headers, made once for each of its states. Requests
-// share the slices: they have no spare room, so that whoever adds a value gets
-// a slice of its own.
-type identity struct {
-	session, user, provider, expires []string
-}
-
-func newIdentity(st *protocol.LiveState) *identity {
-	return &identity{
-		session: []string{st.ID}, user: []string{headerSafe(st.UserID)},
-		provider: []string{st.ProviderID}, expires: []string{strconv.FormatInt(st.ExpiresAt, 10)},
-	}
-}
-
-// set tells the origin whose session it serves.
-func (i *identity) set(h http.Header) {
-	h[headerSession], h[headerUser] = i.session, i.user
-	h[headerProvider], h[headerExpires] = i.provider, i.expires
+// setIdentity tells the origin whose session it serves. Requests share the
+// slices: they have no spare room, so that whoever adds a value gets a slice of
+// its own.
+func setIdentity(h http.Header, r *record) {
+	one := func(i int) []string { return r.headers[i : i+1 : i+1] }
+	h[headerSession], h[headerUser] = one(recordID), one(recordUser)
+	h[headerProvider], h[headerExpires] = one(recordProvider), one(recordExpires)
 }
 
 // headerSafe keeps a user id, which is the marketplace's own string, from

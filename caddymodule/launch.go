@@ -75,7 +75,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if err != nil {
 		return g.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
 	}
-	if s := g.sessionOf(r, provider); s != nil && s.id == claims.SessionID() {
+	if s := g.sessionOf(r, provider); s != nil && s.id() == claims.SessionID() {
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
 	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
@@ -92,7 +92,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	setCookie(w, cookieName(r), answer.SessionToken, g.partitioned())
 	g.edge.metrics.entries.Inc()
 	g.edge.events.entered(s)
-	g.logger.Info("session entered", zap.String("session", s.id), zap.String("provider", provider),
+	g.logger.Info("session entered", zap.String("session", s.id()), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return g.redirectClean(w, r, rest)
 }

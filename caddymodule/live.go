@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 
@@ -20,9 +21,11 @@ type liveSet struct {
 	seeds [2]maphash.Seed
 	clock *clock
 	// Called once at each session's end, with its lock held; nil for nobody.
-	ended  func(*liveSession, protocol.Code)
-	tokens [shardCount]tokenShard
-	ids    [shardCount]idShard
+	ended     func(*liveSession, protocol.Code)
+	records   recorder
+	deadlines *deadlines
+	tokens    [shardCount]tokenShard
+	ids       [shardCount]idShard
 }
 
 type tokenShard struct {
@@ -31,22 +34,59 @@ type tokenShard struct {
 }
 
 type idShard struct {
-	mu sync.RWMutex // guards m
-	m  map[string]*knownSession
+	mu sync.RWMutex // guards the rest, and which tokens its sessions have
+	m  map[uint64]*liveSession
+	// Sessions whose place in m another has: their ids have one hash.
+	others map[string]*liveSession
 }
 
-// knownSession is a session with the tokens that were verified for it, so that
-// both are forgotten together.
-type knownSession struct {
-	*liveSession
-	tokens []tokenKey
+// findLocked is the session with the given id and hash, or nil.
+func (sh *idShard) findLocked(hash uint64, id string) *liveSession {
+	if s := sh.m[hash]; s != nil && s.id() == id {
+		return s
+	}
+	return sh.others[id]
+}
+
+func (sh *idShard) addLocked(hash uint64, s *liveSession) {
+	switch {
+	case sh.m[hash] == nil:
+		sh.m[hash] = s
+	case sh.others == nil:
+		sh.others = map[string]*liveSession{s.id(): s}
+	default:
+		sh.others[s.id()] = s
+	}
+}
+
+// removeLocked removes s and reports whether it was there.
+func (sh *idShard) removeLocked(hash uint64, s *liveSession) bool {
+	switch {
+	case sh.m[hash] == s:
+		delete(sh.m, hash)
+	case sh.others[s.id()] == s:
+		delete(sh.others, s.id())
+	default:
+		return false
+	}
+	return true
+}
+
+// eachLocked calls f for every session.
+func (sh *idShard) eachLocked(f func(*liveSession)) {
+	for _, s := range sh.m {
+		f(s)
+	}
+	for _, s := range sh.others {
+		f(s)
+	}
 }
 
 func newLiveSet(c *clock) *liveSet {
-	l := &liveSet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, clock: c}
+	l := &liveSet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, clock: c, deadlines: newDeadlines(c)}
 	for i := range shardCount {
 		l.tokens[i].m = make(map[tokenKey]*liveSession)
-		l.ids[i].m = make(map[string]*knownSession)
+		l.ids[i].m = make(map[uint64]*liveSession)
 	}
 	return l
 }
@@ -63,40 +103,41 @@ func (l *liveSet) byToken(raw string) *liveSession {
 
 // byID is the session with the given id, or nil.
 func (l *liveSet) byID(id string) *liveSession {
-	sh := l.idShard(id)
+	sh, hash := l.idShard(id)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	if k := sh.m[id]; k != nil {
-		return k.liveSession
-	}
-	return nil
+	return sh.findLocked(hash, id)
 }
 
 // put takes a state from the backend, making the session known if it was not.
 func (l *liveSet) put(st *protocol.LiveState, confirmedAt int64) *liveSession {
-	sh := l.idShard(st.ID)
+	sh, hash := l.idShard(st.ID)
 	sh.mu.Lock()
-	k := sh.m[st.ID]
-	if k == nil {
-		k = &knownSession{liveSession: newLiveSession(st, confirmedAt, l)}
-		sh.m[st.ID] = k
+	s := sh.findLocked(hash, st.ID)
+	if s == nil {
+		s = newLiveSession(st, confirmedAt, l)
+		sh.addLocked(hash, s)
 	}
 	sh.mu.Unlock()
-	k.apply(st, confirmedAt)
-	return k.liveSession
+	s.apply(st, confirmedAt)
+	return s
 }
 
 // vouch records that raw was verified as a token of s.
 func (l *liveSet) vouch(raw string, s *liveSession) {
 	k := l.key(raw)
-	ids := l.idShard(s.id)
+	ids, hash := l.idShard(s.id())
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
-	known := ids.m[s.id]
-	if known == nil || known.liveSession != s {
+	if ids.findLocked(hash, s.id()) != s {
 		return // forgotten meanwhile; the next request verifies again
 	}
-	known.tokens = append(known.tokens, k)
+	if s.token == (tokenKey{}) {
+		s.token = k
+	} else if s.token != k {
+		x := s.extras()
+		x.tokens = append(x.tokens, k)
+	}
 	sh := &l.tokens[k[0]%shardCount]
 	sh.mu.Lock()
 	sh.m[k] = s
@@ -105,21 +146,31 @@ func (l *liveSet) vouch(raw string, s *liveSession) {
 
 // drop forgets a session and the verdicts on its tokens.
 func (l *liveSet) drop(s *liveSession) {
-	ids := l.idShard(s.id)
+	l.deadlines.remove(s)
+	ids, hash := l.idShard(s.id())
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
-	known := ids.m[s.id]
-	if known == nil || known.liveSession != s {
+	if !ids.removeLocked(hash, s) {
 		return
 	}
-	delete(ids.m, s.id)
-	for _, k := range known.tokens {
-		sh := &l.tokens[k[0]%shardCount]
-		sh.mu.Lock()
-		delete(sh.m, k)
-		sh.mu.Unlock()
+	l.forgetLocked(s.token)
+	if x := s.extra.Load(); x != nil {
+		for _, k := range x.tokens {
+			l.forgetLocked(k)
+		}
 	}
 }
+
+// forgetLocked forgets the verdict on a token.
+func (l *liveSet) forgetLocked(k tokenKey) {
+	sh := &l.tokens[k[0]%shardCount]
+	sh.mu.Lock()
+	delete(sh.m, k)
+	sh.mu.Unlock()
+}
+
+// run ends sessions at their deadlines until ctx ends.
+func (l *liveSet) run(ctx context.Context) { l.deadlines.run(ctx) }
 
 // each calls f for every known session. f may be called for a session that is
 // dropped meanwhile.
@@ -127,10 +178,8 @@ func (l *liveSet) each(f func(*liveSession)) {
 	for i := range l.ids {
 		sh := &l.ids[i]
 		sh.mu.RLock()
-		list := make([]*liveSession, 0, len(sh.m))
-		for _, k := range sh.m {
-			list = append(list, k.liveSession)
-		}
+		list := make([]*liveSession, 0, len(sh.m)+len(sh.others))
+		sh.eachLocked(func(s *liveSession) { list = append(list, s) })
 		sh.mu.RUnlock()
 		for _, s := range list {
 			f(s)
@@ -143,7 +192,7 @@ func (l *liveSet) len() (n int) {
 	for i := range l.ids {
 		sh := &l.ids[i]
 		sh.mu.RLock()
-		n += len(sh.m)
+		n += len(sh.m) + len(sh.others)
 		sh.mu.RUnlock()
 	}
 	return n
@@ -153,6 +202,7 @@ func (l *liveSet) key(raw string) tokenKey {
 	return tokenKey{maphash.String(l.seeds[0], raw), maphash.String(l.seeds[1], raw)}
 }
 
-func (l *liveSet) idShard(id string) *idShard {
-	return &l.ids[maphash.String(l.seeds[0], id)%shardCount]
+func (l *liveSet) idShard(id string) (sh *idShard, hash uint64) {
+	hash = maphash.String(l.seeds[0], id)
+	return &l.ids[hash%shardCount], hash
 }

@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -50,6 +53,24 @@ func TestVerdictsAreForgottenWithTheirSession(t *testing.T) {
 	}
 }
 
+// Two ids with one hash are two sessions.
+func TestIDsThatCollide(t *testing.T) {
+	t.Parallel()
+	l := newLiveSet(new(clock))
+	a, b := l.put(state("a", 1, protocol.Active, time.Hour), 1), l.put(state("b", 1, protocol.Active, time.Hour), 1)
+	sh := idShard{m: map[uint64]*liveSession{}}
+	sh.addLocked(7, a)
+	sh.addLocked(7, b)
+	if sh.findLocked(7, "a") != a || sh.findLocked(7, "b") != b || sh.findLocked(7, "c") != nil {
+		t.Error("one is taken for the other")
+	}
+	n := 0
+	sh.eachLocked(func(*liveSession) { n++ })
+	if !sh.removeLocked(7, a) || sh.removeLocked(7, a) || sh.findLocked(7, "a") != nil || sh.findLocked(7, "b") != b || n != 2 {
+		t.Errorf("of %d sessions the wrong one is removed", n)
+	}
+}
+
 func TestCutReachesEveryOpenRequestOnce(t *testing.T) {
 	t.Parallel()
 	l := newLiveSet(new(clock))
@@ -79,9 +100,19 @@ func TestCutReachesEveryOpenRequestOnce(t *testing.T) {
 	}
 }
 
+// runs wakes the sessions of l until the test ends.
+func runs(t *testing.T, l *liveSet) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); l.run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
 func TestExtensionMovesTheDeadlineOfOpenRequests(t *testing.T) {
 	t.Parallel()
 	l := newLiveSet(new(clock))
+	runs(t, l)
 	first := state("a", 1, protocol.Active, 0)
 	first.ExpiresAt = time.Now().Unix() + 1
 	s := l.put(first, 1)
@@ -130,10 +161,41 @@ func BenchmarkDecide(b *testing.B) {
 			now := time.Now().UnixMilli()
 			b.ReportAllocs()
 			for b.Loop() {
-				if s := l.byToken("token-session-0"); s == nil || !s.admitted(now) {
+				if s := l.byToken("token-session-0"); s == nil || !s.state.Load().admits(now) {
 					b.Fatal("refused")
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkMillionSessions holds a million live sessions, as the backend tells
+// them and with a token of each verified, and reports what one costs.
+func BenchmarkMillionSessions(b *testing.B) {
+	const sessions = 1_000_000
+	alive := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		l := newLiveSet(new(clock))
+		before := alive()
+		ends := time.Now().Unix()
+		for i := range sessions {
+			var st protocol.LiveState
+			err := json.Unmarshal(fmt.Appendf(nil, `{"id":"0198c5d2-7b51-7c3e-9a55-%012x","user_id":"user_%07d","provider_id":"prov_demo","status":"active",`+
+				`"version":2,"expires_at":%d,"started_at":%d,"duration_limit_seconds":3600,"tokens_allocated":100,"return_url":"https://market.example/session/complete",`+
+				`"warning_seconds":[300,60],"extension":{"additional_seconds":600,"tokens":20,"max_count":3}}`, i, i, ends+int64(i%3600), ends), &st)
+			if err != nil {
+				b.Fatal(err)
+			}
+			l.vouch(fmt.Sprintf("header.payload.signature-%d", i), l.put(&st, 1))
+		}
+		b.ReportMetric((alive()-before)/sessions, "B/session")
+		if l.len() != sessions {
+			b.Fatal(l.len())
+		}
 	}
 }

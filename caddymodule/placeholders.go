@@ -23,7 +23,7 @@ func showPlaceholders(ctx context.Context, s *liveSession) {
 		return
 	}
 	repl.Map(func(key string) (any, bool) {
-		st := s.state.Load()
+		st := s.state.Load().live()
 		switch key {
 		case placeholderSession:
 			return st.ID, true
@@ -32,7 +32,7 @@ func showPlaceholders(ctx context.Context, s *liveSession) {
 		case placeholderProvider:
 			return st.ProviderID, true
 		case placeholderRemaining:
-			return max(0, (st.ExpiresAt*1000-s.clock.nowMS())/1000), true
+			return max(0, (st.ExpiresAt*1000-s.set.clock.nowMS())/1000), true
 		}
 		return nil, false
 	})

@@ -53,10 +53,10 @@ func (p *provisionals) admit(req *protocol.LaunchRequest, claims *token.Claims) 
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,
 	}, monotonicMS())
-	s.provisional.Store(true)
+	s.extras().provisional.Store(true)
 	cookie = provisionalPrefix + rand.Text()
 	p.edge.live.vouch(cookie, s)
-	p.waiting[s.id] = req
+	p.waiting[s.id()] = req
 	return cookie, true
 }
 
@@ -99,12 +99,12 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 	case err == nil:
 		s := p.edge.live.put(&answer.Session, monotonicMS())
 		p.edge.live.vouch(answer.SessionToken, s)
-		s.upgrade.Store(&answer.SessionToken)
-		s.provisional.Store(false)
+		s.extras().upgrade.Store(&answer.SessionToken)
+		s.extras().provisional.Store(false)
 		p.edge.metrics.entries.Inc()
 		p.edge.events.entered(s)
-		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.id))
-		p.forget(s.id)
+		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.id()))
+		p.forget(s.id())
 		return nil
 	case errors.Is(err, errBackendDown) || !errors.As(err, &problem) || problem.Status == http.StatusTooManyRequests:
 		return err
@@ -112,9 +112,9 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 	id := p.idOf(req)
 	p.edge.logger.Warn("a session entered while the backend was down is refused", zap.String("session", id), zap.String("code", string(problem.Code)))
 	if s := p.edge.live.byID(id); s != nil {
-		over := *s.state.Load()
+		over := *s.state.Load().live()
 		over.Version, over.Status = versionRefused, statusOfCode(problem.Code)
-		s.provisional.Store(false)
+		s.extras().provisional.Store(false)
 		s.apply(&over, monotonicMS())
 	}
 	p.forget(id)
@@ -157,7 +157,7 @@ func bearer(s *liveSession, cookie string) string {
 	if !strings.HasPrefix(cookie, provisionalPrefix) {
 		return cookie
 	}
-	if tok := s.upgrade.Load(); tok != nil {
+	if tok := s.upgraded(); tok != nil {
 		return *tok
 	}
 	return ""

@@ -13,36 +13,60 @@ import (
 const afterlife = 15 * time.Minute
 
 // liveSession is one session as this edge holds it: its newest state, and the
-// requests that are open in its name and end when it does.
+// requests that are open in its name and end when it does. There may be a
+// million, so that what few of them need stands in extras.
 type liveSession struct {
-	id    string
-	clock *clock
-
-	state    atomic.Pointer[protocol.LiveState]
-	identity atomic.Pointer[identity] // of state
-	// The backend's clock, in ms, up to which requests are admitted; 0 when the
-	// state admits none. Read on every request.
-	admitUntil atomic.Int64
+	set   *liveSet
+	state atomic.Pointer[record]
 	// This machine's monotonic ms at which the backend last vouched for state.
 	confirmed atomic.Int64
+	extra     atomic.Pointer[extras]
 
+	token tokenKey // the first that was verified for it; guarded by its id's shard
+
+	earlier, later *liveSession // guarded by the deadlines' mu
+	due            int64        // guarded by the deadlines' mu
+
+	mu   sync.Mutex // guards the rest
+	open *openRequest
+	told bool // the set was told of its end
+	gone bool
+}
+
+// extras is what only some sessions have.
+type extras struct {
 	// Set from entry without the backend until it redeems the launch.
 	provisional atomic.Bool
 	assertion   atomic.Pointer[assertion] // the last one signed
 	upgrade     atomic.Pointer[string]    // the session token that came of it
 
-	owner *liveSet
-
-	mu    sync.Mutex // guards open, timer, told and gone
-	open  *openRequest
-	timer *time.Timer
-	told  bool // the owner was told of its end
-	gone  bool
+	tokens []tokenKey // verified after the first; guarded by the id's shard
 }
 
-func newLiveSession(st *protocol.LiveState, confirmedAt int64, owner *liveSet) *liveSession {
-	s := &liveSession{id: st.ID, clock: owner.clock, owner: owner}
-	s.timer = time.AfterFunc(time.Hour, s.wake)
+// extras are s's own, made at the first need.
+func (s *liveSession) extras() *extras {
+	if x := s.extra.Load(); x != nil {
+		return x
+	}
+	s.extra.CompareAndSwap(nil, new(extras))
+	return s.extra.Load()
+}
+
+// upgraded is the session token that a provisional cookie has become, or nil.
+func (s *liveSession) upgraded() *string {
+	if x := s.extra.Load(); x != nil {
+		return x.upgrade.Load()
+	}
+	return nil
+}
+
+func (s *liveSession) provisional() bool {
+	x := s.extra.Load()
+	return x != nil && x.provisional.Load()
+}
+
+func newLiveSession(st *protocol.LiveState, confirmedAt int64, set *liveSet) *liveSession {
+	s := &liveSession{set: set}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setLocked(st, confirmedAt)
@@ -50,17 +74,23 @@ func newLiveSession(st *protocol.LiveState, confirmedAt int64, owner *liveSet) *
 	return s
 }
 
+// id is the session's id.
+func (s *liveSession) id() string { return s.state.Load().headers[recordID] }
+
+// provider is whose session it is.
+func (s *liveSession) provider() string { return s.state.Load().headers[recordProvider] }
+
 // hasEnded reports whether a session that is refused for code is over for good.
 func hasEnded(code protocol.Code) bool {
 	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
 }
 
-// tellLocked tells the owner of the session's end, once; more time after that
+// tellLocked tells the set of the session's end, once; more time after that
 // is another life.
 func (s *liveSession) tellLocked(code protocol.Code) {
 	over := hasEnded(code)
-	if over && !s.told && s.owner.ended != nil {
-		s.owner.ended(s, code)
+	if over && !s.told && s.set.ended != nil {
+		s.set.ended(s, code)
 	}
 	s.told = over
 }
@@ -70,8 +100,8 @@ func (s *liveSession) tellLocked(code protocol.Code) {
 func (s *liveSession) apply(st *protocol.LiveState, confirmedAt int64) bool {
 	s.mu.Lock()
 	old := s.state.Load()
-	if old != nil && st.Version <= old.Version {
-		if st.Version == old.Version {
+	if st.Version <= old.version {
+		if st.Version == old.version {
 			s.confirmed.Store(max(s.confirmed.Load(), confirmedAt))
 		}
 		s.mu.Unlock()
@@ -90,13 +120,7 @@ func (s *liveSession) apply(st *protocol.LiveState, confirmedAt int64) bool {
 }
 
 func (s *liveSession) setLocked(st *protocol.LiveState, confirmedAt int64) {
-	var until int64
-	if st.Status == protocol.Active {
-		until = st.ExpiresAt * 1000
-	}
-	s.state.Store(st)
-	s.identity.Store(newIdentity(st))
-	s.admitUntil.Store(until)
+	s.state.Store(s.set.records.record(st, s.state.Load()))
 	s.confirmed.Store(confirmedAt)
 	s.armLocked()
 }
@@ -105,21 +129,18 @@ func (s *liveSession) setLocked(st *protocol.LiveState, confirmedAt int64) {
 func (s *liveSession) confirm(version, confirmedAt int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Load().Version == version {
+	if s.state.Load().version == version {
 		s.confirmed.Store(max(s.confirmed.Load(), confirmedAt))
 	}
 }
 
-// admitted reports whether a request may pass at the backend's time nowMS.
-func (s *liveSession) admitted(nowMS int64) bool { return nowMS < s.admitUntil.Load() }
-
 // code is why the session is refused, or "" if it is live.
 func (s *liveSession) code() protocol.Code {
 	st := s.state.Load()
-	if st.Status == protocol.Active && !s.admitted(s.clock.nowMS()) {
+	if st.status.status() == protocol.Active && !st.admits(s.set.clock.nowMS()) {
 		return protocol.SessionExpired
 	}
-	return protocol.CodeOf(st.Status)
+	return protocol.CodeOf(st.status.status())
 }
 
 // register lists o as open until [liveSession.release]; it returns why not when
@@ -170,46 +191,58 @@ func (s *liveSession) wake() {
 		s.mu.Unlock()
 		return
 	}
-	if s.clock.nowMS() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
+	if s.set.clock.nowMS() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
 		s.gone = true
 		s.mu.Unlock()
-		s.owner.drop(s)
+		s.set.drop(s)
 		return
 	}
 	cut := s.takeOpenLocked()
-	s.timer.Reset(afterlife)
+	s.lookAgainLocked()
 	s.tellLocked(code)
 	s.mu.Unlock()
 	cutAll(cut, code)
 }
 
 // endMS is when the session ended or will end, by the backend's clock.
-func (s *liveSession) endMS() int64 { return s.state.Load().ExpiresAt * 1000 }
+func (s *liveSession) endMS() int64 { return s.state.Load().expiresAt * 1000 }
 
 func (s *liveSession) armLocked() {
-	st := s.state.Load()
-	switch {
-	case st.Status == protocol.Active:
-		s.timer.Reset(max(s.clock.until(st.ExpiresAt*1000), time.Millisecond))
-	default: // paused or pending: looked at again; ended: forgotten
-		s.timer.Reset(afterlife)
+	if s.gone {
+		return
 	}
+	if st := s.state.Load(); st.status.status() == protocol.Active {
+		s.set.deadlines.set(s, st.expiresAt*1000)
+		return
+	}
+	s.lookAgainLocked() // paused or pending: looked at again; ended: forgotten
 }
 
-// stop ends the session's timer; its open requests run on.
+func (s *liveSession) lookAgainLocked() {
+	s.set.deadlines.set(s, s.set.clock.nowMS()+afterlife.Milliseconds())
+}
+
+// idle reports whether no request is under way.
+func (s *liveSession) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open == nil
+}
+
+// stop lets the session's deadline go by; its open requests run on.
 func (s *liveSession) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
-	s.timer.Stop()
+	s.set.deadlines.remove(s)
 }
 
-// abandon ends the session's timer and its open requests: this edge knows
+// abandon ends the session's open requests: this edge knows
 // nothing of it any more.
 func (s *liveSession) abandon() {
 	s.mu.Lock()
 	s.gone = true
-	s.timer.Stop()
+	s.set.deadlines.remove(s)
 	cut := s.takeOpenLocked()
 	s.mu.Unlock()
 	cutAll(cut, protocol.SessionMissing)

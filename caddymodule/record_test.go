@@ -1,0 +1,62 @@
+package caddymodule
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"testing"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// A record loses nothing of a state, whatever it was made after.
+func TestRecordsComeBackWhole(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	var c recorder
+	var old *record
+	for i := range 20_000 {
+		st := &protocol.LiveState{
+			ID: pick("a", "0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11"), UserID: pick("", "u", "ü ser", "new\nline", "user_7"), ProviderID: pick("p", "q"),
+			Status: statuses[r.IntN(len(statuses))], Version: r.Int64(), ExpiresAt: r.Int64N(1 << 40), StartedAt: r.Int64N(3), PausedAt: r.Int64N(3),
+			DurationLimitSeconds: r.Int64(), TokensAllocated: r.Int64(), ReturnURL: fmt.Sprint("https://m.example/", r.IntN(9000)),
+		}
+		for range r.IntN(3) {
+			st.WarningSeconds = append(st.WarningSeconds, r.Int64N(4))
+		}
+		if r.IntN(2) == 0 {
+			st.Extension = &protocol.Extension{AdditionalSeconds: r.Int64N(3), Tokens: r.Int64N(3), MaxCount: r.Int64N(100), Used: r.Int64N(100)}
+		}
+		if r.IntN(2) == 0 {
+			st.Pause = &protocol.PauseRight{MaxCount: r.Int64N(1000), MaxSeconds: r.Int64N(3), Used: r.Int64N(1000)}
+		}
+		old = c.record(st, old)
+		if got := old.live(); !reflect.DeepEqual(got, st) {
+			t.Fatalf("%d: got %+v, want %+v", i, got, st)
+		}
+		if len(c.strings) > maxShared || len(c.terms) > maxShared {
+			t.Fatalf("%d strings and %d terms are kept", len(c.strings), len(c.terms))
+		}
+	}
+	if got := c.record(&protocol.LiveState{Status: "novel"}, nil); got.status.status().Terminal() == false {
+		t.Error("a status that nobody knows is live")
+	}
+}
+
+// What the origin is told is safe to stand in a header, and nobody's addition
+// reaches another request.
+func TestIdentityHeaders(t *testing.T) {
+	t.Parallel()
+	var c recorder
+	rec := c.record(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, nil)
+	first, second := http.Header{}, http.Header{}
+	setIdentity(first, rec)
+	first.Add(headerUser, "more")
+	setIdentity(second, rec)
+	want := http.Header{headerSession: {"s1"}, headerUser: {"eveX-Admin: 1"}, headerProvider: {"p"}, headerExpires: {"99"}}
+	if !reflect.DeepEqual(second, want) {
+		t.Errorf("got %q, want %q", second, want)
+	}
+}
