@@ -6,6 +6,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,4 +135,73 @@ func (c *upgradedConn) closingNow() bool {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	return c.closing
+}
+
+// recorder is a stream of HTTP/2 as a handler sees it; it fails on use by two
+// at once, which net/http does not allow.
+type recorder struct {
+	t    *testing.T
+	busy atomic.Bool
+	header
+	mu  sync.Mutex // guards out
+	out []byte
+}
+
+type header struct{ h http.Header }
+
+func (h header) Header() http.Header { return h.h }
+
+func (r *recorder) alone(f func()) {
+	if !r.busy.CompareAndSwap(false, true) {
+		r.t.Error("two write to one stream at once")
+	}
+	f()
+	r.busy.Store(false)
+}
+
+func (r *recorder) WriteHeader(int)   { r.alone(func() {}) }
+func (r *recorder) FlushError() error { r.alone(func() {}); return nil }
+func (r *recorder) Write(p []byte) (int, error) {
+	r.alone(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.out = append(r.out, p...)
+	})
+	return len(p), nil
+}
+func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
+
+// TestTunnelEndsBetweenTwoFrames ends a WebSocket on a stream while a frame of
+// the origin's is half out.
+func TestTunnelEndsBetweenTwoFrames(t *testing.T) {
+	t.Parallel()
+	r := &recorder{t: t, header: header{make(http.Header)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	o := &openRequest{ResponseWriter: r, websocket: true, tunnel: true, cancel: cancel}
+	o.WriteHeader(http.StatusOK)
+	if err := o.FlushError(); err != nil {
+		t.Fatal(err)
+	}
+	frame := append([]byte{0x81, 5}, "hello"...)
+	if _, err := o.Write(frame[:4]); err != nil {
+		t.Fatal(err)
+	}
+	o.cut(protocol.SessionExpired)
+	if _, err := o.Write(frame[4:]); err != nil {
+		t.Errorf("the rest of the frame: %v", err)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the handler is not told to end")
+	}
+	if n, err := o.Write(frame); n != 0 || err == nil {
+		t.Errorf("a frame after the end: %d, %v", n, err)
+	}
+	want := append(append([]byte(nil), frame...), closeFrame(closeSessionEnded, string(protocol.SessionExpired))...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !bytes.Equal(r.out, want) {
+		t.Errorf("sent %q, want %q", r.out, want)
+	}
 }

@@ -23,7 +23,7 @@ func TestRotationRefusesNobody(t *testing.T) {
 	user := s.newUser(t, 10_000)
 	old := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 1}).LaunchURL)
 	waiting := s.buy(t, terms{User: user, Seconds: 300, Tokens: 1}) // signed with a key that is about to retire
-	stop := make(chan struct{})
+	stop, first, second := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var loops sync.WaitGroup
 	used, entered, kids := 0, 0, map[string]bool{}
 	loops.Go(func() {
@@ -46,7 +46,15 @@ func TestRotationRefusesNobody(t *testing.T) {
 			default:
 			}
 			sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 1})
-			kids[kidOf(t, sold.Token)] = true
+			if kid := kidOf(t, sold.Token); !kids[kid] {
+				kids[kid] = true
+				switch len(kids) {
+				case 1:
+					close(first)
+				case 2:
+					close(second)
+				}
+			}
 			b := Browser(t)
 			if a := b.Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusSeeOther {
 				t.Errorf("entry %d: %d %s", entered, a.Status, a.Body)
@@ -55,11 +63,23 @@ func TestRotationRefusesNobody(t *testing.T) {
 			}
 		}
 	})
-	time.Sleep(500 * time.Millisecond) // sales with the first key
+	wait := func(c chan struct{}, what string) {
+		select {
+		case <-c:
+		case <-time.After(30 * time.Second):
+			t.Errorf("no sale was signed with the %s key", what)
+		}
+	}
+	wait(first, "first")
 	if err := s.command(t, "keys", "rotate").Run(); err != nil {
 		t.Errorf("rotating: %v\n%s", err, s.Log)
 	}
-	time.Sleep(6 * time.Second) // the service notices within seconds
+	wait(second, "second") // the service notices within seconds
+	for until := time.Now().Add(time.Second); time.Now().Before(until); {
+		if a := old.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+			t.Errorf("after the rotation: %d", a.Status)
+		}
+	}
 	close(stop)
 	loops.Wait()
 	if len(kids) != 2 || used < 20 || entered < 10 {
