@@ -26,27 +26,17 @@ func named(name string) http.Handler {
 	})
 }
 
-// TestDNSAlone runs an edge that names no provider: domains, certificates and
-// origins come from the session service, while it runs.
-func TestDNSAlone(t *testing.T) {
-	t.Parallel()
-	plain, secure := httptest.NewServer(named("alpha")), httptest.NewTLSServer(named("beta"))
-	t.Cleanup(plain.Close)
-	t.Cleanup(secure.Close)
-	ca := filepath.Join(t.TempDir(), "origin.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
-	if err := os.WriteFile(ca, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := StartSplit(t, plain.URL, "SSL_CERT_FILE="+ca)
-	ports := freePorts(t)
-	s.reload(t, fmt.Sprintf(`{
+// byDNSAlone is the configuration of an edge that names no provider, at the
+// given port (HTTP) and the next (HTTPS), with certificates of Caddy's own.
+func (s *Split) byDNSAlone(admin string, port int, global, proxy string) string {
+	return fmt.Sprintf(`{
 	admin %s
 	default_bind 127.0.0.1
 	http_port %d
 	https_port %d
 	local_certs
 	skip_install_trust
+%s
 	on_demand_tls {
 		permission session_gate
 	}
@@ -64,12 +54,41 @@ https:// {
 		dynamic session_gate {
 			allow_private
 		}
+%s
 		transport http {
 			compression off
 		}
 	}
 }
-`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey))
+`, admin, port, port+1, global, s.Link.URL, s.EdgeKey, proxy)
+}
+
+// dialing reaches an edge at address under any name.
+func dialing(address string) *http.Transport {
+	return &http.Transport{
+		DisableCompression: true, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's internal CA
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
+}
+
+// TestDNSAlone runs an edge that names no provider: domains, certificates and
+// origins come from the session service, while it runs.
+func TestDNSAlone(t *testing.T) {
+	t.Parallel()
+	plain, secure := httptest.NewServer(named("alpha")), httptest.NewTLSServer(named("beta"))
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	ca := filepath.Join(t.TempDir(), "origin.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	if err := os.WriteFile(ca, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := StartSplit(t, plain.URL, "SSL_CERT_FILE="+ca)
+	ports := freePorts(t)
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", ""))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 
 	visitor := func() *Client {
@@ -79,13 +98,9 @@ https:// {
 		}
 		b := Browser(t)
 		b.Jar = jar
-		b.Client.Transport = &http.Transport{
-			DisableCompression: true, DisableKeepAlives: true, ForceAttemptHTTP2: true,
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's internal CA
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, edge)
-			},
-		}
+		transport := dialing(edge)
+		transport.DisableKeepAlives = true
+		b.Client.Transport = transport
 		return b
 	}
 	if _, err := visitor().Get("https://alpha.example/"); err == nil {

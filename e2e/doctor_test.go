@@ -139,7 +139,7 @@ func TestDoctorOnARunningSite(t *testing.T) {
 		t.Errorf("status %d with observe_only", status)
 	}
 	s.reload(t, strings.NewReplacer("provider prov_split", "", s.App+" {", strings.Replace(s.App, "127.0.0.1", "", 1)+" {").Replace(s.caddyfile("")))
-	status, r = examine(t, "", strings.Replace(s.App, "127.0.0.1", "localhost", 1)+"/page", "--edge", strings.TrimPrefix(s.App, "http://"))
+	_, r = examine(t, "", strings.Replace(s.App, "127.0.0.1", "localhost", 1)+"/page", "--edge", strings.TrimPrefix(s.App, "http://"))
 	check(t, r, "gate failed", "knows no provider of localhost")
 	s.Link.Cut()
 	_, r = examine(t, "", strings.Replace(s.App, "127.0.0.1", "unknown.localhost", 1)+"/page", "--edge", strings.TrimPrefix(s.App, "http://"))

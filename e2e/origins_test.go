@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,37 +22,7 @@ func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
 	illAddress := ill.Listener.Addr().String()
 	s := StartSplit(t, well.URL)
 	ports := freePorts(t)
-	s.reload(t, fmt.Sprintf(`{
-	admin %s
-	default_bind 127.0.0.1
-	http_port %d
-	https_port %d
-	local_certs
-	skip_install_trust
-	on_demand_tls {
-		permission session_gate
-	}
-	session_gate {
-		backend %s
-		edge_key %s
-	}
-}
-https:// {
-	tls {
-		on_demand
-	}
-	session_gate
-	reverse_proxy {
-		dynamic session_gate {
-			allow_private
-		}
-		fail_duration 1s
-		transport http {
-			compression off
-		}
-	}
-}
-`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey))
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\tfail_duration 1s"))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 	user := s.newUser(t, 1000)
 	visitor := func(name, originURL string) *Client {
@@ -68,12 +36,7 @@ https:// {
 		theirs := *s.System
 		theirs.ProviderID = "prov_" + name
 		b := Browser(t)
-		b.Client.Transport = &http.Transport{
-			DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's internal CA
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, edge)
-			},
-		}
+		b.Client.Transport = dialing(edge)
 		if a := b.Do(t, "GET", theirs.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
 			t.Fatalf("entering %s: %d %s", name, a.Status, a.Body)
 		}

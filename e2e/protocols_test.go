@@ -15,7 +15,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 )
 
 // transports reach an edge at the given port by each protocol.
@@ -33,13 +32,8 @@ func transports(t *testing.T, port int) map[string]func() http.RoundTripper {
 			t.Cleanup(tr.CloseIdleConnections)
 			return tr
 		},
-		"HTTP/2": func() http.RoundTripper { // net/http's own refuses extended CONNECT
-			tr := &http2.Transport{
-				TLSClientConfig: insecure(), DisableCompression: true,
-				DialTLSContext: func(ctx context.Context, network, _ string, config *tls.Config) (net.Conn, error) {
-					return (&tls.Dialer{Config: config}).DialContext(ctx, network, edge)
-				},
-			}
+		"HTTP/2": func() http.RoundTripper {
+			tr := http2Transport(edge, insecure())
 			t.Cleanup(tr.CloseIdleConnections)
 			return tr
 		},

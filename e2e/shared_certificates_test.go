@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -30,31 +29,8 @@ func TestEdgesShareCertificates(t *testing.T) {
 		t.Fatal("docs/caddyfile.md names no shared storage")
 	}
 	storage := t.TempDir()
-	config := func(admin string, ports int) string {
-		return fmt.Sprintf(`{
-	admin %s
-	default_bind 127.0.0.1
-	http_port %d
-	https_port %d
-	local_certs
-	skip_install_trust
-%s
-	on_demand_tls {
-		permission session_gate
-	}
-	session_gate {
-		backend %s
-		edge_key %s
-	}
-}
-https:// {
-	tls {
-		on_demand
-	}
-	session_gate
-	reverse_proxy %s
-}
-`, admin, ports, ports+1, regexp.MustCompile(`/\S+`).ReplaceAll(shared, []byte(storage)), s.API, s.EdgeKey, s.origin)
+	config := func(admin string, port int) string {
+		return s.byDNSAlone(admin, port, regexp.MustCompile(`/\S+`).ReplaceAllString(string(shared), storage), "")
 	}
 	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
 		"id": "prov_shared", "name": "Shared", "domains": []string{"shared.example"}, "origin_url": s.origin,

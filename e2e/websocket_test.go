@@ -1,11 +1,16 @@
 package e2e_test
 
+//lint:file-ignore SA1019 net/http's own transport refuses the pseudo-header of an extended CONNECT
+
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	wire "encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 
@@ -21,6 +26,16 @@ type webSocket struct {
 	w       io.Writer
 	close   func()
 	writing sync.Mutex
+}
+
+// http2Transport speaks HTTP/2 to address, whatever the name.
+func http2Transport(address string, config *tls.Config) *http2.Transport {
+	return &http2.Transport{
+		TLSClientConfig: config, DisableCompression: true,
+		DialTLSContext: func(ctx context.Context, network, _ string, config *tls.Config) (net.Conn, error) {
+			return (&tls.Dialer{Config: config}).DialContext(ctx, network, address)
+		},
+	}
 }
 
 func openWebSocket(c *http.Client, base string) (*webSocket, error) {
