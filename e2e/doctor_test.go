@@ -147,6 +147,23 @@ func TestDoctorOnARunningSite(t *testing.T) {
 	s.Link.Mend()
 }
 
+// TestDoctorOnTheDemo examines the demo as it comes.
+func TestDoctorOnTheDemo(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	link := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL
+	status, r := examine(t, "", strings.Replace(s.App, "127.0.0.1", "localhost", 1), "--edge", strings.TrimPrefix(s.App, "http://"), "--origin", s.Origin)
+	check(t, r, "gate failed", "no gate at") // the demo's site is 127.0.0.1 and no other name
+	if status != 1 {
+		t.Errorf("by another name: status %d", status)
+	}
+	status, r = examine(t, "", s.App, "--session", link, "--origin", s.Origin)
+	want := []string{"dns not_checked", "tls not_checked", "gate ok", "refusal ok", "websocket ok", "injection ok", "policy ok", "origin_lock warning"}
+	if got := grades(r); status != 0 || !slices.Equal(got, want) {
+		t.Errorf("status %d: %+v\nwant %q", status, r.Checks, want)
+	}
+}
+
 // TestDoctorElsewhere examines what is no edge at all.
 func TestDoctorElsewhere(t *testing.T) {
 	t.Parallel()

@@ -32,11 +32,7 @@ func transports(t *testing.T, port int) map[string]func() http.RoundTripper {
 			t.Cleanup(tr.CloseIdleConnections)
 			return tr
 		},
-		"HTTP/2": func() http.RoundTripper {
-			tr := http2Transport(edge, insecure())
-			t.Cleanup(tr.CloseIdleConnections)
-			return tr
-		},
+		"HTTP/2": func() http.RoundTripper { return http2Transport(t, edge, insecure()) },
 		"HTTP/3": func() http.RoundTripper {
 			tr := &http3.Transport{
 				TLSClientConfig: insecure(), DisableCompression: true,

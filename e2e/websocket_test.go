@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"testing"
 
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
@@ -29,13 +30,16 @@ type webSocket struct {
 }
 
 // http2Transport speaks HTTP/2 to address, whatever the name.
-func http2Transport(address string, config *tls.Config) *http2.Transport {
-	return &http2.Transport{
+func http2Transport(t *testing.T, address string, config *tls.Config) http.RoundTripper {
+	t.Helper()
+	tr := &http2.Transport{
 		TLSClientConfig: config, DisableCompression: true,
 		DialTLSContext: func(ctx context.Context, network, _ string, config *tls.Config) (net.Conn, error) {
 			return (&tls.Dialer{Config: config}).DialContext(ctx, network, address)
 		},
 	}
+	t.Cleanup(tr.CloseIdleConnections)
+	return tr
 }
 
 func openWebSocket(c *http.Client, base string) (*webSocket, error) {

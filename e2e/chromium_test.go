@@ -1,0 +1,94 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestChromiumHears4401OverHTTP2 lets a real browser keep a WebSocket on a
+// stream of HTTP/2 until its session ends.
+func TestChromiumHears4401OverHTTP2(t *testing.T) {
+	t.Parallel()
+	reports := make(chan string, 1)
+	report := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case reports <- r.URL.Query().Get("code") + " " + r.URL.Query().Get("reason"):
+		default:
+		}
+	})
+	sockets := origin(t).Config.Handler
+	app := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ws" {
+			sockets.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!doctype html><html><head><title>t</title></head><body><script>
+const ws = new WebSocket("wss://" + location.host + "/ws");
+ws.onopen = () => setInterval(() => ws.send("x".repeat(3000)), 20);
+ws.onclose = (e) => fetch("%s/?code=" + e.code + "&reason=" + e.reason, {mode: "no-cors"});
+</script></body></html>`, report)
+	})
+	s := StartSplit(t, app, "GODEBUG=http2xconnect=1")
+	ports := freePorts(t)
+	s.reload(t, fmt.Sprintf(`{
+	admin %s
+	default_bind 127.0.0.1
+	http_port %d
+	https_port %d
+	local_certs
+	skip_install_trust
+	servers {
+		protocols h1 h2
+	}
+	session_gate {
+		backend %s
+		edge_key %s
+	}
+}
+https://app.example {
+	log
+	session_gate {
+		provider prov_split
+	}
+	reverse_proxy %s
+}
+`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey, s.origin))
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 12, Tokens: 10})
+	dir := t.TempDir()
+	browser := exec.Command("/usr/bin/chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+dir,
+		"--ignore-certificate-errors", fmt.Sprintf("--host-resolver-rules=MAP app.example:443 127.0.0.1:%d", ports+1), "--remote-debugging-port=0",
+		"https://app.example/?session="+sold.Token)
+	log := new(Log)
+	browser.Stderr, browser.WaitDelay = log, 5*time.Second
+	if err := browser.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// A KILL would leave its children writing into a folder that goes away.
+		defer time.AfterFunc(10*time.Second, func() { _ = browser.Process.Kill() }).Stop()
+		_ = browser.Process.Signal(syscall.SIGTERM)
+		_ = browser.Wait()
+	})
+	due := time.Unix(sold.Session.ExpiresAt, 0)
+	select {
+	case got := <-reports:
+		if got != "4401 session_expired" {
+			t.Errorf("the page's WebSocket closed with %q", got)
+		}
+		if off := time.Since(due); off < -200*time.Millisecond || off > 1500*time.Millisecond {
+			t.Errorf("it closed %s after the deadline", off)
+		}
+	case <-time.After(time.Until(due.Add(20 * time.Second))):
+		t.Fatalf("the page never said how its WebSocket closed:\n%s\n%s", log, grep(s.Log.String(), `{"level":"info"`))
+	}
+	if !strings.Contains(s.Log.String(), `"method":"CONNECT"`) {
+		t.Errorf("the WebSocket did not go over HTTP/2:\n%s", grep(s.Log.String(), `{"level":"info"`))
+	}
+}
