@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,6 +87,19 @@ func TestRotationRefusesNobody(t *testing.T) {
 	s.enter(t, waiting.LaunchURL)
 }
 
+// anotherEdge starts an edge of its own configuration beside the first.
+func (s *Split) anotherEdge(t *testing.T, caddyfile string) *Log {
+	t.Helper()
+	other := s.command(t, "run", "--config", write(t, t.TempDir(), "Caddyfile", caddyfile), "--adapter", "caddyfile")
+	log := new(Log)
+	other.Stderr = log
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopProcess(t, other, log) })
+	return log
+}
+
 // TestRevocationReachesEveryEdge uses one session at two edges and revokes it.
 func TestRevocationReachesEveryEdge(t *testing.T) {
 	t.Parallel()
@@ -96,17 +108,7 @@ func TestRevocationReachesEveryEdge(t *testing.T) {
 	second := *s.System
 	second.App = fmt.Sprintf("http://127.0.0.1:%d", ports)
 	config := strings.NewReplacer(s.App+" {", second.App+" {", "admin "+s.admin, "admin "+net.JoinHostPort("127.0.0.1", strconv.Itoa(ports+1))).Replace(s.caddyfile(""))
-	file := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	other := s.command(t, "run", "--config", file, "--adapter", "caddyfile")
-	log := new(Log)
-	other.Stderr = log
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stopProcess(t, other, log) })
+	log := s.anotherEdge(t, config)
 	waitFor(t, second.App+"/.session-gate/boot.js", log)
 
 	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})

@@ -41,17 +41,7 @@ func TestEdgesShareCertificates(t *testing.T) {
 	}
 	first, second := freePorts(t), freePorts(t)
 	s.reload(t, config(s.admin, first))
-	file := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(file, []byte(config(net.JoinHostPort("127.0.0.1", strconv.Itoa(second+2)), second)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	other := s.command(t, "run", "--config", file, "--adapter", "caddyfile")
-	log := new(Log)
-	other.Stderr = log
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stopProcess(t, other, log) })
+	log := s.anotherEdge(t, config(net.JoinHostPort("127.0.0.1", strconv.Itoa(second+2)), second))
 
 	leaf := func(port int) *x509.Certificate {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
