@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"hash/crc32"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"testing"
@@ -57,12 +58,12 @@ func longGzip(t testing.TB, n int64) (head, block, tail []byte, blocks int) {
 }
 
 // All that a response ever allocates stays below the limit, on a page of 64 MB,
-// with empty pools, and while an origin's first page is judged.
+// with empty pools, and while an origin's first page is judged. The runtime may
+// allocate for itself meanwhile, a thread for instance: the least of three counts.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 64 << 20
 	head, block, tail, blocks := longGzip(t, size)
 	plain := make([]byte, 32<<10)
-	i := New(testConfig())
 	for _, row := range []struct {
 		name   string
 		gzip   bool
@@ -73,44 +74,51 @@ func TestMemoryIsBounded(t *testing.T) {
 		{"gzip, judged", true, true, ModePrefix},
 		{"gzip", true, false, ModePrefix},
 	} {
-		c := &counter{header: http.Header{"Content-Type": {"text/html"}}}
-		if row.gzip {
-			c.header.Set("Content-Encoding", "gzip")
-		}
-		r := navigate()
-		runtime.GC()
-		runtime.GC() // empties the pools
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		w := i.Wrap(c, r, "origin")
-		if row.gzip {
-			w.Write(head)
-			if (w.judge != nil) != row.judged {
-				t.Errorf("%s: judged %v", row.name, w.judge != nil)
+		least := uint64(math.MaxUint64)
+		for range 3 {
+			i := New(testConfig())
+			if !row.judged {
+				i.canary.settle("origin", sound)
 			}
-			for range blocks {
-				w.Write(block)
+			c := &counter{header: http.Header{"Content-Type": {"text/html"}}}
+			if row.gzip {
+				c.header.Set("Content-Encoding", "gzip")
 			}
-			w.Write(tail)
-		} else {
-			io.WriteString(w, testHead)
-			for range size / len(plain) {
-				w.Write(plain)
+			r := navigate()
+			runtime.GC()
+			runtime.GC() // empties the pools
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			w := i.Wrap(c, r, "origin")
+			if row.gzip {
+				w.Write(head)
+				if (w.judge != nil) != row.judged {
+					t.Errorf("%s: judged %v", row.name, w.judge != nil)
+				}
+				for range blocks {
+					w.Write(block)
+				}
+				w.Write(tail)
+			} else {
+				io.WriteString(w, testHead)
+				for range size / len(plain) {
+					w.Write(plain)
+				}
+			}
+			err := w.Close()
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+			if err != nil || w.Outcome().Mode != row.mode {
+				t.Errorf("%s: %v, %v", row.name, err, w.Outcome())
+			}
+			if row.judged && i.canary.claim("origin") != sound {
+				t.Errorf("%s: the generated page is not sound", row.name)
 			}
 		}
-		err := w.Close()
-		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > memoryLimit {
-			t.Errorf("%s: %d bytes allocated, limit %d", row.name, got, memoryLimit)
-		} else {
-			t.Logf("%s: %d bytes allocated for %d sent", row.name, got, c.size)
+		if least > memoryLimit {
+			t.Errorf("%s: %d bytes allocated, limit %d", row.name, least, memoryLimit)
 		}
-		if err != nil || w.Outcome().Mode != row.mode {
-			t.Errorf("%s: %v, %v", row.name, err, w.Outcome())
-		}
-		if row.judged && i.canary.claim("origin") != sound {
-			t.Errorf("%s: the generated page is not sound", row.name)
-		}
+		t.Logf("%s: %d bytes allocated for %d of content", row.name, least, size)
 	}
 }
 
