@@ -45,6 +45,7 @@ func (a *api) routeSessionActions() {
 		}
 	}
 	own := []Role{roleSession}
+	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock: launch, where no edge does", own), a.enter)
 	register(a, action(protocol.ActionHeartbeat, "A page's sign of life", own), a.heartbeat)
 	register(a, action(protocol.ActionExtend, "Buy more time", []Role{roleSession, RoleMarketplace}, 402), a.extend)
 	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.transition("pause-session", session.Pause{}))
@@ -59,6 +60,14 @@ func (a *api) routeSessionActions() {
 		method: http.MethodGet, path: protocol.Sessions + "/{id}/extensions", id: "list-extensions", tag: "Sessions",
 		summary: "What was bought beyond the first purchase", roles: []Role{roleSession, RoleMarketplace}, errors: []int{404},
 	}, a.extensions)
+}
+
+func (a *api) enter(ctx context.Context, in *actionInput) (*actionOutput, error) {
+	req, err := in.request(ctx, "launch-session", in.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.acted(a.s.enter(ctx, req, in.ID))
 }
 
 type heartbeatInput struct {

@@ -197,7 +197,7 @@ type validateBody struct {
 // validateAnswer is the spec's ValidateResponse; a refusal is a problem too.
 type validateAnswer struct {
 	Valid   bool          `json:"valid"`
-	Session *sessionBody  `json:"session,omitempty"`
+	Session *sessionBody  `json:"session,omitempty" doc:"When it is valid; also when it is only paused or pending"`
 	Error   string        `json:"error,omitempty" doc:"The spec's text"`
 	Title   string        `json:"title,omitempty"`
 	Status  int           `json:"status,omitempty"`
@@ -205,6 +205,8 @@ type validateAnswer struct {
 	Code    protocol.Code `json:"code,omitempty"`
 	// Where the user goes, when the session is known and over.
 	ReturnURL string `json:"return_url,omitempty"`
+	// The service's clock, from which pages measure their own clock's offset.
+	ServerTimeMS int64 `json:"server_time_ms,omitempty"`
 }
 
 type validateInput struct {
@@ -265,13 +267,17 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 		}
 		return invalid(p.Status, p.Code, text, p.Detail), nil
 	}
-	if c.Status != session.Active {
-		out := invalid(400, protocol.CodeOf(protocol.Status(c.Status)), "Session is not active", "The session is "+string(c.Status)+".")
-		out.Body.ReturnURL = c.ReturnURL
-		return out, nil
-	}
 	shown := bodyOf(c)
-	return &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}, nil
+	out := &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}
+	if c.Status != session.Active {
+		out = invalid(400, protocol.CodeOf(protocol.Status(c.Status)), "Session is not active", "The session is "+string(c.Status)+".")
+		out.Body.ReturnURL = c.ReturnURL
+		if !c.Status.Terminal() {
+			out.Body.Session = &shown
+		}
+	}
+	out.Body.ServerTimeMS = a.s.now().UnixMilli()
+	return out, nil
 }
 
 func invalid(status int, code protocol.Code, text, detail string) *validateOutput {

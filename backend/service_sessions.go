@@ -158,6 +158,22 @@ func (s *service) sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 	return s.store.Sessions(ctx, f)
 }
 
+// enter starts a pending session for a page that has no edge before it, which
+// would have redeemed the launch token. It is a call of its own, since merely
+// validating a token must not spend paid time. One that runs or is paused is
+// answered as it is: a page that was reloaded goes on. The token's bearer gains
+// nothing beyond what validating gives. The redemption is nobody's to repeat, so
+// no edge admits the token afterwards.
+func (s *service) enter(ctx context.Context, req request, id string) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		current, err := w.catchUp(ctx, id)
+		if err != nil || current.Status == session.Active || current.Status == session.Paused {
+			return current, err
+		}
+		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
+	})
+}
+
 // change applies an event to a session.
 func (s *service) change(ctx context.Context, req request, id string, e session.Event) (session.Session, error) {
 	return write(ctx, s, req, func(w *work) (session.Session, error) {

@@ -28,6 +28,7 @@ const (
 // Actions of a session, appended to [Sessions] + "/" + id + "/". The edge calls
 // them with the session token as Bearer.
 const (
+	ActionLaunch    = "launch" // of a page without an edge before it
 	ActionHeartbeat = "heartbeat"
 	ActionExtend    = "extend"
 	ActionPause     = "pause"

@@ -1,0 +1,108 @@
+package backend_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A page without an edge before it starts the paid clock itself: once, when it
+// asks for that and not when its token is merely checked.
+func TestPageStartsPendingSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, launch := w.sell("clock", "launch")
+	path := "/api/v1/sessions/" + id
+	waiting := w.call("POST", "/api/v1/sessions/validate", launch, map[string]any{"jti": id}).want(400, "session_pending")
+	if waiting.at("valid") != false || waiting.str("session", "status") != "pending" || waiting.num("server_time_ms") != w.clock.Now().UnixMilli() {
+		t.Errorf("validate answered %s", waiting.raw)
+	}
+	w.clock.Add(10 * time.Minute)
+	w.call("POST", "/api/v1/sessions/validate", launch, map[string]any{"jti": id}).want(400, "session_pending")
+
+	begun := w.call("POST", path+"/launch", launch, nil).want(200)
+	deadline := w.clock.Now().Unix() + 1 + 60
+	if begun.str("session", "status") != "active" || begun.num("session", "expires_at") != deadline || begun.num("server_time_ms") == 0 {
+		t.Errorf("launched as %s", begun.raw)
+	}
+	w.clock.Add(30 * time.Second) // a reload: the clock runs on
+	if again := w.call("POST", path+"/launch", launch, nil).want(200); again.num("session", "expires_at") != deadline {
+		t.Errorf("launched again as %s", again.raw)
+	}
+	good := w.call("POST", "/api/v1/sessions/validate", launch, map[string]any{"jti": id}).want(200)
+	if good.num("session", "expires_at") != deadline || good.num("server_time_ms") != w.clock.Now().UnixMilli() {
+		t.Errorf("validate answered %s", good.raw)
+	}
+	w.launch(launch, "redemption-0000001").want(409, "launch_spent") // an edge does not admit it, too
+	w.clock.Add(time.Minute)
+	over := w.call("POST", path+"/launch", launch, nil).want(401, "session_expired")
+	if over.str("return_url") == "" {
+		t.Errorf("refused as %s", over.raw)
+	}
+
+	late, token := w.sell("clock", "launch")
+	w.clock.Add(16 * time.Minute)
+	w.call("POST", "/api/v1/sessions/"+late+"/launch", token, nil).want(401, "session_canceled")
+	w.audit()
+}
+
+// However many tabs start it at once, one clock starts.
+func TestPageStartsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, launch := w.sell("clock", "launch")
+	answers := make([]*answer, 8)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() { answers[i] = w.call("POST", "/api/v1/sessions/"+id+"/launch", launch, nil) })
+	}
+	all.Wait()
+	for _, a := range answers {
+		if a.want(200).num("session", "version") != answers[0].num("session", "version") {
+			t.Errorf("launched as %s", a.raw)
+		}
+	}
+}
+
+// What the edge has started needs no start, and is not spent twice.
+func TestPageJoinsWhatRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, launch := w.sell()
+	before := w.call("GET", "/api/v1/sessions/"+id, w.market, nil).want(200).num("version")
+	if a := w.call("POST", "/api/v1/sessions/"+id+"/launch", launch, nil).want(200); a.num("session", "version") != before {
+		t.Errorf("changed to %s", a.raw)
+	}
+	w.enter(launch) // the one entry at the edge is still there
+}
+
+// A paused session shows its page what stands still.
+func TestValidateShowsPaused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, launch := w.sell()
+	w.clock.Add(10 * time.Second)
+	w.call("POST", "/api/v1/sessions/"+id+"/pause", launch, nil).want(200)
+	shown := w.call("POST", "/api/v1/sessions/validate", launch, map[string]any{"jti": id}).want(400, "session_paused")
+	if shown.num("session", "paused_at") == 0 || shown.num("session", "expires_at") == 0 {
+		t.Errorf("validate answered %s", shown.raw)
+	}
+	if a := w.call("POST", "/api/v1/sessions/"+id+"/launch", launch, nil).want(200); a.str("session", "status") != "paused" {
+		t.Errorf("launched as %s", a.raw)
+	}
+}
+
+func TestPagesOfOtherOriginsMayLaunch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := httptest.NewRequest(http.MethodOptions, "/api/v1/sessions/x/launch", nil)
+	r.Header.Set("Origin", "https://app.provider.example")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	rec := httptest.NewRecorder()
+	w.b.Handler().ServeHTTP(rec, r)
+	if rec.Code != http.StatusNoContent || rec.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("answered %d %v", rec.Code, rec.Header())
+	}
+}
