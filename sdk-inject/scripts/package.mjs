@@ -17,6 +17,8 @@ import { only, open, ours } from "./names.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const lib = join(root, "lib");
 const names = ["index", "react", "vue", "next", "server"];
+/** Those that React's server components may import, and not run. */
+const forClients = ["react", "next", "dashboard"];
 const report = process.argv.includes("--report");
 
 rmSync(lib, { recursive: true, force: true });
@@ -35,7 +37,7 @@ const besideUmd = {
   name: "beside-umd",
   // import() of what is not known before it runs stays as it is.
   transform(code, id) {
-    if (!id.endsWith("package/sdk.ts")) return;
+    if (!id.endsWith("package/show.ts")) return;
     const beside = 'import(/* @vite-ignore */ new URL("./ui.js", SCRIPT || location.href).href)';
     // All stays on its line.
     const made = `const SCRIPT = typeof document === "object" && document.currentScript && document.currentScript.src; ${code.replace('import("./ui")', beside)}`;
@@ -52,8 +54,10 @@ const nameCache = {
 };
 const short = {
   name: "short",
-  async renderChunk(code, _, { format }) {
+  async renderChunk(code, { isEntry, name }, { format }) {
     const made = await minify(code, {
+      // Bundling drops the directive of the modules; Next.js reads it from the entry.
+      format: { preamble: isEntry && forClients.includes(name) ? '"use client";' : "" },
       module: format === "es",
       toplevel: format !== "umd",
       ecma: 2020,
@@ -91,7 +95,9 @@ const core = {
   groups: [
     {
       name: "core",
-      test: new RegExp(`src/(${shared}|package/(sdk|errors|token|backend|breaker|analytics))\\.ts$`),
+      test: new RegExp(
+        `src/(${shared}|package/(sdk|errors|token|backend|breaker|analytics|shelf|events|address|connection|news|open|show|visibility))\\.ts$`,
+      ),
     },
   ],
 };

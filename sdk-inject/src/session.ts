@@ -225,13 +225,16 @@ export function createSession(effects: SessionEffects): Session {
       session.sleep();
       tabs.close();
     },
-    carryOut: (change) =>
-      change().then(learn, (error) => {
+    carryOut(change) {
+      // Its answer is one to the question of how things stand, too.
+      askedAt = clock.elapsed();
+      return change().then(learn, (error) => {
         // Whatever was refused, what we showed may be out of date.
         if (settle(error)) return;
         void ask();
         throw error;
-      }),
+      });
+    },
   };
   return session;
 }

@@ -1,19 +1,11 @@
 import { retryDelay } from "../backoff";
 import type { Clock } from "../clock";
-
-/** What a page noticed. No personal data. */
-export interface PageEvent {
-  name: string;
-  /** The browser's clock, in Unix milliseconds. */
-  at: number;
-  props?: Record<string, string>;
-}
+import { type Batch, MOST_BATCHES, type PageEvent, type Shelf } from "./shelf";
 
 export interface AnalyticsEffects {
-  /** Sends a batch; the same key again means the same batch. Rejects when it did not arrive. */
-  send(events: PageEvent[], key: string): Promise<void>;
-  /** Sends what is left from a page that is going; nobody waits. */
-  farewell(events: PageEvent[], key: string): void;
+  /** Sends a batch; `last`: from a page that is going. Rejects when it did not arrive. */
+  send(batch: Batch, last: boolean): Promise<void>;
+  shelf: Shelf;
   clock: Clock;
   random(): number;
   newKey(): string;
@@ -22,13 +14,13 @@ export interface AnalyticsEffects {
 /** Sent this long after the first of a batch, or when so many have gathered. */
 const FLUSH_MS = 10_000;
 const BATCH = 50;
-/** While the server can't be reached the oldest go first. */
-const MOST_KEPT = 500;
 
-/** Gathers events and sends them in batches, each under one key until it has arrived. */
-export function createAnalytics({ send, farewell, clock, random, newKey }: AnalyticsEffects) {
-  const waiting: PageEvent[] = [];
-  let batch: { events: PageEvent[]; key: string } | undefined;
+/**
+ * Gathers events and sends them in batches, each under one key until it has arrived:
+ * from this page, or from the next one of the session.
+ */
+export function createAnalytics({ send, shelf, clock, random, newKey }: AnalyticsEffects) {
+  let queue = shelf.take();
   let timer: unknown;
   let failures = 0;
   let sending = false;
@@ -40,30 +32,47 @@ export function createAnalytics({ send, farewell, clock, random, newKey }: Analy
     }, ms);
   };
 
-  async function flush(): Promise<void> {
-    if (sending) return;
-    batch ??= waiting.length ? { events: waiting.splice(0, BATCH), key: newKey() } : undefined;
-    if (!batch) return;
-    sending = true;
+  /** False when it has to be sent again. */
+  async function deliver(batch: Batch, last: boolean): Promise<boolean> {
+    batch.tried = true;
     try {
-      await send(batch.events, batch.key);
-      batch = undefined;
-      failures = 0;
+      await send(batch, last);
     } catch (error) {
-      failures++;
       const { status = 0 } = error as { status?: number };
       // Refused for good: asking again would not help.
-      if (status >= 400 && status < 500 && status !== 429) batch = undefined;
+      if (status < 400 || status > 499 || status === 429) return false;
+    }
+    queue = queue.filter((one) => one !== batch);
+    shelf.drop(batch);
+    return true;
+  }
+
+  async function flush(): Promise<void> {
+    const batch = queue[0];
+    if (sending || !batch) return;
+    sending = true;
+    if (await deliver(batch, false)) failures = 0;
+    else {
+      failures++;
+      shelf.put(queue);
     }
     sending = false;
-    if (batch || waiting.length) plan(failures ? retryDelay(failures, random()) : FLUSH_MS);
+    if (queue[0]) plan(failures ? retryDelay(failures, random()) : FLUSH_MS);
   }
+
+  // What an earlier page has left.
+  for (const batch of queue) batch.tried = true;
+  if (queue[0]) plan(0);
 
   return {
     add(event: PageEvent) {
-      waiting.push(event);
-      if (waiting.length > MOST_KEPT) waiting.shift();
-      if (waiting.length >= BATCH) void flush();
+      let last = queue.at(-1);
+      if (!last || last.tried || last.events.length === BATCH) {
+        last = { key: newKey(), events: [] };
+        queue = [...queue, last].slice(-MOST_BATCHES);
+      }
+      last.events.push(event);
+      if (last.events.length === BATCH) void flush();
       else plan(FLUSH_MS);
     },
     flush,
@@ -71,9 +80,8 @@ export function createAnalytics({ send, farewell, clock, random, newKey }: Analy
     leave() {
       clock.clearTimeout(timer);
       timer = undefined;
-      if (batch && !sending) farewell(batch.events, batch.key);
-      if (waiting.length) farewell(waiting.splice(0, 100), newKey());
-      batch = undefined;
+      shelf.put(queue);
+      for (const batch of queue) void deliver(batch, true);
     },
   };
 }

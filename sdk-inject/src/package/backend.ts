@@ -1,4 +1,3 @@
-import type { Problem, SessionView } from "../protocol";
 import type { TokenClaims } from "./token";
 
 /** Stands before the paths of the gate's API in calls that go to the backend instead. */
@@ -19,63 +18,33 @@ export interface BackendEffects {
  * service answers, with the launch token as Bearer.
  */
 export function backendFetch({ fetch, endpoint, token, claims, signal }: BackendEffects): typeof fetch {
-  const sessions = `${endpoint}/api/v1/sessions`;
-  const post = (path: string, init: RequestInit | undefined, body?: unknown) => {
-    const signals = [signal, init?.signal].filter((one) => !!one);
-    return fetch(`${sessions}/${path}`, {
+  const own = encodeURIComponent(claims.jti);
+  const post = (path: string, init: RequestInit = {}) =>
+    fetch(`${endpoint}/api/v1/sessions/${path}`, {
       ...init,
       method: "POST",
       headers: {
-        ...(init?.headers as Record<string, string>),
+        ...(init.headers as Record<string, string>),
         "Content-Type": "application/json",
         Authorization: `Bearer ${token}`,
       },
-      body: body === undefined ? (init?.body ?? "{}") : JSON.stringify(body),
+      body: init.body ?? "{}",
       credentials: "omit",
-      signal: AbortSignal.any(signals),
+      // What is said in parting outlives the SDK.
+      signal: init.keepalive ? null : AbortSignal.any([signal, ...(init.signal ? [init.signal] : [])]),
     });
-  };
-
-  /** The view that a page needs and a refusal does not bring. */
-  function paused(problem: Problem & { session?: SessionView }): SessionView {
-    const now = Math.floor(Date.now() / 1000);
-    return (
-      problem.session ?? {
-        id: claims.jti,
-        provider_id: claims.provider_id ?? "",
-        status: "paused",
-        version: 0,
-        expires_at: claims.exp ?? now,
-        paused_at: now,
-        duration_limit_seconds: (claims.exp ?? 0) - (claims.iat ?? 0),
-        tokens_allocated: claims.tokens_allocated ?? 0,
-        return_url: claims.return_url ?? "",
-        pause: { max_count: 0, max_seconds: 0 },
-      }
-    );
-  }
 
   return async (input, init) => {
     const path = String(input).slice(BACKEND_BASE.length);
-    const own = encodeURIComponent(claims.jti);
     if (path !== "session") return post(`${own}/${path}`, init);
-    const response = await post("validate", init, { jti: claims.jti });
+    const response = await post("validate", { ...init, body: JSON.stringify({ jti: claims.jti }) });
+    if (response.ok) return response;
     const answer = await response.json();
-    if (answer.code === "session_paused")
-      return json({ session: paused(answer), server_time_ms: Date.now() });
-    if (!response.ok) return json(answer, response.status, response.headers);
-    // A server that does not say the time here says it to a sign of life.
-    const { server_time_ms } = answer.server_time_ms
-      ? answer
-      : await (await post(`${own}/heartbeat`, init, { active: true })).json();
-    return json({ ...answer, server_time_ms });
+    // Its clock starts when its page asks for that: where there is a gate, it has.
+    if (answer.code === "session_pending") return post(`${own}/launch`, init);
+    // Paused is no refusal to a page that shows so.
+    if (answer.code === "session_paused" && answer.session) return Response.json(answer);
+    const { status, headers } = response;
+    return Response.json(answer, { status, headers: { "Retry-After": headers.get("Retry-After") ?? "" } });
   };
-}
-
-function json(body: unknown, status = 200, headers?: Headers): Response {
-  const retryAfter = headers?.get("Retry-After");
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: retryAfter ? { "Retry-After": retryAfter } : {},
-  });
 }

@@ -15,6 +15,8 @@ export class TestBackend {
   session: Session;
   /** What the next calls of a path get instead: a status and a code, or no answer. */
   script = new Map<string, ([number, string] | "drop")[]>();
+  /** The service's own clock. */
+  time: () => number = () => Date.now();
   #server: Server;
 
   constructor(seconds = 600) {
@@ -49,8 +51,18 @@ export class TestBackend {
       if (scripted === "drop") return void request.socket.destroy();
       if (scripted) return send(scripted[0], { code: scripted[1], status: scripted[0], detail: "no" });
       if (path === "events") return send(202, {});
-      const server_time_ms = Date.now();
-      if (path === "validate") return send(200, { valid: true, session: this.session });
+      const server_time_ms = this.time();
+      if (path === "validate") {
+        const { status } = this.session;
+        if (status === "active") return send(200, { valid: true, session: this.session, server_time_ms });
+        const live = /paused|pending/.test(status);
+        return send(400, {
+          valid: false,
+          code: `session_${status}`,
+          ...(live && { session: this.session, server_time_ms }),
+        });
+      }
+      if (path === "launch" && this.session.status === "pending") this.change({ status: "active" });
       if (path === "heartbeat") {
         const { status, version, expires_at } = this.session;
         return send(200, {

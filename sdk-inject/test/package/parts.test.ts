@@ -1,8 +1,9 @@
 // What the page's life rarely asks for: other languages, tabs without channels, servers that fail.
 import { afterEach, expect, test, vi } from "vitest";
 import { stringsFor } from "../../src/languages";
-import { createAnalytics, type PageEvent } from "../../src/package/analytics";
+import { createAnalytics } from "../../src/package/analytics";
 import { withBreaker } from "../../src/package/breaker";
+import { createShelf } from "../../src/package/shelf";
 import { themeOf } from "../../src/package/ui";
 import { openChannel } from "../../src/rare";
 import { createStore } from "../../src/store";
@@ -127,47 +128,138 @@ test("a server that fails again and again is left alone, then tried once", async
   for (let i = 0; i < 7; i++) await expect(call("/")).rejects.toThrow("given up");
 });
 
-test("events wait for a server under one key, bounded; a refusal drops the batch", async () => {
+/** Analytics whose server answers as told, over the page's own storage. */
+function analyticsOf(session = "s1") {
   const clock = new FakeClock();
-  const sent: [number, string][] = [];
-  let answer: () => Promise<void> = async () => {
-    throw Object.assign(new Error("lost"), { status: 0 });
+  const sent: { key: string; n: number; last: boolean }[] = [];
+  const it = {
+    clock,
+    sent,
+    /** What the server says; 0: nothing. */
+    status: 202,
+    analytics: undefined as unknown as ReturnType<typeof createAnalytics>,
+    add(n: number) {
+      for (let i = 0; i < n; i++) it.analytics.add({ name: "e", at: clock.now() });
+    },
   };
-  let keys = 0;
-  const left: PageEvent[][] = [];
-  const analytics = createAnalytics({
+  it.analytics = createAnalytics({
     clock,
     random: () => 0.5,
-    newKey: () => `key-${++keys}`,
-    send: (events, key) => {
-      sent.push([events.length, key]);
-      return answer();
+    newKey: () => `key-${keys++}`,
+    shelf: createShelf(() => localStorage, session, clock.now),
+    async send({ key, events }, last) {
+      sent.push({ key, n: events.length, last });
+      if (it.status !== 202) throw Object.assign(new Error("no"), { status: it.status });
     },
-    farewell: (events) => left.push(events),
   });
-  const add = (n: number) => {
-    for (let i = 0; i < n; i++) analytics.add({ name: "e", at: i });
-  };
-  add(1);
-  await clock.advance(10_000);
+  return it;
+}
+let keys = 0;
+
+test("events wait for a server under one key, bounded; a refusal drops the batch", async () => {
+  const it = analyticsOf();
+  it.status = 0;
+  it.add(1);
+  await it.clock.advance(10_000);
+  it.add(700);
+  await it.clock.advance(60_000);
+  const [first] = it.sent;
+  expect(it.sent.length).toBeGreaterThan(3);
+  // The batch that is asked about again and again is the same; the oldest make room.
+  expect(it.sent.filter(({ key }) => key === first?.key).length).toBeGreaterThan(1);
+  it.status = 202;
+  it.sent.length = 0;
+  for (let i = 0; i < 20; i++) await it.clock.advance(10_000);
+  expect(it.sent.map(({ n }) => n)).toEqual(Array(10).fill(50)); // 500 kept of 701
+  it.status = 422;
+  it.add(1);
+  await it.clock.advance(10_000);
+  const refused = it.sent.length;
+  await it.clock.advance(100_000);
+  expect(it.sent).toHaveLength(refused);
+  expect(localStorage.getItem("sessiongate-events")).toBeNull();
+});
+
+test("what did not arrive goes out from the next page, under the key it had", async () => {
+  const before = analyticsOf();
+  before.status = 0;
+  before.add(51);
   await settle();
-  add(700);
-  await clock.advance(60_000);
-  expect(new Set(sent.map(([, key]) => key))).toEqual(new Set(["key-1"]));
-  answer = async () => {};
-  for (let i = 0; i < 20; i++) await clock.advance(10_000);
-  expect(sent.filter(([n]) => n === 50)).toHaveLength(10); // 500 kept of 700
-  answer = async () => {
-    throw Object.assign(new Error("no"), { status: 422 });
-  };
-  add(1);
-  await clock.advance(10_000);
-  const refused = sent.length;
-  await clock.advance(100_000);
-  expect(sent).toHaveLength(refused);
-  add(3);
-  analytics.leave();
-  expect(left.map((events) => events.length)).toEqual([3]);
+  before.analytics.leave();
+  await settle();
+  expect(before.sent.map(({ n, last }) => [n, last])).toEqual([
+    [50, false],
+    [50, true],
+    [1, true],
+  ]);
+  const after = analyticsOf();
+  after.add(1);
+  await after.clock.advance(20_000);
+  await after.clock.advance(20_000);
+  expect(after.sent.map(({ key, n }) => [key, n])).toEqual([
+    [before.sent[0]?.key, 50],
+    [before.sent[2]?.key, 1],
+    [expect.any(String), 1],
+  ]);
+  expect(localStorage.getItem("sessiongate-events")).toBeNull();
+});
+
+test("a farewell that arrived is not said again by the page that came back", async () => {
+  const it = analyticsOf();
+  it.add(2);
+  it.analytics.leave();
+  await settle();
+  expect(localStorage.getItem("sessiongate-events")).toBeNull();
+  it.add(1);
+  await it.clock.advance(10_000);
+  expect(it.sent.map(({ n }) => n)).toEqual([2, 1]);
+});
+
+test("events of another session, too old, or not ours are not sent", async () => {
+  const stale = analyticsOf();
+  stale.status = 0;
+  stale.add(1);
+  stale.analytics.leave();
+  await settle();
+  expect(localStorage.getItem("sessiongate-events")).toContain("key-");
+  const other = analyticsOf("s2");
+  await other.clock.advance(60_000);
+  expect(other.sent).toEqual([]);
+  for (const kept of [
+    "{",
+    '{"session":"s1"}',
+    '{"session":"s1","batches":[{"key":"k","events":[{"at":1}]}]}',
+  ]) {
+    localStorage.setItem("sessiongate-events", kept);
+    const it = analyticsOf();
+    await it.clock.advance(60_000);
+    expect(it.sent).toEqual([]);
+  }
+});
+
+test("two tabs that keep their events keep both", async () => {
+  const [a, b] = [analyticsOf(), analyticsOf()];
+  for (const it of [a, b]) {
+    it.status = 0;
+    it.add(1);
+    it.analytics.leave();
+    await settle();
+  }
+  const next = analyticsOf();
+  await next.clock.advance(30_000);
+  expect(next.sent.map(({ key }) => key)).toEqual([a.sent[0]?.key, b.sent[0]?.key]);
+});
+
+test("where storage is blocked, events live as long as their page", async () => {
+  const shelf = createShelf(
+    () => {
+      throw new DOMException("blocked", "SecurityError");
+    },
+    "s1",
+    Date.now,
+  );
+  shelf.put([{ key: "k", events: [] }]);
+  expect(shelf.take()).toEqual([]);
 });
 
 test("styles are values and nothing more", () => {

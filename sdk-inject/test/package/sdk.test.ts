@@ -77,7 +77,7 @@ test("without a token there is no session", async () => {
 test.each([
   [400, "session_completed", "SESSION_COMPLETED"],
   [401, "token_invalid", "TOKEN_INVALID"],
-  [400, "session_pending", "SESSION_PENDING"],
+  [400, "session_canceled", "SESSION_CANCELED"],
 ])("a refusal (%d %s) is an error with a stable code", async (status, code, want) => {
   backend.script.set("validate", Array(5).fill([status, code]));
   await expect(create().initialize()).rejects.toMatchObject({ name: "SDKError", code: want });
@@ -119,8 +119,66 @@ test("pausing asks the server; a refusal leaves the clock running", async () => 
 });
 
 test("a session that is paused already opens as paused", async () => {
-  backend.script.set("validate", [[400, "session_paused"]]);
-  expect((await create().initialize()).status).toBe("paused");
+  backend.change({ status: "paused", paused_at: Math.floor(Date.now() / 1000) - 5 });
+  const sdk = create();
+  expect((await sdk.initialize()).status).toBe("paused");
+  const left = sdk.getRemainingTime();
+  expect(left).toBe(600);
+  await sdk.resumeTimer();
+  expect(sdk.getSessionData()?.status).toBe("active");
+});
+
+test("a session whose clock starts at launch is started by its page, once", async () => {
+  backend.change({ status: "pending" });
+  expect((await create().initialize()).status).toBe("active");
+  for (const sdk of made.splice(0)) sdk.destroy();
+  await create().initialize();
+  expect(backend.seen.map(({ path }) => path).filter((path) => !/heartbeat|events/.test(path))).toEqual([
+    "validate",
+    "launch",
+    "validate",
+  ]);
+  expect(backend.seen[1]?.headers.authorization).toMatch(/^Bearer ey/);
+});
+
+test("a session that can't be started any more says so", async () => {
+  backend.change({ status: "pending" });
+  backend.script.set("launch", [[401, "session_canceled"]]);
+  await expect(create().initialize()).rejects.toMatchObject({ code: "SESSION_CANCELED" });
+});
+
+test("the server's time is measured by the first answer", async () => {
+  const { now } = Date;
+  const sdk = create();
+  const wrong = vi.spyOn(Date, "now").mockImplementation(() => now() + 86_400_000);
+  backend.time = now;
+  await sdk.initialize();
+  expect(sdk.getRemainingTime()).toBeGreaterThan(590);
+  expect(sdk.getRemainingTime()).toBeLessThanOrEqual(600);
+  expect(backend.count("heartbeat")).toBe(0);
+  wrong.mockRestore();
+});
+
+test("events that found no server go out from the next page, under their key", async () => {
+  const first = create({ tokenStorage: "session" });
+  await first.initialize();
+  backend.script.set("events", Array(9).fill("drop"));
+  first.track("written.offline");
+  window.dispatchEvent(new Event("pagehide"));
+  await until(() => backend.count("events") === 1);
+  const [lost] = backend.seen.filter(({ path }) => path === "events");
+  first.destroy();
+  backend.script.clear();
+  await until(() => localStorage.getItem("sessiongate-events") !== null);
+  await create({ tokenStorage: "session" }).initialize();
+  await until(() =>
+    backend.seen.some(
+      ({ path, headers, body }) =>
+        path === "events" &&
+        headers["idempotency-key"] === lost?.headers["idempotency-key"] &&
+        JSON.stringify(body).includes("written.offline"),
+    ),
+  );
 });
 
 test("extending buys the offer under one key", async () => {

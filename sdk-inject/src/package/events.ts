@@ -1,0 +1,36 @@
+import type { SDKConfig, SDKEvents } from "./config";
+
+/** Who listens to what, and tells them. */
+export interface Events {
+  on<E extends keyof SDKEvents>(event: E, handler: SDKEvents[E]): () => void;
+  emit<E extends keyof SDKEvents>(event: E, ...data: Parameters<SDKEvents[E]>): void;
+  /** To the console, where that is wanted. */
+  log(...words: unknown[]): void;
+  clear(): void;
+}
+
+type Handler = (...data: unknown[]) => void;
+
+export function createEvents(config: SDKConfig): Events {
+  const handlers = new Map<keyof SDKEvents, Set<Handler>>();
+  const log = (...words: unknown[]) => config.debug && console.debug("[sessiongate]", ...words);
+  return {
+    log,
+    on(event, handler) {
+      const all = handlers.get(event) ?? new Set();
+      handlers.set(event, all.add(handler as Handler));
+      return () => void all.delete(handler as Handler);
+    },
+    emit(event, ...data) {
+      log(event, ...data);
+      for (const handler of [config[event] as Handler | undefined, ...(handlers.get(event) ?? [])])
+        try {
+          handler?.(...data);
+        } catch (error) {
+          // A handler that throws is its author's to mend, and no reason to stop.
+          reportError(error);
+        }
+    },
+    clear: () => handlers.clear(),
+  };
+}

@@ -1,0 +1,86 @@
+import type { SessionView } from "../protocol";
+import type { Session } from "../session";
+import { reachedThreshold, warningThresholds } from "../warnings";
+import type { SessionData } from "./config";
+import type { Events } from "./events";
+
+/** What is known of a session, and what has become of it since one last looked. */
+export interface News {
+  /** Looks, and tells of what is new. */
+  update(): void;
+  /** The newest known, also after the end. */
+  view(): SessionView | undefined;
+  data(): SessionData | null;
+  phase(): string;
+}
+
+export interface NewsEffects {
+  session: Session;
+  userId: string;
+  emit: Events["emit"];
+  /** For the provider's analytics. */
+  note(name: string, props?: Record<string, string>): void;
+}
+
+/** Turns the states of a session into the events of {@link SDKEvents}. */
+export function createNews({ session, userId, emit, note }: NewsEffects): News {
+  let view: SessionView | undefined;
+  let phase = "loading";
+  let warned = Number.POSITIVE_INFINITY;
+
+  const data = (): SessionData | null => {
+    if (!view) return null;
+    const { phase } = session.state();
+    return {
+      sessionId: view.id,
+      userId,
+      providerId: view.provider_id,
+      tokensAllocated: view.tokens_allocated,
+      durationSeconds: view.duration_limit_seconds,
+      expiresAt: view.expires_at,
+      returnUrl: view.return_url,
+      status: phase === "active" || phase === "paused" ? phase : "ended",
+    };
+  };
+
+  function warn({ warning_seconds, duration_limit_seconds }: SessionView) {
+    const remainingSeconds = Math.ceil(session.remaining() / 1000);
+    const thresholds = warningThresholds(warning_seconds, duration_limit_seconds);
+    const reached = reachedThreshold(thresholds, remainingSeconds);
+    if (!reached || reached >= warned || !remainingSeconds) return;
+    warned = reached;
+    emit("onSessionWarning", { remainingSeconds });
+    note("session.warning", { seconds: `${reached}` });
+  }
+
+  return {
+    view: () => view,
+    data,
+    phase: () => phase,
+    update() {
+      const state = session.state();
+      const [before, last] = [view, phase];
+      phase = state.phase;
+      if ("view" in state) view = state.view;
+      const now = data();
+      if (!now || !view) return;
+      if (last === "loading" && phase !== "ended") {
+        emit("onSessionStart", now);
+        note("session.start");
+      } else if (phase !== last) {
+        if (phase === "paused") emit("onPause", now);
+        if (phase === "active") emit("onResume", now);
+      } else if (phase === "active" && before && view.expires_at > before.expires_at) {
+        const additionalSeconds = view.expires_at - before.expires_at;
+        warned = Number.POSITIVE_INFINITY;
+        emit("onExtend", { additionalSeconds, session: now });
+        note("session.extend", { seconds: `${additionalSeconds}` });
+      }
+      if (phase === "active") warn(view);
+      if (state.phase === "ended" && last !== "ended") {
+        note("session.end", { reason: state.reason });
+        emit("onSessionEnd", { reason: state.reason });
+      }
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Api } from "../api";
+import { GateError } from "../errors";
+import type { SessionView } from "../protocol";
+import type { Session } from "../session";
+import { sdkError } from "./errors";
+
+const TRIES = 3;
+
+/**
+ * The first question: refusals are answers, anything else is asked again.
+ *
+ * @throws a GateError or an SDKError when there is no session to be had
+ */
+export async function openSession(
+  session: Session,
+  api: Pick<Api, "session">,
+  signal: AbortSignal,
+): Promise<SessionView> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await session.carryOut(() => api.session());
+      break;
+    } catch (error) {
+      const { status, code } = error as GateError;
+      const refused = status >= 400 && status < 500 && status !== 429;
+      if (tries === TRIES || refused || signal.aborted || code === "circuit_open") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500 * tries * (0.5 + Math.random())));
+    }
+  }
+  const state = session.state();
+  if ("view" in state) return state.view;
+  throw sdkError(
+    new GateError(state.phase === "ended" ? `session_${state.reason}` : "session_missing", {}, 401),
+  );
+}

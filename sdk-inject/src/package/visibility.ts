@@ -1,0 +1,33 @@
+import type { SDKConfig } from "./config";
+import { sdkError } from "./errors";
+import type { Events } from "./events";
+import type { News } from "./news";
+
+/** Tells when the page is hidden and seen, and pauses meanwhile where that is wanted. Returns its undoing. */
+export function watchVisibility(
+  config: SDKConfig,
+  { emit }: Events,
+  news: News,
+  clock: { pause(): Promise<void>; resume(): Promise<void> },
+): () => void {
+  let pausedByUs = false;
+  const changed = async () => {
+    const hidden = document.visibilityState === "hidden";
+    emit("onVisibility", { hidden });
+    if (!config.pauseWhenHidden) return;
+    try {
+      if (hidden && news.phase() === "active") {
+        pausedByUs = true;
+        await clock.pause();
+      } else if (!hidden && pausedByUs) {
+        pausedByUs = false;
+        await clock.resume();
+      }
+    } catch (error) {
+      pausedByUs = false;
+      emit("onError", sdkError(error));
+    }
+  };
+  document.addEventListener("visibilitychange", changed);
+  return () => document.removeEventListener("visibilitychange", changed);
+}
