@@ -1,64 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, type Page, test } from "@playwright/test";
-import { buy, freePorts, read, start, type System } from "./system.ts";
+import { buildPackage, serve } from "./examples.ts";
+import { buy, read, start, type System } from "./system.ts";
 
 // The examples of the provider's package, built and served as their readers would,
 // against the real session service: by code, and behind the gate.
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const quiet = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
-
 let system: System;
 test.beforeAll(async () => {
   test.setTimeout(120_000);
-  const sdk = join(root, "sdk-inject");
-  if (!existsSync(join(sdk, "node_modules"))) run("npm", ["ci"], sdk);
-  if (!existsSync(join(sdk, "lib", "index.d.cts"))) run(process.execPath, ["scripts/package.mjs"], sdk);
+  buildPackage();
   system = await start();
 });
 test.afterAll(() => system.stop());
-
-function run(command: string, args: string[], cwd: string) {
-  execFileSync(command, args, { cwd, env: quiet, stdio: "pipe" });
-}
-
-interface Served {
-  url: string;
-  stop(): void;
-}
-
-/** Builds an example, where there is something to build, and serves it. */
-async function serve(name: string, api: string): Promise<Served> {
-  const cwd = join(root, "examples", name);
-  if (name !== "vanilla") {
-    if (!existsSync(join(cwd, "node_modules"))) run("npm", ["ci"], cwd);
-    // Next.js takes no links: it has a copy, which may be an older one.
-    if (name === "nextjs")
-      cpSync(join(root, "sdk-inject", "lib"), join(cwd, "node_modules/@marketplace/provider-sdk/lib"), { recursive: true });
-    run("npm", ["run", "build"], cwd);
-  }
-  const port = await freePorts();
-  const [command, args] = {
-    vanilla: [process.execPath, ["serve.mjs"]],
-    nextjs: [process.execPath, ["node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", `${port}`]],
-  }[name] ?? [process.execPath, ["node_modules/vite/bin/vite.js", "preview", "--host", "127.0.0.1", "--strictPort"]];
-  const child: ChildProcess = spawn(command as string, args as string[], {
-    cwd,
-    env: { ...quiet, PORT: `${port}`, SESSIONGATE_API: api },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (log += chunk));
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; ; tries++) {
-    if (await fetch(url).then((answer) => answer.ok, () => false)) return { url, stop: () => child.kill("SIGTERM") };
-    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not answer:\n${log}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 function complaints(page: Page): string[] {
   const list: string[] = [];
@@ -79,7 +32,7 @@ for (const [name, path] of [
 ] as const)
   test(`${name}${path}: opens, counts, extends, ends`, async ({ page }, info) => {
     test.setTimeout(180_000);
-    const app = await serve(name, system.api);
+    const app = await serve(name, { SESSIONGATE_API: system.api });
     try {
       const errors = complaints(page);
       const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25, extension });
@@ -110,7 +63,7 @@ for (const [name, path] of [
   });
 
 test("a page with the package behind the gate shows one timer, and ends like any other", async ({ page }) => {
-  const app = await serve("vanilla", system.api);
+  const app = await serve("vanilla", { SESSIONGATE_API: system.api });
   const gated = await start("--origin", app.url);
   try {
     const sold = await buy(gated, { user: "ada", seconds: 300, tokens: 25, extension });

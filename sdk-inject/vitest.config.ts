@@ -21,7 +21,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       // The core and the package; what shows it is tested in browsers.
-      include: ["src/*.ts", "src/languages/*.ts", "src/package/*.ts"],
+      include: ["src/*.ts", "src/languages/*.ts", "src/package/**/*.{ts,tsx}"],
       exclude: [
         "src/**/*.d.ts",
         "src/strings.ts",

@@ -3,7 +3,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const target = new URL("../../docs/sdk/api.md", import.meta.url);
-const entries = { index: "", react: "/react", vue: "/vue", next: "/next", server: "/server" };
+const entries = Object.fromEntries(
+  ["index", "react", "vue", "next", "dashboard", "stats", "server"].map((name) => [
+    name,
+    name === "index" ? "" : `/${name}`,
+  ]),
+);
 
 /** A TSDoc comment as Markdown, without its marks. */
 function prose(comment = "") {

@@ -8,7 +8,7 @@ export const ours =
   shown row heading clockView newKey offer endsAt keepGoing panelTitle confirmTitle confirmText saving pausedTitle
   pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
   button caller draw move approach saving post change leave sleep css channel carryOut connected onReplaced
-  adopt restore`
+  adopt restore actions emit note shelf endpoint flush take drop put update store`
     .split(/\s+/)
     .filter(Boolean);
 

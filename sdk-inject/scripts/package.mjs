@@ -16,7 +16,7 @@ import { only, open, ours } from "./names.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const lib = join(root, "lib");
-const names = ["index", "react", "vue", "next", "server"];
+const names = ["index", "react", "vue", "next", "dashboard", "stats", "server"];
 /** Those that React's server components may import, and not run. */
 const forClients = ["react", "next", "dashboard"];
 const report = process.argv.includes("--report");
@@ -74,7 +74,7 @@ async function bundle(input, plugins, output) {
   const build = await rolldown({
     cwd: root,
     input,
-    external: ["react", "vue"],
+    external: ["react", "react/jsx-runtime", "vue"],
     platform: "browser",
     transform: { target: "es2022" },
     plugins: [...plugins, cssText(), short],
@@ -85,18 +85,21 @@ async function bundle(input, plugins, output) {
 }
 
 const entries = {
-  ...Object.fromEntries(names.map((name) => [name, `src/package/${name}.ts`])),
+  ...Object.fromEntries(
+    names.map((name) => [name, `src/package/${name}.${name === "dashboard" ? "tsx" : "ts"}`]),
+  ),
   ui: "src/package/ui.ts",
 };
 // What every page loads is one file, also where what is seen uses it, too.
-const shared =
-  "actions|api|backoff|browser|clock|errors|format|heartbeat|protocol|session|state|store|tabs|warnings";
+const shared = "actions|api|browser|clock|errors|format|heartbeat|protocol|session|state|store|tabs|warnings";
 const core = {
   groups: [
+    // What the statistics need, too, which need no session.
+    { name: "base", test: /src\/(backoff|package\/errors)\.ts$/ },
     {
       name: "core",
       test: new RegExp(
-        `src/(${shared}|package/(sdk|errors|token|backend|breaker|analytics|shelf|events|address|connection|news|open|show|visibility))\\.ts$`,
+        `src/(${shared}|package/(sdk|token|backend|breaker|analytics|shelf|events|address|connection|news|open|show|visibility))\\.ts$`,
       ),
     },
   ],

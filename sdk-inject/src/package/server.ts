@@ -5,8 +5,9 @@
  * @packageDocumentation
  */
 import { SDKError } from "./errors";
+import { createStatsClient, type StatsClient, type StatsClientConfig } from "./stats";
 
-export { SDKError, type SDKErrorCode } from "./errors";
+export * from "./stats";
 
 /**
  * A webhook's headers: of a Request, of Node's `req.headers`, or a plain object.
@@ -99,106 +100,14 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
  *
  * @public
  */
-export interface ProviderClientConfig {
-  /** The session service. */
-  apiEndpoint: string;
+export interface ProviderClientConfig extends StatsClientConfig {
   /** `sg_prv_…`. A secret. */
   apiKey: string;
-  /** `prov_…`. */
-  providerId: string;
-  /** Default: the runtime's own. */
-  fetch?: typeof fetch;
-  /** Answers are reused this long, in milliseconds. Default: 10 000; 0: never. */
-  cacheMs?: number;
-  /** In milliseconds. Default: 10 000. */
-  timeoutMs?: number;
 }
 
 /**
- * A period of days, as `2026-01-31`.
+ * Reads a provider's statistics with its key: {@link createStatsClient} for a server.
  *
  * @public
  */
-export interface Period {
-  /** The first day. */
-  from?: string;
-  /** The last day. */
-  to?: string;
-}
-
-/**
- * A provider's figures. Each answers the API's JSON.
- *
- * @public
- */
-export interface ProviderClient {
-  /** Totals. */
-  getSessionStats(): Promise<Record<string, unknown>>;
-  /** How many sessions run now. */
-  getActiveSessionCount(): Promise<number>;
-  /** Sessions, newest first. */
-  getSessions(query?: { cursor?: string; limit?: number }): Promise<Record<string, unknown>>;
-  /** Figures by day. */
-  getAnalytics(kind: "sessions" | "revenue" | "users", period?: Period): Promise<Record<string, unknown>>;
-  /** Earnings by day. */
-  getRevenueStats(period?: Period): Promise<Record<string, unknown>>;
-}
-
-/**
- * Reads a provider's statistics.
- *
- * @public
- */
-export function createProviderClient(config: ProviderClientConfig): ProviderClient {
-  const { apiEndpoint, apiKey, providerId, cacheMs = 10_000, timeoutMs = 10_000 } = config;
-  const call = config.fetch ?? fetch;
-  const root = `${apiEndpoint.replace(/\/+$/, "")}/api/v1/providers/${encodeURIComponent(providerId)}`;
-  const cache = new Map<string, { until: number; answer: Promise<Record<string, unknown>> }>();
-
-  async function ask(path: string): Promise<Record<string, unknown>> {
-    let response: Response;
-    try {
-      response = await call(root + path, {
-        headers: { Authorization: `Bearer ${apiKey}` },
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-    } catch (error) {
-      const late = (error as Error).name === "TimeoutError";
-      throw new SDKError("The session service could not be reached.", late ? "TIMEOUT" : "NETWORK");
-    }
-    const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-    if (!response.ok) {
-      const code = typeof answer.code === "string" ? answer.code.toUpperCase() : `HTTP_${response.status}`;
-      throw new SDKError(
-        String(answer.detail ?? answer.title ?? code),
-        code as Uppercase<string>,
-        response.status,
-      );
-    }
-    return answer;
-  }
-
-  function get(path: string, query: object = {}): Promise<Record<string, unknown>> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const address = given.length
-      ? `${path}?${new URLSearchParams(given.map(([k, v]) => [k, String(v)]))}`
-      : path;
-    const known = cache.get(address);
-    if (known && known.until > Date.now()) return known.answer;
-    const answer = ask(address);
-    cache.set(address, { until: Date.now() + cacheMs, answer });
-    answer.catch(() => cache.delete(address));
-    return answer;
-  }
-
-  return {
-    getSessionStats: () => get("/stats"),
-    async getActiveSessionCount() {
-      const stats = await get("/stats");
-      return Number(stats.active_sessions ?? 0);
-    },
-    getSessions: (query) => get("/sessions", query),
-    getAnalytics: (kind, period) => get(`/analytics/${kind}`, period),
-    getRevenueStats: (period) => get("/analytics/revenue", period),
-  };
-}
+export const createProviderClient: (config: ProviderClientConfig) => StatsClient = createStatsClient;

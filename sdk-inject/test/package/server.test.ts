@@ -69,14 +69,14 @@ async function api(answers: Record<string, [number, object]>) {
 test("reads a provider's figures with its key, and asks once for what it knows", async () => {
   const root = "/api/v1/providers/prov_1";
   const { asked, apiEndpoint } = await api({
-    [`${root}/stats`]: [200, { active_sessions: 3 }],
+    [`${root}/stats`]: [200, { live: { active: 3, paused: 0, pending: 1 } }],
     [`${root}/sessions`]: [200, { sessions: [] }],
     [`${root}/analytics/revenue`]: [200, { days: [] }],
     [`${root}/analytics/users`]: [200, { days: [] }],
   });
   const client = createProviderClient({ apiEndpoint, apiKey: "sg_prv_x", providerId: "prov_1" });
   expect(await client.getActiveSessionCount()).toBe(3);
-  expect(await client.getSessionStats()).toEqual({ active_sessions: 3 });
+  expect((await client.getSessionStats()).live.pending).toBe(1);
   await client.getRevenueStats({ from: "2026-01-01", to: "2026-01-31" });
   await client.getAnalytics("users");
   await client.getSessions({ limit: 5 });

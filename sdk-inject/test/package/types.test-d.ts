@@ -1,4 +1,5 @@
 // Compiles, or `npm run check` fails: the package's types as its users meet them.
+import { createStatsClient, DayChart, ProviderDashboard } from "../../src/package/dashboard";
 import {
   MarketplaceSDK,
   type SDKConfig,
@@ -7,7 +8,7 @@ import {
   type SessionData,
 } from "../../src/package/index";
 import { useMarketplaceSession } from "../../src/package/react";
-import { verifyWebhook } from "../../src/package/server";
+import { createProviderClient, verifyWebhook } from "../../src/package/server";
 
 const config: SDKConfig = { apiEndpoint: "https://x.example", customStyles: { primaryColor: "#c00" } };
 const sdk = new MarketplaceSDK(config);
@@ -32,4 +33,27 @@ sdk.track("x", { n: 1 });
 // @ts-expect-error the secret is required
 verifyWebhook("", {});
 
-export { data, events, none, off, paused, useMarketplaceSession };
+const client = createStatsClient({ apiEndpoint: "", providerId: "prov_1" });
+const count: Promise<number> = client.getActiveSessionCount();
+const earned: Promise<number[]> = client
+  .getAnalytics("revenue")
+  .then(({ days }) => days.map((d) => d.captured));
+const unsubscribe: () => void = client.subscribe((update) => {
+  if (update.type === "counts") update.counts.active.toFixed();
+  // @ts-expect-error only counts have them
+  update.counts;
+});
+ProviderDashboard({ client, theme: "auto", words: { title: "Meine Sitzungen" } });
+
+// @ts-expect-error a day of sessions has no earnings
+client.getAnalytics("sessions").then(({ total }) => total.captured);
+// @ts-expect-error there is no such analysis
+client.getAnalytics("moods");
+// @ts-expect-error a server has its key
+createProviderClient({ apiEndpoint: "", providerId: "prov_1" });
+// @ts-expect-error a chart needs days
+DayChart({ title: "x" });
+// @ts-expect-error no such theme
+ProviderDashboard({ client, theme: "sepia" });
+
+export { count, data, earned, events, none, off, paused, unsubscribe, useMarketplaceSession };

@@ -1,0 +1,54 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePorts } from "./system.ts";
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const quiet = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
+
+function run(command: string, args: string[], cwd: string, settings = {}) {
+  execFileSync(command, args, { cwd, env: { ...quiet, ...settings }, stdio: "pipe" });
+}
+
+/** Builds the provider's package, where that was not done. */
+export function buildPackage() {
+  const sdk = join(root, "sdk-inject");
+  if (!existsSync(join(sdk, "node_modules"))) run("npm", ["ci"], sdk);
+  if (!existsSync(join(sdk, "lib", "index.d.cts"))) run(process.execPath, ["scripts/package.mjs"], sdk);
+}
+
+export interface Served {
+  url: string;
+  stop(): void;
+}
+
+/** Builds an example, where there is something to build, and serves it. */
+export async function serve(name: string, settings: Record<string, string>): Promise<Served> {
+  const cwd = join(root, "examples", name);
+  if (name !== "vanilla") {
+    if (!existsSync(join(cwd, "node_modules"))) run("npm", ["ci"], cwd);
+    // Next.js takes no links: it has a copy, which may be an older one.
+    if (name === "nextjs")
+      cpSync(join(root, "sdk-inject", "lib"), join(cwd, "node_modules/@marketplace/provider-sdk/lib"), { recursive: true });
+    run("npm", ["run", "build"], cwd, settings);
+  }
+  const port = await freePorts();
+  const [command, args] = {
+    vanilla: [process.execPath, ["serve.mjs"]],
+    nextjs: [process.execPath, ["node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", `${port}`]],
+  }[name] ?? [process.execPath, ["node_modules/vite/bin/vite.js", "preview", "--host", "127.0.0.1", "--strictPort"]];
+  const child: ChildProcess = spawn(command as string, args as string[], {
+    cwd,
+    env: { ...quiet, PORT: `${port}`, ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (log += chunk));
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; ; tries++) {
+    if (await fetch(url).then((answer) => answer.ok, () => false)) return { url, stop: () => child.kill("SIGTERM") };
+    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not answer:\n${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

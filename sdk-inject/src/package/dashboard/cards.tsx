@@ -1,0 +1,51 @@
+import type { ReactElement } from "react";
+import type { SessionStats } from "../stats";
+import { speaker, useLook } from "./look";
+import { type DashboardWords, en } from "./words";
+
+/**
+ * Figures to show.
+ *
+ * @public
+ */
+export interface StatCardsProps {
+  /** Of {@link StatsClient.getSessionStats}. */
+  stats: SessionStats;
+  /** A BCP 47 tag. Default: the browser's. */
+  language?: string | undefined;
+  /** Other words, or another language's. */
+  words?: Partial<DashboardWords> | undefined;
+}
+
+/**
+ * A provider's figures at a glance.
+ *
+ * @public
+ */
+export function StatCards({ stats, language, words }: StatCardsProps): ReactElement {
+  const look = useLook<HTMLDListElement>();
+  const say = { ...en, ...words };
+  const { number } = speaker(language);
+  const { live, today, total } = stats;
+  const cards: [id: string, name: string, value: number, note?: string | undefined][] = [
+    ["active", say.activeNow, live.active, live.paused ? say.pausedNow(number(live.paused)) : undefined],
+    ["sessions-today", say.sessionsToday, today.sessions],
+    ["users-today", say.usersToday, today.users],
+    ["earned-today", say.earnedToday, today.captured, say.tokens],
+    ["sessions-total", say.sessionsTotal, total.sessions],
+    ["earned-total", say.earnedTotal, total.captured, say.tokens],
+  ];
+  return (
+    <dl ref={look} className="sgd-cards">
+      {cards.map(([id, name, value, note]) => (
+        <div key={id} className="sgd-card" data-testid={`stat-${id}`}>
+          <dt>{name}</dt>
+          <dd>
+            {number(value)}
+            {note && <small>{note}</small>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

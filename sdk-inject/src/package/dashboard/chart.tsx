@@ -1,0 +1,119 @@
+import { type ReactElement, useId } from "react";
+import { speaker, useLook } from "./look";
+import { type DashboardWords, en } from "./words";
+
+/**
+ * A figure by day.
+ *
+ * @public
+ */
+export interface DayChartProps {
+  /** Above it. */
+  title: string;
+  /** In order. */
+  days: { date: string; value: number }[];
+  /** Tokens look like coins. Default: `count`. */
+  kind?: "count" | "tokens";
+  /** A BCP 47 tag. Default: the browser's. */
+  language?: string | undefined;
+  /** Other words, or another language's. */
+  words?: Partial<DashboardWords> | undefined;
+}
+
+const HEIGHT = 100;
+const STEP = 10;
+const GAP = 2;
+
+/** The next figure that is good to read at the top of a scale: 1, 2 or 5 and zeros. */
+export function scaleOf(most: number): number {
+  if (most <= 2) return 2;
+  const size = 10 ** Math.floor(Math.log10(most));
+  return [1, 2, 5, 10].map((n) => n * size).find((top) => top >= most) ?? most;
+}
+
+/**
+ * A chart of bars, with the same as a table for those who don't see it.
+ *
+ * @public
+ */
+export function DayChart({ title, days, kind = "count", language, words }: DayChartProps): ReactElement {
+  const look = useLook<HTMLElement>();
+  const id = useId();
+  const say = { ...en, ...words };
+  const { number, day } = speaker(language);
+  const total = days.reduce((sum, { value }) => sum + value, 0);
+  const most = days.reduce((best, one) => (one.value > best.value ? one : best), { date: "", value: 0 });
+  const summary = total ? say.summary(number(total), number(most.value), day(most.date)) : say.nothing;
+  const top = scaleOf(most.value);
+  const width = Math.max(1, days.length) * STEP;
+  return (
+    <figure ref={look} className="sgd-panel" aria-labelledby={`${id}t`} data-testid={`chart-${kind}`}>
+      <figcaption>
+        <h3 id={`${id}t`}>{title}</h3>
+        <span className="sgd-note">{summary}</span>
+      </figcaption>
+      <div className="sgd-plot">
+        <div className="sgd-scale" aria-hidden="true">
+          <span>{number(top)}</span>
+          <span>{number(top / 2)}</span>
+          <span>0</span>
+        </div>
+        <svg
+          viewBox={`0 0 ${width} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${title}. ${summary}`}
+        >
+          {[0, HEIGHT / 2, HEIGHT].map((y) => (
+            <line key={y} className="sgd-line" x1={0} x2={width} y1={y} y2={y} />
+          ))}
+          {days.map(({ date, value }, i) => {
+            const height = (value / top) * HEIGHT;
+            return (
+              <g key={date}>
+                <rect
+                  className={kind === "tokens" ? "sgd-coin" : "sgd-bar"}
+                  x={i * STEP + GAP / 2}
+                  y={HEIGHT - height}
+                  width={STEP - GAP}
+                  height={height}
+                />
+                <rect className="sgd-hit" x={i * STEP} y={0} width={STEP} height={HEIGHT}>
+                  <title>{`${day(date)}: ${number(value)}`}</title>
+                </rect>
+              </g>
+            );
+          })}
+        </svg>
+        <div className="sgd-days" aria-hidden="true">
+          <span>{days[0] && day(days[0].date)}</span>
+          <span>{days.length > 1 && day(days[days.length - 1]?.date ?? "")}</span>
+        </div>
+      </div>
+      <details>
+        <summary>{say.asTable}</summary>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+        <section className="sgd-scroll" aria-label={title} tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{say.day}</th>
+                <th scope="col" className="sgd-number">
+                  {say.count}
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {days.map(({ date, value }) => (
+                <tr key={date}>
+                  <th scope="row">{day(date)}</th>
+                  <td className="sgd-number">{number(value)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      </details>
+    </figure>
+  );
+}

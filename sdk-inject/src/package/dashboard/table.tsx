@@ -1,0 +1,145 @@
+import { type ReactElement, useCallback, useEffect, useRef, useState } from "react";
+import type { SDKError } from "../errors";
+import type { SessionRow, StatsClient } from "../stats";
+import { speaker, useLook } from "./look";
+import { type DashboardWords, en } from "./words";
+
+/**
+ * Whose sessions, and how many at a time.
+ *
+ * @public
+ */
+export interface SessionsTableProps {
+  /** Made once, outside of the component. */
+  client: StatsClient;
+  /** Rows of a page. Default: 20. */
+  limit?: number | undefined;
+  /** A BCP 47 tag. Default: the browser's. */
+  language?: string | undefined;
+  /** Other words, or another language's. */
+  words?: Partial<DashboardWords> | undefined;
+}
+
+/** Changes come in bunches; one question answers them. */
+const GATHER_MS = 500;
+
+/**
+ * The session history, newest first; rows change as the sessions do.
+ *
+ * @public
+ */
+export function SessionsTable({ client, limit = 20, language, words }: SessionsTableProps): ReactElement {
+  const look = useLook<HTMLDivElement>();
+  const say = { ...en, ...words };
+  const { number, moment, length } = speaker(language);
+  const [rows, setRows] = useState<SessionRow[]>();
+  const [cursor, setCursor] = useState<string>();
+  const [error, setError] = useState<SDKError>();
+  const [busy, setBusy] = useState(false);
+  const current = useRef(client);
+  current.current = client;
+
+  const load = useCallback(
+    async (after?: string) => {
+      setBusy(true);
+      try {
+        const page = await client.getSessions({ limit, ...(after && { cursor: after }) });
+        if (current.current !== client) return;
+        setError(undefined);
+        setRows((known = []) => {
+          const fresh = new Set(page.sessions.map(({ id }) => id));
+          const rest = known.filter(({ id }) => !fresh.has(id));
+          return after ? [...rest, ...page.sessions] : [...page.sessions, ...rest];
+        });
+        // What was shown beyond the first page stays.
+        setCursor((known) => (after || !known ? page.next_cursor : known));
+      } catch (failure) {
+        setError(failure as SDKError);
+      }
+      setBusy(false);
+    },
+    [client, limit],
+  );
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void load(), GATHER_MS);
+    };
+    setRows(undefined);
+    setCursor(undefined);
+    void load();
+    const stop = client.subscribe((update) => {
+      if (update.type === "reset") soon();
+      if (update.type !== "session") return;
+      const { session } = update;
+      setRows((known) =>
+        known?.map((row) =>
+          row.id === session.id && session.version > row.version ? { ...row, ...session } : row,
+        ),
+      );
+      soon();
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [client, load]);
+
+  return (
+    <div ref={look} className="sgd-panel" data-testid="session-history">
+      <h3>{say.history}</h3>
+      {error && (
+        <p className="sgd-error" role="alert">
+          {error.message}
+          <button type="button" onClick={() => void load()}>
+            {say.retry}
+          </button>
+        </p>
+      )}
+      {!rows && !error && <p className="sgd-note">{say.loading}</p>}
+      {rows && !rows.length && <p className="sgd-note">{say.noSessions}</p>}
+      {!!rows?.length && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+        <section className="sgd-scroll" aria-label={say.history} tabIndex={0}>
+          <table aria-busy={busy}>
+            <thead>
+              <tr>
+                <th scope="col">{say.begun}</th>
+                <th scope="col">{say.user}</th>
+                <th scope="col">{say.status}</th>
+                <th scope="col" className="sgd-number">
+                  {say.length}
+                </th>
+                <th scope="col" className="sgd-number">
+                  {say.price}
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <tr key={row.id} data-testid={`session-${row.id}`}>
+                  <td>{moment(row.created_at)}</td>
+                  <td>{row.user_id}</td>
+                  <td>
+                    <span className="sgd-status" data-status={row.status}>
+                      {say.statuses[row.status] ?? row.status}
+                    </span>
+                  </td>
+                  <td className="sgd-number">{length(row.duration_limit_seconds)}</td>
+                  <td className="sgd-number">{number(row.tokens_allocated)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {cursor && (
+        <button type="button" disabled={busy} onClick={() => void load(cursor)}>
+          {say.more}
+        </button>
+      )}
+    </div>
+  );
+}
