@@ -1,1 +1,1 @@
-const e={language:"de",j:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",K:()=>import("./__WORDS_DE__")};export{e as default};
+const z={language:"de",K:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",B:()=>import("./__WORDS_DE__")};export{z as default};

@@ -1,1 +1,1 @@
-const e={language:"ja",j:"セッションの残り時間",options:"セッションのオプション",lost:"再接続しています…",paused:"一時停止中",K:()=>import("./__WORDS_JA__")};export{e as default};
+const z={language:"ja",K:"セッションの残り時間",options:"セッションのオプション",lost:"再接続しています…",paused:"一時停止中",B:()=>import("./__WORDS_JA__")};export{z as default};

@@ -1,1 +1,1 @@
-const e={language:"pt",j:"Tempo restante da sessão",options:"Opções da sessão",lost:"Reconectando…",paused:"Em pausa",K:()=>import("./__WORDS_PT__")};export{e as default};
+const z={language:"pt",K:"Tempo restante da sessão",options:"Opções da sessão",lost:"Reconectando…",paused:"Em pausa",B:()=>import("./__WORDS_PT__")};export{z as default};

@@ -61,7 +61,7 @@ const short = {
       module: format === "es",
       toplevel: format !== "umd",
       ecma: 2020,
-      compress: { passes: 3, unsafe_arrows: true },
+      compress: { passes: 2, inline: 1, hoist_funs: true, lhs_constants: false, unsafe_arrows: true },
       mangle: { properties: { regex } },
       nameCache,
       sourceMap: { asObject: true },
@@ -80,7 +80,13 @@ async function bundle(input, plugins, output) {
     plugins: [...plugins, cssText(), short],
     treeshake: { moduleSideEffects: false },
   });
-  await build.write({ dir: lib, minify: true, comments: false, sourcemap: true, ...output });
+  await build.write({
+    dir: lib,
+    minify: { compress: true, mangle: false },
+    comments: false,
+    sourcemap: true,
+    ...output,
+  });
   await build.close();
 }
 

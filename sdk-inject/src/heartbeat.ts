@@ -1,4 +1,4 @@
-import { HEARTBEAT_MS, heartbeatDelay, retryDelay } from "./backoff";
+import { heartbeatDelay, retryDelay } from "./backoff";
 import type { Clock } from "./clock";
 import type { GateError } from "./errors";
 
@@ -9,17 +9,11 @@ export interface HeartbeatEffects {
   onResult(failures: number): void;
   clock: Clock;
   random(): number;
-  intervalMs?: number | undefined;
+  intervalMs: number;
 }
 
 /** Calls beat at its interval while running; after failures sooner, then ever later. */
-export function createHeartbeat({
-  beat,
-  onResult,
-  clock,
-  random,
-  intervalMs = HEARTBEAT_MS,
-}: HeartbeatEffects) {
+export function createHeartbeat({ beat, onResult, clock, random, intervalMs }: HeartbeatEffects) {
   let timer: unknown;
   let failures = 0;
 

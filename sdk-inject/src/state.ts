@@ -40,9 +40,8 @@ export function stateOfRefusal(
   { code, problem }: GateError,
   view: SessionView | undefined,
 ): State | undefined {
-  const said = /^session_(completed|expired|revoked|canceled|missing|invalid)$/.exec(code)?.[1];
+  const [, said, gone] = /^session_(completed|expired|revoked|canceled|(missing|invalid))$/.exec(code) ?? [];
   if (!said) return undefined;
-  const gone = said === "missing" || said === "invalid";
   if (gone && !view) return { phase: "absent" };
   return {
     phase: "ended",

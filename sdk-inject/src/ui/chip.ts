@@ -47,11 +47,11 @@ export function createChip(
     element,
     said: "",
     show(state, remainingMs) {
-      element.hidden = !("view" in state);
-      if (!("view" in state)) return;
-      const total = Math.max(state.view.duration_limit_seconds * 1000, 1);
-      hint.textContent =
-        chip.said || (state.phase === "paused" ? strings.paused : state.connected ? "" : strings.lost);
+      const { phase, view, connected } = state as Extract<State, { view: unknown }>;
+      element.hidden = !view;
+      if (!view) return;
+      const total = view.duration_limit_seconds * 1000;
+      hint.textContent = chip.said || (phase === "paused" ? strings.paused : connected ? "" : strings.lost);
       element.dataset.tone = hint.textContent ? "said" : tone(remainingMs, total);
       time.textContent = formatClock(remainingMs);
       element.style.setProperty("--left", `${remainingMs / total}turn`);

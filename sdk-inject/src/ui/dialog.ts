@@ -136,7 +136,6 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function put(next: Shown, nodes: Node[]) {
     if (shown !== next) error.replaceChildren();
-    if (shown !== next) error.replaceChildren();
     shown = next;
     dialog.dataset.testid = `session-${next}`;
     dialog.replaceChildren(...nodes);

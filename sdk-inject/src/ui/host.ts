@@ -20,8 +20,14 @@ export function createHost(doc: Document, el: Make, onAttach: () => void, onRepl
   // the highest z-index has to do.
   element.popover = "manual";
 
+  const life = new AbortController();
+  const first = doc.documentElement;
+  /** A fullscreen element that shows no children of ours: a video, say. */
+  let unfit: Element | null = null;
+
   // Also when a modal dialog or popover of the page came above us.
   const raise = (event?: Event) => {
+    attach();
     try {
       if (event?.target === element || (event as ToggleEvent | undefined)?.newState === "closed") return;
       // Hiding would take the keyboard's place away.
@@ -32,20 +38,23 @@ export function createHost(doc: Document, el: Make, onAttach: () => void, onRepl
   };
   // Apps replace the body, the whole element (document.open), or prune what they don't know.
   const observer = new MutationObserver(() => attach());
-  const first = doc.documentElement;
   const attach = () => {
-    const parent = doc.documentElement;
+    const home = doc.documentElement;
+    const full = doc.fullscreenElement;
+    // What is outside of a fullscreen element can be seen above it, and not be pressed.
+    const parent = full && full !== unfit ? full : home;
     if (!parent || element.parentNode === parent) return;
     // document.open() has also taken the listeners of everything in it: start anew.
-    if (parent !== first) return onReplaced();
+    if (home !== first) return onReplaced();
     parent.append(element);
+    if (!element.getClientRects()[0]) unfit = full;
     for (const node of [doc, parent]) observer.observe(node, { childList: true });
     raise();
     onAttach();
   };
-  const events = ["toggle", "fullscreenchange"];
   attach();
-  for (const event of events) doc.addEventListener(event, raise, true);
+  for (const event of ["toggle", "fullscreenchange"])
+    doc.addEventListener(event, raise, { capture: true, signal: life.signal });
 
   return {
     root,
@@ -56,7 +65,7 @@ export function createHost(doc: Document, el: Make, onAttach: () => void, onRepl
     },
     remove() {
       observer.disconnect();
-      for (const event of events) doc.removeEventListener(event, raise, true);
+      life.abort();
       element.remove();
     },
   };

@@ -22,7 +22,7 @@ export function drag(element: HTMLElement, store: Store, down: PointerEvent): vo
     if (event.pointerId !== down.pointerId) return;
     // Released before we were loaded.
     if (!event.buttons) return release(event);
-    if (!place && !place && Math.hypot(dx, dy) < SLACK) return;
+    if (!place && Math.hypot(dx, dy) < SLACK) return;
     place = placeOf(start.x + dx, start.y + dy, start.width, start.height, innerWidth, innerHeight);
     put(element, place);
   };

@@ -12,6 +12,8 @@ export interface Page {
   goto(url: string): Promise<void>;
   /** Runs in the page; what it returns must be JSON. */
   run<T>(script: () => T): Promise<Awaited<T>>;
+  /** A real click, as of a person. */
+  click(selector: string): Promise<void>;
   /** Until it is true in the page. */
   until(script: () => unknown): Promise<void>;
   /** What the page's console said was wrong, where the engine tells. */
@@ -43,6 +45,7 @@ async function playwright(launch: () => Promise<Browser>): Promise<Engine> {
       });
       return {
         errors,
+        click: (selector) => page.click(selector),
         goto: async (url) => void (await page.goto(url)),
         run: <T>(script: () => T) => page.evaluate(script) as Promise<Awaited<T>>,
         until: (script) => poll(() => page.evaluate(script), `${script}`),
@@ -86,6 +89,13 @@ async function webkit(): Promise<Engine> {
       errors: [],
       goto: (url) => call("POST", `${root}/url`, { url }),
       run,
+      async click(selector) {
+        const found: Record<string, string> = await call("POST", `${root}/element`, {
+          using: "css selector",
+          value: selector,
+        });
+        await call("POST", `${root}/element/${Object.values(found)[0]}/click`, {});
+      },
       until: (script) => poll(() => run(script), `${script}`),
     }),
     async stop() {
@@ -100,7 +110,15 @@ const args = [
   ..."--disable-background-networking --disable-component-update".split(" "),
 ];
 const engines: Record<string, () => Promise<Engine>> = {
-  chromium: () => playwright(() => chromium.launch({ executablePath: "/usr/bin/chromium", args })),
+  chromium: () =>
+    playwright(() =>
+      chromium.launch({
+        executablePath: "/usr/bin/chromium",
+        args,
+        // As people have it, and not as tests usually do.
+        ignoreDefaultArgs: ["--disable-back-forward-cache"],
+      }),
+    ),
   firefox: () =>
     playwright(() => firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" })),
   webkit,
@@ -109,7 +127,11 @@ const engines: Record<string, () => Promise<Engine>> = {
 interface Given {
   page: Page;
   base: string;
-  gate: { session(): { status: string }; change(fields: object): void; calls: { name: string }[] };
+  gate: {
+    session(): { status: string; expires_at: number };
+    change(fields: object): void;
+    calls: { name: string }[];
+  };
 }
 
 /** One test for each engine of Debian's packages. */

@@ -1,0 +1,3 @@
+import { hydrates } from "./hydrate";
+
+hydrates(19);
