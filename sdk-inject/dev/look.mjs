@@ -84,6 +84,26 @@ const shots = {
   ],
   ar: ["seconds=290&lang=ar&rtl=1", (page) => ready(page, "session-warning")],
   arend: ["seconds=2&total=600&lang=ar&rtl=1", (page) => ready(page, "session-ended")],
+  arpaused: ["seconds=400&status=paused&lang=ar&rtl=1", (page) => ready(page, "session-paused")],
+  forced: [
+    "seconds=290",
+    async (page) => {
+      await page.emulateMedia({ forcedColors: "active" });
+      await ready(page, "session-warning");
+    },
+  ],
+  full: [
+    "seconds=400",
+    async (page) => {
+      await ready(page, "session-timer");
+      await page.evaluate(() => {
+        document.querySelector("#own").onclick = () => document.querySelector("main").requestFullscreen();
+      });
+      await page.click("#own");
+      await chip(page).click();
+      await ready(page, "session-panel");
+    },
+  ],
   rtl: ["seconds=582&rtl=1", (page) => ready(page, "session-timer")],
 };
 const sizes = { desktop: { width: 1100, height: 720 }, phone: { width: 390, height: 760 } };

@@ -1,12 +1,12 @@
 import type { AllWords } from "../strings";
 import { counted } from "./counted";
 
-/** Arabic: every word of the dialogs. */
+/** Arabic: every word of the dialogs. Addresses run the other way: they are isolated. */
 const words: AllWords = {
-  left: (span) => `بقي ${span} من جلستك`,
-  added: (span) => `أُضيف ${span}`,
+  left: (span) => `الوقت المتبقي من جلستك: ${span}`,
+  added: (span) => `تمت إضافة ${span}`,
   warningTitle: "ستنتهي جلستك قريبًا",
-  endsAt: (time) => `تنتهي عند ${time}`,
+  endsAt: (time) => `تنتهي الساعة ${time}`,
   advice: "يُرجى حفظ عملك قبل انتهاء الوقت.",
   price: (tokens) =>
     counted("ar", tokens, {
@@ -17,21 +17,21 @@ const words: AllWords = {
       many: "مقابل {} رمزًا",
       other: "مقابل {} رمز",
     }),
-  moreTime: "اطلب مزيدًا من الوقت",
+  moreTime: "طلب مزيد من الوقت",
   keepGoing: "متابعة",
   end: "إنهاء الجلسة",
   close: "إغلاق",
-  lostAnswer: "تعذّر الاتصال بالخادم. حاول مجددًا: لن يُخصم منك مرتين.",
+  lostAnswer: "تعذّر الاتصال بالخادم. يُرجى المحاولة مجددًا: لن يُخصم منك مرتين.",
   panelTitle: "الوقت المتبقي",
   pause: "إيقاف مؤقت",
   move: "نقل المؤقّت",
   collapse: "إخفاء الوقت",
   expand: "إظهار الوقت",
   confirmTitle: "هل تريد إنهاء الجلسة الآن؟",
-  confirmText: (span) => `ما زال لديك ${span}. الإنهاء يغلق هذا التطبيق.`,
+  confirmText: (span) => `ما زال لديك ${span}. سيؤدي إنهاء الجلسة إلى إغلاق هذا التطبيق.`,
   saving: "جارٍ حفظ عملك…",
   pausedTitle: "الجلسة متوقفة مؤقتًا",
-  pausedText: (span) => `ساعتك متوقفة وبقي ${span}.`,
+  pausedText: (span) => `الوقت متوقف. المتبقي: ${span}.`,
   resume: "استئناف",
   endedTitle: "انتهت جلستك",
   ended: {
@@ -41,12 +41,12 @@ const words: AllWords = {
     canceled: "أُلغيت هذه الجلسة قبل أن تبدأ.",
     gone: "لم تعد في هذا المتصفح جلسة مفتوحة.",
   },
-  redirecting: (place, span) => `العودة إلى ${place} خلال ${span}…`,
-  goNow: (place) => `الانتقال إلى ${place}`,
+  redirecting: (place, span) => `العودة إلى \u2068${place}\u2069 خلال ${span}…`,
+  goNow: (place) => `الانتقال إلى \u2068${place}\u2069`,
   closeTab: "يمكنك إغلاق هذه الصفحة.",
   insufficient: "ليس لديك رموز كافية.",
   consent: "يتطلب هذا الشراء موافقتك أولًا.",
-  consentLink: (place) => `الموافقة على ${place}`,
+  consentLink: (place) => `الموافقة في \u2068${place}\u2069`,
   failed: "لم ينجح ذلك. يُرجى المحاولة مجددًا.",
 };
 

@@ -3,10 +3,10 @@ import { counted } from "./counted";
 
 /** Spanish: every word of the dialogs. */
 const words: AllWords = {
-  left: (span) => `Quedan ${span} de su sesión`,
-  added: (span) => `${span} añadidos`,
+  left: (span) => `Tiempo restante de su sesión: ${span}`,
+  added: (span) => `Tiempo añadido: ${span}`,
   warningTitle: "Su sesión termina pronto",
-  endsAt: (time) => `Termina a las ${time}`,
+  endsAt: (time) => `Termina: ${time}`,
   advice: "Guarde su trabajo antes de que se acabe el tiempo.",
   price: (tokens) =>
     counted("es", tokens, {
@@ -16,7 +16,7 @@ const words: AllWords = {
     }),
   moreTime: "Pedir más tiempo",
   keepGoing: "Continuar",
-  end: "Terminar la sesión",
+  end: "Finalizar la sesión",
   close: "Cerrar",
   lostAnswer: "No se pudo contactar con el servidor. Inténtelo de nuevo: no se le cobrará dos veces.",
   panelTitle: "Tiempo restante",
@@ -24,17 +24,17 @@ const words: AllWords = {
   move: "Mover el reloj",
   collapse: "Ocultar el tiempo",
   expand: "Mostrar el tiempo",
-  confirmTitle: "¿Terminar la sesión ahora?",
-  confirmText: (span) => `Aún le quedan ${span}. Al terminar se cierra esta aplicación.`,
+  confirmTitle: "¿Finalizar la sesión ahora?",
+  confirmText: (span) => `Tiempo restante: ${span}. Si finaliza la sesión, se cerrará esta aplicación.`,
   saving: "Guardando su trabajo…",
   pausedTitle: "Sesión en pausa",
-  pausedText: (span) => `Su reloj está detenido; quedan ${span}.`,
+  pausedText: (span) => `El tiempo está detenido. Tiempo restante: ${span}.`,
   resume: "Reanudar",
-  endedTitle: "Su sesión ha terminado",
+  endedTitle: "Su sesión ha finalizado",
   ended: {
     completed: "Gracias por su visita.",
     expired: "Se acabó el tiempo.",
-    revoked: "El mercado ha terminado esta sesión.",
+    revoked: "El marketplace ha finalizado esta sesión.",
     canceled: "Esta sesión se canceló antes de empezar.",
     gone: "Este navegador ya no tiene ninguna sesión abierta.",
   },
@@ -42,7 +42,7 @@ const words: AllWords = {
   goNow: (place) => `Ir a ${place}`,
   closeTab: "Puede cerrar esta pestaña.",
   insufficient: "No tiene fichas suficientes.",
-  consent: "Esta compra necesita antes su aprobación.",
+  consent: "Esta compra requiere antes su aprobación.",
   consentLink: (place) => `Aprobar en ${place}`,
   failed: "No ha funcionado. Inténtelo de nuevo.",
 };

@@ -3,10 +3,10 @@ import { counted } from "./counted";
 
 /** Portuguese: every word of the dialogs. */
 const words: AllWords = {
-  left: (span) => `Restam ${span} na sua sessão`,
-  added: (span) => `${span} adicionados`,
+  left: (span) => `Tempo restante da sua sessão: ${span}`,
+  added: (span) => `Tempo adicionado: ${span}`,
   warningTitle: "Sua sessão termina em breve",
-  endsAt: (time) => `Termina às ${time}`,
+  endsAt: (time) => `Término: ${time}`,
   advice: "Salve seu trabalho antes que o tempo acabe.",
   price: (tokens) =>
     counted("pt", tokens, {
@@ -18,17 +18,17 @@ const words: AllWords = {
   keepGoing: "Continuar",
   end: "Encerrar sessão",
   close: "Fechar",
-  lostAnswer: "Não foi possível contatar o servidor. Tente novamente: você não será cobrado duas vezes.",
+  lostAnswer: "Não foi possível contatar o servidor. Tente novamente: não haverá cobrança em dobro.",
   panelTitle: "Tempo restante",
   pause: "Pausar",
   move: "Mover o relógio",
   collapse: "Ocultar o tempo",
   expand: "Mostrar o tempo",
   confirmTitle: "Encerrar a sessão agora?",
-  confirmText: (span) => `Você ainda tem ${span}. Encerrar fecha este aplicativo.`,
+  confirmText: (span) => `Você ainda tem ${span}. Ao encerrar, este aplicativo será fechado.`,
   saving: "Salvando seu trabalho…",
   pausedTitle: "Sessão em pausa",
-  pausedText: (span) => `Seu relógio está parado; restam ${span}.`,
+  pausedText: (span) => `O tempo está parado. Tempo restante: ${span}.`,
   resume: "Retomar",
   endedTitle: "Sua sessão terminou",
   ended: {
@@ -42,7 +42,7 @@ const words: AllWords = {
   goNow: (place) => `Ir para ${place}`,
   closeTab: "Você pode fechar esta aba.",
   insufficient: "Você não tem fichas suficientes.",
-  consent: "Esta compra precisa antes da sua aprovação.",
+  consent: "Esta compra requer antes a sua aprovação.",
   consentLink: (place) => `Aprovar em ${place}`,
   failed: "Não funcionou. Tente novamente.",
 };

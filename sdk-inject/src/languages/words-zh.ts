@@ -6,7 +6,7 @@ const words: AllWords = {
   left: (span) => `您的会话还剩${span}`,
   added: (span) => `已增加${span}`,
   warningTitle: "您的会话即将结束",
-  endsAt: (time) => `${time}结束`,
+  endsAt: (time) => `将于 ${time} 结束`,
   advice: "请在时间用完之前保存您的工作。",
   price: (tokens) =>
     counted("zh", tokens, {
@@ -33,7 +33,7 @@ const words: AllWords = {
   ended: {
     completed: "感谢您的使用。",
     expired: "您的时间已用完。",
-    revoked: "市场已结束此会话。",
+    revoked: "平台已结束此会话。",
     canceled: "此会话在开始前已取消。",
     gone: "此浏览器中已没有打开的会话。",
   },

@@ -29,7 +29,7 @@ export interface Frame {
   caller(kind: string, testid: string, call: (more: More) => unknown, label: string): HTMLButtonElement;
   endButton(): HTMLButtonElement;
   heading(title: string): Node;
-  row(...children: Node[]): Node;
+  row(...children: (Node | string)[]): Node;
   /** The time left, large, and what can be done about it. */
   clockView(title: string, rest: Node[], onRefresh?: (view: SessionView) => void): Node[];
   draw(next: Shown): void;
@@ -47,6 +47,8 @@ export function createDialogs(kit: Kit): Dialogs {
   let refresh = () => {};
   let loading: Promise<More> | undefined;
 
+  // The first number that a process formats costs it some milliseconds: not those of the warning.
+  clock.setTimeout(() => formatUnit(1, language, "short"), 0);
   kit.adopt(dialogCss);
   const error = el("p", { class: "error", role: "alert" });
   const status = el("p", { role: "status" });
@@ -122,7 +124,7 @@ export function createDialogs(kit: Kit): Dialogs {
       ...rest,
       error,
       row(
-        ...(drawn?.extension ? [extendButton(drawn.extension)] : []),
+        drawn?.extension ? extendButton(drawn.extension) : "",
         button("act", "close-session-dialog", close, words.close),
         endButton(),
       ),
@@ -179,7 +181,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function open(next: View) {
     // While we loaded, the reason may have gone.
-    if (session.state().phase !== (next === "ended" || next === "paused" ? next : "active")) return;
+    if (session.state().phase !== (/d$/.test(next) ? next : "active")) return; // paused, ended
     // A browser may have closed it by itself (a back gesture).
     if (!dialog.open) shown = undefined;
     // A question that the user is answering is not swept away by a warning.

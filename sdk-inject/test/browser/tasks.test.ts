@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { useBrowser } from "./page";
+
+// What we cost a page: the longest task that our scripts take part in, in processor time of
+// its thread, which depends less than the wall's on how busy the machine is otherwise. The
+// first load of all is not counted: a browser process that formats its first number reads its
+// tables of languages then, which costs 12 ms of a processor whoever asks; the dialogs ask in
+// a task of its own.
+
+const b = useBrowser();
+const LOADS = 5;
+const LIMIT_MS = 10;
+
+interface TraceEvent {
+  name: string;
+  ph: string;
+  pid: number;
+  tid: number;
+  ts: number;
+  dur?: number;
+  /** Of the thread's processor time, in microseconds. */
+  tdur?: number;
+  args: { data?: { url?: string; scriptName?: string } };
+}
+
+/** The milliseconds of every task in which a script of ours ran. */
+function ours(events: TraceEvent[]): number[] {
+  const within = (outer: TraceEvent, inner: TraceEvent) =>
+    outer.pid === inner.pid &&
+    outer.tid === inner.tid &&
+    inner.ts >= outer.ts &&
+    inner.ts <= outer.ts + (outer.dur ?? 0);
+  const scripts = events.filter(({ args }) =>
+    /\/\.session-gate\//.test(`${args?.data?.url ?? ""} ${args?.data?.scriptName ?? ""}`),
+  );
+  return events
+    .filter(({ name, ph }) => /RunTask$/.test(name) && ph === "X")
+    .filter((task) => scripts.some((script) => within(task, script)))
+    .map(({ tdur }) => (tdur ?? Number.NaN) / 1000);
+}
+
+async function longest(act: () => Promise<void>): Promise<number> {
+  const browser = b.context.browser();
+  if (!browser) throw new Error("no browser");
+  await browser.startTracing(b.page, {
+    categories: [
+      "toplevel",
+      "devtools.timeline",
+      "disabled-by-default-devtools.timeline",
+      "v8.execute",
+      "v8",
+    ],
+  });
+  await act();
+  const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const tasks = ours(trace.traceEvents);
+  // A trace in which we are not found would prove anything.
+  expect(tasks.length).toBeGreaterThan(3);
+  expect(tasks.every((ms) => ms >= 0)).toBe(true);
+  return Math.max(...tasks);
+}
+
+const median = (list: number[]) => [...list].sort((x, y) => x - y)[Math.floor(list.length / 2)] ?? Number.NaN;
+
+test.each([
+  ["the timer, and its ticks", "seconds=580", "session-timer"],
+  ["the warning", "seconds=290", "session-warning"],
+  ["in Arabic", "seconds=290&lang=ar", "session-warning"],
+  ["the paused screen", "seconds=400&status=paused", "session-paused"],
+])(
+  "no task over 10 ms: %s",
+  async (_, query, id) => {
+    const all: number[] = [];
+    for (let i = 0; i < LOADS; i++) {
+      const page = b.page;
+      all.push(
+        await longest(async () => {
+          await b.open(query, page);
+          await page.getByTestId(id).waitFor();
+          await page.waitForTimeout(1200);
+        }),
+      );
+    }
+    expect(median(all), `the longest of each load: ${all.map((ms) => ms.toFixed(1))} ms`).toBeLessThan(
+      LIMIT_MS,
+    );
+    console.log(_, all);
+  },
+  120_000,
+);
+
+test("nothing of the page moves: not for the timer, the warning, the panel, or the time added", async () => {
+  await b.page.addInitScript(() => {
+    Object.assign(window, { shift: 0 });
+    new PerformanceObserver((list) => {
+      // As CLS counts: what moves by the user's own hand is meant to.
+      for (const entry of list.getEntries())
+        if (!Reflect.get(entry, "hadRecentInput"))
+          Object.assign(window, { shift: Reflect.get(window, "shift") + Reflect.get(entry, "value") });
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await b.open("seconds=302");
+  await b.page.getByTestId("session-warning").waitFor();
+  await b.page.waitForTimeout(900);
+  await b.page.getByTestId("extend-session").click();
+  await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("session-panel").waitFor();
+  await b.page.getByTestId("move-timer").click();
+  await b.page.keyboard.press("Escape");
+  await b.page.waitForTimeout(1200);
+  // A deadline brought forward, seen by itself: another warning, in another tone.
+  b.gate.change({ expires_at: b.gate.session().expires_at - 850 });
+  await b.page.waitForTimeout(1000); // it looks no oftener than every two seconds
+  await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await b.page.getByTestId("session-warning").waitFor();
+  await b.page.waitForTimeout(1200);
+  expect(await b.page.evaluate(() => Reflect.get(window, "shift"))).toBe(0);
+});
