@@ -2,7 +2,7 @@
 //   npm run build && npm run dev -- [port]
 // Query parameters of the page: seconds, status, warn (comma separated), offer
 // (off, none, poor, consent, flaky), pause, back (off), hostile, polluted, storage,
-// sandbox, lang, rtl, csp (strict, nonce).
+// sandbox, report (to the page around it), lang, rtl, csp (strict, nonce).
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
@@ -142,7 +142,11 @@ export function createGate() {
     }
     if (url.pathname === "/frame") {
       response.writeHead(200, { "Content-Type": "text/html" });
-      return response.end(`<!doctype html><iframe src="${url.searchParams.get("src")}"></iframe>`);
+      const sandbox = url.searchParams.get("sandbox");
+      return response.end(
+        `<!doctype html><iframe src="${url.searchParams.get("src")}"${sandbox ? ` sandbox="${sandbox}"` : ""}></iframe>
+<script>addEventListener("message", ({ data }) => (window.report = data))</script>`,
+      );
     }
     if (url.pathname !== "/" || !url.searchParams.has("keep")) begin(url.searchParams);
     const policy = {
@@ -183,6 +187,8 @@ ${query.has("hostile") ? "*{all:unset!important}" : ""}
   const bad = [
     query.has("polluted") &&
       "Object.assign(Object.prototype,{extra:()=>1});Object.assign(Array.prototype,{extra:'x'});window.fetch=()=>Promise.reject(new Error('theirs'))",
+    query.has("report") &&
+      "setTimeout(()=>parent.postMessage({h1:document.querySelector('h1').textContent,timer:!!document.querySelector('session-gate'),origin},'*'),2500)",
     query.has("storage") &&
       "Object.defineProperty(window,'localStorage',{get(){throw new DOMException('blocked','SecurityError')}})",
   ]

@@ -131,6 +131,11 @@ await bundle({ "marketplace-sdk": "src/package/index.ts" }, [besideUmd, parts], 
   codeSplitting: false,
 });
 
+for (const name of forClients)
+  for (const kind of ["js", "cjs"])
+    if (!readFileSync(join(lib, `${name}.${kind}`), "utf8").startsWith('"use client"'))
+      throw new Error(`${name}.${kind} does not begin with "use client"`);
+
 const types = join(lib, ".types");
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.package.json", "--outDir", types], {

@@ -8,7 +8,7 @@ import { useBrowser } from "./page";
 // a task of its own.
 
 const b = useBrowser();
-const LOADS = 5;
+const LOADS = 7;
 const LIMIT_MS = 10;
 
 interface TraceEvent {
@@ -71,23 +71,32 @@ test.each([
   "no task over 10 ms: %s",
   async (_, query, id) => {
     const all: number[] = [];
-    for (let i = 0; i < LOADS; i++) {
-      const page = b.page;
+    for (let i = 0; i <= LOADS; i++) {
+      // What the page before does in parting is not this one's.
+      await b.page.goto("about:blank");
       all.push(
         await longest(async () => {
-          await b.open(query, page);
-          await page.getByTestId(id).waitFor();
-          await page.waitForTimeout(1200);
+          await b.open(query);
+          await b.page.getByTestId(id).waitFor();
+          await b.page.waitForTimeout(1200);
         }),
       );
     }
-    expect(median(all), `the longest of each load: ${all.map((ms) => ms.toFixed(1))} ms`).toBeLessThan(
-      LIMIT_MS,
-    );
-    console.log(_, all);
+    const [, ...counted] = all;
+    const told = `the longest of each load: ${all.map((ms) => ms.toFixed(1))} ms`;
+    expect(median(counted), told).toBeLessThan(LIMIT_MS);
   },
   120_000,
 );
+
+/** Where all of the page's own is. */
+const places = () =>
+  b.page.evaluate(() =>
+    [...document.querySelectorAll("main *")].map((element) => {
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return [x, y, width, height].join();
+    }),
+  );
 
 test("nothing of the page moves: not for the timer, the warning, the panel, or the time added", async () => {
   await b.page.addInitScript(() => {
@@ -99,21 +108,21 @@ test("nothing of the page moves: not for the timer, the warning, the panel, or t
           Object.assign(window, { shift: Reflect.get(window, "shift") + Reflect.get(entry, "value") });
     }).observe({ type: "layout-shift", buffered: true });
   });
+  const shift = () => b.page.evaluate(() => Reflect.get(window, "shift") as number);
   await b.open("seconds=302");
+  const before = await places();
   await b.page.getByTestId("session-warning").waitFor();
   await b.page.waitForTimeout(900);
+  expect(await shift()).toBe(0);
   await b.page.getByTestId("extend-session").click();
   await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
+  await b.page.waitForTimeout(3500);
+  // The timer has said how much was added, and gets as narrow as it was: no more than that.
+  expect(await shift()).toBeLessThan(0.001);
   await b.page.getByTestId("session-timer").click();
   await b.page.getByTestId("session-panel").waitFor();
-  await b.page.getByTestId("move-timer").click();
   await b.page.keyboard.press("Escape");
-  await b.page.waitForTimeout(1200);
-  // A deadline brought forward, seen by itself: another warning, in another tone.
-  b.gate.change({ expires_at: b.gate.session().expires_at - 850 });
-  await b.page.waitForTimeout(1000); // it looks no oftener than every two seconds
-  await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
-  await b.page.getByTestId("session-warning").waitFor();
-  await b.page.waitForTimeout(1200);
-  expect(await b.page.evaluate(() => Reflect.get(window, "shift"))).toBe(0);
+  await b.page.waitForTimeout(700);
+  expect(await shift()).toBeLessThan(0.001);
+  expect(await places()).toEqual(before);
 });

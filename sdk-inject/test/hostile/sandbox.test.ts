@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { inEveryEngine } from "./engines";
+import { inEveryEngine, type Page } from "./engines";
 
 inEveryEngine("a sandboxed page, which has no session to show, is left alone", async ({ page, base }) => {
   await page.goto(`${base}/?seconds=290&sandbox=1`);
@@ -7,4 +7,34 @@ inEveryEngine("a sandboxed page, which has no session to show, is left alone", a
   expect(await page.run(() => document.querySelector("h1")?.textContent)).toBe("Field notes");
   expect(await page.run(() => document.scripts.length)).toBe(0);
   expect(await page.run(() => !document.querySelector("session-gate"))).toBe(true);
+});
+
+/** What an app in a frame of that sandbox tells of itself. */
+async function framed(page: Page, base: string, sandbox: string): Promise<unknown> {
+  const app = encodeURIComponent(`${base}/?seconds=400&report=1`);
+  // Another origin around it: a frame of our own leaves the timer to its page.
+  await page.goto(
+    `${base.replace("127.0.0.1", "localhost")}/frame?sandbox=${encodeURIComponent(sandbox)}&src=${app}`,
+  );
+  await page.until(() => Reflect.get(window, "report"));
+  return page.run(() => Reflect.get(window, "report"));
+}
+
+inEveryEngine(
+  "an app in a sandboxed frame without an origin works, and has no timer",
+  async ({ page, base }) => {
+    expect(await framed(page, base, "allow-scripts")).toEqual({
+      h1: "Field notes",
+      timer: false,
+      origin: "null",
+    });
+  },
+);
+
+inEveryEngine("an app in a sandboxed frame that keeps its origin has its timer", async ({ page, base }) => {
+  expect(await framed(page, base, "allow-scripts allow-same-origin")).toEqual({
+    h1: "Field notes",
+    timer: true,
+    origin: base,
+  });
 });
