@@ -125,12 +125,12 @@ func (a *api) fromProvider(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	cookie, err := a.s.signInAs(ctx, who)
-	return a.enter(w, cookie, at.To, err)
+	return a.welcome(w, cookie, at.To, err)
 }
 
 func (a *api) signInWithKey(w http.ResponseWriter, r *http.Request) error {
 	cookie, err := a.s.signInWithKey(r.Context(), r.PostFormValue("key"))
-	return a.enter(w, cookie, r.PostFormValue("to"), err)
+	return a.welcome(w, cookie, r.PostFormValue("to"), err)
 }
 
 func (a *api) switchRole(w http.ResponseWriter, r *http.Request) error {
@@ -142,7 +142,7 @@ func (a *api) switchRole(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = a.s.signOut(r)
 	}
-	return a.enter(w, cookie, r.PostFormValue("to"), err)
+	return a.welcome(w, cookie, r.PostFormValue("to"), err)
 }
 
 func (a *api) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -154,8 +154,8 @@ func (a *api) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// enter hands a browser its cookie and sends it on.
-func (a *api) enter(w http.ResponseWriter, cookie *http.Cookie, to string, err error) error {
+// welcome hands a browser its cookie and sends it on.
+func (a *api) welcome(w http.ResponseWriter, cookie *http.Cookie, to string, err error) error {
 	if err != nil {
 		return err
 	}

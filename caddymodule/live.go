@@ -22,7 +22,7 @@ type liveSet struct {
 	clock *clock
 	// Called once at each session's end, with its lock held; nil for nobody.
 	ended     func(*liveSession, protocol.Code)
-	records   recorder
+	records   archive
 	deadlines *deadlines
 	tokens    [shardCount]tokenShard
 	ids       [shardCount]idShard

@@ -91,8 +91,8 @@ func (r *record) live() *protocol.LiveState {
 	return st
 }
 
-// recorder makes records, and keeps what they share.
-type recorder struct {
+// archive makes records, and keeps what they share.
+type archive struct {
 	mu      sync.Mutex // guards strings, terms
 	strings map[string]string
 	terms   map[string]*terms
@@ -105,7 +105,7 @@ const maxShared = 4096
 
 // record makes the record of st; old, which may be nil, is the same session's
 // last one.
-func (c *recorder) record(st *protocol.LiveState, old *record) *record {
+func (c *archive) record(st *protocol.LiveState, old *record) *record {
 	r := &record{
 		version: st.Version, expiresAt: st.ExpiresAt, startedAt: st.StartedAt, pausedAt: st.PausedAt,
 		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status),
@@ -138,7 +138,7 @@ func (c *recorder) record(st *protocol.LiveState, old *record) *record {
 
 func used(n int64) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) }
 
-func (c *recorder) shareLocked(s string) string {
+func (c *archive) shareLocked(s string) string {
 	if shared, ok := c.strings[s]; ok {
 		return shared
 	}
@@ -150,7 +150,7 @@ func (c *recorder) shareLocked(s string) string {
 	return s
 }
 
-func (c *recorder) termsLocked(st *protocol.LiveState, rawUser string) *terms {
+func (c *archive) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	var key [256]byte
 	b := key[:0]
 	for _, w := range st.WarningSeconds {

@@ -15,7 +15,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	var c recorder
+	var c archive
 	var old *record
 	for i := range 20_000 {
 		st := &protocol.LiveState{
@@ -49,7 +49,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 // reaches another request.
 func TestIdentityHeaders(t *testing.T) {
 	t.Parallel()
-	var c recorder
+	var c archive
 	rec := c.record(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, nil)
 	first, second := http.Header{}, http.Header{}
 	setIdentity(first, rec)
