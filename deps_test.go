@@ -35,6 +35,10 @@ var rules = []rule{
 		"github.com/caddyserver/caddy/": "the injector is plain net/http, so that it can be fuzzed and measured alone",
 		module + "internal/protocol":    "the injector knows pages, not sessions",
 	}},
+	{"edgestorage/", map[string]string{
+		module + "backend/":     "edges share certificates without the session service",
+		module + "caddymodule/": "it knows files, not sessions",
+	}},
 	{"backend/", map[string]string{
 		"github.com/caddyserver/caddy/": "the session service runs without Caddy",
 		module + "caddymodule/":         "the backend knows the edge by its API alone",

@@ -9,6 +9,7 @@ import (
 	_ "embed"
 
 	_ "github.com/sessiongate/sessiongate/caddymodule" // registers the modules
+	_ "github.com/sessiongate/sessiongate/edgestorage" // and the storage that edges share
 )
 
 // CaddyfileExample is the Caddyfile that the demo runs and operators start from.

@@ -12,9 +12,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
 const (
+	// A Redis that takes longer is as good as none: SQL answers instead.
+	redisTimeout = 250 * time.Millisecond
+	dialTimeout  = 500 * time.Millisecond
 	// stateTTL is how long a state is believed without asking the record again.
 	// It bounds what a process that crashed while it could not reach Redis may
 	// have left untold.
@@ -108,14 +113,15 @@ type kept struct {
 }
 
 // NewRedis returns a coordinator over the Redis at address, which see
-// [connect] for. It need not answer yet. Nothing is followed until
+// [redisurl.Connect] for. It need not answer yet. Nothing is followed until
 // [Redis.Run] runs.
 func NewRedis(address string, logSize int, now func() time.Time, log *zap.Logger) (*Redis, error) {
-	client, err := connect(address)
+	// No command is tried twice, and none waits long: what fails is answered from
+	// SQL, and the connection is mended beside the requests.
+	client, err := redisurl.Connect(address, redisurl.Patience{Timeout: dialTimeout})
 	if err != nil {
 		return nil, err
 	}
-	quiet.Do(func() { redis.SetLogger(silent{}) })
 	r := &Redis{
 		client: client, now: now, log: log, size: logSize, events: newEventLog(logSize, "start-"+rand.Text()[:8]),
 		limits: NewMemory(1, now), states: map[string]kept{}, untold: map[string]State{},
@@ -123,14 +129,6 @@ func NewRedis(address string, logSize int, now func() time.Time, log *zap.Logger
 	r.events.setDown(true) // until Run has found the stream
 	return r, nil
 }
-
-// silent keeps go-redis from writing to standard error; what matters of it is
-// returned as errors, and logged here.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
-var quiet sync.Once // guards the logger that go-redis keeps for the process
 
 // Close closes all connections. Call it when [Redis.Run] has returned.
 func (r *Redis) Close() error {

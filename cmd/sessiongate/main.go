@@ -12,6 +12,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/sessiongate/sessiongate/caddymodule"
+	_ "github.com/sessiongate/sessiongate/edgestorage"
 )
 
 func main() {

@@ -1,0 +1,85 @@
+// Package redisurl connects to Redis by an address: one server, a cluster, or
+// whichever server sentinels name.
+package redisurl
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Err is returned for an address of Redis that cannot be read. It does not
+// quote it: it may hold a password.
+var Err = errors.New("the address of Redis is redis://, rediss://, redis+cluster:// or redis+sentinel://")
+
+// Patience is how long a client waits.
+type Patience struct {
+	// For a connection, and for the answer to a command.
+	Timeout time.Duration
+	// How often a command is tried again.
+	Retries int
+}
+
+// Connect returns a client for address:
+//
+//	redis://user:password@host:6379/0             one server
+//	rediss://host:6379                            the same over TLS
+//	redis+cluster://host:6379?addr=host2:6379     a cluster, by any of its nodes
+//	redis+sentinel://host:26379?master_name=name  whichever server its sentinels name
+//
+// It reaches for no network, and writes nothing to standard error.
+func Connect(address string, p Patience) (redis.UniversalClient, error) {
+	quiet.Do(func() { redis.SetLogger(silent{}) })
+	scheme, rest, _ := strings.Cut(address, "://")
+	kind, plus, found := strings.Cut(scheme, "+")
+	if !found {
+		plus = ""
+	}
+	if kind != "redis" && kind != "rediss" {
+		return nil, Err
+	}
+	retries, off := p.Retries, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	if retries == 0 {
+		retries = -1 // go-redis's none
+	}
+	switch plus {
+	case "":
+		o, err := redis.ParseURL(address)
+		if err != nil {
+			return nil, Err
+		}
+		o.MaxRetries, o.DialerRetries, o.Protocol, o.MaintNotificationsConfig = retries, 1, 2, off
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.ContextTimeoutEnabled = p.Timeout, p.Timeout, p.Timeout, true
+		return redis.NewClient(o), nil
+	case "cluster":
+		o, err := redis.ParseClusterURL(kind + "://" + rest)
+		if err != nil {
+			return nil, Err
+		}
+		o.MaxRetries, o.DialerRetries, o.Protocol, o.MaintNotificationsConfig = retries, 1, 2, off
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.ContextTimeoutEnabled = p.Timeout, p.Timeout, p.Timeout, true
+		return redis.NewClusterClient(o), nil
+	case "sentinel":
+		o, err := redis.ParseFailoverURL(kind + "://" + rest)
+		if err != nil || o.MasterName == "" {
+			return nil, Err
+		}
+		o.MaxRetries, o.DialerRetries, o.Protocol = retries, 1, 2
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.ContextTimeoutEnabled = p.Timeout, p.Timeout, p.Timeout, true
+		return redis.NewFailoverClient(o), nil
+	}
+	return nil, Err
+}
+
+// silent keeps go-redis from writing to standard error; what matters of it is
+// returned as errors.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+var quiet sync.Once // guards the logger that go-redis keeps for the process
