@@ -132,6 +132,8 @@ test("moving the timer is remembered", async () => {
   const before = await chip.boundingBox();
   await chip.click();
   await b.page.getByTestId("move-timer").click();
+  // What moves it is loaded first.
+  await expect.poll(async () => (await chip.boundingBox())?.x).toBeLessThan(before?.x ?? 0);
   await b.open("keep=1");
   await chip.waitFor();
   expect((await chip.boundingBox())?.x).toBeLessThan(before?.x ?? 0);

@@ -55,24 +55,50 @@ async function playwright(launch: () => Promise<Browser>): Promise<Engine> {
   };
 }
 
-/** WebKitGTK's MiniBrowser by WebDriver, on a screen of its own. */
-async function webkit(): Promise<Engine> {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
-  const driver: ChildProcess = spawn("xvfb-run", ["-a", "WebKitWebDriver", `--port=${port}`], {
-    env: { ...process.env, LANG: "en_US.UTF-8" },
-    stdio: "ignore",
-    detached: true,
-  });
-  const call = async (method: string, path: string, body?: object) => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method,
-      ...(body && { body: JSON.stringify(body) }),
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+type Call = (method: string, path: string, body?: object) => Promise<never>;
+
+/** A WebDriver on a screen of its own. Screens and ports are found by trying: another may have been faster. */
+async function webDriver(): Promise<{ driver: ChildProcess; call: Call }> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    const driver = spawn("xvfb-run", ["-a", "WebKitWebDriver", `--port=${port}`], {
+      env: { ...process.env, LANG: "en_US.UTF-8" },
+      stdio: "ignore",
+      detached: true,
     });
-    const { value } = (await answer.json()) as { value: never };
-    if (!answer.ok) throw new Error(JSON.stringify(value));
-    return value;
-  };
-  await poll(() => call("GET", "/status"), "WebKitWebDriver answers");
+    const call: Call = async (method, path, body) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      const { value } = (await answer.json()) as { value: never };
+      if (!answer.ok) throw new Error(JSON.stringify(value));
+      return value;
+    };
+    try {
+      await poll(() => call("GET", "/status"), "WebKitWebDriver answers");
+      return { driver, call };
+    } catch (error) {
+      try {
+        if (driver.pid) process.kill(-driver.pid);
+      } catch {} // it has ended by itself
+      if (tries === 3) throw error;
+    }
+  }
+}
+
+/** WebKitGTK's MiniBrowser by WebDriver. */
+async function webkit(): Promise<Engine> {
+  const { driver, call } = await webDriver();
   const options = { binary: "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", args: ["--automation"] };
   const found = ["webkit2gtk-4.1", "webkit2gtk-4.0", "webkitgtk-6.0"]
     .map((folder) => `/usr/lib/x86_64-linux-gnu/${folder}/MiniBrowser`)
