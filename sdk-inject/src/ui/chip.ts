@@ -7,8 +7,6 @@ import type { Make } from "./dom";
 /** The quiet timer at an edge of the window. */
 export interface Chip {
   show(state: State, remainingMs: number): void;
-  /** Shown instead of how things stand. */
-  said: string;
   element: HTMLElement;
 }
 
@@ -45,13 +43,12 @@ export function createChip(
 
   const chip: Chip = {
     element,
-    said: "",
     show(state, remainingMs) {
       const { phase, view, connected } = state as Extract<State, { view: unknown }>;
       element.hidden = !view;
       if (!view) return;
       const total = view.duration_limit_seconds * 1000;
-      hint.textContent = chip.said || (phase === "paused" ? strings.paused : connected ? "" : strings.lost);
+      hint.textContent = phase === "paused" ? strings.paused : connected ? "" : strings.lost;
       element.dataset.tone = hint.textContent ? "said" : tone(remainingMs, total);
       time.textContent = formatClock(remainingMs);
       element.style.setProperty("--left", `${remainingMs / total}turn`);

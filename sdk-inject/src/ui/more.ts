@@ -105,11 +105,12 @@ export function createMore(frame: Frame): More {
     },
 
     added(seconds) {
-      chip.said = `+${kit.formatClock(seconds * 1000)}`;
+      // Over the chip: what grows it would move it, twice.
+      const { dataset } = chip.element;
+      dataset.added = `+${kit.formatClock(seconds * 1000)}`;
       clock.setTimeout(() => {
-        chip.said = "";
+        delete dataset.added;
       }, FLASH_MS);
-      chip.show(session.state(), session.remaining());
       frame.status.textContent = words.added(span(seconds));
     },
 
