@@ -5,12 +5,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 func init() {
 	httpcaddyfile.RegisterGlobalOption("session_gate", parseApp)
-	httpcaddyfile.RegisterHandlerDirective("session_gate", parseGate)
+	httpcaddyfile.RegisterDirective("session_gate", parseGate)
 	// Inside encode, so that a page is injected before it is compressed.
 	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.After, "encode")
 }
@@ -74,9 +73,25 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+// parseGate makes the directive's routes: the gate, and beside one that has a
+// matcher what looks after the requests that it leaves out.
+func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
 	gate := new(Gate)
-	return gate, gate.UnmarshalCaddyfile(h.Dispenser)
+	if err := gate.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	routes := h.NewRoute(matcher, gate)
+	if matcher != nil {
+		routes = append(routes, h.NewRoute(nil, LeftOut{})...)
+	}
+	return routes, nil
 }
 
 // UnmarshalCaddyfile sets up the handler from its directive. Syntax:

@@ -154,6 +154,7 @@ func (g *Gate) Validate() error {
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	explain := g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
+	caddyhttp.SetVar(r.Context(), guardedVar, true)
 	dropIdentity(r.Header)
 	hideReferer(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
