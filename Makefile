@@ -7,11 +7,13 @@
 #   make test-long  kills the session service a hundred times under load
 #   make check   the quick part: formatting, vet, unit tests of Go
 #   make bench   measures, and prints what it measured
+#   make docs    builds the documentation's site into docs/.vitepress/dist
+#   make release VERSION=v1.2.3  programs, checksums and SBOMs in build/release
 
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: run test test-long build sdk check bench clean
+.PHONY: run test test-long build sdk check bench docs release clean
 
 run: build
 	@bin/sessiongate demo $(ARGS)
@@ -39,6 +41,12 @@ bench: build
 # The session service killed fifty times on each database, under load.
 test-long: build
 	SESSIONGATE_BIN=$(CURDIR)/bin/sessiongate SESSIONGATE_KILL_ROUNDS=50 $(GO) test -count=1 -timeout 15m -run TestKilledUnderLoad ./e2e
+
+docs:
+	cd docs && npm ci --no-audit --no-fund && npm run build
+
+release:
+	@.ci/release $(VERSION)
 
 clean:
 	rm -rf bin
