@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,6 +58,52 @@ func TestAdapt(t *testing.T) {
 		if err != nil || !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("%s adapts to\n%s\nwant (%v)\n%s", file, got.Bytes(), err, want)
 		}
+	}
+}
+
+// TestCaddyfilesOfThePages adapts every Caddyfile that a page shows, and the
+// one that machines start from.
+func TestCaddyfilesOfThePages(t *testing.T) {
+	t.Parallel()
+	adapt := func(name string, source []byte) {
+		if formatted := caddyfile.Format(source); !bytes.Equal(formatted, source) {
+			t.Errorf("%s is not as caddy fmt has it:\n%s", name, formatted)
+		}
+		if _, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(source, map[string]any{"filename": name}); err != nil || len(warnings) > 0 {
+			t.Errorf("%s: %v %v\n%s", name, err, warnings, source)
+		}
+	}
+	file, err := os.ReadFile("../deploy/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapt("deploy/Caddyfile", file)
+	// A block in a list is indented; the tag says what else it is.
+	block := regexp.MustCompile("(?ms)^( *)```caddyfile( title=grammar)?[^\n]*\n(.*?)^ *```")
+	found := 0
+	err = filepath.WalkDir("../docs", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".md") {
+			if err == nil && d.IsDir() && d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range block.FindAllSubmatch(text, -1) {
+			if len(m[2]) > 0 {
+				continue
+			}
+			found++
+			lines := strings.ReplaceAll("\n"+string(m[3]), "\n"+string(m[1]), "\n")
+			adapt(path, []byte(lines[1:]))
+		}
+		return nil
+	})
+	if err != nil || found < 12 {
+		t.Errorf("%d Caddyfiles on the pages, %v", found, err)
 	}
 }
 
