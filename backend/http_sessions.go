@@ -95,8 +95,9 @@ func (a *api) routeSessions() {
 	}, a.list)
 	register(a, route{
 		method: http.MethodGet, path: protocol.Sessions + "/{id}", id: "get-session", tag: "Sessions",
-		summary: "Read a session", roles: []Role{RoleMarketplace, RoleProvider}, errors: []int{404},
+		summary: "Read a session", roles: []Role{RoleMarketplace, RoleProvider, RoleAdmin}, errors: []int{404},
 	}, a.read)
+	a.routeTimeline()
 	a.routeValidate()
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,15 @@ type APIKey struct {
 	ExpiresAt int64
 	// To the minute; 0 for never.
 	LastUsedAt int64
+	// [KindKey] or [KindLink].
+	Kind string
 }
+
+// Kinds of [APIKey].
+const (
+	KindKey  = "key"  // for programs, as Bearer
+	KindLink = "link" // signs a browser in, and is nothing else
+)
 
 // Live reports whether the key may be used at this moment.
 func (k APIKey) Live(now time.Time) bool {
@@ -59,6 +68,7 @@ func (r Reader) APIKeys(ctx context.Context) ([]APIKey, error) {
 func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
 		ID: k.ID, Hash: k.Hash, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
+		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey),
 	})
 	if err != nil {
 		return fmt.Errorf("writing API key: %w", err)

@@ -122,12 +122,16 @@ func (r Reader) Entries(ctx context.Context, f EntryFilter) ([]ledger.Transfer, 
 	}
 	list := make([]ledger.Transfer, 0, len(rows))
 	for _, row := range rows {
-		list = append(list, ledger.Transfer{
-			ID: row.ID, Kind: ledger.Kind(row.Kind), Debit: ledger.Account(row.Debit), Credit: ledger.Account(row.Credit),
-			Amount: row.Amount, UserID: row.UserID, ProviderID: row.ProviderID, SessionID: row.SessionID, At: row.AtUs,
-		})
+		list = append(list, transferFrom(row))
 	}
 	return list, nil
+}
+
+func transferFrom(row query.LedgerEntry) ledger.Transfer {
+	return ledger.Transfer{
+		ID: row.ID, Kind: ledger.Kind(row.Kind), Debit: ledger.Account(row.Debit), Credit: ledger.Account(row.Credit),
+		Amount: row.Amount, UserID: row.UserID, ProviderID: row.ProviderID, SessionID: row.SessionID, At: row.AtUs,
+	}
 }
 
 // Audit is [Reader.Audit] at one moment, whatever is written meanwhile.

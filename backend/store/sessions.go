@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,11 @@ type SessionFilter struct {
 	ProviderID string
 	UserID     string
 	Status     session.Status
+	// With ProviderID: created from Since to before Until, in Unix seconds.
+	Since, Until int64
+	// With ProviderID: the session with this id, and those of users whose ids
+	// begin with it.
+	Search string
 	// Sessions older than the one with this id.
 	Before string
 	Limit  int
@@ -39,11 +45,15 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 	if f.Before == "" {
 		f.Before = last
 	}
+	if f.Until == 0 {
+		f.Until = math.MaxInt64
+	}
 	var rows []query.Session
 	var err error
 	if f.ProviderID != "" {
 		rows, err = r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
-			ProviderID: f.ProviderID, Before: f.Before, UserID: f.UserID, Status: string(f.Status), MaxRows: int32(f.Limit),
+			ProviderID: f.ProviderID, Before: f.Before, UserID: f.UserID, Status: string(f.Status),
+			Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
 		})
 	} else {
 		rows, err = r.q.ListSessions(ctx, query.ListSessionsParams{

@@ -28,9 +28,13 @@ WHERE id < sqlc.arg(before) AND (CAST(sqlc.arg(user_id) AS TEXT) = '' OR user_id
 ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: ListSessionsOfProvider :many
+-- ListSessionsOfProvider finds, with search, the session with that id and those
+-- of users whose ids begin with it.
 SELECT * FROM sessions
 WHERE provider_id = sqlc.arg(provider_id) AND id < sqlc.arg(before)
   AND (CAST(sqlc.arg(user_id) AS TEXT) = '' OR user_id = sqlc.arg(user_id)) AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = sqlc.arg(status))
+  AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
+  AND (CAST(sqlc.arg(search) AS TEXT) = '' OR id = sqlc.arg(search) OR substr(user_id, 1, length(CAST(sqlc.arg(search) AS TEXT))) = sqlc.arg(search))
 ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: NextDue :one

@@ -24,6 +24,9 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.addPageReportStmt, err = db.PrepareContext(ctx, addPageReport); err != nil {
+		return nil, fmt.Errorf("error preparing query AddPageReport: %w", err)
+	}
 	if q.addProviderEventsStmt, err = db.PrepareContext(ctx, addProviderEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query AddProviderEvents: %w", err)
 	}
@@ -90,6 +93,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteIdempotencyKeysStmt, err = db.PrepareContext(ctx, deleteIdempotencyKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdempotencyKeys: %w", err)
 	}
+	if q.deleteOldEdgesStmt, err = db.PrepareContext(ctx, deleteOldEdges); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldEdges: %w", err)
+	}
+	if q.deleteOldPageReportsStmt, err = db.PrepareContext(ctx, deleteOldPageReports); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldPageReports: %w", err)
+	}
 	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
 	}
@@ -125,6 +134,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.eraseMessagesStmt, err = db.PrepareContext(ctx, eraseMessages); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseMessages: %w", err)
+	}
+	if q.erasePageReportsStmt, err = db.PrepareContext(ctx, erasePageReports); err != nil {
+		return nil, fmt.Errorf("error preparing query ErasePageReports: %w", err)
 	}
 	if q.eraseProviderUsersStmt, err = db.PrepareContext(ctx, eraseProviderUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseProviderUsers: %w", err)
@@ -258,8 +270,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
+	if q.listDeliveriesOfSessionStmt, err = db.PrepareContext(ctx, listDeliveriesOfSession); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveriesOfSession: %w", err)
+	}
 	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
+	}
+	if q.listEdgesStmt, err = db.PrepareContext(ctx, listEdges); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEdges: %w", err)
+	}
+	if q.listEntriesOfSessionStmt, err = db.PrepareContext(ctx, listEntriesOfSession); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEntriesOfSession: %w", err)
 	}
 	if q.listEntriesOfUserStmt, err = db.PrepareContext(ctx, listEntriesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntriesOfUser: %w", err)
@@ -267,11 +288,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
 	}
+	if q.listEventsOfSourceStmt, err = db.PrepareContext(ctx, listEventsOfSource); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventsOfSource: %w", err)
+	}
 	if q.listEventsOfUserStmt, err = db.PrepareContext(ctx, listEventsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEventsOfUser: %w", err)
 	}
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
+	}
+	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
 	}
 	if q.listPeopleStmt, err = db.PrepareContext(ctx, listPeople); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPeople: %w", err)
@@ -330,6 +357,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchedDaysStmt, err = db.PrepareContext(ctx, touchedDays); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchedDays: %w", err)
 	}
+	if q.trimPageReportsStmt, err = db.PrepareContext(ctx, trimPageReports); err != nil {
+		return nil, fmt.Errorf("error preparing query TrimPageReports: %w", err)
+	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
 	}
@@ -342,11 +372,19 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.upsertBeatStmt, err = db.PrepareContext(ctx, upsertBeat); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertBeat: %w", err)
 	}
+	if q.upsertEdgeStmt, err = db.PrepareContext(ctx, upsertEdge); err != nil {
+		return nil, fmt.Errorf("error preparing query UpsertEdge: %w", err)
+	}
 	return &q, nil
 }
 
 func (q *Queries) Close() error {
 	var err error
+	if q.addPageReportStmt != nil {
+		if cerr := q.addPageReportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addPageReportStmt: %w", cerr)
+		}
+	}
 	if q.addProviderEventsStmt != nil {
 		if cerr := q.addProviderEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addProviderEventsStmt: %w", cerr)
@@ -457,6 +495,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteIdempotencyKeysStmt: %w", cerr)
 		}
 	}
+	if q.deleteOldEdgesStmt != nil {
+		if cerr := q.deleteOldEdgesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldEdgesStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldPageReportsStmt != nil {
+		if cerr := q.deleteOldPageReportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldPageReportsStmt: %w", cerr)
+		}
+	}
 	if q.deleteOldSignInsStmt != nil {
 		if cerr := q.deleteOldSignInsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
@@ -515,6 +563,11 @@ func (q *Queries) Close() error {
 	if q.eraseMessagesStmt != nil {
 		if cerr := q.eraseMessagesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eraseMessagesStmt: %w", cerr)
+		}
+	}
+	if q.erasePageReportsStmt != nil {
+		if cerr := q.erasePageReportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing erasePageReportsStmt: %w", cerr)
 		}
 	}
 	if q.eraseProviderUsersStmt != nil {
@@ -737,9 +790,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveriesOfSessionStmt != nil {
+		if cerr := q.listDeliveriesOfSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveriesOfSessionStmt: %w", cerr)
+		}
+	}
 	if q.listDomainsStmt != nil {
 		if cerr := q.listDomainsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDomainsStmt: %w", cerr)
+		}
+	}
+	if q.listEdgesStmt != nil {
+		if cerr := q.listEdgesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEdgesStmt: %w", cerr)
+		}
+	}
+	if q.listEntriesOfSessionStmt != nil {
+		if cerr := q.listEntriesOfSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEntriesOfSessionStmt: %w", cerr)
 		}
 	}
 	if q.listEntriesOfUserStmt != nil {
@@ -752,6 +820,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
 		}
 	}
+	if q.listEventsOfSourceStmt != nil {
+		if cerr := q.listEventsOfSourceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventsOfSourceStmt: %w", cerr)
+		}
+	}
 	if q.listEventsOfUserStmt != nil {
 		if cerr := q.listEventsOfUserStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsOfUserStmt: %w", cerr)
@@ -760,6 +833,11 @@ func (q *Queries) Close() error {
 	if q.listExtensionsStmt != nil {
 		if cerr := q.listExtensionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
+		}
+	}
+	if q.listPageReportsStmt != nil {
+		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
 		}
 	}
 	if q.listPeopleStmt != nil {
@@ -857,6 +935,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchedDaysStmt: %w", cerr)
 		}
 	}
+	if q.trimPageReportsStmt != nil {
+		if cerr := q.trimPageReportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing trimPageReportsStmt: %w", cerr)
+		}
+	}
 	if q.updateProviderStmt != nil {
 		if cerr := q.updateProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateProviderStmt: %w", cerr)
@@ -875,6 +958,11 @@ func (q *Queries) Close() error {
 	if q.upsertBeatStmt != nil {
 		if cerr := q.upsertBeatStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertBeatStmt: %w", cerr)
+		}
+	}
+	if q.upsertEdgeStmt != nil {
+		if cerr := q.upsertEdgeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing upsertEdgeStmt: %w", cerr)
 		}
 	}
 	return err
@@ -916,6 +1004,7 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                          DBTX
 	tx                          *sql.Tx
+	addPageReportStmt           *sql.Stmt
 	addProviderEventsStmt       *sql.Stmt
 	advanceRingStmt             *sql.Stmt
 	announceStmt                *sql.Stmt
@@ -938,6 +1027,8 @@ type Queries struct {
 	deleteDeliveriesStmt        *sql.Stmt
 	deleteDomainsStmt           *sql.Stmt
 	deleteIdempotencyKeysStmt   *sql.Stmt
+	deleteOldEdgesStmt          *sql.Stmt
+	deleteOldPageReportsStmt    *sql.Stmt
 	deleteOldSignInsStmt        *sql.Stmt
 	deletePersonStmt            *sql.Stmt
 	deleteSignInStmt            *sql.Stmt
@@ -950,6 +1041,7 @@ type Queries struct {
 	eraseEntriesStmt            *sql.Stmt
 	eraseHoldsStmt              *sql.Stmt
 	eraseMessagesStmt           *sql.Stmt
+	erasePageReportsStmt        *sql.Stmt
 	eraseProviderUsersStmt      *sql.Stmt
 	eraseSessionsStmt           *sql.Stmt
 	expireAPIKeyStmt            *sql.Stmt
@@ -994,11 +1086,16 @@ type Queries struct {
 	listChangedSessionsStmt     *sql.Stmt
 	listDaysStmt                *sql.Stmt
 	listDeliveriesStmt          *sql.Stmt
+	listDeliveriesOfSessionStmt *sql.Stmt
 	listDomainsStmt             *sql.Stmt
+	listEdgesStmt               *sql.Stmt
+	listEntriesOfSessionStmt    *sql.Stmt
 	listEntriesOfUserStmt       *sql.Stmt
 	listEventsStmt              *sql.Stmt
+	listEventsOfSourceStmt      *sql.Stmt
 	listEventsOfUserStmt        *sql.Stmt
 	listExtensionsStmt          *sql.Stmt
+	listPageReportsStmt         *sql.Stmt
 	listPeopleStmt              *sql.Stmt
 	listPeopleByEmailStmt       *sql.Stmt
 	listProviderEventsStmt      *sql.Stmt
@@ -1018,16 +1115,19 @@ type Queries struct {
 	sumDaysStmt                 *sql.Stmt
 	touchAPIKeyStmt             *sql.Stmt
 	touchedDaysStmt             *sql.Stmt
+	trimPageReportsStmt         *sql.Stmt
 	updateProviderStmt          *sql.Stmt
 	updateSessionStmt           *sql.Stmt
 	updateWebhookStmt           *sql.Stmt
 	upsertBeatStmt              *sql.Stmt
+	upsertEdgeStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                          tx,
 		tx:                          tx,
+		addPageReportStmt:           q.addPageReportStmt,
 		addProviderEventsStmt:       q.addProviderEventsStmt,
 		advanceRingStmt:             q.advanceRingStmt,
 		announceStmt:                q.announceStmt,
@@ -1050,6 +1150,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteDeliveriesStmt:        q.deleteDeliveriesStmt,
 		deleteDomainsStmt:           q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:   q.deleteIdempotencyKeysStmt,
+		deleteOldEdgesStmt:          q.deleteOldEdgesStmt,
+		deleteOldPageReportsStmt:    q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:        q.deleteOldSignInsStmt,
 		deletePersonStmt:            q.deletePersonStmt,
 		deleteSignInStmt:            q.deleteSignInStmt,
@@ -1062,6 +1164,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eraseEntriesStmt:            q.eraseEntriesStmt,
 		eraseHoldsStmt:              q.eraseHoldsStmt,
 		eraseMessagesStmt:           q.eraseMessagesStmt,
+		erasePageReportsStmt:        q.erasePageReportsStmt,
 		eraseProviderUsersStmt:      q.eraseProviderUsersStmt,
 		eraseSessionsStmt:           q.eraseSessionsStmt,
 		expireAPIKeyStmt:            q.expireAPIKeyStmt,
@@ -1106,11 +1209,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listChangedSessionsStmt:     q.listChangedSessionsStmt,
 		listDaysStmt:                q.listDaysStmt,
 		listDeliveriesStmt:          q.listDeliveriesStmt,
+		listDeliveriesOfSessionStmt: q.listDeliveriesOfSessionStmt,
 		listDomainsStmt:             q.listDomainsStmt,
+		listEdgesStmt:               q.listEdgesStmt,
+		listEntriesOfSessionStmt:    q.listEntriesOfSessionStmt,
 		listEntriesOfUserStmt:       q.listEntriesOfUserStmt,
 		listEventsStmt:              q.listEventsStmt,
+		listEventsOfSourceStmt:      q.listEventsOfSourceStmt,
 		listEventsOfUserStmt:        q.listEventsOfUserStmt,
 		listExtensionsStmt:          q.listExtensionsStmt,
+		listPageReportsStmt:         q.listPageReportsStmt,
 		listPeopleStmt:              q.listPeopleStmt,
 		listPeopleByEmailStmt:       q.listPeopleByEmailStmt,
 		listProviderEventsStmt:      q.listProviderEventsStmt,
@@ -1130,9 +1238,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sumDaysStmt:                 q.sumDaysStmt,
 		touchAPIKeyStmt:             q.touchAPIKeyStmt,
 		touchedDaysStmt:             q.touchedDaysStmt,
+		trimPageReportsStmt:         q.trimPageReportsStmt,
 		updateProviderStmt:          q.updateProviderStmt,
 		updateSessionStmt:           q.updateSessionStmt,
 		updateWebhookStmt:           q.updateWebhookStmt,
 		upsertBeatStmt:              q.upsertBeatStmt,
+		upsertEdgeStmt:              q.upsertEdgeStmt,
 	}
 }

@@ -66,7 +66,7 @@ func (q *Queries) ExpireAPIKey(ctx context.Context, expiresAt int64, iD string) 
 }
 
 const getAPIKey = `-- name: GetAPIKey :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys WHERE id = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE id = $1
 `
 
 func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
@@ -83,12 +83,13 @@ func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
 		&i.RevokedAt,
 		&i.ExpiresAt,
 		&i.LastUsedAt,
+		&i.Kind,
 	)
 	return i, err
 }
 
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys WHERE hash = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE hash = $1
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, error) {
@@ -105,6 +106,7 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 		&i.RevokedAt,
 		&i.ExpiresAt,
 		&i.LastUsedAt,
+		&i.Kind,
 	)
 	return i, err
 }
@@ -127,7 +129,7 @@ func (q *Queries) GetIdempotencyKey(ctx context.Context, scope string, key strin
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertAPIKeyParams struct {
@@ -138,6 +140,8 @@ type InsertAPIKeyParams struct {
 	ProviderID string
 	Name       string
 	CreatedAt  int64
+	ExpiresAt  int64
+	Kind       string
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -149,6 +153,8 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.ProviderID,
 		arg.Name,
 		arg.CreatedAt,
+		arg.ExpiresAt,
+		arg.Kind,
 	)
 	return err
 }
@@ -179,7 +185,7 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at FROM api_keys ORDER BY created_at, id LIMIT 10000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys ORDER BY created_at, id LIMIT 10000
 `
 
 func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
@@ -202,6 +208,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 			&i.RevokedAt,
 			&i.ExpiresAt,
 			&i.LastUsedAt,
+			&i.Kind,
 		); err != nil {
 			return nil, err
 		}

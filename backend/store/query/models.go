@@ -21,6 +21,7 @@ type ApiKey struct {
 	RevokedAt  int64
 	ExpiresAt  int64
 	LastUsedAt int64
+	Kind       string
 }
 
 type AuditLog struct {
@@ -30,6 +31,16 @@ type AuditLog struct {
 	Action    string
 	Target    string
 	RequestID string
+}
+
+type Edge struct {
+	ID           string
+	Version      string
+	Address      string
+	StartedAt    int64
+	LastSeenAt   int64
+	LiveSessions int64
+	StreamLagMS  int64
 }
 
 type Hold struct {
@@ -61,6 +72,15 @@ type LedgerEntry struct {
 	ProviderID string
 	SessionID  string
 	AtUs       int64
+}
+
+type PageReport struct {
+	ProviderID string
+	Host       string
+	Path       string
+	Outcome    string
+	Pages      int64
+	LastAt     int64
 }
 
 type Person struct {

@@ -372,7 +372,9 @@ const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
 SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
 WHERE provider_id = $1 AND id < $2
   AND (CAST($3 AS TEXT) = '' OR user_id = $3) AND (CAST($4 AS TEXT) = '' OR status = $4)
-ORDER BY id DESC LIMIT $5
+  AND created_at >= $5 AND created_at < $6
+  AND (CAST($7 AS TEXT) = '' OR id = $7 OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
+ORDER BY id DESC LIMIT $8
 `
 
 type ListSessionsOfProviderParams struct {
@@ -380,15 +382,23 @@ type ListSessionsOfProviderParams struct {
 	Before     string
 	UserID     string
 	Status     string
+	Since      int64
+	Until      int64
+	Search     string
 	MaxRows    int32
 }
 
+// ListSessionsOfProvider finds, with search, the session with that id and those
+// of users whose ids begin with it.
 func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOfProviderParams) ([]Session, error) {
 	rows, err := q.query(ctx, q.listSessionsOfProviderStmt, listSessionsOfProvider,
 		arg.ProviderID,
 		arg.Before,
 		arg.UserID,
 		arg.Status,
+		arg.Since,
+		arg.Until,
+		arg.Search,
 		arg.MaxRows,
 	)
 	if err != nil {

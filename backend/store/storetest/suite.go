@@ -312,7 +312,7 @@ func providers(t *testing.T, s *store.Store) {
 }
 
 func apiKeys(t *testing.T, s *store.Store) {
-	k := store.APIKey{ID: "k1", Hash: "h1", Hint: "sg_edge_abcd", Role: "edge", Name: "n", CreatedAt: 5}
+	k := store.APIKey{ID: "k1", Hash: "h1", Hint: "sg_edge_abcd", Role: "edge", Name: "n", CreatedAt: 5, Kind: store.KindKey}
 	write(t, s, func(tx *store.Tx) error { return tx.InsertAPIKey(ctx, k) })
 	if got, err := s.APIKeyByHash(ctx, "h1"); err != nil || got != k {
 		t.Errorf("got %+v, %v", got, err)
