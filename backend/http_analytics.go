@@ -1,9 +1,7 @@
 package backend
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -121,12 +119,6 @@ type analysis[T any] struct {
 	}
 }
 
-type csvOutput struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
 func (a *api) routeAnalytics() {
 	const path = "/api/v1/providers/{id}"
 	own := []Role{RoleProvider}
@@ -134,10 +126,7 @@ func (a *api) routeAnalytics() {
 		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: own, errors: []int{404},
 		summary: "A provider's figures at a glance",
 	}, a.stats)
-	register(a, route{
-		method: http.MethodGet, path: path + "/sessions", id: "list-provider-sessions", tag: "Analytics", roles: own, errors: []int{404},
-		summary: "List a provider's sessions, newest first",
-	}, a.providerSessions)
+	a.routeProviderSessions()
 	routeAnalysis(a, "sessions", "Sessions by day", sessionDayOf)
 	routeAnalysis(a, "revenue", "Tokens earned by day, as the ledger has them", revenueDayOf)
 	routeAnalysis(a, "users", "Users by day", userDayOf)
@@ -181,9 +170,7 @@ func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *R
 		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics",
 		roles: []Role{RoleProvider}, errors: []int{404}, summary: summary + ", as CSV",
 	}.operation(a)
-	op.Responses["200"] = &huma.Response{Description: "A line for every row", Content: map[string]*huma.MediaType{
-		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}},
-	}}
+	answersCSV(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *RangeInput) (*csvOutput, error) {
 		about, list, err := rows(ctx, in)
 		if err != nil {
@@ -193,26 +180,8 @@ func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *R
 		if err != nil {
 			return nil, a.answerOf(ctx, err)
 		}
-		file := fmt.Sprintf("%s-%s-%s.csv", name, about.From, about.To)
-		return &csvOutput{ContentType: "text/csv", Disposition: "attachment; filename=" + strconv.Quote(file), Body: body}, nil
+		return csvFile(fmt.Sprintf("%s-%s-%s.csv", name, about.From, about.To), body), nil
 	})
-}
-
-// table is rows as CSV, the fields in their JSON order.
-func table[T any](rows []T) ([]byte, error) {
-	var buf bytes.Buffer
-	w := csv.NewWriter(&buf)
-	t := typeOf[T]()
-	if err := w.Write(columns(t)); err != nil {
-		return nil, fmt.Errorf("writing CSV: %w", err)
-	}
-	for _, row := range rows {
-		if err := w.Write(cells(row, t.NumField())); err != nil {
-			return nil, fmt.Errorf("writing CSV: %w", err)
-		}
-	}
-	w.Flush()
-	return buf.Bytes(), w.Error()
 }
 
 // days reads a range, every day of it, and sums it.
@@ -316,19 +285,4 @@ func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
 func (s *service) liveCounts(ctx context.Context, providerID string) (liveCounts, error) {
 	counts, err := s.store.Live(ctx, providerID)
 	return liveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
-}
-
-type providerSessionsInput struct {
-	ID     string `path:"id" maxLength:"128" example:"prov_demo"`
-	UserID string `query:"user_id" maxLength:"128"`
-	Status string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
-	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-}
-
-func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (*listOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	return a.list(ctx, &listInput{ProviderID: in.ID, UserID: in.UserID, Status: in.Status, Cursor: in.Cursor, Limit: in.Limit})
 }

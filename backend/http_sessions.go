@@ -149,7 +149,7 @@ type listOutput struct {
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	f := store.SessionFilter{
-		ProviderID: in.ProviderID, UserID: in.UserID, Status: session.Status(in.Status), Before: in.Cursor, Limit: in.Limit + 1,
+		ProviderID: in.ProviderID, UserID: in.UserID, Status: session.Status(in.Status), Before: in.Cursor,
 	}
 	if c := callerOf(ctx); c.role == RoleProvider {
 		if in.ProviderID != "" && in.ProviderID != c.providerID {
@@ -157,14 +157,20 @@ func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 		}
 		f.ProviderID = c.providerID
 	}
+	return a.page(ctx, f, in.Limit)
+}
+
+// page answers the first sessions that a filter selects, and where to go on.
+func (a *api) page(ctx context.Context, f store.SessionFilter, limit int) (*listOutput, error) {
+	f.Limit = limit + 1
 	list, err := a.s.sessions(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &listOutput{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.NextCursor = list[in.Limit-1].ID
+	if len(list) > limit {
+		list = list[:limit]
+		out.Body.NextCursor = list[limit-1].ID
 	}
 	out.Body.Sessions = make([]sessionBody, 0, len(list))
 	for _, c := range list {
