@@ -64,6 +64,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeSignIn()
 	a.routeEdge()
 	a.routeKeys()
+	a.routeAdmin()
 	a.routeOperations()
 	b.document = a.huma.OpenAPI()
 	addExamples(b.document)
