@@ -71,7 +71,7 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 		if err != nil {
 			return err
 		}
-		if !old.Live(now) {
+		if !old.Live(now) || old.Kind != store.KindKey {
 			return store.ErrNotFound
 		}
 		if plaintext, kept, err = newAPIKey(Role(old.Role), old.ProviderID, old.Name, now); err != nil {
@@ -93,6 +93,15 @@ func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext str
 	if !known || (role == RoleProvider) != (providerID != "") {
 		return "", store.APIKey{}, ErrRole
 	}
+	if plaintext, kept, err = newSecret(prefix, now); err != nil {
+		return "", store.APIKey{}, err
+	}
+	kept.Role, kept.ProviderID, kept.Name = string(role), providerID, name
+	return plaintext, kept, nil
+}
+
+// newSecret makes what a key or a link is by itself, and what is kept of it.
+func newSecret(prefix string, now time.Time) (plaintext string, kept store.APIKey, err error) {
 	random := make([]byte, 32)
 	rand.Read(random) // never fails, by its contract
 	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
@@ -100,11 +109,9 @@ func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext str
 	if err != nil {
 		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
 	}
-	kept = store.APIKey{
-		ID: id.String(), Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], Role: string(role),
-		ProviderID: providerID, Name: name, CreatedAt: now.Unix(),
-	}
-	return plaintext, kept, nil
+	return plaintext, store.APIKey{
+		ID: id.String(), Kind: store.KindKey, Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], CreatedAt: now.Unix(),
+	}, nil
 }
 
 func hashKey(plaintext string) string {
@@ -137,7 +144,7 @@ func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
 	// Looking a hash up leaks no more than whether it exists: guessing 256
 	// bits needs no constant time.
 	k, err := s.store.APIKeyByHash(ctx, hashKey(bearer))
-	if errors.Is(err, store.ErrNotFound) || (err == nil && !k.Live(s.now())) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && (!k.Live(s.now()) || k.Kind != store.KindKey)) {
 		return caller{}, refuse(protocol.Unauthorized, "The API key is unknown or was revoked.")
 	}
 	if err != nil {

@@ -23,31 +23,35 @@ import (
 //	POST /auth/switch     to another role of the same person
 //	POST /auth/sign-out
 func (a *api) routeSignIn() {
-	page := func(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
-		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address)
-			if err == nil && r.Method == http.MethodPost {
-				r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-				if err = otherSites.Check(r); err != nil {
-					err = &refusal{code: protocol.Forbidden, detail: "A page of another site sent this.", cause: err}
-				}
+	a.signInPage("GET "+authPath+"{$}", func(w http.ResponseWriter, r *http.Request) error { a.showSignIn(w, r, nil); return nil })
+	a.signInPage("GET "+authPath+"oidc", a.toProvider)
+	a.signInPage("GET "+oidcCallback, a.fromProvider)
+	a.signInPage("POST "+authPath+"key", a.signInWithKey)
+	a.signInPage("POST "+authPath+"switch", a.switchRole)
+	a.signInPage("POST "+authPath+"sign-out", a.signOut)
+	a.routePortal()
+}
+
+// signInPage adds a page that needs no sign-in: limited by address, its writes
+// from our own pages only, its refusals shown on the sign-in page.
+func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address)
+		if err == nil && r.Method == http.MethodPost {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			if err = otherSites.Check(r); err != nil {
+				err = &refusal{code: protocol.Forbidden, detail: "A page of another site sent this.", cause: err}
 			}
-			if err == nil {
-				err = handle(w, r)
-			}
-			if err != nil {
-				p := problemOf(err)
-				a.logRefusal(r.Context(), p, err)
-				a.showSignIn(w, r, p)
-			}
-		})
-	}
-	page("GET "+authPath+"{$}", func(w http.ResponseWriter, r *http.Request) error { a.showSignIn(w, r, nil); return nil })
-	page("GET "+authPath+"oidc", a.toProvider)
-	page("GET "+oidcCallback, a.fromProvider)
-	page("POST "+authPath+"key", a.signInWithKey)
-	page("POST "+authPath+"switch", a.switchRole)
-	page("POST "+authPath+"sign-out", a.signOut)
+		}
+		if err == nil {
+			err = handle(w, r)
+		}
+		if err != nil {
+			p := problemOf(err)
+			a.logRefusal(r.Context(), p, err)
+			a.showSignIn(w, r, p)
+		}
+	})
 }
 
 // showSignIn shows who is signed in, or how to sign in, and what went wrong.

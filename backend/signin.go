@@ -57,17 +57,21 @@ func (s *service) cookie(name, value string, keep time.Duration) *http.Cookie {
 	return c
 }
 
-// signIn opens a sign-in and returns its cookie.
+// signIn opens a sign-in and returns its cookie. It lasts [signInFor], unless in
+// says when it ends.
 func (s *service) signIn(ctx context.Context, in store.SignIn) (*http.Cookie, error) {
 	random := make([]byte, 32)
 	rand.Read(random) // never fails, by its contract
 	value := base64.RawURLEncoding.EncodeToString(random)
 	now := s.now()
-	in.Hash, in.CreatedAt, in.ExpiresAt = hashKey(value), now.Unix(), now.Add(signInFor).Unix()
+	in.Hash, in.CreatedAt = hashKey(value), now.Unix()
+	if in.ExpiresAt == 0 {
+		in.ExpiresAt = now.Add(signInFor).Unix()
+	}
 	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.InsertSignIn(ctx, in) }); err != nil {
 		return nil, err
 	}
-	return s.cookie(signInCookie, value, signInFor), nil
+	return s.cookie(signInCookie, value, time.Unix(in.ExpiresAt, 0).Sub(now)), nil
 }
 
 // signInWithKey opens a sign-in for whoever holds a provider's or an admin's key.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +56,10 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"apikey"}, 2, "a command is missing"},
 		{[]string{"apikey", "create", "--role", "emperor"}, 2, "marketplace, provider, edge or admin"},
 		{[]string{"apikey", "create", "--role", "provider"}, 2, "--provider"},
+		{[]string{"apikey", "portal"}, 2, "--provider is missing"},
+		{[]string{"apikey", "portal", "--provider", "p", "--expires", "1s"}, 2, "from 1m to 168h"},
+		{[]string{"apikey", "portal", "--provider", "p", "--issuer", "example.com"}, 2, "an http or https URL"},
+		{[]string{"apikey", "portal", "--provider", "p"}, 1, "there is no provider"},
 		{[]string{"keys", "turn"}, 2, "no command"},
 		{[]string{"token", "inspect"}, 2, "Try:"},
 		{[]string{"token", "inspect", "no-jwt"}, 1, "no JWT"},
@@ -124,5 +130,21 @@ func TestKeysAndTokensByHand(t *testing.T) {
 	}
 	if a := caller.Do(t, "GET", s.API+"/api/v1/sessions", nil); a.Status != 401 {
 		t.Errorf("with the revoked key: %d %s", a.Status, a.Body)
+	}
+
+	// A portal link signs in with what stands behind its #.
+	status, link, stderr := command(t, s.Dir, "apikey", "portal", "--provider", s.ProviderID, "--issuer", s.API+"/")
+	page, secret, ok := strings.Cut(strings.TrimSpace(link), "#")
+	if status != 0 || !ok || page != s.API+"/auth/portal" {
+		t.Fatalf("status %d, link %s: %s", status, page, stderr)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.PostForm(page, url.Values{"link": {secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 || strings.Contains(resp.Header.Get("Location"), secret) {
+		t.Errorf("the link answers %d, %v", resp.StatusCode, resp.Header)
 	}
 }

@@ -47,21 +47,25 @@ type Role struct {
 
 // Write answers with the page and a status.
 func (s SignIn) Write(w http.ResponseWriter, status int) error {
-	var page bytes.Buffer
-	err := signInTemplate.Execute(&page, struct {
+	return writePage(w, status, signInTemplate, signInPolicy, struct {
 		SignIn
 		CSS template.CSS
 	}{s, template.CSS(signInCSS)})
-	if err != nil {
-		return fmt.Errorf("writing sign-in page: %w", err)
+}
+
+// writePage answers with a page that loads nothing and that nobody frames.
+func writePage(w http.ResponseWriter, status int, t *template.Template, policy string, view any) error {
+	var page bytes.Buffer
+	if err := t.Execute(&page, view); err != nil {
+		return fmt.Errorf("writing page: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", signInPolicy)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(status)
-	_, err = w.Write(page.Bytes())
+	_, err := w.Write(page.Bytes())
 	return err
 }
 

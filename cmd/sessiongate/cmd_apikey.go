@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -17,9 +18,9 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "apikey",
-		Short: "Creates, lists, rotates and revokes API keys",
+		Short: "Creates, lists, rotates and revokes API keys, and makes portal links",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "apikey create|list|rotate|revoke [--database ADDRESS] [--data DIR]"
+			cmd.Use = "apikey create|list|rotate|revoke|portal [--database ADDRESS] [--data DIR]"
 			cmd.Long = `
 API keys say who calls the session service. They are made in its database, so
 this works before its first start and while it runs.
@@ -27,8 +28,10 @@ this works before its first start and while it runs.
   marketplace  sells sessions, moves users' tokens      sg_mkt_…
   provider     sees its own sessions (with --provider)  sg_prv_…
   edge         redeems launches, reports heartbeats     sg_edge_…
-  admin        registers providers, revokes sessions    sg_adm_…`
-			group(cmd, apikeyCreate(), apikeyList(), apikeyRotate(), apikeyRevoke())
+  admin        registers providers, revokes sessions    sg_adm_…
+
+"portal" makes a link that signs a person's browser in as one provider's guest.`
+			group(cmd, apikeyCreate(), apikeyList(), apikeyRotate(), apikeyRevoke(), apikeyPortal())
 		},
 	})
 }
@@ -156,6 +159,54 @@ func apikeyRevoke() *cobra.Command {
 			return failed(cmd, err)
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "Revoked.")
+		return nil
+	}
+	return cmd
+}
+
+func apikeyPortal() *cobra.Command {
+	var config backend.Config
+	var provider string
+	var good time.Duration
+	cmd := &cobra.Command{
+		Use:   "portal --provider ID [--expires 24h] [--issuer URL]",
+		Short: "Makes a link that signs a browser in as a provider's guest",
+		Long: `
+Makes a link to the session service's pages and prints it to standard output.
+Whoever opens it may look after the one provider until it expires, without an
+account and without a key. "apikey list" shows it, "apikey revoke" ends it and
+the sign-ins made with it.`,
+	}
+	storageFlags(cmd, &config)
+	f := cmd.Flags()
+	f.StringVar(&provider, "provider", "", "the provider that it is for")
+	f.DurationVar(&good, "expires", backend.DefaultPortalTime, "how long it is good for, a week at most")
+	f.StringVar(&config.Issuer, "issuer", env("ISSUER", "http://"+env("LISTEN", "127.0.0.1:8081")), "where browsers reach the session service")
+	takesNoArguments(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if provider == "" {
+			return misused(cmd, errors.New("--provider is missing: the provider that the link is for"))
+		}
+		if good < time.Minute || good > backend.MaxPortalTime {
+			return misused(cmd, errors.New("--expires is from 1m to 168h"))
+		}
+		if u, err := url.Parse(config.Issuer); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return misused(cmd, errors.New("--issuer is an http or https URL, such as https://api.example.com"))
+		}
+		st, err := openStore(cmd.Context(), config)
+		if err != nil {
+			return failed(cmd, err)
+		}
+		defer st.Close()
+		link, kept, err := backend.CreatePortalLink(cmd.Context(), st, config.Issuer, provider, good, time.Now())
+		if errors.Is(err, store.ErrNotFound) {
+			err = fmt.Errorf("there is no provider %q; an admin key registers one", provider)
+		}
+		if err != nil {
+			return failed(cmd, err)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created link %s, good until %s. This is the only time it is shown:\n", kept.ID, moment(kept.ExpiresAt))
+		fmt.Fprintln(cmd.OutOrStdout(), link)
 		return nil
 	}
 	return cmd
