@@ -75,17 +75,22 @@ func (s *service) flushBeats(ctx context.Context) {
 	}
 }
 
-// beatLoop flushes until ctx ends, and once more then.
+// beatLoop flushes heartbeats and reports until ctx ends, and once more then.
 func (s *service) beatLoop(ctx context.Context) {
 	tick := time.NewTicker(beatInterval)
 	defer tick.Stop()
+	reports := time.NewTicker(reportInterval)
+	defer reports.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			s.flushBeats(last)
+			s.flushReports(last)
 			return
+		case <-reports.C:
+			s.flushReports(ctx)
 		case <-tick.C:
 			s.flushBeats(ctx)
 		}

@@ -65,6 +65,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeEdge()
 	a.routeKeys()
 	a.routeAdmin()
+	a.routeReports()
 	a.routeOperations()
 	b.document = a.huma.OpenAPI()
 	addExamples(b.document)
@@ -175,6 +176,7 @@ type contextKey int
 const (
 	callerKey contextKey = iota
 	requestIDKey
+	addressKey
 )
 
 func callerOf(ctx context.Context) caller {

@@ -90,15 +90,21 @@ func (a *api) routeHeartbeats() {
 	op := r.operation(a)
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[protocol.HeartbeatsRequest](), true, ""))
 	op.SkipValidateBody = true
+	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
+		r, _ := humago.Unwrap(hc)
+		next(huma.WithValue(hc, addressKey, a.s.addressOf(r)))
+	})
 	huma.Register(a.huma, op, func(ctx context.Context, in *beatsInput) (*beatsOutput, error) {
 		var body protocol.HeartbeatsRequest
-		if p := decodeStrictly(in.RawBody, &body); p != nil {
+		// Leniently: edges that are newer than this service may report more.
+		if p := decode(json.NewDecoder(bytes.NewReader(in.RawBody)), &body); p != nil {
 			return nil, p
 		}
 		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 {
 			return nil, refusedField("body.beats", "a batch has at most 10000 beats, and edge_id 64 bytes")
 		}
-		answer, err := a.s.heartbeats(ctx, body)
+		address, _ := ctx.Value(addressKey).(string)
+		answer, err := a.s.heartbeats(ctx, body, address)
 		if err != nil {
 			return nil, a.answerOf(ctx, err)
 		}
@@ -111,6 +117,11 @@ func (a *api) routeHeartbeats() {
 func decodeStrictly(body []byte, into any) *problem {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
+	return decode(d, into)
+}
+
+// decode reads one JSON value and nothing after it.
+func decode(d *json.Decoder, into any) *problem {
 	err := d.Decode(into)
 	if err == nil {
 		if _, err = d.Token(); err == io.EOF {

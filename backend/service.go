@@ -44,19 +44,20 @@ type Limiter interface {
 
 // service is the use cases. Safe for concurrent use.
 type service struct {
-	store  *store.Store
-	coord  Coordinator
-	limit  Limiter
-	keys   *keyring.Ring
-	verify token.Verifier
-	issuer string
-	now    func() time.Time
-	log    *zap.Logger
-	metric *metrics
-	beats  *beatBuffer
-	used   *keyUse
-	rates  rates
-	wake   chan struct{} // tells the expiry loop of a new deadline
+	store   *store.Store
+	coord   Coordinator
+	limit   Limiter
+	keys    *keyring.Ring
+	verify  token.Verifier
+	issuer  string
+	now     func() time.Time
+	log     *zap.Logger
+	metric  *metrics
+	beats   *beatBuffer
+	used    *keyUse
+	reports *reportBuffer
+	rates   rates
+	wake    chan struct{} // tells the expiry loop of a new deadline
 
 	seal   seal.Box
 	guard  webhook.Guard

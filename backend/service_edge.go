@@ -79,8 +79,9 @@ func (s *service) host(ctx context.Context, host string) (store.Provider, error)
 	return store.Provider{}, &refusal{code: protocol.HostUnknown, detail: "No provider has this domain.", cause: err}
 }
 
-// heartbeats takes a batch of beats and answers what its edge does not know.
-func (s *service) heartbeats(ctx context.Context, in protocol.HeartbeatsRequest) (protocol.HeartbeatsAnswer, error) {
+// heartbeats takes a batch of beats from an edge at an address, and answers what
+// it does not know.
+func (s *service) heartbeats(ctx context.Context, in protocol.HeartbeatsRequest, address string) (protocol.HeartbeatsAnswer, error) {
 	out := protocol.HeartbeatsAnswer{States: []protocol.LiveState{}}
 	ids := make([]string, len(in.Beats))
 	for i, b := range in.Beats {
@@ -91,6 +92,7 @@ func (s *service) heartbeats(ctx context.Context, in protocol.HeartbeatsRequest)
 		return out, err
 	}
 	now := s.now()
+	s.reports.edge(in.EdgeID, address, in.Edge, now)
 	for i, b := range in.Beats {
 		state := states[i]
 		if state.ID == "" {

@@ -79,7 +79,7 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	e.stream = &stream{backend: e.backend, logger: logger, onState: e.learn, onReset: e.reset}
 	e.beats = &heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.backend, logger: logger,
-		onAnswer: e.answered, pending: make(map[string]protocol.Beat),
+		onAnswer: e.answered, pending: make(map[string]protocol.Beat), report: &report{edge: e},
 	}
 	e.hosts = newHostCache(e.backend)
 	e.metrics = newMetrics(e)

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type heartbeats struct {
 	// onAnswer takes what the backend said to a batch that left at sentAt, in
 	// monotonic ms.
 	onAnswer func(batch []protocol.Beat, answer *protocol.HeartbeatsAnswer, sentAt int64)
+	// What the edge says of itself with its batches; nil for nothing.
+	report *report
 
 	mu      sync.Mutex // guards pending
 	pending map[string]protocol.Beat
@@ -89,13 +92,27 @@ func (h *heartbeats) flush(ctx context.Context, ask bool) error {
 		}
 		ask = false
 		sentAt := monotonicMS()
-		answer, err := h.backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: h.edgeID, Beats: batch})
+		answer, err := h.send(ctx, batch)
 		if err != nil {
 			h.giveBack(batch)
 			return err
 		}
 		h.onAnswer(batch, answer, sentAt)
 	}
+}
+
+// send sends one batch with what the edge has to report. A backend from before
+// edges reported refuses what it does not know: it gets the beats alone.
+func (h *heartbeats) send(ctx context.Context, batch []protocol.Beat) (*protocol.HeartbeatsAnswer, error) {
+	req := &protocol.HeartbeatsRequest{EdgeID: h.edgeID, Beats: batch}
+	reported := h.report.add(req, time.Now())
+	answer, err := h.backend.heartbeats(ctx, req)
+	var problem *protocol.Problem
+	if reported && errors.As(err, &problem) && problem.Code == protocol.InvalidRequest {
+		h.report.refused(req, time.Now())
+		answer, err = h.backend.heartbeats(ctx, req)
+	}
+	return answer, err
 }
 
 func (h *heartbeats) take() []protocol.Beat {

@@ -198,6 +198,22 @@ func (l *liveSet) len() (n int) {
 	return n
 }
 
+// running counts the sessions that are admitted now. It looks at every session:
+// not for hot paths.
+func (l *liveSet) running() (n int64) {
+	for i := range l.ids {
+		sh := &l.ids[i]
+		sh.mu.RLock()
+		sh.eachLocked(func(s *liveSession) {
+			if s.code() == "" {
+				n++
+			}
+		})
+		sh.mu.RUnlock()
+	}
+	return n
+}
+
 func (l *liveSet) key(raw string) tokenKey {
 	return tokenKey{maphash.String(l.seeds[0], raw), maphash.String(l.seeds[1], raw)}
 }

@@ -38,6 +38,20 @@ type Beat struct {
 type HeartbeatsRequest struct {
 	EdgeID string `json:"edge_id" maxLength:"64"`
 	Beats  []Beat `json:"beats" maxItems:"10000"`
+	// What the edge says of itself, which older edges do not. Older backends may
+	// refuse it as [InvalidRequest]; then the batch is sent again without.
+	Edge *EdgeReport `json:"edge,omitempty"`
+}
+
+// EdgeReport is who an edge is and how it does.
+type EdgeReport struct {
+	Version string `json:"version" maxLength:"64"`
+	// When its process started, in Unix seconds.
+	StartedAt int64 `json:"started_at"`
+	// Sessions that it admits; counted now and then.
+	LiveSessions int64 `json:"live_sessions" minimum:"0"`
+	// Since it heard the event stream, which speaks every 2 s; -1: never.
+	StreamLagMS int64 `json:"stream_lag_ms" minimum:"-1"`
 }
 
 // HeartbeatsAnswer names the sessions that changed since the version that the

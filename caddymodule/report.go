@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	// reportEvery is how often an edge counts its running sessions.
+	reportEvery = 10 * time.Second
+	// plainFor is how long an edge says nothing of itself to a backend that
+	// refused a batch for it: one from before edges did.
+	plainFor = 10 * time.Minute
+)
+
+const modulePath = "github.com/sessiongate/sessiongate"
+
+// edgeVersion is the version of this module in the program that runs, or the
+// commit that it was built from.
+var edgeVersion = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range info.Deps {
+		if m.Path == modulePath {
+			return m.Version
+		}
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return "devel"
+})
+
+// report is what an edge tells the backend of itself, beside heartbeats. Used by
+// the loop that sends those, alone.
+type report struct {
+	edge *edge
+
+	countedAt time.Time
+	running   int64
+	plainTill time.Time // say nothing before that
+}
+
+// self is who the edge is and how it does.
+func (r *report) self(now time.Time) *protocol.EdgeReport {
+	if now.Sub(r.countedAt) >= reportEvery {
+		r.running, r.countedAt = r.edge.live.running(), now
+	}
+	lag := int64(-1)
+	if heard := r.edge.stream.heardAt.Load(); heard > 0 {
+		lag = max(0, monotonicMS()-heard)
+	}
+	return &protocol.EdgeReport{
+		Version: edgeVersion(), StartedAt: processStart.Unix(), LiveSessions: r.running, StreamLagMS: lag,
+	}
+}
+
+// add puts into a batch what there is to report, and reports whether there was
+// anything.
+func (r *report) add(to *protocol.HeartbeatsRequest, now time.Time) bool {
+	if r == nil || now.Before(r.plainTill) {
+		return false
+	}
+	to.Edge = r.self(now)
+	return true
+}
+
+// refused takes the report out of a batch that the backend did not understand.
+func (r *report) refused(from *protocol.HeartbeatsRequest, now time.Time) {
+	from.Edge = nil
+	r.plainTill = now.Add(plainFor)
+}

@@ -1,0 +1,41 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+// until reads what an administrator sees until it is as wanted.
+func until[T any](t testing.TB, s *System, path, what string, wanted func(T) bool) {
+	t.Helper()
+	var a *Answer
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		a = Caller(s.AdminKey).Do(t, "GET", s.API+path, nil)
+		var body T
+		if err := json.Unmarshal(a.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if a.Status == 200 && wanted(body) {
+			return
+		}
+	}
+	t.Fatalf("not within 30 s: %s; %d %s", what, a.Status, a.Body)
+}
+
+// TestOperatorSeesEdges sells a session and finds the edge that admits it.
+func TestOperatorSeesEdges(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5}).LaunchURL)
+	type edges struct {
+		Edges []struct {
+			ID, Version  string
+			LiveSessions int64 `json:"live_sessions"`
+			StreamLagMS  int64 `json:"stream_lag_ms"`
+		}
+	}
+	until(t, s, "/api/v1/edges", "one edge, with the session", func(e edges) bool {
+		return len(e.Edges) == 1 && e.Edges[0].Version != "" && e.Edges[0].LiveSessions == 1 && e.Edges[0].StreamLagMS >= 0 && e.Edges[0].StreamLagMS < 5000
+	})
+}
