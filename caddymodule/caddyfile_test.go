@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/sessiongate/sessiongate/edgestorage" // named in the pages' Caddyfiles
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

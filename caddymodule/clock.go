@@ -46,8 +46,3 @@ func (c *clock) nowMS() int64 {
 	}
 	return s.serverMS + time.Since(s.at).Milliseconds()
 }
-
-// until is the time left to a moment of the backend's clock.
-func (c *clock) until(serverMS int64) time.Duration {
-	return time.Duration(serverMS-c.nowMS()) * time.Millisecond
-}
