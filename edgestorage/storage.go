@@ -119,7 +119,11 @@ func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if to == nil {
 			return d.Errf("storage session_gate has no option %q; there are redis, encryption_key and prefix", d.Val())
 		}
-		if !d.AllArgs(to) {
+		// Nothing is what an unset variable leaves; Provision says what is missing.
+		if d.NextArg() {
+			*to = d.Val()
+		}
+		if d.NextArg() {
 			return d.ArgErr()
 		}
 	}

@@ -242,7 +242,7 @@ func TestSealed(t *testing.T) {
 func TestMistakesInTheCaddyfile(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		"session_gate x": "", "session_gate {\n rdis x\n}": `no option "rdis"`, "session_gate {\n redis\n}": "", "session_gate {\n redis a b\n}": "",
+		"session_gate x": "", "session_gate {\n rdis x\n}": `no option "rdis"`, "session_gate {\n redis a b\n}": "",
 	} {
 		err := new(Storage).UnmarshalCaddyfile(caddyfile.NewTestDispenser(config))
 		if err == nil || !strings.Contains(err.Error(), want) {
