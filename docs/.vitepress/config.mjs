@@ -88,7 +88,12 @@ export default defineConfig({
     languageAlias: { text: "txt" },
     config: linksToSource,
   },
-  head: [["style", {}, tokens()], ["meta", { name: "referrer", content: "no-referrer" }]],
+  head: [
+    ["style", {}, tokens()],
+    // A coin slot.
+    ["link", { rel: "icon", href: "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='8' fill='%230f6b5c'/%3E%3Crect x='7' y='3' width='2' height='10' rx='1' fill='%23fff'/%3E%3C/svg%3E" }],
+    ["meta", { name: "referrer", content: "no-referrer" }],
+  ],
   themeConfig: {
     search: { provider: "local" },
     outline: { level: [2, 3] },
