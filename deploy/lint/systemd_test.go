@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -38,9 +39,46 @@ func TestSystemdUnits(t *testing.T) {
 		if out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", copied).CombinedOutput(); err != nil {
 			t.Errorf("%s is too open: %v\n%s", unit, err, out)
 		}
-		// Each variable that the example file sets is one the program reads.
-		if !strings.Contains(string(text), "EnvironmentFile=/etc/sessiongate/") {
-			t.Errorf("%s takes its secrets from nowhere", unit)
+		example := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(unit), "sessiongate-"), ".service") + ".env"
+		if !strings.Contains(string(text), "EnvironmentFile=/etc/sessiongate/"+example+"\n") {
+			t.Errorf("%s does not take its settings from %s", unit, example)
 		}
+	}
+}
+
+// TestVariablesAreRead: what the files set is something the program, or the
+// Caddyfile that they start it with, takes.
+func TestVariablesAreRead(t *testing.T) {
+	t.Parallel()
+	var readers strings.Builder
+	sources, err := filepath.Glob("../../cmd/sessiongate/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(sources, "../Caddyfile", "../compose.yaml") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file == "../compose.yaml" { // what it takes from .env
+			text = regexp.MustCompile(`(?m)^ +SESSIONGATE_[A-Z_]+:`).ReplaceAll(text, nil)
+		}
+		readers.Write(text)
+	}
+	found := 0
+	for _, file := range []string{"../systemd/backend.env", "../systemd/edge.env", "../compose.env.example", "../compose.yaml", "../kubernetes/secrets.yaml", "../kubernetes/edge.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^[ #]*(?:- name: )?(SESSIONGATE_[A-Z_]+)(?:[:=]|$)`).FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !strings.Contains(readers.String(), m[1]) {
+				t.Errorf("%s sets %s, which nothing reads", file, m[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d variables were found", found)
 	}
 }
