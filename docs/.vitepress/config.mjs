@@ -39,13 +39,17 @@ const sections = {
   Trust: { security: "Security", privacy: "Privacy" },
 };
 
-// A page that is in no section would be found by search alone.
+// Pages that nobody put into a section yet are found all the same: the SDK's in
+// its own, others at the end.
 const listed = new Set(Object.values(sections).flatMap(Object.keys));
 for (const folder of ["", "recipes/", "sdk/"])
   for (const file of readdirSync(join(docs, folder)).filter((name) => name.endsWith(".md"))) {
     const page = folder + file.replace(/README\.md$/, "index.md").replace(/\.md$/, "");
-    if (page !== "index" && !listed.delete(page))
-      throw new Error(`docs/${folder}${file} is in no section of docs/.vitepress/config.mjs`);
+    if (page === "index" || listed.delete(page)) continue;
+    const [, title] = readFileSync(join(docs, folder, file), "utf8").match(/^# (.+)$/m) ?? [];
+    if (!title) throw new Error(`docs/${folder}${file} has no title: begin it with "# "`);
+    const section = folder === "sdk/" ? "SDK" : folder === "recipes/" ? "Recipes" : "More";
+    (sections[section] ??= {})[page] = title.replaceAll("`", "");
   }
 if (listed.size > 0) throw new Error(`docs/.vitepress/config.mjs lists what is not there: ${[...listed].join(", ")}`);
 
