@@ -95,7 +95,7 @@ func (s *service) settle(ctx context.Context, ids []string) (int, error) {
 	})
 }
 
-// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, webhook deliveries) and notices
+// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook deliveries) and notices
 // rotated signing keys, until ctx ends.
 func (s *service) housekeepingLoop(ctx context.Context) {
 	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
@@ -124,6 +124,9 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 					return err
 				}
 				if _, err := tx.ForgetEdges(ctx, now.Add(-keepEdges)); err != nil {
+					return err
+				}
+				if _, err := tx.ForgetPageReports(ctx, now.Add(-keepPages)); err != nil {
 					return err
 				}
 				_, err := tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))

@@ -100,8 +100,8 @@ func (a *api) routeHeartbeats() {
 		if p := decode(json.NewDecoder(bytes.NewReader(in.RawBody)), &body); p != nil {
 			return nil, p
 		}
-		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 {
-			return nil, refusedField("body.beats", "a batch has at most 10000 beats, and edge_id 64 bytes")
+		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 || len(body.Pages) > protocol.MaxPages {
+			return nil, refusedField("body.beats", "a batch has at most 10000 beats and 200 pages, and edge_id 64 bytes")
 		}
 		address, _ := ctx.Value(addressKey).(string)
 		answer, err := a.s.heartbeats(ctx, body, address)

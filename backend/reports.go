@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 	// The most edges whose reports wait in memory. An edge's id lives as long as
 	// its process.
 	maxEdges = 1000
+	// How long a page is shown that nobody sees any more.
+	keepPages = 30 * 24 * time.Hour
+	// The most different pages that wait in memory.
+	maxPages = 5000
 )
 
 // reportBuffer gathers what edges report until it is written together. A crash
@@ -28,9 +33,14 @@ const (
 type reportBuffer struct {
 	mu    sync.Mutex // guards all below
 	edges map[string]store.Edge
+	pages map[pageKey]store.PageReport
 }
 
-func newReportBuffer() *reportBuffer { return &reportBuffer{edges: map[string]store.Edge{}} }
+type pageKey struct{ provider, host, path, outcome string }
+
+func newReportBuffer() *reportBuffer {
+	return &reportBuffer{edges: map[string]store.Edge{}, pages: map[pageKey]store.PageReport{}}
+}
 
 // edge takes what an edge says of itself. Figures that cannot be are cut to what
 // can.
@@ -49,22 +59,49 @@ func (b *reportBuffer) edge(id, address string, r *protocol.EdgeReport, now time
 	}
 }
 
-func (b *reportBuffer) take() []store.Edge {
+// page takes what an edge says of a page. Paths are reduced here too: what is
+// not to be kept must not depend on who reports.
+func (b *reportBuffer) page(p protocol.PageReport, now time.Time) {
+	host := strings.ToLower(p.Host)
+	if p.ProviderID == "" || len(p.ProviderID) > 128 || host == "" || len(host) > 255 || !printable(host) || p.Outcome == "" || len(p.Outcome) > 32 || !printable(p.Outcome) {
+		return
+	}
+	path := protocol.ReducePath(p.Path, "")
+	key := pageKey{p.ProviderID, host, path, p.Outcome}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	edges := slices.Collect(maps.Values(b.edges))
+	sum, known := b.pages[key]
+	if !known && len(b.pages) >= maxPages {
+		return
+	}
+	b.pages[key] = store.PageReport{
+		ProviderID: p.ProviderID, Host: host, Path: path, Outcome: p.Outcome,
+		Pages: sum.Pages + max(1, min(p.Count, 1_000_000)), LastAt: max(sum.LastAt, 1, min(p.LastAt, now.Unix())),
+	}
+}
+
+func (b *reportBuffer) take() ([]store.Edge, []store.PageReport) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	edges, pages := slices.Collect(maps.Values(b.edges)), slices.Collect(maps.Values(b.pages))
 	clear(b.edges)
-	return edges
+	clear(b.pages)
+	return edges, pages
 }
 
 // flushReports writes what has gathered. What cannot be written is forgotten:
 // edges tell it again.
 func (s *service) flushReports(ctx context.Context) {
-	edges := s.reports.take()
-	if len(edges) == 0 {
+	edges, pages := s.reports.take()
+	if len(edges) == 0 && len(pages) == 0 {
 		return
 	}
-	err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.SeeEdges(ctx, edges) })
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SeeEdges(ctx, edges); err != nil {
+			return err
+		}
+		return tx.AddPageReports(ctx, pages)
+	})
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("what edges reported could not be recorded", zap.Error(err))
 	}

@@ -1,9 +1,14 @@
 package backend_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // report sends a batch of an edge's with what it says besides.
@@ -55,6 +60,96 @@ func TestEdgesAreSeen(t *testing.T) {
 		w.clock.Add(2 * time.Minute)
 		if list := w.edges(); len(list) != 1 || list[0]["id"] != "edge-1" {
 			t.Errorf("61 minutes later: %v", list)
+		}
+	})
+}
+
+const ofPages = "/api/v1/providers/prov_demo/pages"
+
+func seenPage(path, outcome string, count int, at time.Time) map[string]any {
+	return map[string]any{"provider_id": "prov_demo", "host": "App.Provider.example", "path": path, "outcome": outcome, "count": count, "last_at": at.Unix()}
+}
+
+func TestPagesAreSeen(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		now := w.clock.Now()
+		tell := func(pages ...any) { w.t.Helper(); w.report("edge-1", map[string]any{"pages": pages}) }
+		foreign, odd, loose := seenPage("/", "prefix", 1, now), seenPage("/", "two words", 1, now), seenPage("/x", "sneezed", 1, now.Add(24*time.Hour))
+		foreign["provider_id"] = "prov_none"
+		tell(seenPage("/docs", "prefix", 3, now), seenPage("/orders/12345?token=hunter2", "no_transform", 1, now.Add(-time.Minute)), foreign, odd, loose)
+		tell(seenPage("/docs", "prefix", 2, now.Add(-time.Hour)), seenPage("/docs", "no_transform", 1, now.Add(-2*time.Hour)))
+		for _, key := range []string{w.provider, w.admin} {
+			a := w.call("GET", ofPages, key, nil).want(200)
+			pages := a.at("pages").([]any)
+			if len(pages) != 4 || a.num("as_of") != now.Unix() || strings.Contains(string(a.raw), "hunter2") || strings.Contains(string(a.raw), "12345") {
+				t.Fatalf("pages are %s", a.raw)
+			}
+			line := func(i int) map[string]any { return pages[i].(map[string]any) }
+			if p := line(0); p["host"] != "app.provider.example" || p["path"] != "/docs" || p["injected"] != true || p["count"] != 5.0 || p["remedy"] != "" || p["last_at"] != float64(now.Unix()) {
+				t.Errorf("the first is %v", p)
+			}
+			if p := line(1); p["outcome"] != "sneezed" || p["injected"] != false || !strings.Contains(p["remedy"].(string), "does not know") {
+				t.Errorf("the second is %v", p)
+			}
+			if p := line(2); p["path"] != "/orders/…" || p["remedy"] != "The page forbids changes by Cache-Control: no-transform. Remove that word from the app's Cache-Control." {
+				t.Errorf("the third is %v", p)
+			}
+		}
+		w.call("GET", "/api/v1/providers/prov_none/pages", w.admin, nil).want(404)
+		tooMany := make([]any, 201)
+		for i := range tooMany {
+			tooMany[i] = seenPage("/", "prefix", 1, now)
+		}
+		w.call("POST", "/api/v1/edge/heartbeats", w.edge, map[string]any{"edge_id": "e", "beats": []any{}, "pages": tooMany}).want(422, "invalid_request")
+	})
+}
+
+// TestPagesAreBounded reports more pages than a provider keeps.
+func TestPagesAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		for batch := range 6 {
+			var pages []any
+			for i := range 120 {
+				pages = append(pages, seenPage(fmt.Sprintf("/%c/%c%c", 'a'+batch, 'a'+i%26, 'a'+i/26), "prefix", 1, w.clock.Now()))
+			}
+			w.report("edge-1", map[string]any{"pages": pages})
+			if n := len(w.call("GET", ofPages, w.provider, nil).want(200).at("pages").([]any)); n != min(200, 120*(batch+1)) {
+				t.Fatalf("%d pages are shown", n)
+			}
+			w.clock.Add(time.Second)
+		}
+		st := w.b.Store()
+		err := st.Write(context.Background(), func(tx *store.Tx) error {
+			n, err := tx.ForgetPageReports(context.Background(), w.clock.Now())
+			if n > 600 || n < 480 {
+				t.Errorf("%d pages were kept, want about 500", n)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.call("GET", ofPages, w.provider, nil).want(200).at("pages").([]any)); n != 0 {
+			t.Errorf("%d pages are left", n)
+		}
+	})
+}
+
+// TestErasedUsersHaveNoPages: a page may have a user's id for a part of its path
+// that its reader was not.
+func TestErasedUsersHaveNoPages(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		now := w.clock.Now()
+		w.credit("ada_l", 10)
+		w.report("edge-1", map[string]any{"pages": []any{
+			seenPage("/hello/ada_l", "prefix", 1, now), seenPage("/ada_l/posts", "prefix", 1, now),
+			seenPage("/hello/adaxl", "prefix", 1, now), seenPage("/hello/ada_lovelace", "prefix", 1, now),
+		}})
+		w.call("GET", ofPages, w.provider, nil).want(200)
+		w.call("POST", "/api/v1/users/ada_l/erase", w.market, nil).want(200)
+		a := w.call("GET", ofPages, w.provider, nil).want(200)
+		if n := len(a.at("pages").([]any)); n != 2 || strings.Contains(string(a.raw), `ada_l"`) || strings.Contains(string(a.raw), "posts") {
+			t.Errorf("left: %s", a.raw)
 		}
 	})
 }

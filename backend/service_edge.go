@@ -93,6 +93,9 @@ func (s *service) heartbeats(ctx context.Context, in protocol.HeartbeatsRequest,
 	}
 	now := s.now()
 	s.reports.edge(in.EdgeID, address, in.Edge, now)
+	for _, p := range in.Pages {
+		s.reports.page(p, now)
+	}
 	for i, b := range in.Beats {
 		state := states[i]
 		if state.ID == "" {

@@ -46,6 +46,7 @@ type edge struct {
 	early    *provisionals
 	events   *announcer
 	origins  origins
+	pages    pageLog
 
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.

@@ -304,6 +304,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	inner := r.WithContext(ctx)
 	o.linger(inner, time.Duration(g.UploadGrace))
 	out := http.ResponseWriter(o)
+	path := r.URL.Path // handlers below may rewrite it
 	var page *inject.Writer
 	if g.injector != nil && !o.websocket {
 		page = g.injector.Wrap(o, inner, r.Host)
@@ -320,7 +321,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 			}
 			if page != nil {
 				page.Abort()
-				g.edge.metrics.page(page.Outcome())
+				g.served(s, r.Host, path, page.Outcome())
 			}
 		}
 	}()
@@ -331,7 +332,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		count(g.edge.metrics.cuts, code)
 	}
 	if page != nil {
-		defer func() { g.edge.metrics.page(page.Outcome()) }()
+		defer func() { g.served(s, r.Host, path, page.Outcome()) }()
 		if err != nil || code != "" {
 			page.Abort()
 		} else if page.Close() != nil {
@@ -357,6 +358,15 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	// Half an answer must not look like a whole one.
 	panic(http.ErrAbortHandler)
+}
+
+// served counts what became of a page's clock, and notes of which page.
+func (g *Gate) served(s *liveSession, host, path string, o inject.Outcome) {
+	g.edge.metrics.page(o)
+	record := s.state.Load()
+	g.edge.pages.note(pageSeen{
+		provider: record.headers[recordProvider], user: record.headers[recordUser], host: host, path: path, outcome: o,
+	})
 }
 
 func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }

@@ -68,6 +68,7 @@ func (h *heartbeats) run(ctx context.Context) {
 			}
 			return
 		case now := <-tick.C:
+			h.report.look(now)
 			idle := now.Sub(last) >= idleInterval
 			if h.empty() && !idle {
 				continue
@@ -111,6 +112,9 @@ func (h *heartbeats) send(ctx context.Context, batch []protocol.Beat) (*protocol
 	if reported && errors.As(err, &problem) && problem.Code == protocol.InvalidRequest {
 		h.report.refused(req, time.Now())
 		answer, err = h.backend.heartbeats(ctx, req)
+	}
+	if err != nil {
+		h.report.lost(req)
 	}
 	return answer, err
 }

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// reportEvery is how often an edge counts its running sessions.
+	// reportEvery is how often an edge counts its running sessions, and tells what
+	// became of pages.
 	reportEvery = 10 * time.Second
 	// plainFor is how long an edge says nothing of itself to a backend that
 	// refused a batch for it: one from before edges did.
@@ -48,6 +49,7 @@ type report struct {
 
 	countedAt time.Time
 	running   int64
+	pagesAt   time.Time // when pages were told last
 	plainTill time.Time // say nothing before that
 }
 
@@ -72,11 +74,29 @@ func (r *report) add(to *protocol.HeartbeatsRequest, now time.Time) bool {
 		return false
 	}
 	to.Edge = r.self(now)
+	if now.Sub(r.pagesAt) >= reportEvery {
+		r.pagesAt, to.Pages = now, r.edge.pages.take()
+	}
 	return true
 }
 
 // refused takes the report out of a batch that the backend did not understand.
+// Pages are not kept for it.
 func (r *report) refused(from *protocol.HeartbeatsRequest, now time.Time) {
-	from.Edge = nil
+	from.Edge, from.Pages = nil, nil
 	r.plainTill = now.Add(plainFor)
+}
+
+// look gathers what is to be reported.
+func (r *report) look(now time.Time) {
+	if r != nil {
+		r.edge.pages.look(now)
+	}
+}
+
+// lost takes back what the backend did not get.
+func (r *report) lost(from *protocol.HeartbeatsRequest) {
+	if r != nil {
+		r.edge.pages.giveBack(from.Pages)
+	}
 }

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
 )
@@ -42,6 +44,11 @@ func newHeartbeatsOf(t *testing.T, before bool) (*heartbeatsOf, *edge) {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			fmt.Fprint(w, `{"code":"invalid_request","status":422,"title":"x"}`)
 			return
+		}
+		if body.Pages != nil {
+			if err := json.Unmarshal(body.Pages, &body.HeartbeatsRequest.Pages); err != nil {
+				t.Error(err)
+			}
 		}
 		if body.Edge != nil {
 			body.HeartbeatsRequest.Edge = new(protocol.EdgeReport)
@@ -99,5 +106,93 @@ func TestBackendFromBeforeReports(t *testing.T) {
 	e.beats.report.plainTill = time.Now()
 	if err := e.beats.flush(t.Context(), true); err != nil || b.refused != 2 {
 		t.Errorf("it was asked %d times, %v", b.refused, err)
+	}
+}
+
+// TestPagesAreReported notes pages as requests do, and sees what leaves the edge.
+func TestPagesAreReported(t *testing.T) {
+	t.Parallel()
+	b, e := newHeartbeatsOf(t, false)
+	note := func(path string, o inject.Outcome) {
+		e.pages.note(pageSeen{provider: "p", user: "ada", host: "App.example:8082", path: path, outcome: o})
+	}
+	for range 3 {
+		note("/orders/12345", inject.Outcome{Mode: inject.ModePrefix})
+	}
+	note("/orders/67890", inject.Outcome{Mode: inject.ModePrefix})
+	note("/hello/ada", inject.Outcome{Reason: inject.ReasonNoTransform})
+	for _, none := range []inject.Reason{inject.ReasonNotNavigation, inject.ReasonStatus, inject.ReasonContentType, inject.ReasonHead, inject.ReasonUpgraded, inject.ReasonUnanswered} {
+		note("/data.json", inject.Outcome{Reason: none})
+	}
+	e.beats.report.look(time.Now())
+	if err := e.beats.flush(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, p := range b.took[0].Pages {
+		got[fmt.Sprint(p.ProviderID, " ", p.Host, p.Path, " ", p.Outcome)] = p.Count
+	}
+	want := map[string]int64{"p app.example:8082/orders/… prefix": 4, "p app.example:8082/hello/… no_transform": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("reported %v, want %v", got, want)
+	}
+	// Not again, and not before ten seconds have passed.
+	note("/", inject.Outcome{Mode: inject.ModeIdentity})
+	e.beats.report.look(time.Now())
+	if err := e.beats.flush(t.Context(), true); err != nil || len(b.took[1].Pages) != 0 {
+		t.Errorf("the next batch has %v, %v", b.took[1].Pages, err)
+	}
+	e.beats.report.pagesAt = time.Time{}
+	if err := e.beats.flush(t.Context(), true); err != nil || len(b.took[2].Pages) != 1 {
+		t.Errorf("ten seconds later it has %v, %v", b.took[2].Pages, err)
+	}
+}
+
+// TestPagesAreKeptWhileTheBackendIsDown gives them with the next batch.
+func TestPagesAreKeptWhileTheBackendIsDown(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t) // whose backend never answers
+	e.pages.note(pageSeen{provider: "p", host: "h", path: "/", outcome: inject.Outcome{Mode: inject.ModeIdentity}})
+	e.beats.report.look(time.Now())
+	if err := e.beats.flush(t.Context(), true); err == nil {
+		t.Fatal("a backend answered")
+	}
+	if list := e.pages.take(); len(list) != 1 || list[0].Count != 1 {
+		t.Errorf("kept %v", list)
+	}
+}
+
+// TestPageLogIsBounded notes more than there is room for, from many goroutines.
+func TestPageLogIsBounded(t *testing.T) {
+	t.Parallel()
+	l := new(pageLog)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 1000 {
+				l.note(pageSeen{provider: "p", host: "h", path: fmt.Sprintf("/%c/%c/%c", 'a'+i, 'a'+n%26, 'a'+n/26%26), outcome: inject.Outcome{Mode: inject.ModeIdentity}})
+			}
+		})
+	}
+	for range 10 {
+		l.look(time.Now())
+	}
+	all.Wait()
+	l.look(time.Now())
+	list := l.take()
+	if len(list) == 0 || len(list) > protocol.MaxPages {
+		t.Errorf("%d pages wait", len(list))
+	}
+	l.look(time.Now())
+	if left := l.take(); len(left) != 0 {
+		t.Errorf("%v was left", left)
+	}
+}
+
+func TestNotingAPageAllocatesNothing(t *testing.T) {
+	l := new(pageLog)
+	seen := pageSeen{provider: "p", host: "h", path: "/", outcome: inject.Outcome{Mode: inject.ModeIdentity}}
+	if n := testing.AllocsPerRun(100, func() { l.note(seen) }); n != 0 {
+		t.Errorf("noting a page allocates %v times", n)
 	}
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -23,11 +24,12 @@ func until[T any](t testing.TB, s *System, path, what string, wanted func(T) boo
 	t.Fatalf("not within 30 s: %s; %d %s", what, a.Status, a.Body)
 }
 
-// TestOperatorSeesEdges sells a session and finds the edge that admits it.
+// TestOperatorSeesEdges sells a session and finds the edge that admits it, and
+// what became of the pages that it served.
 func TestOperatorSeesEdges(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
-	s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5}).LaunchURL)
+	b := s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5}).LaunchURL)
 	type edges struct {
 		Edges []struct {
 			ID, Version  string
@@ -37,5 +39,21 @@ func TestOperatorSeesEdges(t *testing.T) {
 	}
 	until(t, s, "/api/v1/edges", "one edge, with the session", func(e edges) bool {
 		return len(e.Edges) == 1 && e.Edges[0].Version != "" && e.Edges[0].LiveSessions == 1 && e.Edges[0].StreamLagMS >= 0 && e.Edges[0].StreamLagMS < 5000
+	})
+	for _, path := range []string{"/", "/notes/new?secret=hunter2", "/no/such/page/12345"} {
+		b.Do(t, "GET", s.App+path, nil)
+	}
+	type pages struct {
+		Pages []struct {
+			Host, Path, Outcome, Remedy string
+			Injected                    bool
+		}
+	}
+	until(t, s, "/api/v1/providers/"+s.ProviderID+"/pages", "two pages with their clocks", func(p pages) bool {
+		found := map[string]bool{}
+		for _, page := range p.Pages {
+			found[page.Path] = page.Injected && page.Remedy == "" && page.Host == strings.TrimPrefix(s.App, "http://")
+		}
+		return len(found) == 2 && found["/"] && found["/notes/new"]
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/store/query"
@@ -44,6 +45,7 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 			return err
 		},
 		func() error { return t.q.EraseProviderUsers(ctx, pseudonym, userID) },
+		func() error { return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(userID)+"/%") },
 		func() error { return t.q.DeleteAccount(ctx, userID) },
 	}
 	for _, step := range steps {
@@ -53,6 +55,9 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 	}
 	return nil
 }
+
+// likeEscape spells text that LIKE … ESCAPE '!' takes as it is.
+var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // UserEvent is something that happened in one of a user's sessions.
 type UserEvent struct {

@@ -1,6 +1,9 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // reason explains why a page carries no clock.
 type reason struct {
@@ -40,6 +43,16 @@ func Reasons() (list []string) {
 		list = append(list, word)
 	}
 	return list
+}
+
+// Explain says in sentences why a page carries no clock, given the injector's
+// word for it, and what to do.
+func Explain(word string) string {
+	why, ok := reasons[word]
+	if !ok {
+		return fmt.Sprintf("The gate says %q, which this version does not know. See docs/caddyfile.md for what the edge's version means by it.", word)
+	}
+	return strings.ToUpper(why.means[:1]) + why.means[1:] + ". " + why.remedy
 }
 
 func (p *patient) noteReason(name, outcome string) {

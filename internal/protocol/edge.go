@@ -41,6 +41,26 @@ type HeartbeatsRequest struct {
 	// What the edge says of itself, which older edges do not. Older backends may
 	// refuse it as [InvalidRequest]; then the batch is sent again without.
 	Edge *EdgeReport `json:"edge,omitempty"`
+	// What became of HTML pages since the edge said so last, every 10 s at most.
+	Pages []PageReport `json:"pages,omitempty" maxItems:"200"`
+}
+
+// MaxPages is how many pages one batch may report.
+const MaxPages = 200
+
+// PageReport is what became of the clock in pages of one path.
+type PageReport struct {
+	ProviderID string `json:"provider_id" maxLength:"128"`
+	// As browsers asked for it, in lower case, with its port if it had one.
+	Host string `json:"host" maxLength:"255"`
+	// Without what may be somebody's, by [ReducePath].
+	Path string `json:"path" maxLength:"255"`
+	// identity, prefix or reencode: the page has its clock. Anything else says
+	// why not.
+	Outcome string `json:"outcome" maxLength:"32"`
+	// How many such pages were seen, at least.
+	Count  int64 `json:"count" minimum:"1"`
+	LastAt int64 `json:"last_at"`
 }
 
 // EdgeReport is who an edge is and how it does.
