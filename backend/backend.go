@@ -73,8 +73,8 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		store: st, coord: shared, limit: shared, keys: keys,
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-		reports: newReportBuffer(),
-		used:    &keyUse{used: map[string]int64{}}, rates: limits,
+		reports: newReportBuffer(), checks: &checks{rules: config.Rules, running: map[string]bool{}},
+		used: &keyUse{used: map[string]int64{}}, rates: limits,
 		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
 		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),
 	}

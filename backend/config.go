@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessiongate/sessiongate/internal/doctor"
 )
 
 // Config is how a backend runs. The zero value of a field means its default.
@@ -40,8 +42,8 @@ type Config struct {
 	// Proxies whose X-Forwarded-For is believed, as addresses or prefixes.
 	// Default: none; the address is the connection's.
 	TrustedProxies []string
-	// Lets webhooks go to this machine, which a provider must not reach
-	// otherwise: for a demo and for tests.
+	// Lets webhooks and checks of sites go to this machine, which a provider must
+	// not reach otherwise: for a demo and for tests.
 	WebhooksToLoopback bool
 	// 32 random bytes in base64 that seal webhook secrets and signing keys in
 	// the database. Default: none; whoever reads the database reads them.
@@ -51,6 +53,9 @@ type Config struct {
 	// Where spans go: one for each request, within the trace that its caller
 	// names by traceparent, and one for each SQL statement. Default: nowhere.
 	Traces trace.TracerProvider
+	// What the edges' injector does with a page, for checks of providers' sites.
+	// Default: unknown; checks leave open whether pages get their clock.
+	Rules doctor.Rules
 	// The clock. Default: [time.Now]. Tests set it.
 	Now func() time.Time
 }

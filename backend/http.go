@@ -66,6 +66,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeKeys()
 	a.routeAdmin()
 	a.routeReports()
+	a.routeChecks()
 	a.routeOperations()
 	b.document = a.huma.OpenAPI()
 	addExamples(b.document)

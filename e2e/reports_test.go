@@ -57,3 +57,31 @@ func TestOperatorSeesEdges(t *testing.T) {
 		return len(found) == 2 && found["/"] && found["/notes/new"]
 	})
 }
+
+// TestChecksByTheService asks the session service to look at the demo's app.
+func TestChecksByTheService(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	a := Caller(s.ProviderKey).Do(t, "POST", s.API+"/api/v1/providers/"+s.ProviderID+"/checks", map[string]any{})
+	var report struct {
+		Checks []struct{ Name, Grade, Found, Remedy string }
+	}
+	if err := json.Unmarshal(a.Body, &report); err != nil || a.Status != 200 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	got := map[string]string{}
+	for _, c := range report.Checks {
+		got[c.Name] = c.Grade
+		if c.Grade != "ok" && c.Remedy == "" && c.Name != "tls" {
+			t.Errorf("%s is %s and has no remedy: %s", c.Name, c.Grade, c.Found)
+		}
+	}
+	for name, want := range map[string]string{
+		"dns": "unchecked", "tls": "unchecked", "gate": "ok", "refusal": "ok", "websocket": "ok",
+		"origin_lock": "warning", "injection": "ok", "policy": "ok",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %s: %s", name, got[name], want, a.Body)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -37,6 +38,11 @@ func (g Guard) control() *ssrf.Guardian {
 		options = append(options, ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")), ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
 	}
 	return ssrf.New(options...)
+}
+
+// Control is a [net.Dialer] Control that refuses addresses that are not public.
+func (g Guard) Control(network, address string, c syscall.RawConn) error {
+	return g.control().Safe(network, address, c)
 }
 
 // Check says whether raw may be registered: https, and every address that its

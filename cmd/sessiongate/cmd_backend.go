@@ -72,7 +72,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f.IntVar(&config.KeyRate, "key-rate", envInt("KEY_RATE", 2000), "requests a second of one API key; negative: any number")
 			f.IntVar(&config.AddressRate, "address-rate", envInt("ADDRESS_RATE", 100), "requests a second of one address without a key; negative: any number")
 			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", envList("TRUSTED_PROXIES"), "addresses or prefixes of proxies whose X-Forwarded-For is believed")
-			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks go to this machine: for trials only")
+			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks and checks of sites go to this machine: for trials only")
 			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", env("OIDC_ISSUER", ""), "URL of the identity provider with which people sign in (default: none, keys only)")
 			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", env("OIDC_CLIENT_ID", ""), "what this service is called there")
 			f.StringVar(&config.OIDC.Name, "oidc-name", env("OIDC_NAME", ""), "what people call it, for the button (default: its host)")
@@ -84,6 +84,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 				if err := at.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
 					return misused(cmd, fmt.Errorf("--log-level is debug, info, warn or error"))
 				}
+				config.Rules = newRules()
 				config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
 				config.OIDC.ClientSecret = os.Getenv("SESSIONGATE_OIDC_CLIENT_SECRET")
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)

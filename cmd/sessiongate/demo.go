@@ -106,6 +106,7 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 		Listen: d.options.port(1), Database: "sqlite:" + filepath.Join(data, "sessiongate.db"),
 		DataDir: data, Issuer: d.at.API,
 		WebhooksToLoopback: true, // the only machine there is
+		Rules:              newRules(),
 	}, d.logger.Named("backend"))
 	if err != nil {
 		return fmt.Errorf("starting the session service: %w", err)
@@ -140,7 +141,7 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 func (d *demo) furnish(ctx context.Context) error {
 	market, _ := url.Parse(d.at.Marketplace)
 	_, err := d.service.EnsureProvider(ctx, store.Provider{
-		ID: demoProvider, Name: "Demo provider", OriginURL: d.at.Origin, AppURL: d.at.App + "/",
+		ID: demoProvider, Name: "Demo provider", Domains: []string{"127.0.0.1"}, OriginURL: d.at.Origin, AppURL: d.at.App + "/",
 		Policies: store.Policies{ReturnHosts: []string{market.Host}},
 	})
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,42 +29,60 @@ func (p *patient) checkCertificate(ctx context.Context) {
 	}
 	p.trusted = true
 	var last Check
+	var allowed []netip.AddrPort
 	for _, address := range p.addresses {
 		check := p.certificateAt(ctx, address)
 		if check.Grade == Failed {
 			p.trusted = false
 		}
-		if last.Grade == "" || check.Grade == Failed || check.Grade == Warning && last.Grade == OK {
+		if check.Grade != NotChecked {
+			allowed = append(allowed, address)
+		}
+		if last.Grade == "" || check.Grade == Failed || last.Grade == OK {
 			last = check
 		}
 	}
+	p.addresses = allowed
 	p.note(name, last.Grade, last.Found, last.Remedy)
 }
 
 // checkPlain sees whether a site without TLS takes connections.
 func (p *patient) checkPlain(ctx context.Context) {
 	const name = "tls"
+	var allowed, forbidden []netip.AddrPort
 	for _, address := range p.addresses {
 		conn, err := p.dial(ctx, address)
-		if err != nil {
+		switch {
+		case errors.Is(err, errForbidden):
+			forbidden = append(forbidden, address)
+			continue
+		case err != nil:
 			p.note(name, Failed, fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), remedyUnreachable)
 			return
 		}
 		conn.Close()
+		allowed = append(allowed, address)
 		p.reached = true
 		p.trusted = true // there is nothing to check; the next lines say what that means
-		if address.Addr().IsLoopback() {
-			p.note(name, NotChecked, "plain HTTP on this machine", "")
-			return
-		}
 	}
-	p.note(name, Warning, "plain HTTP: the session's cookie can be read on the way", "Serve the site by https; Caddy gets the certificate by itself.")
+	p.addresses = allowed
+	switch {
+	case len(forbidden) > 0:
+		p.note(name, NotChecked, fmt.Sprintf("%s: %s", forbidden[0], errForbidden), remedyForbidden)
+	case !slices.ContainsFunc(allowed, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() }):
+		p.note(name, NotChecked, "plain HTTP on this machine", "")
+	default:
+		p.note(name, Warning, "plain HTTP: the session's cookie can be read on the way", "Serve the site by https; Caddy gets the certificate by itself.")
+	}
 }
 
 const remedyUnreachable = "Let connections from the internet reach the edge at this port: firewall, port forwarding, and whether it runs at all."
 
 func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Check {
 	raw, err := p.dial(ctx, address)
+	if errors.Is(err, errForbidden) {
+		return Check{Grade: NotChecked, Found: fmt.Sprintf("%s: %s", address, errForbidden), Remedy: remedyForbidden}
+	}
 	if err != nil {
 		return Check{Grade: Failed, Found: fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), Remedy: remedyUnreachable}
 	}
@@ -147,9 +167,22 @@ func issuer(c *x509.Certificate) string {
 
 // dial connects to an address, if it may be dialed.
 func (p *patient) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout, Control: p.Control}
+	d := net.Dialer{Timeout: dialTimeout}
+	if p.Control != nil {
+		d.Control = func(network, address string, c syscall.RawConn) error {
+			if p.Control(network, address, c) != nil {
+				return errForbidden
+			}
+			return nil
+		}
+	}
 	return d.DialContext(ctx, "tcp", address.String())
 }
+
+// errForbidden: [Config.Control] does not let this address be dialed.
+var errForbidden = errors.New("it is no public address, and is not looked at from here")
+
+const remedyForbidden = "Run `sessiongate doctor` on a machine from which visitors would come."
 
 // plainly is a network error without the addresses around it.
 func plainly(err error) string {

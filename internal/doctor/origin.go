@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -27,6 +28,10 @@ func (p *patient) checkOrigin(ctx context.Context) {
 	for _, address := range list {
 		where := netip.AddrPortFrom(address, port)
 		a, err := p.askOrigin(ctx, where)
+		if errors.Is(err, errForbidden) {
+			p.note(name, NotChecked, fmt.Sprintf("%s: %s", where, errForbidden), remedyForbidden)
+			return
+		}
 		if err != nil || a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusMisdirectedRequest || a.Status >= 500 || lockedByTLS(a.Page) {
 			continue
 		}
