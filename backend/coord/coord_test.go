@@ -69,7 +69,7 @@ func subscribe(t *testing.T, c coordinator, lastID string) *Subscription {
 // read gathers what a subscriber is told until the news named last is among it.
 func read(t *testing.T, s *Subscription, last string) (reset bool, news []string, id string) {
 	t.Helper()
-	within, cancel := context.WithTimeout(ctx, 5*time.Second)
+	within, cancel := context.WithTimeout(ctx, 20*time.Second) // of patience: a busy machine is no fault
 	defer cancel()
 	for {
 		b, err := s.Next(within)
