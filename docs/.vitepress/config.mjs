@@ -88,6 +88,8 @@ export default defineConfig({
   ignoreDeadLinks: false,
   lastUpdated: false,
   markdown: {
+    // The default themes' comments and keywords are too faint on our backgrounds.
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     languages: [caddyfile],
     languageAlias: { text: "txt" },
     config: linksToSource,
