@@ -102,6 +102,25 @@ func (a *api) sessions(ctx context.Context, userID, cursor string, limit int) ([
 	return out.Sessions, out.NextCursor, err
 }
 
+// timeline lists what happened to a session, oldest first. What its pages said
+// is left out: it may be anything.
+func (a *api) timeline(ctx context.Context, id string) ([]Event, error) {
+	var out struct {
+		Entries []json.RawMessage `json:"entries"`
+	}
+	if err := a.call(ctx, http.MethodGet, sessionPath(id, "/timeline"), "", nil, &out); err != nil {
+		return nil, err
+	}
+	var list []Event
+	for _, raw := range out.Entries {
+		var e Event
+		if json.Unmarshal(raw, &e) == nil && e.Kind != "page" {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
 // complete ends a session and settles it. Ending twice answers the same.
 func (a *api) complete(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, sessionPath(id, "/complete"), "complete-"+id, struct{}{}, nil)

@@ -63,6 +63,18 @@ type Settlement struct {
 	SettledAt   int64  `json:"settled_at"`
 }
 
+// Event is something that happened to a session. Of its detail, only what an
+// extension says is read.
+type Event struct {
+	AtMS   int64  `json:"at_ms"`
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Detail struct {
+		By      string `json:"by"`
+		Seconds int64  `json:"seconds"`
+	} `json:"detail"`
+}
+
 // Over reports whether the session has ended for good.
 func (s Session) Over() bool {
 	switch s.Status {

@@ -76,14 +76,15 @@ func TestReceiptAccountsForEveryToken(t *testing.T) {
 		`data-testid="tokens-held">20<`, `data-testid="tokens-extended">10<`,
 		`data-testid="tokens-captured">6<`, `data-testid="tokens-released">24<`,
 		`data-testid="time-used">3:00<`, `data-testid="new-balance">94 tokens<`, "Buy again")
-	var kinds []string
-	for _, row := range strings.Split(page.body, `<tr data-kind="`)[1:] {
-		kind, _, _ := strings.Cut(row, `"`)
-		kinds = append(kinds, kind)
-	}
-	if got := strings.Join(kinds, " "); got != "hold hold capture release" {
+	if got := kindsOf(page, "ledger"); got != "hold hold capture release" {
 		t.Errorf("ledger lines: got %q", got)
 	}
+	// Its seconds: 10 minutes bought, 5 added, 12 not used.
+	if got := kindsOf(page, "times"); got != "bought entered added unused" {
+		t.Errorf("lines of time: got %q", got)
+	}
+	page.has(t, http.StatusOK, ">+10:00<", ">+5:00<", "Added here", ">−12:00<", "Ended by you, not used", `data-testid="times-sum">3:00<`,
+		"30 tokens for 15 min come to 0.0333 a second. You used 180 seconds: 6.00, and so 6 tokens.")
 	v.get("/consent?session_id="+id).has(t, http.StatusOK, "This session has ended")
 
 	// The old launch answers with the receipt, not with a spent token.
@@ -91,6 +92,18 @@ func TestReceiptAccountsForEveryToken(t *testing.T) {
 		t.Errorf("ending twice: got %d", again.status)
 	}
 	m.audit(t)
+}
+
+// kindsOf lists the kinds of lines that a table of a page has.
+func kindsOf(page answer, table string) string {
+	_, rest, _ := strings.Cut(page.body, `<table data-testid="`+table+`">`)
+	rest, _, _ = strings.Cut(rest, "</table>")
+	var kinds []string
+	for _, row := range strings.Split(rest, `<tr data-kind="`)[1:] {
+		kind, _, _ := strings.Cut(row, `"`)
+		kinds = append(kinds, kind)
+	}
+	return strings.Join(kinds, " ")
 }
 
 func TestTimeRunsOut(t *testing.T) {
@@ -105,7 +118,8 @@ func TestTimeRunsOut(t *testing.T) {
 	m.launch(t, bought.location)
 	m.pass(5*time.Minute + time.Second)
 	v.get("/session/complete?session_id="+id).has(t, http.StatusOK,
-		`data-status="expired"`, "Time used up", `data-testid="tokens-captured">10<`, `data-testid="tokens-released">0<`)
+		`data-status="expired"`, "Time used up", `data-testid="tokens-captured">10<`, `data-testid="tokens-released">0<`,
+		`data-testid="times-sum">5:00<`, "10 tokens for 5 min come to 0.0333 a second.")
 	if again := v.post("/buy", form); again.location != "/session/complete?session_id="+id {
 		t.Errorf("the form of a session that is over leads to %q, want its receipt", again.location)
 	}
@@ -300,4 +314,20 @@ func TestHeadersAndMarkup(t *testing.T) {
 	if css := v.get("/static/app.css"); !strings.HasPrefix(css.body, ":root{--sg-bg:#fff}") {
 		t.Error("app.css does not begin with the shared tokens")
 	}
+}
+
+// TestTimesThatTheBalanceDoesNotBuy marks them, and chooses one that it does.
+func TestTimesThatTheBalanceDoesNotBuy(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	v.buy("2") // 54 of 100 tokens
+	v.buy("1")
+	v.buy("0") // 16 are left; the middle time costs 20
+	home := v.get("/")
+	home.has(t, http.StatusOK, "4 tokens short", "38 tokens short", "2 more open")
+	if form := home.form(t, "/buy"); form.Get("plan") != "0" {
+		t.Errorf("plan %s is chosen, which cannot be paid", form.Get("plan"))
+	}
+	m.audit(t)
 }

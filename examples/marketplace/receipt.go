@@ -16,6 +16,10 @@ type receiptData struct {
 	// Tokens set aside in all, and how many of them for extensions.
 	Held     int64
 	Extended int64
+	// The session's seconds, their sum, and how they became tokens.
+	Times   []timeLine
+	TimeSum int64
+	Pricing string
 	// How much of the time bought was used, in percent.
 	UsedPercent int64
 	// Whether time is up and the settlement is a moment away.
@@ -52,7 +56,14 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request, v *visit) error
 		}
 	}
 	if limit := session.DurationLimitSeconds; limit > 0 {
-		data.UsedPercent = min(100*data.Session.Used/limit, 100)
+		data.UsedPercent = min((100*data.Session.Used+limit-1)/limit, 100) // a little shows as a little
+	}
+	// The account of time is worth having, and no reason to go without a receipt.
+	if events, err := s.api.timeline(r.Context(), id); err == nil {
+		data.Times, data.TimeSum = timeAccount(data.Session, events)
+		data.Pricing = pricing(data.Session)
+	} else {
+		s.config.Logger.Warn("a receipt has no account of time", "error", err)
 	}
 	data.Settling = session.Running() && session.ExpiresAt <= s.config.Now().Unix()
 	s.render(w, r, v, http.StatusOK, "receipt", data.Session.App.Name+": "+data.Session.Outcome, data)

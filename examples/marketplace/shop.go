@@ -21,6 +21,8 @@ type homeData struct {
 	Offers []offer
 	// A session that still runs, and the way back into it.
 	Running *sessionView
+	// How many others of the latest sessions are open.
+	More int
 	// Whether the balance buys nothing.
 	Poor   bool
 	Notice string
@@ -38,20 +40,26 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 				o.Chosen = j
 			}
 		}
+		for o.Chosen > 0 && !data.Poor && a.Plans[o.Chosen].Tokens > v.balance.Available {
+			o.Chosen-- // a shorter one that can be paid
+		}
 		data.Offers = append(data.Offers, o)
 	}
 	if r.URL.Query().Get("notice") == "topup" {
 		data.Notice = "Demo tokens added. Enjoy."
 	}
-	recent, _, err := s.api.sessions(r.Context(), v.userID, "", 5)
+	recent, _, err := s.api.sessions(r.Context(), v.userID, "", 20)
 	if err != nil {
 		return err
 	}
 	for _, session := range recent {
-		if !session.Over() {
+		switch {
+		case session.Over():
+		case data.Running == nil:
 			sv := s.view(session)
 			data.Running = &sv
-			break
+		default:
+			data.More++
 		}
 	}
 	s.render(w, r, v, http.StatusOK, "home", "Apps by the minute", data)

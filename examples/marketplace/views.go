@@ -131,6 +131,7 @@ func (s *Server) funcs() template.FuncMap {
 		"signed":   signed,
 		"duration": duration,
 		"clock":    clock,
+		"timed":    signedClock,
 		"when":     when,
 		"iso":      func(t int64) string { return time.Unix(t, 0).UTC().Format(time.RFC3339) },
 		"receipt":  receiptPath,
