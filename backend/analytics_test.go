@@ -36,11 +36,17 @@ func TestAnalyticsEqualTheLedger(t *testing.T) {
 			w.credit(fmt.Sprint("user_", u), 1_000_000)
 		}
 		var open []string
+		extended := map[string]int64{}
 		for range 120 {
 			w.clock.Add(time.Duration(r.Int64N(int64(8 * time.Hour))))
 			a := w.call("POST", "/api/v1/sessions", w.market, order("user_id", fmt.Sprint("user_", r.IntN(5)),
 				"tokens_allocated", r.IntN(500), "duration_limit_seconds", 60+r.IntN(100_000))).want(201)
-			open = append(open, a.str("session", "id"))
+			id := a.str("session", "id")
+			open = append(open, id)
+			if r.IntN(4) == 0 {
+				w.call("POST", "/api/v1/sessions/"+id+"/extend", w.market, map[string]any{"additional_seconds": 5, "tokens_to_deduct": 3}).want(200)
+				extended[id]++
+			}
 			if r.IntN(3) == 0 {
 				i := r.IntN(len(open))
 				path := "/api/v1/sessions/" + open[i]
@@ -98,6 +104,7 @@ func TestAnalyticsEqualTheLedger(t *testing.T) {
 			count(at, "sessions", 1)
 			count(at, "tokens", int64(s["tokens_allocated"].(float64)))
 			count(at, s["status"].(string), 1)
+			count(at, "extensions", extended[s["id"].(string)])
 			if key := fmt.Sprint(at/86400, s["user_id"]); !seen[key] {
 				seen[key] = true
 				count(at, "users", 1)
@@ -117,7 +124,7 @@ func TestAnalyticsEqualTheLedger(t *testing.T) {
 			fields []string
 		}{
 			{revenue, []string{"captured", "capture", "released", "release", "held", "hold"}},
-			{sessions, []string{"sessions", "sessions", "tokens_allocated", "tokens", "completed", "completed", "revoked", "revoked"}},
+			{sessions, []string{"sessions", "sessions", "tokens_allocated", "tokens", "completed", "completed", "revoked", "revoked", "extensions", "extensions"}},
 			{users, []string{"users", "users"}},
 		} {
 			for _, d := range c.a.at("days").([]any) {
@@ -128,7 +135,7 @@ func TestAnalyticsEqualTheLedger(t *testing.T) {
 		if n := users.num("total", "new_users"); n != 5 {
 			t.Errorf("%d new users", n)
 		}
-		if want[""]["capture"] == 0 || want[""]["release"] == 0 || len(want) < 15 {
+		if want[""]["capture"] == 0 || want[""]["extensions"] == 0 || want[""]["release"] == 0 || len(want) < 15 {
 			t.Errorf("the test tests little: %v", want[""])
 		}
 		stats := w.call("GET", "/api/v1/providers/prov_demo/stats", w.provider, nil).want(200)
@@ -144,7 +151,7 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	w := newWorld(t)
 	w.sell()
 	w.rollup()
-	for name, columns := range map[string]int{"sessions": 10, "revenue": 5, "users": 4} {
+	for name, columns := range map[string]int{"sessions": 11, "revenue": 5, "users": 4} {
 		a := w.call("GET", analytics+name+".csv", w.provider, nil)
 		if a.status != 200 || a.header.Get("Content-Type") != "text/csv" || !strings.Contains(a.header.Get("Content-Disposition"), name) {
 			t.Fatalf("%s: %d %v", name, a.status, a.header)

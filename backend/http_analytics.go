@@ -81,10 +81,11 @@ type sessionDay struct {
 	TokensAllocated int64  `json:"tokens_allocated"`
 	PaidSeconds     int64  `json:"paid_seconds"`
 	UsedSeconds     int64  `json:"used_seconds"`
+	Extensions      int64  `json:"extensions" doc:"Bought for them"`
 }
 
 func sessionDayOf(date string, d store.Day) sessionDay {
-	return sessionDay{date, d.Sessions, d.Entered, d.Completed, d.Expired, d.Revoked, d.Canceled, d.TokensAllocated, d.PaidSeconds, d.UsedSeconds}
+	return sessionDay{date, d.Sessions, d.Entered, d.Completed, d.Expired, d.Revoked, d.Canceled, d.TokensAllocated, d.PaidSeconds, d.UsedSeconds, d.Extensions}
 }
 
 type revenueDay struct {
@@ -223,6 +224,7 @@ func (a *api) days(ctx context.Context, in *RangeInput) (days []store.Day, total
 		total.Captured += d.Captured
 		total.Released += d.Released
 		total.Held += d.Held
+		total.Extensions += d.Extensions
 	}
 	return days, total, body, nil
 }

@@ -30,6 +30,8 @@ type Day struct {
 	PaidSeconds, UsedSeconds              int64
 	Users, NewUsers                       int64
 	Captures, Captured, Released, Held    int64
+	// Bought for the sessions of the day.
+	Extensions int64
 }
 
 // Rollup recounts the days that changed since the last time. idAt makes an event
@@ -104,6 +106,7 @@ func (r Reader) Days(ctx context.Context, providerID string, first, last int64) 
 			Day: d.Day, Sessions: d.Sessions, Entered: d.Entered, Completed: d.Completed, Expired: d.Expired, Revoked: d.Revoked,
 			Canceled: d.Canceled, TokensAllocated: d.TokensAllocated, PaidSeconds: d.PaidSeconds, UsedSeconds: d.UsedSeconds,
 			Users: d.Users, NewUsers: d.NewUsers, Captures: d.Captures, Captured: d.Captured, Released: d.Released, Held: d.Held,
+			Extensions: d.Extensions,
 		})
 	}
 	return list, nil

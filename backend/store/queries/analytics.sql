@@ -21,11 +21,13 @@ ON CONFLICT (provider_id, user_id) DO UPDATE SET
 
 -- name: CountDay :exec
 INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
-    paid_seconds, used_seconds, users, new_users, captures, captured, released, held)
+    paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions)
 SELECT CAST(sqlc.arg(provider_id) AS TEXT), CAST(sqlc.arg(day) AS BIGINT),
     s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens, s.paid, s.used, s.users,
     (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = sqlc.arg(provider_id) AND u.first_day = CAST(sqlc.arg(day) AS BIGINT)),
-    l.captures, l.captured, l.released, l.held
+    l.captures, l.captured, l.released, l.held,
+    (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
+        WHERE v.provider_id = sqlc.arg(provider_id) AND v.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND v.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400)
 FROM (
     SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
@@ -46,7 +48,8 @@ WHERE 1 = 1
 ON CONFLICT (provider_id, day) DO UPDATE SET sessions = excluded.sessions, entered = excluded.entered, completed = excluded.completed,
     expired = excluded.expired, revoked = excluded.revoked, canceled = excluded.canceled, tokens_allocated = excluded.tokens_allocated,
     paid_seconds = excluded.paid_seconds, used_seconds = excluded.used_seconds, users = excluded.users, new_users = excluded.new_users,
-    captures = excluded.captures, captured = excluded.captured, released = excluded.released, held = excluded.held;
+    captures = excluded.captures, captured = excluded.captured, released = excluded.released, held = excluded.held,
+    extensions = excluded.extensions;
 
 -- name: ListDays :many
 SELECT * FROM provider_analytics WHERE provider_id = $1 AND day >= $2 AND day <= $3 ORDER BY day;

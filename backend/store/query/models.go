@@ -122,6 +122,7 @@ type ProviderAnalytic struct {
 	Captured        int64
 	Released        int64
 	Held            int64
+	Extensions      int64
 }
 
 type ProviderDomain struct {
