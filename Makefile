@@ -4,6 +4,7 @@
 #   make test    installs what the tests need, then runs all of them
 #   make build   bin/sessiongate
 #   make sdk     rebuilds sdk-inject/dist, which is committed
+#   make dashboard  rebuilds the dashboard in backend/dashboard/static, which is committed
 #   make test-long  kills the session service a hundred times under load
 #   make check   the quick part: formatting, vet, unit tests of Go
 #   make bench   measures, and prints what it measured
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: run test test-long build sdk check bench docs release clean
+.PHONY: run test test-long build sdk dashboard check bench docs release clean
 
 run: build
 	@bin/sessiongate demo $(ARGS)
@@ -26,6 +27,9 @@ test:
 
 sdk:
 	cd sdk-inject && npm ci && npm run build
+
+dashboard:
+	cd backend/dashboard/app && npm ci && npm run build
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sessiongate/sessiongate/backend/dashboard"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -33,6 +34,8 @@ func (a *api) routeOperations() {
 		errors: []int{503},
 	}, a.ready)
 	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.metric.registry, promhttp.HandlerOpts{}))
+	// Also HEAD. Whether somebody is signed in, the page asks by itself.
+	a.mux.HandleFunc("GET "+dashboard.Path, dashboard.ServeApp)
 	page := a.docs()
 	a.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/dashboard"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -28,7 +29,7 @@ const (
 	hostPrefix = "__Host-"
 
 	authPath      = "/auth/"
-	afterSignIn   = authPath
+	afterSignIn   = dashboard.Path
 	personPrefix  = "person:" // of actors in the audit log
 	maxReturnPath = 512
 )

@@ -439,8 +439,8 @@ func TestSignInGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for to, want := range map[string]string{
-		"/docs": "/docs", "/docs?a=b#c": "/docs?a=b#c", "": "/auth/", "https://evil.example/": "/auth/", "//evil.example": "/auth/",
-		`/\evil.example`: "/auth/", "/\t/evil.example": "/auth/", "javascript:alert(1)": "/auth/", "docs": "/auth/", "/" + strings.Repeat("x", 600): "/auth/",
+		"/docs": "/docs", "/docs?a=b#c": "/docs?a=b#c", "": "/dashboard/", "https://evil.example/": "/dashboard/", "//evil.example": "/dashboard/",
+		`/\evil.example`: "/dashboard/", "/\t/evil.example": "/dashboard/", "javascript:alert(1)": "/dashboard/", "docs": "/dashboard/", "/" + strings.Repeat("x", 600): "/dashboard/",
 		`/x"><script>`: `/x"><script>`,
 	} {
 		p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.admin}, "to": {to}})

@@ -1,0 +1,118 @@
+/** A refusal, or no answer at all: `status` 0. `message` says what to do. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code = "",
+  ) {
+    super(message);
+  }
+}
+
+const TIMEOUT_MS = 30_000;
+const PATIENCE = 3; // answers of 429, each waited for
+
+type Listener = (reachable: boolean) => void;
+const listeners = new Set<Listener>();
+let reachable = true;
+
+/** Tells when the service stops answering, and when it answers again. */
+export function onReach(listener: Listener): () => void {
+  listeners.add(listener);
+  listener(reachable);
+  return () => void listeners.delete(listener);
+}
+
+function reached(now: boolean) {
+  if (now === reachable) return;
+  reachable = now;
+  for (const listener of listeners) listener(now);
+}
+
+const wait = (ms: number, signal?: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/** Where to sign in, and come back from. */
+export const signInAt = (): string => `/auth/?to=${encodeURIComponent(location.pathname + location.search)}`;
+
+/** Calls the API as whoever is signed in. Rejects with an {@link ApiError}; when nobody is, the browser goes
+ *  to sign in and the promise stays open. */
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  // A write takes effect once, however often it is sent.
+  const key = method === "GET" ? {} : { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) };
+  for (let tries = 1; ; tries++) {
+    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    let answer: Response;
+    try {
+      answer = await fetch(path, {
+        method,
+        headers: { ...key, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      });
+    } catch {
+      if (signal?.aborted) throw new ApiError("This was not waited for.", 0, "aborted");
+      reached(false);
+      throw new ApiError(
+        "The session service does not answer. Check your connection and try again.",
+        0,
+        "offline",
+      );
+    }
+    reached(answer.status < 502 || answer.status > 504);
+    if (answer.status === 401) {
+      location.assign(signInAt());
+      return new Promise<never>(() => {});
+    }
+    if (answer.status === 429 && tries < PATIENCE) {
+      await wait(1000 * Math.min(10, Number(answer.headers.get("Retry-After")) || 1), signal);
+      continue;
+    }
+    return read<T>(answer);
+  }
+}
+
+async function read<T>(answer: Response): Promise<T> {
+  if (answer.status === 204) return undefined as T;
+  const said = (await answer.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+  if (answer.ok && said) return said as T;
+  const text = String(said?.detail ?? said?.title ?? `The session service answered ${answer.status}.`);
+  const errors = Array.isArray(said?.errors)
+    ? (said.errors as { message?: string; location?: string }[])
+    : [];
+  const more = errors.map(({ message, location: at }) =>
+    [at?.replace(/^body\./, ""), message].filter(Boolean).join(": "),
+  );
+  throw new ApiError([text, ...more].join(" "), answer.status, String(said?.code ?? ""));
+}
+
+export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>
+  call<T>("GET", path, undefined, signal);
+export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body);
+export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body);
+export const remove = (path: string): Promise<void> => call<void>("DELETE", path);
+
+/** A path of a provider's, with a query of what is given. */
+export function of(
+  providerId: string,
+  rest = "",
+  query: Record<string, string | number | undefined> = {},
+): string {
+  return `/api/v1/providers/${encodeURIComponent(providerId)}${rest}${search(query)}`;
+}
+
+export function search(query: Record<string, string | number | undefined>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
+}

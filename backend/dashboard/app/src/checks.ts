@@ -1,0 +1,49 @@
+import type { Check, PageReport, Provider } from "./types";
+
+export const nameOf = (check: Check): string => check.name ?? check.check ?? "";
+
+const checkNames: Record<string, string> = {
+  dns: "DNS",
+  tls: "TLS certificate",
+  gate: "Gate",
+  refusal: "Refusal without a session",
+  websocket: "WebSocket",
+  injection: "Clock in pages",
+  policy: "Content security policy",
+  origin_lock: "Origin lock",
+};
+export const titleOf = (check: Check): string => checkNames[nameOf(check).replace(" ", "_")] ?? nameOf(check);
+
+export interface Grade {
+  name: string;
+  tone: string;
+}
+const grades: Record<string, Grade> = {
+  ok: { name: "OK", tone: "good" },
+  warning: { name: "Look at it", tone: "warn" },
+  failed: { name: "Failed", tone: "danger" },
+};
+export const gradeOf = ({ grade }: Check): Grade => grades[grade] ?? { name: "Not checked", tone: "" };
+
+/** The addresses at which a provider's visitors come. */
+export function addressesOf({ domains, app_url }: Provider): string[] {
+  const urls = domains.map((domain) => `https://${domain.includes(":") ? `[${domain}]` : domain}/`);
+  // app_url says the port and the scheme, where they are not the usual ones.
+  const own = app_url ? new URL(app_url) : undefined;
+  if (!own) return urls;
+  return [own.href, ...urls.filter((url) => new URL(url).hostname !== own.hostname)];
+}
+
+export const hostOf = (provider: Provider): string => {
+  const first = addressesOf(provider)[0];
+  return first ? new URL(first).hostname : "";
+};
+
+const outcomes: Record<string, string> = {
+  prefix: "Clock added",
+  identity: "Clock added",
+  reencode: "Clock added, compressed anew",
+};
+/** What the edge did with a page, in words. */
+export const outcomeOf = ({ outcome, injected }: PageReport): string =>
+  outcomes[outcome] ?? (injected ? "Clock added" : `No clock: ${outcome.replace(/[_-]+/g, " ")}`);

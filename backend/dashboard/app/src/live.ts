@@ -1,0 +1,48 @@
+import { useEffect, useState } from "react";
+import {
+  createStatsClient,
+  type LiveCounts,
+  type StatsClient,
+} from "../../../../sdk-inject/src/package/stats";
+
+const clients = new Map<string, StatsClient>();
+
+/** The SDK's own client, for the pages of one provider: one live connection for all of them. */
+export function clientOf(providerId: string): StatsClient {
+  const known = clients.get(providerId);
+  if (known) return known;
+  const made = createStatsClient({ apiEndpoint: "", providerId, cacheMs: 0 });
+  clients.set(providerId, made);
+  return made;
+}
+
+export interface Live {
+  connected: boolean;
+  counts: LiveCounts | undefined;
+  /** Grows when sessions changed, at most once a second. */
+  changes: number;
+}
+
+const GATHER_MS = 1000;
+
+/** What happens now, told as it happens. */
+export function useLive(providerId: string): Live {
+  const [live, set] = useState<Live>({ connected: false, counts: undefined, changes: 0 });
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = clientOf(providerId).subscribe((update) => {
+      if (update.type === "connection") set((now) => ({ ...now, connected: update.connected }));
+      else if (update.type === "counts") set((now) => ({ ...now, counts: update.counts }));
+      else
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          set((now) => ({ ...now, changes: now.changes + 1 }));
+        }, GATHER_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [providerId]);
+  return live;
+}

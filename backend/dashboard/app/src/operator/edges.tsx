@@ -1,0 +1,78 @@
+import { get } from "../api";
+import { ago, count, exactly, number } from "../format";
+import { useEvery, useLoad } from "../load";
+import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
+import { Table } from "../parts/table";
+import type { Edge } from "../types";
+
+const REFRESH_MS = 10_000;
+/** An edge reports every few seconds; one that did not for so long is away. */
+const SILENT_MS = 60_000;
+const LATE_MS = 2_000;
+
+export function Edges() {
+  const list = useLoad("edges", (signal) => get<{ edges: Edge[] }>("/api/v1/edges", signal));
+  useEvery(REFRESH_MS, list.reload);
+  const state = ({ last_seen_at, stream_lag_ms }: Edge) =>
+    Date.now() - last_seen_at * 1000 > SILENT_MS
+      ? { name: "Silent", tone: "danger" }
+      : stream_lag_ms > LATE_MS
+        ? { name: "Behind", tone: "warn" }
+        : { name: "Connected", tone: "good" };
+  return (
+    <>
+      <Title text="Edges">The gates that were seen within the last hour.</Title>
+      <Panel id="edges" title={list.data ? count(list.data.edges.length, "edge") : "Edges"}>
+        <Show of={list} missing="This session service does not list its edges yet.">
+          {({ edges }) =>
+            edges.length ? (
+              <Table
+                label="Edges"
+                rows={edges}
+                id={(one) => one.id}
+                busy={list.busy}
+                columns={[
+                  {
+                    name: "Edge",
+                    show: ({ id, addresses }) => (
+                      <div className="row-link">
+                        <span className="strong wrap">{id}</span>
+                        {addresses?.length ? (
+                          <span className="muted wrap">{addresses.join(", ")}</span>
+                        ) : null}
+                      </div>
+                    ),
+                  },
+                  {
+                    name: "State",
+                    show: (one) => <Badge tone={state(one).tone}>{state(one).name}</Badge>,
+                  },
+                  { name: "Version", show: ({ version }) => version || "unknown" },
+                  { name: "Live", number: true, show: ({ live_sessions }) => number(live_sessions) },
+                  { name: "Lag", number: true, show: ({ stream_lag_ms }) => `${number(stream_lag_ms)} ms` },
+                  {
+                    name: "Seen",
+                    show: ({ last_seen_at: at }) => (
+                      <Time ms={at * 1000} show={ago(at * 1000)} title={exactly(at * 1000)} />
+                    ),
+                  },
+                  {
+                    name: "Up since",
+                    wide: true,
+                    show: ({ started_at: at }) => (
+                      <Time ms={at * 1000} show={ago(at * 1000)} title={exactly(at * 1000)} />
+                    ),
+                  },
+                ]}
+              />
+            ) : (
+              <Empty title="No edge is connected">
+                Start one with a key of the role edge: sessiongate apikey create --role edge.
+              </Empty>
+            )
+          }
+        </Show>
+      </Panel>
+    </>
+  );
+}

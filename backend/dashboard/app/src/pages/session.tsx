@@ -1,0 +1,159 @@
+import { type ReactNode, useEffect, useState } from "react";
+import { get } from "../api";
+import { clock, count, date, exactly, length, moment, number, words } from "../format";
+import { useLoad } from "../load";
+import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
+import { Link } from "../router";
+import { kindNames, kindsOf, type Told, tell } from "../timeline";
+import type { Session, Timeline, TimelineEntry } from "../types";
+import { statusNames } from "./sessions";
+
+/** One session: what it is, and all that happened to it. */
+export function SessionPage({ id, changes }: { id: string; changes: number }) {
+  const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
+  const session = useLoad(path, (signal) => get<Session>(path, signal));
+  const { reload } = session;
+  useEffect(() => {
+    if (changes) reload();
+  }, [changes, reload]);
+  return (
+    <>
+      <Title text="Session" aside={<Link to="/sessions">All sessions</Link>}>
+        <span className="mono wrap">{id}</span>
+      </Title>
+      <Show of={session} missing="There is no session with this id among yours.">
+        {(one) => <Facts session={one} />}
+      </Show>
+      <TimelinePanel id={id} changes={changes} linked />
+    </>
+  );
+}
+
+function Facts({ session }: { session: Session }) {
+  const { status, settlement, extension } = session;
+  const facts: [string, ReactNode][] = [
+    [
+      "Status",
+      <Badge key="s" tone={tones[status]}>
+        {statusNames[status] ?? status}
+      </Badge>,
+    ],
+    [
+      "User",
+      <span key="u" className="wrap">
+        {session.user_id}
+      </span>,
+    ],
+    ["Sold", <Moment key="c" at={session.created_at} />],
+    ["Length", length(session.duration_limit_seconds)],
+    ["Set aside", count(session.tokens_allocated, "token")],
+  ];
+  if (session.started_at) facts.push(["Clock started", <Moment key="st" at={session.started_at} />]);
+  if (session.ended_at) facts.push(["Over", <Moment key="e" at={session.ended_at} />]);
+  else if (session.expires_at) facts.push(["Ends", <Moment key="x" at={session.expires_at} />]);
+  if (session.end_reason) facts.push(["Because", words(session.end_reason)]);
+  if (settlement) {
+    facts.push(["Used", length(settlement.used_seconds)]);
+    facts.push(["You earned", count(settlement.captured, "token")]);
+    facts.push(["Given back", count(settlement.released, "token")]);
+  }
+  if (extension)
+    facts.push(["Extensions", `${number(extension.used ?? 0)} of ${number(extension.max_count)} taken`]);
+  return (
+    <dl className="facts" data-testid="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const Moment = ({ at }: { at: number }) => (
+  <Time ms={at * 1000} show={moment(at * 1000)} title={exactly(at * 1000)} />
+);
+
+/** All that happened to a session, oldest first. */
+export function TimelinePanel({
+  id,
+  changes,
+  linked = false,
+}: {
+  id: string;
+  changes: number;
+  linked?: boolean;
+}) {
+  const [kind, choose] = useState<TimelineEntry["kind"] | "">("");
+  const path = `/api/v1/sessions/${encodeURIComponent(id)}/timeline`;
+  const timeline = useLoad(path, (signal) => get<Timeline>(path, signal));
+  const { reload } = timeline;
+  useEffect(() => {
+    if (changes) reload();
+  }, [changes, reload]);
+  const entries = timeline.data?.entries ?? [];
+  const kinds = kindsOf(entries);
+  return (
+    <Panel
+      id="timeline"
+      title="What happened"
+      aside={
+        <>
+          {kinds.length > 1 && (
+            <select
+              aria-label="Show"
+              onChange={(event: Event) => choose((event.target as HTMLSelectElement).value as typeof kind)}
+            >
+              <option value="">Everything</option>
+              {kinds.map((one) => (
+                <option key={one} value={one} selected={kind === one}>
+                  {kindNames[one] ?? one}
+                </option>
+              ))}
+            </select>
+          )}
+          <button type="button" className="small" onClick={reload}>
+            Refresh
+          </button>
+        </>
+      }
+    >
+      <Show of={timeline} rows={6} missing="This session service keeps no timeline of that session.">
+        {(data) =>
+          data.entries.length ? (
+            <ol className="timeline">
+              {data.entries
+                .filter((one) => !kind || one.kind === kind)
+                .map(tell)
+                .map((told, i) => (
+                  <Entry key={i} told={told} linked={linked} />
+                ))}
+            </ol>
+          ) : (
+            <Empty title="Nothing happened yet" />
+          )
+        }
+      </Show>
+    </Panel>
+  );
+}
+
+function Entry({ told, linked }: { told: Told; linked: boolean }) {
+  const { at, kind, title, text, tone, delivery } = told;
+  return (
+    <li className={tone} data-kind={kind}>
+      <Time ms={at} show={`${date(at)}, ${clock(at)}`} title={exactly(at)} />
+      <div>
+        <span className="strong">
+          {delivery && linked ? (
+            <Link to={`/webhooks/${delivery.webhook}/${delivery.id}`}>{title}</Link>
+          ) : (
+            title
+          )}
+        </span>
+        {text && <span className="muted wrap">{text}</span>}
+      </div>
+    </li>
+  );
+}

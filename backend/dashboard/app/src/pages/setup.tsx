@@ -1,0 +1,278 @@
+import { type ReactNode, useState } from "react";
+import { get, of, patch } from "../api";
+import { hostOf } from "../checks";
+import { lines } from "../format";
+import { useEvery, useLoad } from "../load";
+import { Field } from "../parts/form";
+import { Badge, Panel, Problem, Title } from "../parts/states";
+import { go, Link, ROOT } from "../router";
+import { done, nextStep, recordFor, type StepId, steps } from "../setup";
+import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
+import { CheckPanel, Pages } from "./health";
+import { Saving } from "./settings";
+import { AddWebhook, SecretDialog } from "./webhooks";
+
+const REFRESH_MS = 5_000;
+
+/** Five steps from a name to a gated page. What is done is read from the service: one can leave and come back. */
+export function Setup({
+  provider,
+  step,
+  onSaved,
+}: {
+  provider: Provider;
+  step: string | undefined;
+  onSaved: (p: Provider) => void;
+}) {
+  const [checks, setChecks] = useState<Checks>();
+  const pages = useLoad(of(provider.id, "/pages"), (signal) =>
+    get<PageReports>(of(provider.id, "/pages"), signal),
+  );
+  const hooks = useLoad(of(provider.id, "/webhooks"), (signal) =>
+    get<{ webhooks: Webhook[] }>(of(provider.id, "/webhooks"), signal),
+  );
+  useEvery(REFRESH_MS, pages.reload);
+  const known = done({
+    provider,
+    checks,
+    pages: pages.data?.pages ?? [],
+    webhooks: hooks.data?.webhooks.length ?? 0,
+  });
+  const at = steps.find(({ id }) => id === step)?.id ?? nextStep(known);
+  const index = steps.findIndex(({ id }) => id === at);
+  const finished = Object.values(known).every(Boolean);
+  const next = steps[index + 1];
+  const forward = () => go(next ? `${ROOT}/setup/${next.id}` : ROOT);
+  // A step that saves goes on by itself.
+  const saved = (now: Provider) => {
+    onSaved(now);
+    forward();
+  };
+  const bodies: Record<StepId, ReactNode> = {
+    app: <AppStep provider={provider} onSaved={saved} />,
+    origin: <OriginStep provider={provider} onSaved={saved} />,
+    dns: <DnsStep provider={provider} onChecked={setChecks} ok={known.dns} />,
+    page: <PageStep provider={provider} onChecked={setChecks} ok={known.page} />,
+    webhooks: (
+      <WebhookStep provider={provider} count={hooks.data?.webhooks.length ?? 0} onAdded={hooks.reload} />
+    ),
+  };
+  return (
+    <>
+      <Title text={`Set up: ${steps[index]?.name}`}>
+        Step {index + 1} of {steps.length}. Leave whenever you like; what you saved is kept.
+      </Title>
+      {hooks.error && <Problem text={hooks.error.message} retry={hooks.reload} />}
+      <ol className="steps">
+        {steps.map(({ id, name }) => (
+          <li key={id} data-step={id} data-done={known[id]}>
+            <Link to={`/setup/${id}`} current={id === at}>
+              <span className="step-mark" aria-hidden="true">
+                {known[id] ? "✓" : steps.findIndex((one) => one.id === id) + 1}
+              </span>
+              <span>
+                {name}
+                <span className="hidden">{known[id] ? ", done" : ", to do"}</span>
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ol>
+      <div key={at} className="stack">
+        {bodies[at]}
+      </div>
+      <nav className="pager" aria-label="Steps">
+        {index > 0 ? <Link to={`/setup/${steps[index - 1]?.id}`}>← Back</Link> : <span />}
+        {finished && !next ? (
+          <Link to="/" className="button primary">
+            All done: to the overview
+          </Link>
+        ) : next ? (
+          <Link to={`/setup/${next.id}`}>{known[at] ? "Next" : "Skip for now"} →</Link>
+        ) : (
+          <Link to="/">Finish later</Link>
+        )}
+      </nav>
+    </>
+  );
+}
+
+type StepProps = { provider: Provider; onSaved: (provider: Provider) => void };
+
+function AppStep({ provider, onSaved }: StepProps) {
+  const [name, setName] = useState(provider.name);
+  const [domains, setDomains] = useState(provider.domains.join("\n"));
+  return (
+    <Saving
+      id="step-app"
+      title="Who are you, and where is your app?"
+      button="Save and go on"
+      save={async () => {
+        const list = lines(domains);
+        if (!list.length) throw new Error("Name at least one domain, such as app.example.com.");
+        onSaved(await patch<Provider>(of(provider.id), { name, domains: list }));
+      }}
+    >
+      <Field
+        label="Name of your app"
+        required
+        max={200}
+        value={name}
+        onInput={setName}
+        hint="As users read it in the marketplace."
+      />
+      <Field
+        label="Domain"
+        lines={2}
+        required
+        value={domains}
+        onInput={setDomains}
+        placeholder="app.example.com"
+        hint="The address your users will see. Several: one a line, the main one first."
+      />
+    </Saving>
+  );
+}
+
+function OriginStep({ provider, onSaved }: StepProps) {
+  const [origin, setOrigin] = useState(provider.origin_url);
+  return (
+    <Saving
+      id="step-origin"
+      title="Where does your app run?"
+      button="Save and go on"
+      save={async () => {
+        if (!origin.trim()) throw new Error("Give the address of your app's own server.");
+        onSaved(await patch<Provider>(of(provider.id), { origin_url: origin.trim() }));
+      }}
+    >
+      <Field
+        label="Origin"
+        type="url"
+        required
+        value={origin}
+        onInput={setOrigin}
+        placeholder="https://origin.example.com"
+        hint="The server where your app runs today, without a path. Your app stays as it is: the gate stands before it."
+      />
+      <p className="muted">
+        The operator of the gate uses it in the edge's configuration. Later, let your server answer the gate
+        alone (“origin lock”); the health page tells you whether it does.
+      </p>
+    </Saving>
+  );
+}
+
+interface CheckedStepProps {
+  provider: Provider;
+  onChecked: (checks: Checks) => void;
+  ok: boolean;
+}
+
+function DnsStep({ provider, onChecked, ok }: CheckedStepProps) {
+  const records = recordFor(provider.domains[0] || hostOf(provider) || "your domain", []);
+  return (
+    <>
+      <Panel
+        title="Point your domain at the gate"
+        id="step-dns"
+        aside={ok && <Badge tone="good">Done</Badge>}
+      >
+        <p>At the company where you registered your domain, set this record:</p>
+        {records.map(({ type, name, value }) => (
+          <dl key={type + value} className="facts">
+            <div>
+              <dt>Type</dt>
+              <dd className="mono">{type}</dd>
+            </div>
+            <div>
+              <dt>Name</dt>
+              <dd className="mono wrap">{name}</dd>
+            </div>
+            <div>
+              <dt>Value</dt>
+              <dd className="wrap">{value || "the gate's host name, which your marketplace told you"}</dd>
+            </div>
+          </dl>
+        ))}
+        <p className="muted">
+          If you were told numbers instead of a name, choose A (203.0.113.7) or AAAA (2001:db8::7). Changes
+          take from a minute to a day. The certificate for your domain comes by itself after that.
+        </p>
+      </Panel>
+      <CheckPanel provider={provider} onChecked={onChecked} />
+    </>
+  );
+}
+
+function PageStep({ provider, onChecked, ok }: CheckedStepProps) {
+  return (
+    <>
+      <Panel
+        title="Open your app as a user does"
+        id="step-page"
+        aside={ok && <Badge tone="good">Done</Badge>}
+      >
+        <ol className="plain">
+          <li>Check below that the gate answers at your domain and lets nobody in without a session.</li>
+          <li>Buy a session in the marketplace, and follow its link to your app.</li>
+          <li>The page you open shows the clock, and appears here a few seconds later.</li>
+        </ol>
+        <p role="status" className={ok ? "notice good" : "muted"}>
+          {ok
+            ? "A page with the clock was seen. Your app is gated."
+            : "Waiting for the first page with a clock…"}
+        </p>
+      </Panel>
+      <CheckPanel provider={provider} onChecked={onChecked} />
+      <Pages providerId={provider.id} />
+    </>
+  );
+}
+
+function WebhookStep({
+  provider,
+  count,
+  onAdded,
+}: {
+  provider: Provider;
+  count: number;
+  onAdded: () => void;
+}) {
+  const [adding, setAdding] = useState(false);
+  const [made, setMade] = useState<Secret>();
+  return (
+    <Panel
+      id="step-webhooks"
+      title="Hear of what happens"
+      aside={count > 0 && <Badge tone="good">Done</Badge>}
+    >
+      <p>
+        Your own server can be told when a session starts, is extended, or ends: for invoices, cleaning up, or
+        statistics. You need none to sell sessions.
+      </p>
+      {count > 0 && (
+        <p>
+          You have {count}. <Link to="/webhooks">Test it, or change it</Link>.
+        </p>
+      )}
+      <div className="actions">
+        <button type="button" className={count ? "" : "primary"} onClick={() => setAdding(true)}>
+          Add a webhook
+        </button>
+      </div>
+      {adding && (
+        <AddWebhook
+          providerId={provider.id}
+          onClose={() => setAdding(false)}
+          onMade={(secret) => {
+            setAdding(false);
+            setMade(secret);
+            onAdded();
+          }}
+        />
+      )}
+      {made && <SecretDialog secret={made} onClose={() => setMade(undefined)} />}
+    </Panel>
+  );
+}

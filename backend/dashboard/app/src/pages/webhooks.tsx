@@ -1,0 +1,204 @@
+import { useState } from "react";
+import { get, of, post } from "../api";
+import { date, exactly } from "../format";
+import { useAction, useLoad } from "../load";
+import { Copy, Dialog, FormDialog } from "../parts/dialog";
+import { Field, Tick } from "../parts/form";
+import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
+import { Table } from "../parts/table";
+import { webhookState } from "../policies";
+import { go, Link, ROOT } from "../router";
+import type { Provider, Secret, Webhook } from "../types";
+
+/** What a webhook may be told of, and when. */
+export const eventTypes: [type: string, when: string][] = [
+  ["session.started", "A session's clock starts"],
+  ["session.warning", "Its end is near"],
+  ["session.extended", "Its user bought more time"],
+  ["session.paused", "Its clock stands still"],
+  ["session.resumed", "Its clock runs again"],
+  ["session.ended", "It is over, and settled"],
+  ["webhook.disabled", "One of your webhooks was turned off"],
+];
+
+/** Where a provider's own systems are told what happens. */
+export function Webhooks({ provider }: { provider: Provider }) {
+  const path = of(provider.id, "/webhooks");
+  const list = useLoad(path, (signal) => get<{ webhooks: Webhook[] }>(path, signal));
+  const [adding, setAdding] = useState(false);
+  const [made, setMade] = useState<Secret>();
+  return (
+    <>
+      <Title
+        text="Webhooks"
+        aside={
+          <button type="button" className="primary" onClick={() => setAdding(true)}>
+            Add a webhook
+          </button>
+        }
+      >
+        Your server is told what happens, by signed calls that are tried again until they arrive.
+      </Title>
+      <Panel id="webhooks" title="Where we call">
+        <Show of={list}>
+          {({ webhooks }) =>
+            webhooks.length ? (
+              <Table
+                label="Webhooks"
+                rows={webhooks}
+                id={(one) => one.id}
+                columns={[
+                  {
+                    name: "URL",
+                    show: ({ id, url, description }) => (
+                      <Link to={`/webhooks/${id}`} className="row-link">
+                        <span className="strong wrap">{url}</span>
+                        {description && <span className="muted">{description}</span>}
+                      </Link>
+                    ),
+                  },
+                  {
+                    name: "State",
+                    show: (one) => {
+                      const { name, tone, why } = webhookState(one);
+                      return (
+                        <Badge tone={tone}>
+                          {name}
+                          {why && <span className="hidden">. {why}</span>}
+                        </Badge>
+                      );
+                    },
+                  },
+                  { name: "Wants", show: ({ events }) => (events.length ? events.join(", ") : "Everything") },
+                  {
+                    name: "Added",
+                    show: ({ created_at }) => (
+                      <Time
+                        ms={created_at * 1000}
+                        show={date(created_at * 1000)}
+                        title={exactly(created_at * 1000)}
+                      />
+                    ),
+                  },
+                ]}
+              />
+            ) : (
+              <Empty title="Nobody is called yet">
+                Add the URL of your server. Each call is signed, so that you know it is from us.
+              </Empty>
+            )
+          }
+        </Show>
+      </Panel>
+      {adding && (
+        <AddWebhook
+          providerId={provider.id}
+          onClose={() => setAdding(false)}
+          onMade={(secret) => {
+            setAdding(false);
+            setMade(secret);
+            list.reload();
+          }}
+        />
+      )}
+      {made && (
+        <SecretDialog
+          secret={made}
+          onClose={() => {
+            setMade(undefined);
+            go(`${ROOT}/webhooks/${made.webhook.id}`);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+interface AddProps {
+  providerId: string;
+  onClose: () => void;
+  onMade: (secret: Secret) => void;
+}
+
+export function AddWebhook({ providerId, onClose, onMade }: AddProps) {
+  const [url, setUrl] = useState("");
+  const [description, setDescription] = useState("");
+  const [events, setEvents] = useState<string[]>([]);
+  const { busy, error, run } = useAction();
+  return (
+    <FormDialog
+      title="Add a webhook"
+      submit="Add it"
+      busy={busy}
+      error={error}
+      onClose={onClose}
+      onSubmit={() =>
+        run(async () =>
+          onMade(
+            await post<Secret>(of(providerId, "/webhooks"), {
+              url: url.trim(),
+              events,
+              ...(description && { description }),
+            }),
+          ),
+        )
+      }
+    >
+      <Field
+        label="URL"
+        type="url"
+        required
+        value={url}
+        onInput={setUrl}
+        placeholder="https://hooks.example.com/sessiongate"
+        hint="Answers 2xx within 15 seconds. Anything else is tried again."
+      />
+      <Field
+        label="Note"
+        value={description}
+        onInput={setDescription}
+        max={200}
+        hint="For yourself. May stay empty."
+      />
+      <fieldset className="ticks">
+        <legend>Call when</legend>
+        <p className="hint">Nothing chosen: always.</p>
+        {eventTypes.map(([type, when]) => (
+          <Tick
+            key={type}
+            label={when}
+            hint={type}
+            on={events.includes(type)}
+            onTick={(on) => setEvents(on ? [...events, type] : events.filter((one) => one !== type))}
+          />
+        ))}
+      </fieldset>
+    </FormDialog>
+  );
+}
+
+/** Shows a secret, this once. */
+export function SecretDialog({ secret, onClose }: { secret: Secret; onClose: () => void }) {
+  return (
+    <Dialog title="The signing secret" onClose={onClose}>
+      <div className="form">
+        <p>
+          Your server checks with it that a call is from us.{" "}
+          <span className="strong">It is shown this once</span>: copy it now. If you lose it, make a new one.
+        </p>
+        <Copy text={secret.secret} label="Signing secret" />
+        {secret.old_secret_until ? (
+          <p className="muted">
+            The secret before it signs too, until {exactly(secret.old_secret_until * 1000)}. Change your
+            server by then.
+          </p>
+        ) : null}
+        <div className="actions end">
+          <button type="button" className="primary" onClick={onClose}>
+            I have copied it
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}

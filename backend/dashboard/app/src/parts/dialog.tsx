@@ -1,0 +1,105 @@
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Problem } from "./states";
+
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  wide?: boolean;
+}
+
+/** A modal dialog: the browser's own, which keeps the focus and closes on Escape. */
+export function Dialog({ title, onClose, children, wide }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    dialog.current?.showModal();
+    return () => before?.isConnected && before.focus();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      className={wide ? "wide" : undefined}
+      aria-labelledby={id}
+      onClose={onClose}
+      onCancel={(event: Event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <div className="dialog">
+        <header className="panel-head">
+          <h2 id={id}>{title}</h2>
+          <button type="button" className="icon" aria-label="Close" onClick={onClose}>
+            ✕
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+interface FormDialogProps extends DialogProps {
+  submit: string;
+  danger?: boolean;
+  busy: boolean;
+  error: string;
+  onSubmit: () => void;
+}
+
+/** A dialog that does one thing. */
+export function FormDialog({ submit, danger, busy, error, onSubmit, children, ...dialog }: FormDialogProps) {
+  return (
+    <Dialog {...dialog}>
+      <form
+        className="form"
+        onSubmit={(event: Event) => {
+          event.preventDefault();
+          onSubmit();
+        }}
+      >
+        {children}
+        {error && <Problem text={error} />}
+        <div className="actions end">
+          <button type="button" onClick={dialog.onClose}>
+            Cancel
+          </button>
+          <button type="submit" className={danger ? "danger" : "primary"} disabled={busy}>
+            {busy ? "One moment…" : submit}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Something to copy, shown whole. */
+export function Copy({ text, label }: { text: string; label: string }) {
+  const [said, say] = useState("");
+  const box = useRef<HTMLInputElement>(null);
+  return (
+    <div className="copy">
+      <input ref={box} readOnly value={text} aria-label={label} onFocus={() => box.current?.select()} />
+      <button
+        type="button"
+        onClick={() =>
+          // Only there where the page came by TLS, or from this machine.
+          (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(
+            () => say("Copied"),
+            () => {
+              box.current?.select();
+              say("Press Ctrl+C to copy");
+            },
+          )
+        }
+      >
+        Copy
+      </button>
+      <span className="muted" role="status">
+        {said}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,132 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import type { Loaded } from "../load";
+
+/** A page's heading. Takes the focus when the page comes, so that it is read out. */
+export function Title({ children, text, aside }: { children?: ReactNode; text: string; aside?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${text} · Sessiongate`;
+    heading.current?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [text]);
+  return (
+    <header className="head">
+      <div>
+        <h1 ref={heading} tabIndex={-1}>
+          {text}
+        </h1>
+        {children && <p className="muted">{children}</p>}
+      </div>
+      {aside && <div className="actions">{aside}</div>}
+    </header>
+  );
+}
+
+/** A part of a page. */
+export function Panel(props: {
+  title: string;
+  aside?: ReactNode;
+  children: ReactNode;
+  note?: ReactNode;
+  id?: string;
+}) {
+  const { title, aside, children, note, id } = props;
+  return (
+    <section className="panel" aria-label={title} id={id} data-testid={id}>
+      <div className="panel-head">
+        <h2>{title}</h2>
+        {aside && <div className="actions">{aside}</div>}
+      </div>
+      {note && <p className="muted">{note}</p>}
+      {children}
+    </section>
+  );
+}
+
+export function Problem({ text, retry }: { text: string; retry?: () => void }) {
+  return (
+    <div className="notice danger" role="alert">
+      <p>{text}</p>
+      {retry && (
+        <button type="button" className="small" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Nothing there yet, and what would change that. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <svg viewBox="0 0 48 48" aria-hidden="true">
+        <rect className="slot" x="6" y="6" width="36" height="36" rx="10" />
+        <rect className="gap" x="22" y="14" width="4" height="20" rx="2" />
+      </svg>
+      <p className="strong">{title}</p>
+      {children && <p className="muted">{children}</p>}
+    </div>
+  );
+}
+
+/** Stands where something will be. */
+export function Waiting({ rows = 4, what = "Loading" }: { rows?: number; what?: string }) {
+  return (
+    <div className="waiting" role="status">
+      <span className="hidden">{what}…</span>
+      {Array.from({ length: rows }, (_, i) => (
+        <span key={i} className="bone" aria-hidden="true" />
+      ))}
+    </div>
+  );
+}
+
+interface ShowProps<T> {
+  of: Loaded<T>;
+  rows?: number;
+  /** What it means that there is no such thing. */
+  missing?: string;
+  children: (data: T) => ReactNode;
+}
+
+/** What was asked for, or that it is awaited, or why it is not there. */
+export function Show<T>({ of, rows, missing, children }: ShowProps<T>) {
+  const { data, error, reload } = of;
+  return (
+    <>
+      {error && error.status === 404 && missing ? (
+        <Empty title="Not here">{missing}</Empty>
+      ) : (
+        error && <Problem text={error.message} retry={reload} />
+      )}
+      {data !== undefined ? children(data) : !error && <Waiting {...(rows ? { rows } : {})} />}
+    </>
+  );
+}
+
+export const tones = {
+  active: "good",
+  completed: "good",
+  delivered: "good",
+  ok: "good",
+  paused: "coin",
+  pending: "coin",
+  warning: "warn",
+  revoked: "danger",
+  failed: "danger",
+} as Record<string, string>;
+
+/** A state in a word, with a mark that is not only colour. */
+export function Badge({ tone, children }: { tone?: string | undefined; children: ReactNode }) {
+  return <span className={`badge ${tone ?? ""}`}>{children}</span>;
+}
+
+/** A moment, with the exact one on hover. */
+export function Time({ ms, show, title }: { ms: number; show: string; title: string }) {
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={title}>
+      {show}
+    </time>
+  );
+}

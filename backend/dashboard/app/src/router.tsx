@@ -1,0 +1,72 @@
+import { type ReactNode, useEffect, useState } from "react";
+
+export const ROOT = "/dashboard";
+
+const changed = new EventTarget();
+
+/** Goes to a path of ours, without loading the page anew. */
+export function go(to: string, how: "push" | "replace" = "push"): void {
+  if (to === location.pathname + location.search) return;
+  history[how === "push" ? "pushState" : "replaceState"](null, "", to);
+  changed.dispatchEvent(new Event("change"));
+}
+
+/** Where we are: the parts of the path below /dashboard, and the query. */
+export function usePlace(): { parts: string[]; path: string; query: URLSearchParams } {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const look = () => again((n) => n + 1);
+    changed.addEventListener("change", look);
+    addEventListener("popstate", look);
+    return () => {
+      changed.removeEventListener("change", look);
+      removeEventListener("popstate", look);
+    };
+  }, []);
+  const path = location.pathname;
+  const parts = path.slice(ROOT.length).split("/").filter(Boolean).map(decode);
+  return { parts, path, query: new URLSearchParams(location.search) };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The same page with other words in its query; empty ones are left out. */
+export function withQuery(change: Record<string, string | undefined>): string {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(change))
+    if (value) query.set(name, value);
+    else query.delete(name);
+  const text = query.toString();
+  return location.pathname + (text ? `?${text}` : "");
+}
+
+interface LinkProps {
+  to: string;
+  className?: string | undefined;
+  current?: boolean | undefined;
+  children: ReactNode;
+}
+
+/** A link within the dashboard. Opens in another tab as links do. */
+export function Link({ to, className, current, children }: LinkProps) {
+  return (
+    <a
+      href={ROOT + to}
+      className={className}
+      aria-current={current ? "page" : undefined}
+      onClick={(event: MouseEvent) => {
+        if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+        event.preventDefault();
+        go(ROOT + to);
+      }}
+    >
+      {children}
+    </a>
+  );
+}

@@ -1,0 +1,111 @@
+import { count, length, number, words } from "./format";
+import type { TimelineEntry } from "./types";
+
+export interface Told {
+  at: number;
+  kind: TimelineEntry["kind"];
+  title: string;
+  text: string;
+  tone: string;
+  /** Where a delivery can be read. */
+  delivery?: { webhook: string; id: string };
+}
+
+const transitions: Record<string, [title: string, tone: string]> = {
+  created: ["Sold", ""],
+  redeemed: ["Entered by its user", "good"],
+  started: ["Clock started", "good"],
+  paused: ["Paused", "coin"],
+  resumed: ["Clock runs again", "good"],
+  extended: ["Extended", "good"],
+  warning: ["User warned", "warn"],
+  completed: ["Ended", "good"],
+  expired: ["Cut off: its time ran out", "danger"],
+  revoked: ["Revoked", "danger"],
+  canceled: ["Canceled", ""],
+};
+
+const ledgers: Record<string, string> = {
+  hold: "Tokens set aside",
+  capture: "Tokens earned",
+  release: "Tokens given back",
+  credit: "Tokens credited",
+};
+
+/** One entry as people read it. */
+export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
+  const say = (title: string, text = "", tone = ""): Told => ({ at: at_ms, kind, title, text, tone });
+  const d = detail ?? {};
+  switch (kind) {
+    case "session": {
+      // The end says by its status which of them it was.
+      const [title, tone] = transitions[name === "ended" ? String(d.status) : name] ?? [words(name), ""];
+      // "completed" says no more than the title does.
+      return say(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
+    }
+    case "extension":
+      return say(
+        "More time bought",
+        parts(
+          amount(d.seconds, length),
+          amount(d.tokens, (n) => `for ${count(n, "token")}`),
+        ),
+        "good",
+      );
+    case "ledger":
+      return say(
+        ledgers[String(d.kind ?? name)] ?? words(name),
+        parts(
+          amount(d.amount, (n) => count(n, "token")),
+          d.debit && d.credit ? `${d.debit} → ${d.credit}` : "",
+        ),
+        "coin",
+      );
+    case "delivery": {
+      const told = say(
+        `Webhook ${String(d.type ?? name)}`,
+        parts(
+          words(String(d.status ?? "")),
+          amount(d.attempts, (n) => count(n, "attempt")),
+          amount(d.last_status, (n) => n > 0 && `HTTP ${n}`),
+        ),
+        d.status === "failed" ? "danger" : d.status === "delivered" ? "good" : "coin",
+      );
+      if (typeof d.webhook_id === "string" && typeof d.delivery_id === "string")
+        told.delivery = { webhook: d.webhook_id, id: d.delivery_id };
+      return told;
+    }
+    case "heartbeats":
+      return say(
+        "Heartbeats",
+        parts(
+          amount(d.count, (n) => `${number(n)} so far`),
+          amount(d.active, (n) => `${number(n)} with the user at work`),
+        ),
+      );
+    default:
+      return say(`Page: ${words(name)}`, Object.keys(d).length ? JSON.stringify(d) : "");
+  }
+}
+
+const parts = (...texts: unknown[]): string =>
+  texts.filter((text) => typeof text === "string" && text).join(" · ");
+
+function amount(value: unknown, say: (n: number) => unknown): string {
+  const said = typeof value === "number" ? say(value) : "";
+  return typeof said === "string" ? said : "";
+}
+
+/** The kinds that there are, for choosing among them. */
+export function kindsOf(entries: TimelineEntry[]): TimelineEntry["kind"][] {
+  return [...new Set(entries.map(({ kind }) => kind))];
+}
+
+export const kindNames: Record<TimelineEntry["kind"], string> = {
+  session: "Session",
+  extension: "Extensions",
+  ledger: "Tokens",
+  delivery: "Webhooks",
+  heartbeats: "Heartbeats",
+  page: "Pages",
+};

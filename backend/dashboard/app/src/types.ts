@@ -1,0 +1,182 @@
+// What the session service answers; see /docs. Times are Unix seconds unless a name says otherwise.
+import type { Analysis, SessionRow } from "../../../../sdk-inject/src/package/stats";
+
+export type {
+  Analysis,
+  RevenueDay,
+  SessionDay,
+  SessionStats,
+  UserDay,
+} from "../../../../sdk-inject/src/package/stats";
+
+export interface Me {
+  role: "provider" | "admin";
+  provider_id?: string;
+  name: string;
+  person: boolean;
+}
+
+export interface Policies {
+  settlement?: "full" | "prorated";
+  pause?: { max_count: number; max_seconds: number };
+  warning_seconds?: number[];
+  return_hosts?: string[];
+  launch_window_seconds?: number;
+}
+
+export interface Provider {
+  id: string;
+  name: string;
+  domains: string[];
+  origin_url: string;
+  app_url: string;
+  policies: Policies;
+  created_at: number;
+  updated_at: number;
+}
+
+export type Status = SessionRow["status"];
+export interface Session extends SessionRow {
+  clock?: "creation" | "launch";
+  launch_by?: number;
+  paused_at?: number;
+  extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
+}
+export interface SessionPage {
+  sessions: Session[];
+  next_cursor?: string;
+}
+
+export interface TimelineEntry {
+  at_ms: number;
+  kind: "session" | "page" | "extension" | "ledger" | "delivery" | "heartbeats";
+  name: string;
+  detail: Record<string, unknown>;
+}
+export interface Timeline {
+  session_id: string;
+  entries: TimelineEntry[];
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  events: string[];
+  description?: string;
+  enabled: boolean;
+  disabled_reason?: string;
+  disabled_at?: number;
+  failing_since?: number;
+  created_at: number;
+}
+export interface Secret {
+  webhook: Webhook;
+  secret: string;
+  old_secret_until?: number;
+}
+export interface Delivery {
+  id: string;
+  webhook_id: string;
+  message_id: string;
+  type: string;
+  session_id?: string;
+  status: "pending" | "delivered" | "failed";
+  attempts: number;
+  last_status?: number;
+  next_try_at?: number;
+  created_at: number;
+  done_at?: number;
+}
+export interface Attempt {
+  attempt: number;
+  at: number;
+  took_ms: number;
+  status: number;
+  response: string;
+}
+export interface DeliveryDetail {
+  delivery: Delivery;
+  payload: string;
+  attempts: Attempt[];
+}
+export interface TestResult {
+  delivered: boolean;
+  delivery: Delivery;
+  attempt: Attempt;
+}
+
+export interface PageReport {
+  host: string;
+  path: string;
+  outcome: string;
+  injected: boolean;
+  count: number;
+  last_at: number;
+  remedy: string;
+}
+export interface PageReports {
+  pages: PageReport[];
+  as_of: number;
+}
+
+/** `name` and `check`, `unchecked` and `not_checked` are the same: the API's, and the command line's. */
+export interface Check {
+  name?: string;
+  check?: string;
+  grade: "ok" | "warning" | "failed" | "unchecked" | "not_checked";
+  found: string;
+  remedy?: string;
+}
+export interface Checks {
+  checks: Check[];
+  url: string;
+  at: number;
+}
+
+export interface Edge {
+  id: string;
+  version: string;
+  started_at: number;
+  last_seen_at: number;
+  live_sessions: number;
+  stream_lag_ms: number;
+  addresses?: string[];
+}
+export interface SigningKey {
+  kid: string;
+  state: string;
+  created_at: number;
+  retired_at?: number;
+}
+export interface ApiKey {
+  id: string;
+  role: string;
+  provider_id?: string;
+  name?: string;
+  created_at: number;
+  last_used_at?: number;
+  expires_at?: number;
+  revoked_at?: number;
+}
+export interface Person {
+  id: string;
+  email: string;
+  role: "provider" | "admin";
+  provider_id?: string;
+  created_at: number;
+  last_seen_at?: number;
+}
+export interface AuditEntry {
+  id: string;
+  at: number;
+  actor: string;
+  action: string;
+  target: string;
+  request_id: string;
+}
+export interface PortalLink {
+  url: string;
+  expires_at: number;
+}
+
+export type EventTotals = Analysis<never> & { totals: { name: string; events: number; sessions: number }[] };

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { done, type Known, nextStep, recordFor } from "../src/setup";
+import type { PageReport, Provider } from "../src/types";
+
+const provider = {
+  id: "prov_a",
+  name: "A",
+  domains: [],
+  origin_url: "",
+  app_url: "",
+  policies: {},
+} as unknown as Provider;
+const fresh: Known = { provider, checks: undefined, pages: [], webhooks: 0 };
+const page = (injected: boolean) =>
+  ({ host: "a.example", path: "/", outcome: "prefix", injected }) as PageReport;
+const checks = (name: string, grade: "ok" | "failed") => ({
+  url: "",
+  at: 0,
+  checks: [{ name, grade, found: "" }],
+});
+
+test("progress is what the service knows", () => {
+  expect(done(fresh)).toEqual({ app: false, origin: false, dns: false, page: false, webhooks: false });
+  const all = done({
+    provider: { ...provider, domains: ["a.example"], origin_url: "https://o.example" },
+    checks: undefined,
+    pages: [page(true)],
+    webhooks: 1,
+  });
+  expect(Object.values(all)).toEqual([true, true, true, true, true]);
+  expect(nextStep(all)).toBe("webhooks");
+});
+
+test("one goes on where one left", () => {
+  const at = (known: Partial<Known>) => nextStep(done({ ...fresh, ...known }));
+  const named = { ...provider, domains: ["a.example"] };
+  const whole = { ...named, origin_url: "https://o.example" };
+  expect(at({})).toBe("app");
+  expect(at({ provider: named })).toBe("origin");
+  expect(at({ provider: whole })).toBe("dns");
+  expect(at({ provider: whole, checks: checks("dns", "failed") })).toBe("dns");
+  expect(at({ provider: whole, checks: checks("dns", "ok") })).toBe("page");
+  expect(at({ provider: whole, checks: checks("gate", "ok") })).toBe("page");
+  expect(at({ provider: whole, pages: [page(false)] })).toBe("page");
+  expect(at({ provider: whole, pages: [page(true)] })).toBe("webhooks");
+});
+
+test("the record to set", () => {
+  expect(recordFor("a.example", [])).toEqual([{ type: "CNAME", name: "a.example", value: "" }]);
+  expect(
+    recordFor("a.example", ["203.0.113.7", "2001:db8::7", "edge.example"]).map(({ type }) => type),
+  ).toEqual(["A", "AAAA", "CNAME"]);
+});
