@@ -83,10 +83,15 @@ export function CheckPanel({
 export function CheckList({ checks }: { checks: Check[] }) {
   return (
     <ul className="checks">
-      {checks.map((check) => {
+      {checks.map((check, i) => {
         const grade = gradeOf(check);
         return (
-          <li key={nameOf(check)} data-check={nameOf(check)} data-grade={check.grade} className={grade.tone}>
+          <li
+            key={`${nameOf(check)} ${i}`}
+            data-check={nameOf(check)}
+            data-grade={check.grade}
+            className={grade.tone}
+          >
             <div className="panel-head">
               <h3>{titleOf(check)}</h3>
               <Badge tone={grade.tone}>{grade.name}</Badge>

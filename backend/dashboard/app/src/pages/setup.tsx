@@ -1,10 +1,10 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { get, of, patch } from "../api";
 import { hostOf } from "../checks";
 import { lines } from "../format";
 import { useEvery, useLoad } from "../load";
 import { Field } from "../parts/form";
-import { Badge, Panel, Problem, Title } from "../parts/states";
+import { Badge, Panel, Problem, Title, Waiting } from "../parts/states";
 import { go, Link, ROOT } from "../router";
 import { done, nextStep, recordFor, type StepId, steps } from "../setup";
 import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
@@ -38,7 +38,13 @@ export function Setup({
     pages: pages.data?.pages ?? [],
     webhooks: hooks.data?.webhooks.length ?? 0,
   });
-  const at = steps.find(({ id }) => id === step)?.id ?? nextStep(known);
+  const chosen = steps.find(({ id }) => id === step)?.id;
+  const at = chosen ?? nextStep(known);
+  // Whoever comes back goes on where they left; after that, only they move.
+  const ready = !chosen && (pages.data || pages.error) && (hooks.data || hooks.error);
+  useEffect(() => {
+    if (ready) go(`${ROOT}/setup/${at}`, "replace");
+  }, [ready, at]);
   const index = steps.findIndex(({ id }) => id === at);
   const finished = Object.values(known).every(Boolean);
   const next = steps[index + 1];
@@ -57,6 +63,7 @@ export function Setup({
       <WebhookStep provider={provider} count={hooks.data?.webhooks.length ?? 0} onAdded={hooks.reload} />
     ),
   };
+  if (!chosen) return <Waiting rows={6} />;
   return (
     <>
       <Title text={`Set up: ${steps[index]?.name}`}>
