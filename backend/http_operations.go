@@ -35,7 +35,7 @@ func (a *api) routeOperations() {
 	}, a.ready)
 	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.metric.registry, promhttp.HandlerOpts{}))
 	// Also HEAD. Whether somebody is signed in, the page asks by itself.
-	a.mux.HandleFunc("GET "+dashboard.Path, dashboard.ServeApp)
+	a.mux.HandleFunc("GET "+dashboard.Path, a.dashboard)
 	page := a.docs()
 	a.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

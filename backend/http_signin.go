@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"golang.org/x/oauth2"
 
@@ -87,6 +88,18 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 	if err := view.Write(w, status); err != nil {
 		a.s.log.Debug("the sign-in page was not read to its end") // the reader left
 	}
+}
+
+// dashboard serves the app, to whom is signed in: the others would see it ask, be
+// refused and leave.
+func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
+	if !dashboard.IsFile(r.URL.Path) {
+		if _, err := a.s.signedIn(r); errors.Is(err, store.ErrNotFound) {
+			a.leave(w, authPath+"?to="+url.QueryEscape(r.URL.RequestURI()))
+			return
+		}
+	}
+	dashboard.ServeApp(w, r)
 }
 
 // toProvider sends a browser to the identity provider.

@@ -501,3 +501,23 @@ func TestLiveByCookie(t *testing.T) {
 		}
 	}
 }
+
+// Who is not signed in is sent to where one can, and comes back from there.
+func TestDashboardSendsStrangersToSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := newBrowser(w)
+	const page = "/dashboard/sessions?status=active"
+	p := b.get(home + page)
+	if p.status != http.StatusSeeOther || p.location() != "/auth/?to="+url.QueryEscape(page) {
+		t.Fatalf("a stranger gets %d %q", p.status, p.location())
+	}
+	to := mustParse(t, p.location()).Query().Get("to")
+	if p := b.do("POST", home+"/auth/key", url.Values{"key": {w.provider}, "to": {to}}); p.location() != page {
+		t.Errorf("after signing in: %q", p.location())
+	}
+	b.get(home+page).mustSay(t, 200, "/dashboard/app.")
+	if p := newBrowser(w).get(home + "/dashboard/app.0000000000000000.js"); p.status != http.StatusNotFound {
+		t.Errorf("a file of another version: %d", p.status)
+	}
+}

@@ -65,6 +65,10 @@ func render() []byte {
 	return made.Bytes()
 }
 
+// IsFile reports whether a path is one of the app's files, of this version or
+// another, rather than a page.
+func IsFile(path string) bool { return strings.HasPrefix(path, Path+"app.") }
+
 // ServeApp answers GET and HEAD below [Path]: with the app's files, and with its
 // one page for every other path, which the app reads by itself.
 func ServeApp(w http.ResponseWriter, r *http.Request) {
@@ -76,7 +80,7 @@ func ServeApp(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	// The files of another version are gone: a page must not run as a script.
-	if strings.HasPrefix(name, "app.") {
+	if IsFile(r.URL.Path) {
 		http.NotFound(w, r)
 		return
 	}
