@@ -119,6 +119,7 @@ func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, e
 }
 
 func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, error) {
+	a.s.flushReports(ctx) // pages that name the user are erased with the rest
 	// The audit log tells of the pseudonym: it must not keep whom it stands for.
 	req, err := in.request(ctx, "erase-user", "", in.ID)
 	if err != nil {
