@@ -30,6 +30,7 @@ test("a portal link opens by one button and leaves the address bar", async ({ pa
   const button = page.getByRole("button", { name: "Open the portal" });
   await expect(button).toBeVisible();
   expect(page.url()).toBe(`${system.api}/auth/portal`);
+  await expect(page.getByRole("alert")).toHaveCount(0);
   await button.click();
   await page.waitForURL((url) => url.pathname !== "/auth/portal");
   const me = await (await page.request.get(`${system.api}/api/v1/me`)).json();
@@ -40,6 +41,7 @@ test("a portal link opens by one button and leaves the address bar", async ({ pa
   expect(page.url()).toBe(`${system.api}/auth/portal`);
   await page.reload();
   await expect(page.getByRole("alert")).toContainText("Open the link that you were given once more");
+  await expect(button).toBeHidden();
   expect(referrers.filter((r) => r.includes(secret))).toEqual([]);
   expect(problems).toEqual([]);
 });

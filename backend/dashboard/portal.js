@@ -5,9 +5,8 @@
   "use strict";
   const secret = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
-  const form = document.getElementById("open");
-  form.elements.link.value = secret;
-  (secret ? form : document.getElementById("empty")).hidden = false;
+  document.forms[0].elements.link.value = secret;
+  document.getElementById(secret ? "open" : "empty").hidden = false;
   // Another link, opened in the same tab, changes no more than the fragment.
   addEventListener("hashchange", () => location.hash && location.reload());
 })();
