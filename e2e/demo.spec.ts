@@ -54,7 +54,12 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
   await expect(receipt).toHaveAttribute("data-status", /expired|completed/);
   await expect(page.getByTestId("tokens-captured")).toContainText("4");
   // Its account of time: what was bought, what the app's page added, and no second unaccounted for.
-  await expect(page.getByTestId("times").locator("tbody tr")).toHaveText([/Time bought.*\+0:44/s, /Clock started/, /Added in the app.*\+0:22/s, /Time used up/]);
+  await expect(page.getByTestId("times").locator("tbody tr")).toHaveText([
+    /Time bought.*\+0:44/s,
+    /Clock started/,
+    /Added in the app.*\+0:22/s,
+    /Time used up/,
+  ]);
   await expect(page.getByTestId("times-sum")).toHaveText("1:06");
   await expect(page.getByTestId("pricing")).toContainText("4 tokens for 1 min 6 sec come to 0.0606 a second");
   await expect(page.getByTestId("new-balance")).toContainText("496");
