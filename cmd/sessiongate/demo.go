@@ -268,10 +268,13 @@ Sessiongate is running.
   Buy a session    %s      the demo marketplace
   The gated app    %s      asks for a session, shows the clock
   The app itself   %s      as its provider runs it, without the gate
+  The dashboard    %s/dashboard/
+                   as its provider: sign in with   %s
+                   as the operator: sign in with   %s
   API reference    %s/docs
 
 Ctrl-C stops everything.
-`, d.at.Marketplace, d.at.App, d.at.Origin, d.at.API)
+`, d.at.Marketplace, d.at.App, d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
 }
 
 // stop ends the edge first, so that its last heartbeats find the service.

@@ -150,6 +150,8 @@ export interface SigningKey {
 }
 export interface ApiKey {
   id: string;
+  /** A link signs a browser in. */
+  kind?: "key" | "link";
   role: string;
   provider_id?: string;
   name?: string;

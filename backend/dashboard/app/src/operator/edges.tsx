@@ -8,7 +8,8 @@ import type { Edge } from "../types";
 const REFRESH_MS = 10_000;
 /** An edge reports every few seconds; one that did not for so long is away. */
 const SILENT_MS = 60_000;
-const LATE_MS = 2_000;
+/** The event stream speaks every two seconds; -1: it was never heard. */
+const LATE_MS = 6_000;
 
 export function Edges() {
   const list = useLoad("edges", (signal) => get<{ edges: Edge[] }>("/api/v1/edges", signal));
@@ -16,7 +17,7 @@ export function Edges() {
   const state = ({ last_seen_at, stream_lag_ms }: Edge) =>
     Date.now() - last_seen_at * 1000 > SILENT_MS
       ? { name: "Silent", tone: "danger" }
-      : stream_lag_ms > LATE_MS
+      : stream_lag_ms > LATE_MS || stream_lag_ms < 0
         ? { name: "Behind", tone: "warn" }
         : { name: "Connected", tone: "good" };
   return (
@@ -49,7 +50,12 @@ export function Edges() {
                   },
                   { name: "Version", show: ({ version }) => version || "unknown" },
                   { name: "Live", number: true, show: ({ live_sessions }) => number(live_sessions) },
-                  { name: "Lag", number: true, show: ({ stream_lag_ms }) => `${number(stream_lag_ms)} ms` },
+                  {
+                    name: "Heard the stream",
+                    number: true,
+                    show: ({ stream_lag_ms }) =>
+                      stream_lag_ms < 0 ? "never" : `${number(stream_lag_ms)} ms ago`,
+                  },
                   {
                     name: "Seen",
                     show: ({ last_seen_at: at }) => (

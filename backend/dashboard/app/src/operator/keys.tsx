@@ -24,9 +24,10 @@ export function Keys() {
   );
 }
 
-function stateOf({ revoked_at, expires_at }: ApiKey): { name: string; tone: string } {
+function stateOf({ revoked_at, expires_at, kind }: ApiKey): { name: string; tone: string } {
   if (revoked_at) return { name: "Revoked", tone: "" };
   if (expires_at && expires_at * 1000 <= Date.now()) return { name: "Over", tone: "" };
+  if (kind === "link") return { name: "Good for a while", tone: "good" };
   if (expires_at) return { name: "Being replaced", tone: "coin" };
   return { name: "Good", tone: "good" };
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { get, post, remove, search } from "../api";
-import { ago, count, exactly } from "../format";
+import { ago, clock, count, date, exactly } from "../format";
 import { useAction, useLoad } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field, Radios } from "../parts/form";
@@ -180,7 +180,8 @@ const actions: Record<string, string> = {
   "delete-person": "Took a role away",
   "revoke-session": "Revoked a session",
   "erase-user": "Erased a user",
-  "delete-apikey": "Revoked a key",
+  "create-portal-link": "Made a sign-in link",
+  "revoke-api-key": "Revoked a key",
 };
 
 export function Audit() {
@@ -205,7 +206,11 @@ export function Audit() {
                     {
                       name: "When",
                       show: ({ at }) => (
-                        <Time ms={at * 1000} show={exactly(at * 1000)} title={exactly(at * 1000)} />
+                        <Time
+                          ms={at * 1000}
+                          show={`${date(at * 1000)}, ${clock(at * 1000)}`}
+                          title={exactly(at * 1000)}
+                        />
                       ),
                     },
                     {

@@ -222,15 +222,15 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
   };
   return (
     <>
-      <span className="muted" role="status">
-        {busy ? said || "Reading…" : said}
-      </span>
       <button type="button" className="small" disabled={busy} onClick={() => run(csv)}>
         Export CSV
       </button>
       <button type="button" className="small" disabled={busy} onClick={() => run(json)}>
         Export JSON
       </button>
+      <span className="muted" role="status">
+        {busy ? said || "Reading…" : said}
+      </span>
       {error && <Problem text={error} />}
     </>
   );
