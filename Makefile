@@ -38,6 +38,7 @@ check:
 
 bench: build
 	$(GO) run ./bench/edge
+	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
 	$(GO) test -run '^$$' -bench Decide ./caddymodule
 	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule
