@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { Problem } from "./states";
 
 interface DialogProps {
@@ -12,10 +12,17 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the next key can be pressed: shown later, it would take the focus from where the
+  // user has gone meanwhile.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
-    dialog.current?.showModal();
-    return () => before?.isConnected && before.focus();
+    const it = dialog.current;
+    it?.showModal();
+    it?.querySelector<HTMLElement>("input:not([readonly]), select, textarea")?.focus();
+    return () => {
+      it?.close(); // what is beside an open one cannot take the focus
+      if (before?.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog
