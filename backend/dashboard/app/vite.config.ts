@@ -33,7 +33,7 @@ export default defineConfig({
     copyPublicDir: false,
     modulePreload: false,
     target: "es2022",
-    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    cssTarget: ["chrome123", "firefox124", "safari17.5"],
     rolldownOptions: {
       input: here("src/main.tsx"),
       output: { entryFileNames: "app.js", assetFileNames: "app.[ext]", codeSplitting: false },

@@ -1,7 +1,10 @@
 import { render } from "react";
 import "../../static/tokens.css";
 import "./style/base.css";
+import "./style/forms.css";
+import "./style/order.css";
 import "./style/parts.css";
+import "./style/tables.css";
 import "./style/shell.css";
 import { get, of } from "./api";
 import { useLive } from "./live";

@@ -33,7 +33,9 @@ export function CheckPanel({
   onChecked?: (checks: Checks) => void;
 }) {
   const urls = addressesOf(provider);
-  const [url, setUrl] = useState(urls[0] ?? "");
+  const [chosen, setUrl] = useState("");
+  // What was chosen may be gone: domains change beside this.
+  const url = urls.includes(chosen) ? chosen : (urls[0] ?? "");
   const [found, setFound] = useState<Checks>();
   const { busy, error, run } = useAction();
   const check = () =>

@@ -132,6 +132,7 @@ export function Sessions({ provider }: { provider: Provider }) {
 
 function Filters({ filter }: { filter: Filter }) {
   const [q, setQ] = useState(filter.q ?? "");
+  const [problem, setProblem] = useState("");
   useEffect(() => setQ(filter.q ?? ""), [filter.q]);
   const change = (to: Partial<Filter>) => go(withQuery({ ...to, after: undefined }));
   const value = (event: Event) => (event.target as HTMLInputElement).value || undefined;
@@ -141,7 +142,9 @@ function Filters({ filter }: { filter: Filter }) {
       aria-label="Search"
       onSubmit={(event: Event) => {
         event.preventDefault();
-        change({ q: q.trim() || undefined });
+        const wrong = /[^A-Za-z0-9._:@|+-]/.test(q.trim());
+        setProblem(wrong ? "Ids have letters, digits and . _ : @ | + - only." : "");
+        if (!wrong) change({ q: q.trim() || undefined });
       }}
     >
       <label className="grow">
@@ -183,6 +186,9 @@ function Filters({ filter }: { filter: Filter }) {
         />
       </label>
       <button type="submit">Search</button>
+      <span className="hint" role="status">
+        {problem}
+      </span>
     </form>
   );
 }

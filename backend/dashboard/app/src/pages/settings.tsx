@@ -90,16 +90,18 @@ function AppForm({ provider, onSaved }: SettingsProps) {
     <Saving
       id="app"
       title="Your app"
-      save={async () =>
-        onSaved(
-          await patch<Provider>(of(provider.id), {
-            name,
-            domains: lines(domains),
-            origin_url: origin.trim(),
-            app_url: app.trim() === provider.app_url ? undefined : app.trim(),
-          }),
-        )
-      }
+      save={async () => {
+        const saved = await patch<Provider>(of(provider.id), {
+          name,
+          domains: lines(domains),
+          origin_url: origin.trim(),
+          // Until somebody names one, it follows the first domain.
+          app_url: app.trim() === provider.app_url ? undefined : app.trim(),
+        });
+        setDomains(saved.domains.join("\n"));
+        setApp(saved.app_url);
+        onSaved(saved);
+      }}
     >
       <Field
         label="Name"
