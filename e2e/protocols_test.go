@@ -183,10 +183,30 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: another user's WebSocket: %v", protocol, err)
 		}
+		// As apps do: a connection on which nothing is said may be closed for that,
+		// of QUIC after 30 s.
+		over, said := make(chan struct{}), make(chan error, 1)
+		go func() {
+			tick := time.NewTicker(5 * time.Second)
+			defer tick.Stop()
+			for {
+				select {
+				case <-over:
+					said <- survives.echo("still here")
+					return
+				case <-tick.C:
+				}
+				if err := survives.echo("here"); err != nil {
+					said <- err
+					return
+				}
+			}
+		}()
 		t.Cleanup(func() { // after every case
 			defer time.AfterFunc(10*time.Second, survives.Close).Stop()
 			defer survives.Close()
-			if err := survives.echo("still here"); err != nil {
+			close(over)
+			if err := <-said; err != nil {
 				t.Errorf("%s: another user's WebSocket: %v", protocol, err)
 			}
 		})
