@@ -2,13 +2,13 @@ package backend_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// The dashboard is served by the service itself, to whoever asks: what it shows
-// it asks for by itself, as who is signed in.
+// The dashboard is served by the service itself, to whoever is signed in.
 func TestDashboardIsServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -16,6 +16,7 @@ func TestDashboardIsServed(t *testing.T) {
 	if p := b.get(home + "/dashboard"); p.location() != "/dashboard/" {
 		t.Errorf("/dashboard leads to %d %q", p.status, p.location())
 	}
+	b.do("POST", home+"/auth/key", url.Values{"key": {w.provider}})
 	p := b.get(home + "/dashboard/sessions?status=expired")
 	if p.status != http.StatusOK || p.header.Get("Cache-Control") != "no-store" || !strings.Contains(p.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("the page: %d %v", p.status, p.header)
