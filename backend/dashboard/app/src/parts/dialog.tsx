@@ -11,6 +11,7 @@ interface DialogProps {
 /** A modal dialog: the browser's own, which keeps the focus and closes on Escape. */
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const gone = useRef(false); // removed by its owner, who needs not be told
   const id = useId();
   // Before the next key can be pressed: shown later, it would take the focus from where the
   // user has gone meanwhile.
@@ -20,6 +21,7 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
     it?.showModal();
     it?.querySelector<HTMLElement>("input:not([readonly]), select, textarea")?.focus();
     return () => {
+      gone.current = true;
       it?.close(); // what is beside an open one cannot take the focus
       if (before?.isConnected) before.focus();
     };
@@ -29,7 +31,7 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
       ref={dialog}
       className={wide ? "wide" : undefined}
       aria-labelledby={id}
-      onClose={onClose}
+      onClose={() => gone.current || onClose()}
       onCancel={(event: Event) => {
         event.preventDefault();
         onClose();
