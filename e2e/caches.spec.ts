@@ -5,7 +5,7 @@ import { buy, start } from "./system.ts";
 
 // What may stand between a navigation and the gate: the HTTP cache, a service
 // worker that passes everything on, and a page that was fetched ahead. (Chromium
-// prerenders nothing while a test drives it.)
+// prerenders nothing while a test drives it: prerender_test.go starts its own.)
 
 const pages: Record<string, string> = {
   "/": `<p>first</p><script>navigator.serviceWorker.register("/sw.js")</script>`,

@@ -10,6 +10,28 @@ import (
 	"time"
 )
 
+// startChromium opens a page in a browser that no test drives: what the page
+// has to say, it tells a server. It returns what the browser writes.
+func startChromium(t *testing.T, url string, args ...string) *Log {
+	t.Helper()
+	browser := exec.Command("/usr/bin/chromium", append(append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+	}, args...), url)...)
+	log := new(Log)
+	browser.Stderr, browser.WaitDelay = log, 5*time.Second
+	if err := browser.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// A KILL would leave its children writing into a folder that goes away.
+		defer time.AfterFunc(10*time.Second, func() { _ = browser.Process.Kill() }).Stop()
+		_ = browser.Process.Signal(syscall.SIGTERM)
+		_ = browser.Wait()
+	})
+	return log
+}
+
 // TestChromiumHears4401OverHTTP2 lets a real browser keep a WebSocket on a
 // stream of HTTP/2 until its session ends.
 func TestChromiumHears4401OverHTTP2(t *testing.T) {
@@ -60,22 +82,8 @@ https://app.example {
 }
 `, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey, s.origin))
 	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 12, Tokens: 10})
-	dir := t.TempDir()
-	browser := exec.Command("/usr/bin/chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+dir,
-		"--ignore-certificate-errors", fmt.Sprintf("--host-resolver-rules=MAP app.example:443 127.0.0.1:%d", ports+1), "--remote-debugging-port=0",
-		"https://app.example/?session="+sold.Token)
-	log := new(Log)
-	browser.Stderr, browser.WaitDelay = log, 5*time.Second
-	if err := browser.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// A KILL would leave its children writing into a folder that goes away.
-		defer time.AfterFunc(10*time.Second, func() { _ = browser.Process.Kill() }).Stop()
-		_ = browser.Process.Signal(syscall.SIGTERM)
-		_ = browser.Wait()
-	})
+	log := startChromium(t, "https://app.example/?session="+sold.Token, "--remote-debugging-port=0",
+		"--ignore-certificate-errors", fmt.Sprintf("--host-resolver-rules=MAP app.example:443 127.0.0.1:%d", ports+1))
 	due := time.Unix(sold.Session.ExpiresAt, 0)
 	select {
 	case got := <-reports:
