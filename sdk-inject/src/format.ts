@@ -7,18 +7,22 @@ export function formatClock(ms: number): string {
   return `${hours ? `${hours}:${pad(minutes)}` : minutes}:${pad(all % 60)}`;
 }
 
-/** Whole minutes or, where it is none, seconds: "10 min", "45 sec"; long: "10 minutes". */
-export function formatUnit(seconds: number, language: string, unitDisplay: "short" | "long"): string {
-  const inSeconds = seconds % 60;
-  return (inSeconds ? seconds : seconds / 60).toLocaleString(language, {
-    style: "unit",
-    unit: inSeconds ? "second" : "minute",
-    unitDisplay,
-  });
+export type Unit = "hour" | "minute" | "second";
+
+/**
+ * Says a number of units as Intl.NumberFormat does, "5 minutes", without it: the first
+ * number that a process has Intl format takes 12 ms of it and more, in one task. Hours
+ * have no short form.
+ */
+export type SayUnit = (n: number, unit: Unit, short?: boolean) => string;
+
+/** Whole minutes or, where it is none, seconds: "10 minutes", "45 seconds"; short: "10 min". */
+export function formatUnit(seconds: number, say: SayUnit, short?: boolean): string {
+  return seconds % 60 ? say(seconds, "second", short) : say(seconds / 60, "minute", short);
 }
 
 /** A length of time in words: "1 hour 30 minutes". */
-export function formatSpan(seconds: number, language: string): string {
+export function formatSpan(seconds: number, say: SayUnit): string {
   let rest = Math.max(0, Math.ceil(seconds));
   let said = "";
   for (const [unit, size] of [
@@ -28,8 +32,7 @@ export function formatSpan(seconds: number, language: string): string {
   ] as const) {
     const n = Math.floor(rest / size);
     rest %= size;
-    if (n || (size === 1 && !said))
-      said += ` ${n.toLocaleString(language, { style: "unit", unit, unitDisplay: "long" })}`;
+    if (n || (size === 1 && !said)) said += ` ${say(n, unit)}`;
   }
   return said.trim();
 }

@@ -2,9 +2,18 @@ import { describe, expect, test } from "vitest";
 import { heartbeatDelay, retryDelay } from "../src/backoff";
 import { GateError } from "../src/errors";
 import { formatClock, formatSpan, formatUnit, returnAddress } from "../src/format";
+import ar from "../src/languages/words-ar";
+import de from "../src/languages/words-de";
+import es from "../src/languages/words-es";
+import fr from "../src/languages/words-fr";
+import ja from "../src/languages/words-ja";
+import pt from "../src/languages/words-pt";
+import zh from "../src/languages/words-zh";
 import type { SessionView } from "../src/protocol";
 import { isNews, remainingMs, stateOf, stateOfRefusal } from "../src/state";
 import { createStore } from "../src/store";
+import { en as enMore } from "../src/ui/more-words";
+import { en } from "../src/ui/words";
 import { reachedThreshold, warningThresholds } from "../src/warnings";
 
 const view: SessionView = {
@@ -64,13 +73,13 @@ describe("format", () => {
     [5400, "90 min"],
     [90, "90 sec"],
   ])("%d s is %s", (seconds, want) => {
-    expect(formatUnit(seconds, "en", "short")).toBe(want);
+    expect(formatUnit(seconds, en.unit, true)).toBe(want);
   });
 
   test("long spans have plurals of their language", () => {
-    expect(formatSpan(61, "en")).toBe("1 minute 1 second");
-    expect(formatSpan(5400, "de")).toBe("1 Stunde 30 Minuten");
-    expect(formatSpan(0, "en")).toBe("0 seconds");
+    expect(formatSpan(61, en.unit)).toBe("1 minute 1 second");
+    expect(formatSpan(5400, de.unit)).toBe("1 Stunde 30 Minuten");
+    expect(formatSpan(0, en.unit)).toBe("0 seconds");
   });
 
   test.each([
@@ -85,6 +94,37 @@ describe("format", () => {
   ])("the return address of %s", (url, want) => {
     expect(returnAddress(url, "a/b")).toBe(want);
   });
+});
+
+describe("numbers and times are written as Intl writes them", () => {
+  const numbers = [...Array(131).keys(), 200, 999, 1000, 1234, 9999, 10_000, 1_234_567];
+  // Which kind of space stands in a number or a time differs between versions of Intl's tables.
+  const plain = (text: string) => text.replace(/\s/g, " ");
+
+  test.each(Object.entries({ en: { ...en, ...enMore }, de, fr, es, pt, ja, zh, ar }))(
+    "%s",
+    (language, words) => {
+      for (const n of numbers) {
+        for (const unit of ["hour", "minute", "second"] as const)
+          for (const unitDisplay of ["long", "short"] as const) {
+            if (unit === "hour" && unitDisplay === "short") continue;
+            const intl = n.toLocaleString(language, { style: "unit", unit, unitDisplay });
+            expect(plain(words.unit(n, unit, unitDisplay === "short"))).toBe(plain(intl));
+          }
+        const price = plain(words.price(n));
+        // Arabic has words for one and two, every language for none.
+        if (/\d/.test(price))
+          expect(price.match(/\d[\d.,]*(?: \d+)*/)?.[0]).toBe(plain(n.toLocaleString(language)));
+        else expect(n).toBeLessThan(3);
+      }
+      for (let hour = 0; hour < 24; hour++) {
+        const end = new Date(2026, 1, 3, hour, 5);
+        expect(plain(words.endsAt(end))).toContain(
+          plain(end.toLocaleTimeString(language, { timeStyle: "short" })),
+        );
+      }
+    },
+  );
 });
 
 describe("backoff", () => {

@@ -1,12 +1,21 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time12, units } from "./forms";
 
 /** Arabic: every word of the dialogs. Addresses run the other way: they are isolated. */
 const words: AllWords = {
+  unit: units(
+    "ar",
+    {
+      hour: { one: "ساعة", two: "ساعتان", few: "{} ساعات", other: "{} ساعة" },
+      minute: { one: "دقيقة", two: "دقيقتان", few: "{} دقائق", other: "{} دقيقة" },
+      second: { one: "ثانية", two: "ثانيتان", few: "{} ثوان", other: "{} ثانية" },
+    },
+    { minute: "{} د", second: "{} ث" },
+  ),
   left: (span) => `الوقت المتبقي من جلستك: ${span}`,
   added: (span) => `تمت إضافة ${span}`,
   warningTitle: "ستنتهي جلستك قريبًا",
-  endsAt: (time) => `تنتهي الساعة ${time}`,
+  endsAt: (end) => `تنتهي الساعة ${time12(end, "ص", "م")}`,
   advice: "يُرجى حفظ عملك قبل انتهاء الوقت.",
   price: (tokens) =>
     counted("ar", tokens, {

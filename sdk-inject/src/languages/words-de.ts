@@ -1,12 +1,21 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** German: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "de",
+    {
+      hour: { one: "{} Stunde", other: "{} Stunden" },
+      minute: { one: "{} Minute", other: "{} Minuten" },
+      second: { one: "{} Sekunde", other: "{} Sekunden" },
+    },
+    { minute: "{} Min.", second: "{} Sek." },
+  ),
   left: (span) => `Noch ${span} in Ihrer Sitzung`,
   added: (span) => `${span} hinzugefügt`,
   warningTitle: "Ihre Sitzung endet bald",
-  endsAt: (time) => `Endet um ${time} Uhr`,
+  endsAt: (end) => `Endet um ${time24(end, 2)} Uhr`,
   advice: "Bitte speichern Sie Ihre Arbeit, bevor die Zeit abläuft.",
   price: (tokens) =>
     counted("de", tokens, {

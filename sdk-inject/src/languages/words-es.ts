@@ -1,12 +1,21 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** Spanish: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "es",
+    {
+      hour: { one: "{} hora", other: "{} horas" },
+      minute: { one: "{} minuto", other: "{} minutos" },
+      second: { one: "{} segundo", other: "{} segundos" },
+    },
+    { minute: "{} min", second: "{} s" },
+  ),
   left: (span) => `Tiempo restante de su sesión: ${span}`,
   added: (span) => `Tiempo añadido: ${span}`,
   warningTitle: "Su sesión termina pronto",
-  endsAt: (time) => `Termina: ${time}`,
+  endsAt: (end) => `Termina: ${time24(end)}`,
   advice: "Guarde su trabajo antes de que se acabe el tiempo.",
   price: (tokens) =>
     counted("es", tokens, {

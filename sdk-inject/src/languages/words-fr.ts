@@ -1,12 +1,21 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** French: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "fr",
+    {
+      hour: { one: "{}\u00a0heure", other: "{}\u00a0heures" },
+      minute: { one: "{} minute", other: "{} minutes" },
+      second: { one: "{}\u00a0seconde", other: "{}\u00a0secondes" },
+    },
+    { minute: "{}\u00a0min", second: "{}\u202fs" },
+  ),
   left: (span) => `Il vous reste ${span} de session`,
   added: (span) => `${span} de plus`,
   warningTitle: "Votre session se termine bientôt",
-  endsAt: (time) => `Fin à ${time}`,
+  endsAt: (end) => `Fin à ${time24(end, 2)}`,
   advice: "Pensez à enregistrer votre travail avant la fin.",
   price: (tokens) =>
     counted("fr", tokens, {

@@ -1,12 +1,17 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** Japanese: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "ja",
+    { hour: { other: "{} 時間" }, minute: { other: "{} 分" }, second: { other: "{} 秒" } },
+    { minute: "{} 分", second: "{} 秒" },
+  ),
   left: (span) => `セッションの残り時間は${span}です`,
   added: (span) => `${span}追加しました`,
   warningTitle: "まもなくセッションが終了します",
-  endsAt: (time) => `${time}に終了`,
+  endsAt: (end) => `${time24(end)}に終了`,
   advice: "時間切れになる前に作業を保存してください。",
   price: (tokens) =>
     counted("ja", tokens, {

@@ -1,12 +1,21 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** Portuguese: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "pt",
+    {
+      hour: { one: "{} hora", other: "{} horas" },
+      minute: { one: "{} minuto", other: "{} minutos" },
+      second: { one: "{} segundo", other: "{} segundos" },
+    },
+    { minute: "{} min", second: "{} s" },
+  ),
   left: (span) => `Tempo restante da sua sessão: ${span}`,
   added: (span) => `Tempo adicionado: ${span}`,
   warningTitle: "Sua sessão termina em breve",
-  endsAt: (time) => `Término: ${time}`,
+  endsAt: (end) => `Término: ${time24(end, 2)}`,
   advice: "Salve seu trabalho antes que o tempo acabe.",
   price: (tokens) =>
     counted("pt", tokens, {

@@ -1,12 +1,17 @@
 import type { AllWords } from "../strings";
-import { counted } from "./counted";
+import { counted, time24, units } from "./forms";
 
 /** Chinese: every word of the dialogs. */
 const words: AllWords = {
+  unit: units(
+    "zh",
+    { hour: { other: "{}小时" }, minute: { other: "{}分钟" }, second: { other: "{}秒钟" } },
+    { minute: "{}分钟", second: "{}秒" },
+  ),
   left: (span) => `您的会话还剩${span}`,
   added: (span) => `已增加${span}`,
   warningTitle: "您的会话即将结束",
-  endsAt: (time) => `将于 ${time} 结束`,
+  endsAt: (end) => `将于 ${time24(end, 2)} 结束`,
   advice: "请在时间用完之前保存您的工作。",
   price: (tokens) =>
     counted("zh", tokens, {

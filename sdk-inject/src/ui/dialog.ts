@@ -47,8 +47,6 @@ export function createDialogs(kit: Kit): Dialogs {
   let refresh = () => {};
   let loading: Promise<More> | undefined;
 
-  // The first number that a process formats costs it some milliseconds: not those of the warning.
-  clock.setTimeout(() => formatUnit(1, language, "short"), 0);
   kit.adopt(dialogCss);
   const error = el("p", { class: "error", role: "alert" });
   const status = el("p", { role: "status" });
@@ -93,7 +91,7 @@ export function createDialogs(kit: Kit): Dialogs {
     const { tokens, used = 0, max_count, additional_seconds } = offer;
     const label =
       used < max_count
-        ? `+${formatUnit(additional_seconds, language, "short")} ${words.price(tokens)}`
+        ? `+${formatUnit(additional_seconds, words.unit, true)} ${words.price(tokens)}`
         : words.moreTime;
     const made = caller("act main", "extend-session", (loaded) => loaded.extend(offer), label);
     const guarded = guardedUntil - clock.elapsed();

@@ -1,8 +1,10 @@
+import { time12 } from "../languages/forms";
 import type { EndReason } from "../state";
 
 /** What the rarer views say: the question before ending, the paused and ended screens, refusals. */
 export interface MoreWords {
-  endsAt(time: string): string;
+  /** The time of day at which the session ends. */
+  endsAt(end: Date): string;
   keepGoing: string;
   added(span: string): string;
   panelTitle: string;
@@ -30,7 +32,7 @@ export interface MoreWords {
 }
 
 export const en: MoreWords = {
-  endsAt: (time) => `Ends at ${time}`,
+  endsAt: (end) => `Ends at ${time12(end, "AM", "PM")}`,
   keepGoing: "Keep going",
   added: (span) => `${span} added`,
   panelTitle: "Time left",

@@ -46,7 +46,7 @@ export function createMore(frame: Frame): More {
   let savedFor = 0;
   let busy = false;
 
-  const span = (seconds: number) => formatSpan(seconds, kit.strings.language);
+  const span = (seconds: number) => formatSpan(seconds, words.unit);
   const left = () => span(session.remaining() / 1000);
   const hostOf = (address: string) => new URL(address).host;
 
@@ -146,10 +146,7 @@ export function createMore(frame: Frame): More {
       );
       besideChip();
       const nodes = frame.clockView(words.panelTitle, [until], ({ expires_at }) => {
-        const time = new Date(expires_at * 1000).toLocaleTimeString(kit.strings.language, {
-          timeStyle: "short",
-        });
-        until.textContent = words.endsAt(time);
+        until.textContent = words.endsAt(new Date(expires_at * 1000));
       });
       if (pause && (pause.used ?? 0) < pause.max_count)
         nodes.push(row(caller("act", "pause-session", actions.pause, words.pause)));

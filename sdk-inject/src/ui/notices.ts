@@ -41,9 +41,7 @@ export function createNotices(
     deadline = expires_at;
     for (const minutes of MILESTONES)
       if (before > minutes * 60 && seconds <= minutes * 60)
-        status.textContent = words.left(
-          formatUnit(Math.ceil(seconds / 60) * 60, kit.strings.language, "long"),
-        );
+        status.textContent = words.left(formatUnit(Math.ceil(seconds / 60) * 60, words.unit));
     before = seconds;
     if (seconds < AHEAD_S)
       more()

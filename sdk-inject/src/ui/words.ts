@@ -1,5 +1,8 @@
+import type { SayUnit } from "../format";
+
 /** What the dialogs say first; the rest is in more-words.ts. */
 export interface Words {
+  unit: SayUnit;
   left(span: string): string;
   warningTitle: string;
   advice: string;
@@ -9,12 +12,14 @@ export interface Words {
   close: string;
 }
 
+const grouped = (n: number) => `${n}`.replace(/\B(?=(...)+$)/g, ",");
+
 export const en: Words = {
+  unit: (n, unit, short) => `${grouped(n)} ${short ? unit.slice(0, 3) : unit + (n === 1 ? "" : "s")}`,
   left: (span) => `${span} left in your session`,
   warningTitle: "Your session ends soon",
   advice: "Please save your work.",
-  price: (tokens) =>
-    tokens ? `for ${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}` : "for free",
+  price: (tokens) => (tokens ? `for ${grouped(tokens)} token${tokens === 1 ? "" : "s"}` : "for free"),
   moreTime: "More time",
   end: "End session",
   close: "Close",

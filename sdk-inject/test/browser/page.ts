@@ -24,6 +24,16 @@ interface Tools {
   tab(): Promise<Page>;
 }
 
+/** Debian's Chromium, a process that has shown nothing yet. */
+export const launch = () =>
+  chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      ..."--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync".split(" "),
+      ..."--disable-background-networking --disable-component-update".split(" "),
+    ],
+  });
+
 /** A real Chromium and the gate of dev/server.mjs, new for each test. */
 export function useBrowser(): Tools {
   let browser: Browser;
@@ -49,13 +59,7 @@ export function useBrowser(): Tools {
     },
   };
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: [
-        ..."--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync".split(" "),
-        ..."--disable-background-networking --disable-component-update".split(" "),
-      ],
-    });
+    browser = await launch();
   });
   beforeEach(async () => {
     it.gate = createGate();
