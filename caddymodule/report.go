@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -16,31 +14,6 @@ const (
 	// refused a batch for it: one from before edges did.
 	plainFor = 10 * time.Minute
 )
-
-const modulePath = "github.com/sessiongate/sessiongate"
-
-// edgeVersion is the version of this module in the program that runs, or the
-// commit that it was built from.
-var edgeVersion = sync.OnceValue(func() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, m := range info.Deps {
-		if m.Path == modulePath {
-			return m.Version
-		}
-	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
-	}
-	return "devel"
-})
 
 // report is what an edge tells the backend of itself, beside heartbeats. Used by
 // the loop that sends those, alone.
@@ -63,7 +36,7 @@ func (r *report) self(now time.Time) *protocol.EdgeReport {
 		lag = max(0, monotonicMS()-heard)
 	}
 	return &protocol.EdgeReport{
-		Version: edgeVersion(), StartedAt: processStart.Unix(), LiveSessions: r.running, StreamLagMS: lag,
+		Version: Version(), StartedAt: processStart.Unix(), LiveSessions: r.running, StreamLagMS: lag,
 	}
 }
 

@@ -72,6 +72,28 @@ func TestCommandLineMistakes(t *testing.T) {
 	}
 }
 
+// TestTheProgramSaysWhatItIs: it is not plain Caddy, and its help leads to what
+// only it can do.
+func TestTheProgramSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		arg  string
+		says []string
+	}{
+		{"version", []string{"Sessiongate ", ", Caddy v2."}},
+		{"--version", []string{"Sessiongate ", ", Caddy v2."}},
+		{"--help", []string{"coin slot", "sessiongate demo", "sessiongate run --config Caddyfile", "Usage:\n  sessiongate [command]"}},
+		{"help", []string{"coin slot"}},
+	} {
+		status, stdout, stderr := command(t, t.TempDir(), tt.arg)
+		for _, want := range tt.says {
+			if status != 0 || !strings.Contains(stdout, want) {
+				t.Errorf("sessiongate %s: status %d, said %q %q; want %q in it", tt.arg, status, stdout, stderr, want)
+			}
+		}
+	}
+}
+
 func TestKeysAndTokensByHand(t *testing.T) {
 	t.Parallel()
 	s := Start(t)

@@ -190,7 +190,7 @@ func envList(name string) []string {
 func failed(cmd *cobra.Command, err error) error {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	if err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", commandPath(cmd), err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.CommandPath(), err)
 	}
 	return err
 }
@@ -199,14 +199,8 @@ func failed(cmd *cobra.Command, err error) error {
 // status 2. Caddy keeps its error with a status to itself, and makes one here.
 func misused(cmd *cobra.Command, err error) error {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\nTry: %s --help\n", commandPath(cmd), err, commandPath(cmd))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\nTry: %s --help\n", cmd.CommandPath(), err, cmd.CommandPath())
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return 2, nil })(cmd, nil)
-}
-
-// commandPath is how the user called cmd: the root command is Caddy's, and says so.
-func commandPath(cmd *cobra.Command) string {
-	_, rest, _ := strings.Cut(cmd.CommandPath(), " ")
-	return "sessiongate " + rest
 }
 
 // takesNoArguments makes wrong flags and arguments end with status 2.

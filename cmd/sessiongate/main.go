@@ -4,18 +4,38 @@
 package main
 
 import (
-	"strings"
-
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/sessiongate/sessiongate/caddymodule"
+	"github.com/sessiongate/sessiongate/caddymodule"
 	_ "github.com/sessiongate/sessiongate/edgestorage"
 )
 
+// about is what the program says of itself, in place of Caddy's own.
+const about = `Sessiongate is a coin slot for any web app: it lets paid sessions in, shows their
+clock, and ends them on time. This program is all of it, and all of Caddy.
+
+To see it work:
+
+	sessiongate demo
+
+To run it:
+
+	sessiongate backend                      the session service
+	sessiongate apikey create --role edge    a key for the edge
+	sessiongate run --config Caddyfile       the edge: Caddy, with session_gate
+	sessiongate doctor https://app.example   what a provider's domain looks like
+
+Everything that Caddy's command line does, this one does too: adapt, fmt,
+validate, reload and so on. Options of the Caddyfile are in docs/caddyfile.md.
+`
+
 func main() {
+	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
+	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
 	caddycmd.Main()
 }
 
@@ -24,15 +44,5 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
 
-// brand makes the help of a command of ours call the program by its name: the
-// root command is Caddy's, and says caddy.
-func brand(cmd *cobra.Command) {
-	cobra.AddTemplateFunc("sessiongate", func(line string) string {
-		_, rest, _ := strings.Cut(line, " ")
-		return "sessiongate " + rest
-	})
-	cmd.SetUsageTemplate(strings.NewReplacer(
-		"{{.UseLine}}", "{{sessiongate .UseLine}}", "{{.CommandPath}}", "{{sessiongate .CommandPath}}",
-	).Replace(cmd.UsageTemplate()))
-	cmd.SetHelpTemplate(helpTemplate)
-}
+// brand makes the help of a command of ours end without Caddy's footer.
+func brand(cmd *cobra.Command) { cmd.SetHelpTemplate(helpTemplate) }
