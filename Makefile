@@ -37,6 +37,7 @@ check:
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
 
 bench: build
+	cd bench/edge/workerd && npm ci --no-audit --no-fund
 	$(GO) run ./bench/edge
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +25,7 @@ type contender struct {
 	address string
 	pids    func() []int // whose CPU counts
 	cookies []string     // sent in turn; empty: none
+	tagged  bool         // writes our tag into pages
 	conn    *client
 }
 
@@ -54,6 +57,45 @@ func (c *contender) measure(ctx context.Context, page cell, d time.Duration) (fl
 		return 0, err
 	}
 	return float64((after - before).Nanoseconds()) / 1e3 / float64(n), ctx.Err()
+}
+
+// check looks whether the contender does what it is measured for: pages with
+// the tag in them or, for those that write none, as they were.
+func (c *contender) check(ctx context.Context, page cell) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+page.path(), nil)
+	if err != nil {
+		return err
+	}
+	req.Host = "app.example"
+	req.Header = http.Header{
+		"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Accept": {"text/html"}, "Accept-Encoding": {"identity"},
+		"Cookie": {"session_gate=" + c.cookies[0]},
+	}
+	if page.gzip {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := io.Reader(resp.Body)
+	if page.gzip {
+		if body, err = gzip.NewReader(resp.Body); err != nil {
+			return err
+		}
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if got := bytes.Contains(text, []byte("<head><script src=\"/.session-gate/boot")); got != c.tagged {
+		return fmt.Errorf("the page has our tag: %t; it should: %t", got, c.tagged)
+	}
+	if len(text) < page.size-40 {
+		return fmt.Errorf("the page has %d bytes of %d", len(text), page.size)
+	}
+	return nil
 }
 
 func (c *contender) ask(page cell) error {

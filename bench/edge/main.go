@@ -95,6 +95,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	for _, c := range contenders {
+		for _, page := range cells {
+			if err := c.check(ctx, page); err != nil {
+				return fmt.Errorf("%s, %s: %w", c.name, page, err)
+			}
+		}
+	}
 	figures := make(map[string]map[cell][]float64) // contender → cell → µs of CPU a request
 	for _, c := range contenders {
 		figures[c.name] = make(map[cell][]float64)
@@ -180,6 +187,15 @@ func versions() string {
 	list := []string{"Caddy v2.11.9"}
 	if out, err := exec.Command("nginx", "-v").CombinedOutput(); err == nil {
 		list = append(list, strings.TrimSpace(strings.TrimPrefix(string(out), "nginx version: ")))
+	}
+	for _, program := range []struct{ name, flag, before, says string }{
+		{"haproxy", "-v", "HAProxy version ", "HAProxy "}, {workerdBinary, "--version", "", ""},
+	} {
+		if out, err := exec.Command(program.name, program.flag).Output(); err == nil {
+			line, _, _ := strings.Cut(string(out), "\n")
+			version, _, _ := strings.Cut(strings.TrimPrefix(line, program.before), " - ")
+			list = append(list, program.says+strings.TrimSpace(version))
+		}
 	}
 	return strings.Join(list, ", ")
 }
