@@ -19,20 +19,22 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "demo",
-		Short: "Runs everything in one process: a marketplace, the gate, the session service and a sample app",
+		Short: "Runs everything in one process: a marketplace, the gate, the session service and three sample apps",
 		CobraFunc: func(cmd *cobra.Command) {
 			var o demoOptions
 			cmd.Use = "demo [--base-port 8080] [--origin URL] [--duration 10m] [--data DIR] [--json]"
 			cmd.DisableFlagsInUseLine = true
 			cmd.Long = `
-Starts four servers on 127.0.0.1 and prints where they are:
+Starts its servers on 127.0.0.1 and prints where they are:
 
   base port      the demo marketplace, where you buy a session
   base port + 1  the session service and its API
-  base port + 2  the gated app: what your users would see
-  base port + 3  the sample app itself, ungated (none with --origin)
+  base port + 2  the gated apps: what your users would see. The first is at
+                 127.0.0.1, two others at rosette.localhost and
+                 quadrille.localhost, which browsers take for this machine
+  base port + 3  the first app itself, ungated (none with --origin)
 
-With --origin, an app of your own is gated instead of the sample:
+With --origin, an app of your own is gated instead of the samples:
 
   sessiongate demo --origin http://127.0.0.1:3000
 
@@ -42,8 +44,8 @@ Stop it with Ctrl-C.`
 			takesNoArguments(cmd)
 			f := cmd.Flags()
 			f.IntVar(&o.basePort, "base-port", 8080, "first of the four ports")
-			f.StringVar(&o.origin, "origin", "", "gate the app at this URL instead of the sample app")
-			f.DurationVar(&o.duration, "duration", 10*time.Minute, "length of the session on offer; the others are half and three times of it")
+			f.StringVar(&o.origin, "origin", "", "gate the app at this URL instead of the sample apps")
+			f.DurationVar(&o.duration, "duration", 10*time.Minute, "length that all sessions on offer are made of: half of it, three times it, and so on")
 			f.StringVar(&o.data, "data", "", "folder for database and keys, kept between runs (default: a temporary one)")
 			f.BoolVar(&o.json, "json", false, "print one line of JSON with every address and key once all is ready")
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {

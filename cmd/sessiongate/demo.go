@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,9 +21,7 @@ import (
 
 	"github.com/sessiongate/sessiongate"
 	"github.com/sessiongate/sessiongate/backend"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/examples/marketplace"
-	"github.com/sessiongate/sessiongate/examples/sampleapp"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
 )
 
@@ -44,12 +42,15 @@ type demoAddresses struct {
 	ProviderKey    string `json:"provider_key"`
 	AdminKey       string `json:"admin_key"`
 	EdgeKey        string `json:"edge_key"`
+	// All apps for sale; the first is the one above.
+	Apps []demoAppAddress `json:"apps"`
 }
 
 // demo is the running demonstration.
 type demo struct {
 	options   demoOptions
 	at        demoAddresses
+	apps      []demoApp
 	logger    *zap.Logger
 	service   *backend.Backend
 	listeners map[string]net.Listener
@@ -70,16 +71,13 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error
 	}
 	defer remove()
 
-	d := &demo{options: o, listeners: listeners, failed: make(chan error, 8), logger: caddy.Log().Named("demo")}
+	d := &demo{options: o, apps: demoApps(o), listeners: listeners, failed: make(chan error, 8), logger: caddy.Log().Named("demo")}
 	// The marketplace and the app stand on two hosts, as they do in the world:
 	// cookies do not tell ports apart.
 	d.at = demoAddresses{
 		Marketplace: fmt.Sprintf("http://localhost:%d", o.basePort),
-		API:         "http://" + o.port(1), App: "http://" + o.port(2), Origin: "http://" + o.port(3),
+		API:         "http://" + o.port(1), App: d.apps[0].App, Origin: d.apps[0].Origin,
 		ProviderID: demoProvider,
-	}
-	if o.origin != "" {
-		d.at.Origin = o.origin
 	}
 	serviceCtx, endService := context.WithCancel(context.WithoutCancel(ctx))
 	defer endService()
@@ -113,68 +111,57 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 	}
 	d.service = service
 	d.running.Go(func() { d.fail(service.Run(serviceCtx)) })
+	if err := d.openApps(ctx); err != nil {
+		return err
+	}
 	if err := d.furnish(ctx); err != nil {
 		return err
 	}
 	d.serve("api", service.Handler())
 
+	products := make([]marketplace.App, 0, len(d.apps))
+	for _, a := range d.apps {
+		products = append(products, a.product)
+		d.at.Apps = append(d.at.Apps, a.demoAppAddress)
+	}
 	shop, err := marketplace.New(marketplace.Config{
 		API: d.at.API, Key: d.at.MarketplaceKey, PublicURL: d.at.Marketplace,
-		Apps: []marketplace.App{d.product()}, StartBalance: 500, TokensCSS: sdkinject.TokensCSS(),
+		Apps: products, StartBalance: 500, TokensCSS: sdkinject.TokensCSS(),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the marketplace: %w", err)
 	}
 	d.serve("marketplace", shop)
-	if d.options.origin == "" {
-		d.serve("origin", sampleapp.New(sampleapp.Config{}))
-	}
 	if err := d.startEdge(); err != nil {
 		return err
 	}
 	return d.ready(ctx)
 }
 
-// furnish puts into the session service what an operator would: the provider,
+// furnish puts into the session service what an operator would: the providers,
 // and a key for each role.
 func (d *demo) furnish(ctx context.Context) error {
-	market, _ := url.Parse(d.at.Marketplace)
-	_, err := d.service.EnsureProvider(ctx, store.Provider{
-		ID: demoProvider, Name: "Demo provider", Domains: []string{"127.0.0.1"}, OriginURL: d.at.Origin, AppURL: d.at.App + "/",
-		Policies: store.Policies{ReturnHosts: []string{market.Host}},
-	})
-	if err != nil {
-		return fmt.Errorf("registering the demo provider: %w", err)
+	if err := d.register(ctx); err != nil {
+		return err
 	}
+	d.at.ProviderKey = d.apps[0].ProviderKey
 	for _, k := range []struct {
-		role     backend.Role
-		provider string
-		to       *string
+		role backend.Role
+		to   *string
 	}{
-		{backend.RoleMarketplace, "", &d.at.MarketplaceKey}, {backend.RoleProvider, demoProvider, &d.at.ProviderKey},
-		{backend.RoleAdmin, "", &d.at.AdminKey}, {backend.RoleEdge, "", &d.at.EdgeKey},
+		{backend.RoleMarketplace, &d.at.MarketplaceKey}, {backend.RoleAdmin, &d.at.AdminKey}, {backend.RoleEdge, &d.at.EdgeKey},
 	} {
-		if *k.to, err = d.service.CreateAPIKey(ctx, k.role, k.provider, "demo"); err != nil {
+		var err error
+		if *k.to, err = d.service.CreateAPIKey(ctx, k.role, "", "demo"); err != nil {
 			return fmt.Errorf("creating the %s key: %w", k.role, err)
 		}
 	}
 	return nil
 }
 
-// product is what the marketplace sells.
-func (d *demo) product() marketplace.App {
-	app := marketplace.DemoApp(demoProvider, int64(d.options.duration/time.Second))
-	app.URL = d.at.App + "/"
-	if origin, err := url.Parse(d.options.origin); err == nil && d.options.origin != "" {
-		app.Name, app.Tagline = origin.Host, "Your own app, behind the gate"
-		app.Description = "Served by " + d.options.origin + ", which knows nothing of sessions."
-	}
-	return app
-}
-
 // startEdge runs the shipped Caddyfile, with this demo's addresses in its
-// variables.
+// variables, and the further apps' sites after it.
 func (d *demo) startEdge() error {
 	level := "ERROR"
 	if os.Getenv("SESSIONGATE_LOG_LEVEL") != "" {
@@ -190,7 +177,7 @@ func (d *demo) startEdge() error {
 			return fmt.Errorf("configuring the edge: %w", err)
 		}
 	}
-	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(sessiongate.CaddyfileExample),
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(sessiongate.CaddyfileExample+d.furtherSites()),
 		map[string]any{"filename": "Caddyfile.example"})
 	if err != nil {
 		return fmt.Errorf("reading Caddyfile.example: %w", err)
@@ -262,19 +249,29 @@ func (d *demo) announce(stdout io.Writer) {
 		fmt.Fprintf(stdout, "%s\n", line)
 		return
 	}
+	var gated strings.Builder
+	for i, a := range d.apps {
+		label, note := "", ""
+		if i == 0 {
+			label, note = "The gated apps", "      ask for a session, show the clock"
+			if len(d.apps) == 1 {
+				label, note = "The gated app", "      asks for a session, shows the clock"
+			}
+		}
+		fmt.Fprintf(&gated, "  %-16s %s%s\n", label, a.App, note)
+	}
 	fmt.Fprintf(stdout, `
 Sessiongate is running.
 
   Buy a session    %s      the demo marketplace
-  The gated app    %s      asks for a session, shows the clock
-  The app itself   %s      as its provider runs it, without the gate
+%s  The app itself   %s      as its provider runs it, without the gate
   The dashboard    %s/dashboard/
                    as its provider: sign in with   %s
                    as the operator: sign in with   %s
   API reference    %s/docs
 
 Ctrl-C stops everything.
-`, d.at.Marketplace, d.at.App, d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
+`, d.at.Marketplace, gated.String(), d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
 }
 
 // stop ends the edge first, so that its last heartbeats find the service.

@@ -16,8 +16,9 @@ type timeLine struct {
 }
 
 // timeAccount puts a session's timeline into an account of its seconds, oldest
-// first, whose sum is what was used, or what there is as long as it runs.
-func timeAccount(v sessionView, events []Event) (list []timeLine, sum int64) {
+// first, whose sum is what was used, or what there is as long as it runs. It
+// notes in v how long the clock stood still.
+func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, sum int64) {
 	add := func(kind, text string, at, seconds int64) {
 		list = append(list, timeLine{kind, text, at, seconds})
 		sum += seconds
@@ -28,8 +29,19 @@ func timeAccount(v sessionView, events []Event) (list []timeLine, sum int64) {
 			bought -= e.Detail.Seconds
 		}
 	}
-	add("bought", "Time bought", v.CreatedAt, bought)
-	entered := false
+	text, entered := "Time bought", "Entered, clock started"
+	if v.Clock == "creation" {
+		text, entered = "Time bought, clock started", "Entered"
+	}
+	add("bought", text, v.CreatedAt, bought)
+	// A pause begins at a full second and ends at one.
+	pausedAt, in := int64(0), false
+	stood := func(until int64) string {
+		pause := max(until-pausedAt, 0)
+		pausedAt = 0
+		v.Paused += pause
+		return clock(pause) + " not charged"
+	}
 	for _, e := range events {
 		at := e.AtMS / 1000
 		switch {
@@ -38,23 +50,99 @@ func timeAccount(v sessionView, events []Event) (list []timeLine, sum int64) {
 		case e.Kind == "extension":
 			add("added", "Added here", at, e.Detail.Seconds)
 		case e.Kind != "session":
-		case (e.Name == "started" || e.Name == "redeemed") && !entered:
-			entered = true
-			add("entered", "Clock started", at, 0)
+		case (e.Name == "redeemed" || e.Name == "started" && v.Clock != "creation") && !in:
+			in = true
+			add("entered", entered, at, 0)
 		case e.Name == "paused":
-			add("paused", "Clock stopped: paused", at, 0)
+			pausedAt = at
+			add("paused", "Paused", at, 0)
 		case e.Name == "resumed":
-			add("resumed", "Clock went on", at, 0)
+			ended := (e.AtMS + 999) / 1000
+			add("resumed", "Went on: "+stood(ended), ended, 0)
 		case e.Name == "ended":
 			unused := v.DurationLimitSeconds - v.Used
 			text := v.Outcome
 			if unused > 0 {
 				text += ", not used"
 			}
+			if pausedAt > 0 {
+				text += "; paused until then, " + stood(at)
+			}
 			add("unused", text, at, -unused)
 		}
 	}
+	if pausedAt > 0 {
+		v.Paused += max(now-pausedAt, 0)
+	}
 	return list, sum
+}
+
+// timeBar draws a session's time from the first second to the last: what was
+// used, where the clock stood still, and what is left or was not used.
+type timeBar struct {
+	Spans []span
+	// Where time was added.
+	Marks []float64
+}
+
+// span is a part of the bar, in thousandths of its length.
+type span struct {
+	Kind string // used, paused or rest
+	X, W float64
+}
+
+// newTimeBar is empty for a session whose clock never ran.
+func newTimeBar(v sessionView, account []timeLine, now int64) timeBar {
+	start := v.StartedAt
+	if start == 0 || start > now {
+		return timeBar{}
+	}
+	type part struct {
+		kind    string
+		seconds int64
+	}
+	var parts []part
+	var marks []int64
+	at, kind, over := start, "used", false
+	to := func(moment int64, next string) {
+		parts = append(parts, part{kind, max(moment-at, 0)})
+		at, kind = max(moment, at), next
+	}
+	for _, l := range account {
+		switch l.Kind {
+		case "paused":
+			to(l.At, "paused")
+		case "resumed":
+			to(l.At, "used")
+		case "added":
+			marks = append(marks, max(l.At-start, 0))
+		case "unused":
+			to(l.At, "rest")
+			over = true
+		}
+	}
+	rest := v.DurationLimitSeconds - v.Used
+	if !over {
+		to(now, "rest")
+		rest = v.Left
+	}
+	parts = append(parts, part{"rest", max(rest, 0)})
+	var total, x int64
+	for _, p := range parts {
+		total += p.seconds
+	}
+	var bar timeBar
+	share := func(seconds int64) float64 { return math.Round(1e5*float64(seconds)/float64(max(total, 1))) / 100 }
+	for _, p := range parts {
+		if p.seconds > 0 {
+			bar.Spans = append(bar.Spans, span{p.kind, share(x), share(p.seconds)})
+		}
+		x += p.seconds
+	}
+	for _, m := range marks {
+		bar.Marks = append(bar.Marks, share(m))
+	}
+	return bar
 }
 
 // pricing says how the seconds became tokens.

@@ -59,17 +59,19 @@ func (a *api) balance(ctx context.Context, userID string) (Balance, error) {
 	return out, err
 }
 
-// ledger is a user's account, or only what one session did to it: newest first.
-func (a *api) ledger(ctx context.Context, userID, sessionID string) ([]Entry, error) {
-	q := url.Values{"limit": {"100"}}
+// ledger is a user's account, or only what one session did to it: newest first,
+// and whether there is more than that.
+func (a *api) ledger(ctx context.Context, userID, sessionID string) (list []Entry, more bool, err error) {
+	q := url.Values{"limit": {"500"}}
 	if sessionID != "" {
 		q.Set("session_id", sessionID)
 	}
 	var out struct {
-		Entries []Entry `json:"entries"`
+		Entries    []Entry `json:"entries"`
+		NextCursor string  `json:"next_cursor"`
 	}
-	err := a.call(ctx, http.MethodGet, userPath(userID, "ledger")+"?"+q.Encode(), "", nil, &out)
-	return out.Entries, err
+	err = a.call(ctx, http.MethodGet, userPath(userID, "ledger")+"?"+q.Encode(), "", nil, &out)
+	return out.Entries, out.NextCursor != "", err
 }
 
 // create sells a session: the API holds the tokens and says where to send the

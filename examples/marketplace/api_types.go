@@ -45,10 +45,12 @@ type Session struct {
 	Status               string      `json:"status"`
 	TokensAllocated      int64       `json:"tokens_allocated"`
 	DurationLimitSeconds int64       `json:"duration_limit_seconds"`
+	Clock                string      `json:"clock"`
 	CreatedAt            int64       `json:"created_at"`
 	StartedAt            int64       `json:"started_at"`
 	PausedAt             int64       `json:"paused_at"`
 	ExpiresAt            int64       `json:"expires_at"`
+	EndedAt              int64       `json:"ended_at"`
 	Extension            *Extendable `json:"extension"`
 	Settlement           *Settlement `json:"settlement"`
 }
@@ -100,5 +102,7 @@ type Entry struct {
 	Kind      string `json:"kind"`
 	Amount    int64  `json:"amount"`
 	SessionID string `json:"session_id"`
-	At        int64  `json:"at"`
+	// The provider of that session.
+	ProviderID string `json:"provider_id"`
+	At         int64  `json:"at"`
 }

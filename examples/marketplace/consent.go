@@ -13,7 +13,9 @@ import (
 // else is agreed here, on an origin that the app cannot touch.
 type consentData struct {
 	Session sessionView
-	Choices []Plan
+	Choices []priced
+	// How many tokens are missing for any of them.
+	Short int64
 	// Set after an extension: when the session now ends.
 	Done bool
 }
@@ -28,7 +30,10 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, v *visit) error
 		return err
 	}
 	data := consentData{Session: s.view(session), Done: r.URL.Query().Get("done") == "1"}
-	data.Choices = choices(data.Session.App)
+	if list := choices(data.Session.App); len(list) > 0 {
+		data.Choices = pricedPlans(list, Extension{}, v.balance, 0)
+		data.Short = cheapest(data.Choices)
+	}
 	title := "Add time to " + data.Session.App.Name
 	s.render(w, r, v, http.StatusOK, "consent", title, data)
 	return nil

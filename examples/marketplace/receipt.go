@@ -20,6 +20,7 @@ type receiptData struct {
 	Times   []timeLine
 	TimeSum int64
 	Pricing string
+	Bar     timeBar
 	// How much of the time bought was used, in percent.
 	UsedPercent int64
 	// Whether time is up and the settlement is a moment away.
@@ -39,7 +40,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request, v *visit) error
 		return err
 	}
 	session = s.awaitSettlement(r.Context(), session)
-	entries, err := s.api.ledger(r.Context(), v.userID, id)
+	entries, _, err := s.api.ledger(r.Context(), v.userID, id)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,9 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	// The account of time is worth having, and no reason to go without a receipt.
 	if events, err := s.api.timeline(r.Context(), id); err == nil {
-		data.Times, data.TimeSum = timeAccount(data.Session, events)
+		now := s.config.Now().Unix()
+		data.Times, data.TimeSum = timeAccount(&data.Session, events, now)
+		data.Bar = newTimeBar(data.Session, data.Times, now)
 		data.Pricing = pricing(data.Session)
 	} else {
 		s.config.Logger.Warn("a receipt has no account of time", "error", err)

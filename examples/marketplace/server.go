@@ -3,12 +3,14 @@
 // server, and nothing else of Sessiongate.
 //
 //	GET  /                    balance and apps
+//	GET  /apps/{provider id}  one app: its terms, its times, the total
 //	POST /buy                 create the session, then 303 to its launch_url
 //	GET  /session/complete    receipt; the return_url of every session
 //	POST /session/end         end a running session from here
 //	GET  /history             the visitor's sessions
 //	GET  /consent             agree to more time than the sale's offer held
 //	POST /consent
+//	GET  /tokens              the visitor's ledger
 //	POST /topup               demo tokens; a real marketplace takes money here
 //	GET  /healthz             204 while this server runs, whatever the API does
 //
@@ -61,6 +63,8 @@ func New(config Config) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /static/{file}", s.serveAsset)
 	mux.Handle("GET /{$}", s.page(s.home))
+	mux.Handle("GET /apps/{app}", s.page(s.product))
+	mux.Handle("GET /tokens", s.page(s.statement))
 	mux.Handle("POST /buy", s.page(s.buy))
 	mux.Handle("POST /topup", s.page(s.topUp))
 	mux.Handle("GET /session/complete", s.page(s.receipt))
@@ -205,14 +209,17 @@ type view struct {
 	// Names this rendering of a form: sent twice, it buys once.
 	Nonce string
 	TopUp int64
-	Now   time.Time
-	Data  any
+	// Whether a top-up has just been made.
+	ToppedUp bool
+	Now      time.Time
+	Data     any
 }
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, page, title string, data any) {
 	out := view{
 		Title: title, Path: r.URL.Path, Version: s.version,
-		Nonce: newSecret(), TopUp: s.config.StartBalance, Now: s.config.Now(), Data: data,
+		Nonce: newSecret(), TopUp: s.config.StartBalance,
+		ToppedUp: r.Method == http.MethodGet && status == http.StatusOK && r.URL.Query().Get("notice") == "topup", Now: s.config.Now(), Data: data,
 	}
 	if v != nil {
 		out.Balance = v.balance
@@ -231,9 +238,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 // loadFiles parses the templates and names the assets by what is in them.
 func (s *Server) loadFiles() error {
 	s.pages = map[string]*template.Template{}
-	for _, name := range []string{"home", "receipt", "history", "consent", "poor", "message"} {
+	for _, name := range []string{"home", "app", "receipt", "history", "tokens", "consent", "poor", "message"} {
 		t, err := template.New(name).Funcs(s.funcs()).
-			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
+			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return fmt.Errorf("parsing page %s: %w", name, err)
 		}
@@ -252,9 +259,18 @@ func (s *Server) loadFiles() error {
 		s.assets[name] = b
 		_, _ = sum.Write(b)
 	}
+	for _, a := range s.config.Apps {
+		if len(a.Picture) > 0 {
+			s.assets[pictureName(a)] = a.Picture
+			_, _ = sum.Write(a.Picture)
+		}
+	}
 	s.version = hex.EncodeToString(sum.Sum(nil))[:12]
 	return nil
 }
+
+// pictureName is the file that an app's picture is served as.
+func pictureName(a App) string { return "app-" + a.ProviderID + ".svg" }
 
 func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")

@@ -7,13 +7,22 @@ import (
 	"strings"
 )
 
-// offer is an app as the home page shows it.
+// offer is an app as the shop shows it.
 type offer struct {
 	App
 	// Position in Config.Apps; gives each app its own colour.
 	Index int
-	// The plan chosen at first.
-	Chosen int
+	Terms []term
+	Plans []priced
+	// How many tokens are missing for any of its plans.
+	Short int64
+}
+
+func (s *Server) offer(i int, balance *Balance, wanted int) offer {
+	a := s.config.Apps[i]
+	o := offer{App: a, Index: i, Terms: termsOf(a), Plans: pricedPlans(a.Plans, a.Extension, balance, wanted)}
+	o.Short = cheapest(o.Plans)
+	return o
 }
 
 // homeData is the home page.
@@ -24,29 +33,15 @@ type homeData struct {
 	// How many others of the latest sessions are open.
 	More int
 	// Whether the balance buys nothing.
-	Poor   bool
-	Notice string
+	Poor bool
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 	data := homeData{Poor: true}
-	for i, a := range s.config.Apps {
-		o := offer{App: a, Index: i}
-		for j, p := range a.Plans {
-			if p.Tokens <= v.balance.Available {
-				data.Poor = false
-			}
-			if j == 1 { // the middle one, when there is one
-				o.Chosen = j
-			}
-		}
-		for o.Chosen > 0 && !data.Poor && a.Plans[o.Chosen].Tokens > v.balance.Available {
-			o.Chosen-- // a shorter one that can be paid
-		}
+	for i := range s.config.Apps {
+		o := s.offer(i, v.balance, -1)
+		data.Poor = data.Poor && o.Short > 0
 		data.Offers = append(data.Offers, o)
-	}
-	if r.URL.Query().Get("notice") == "topup" {
-		data.Notice = "Demo tokens added. Enjoy."
 	}
 	recent, _, err := s.api.sessions(r.Context(), v.userID, "", 20)
 	if err != nil {
@@ -66,6 +61,24 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return nil
 }
 
+// product is an app's own page, where its time is bought.
+func (s *Server) product(w http.ResponseWriter, r *http.Request, v *visit) error {
+	for i, a := range s.config.Apps {
+		if a.ProviderID != r.PathValue("app") {
+			continue
+		}
+		wanted, err := strconv.Atoi(r.URL.Query().Get("plan"))
+		if err != nil {
+			wanted = -1
+		}
+		s.render(w, r, v, http.StatusOK, "app", a.Name, s.offer(i, v.balance, wanted))
+		return nil
+	}
+	return errNoPage
+}
+
+func appPath(providerID string) string { return "/apps/" + url.PathEscape(providerID) }
+
 // buy sells a session. The idempotency key is the form's, so a double click, a
 // reload or our own retry after a lost answer all buy the same one session.
 func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -80,13 +93,16 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request, v *visit) error {
 		ConsentURL: s.config.PublicURL + "/consent?app=" + url.QueryEscape(app.ProviderID),
 		Clock:      "launch", // time runs from the moment the user is in, not from the sale
 	}
+	if app.Terms.FromSale {
+		order.Clock = "creation"
+	}
 	if e := app.Extension; e.MaxCount > 0 {
 		order.Extension = &Extendable{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
 	}
 	sale, err := s.api.create(r.Context(), order, key)
 	switch {
 	case refused(err, "insufficient_tokens"):
-		return s.poor(w, r, v, app, plan, "/")
+		return s.poor(w, r, v, app, plan, appPath(app.ProviderID)+"?plan="+r.PostFormValue("plan"))
 	case refused(err, "idempotency_conflict"):
 		return errBadForm
 	case err != nil:
@@ -157,8 +173,25 @@ func (s *Server) topUp(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := s.api.credit(r.Context(), v.userID, s.config.StartBalance, "topup-"+v.userID+"-"+nonce); err != nil {
 		return err
 	}
-	http.Redirect(w, r, localPath(r.PostFormValue("back"), "/?notice=topup"), http.StatusSeeOther)
+	// The form of a plan that the balance does not buy names that plan: back to it.
+	back := r.PostFormValue("back")
+	if app := s.config.app(r.PostFormValue("app")); back == "" && len(app.Plans) > 0 {
+		back = appPath(app.ProviderID) + "?plan=" + url.QueryEscape(r.PostFormValue("plan"))
+	}
+	http.Redirect(w, r, toppedUp(localPath(back, "/")), http.StatusSeeOther)
 	return nil
+}
+
+// toppedUp is path with the word that makes its page say so.
+func toppedUp(path string) string {
+	u, err := url.Parse(path)
+	if err != nil {
+		return path
+	}
+	q := u.Query()
+	q.Set("notice", "topup")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // origin is a URL's scheme and host, "" when it has none.

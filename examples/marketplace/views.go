@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,6 +23,9 @@ type sessionView struct {
 	Used int64
 	// Seconds left while it runs.
 	Left int64
+	// Seconds for which the clock stood still, as far as is known; a running
+	// pause counts.
+	Paused int64
 	// The way into the app, "" when there is none.
 	Enter string
 }
@@ -41,12 +43,14 @@ func (s *Server) view(session Session) sessionView {
 		v.Summary = "The app is open to you until the time runs out. What you pay is settled when it ends."
 	case "paused":
 		v.Outcome, v.Tone = "Paused", "warn"
-		v.Summary = "Your clock stands still until you go back into the app."
+		v.Summary = "Your clock stands still until you go back into the app. Paused seconds cost nothing."
 	case "completed":
 		v.Outcome, v.Tone = "Ended by you", "good"
 		v.Summary = "You ended this session before its time was up."
 		if st := session.Settlement; st != nil && st.Released == 0 && session.TokensAllocated > 0 {
 			v.Summary = "You ended this session early. This app charges for the whole time bought."
+		} else if st != nil && st.Released > 0 {
+			v.Summary = "You ended this session early. You pay for the seconds you used, and the rest is back in your balance."
 		}
 	case "expired":
 		v.Outcome, v.Tone = "Time used up", "good"
@@ -111,7 +115,9 @@ func (l *launches) wayIn(session Session, app App) string {
 	l.mu.Lock()
 	launch := l.urls[session.ID]
 	l.mu.Unlock()
-	if session.Status == "pending" {
+	// A launch link opens once, and again in the browser that has the session:
+	// where the clock runs from the sale, nobody knows here whether it has.
+	if session.Status == "pending" || session.Clock == "creation" && launch != "" {
 		return launch
 	}
 	if u, err := url.Parse(launch); err == nil && u.Host != "" {
@@ -136,6 +142,10 @@ func (s *Server) funcs() template.FuncMap {
 		"iso":      func(t int64) string { return time.Unix(t, 0).UTC().Format(time.RFC3339) },
 		"receipt":  receiptPath,
 		"dict":     dict,
+		"times":    times,
+		"appPath":  appPath,
+		"consent":  consentPath,
+		"picture":  pictureName,
 		"rate":     rate,
 		"initial":  func(name string) string { return string([]rune(name + "?")[0]) },
 		"mod":      func(a, b int) int { return a % b },
@@ -149,6 +159,17 @@ func tokens(n int64) string {
 		return "1 token"
 	}
 	return strconv.FormatInt(n, 10) + " tokens"
+}
+
+// times is how often something may be done.
+func times(n int64) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return "up to " + strconv.FormatInt(n, 10) + " times"
 }
 
 // signed is an amount with its sign; a true minus, which lines up with plus.
@@ -209,40 +230,6 @@ func rate(p Plan) string {
 		r = r[:len(r)-2]
 	}
 	return r + " a minute"
-}
-
-// line is a ledger entry as it moved the user's two accounts.
-type line struct {
-	Kind string
-	Text string
-	At   int64
-	// What it did to the tokens set aside, and to those to spend.
-	Held      int64
-	Available int64
-}
-
-// lines puts a session's entries into words, oldest first, with the sums of
-// both columns. The API lists them newest first.
-func lines(entries []Entry) (list []line, held, available int64) {
-	for _, e := range slices.Backward(entries) {
-		l := line{Kind: e.Kind, Text: e.Kind, At: e.At}
-		switch e.Kind {
-		case "credit":
-			l.Text, l.Available = "Tokens added", e.Amount
-		case "hold":
-			l.Text, l.Held, l.Available = "Set aside at purchase", e.Amount, -e.Amount
-			if len(list) > 0 { // the first hold is the sale's
-				l.Text = "Set aside for more time"
-			}
-		case "capture":
-			l.Text, l.Held = "Paid to the app", -e.Amount
-		case "release":
-			l.Text, l.Held, l.Available = "Given back", -e.Amount, e.Amount
-		}
-		list = append(list, l)
-		held, available = held+l.Held, available+l.Available
-	}
-	return list, held, available
 }
 
 // dict builds the argument of a template that needs several.

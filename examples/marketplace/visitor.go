@@ -51,7 +51,7 @@ func (s *Server) readBalance(ctx context.Context, v *visit) error {
 		return err
 	}
 	if b == (Balance{}) {
-		entries, err := s.api.ledger(ctx, v.userID, "")
+		entries, _, err := s.api.ledger(ctx, v.userID, "")
 		if err != nil && !refused(err, "not_found") {
 			return err
 		}
