@@ -68,7 +68,7 @@ func DemoApp(providerID string, seconds int64) App {
 		ProviderID: providerID,
 		Name:       "Saltmarsh",
 		Provider:   "The Marsh Trust",
-		Tagline:    "The field notebook of a tidal marsh",
+		Tagline:    "Field notes from a tidal marsh",
 		Description: "Read what the wardens saw this week, write up your own sightings, watch the gauges " +
 			"at the sluice second by second, and talk to whoever is on the hide.",
 		Picture: picture("saltmarsh"),
@@ -90,7 +90,7 @@ func RosetteApp(providerID string, seconds int64) App {
 		ProviderID: providerID,
 		Name:       "Rosette",
 		Provider:   "Kiln & Petal",
-		Tagline:    "Draw one line, get a window of them",
+		Tagline:    "Draw a line, get a window",
 		Description: "A drawing board that turns every stroke around its centre, up to twenty-four times. " +
 			"Choose inks, fold it, mirror it, and take the picture home as a PNG.",
 		Picture: picture("rosette"),

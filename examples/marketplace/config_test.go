@@ -29,6 +29,7 @@ func TestNewRejectsWhatCannotWork(t *testing.T) {
 		"app of nobody":   func(c *marketplace.Config) { c.Apps[0].ProviderID = "" },
 		"app not sold":    func(c *marketplace.Config) { c.Apps[0].Plans = nil },
 		"plan of no time": func(c *marketplace.Config) { c.Apps[0].Plans[1].Seconds = 0 },
+		"endless pauses":  func(c *marketplace.Config) { c.Apps[0].Terms.Pause.MaxCount = 1 },
 		"plan that pays":  func(c *marketplace.Config) { c.Apps[0].Plans[0].Tokens = -1 },
 	}
 	for name, spoil := range tests {
@@ -40,10 +41,13 @@ func TestNewRejectsWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestDemoAppIsSellableAtAnyLength(t *testing.T) {
+func TestDemoAppsAreSellableAtAnyLength(t *testing.T) {
 	t.Parallel()
-	for _, seconds := range []int64{1, 2, 8, 59, 60, 600, 86400} {
-		app := marketplace.DemoApp("prov_demo", seconds)
+	for _, app := range demoAppsOfManyLengths() {
+		seconds := app.Plans[0].Seconds
+		if len(app.Picture) == 0 {
+			t.Errorf("%s has no picture", app.Name)
+		}
 		last, cost := int64(0), int64(1)
 		for _, p := range app.Plans {
 			if p.Seconds < last || p.Tokens < cost {
@@ -55,6 +59,13 @@ func TestDemoAppIsSellableAtAnyLength(t *testing.T) {
 			t.Errorf("%d s: extension %+v", seconds, app.Extension)
 		}
 	}
+}
+
+func demoAppsOfManyLengths() (list []marketplace.App) {
+	for _, seconds := range []int64{1, 2, 8, 59, 60, 600, 86400} {
+		list = append(list, marketplace.DemoApp("prov_a", seconds), marketplace.RosetteApp("prov_b", seconds), marketplace.QuadrilleApp("prov_c", seconds))
+	}
+	return list
 }
 
 func ExampleNew() {

@@ -1,8 +1,10 @@
 package marketplace
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -90,8 +92,8 @@ func (s *Server) agree(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return nil
 }
 
-// choices are the times that may be added to a session of app: the extension
-// of the sale, then the plans.
+// choices are the times that may be added to a session of app, shortest first:
+// the extension of the sale, and the plans.
 func choices(app App) []Plan {
 	var list []Plan
 	if e := app.Extension; e.AdditionalSeconds > 0 {
@@ -101,6 +103,10 @@ func choices(app App) []Plan {
 		if p.Seconds != app.Extension.AdditionalSeconds {
 			list = append(list, p)
 		}
+	}
+	slices.SortStableFunc(list, func(a, b Plan) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	for i := range list {
+		list[i].Label = "+ " + duration(list[i].Seconds)
 	}
 	return list
 }

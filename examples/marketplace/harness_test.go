@@ -26,8 +26,17 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// appURL is where the app would be; nothing listens there.
-const appURL = "http://app.test:3000/"
+// appURL and puzzlesURL are where the apps would be; nothing listens there.
+const (
+	appURL     = "http://app.test:3000/"
+	puzzlesURL = "http://puzzles.test:3000/"
+)
+
+// appPage and puzzlesPage sell them.
+const (
+	appPage     = "/apps/prov_demo"
+	puzzlesPage = "/apps/prov_quadrille"
+)
 
 // market is a marketplace before a real backend, both in this process, with a
 // clock that only the test moves.
@@ -41,7 +50,8 @@ type market struct {
 	lose    atomic.Int64 // how many answers of the API get lost from now on
 }
 
-func open(t *testing.T) *market {
+// open starts one. Its first app is sold as edit leaves it.
+func open(t *testing.T, edit ...func(*marketplace.App)) *market {
 	t.Helper()
 	m := &market{}
 	began := time.Now().Truncate(time.Second)
@@ -75,10 +85,24 @@ func open(t *testing.T) *market {
 	}
 	m.key, m.edgeKey = m.newKey(t, backend.RoleMarketplace), m.newKey(t, backend.RoleEdge)
 
-	app := marketplace.DemoApp("prov_demo", 600)
-	app.URL = appURL
+	_, err = m.backend.CreateProvider(t.Context(), store.Provider{
+		ID: "prov_quadrille", Name: "Quadrille", Domains: []string{"puzzles.test"}, AppURL: puzzlesURL,
+		Policies: store.Policies{
+			Settlement: session.Prorated, Pause: &session.Pauses{MaxCount: 2, MaxSeconds: 1800},
+			ReturnHosts: []string{server.Listener.Addr().String()},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, puzzles := marketplace.DemoApp("prov_demo", 600), marketplace.QuadrilleApp("prov_quadrille", 600)
+	app.URL, puzzles.URL = appURL, puzzlesURL
+	app.Terms = marketplace.Terms{Prorated: true}
+	for _, e := range edit {
+		e(&app)
+	}
 	handler, err := marketplace.New(marketplace.Config{
-		API: m.api, Key: m.key, PublicURL: m.url, Apps: []marketplace.App{app},
+		API: m.api, Key: m.key, PublicURL: m.url, Apps: []marketplace.App{app, puzzles},
 		TokensCSS: ":root{--sg-bg:#fff}", Now: now,
 	})
 	if err != nil {
@@ -113,15 +137,16 @@ func (m *market) audit(t *testing.T) {
 	}
 }
 
-// launch enters the app, as its edge does when the browser follows location.
-func (m *market) launch(t *testing.T, location string) {
+// launch enters the app, as its edge does when the browser follows location. The
+// answer is the session's own token, which an edge keeps in the cookie.
+func (m *market) launch(t *testing.T, location string) (sessionToken string) {
 	t.Helper()
 	u, err := url.Parse(location)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, err := json.Marshal(protocol.LaunchRequest{
-		Token: u.Query().Get(protocol.LaunchParam), ProviderID: "prov_demo", RedemptionID: "redemption-of-the-test",
+		Token: u.Query().Get(protocol.LaunchParam), Host: u.Hostname(), RedemptionID: "redemption-of-the-test",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +155,11 @@ func (m *market) launch(t *testing.T, location string) {
 	if status != http.StatusOK {
 		t.Fatalf("launching: got %d %s", status, answer)
 	}
+	var entered protocol.LaunchAnswer
+	if err := json.Unmarshal(answer, &entered); err != nil {
+		t.Fatal(err)
+	}
+	return entered.SessionToken
 }
 
 // userOf is the id that providers know a session's user by.
@@ -228,10 +258,15 @@ func (v *visitor) do(method, path string, form url.Values, headers ...string) an
 	return answer{status: res.StatusCode, location: res.Header.Get("Location"), header: res.Header, body: string(body)}
 }
 
-// buy buys a plan from the home page and returns the launch URL.
+// buy buys a plan of the first app and returns the launch URL.
 func (v *visitor) buy(plan string) string {
 	v.t.Helper()
-	form := v.get("/").form(v.t, "/buy")
+	return v.buyAt(appPage, plan)
+}
+
+func (v *visitor) buyAt(page, plan string) string {
+	v.t.Helper()
+	form := v.get(page).form(v.t, "/buy")
 	form.Set("plan", plan)
 	res := v.post("/buy", form)
 	if res.status != http.StatusSeeOther {

@@ -12,10 +12,11 @@ func TestBuyingASession(t *testing.T) {
 	t.Parallel()
 	m := open(t)
 	v := m.visitor(t)
-	home := v.get("/")
-	home.has(t, http.StatusOK, `data-testid="balance-available">100<`, "Saltmarsh", "Buy and open")
+	v.get("/").has(t, http.StatusOK, `data-testid="balance-available">100<`, "Saltmarsh", "Quadrille", "Choose your time")
+	product := v.get(appPage)
+	product.has(t, http.StatusOK, "Buy and open Saltmarsh", "Total for 10 min")
 
-	form := home.form(t, "/buy")
+	form := product.form(t, "/buy")
 	form.Set("plan", "1")
 	first := v.post("/buy", form)
 	if first.status != http.StatusSeeOther || !strings.HasPrefix(first.location, appURL+"?session=") {
@@ -110,8 +111,7 @@ func TestTimeRunsOut(t *testing.T) {
 	t.Parallel()
 	m := open(t)
 	v := m.visitor(t)
-	home := v.get("/")
-	form := home.form(t, "/buy")
+	form := v.get(appPage).form(t, "/buy")
 	form.Set("plan", "0")
 	bought := v.post("/buy", form)
 	id := sessionOf(t, bought.location)
@@ -142,18 +142,18 @@ func TestTooFewTokens(t *testing.T) {
 	m := open(t)
 	v := m.visitor(t)
 	v.buy("2") // 54 of 100
-	form := v.get("/").form(t, "/buy")
+	form := v.get(appPage).form(t, "/buy")
 	form.Set("plan", "2")
 	poor := v.post("/buy", form)
 	poor.has(t, http.StatusPaymentRequired, "Not enough tokens", "You are 8 tokens short", "Nothing was charged")
 
 	up := poor.form(t, "/topup")
 	for range 2 { // a double click tops up once
-		if res := v.post("/topup", up); res.status != http.StatusSeeOther || res.location != "/?notice=topup" {
+		if res := v.post("/topup", up); res.status != http.StatusSeeOther || res.location != appPage+"?notice=topup&plan=2" {
 			t.Fatalf("topping up: got %d to %q", res.status, res.location)
 		}
 	}
-	v.get("/?notice=topup").has(t, http.StatusOK, "Demo tokens added", `data-testid="balance-available">146<`)
+	v.get("/?notice=topup").has(t, http.StatusOK, "100 tokens added", `data-testid="balance-available">146<`)
 
 	for _, back := range []string{"//evil.example", "https://evil.example/", `/\evil.example`, "/\t/evil.example", "x", ""} {
 		up.Set("back", back)
@@ -191,7 +191,7 @@ func TestOtherSitesCannotPost(t *testing.T) {
 	t.Parallel()
 	m := open(t)
 	v := m.visitor(t)
-	form := v.get("/").form(t, "/buy")
+	form := v.get(appPage).form(t, "/buy")
 	tests := map[string]string{
 		"Sec-Fetch-Site: cross-site": "the browser says so",
 		"Sec-Fetch-Site: same-site":  "the app beside us, on another port",
@@ -217,7 +217,7 @@ func TestFormsOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	m := open(t)
 	v := m.visitor(t)
-	good := v.get("/").form(t, "/buy")
+	good := v.get(appPage).form(t, "/buy")
 	for field, values := range map[string][]string{
 		"nonce": {"", "short", strings.Repeat("G", 32), strings.Repeat("a", 31) + "\n"},
 		"plan":  {"", "-1", "3", "99999999999999999999", "1 "},
@@ -243,7 +243,7 @@ func TestLostAnswerBuysOnce(t *testing.T) {
 	t.Parallel()
 	m := open(t)
 	v := m.visitor(t)
-	form := v.get("/").form(t, "/buy")
+	form := v.get(appPage).form(t, "/buy")
 	form.Set("plan", "1")
 	m.loseAnswers(1) // the API sells, and its answer never arrives
 	if res := v.post("/buy", form); res.status != http.StatusSeeOther {
@@ -274,7 +274,7 @@ func TestHeadersAndMarkup(t *testing.T) {
 	m := open(t)
 	v := m.visitor(t)
 	id := sessionOf(t, v.buy("0"))
-	for _, path := range []string{"/", "/history", "/nothing", "/session/complete?session_id=" + id, "/consent?session_id=" + id} {
+	for _, path := range []string{"/", "/history", "/tokens", appPage, "/nothing", "/session/complete?session_id=" + id, "/consent?session_id=" + id} {
 		res := v.get(path)
 		for name, want := range map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8",
@@ -285,7 +285,7 @@ func TestHeadersAndMarkup(t *testing.T) {
 		}
 		policy := res.header.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") ||
-			!strings.HasSuffix(policy, "form-action 'self' "+strings.TrimSuffix(appURL, "/")) {
+			!strings.HasSuffix(policy, "form-action 'self' "+strings.TrimSuffix(appURL, "/")+" "+strings.TrimSuffix(puzzlesURL, "/")) {
 			t.Errorf("%s: policy %q", path, policy)
 		}
 		// What the policy would block anyway.
@@ -303,7 +303,7 @@ func TestHeadersAndMarkup(t *testing.T) {
 		t.Errorf("/healthz: got %d and cookie %q", res.status, stranger.cookie)
 	}
 	home := v.get("/")
-	for _, name := range []string{"app.css", "app.js", "mark.svg"} {
+	for _, name := range []string{"app.css", "app.js", "mark.svg", "app-prov_demo.svg"} {
 		_, rest, ok := strings.Cut(home.body, "/static/"+name)
 		query, _, _ := strings.Cut(rest, `"`)
 		asset := v.get("/static/" + name + query)
@@ -324,9 +324,8 @@ func TestTimesThatTheBalanceDoesNotBuy(t *testing.T) {
 	v.buy("2") // 54 of 100 tokens
 	v.buy("1")
 	v.buy("0") // 16 are left; the middle time costs 20
-	home := v.get("/")
-	home.has(t, http.StatusOK, "4 tokens short", "38 tokens short", "2 more open")
-	if form := home.form(t, "/buy"); form.Get("plan") != "0" {
+	v.get("/").has(t, http.StatusOK, "4 tokens short", "38 tokens short", "2 more open", "Choose your time")
+	if form := v.get(appPage).form(t, "/buy"); form.Get("plan") != "0" {
 		t.Errorf("plan %s is chosen, which cannot be paid", form.Get("plan"))
 	}
 	m.audit(t)

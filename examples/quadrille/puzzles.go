@@ -74,7 +74,7 @@ func (p Puzzle) Compare(cells string, from int) (wrong int, first Mistake, err e
 		return 0, Mistake{}, fmt.Errorf("a drawing of %d squares for a puzzle of %d", len(cells), len(want))
 	}
 	for i := range want {
-		at := (from + i) % len(want)
+		at := (from%len(want) + i) % len(want)
 		if (cells[at] == '1') == (want[at] == '1') {
 			continue
 		}

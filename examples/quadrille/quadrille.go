@@ -46,7 +46,9 @@ func New() http.Handler {
 	mux.HandleFunc("POST /puzzles/{id}/check", a.answer)
 	mux.HandleFunc("POST /puzzles/{id}/hint", a.answer)
 	mux.HandleFunc("GET /static/{file}", a.static)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { a.page(w, http.StatusNotFound, "missing", "Off the grid", nil) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		a.page(w, http.StatusNotFound, "missing", "Off the grid", nil)
+	})
 	return mux
 }
 

@@ -213,8 +213,13 @@ $("save").addEventListener("click", () => {
   }, "image/png");
 });
 
+let hushing;
 function say(text) {
   $("said").textContent = text;
+  clearTimeout(hushing);
+  hushing = setTimeout(() => {
+    $("said").textContent = "";
+  }, 5000);
 }
 
 setInks();

@@ -67,24 +67,33 @@ function paintGuide(ctx, petals, paper) {
   ctx.stroke();
 }
 
-/** A few strokes that go together: waves that bend away from the centre. `random` gives numbers from 0 to 1. */
+/** Strokes that go together, ring upon ring: leaves on the petals' axes, garlands from one axis to the
+ *  next, waves between. `random` gives numbers from 0 to 1. */
 function invent(petals, mirror, random) {
+  const half = Math.PI / petals;
+  let swell = 0;
+  const leaf = (t) => [Math.sin(Math.PI * t) * (0.35 + 0.5 * swell), t];
+  const garland = (t) => [t, Math.sin((Math.PI * t) / 2) ** 2];
+  const wave = (t) => [t * 0.98, 0.5 + 0.5 * Math.sin(2 * Math.PI * t - Math.PI / 2)];
   const strokes = [];
-  let reach = 0.1;
   const first = Math.floor(random() * 6);
-  for (let n = 0; reach < 0.86; n++) {
-    const depth = 0.13 + random() * 0.2;
-    const bend = (random() - 0.35) * 1.7;
-    const sway = 0.03 + random() * 0.12;
-    const turns = 1 + Math.floor(random() * 3);
-    const points = [];
-    for (let t = 0; t <= 1.0001; t += 1 / 40) {
-      const radius = Math.min(reach + depth * Math.sin(Math.PI * t), 0.95);
-      const angle = (bend * t * Math.PI) / petals + sway * Math.sin(2 * Math.PI * turns * t) - Math.PI / 2;
-      points.push(radius * Math.cos(angle), radius * Math.sin(angle));
+  for (let n = 0, reach = 0.05; reach < 0.84; n++) {
+    const form = n === 0 ? leaf : [leaf, garland, leaf, wave][Math.floor(random() * 4)];
+    const depth = Math.min(form === leaf ? 0.2 + random() * 0.22 : 0.07 + random() * 0.1, 0.95 - reach);
+    swell = random();
+    const ink = (first + n) % 6;
+    const width = 0.006 + random() * 0.008;
+    for (const side of mirror ? [1] : [1, -1]) {
+      const points = [];
+      for (let i = 0; i <= 40; i++) {
+        const [across, along] = form(i / 40);
+        const angle = side * across * half - Math.PI / 2;
+        const radius = reach + depth * along;
+        points.push(radius * Math.cos(angle), radius * Math.sin(angle));
+      }
+      strokes.push({ ink, width, petals, mirror, points });
     }
-    strokes.push({ ink: (first + n) % 6, width: 0.006 + random() * 0.014, petals, mirror, points });
-    reach += depth * 0.62;
+    reach += depth * (form === leaf ? 0.55 : 0.8);
   }
   return strokes;
 }
