@@ -22,7 +22,9 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
   await page.goto(system.marketplace);
   await expect(page.getByTestId("balance-available")).toContainText("500");
   await shot("1-marketplace");
-  await page.getByTestId("buy").first().click();
+  await expect(page.getByTestId("app")).toHaveCount(3);
+  await page.getByTestId("open-app").first().click();
+  await page.locator("[data-testid=buy]:visible").click();
 
   // The app, which knows nothing of us, on its own address, without the token.
   await page.waitForURL(`${system.app}/**`);
@@ -55,8 +57,8 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
   await expect(page.getByTestId("tokens-captured")).toContainText("4");
   // Its account of time: what was bought, what the app's page added, and no second unaccounted for.
   await expect(page.getByTestId("times").locator("tbody tr")).toHaveText([
-    /Time bought.*\+0:44/s,
-    /Clock started/,
+    /Time bought, clock started.*\+0:44/s,
+    /Entered/,
     /Added in the app.*\+0:22/s,
     /Time used up/,
   ]);

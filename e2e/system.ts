@@ -16,6 +16,8 @@ export interface System {
   provider_key: string;
   admin_key: string;
   edge_key: string;
+  /** All that the marketplace sells; the first is the app above. */
+  apps: { provider_id: string; name: string; app: string; origin: string; provider_key: string }[];
   stop(): Promise<void>;
 }
 

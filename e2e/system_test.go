@@ -30,15 +30,16 @@ import (
 
 // System is a running demo.
 type System struct {
-	Marketplace    string `json:"marketplace"`
-	API            string `json:"api"`
-	App            string `json:"app"`
-	Origin         string `json:"origin"`
-	ProviderID     string `json:"provider_id"`
-	MarketplaceKey string `json:"marketplace_key"`
-	ProviderKey    string `json:"provider_key"`
-	AdminKey       string `json:"admin_key"`
-	EdgeKey        string `json:"edge_key"`
+	Marketplace    string    `json:"marketplace"`
+	API            string    `json:"api"`
+	App            string    `json:"app"`
+	Origin         string    `json:"origin"`
+	ProviderID     string    `json:"provider_id"`
+	MarketplaceKey string    `json:"marketplace_key"`
+	ProviderKey    string    `json:"provider_key"`
+	AdminKey       string    `json:"admin_key"`
+	EdgeKey        string    `json:"edge_key"`
+	Apps           []demoApp `json:"apps"`
 
 	Dir string // the demo's data folder
 	Log *Log   // all that the process wrote to stderr
