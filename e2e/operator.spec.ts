@@ -18,7 +18,7 @@ test("a provider is added, and invited by a link that opens its dashboard and no
   await signIn(page, system, system.admin_key);
   const problems = watch(page);
   await expect(page.getByTestId("whose")).toHaveText("Operator");
-  await expect(rows(page, "providers")).toHaveCount(1);
+  await expect(rows(page, "providers")).toHaveCount(system.apps.length);
   await page.getByRole("button", { name: "Add a provider" }).click();
   await page.getByLabel("Name").fill("Maps & Routes");
   await page.getByRole("textbox", { name: "Id", exact: true }).fill("prov_maps");

@@ -1,7 +1,7 @@
 // Shows on each sheet how far its puzzle has come.
 "use strict";
 
-for (const sheet of document.querySelectorAll("[data-id]")) {
+function draw(sheet) {
   const size = Number(sheet.dataset.size);
   let kept = {};
   try {
@@ -14,6 +14,7 @@ for (const sheet of document.querySelectorAll("[data-id]")) {
   const ctx = canvas.getContext("2d");
   const style = getComputedStyle(sheet);
   const edge = canvas.width / size;
+  ctx.clearRect(0, 0, canvas.width, canvas.height);
   ctx.fillStyle = style.getPropertyValue(kept.title ? "--red" : "--pencil");
   for (let i = 0; i < cells.length; i++)
     if (cells[i] === "1") ctx.fillRect((i % size) * edge, Math.floor(i / size) * edge, edge, edge);
@@ -25,3 +26,7 @@ for (const sheet of document.querySelectorAll("[data-id]")) {
   const state = sheet.querySelector("[data-state]");
   state.textContent = kept.title ? String(kept.title) : cells.includes("1") ? "Begun" : "";
 }
+
+const drawAll = () => document.querySelectorAll("[data-id]").forEach(draw);
+drawAll();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

@@ -197,7 +197,7 @@ $("surprise").addEventListener("click", () => {
   strokes.push(...invent(petals(), mirror(), Math.random));
   keep();
   redraw();
-  say("Something new. Draw over it, or undo it line by line.");
+  say("Something new to draw over.");
 });
 $("save").addEventListener("click", () => {
   const poster = Object.assign(document.createElement("canvas"), { width: POSTER, height: POSTER });
