@@ -71,7 +71,8 @@ func (s *Server) view(session Session) sessionView {
 		v.Left = max(session.ExpiresAt-session.PausedAt, 0)
 		v.Used = max(session.DurationLimitSeconds-v.Left, 0)
 	case session.Status == "active":
-		v.Left = max(session.ExpiresAt-now, 0)
+		// The clock starts at the next full second.
+		v.Left = min(max(session.ExpiresAt-now, 0), session.DurationLimitSeconds)
 		v.Used = max(session.DurationLimitSeconds-v.Left, 0)
 	case session.Status == "pending":
 		v.Left = session.DurationLimitSeconds
