@@ -15,7 +15,8 @@ const two = (n) => String(n).padStart(2, "0");
 function tick() {
   for (const el of clocks) {
     const now = Number(el.dataset.now) + (performance.now() - loaded) / 1000;
-    const left = Math.max(0, Math.ceil(Number(el.dataset.ends) - now));
+    // Never more than when the page was made: its moment is known to the second only.
+    const left = Math.min(Math.max(0, Math.ceil(Number(el.dataset.ends) - now)), Number(el.dataset.most));
     const h = Math.floor(left / 3600);
     const m = Math.floor(left / 60) % 60;
     const text = h > 0 ? `${h}:${two(m)}:${two(left % 60)}` : `${m}:${two(left % 60)}`;
