@@ -94,7 +94,7 @@ func TestAnswersToNonsense(t *testing.T) {
 	t.Cleanup(server.Close)
 	for body, want := range map[string]int{
 		"": 400, "{": 400, `{"cells":"01"}`: 400, `{"cells":7}`: 400, `{"cells":"` + strings.Repeat("0", 5000) + `"}`: 400,
-		`{"cells":"` + strings.Repeat("0", 100) + `","from":-7}`:      200,
+		`{"cells":"` + strings.Repeat("0", 100) + `","from":-7}`:                  200,
 		`{"cells":"` + strings.Repeat("0", 100) + `","from":9223372036854775807}`: 200,
 	} {
 		if status, answer := ask(t, "POST", server.URL+"/puzzles/1/hint", body); status != want {
