@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/store/query"
@@ -47,6 +48,9 @@ func (t *Tx) moveBalance(ctx context.Context, p ledger.Posting) error {
 	n, err := t.q.MoveBalance(ctx, p.PostedDelta, p.HeldDelta, p.UserID)
 	if err != nil {
 		return fmt.Errorf("writing balance: %w", err)
+	}
+	if n == 0 && p.PostedDelta > 0 {
+		return fmt.Errorf("writing balance: %w", ErrConflict) // nothing is too little for a credit: the account was erased just now
 	}
 	if n == 0 {
 		return ledger.ErrInsufficient
@@ -177,6 +181,13 @@ func (r Reader) Audit(ctx context.Context) error {
 		if a.Held != a.OpenHolds || a.Held != counted[ledger.Held(a.UserID)] || a.Posted-a.Held != counted[ledger.Available(a.UserID)] {
 			return fmt.Errorf("auditing: account of %s has posted %d, held %d; open holds are %d, entries say %d available and %d held",
 				a.UserID, a.Posted, a.Held, a.OpenHolds, counted[ledger.Available(a.UserID)], counted[ledger.Held(a.UserID)])
+		}
+		delete(counted, ledger.Held(a.UserID))
+		delete(counted, ledger.Available(a.UserID))
+	}
+	for account, balance := range counted {
+		if balance != 0 && strings.HasPrefix(string(account), "user:") {
+			return fmt.Errorf("auditing: account %s is at %d by its entries, and its user has none", account, balance)
 		}
 	}
 	wrong, err := r.q.AuditCaptures(ctx)

@@ -18,6 +18,15 @@ var ErrLive = errors.New("the user has sessions that are not over")
 // up. It returns [ErrLive] while a session runs, and [ErrNotFound] for a user
 // never heard of.
 func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
+	// Locks the account before anything is read of it: what another transaction
+	// credits or holds just now must be in the copy, or not happen at all.
+	n, err := t.q.MoveBalance(ctx, 0, 0, userID)
+	if err != nil {
+		return fmt.Errorf("erasing user: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("erasing user: %w", ErrNotFound)
+	}
 	live, err := t.q.CountLiveSessionsOfUser(ctx, userID)
 	if err != nil {
 		return fmt.Errorf("erasing user: %w", err)
@@ -25,12 +34,8 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 	if live > 0 {
 		return ErrLive
 	}
-	n, err := t.q.CopyAccount(ctx, pseudonym, userID)
-	if err != nil {
+	if _, err := t.q.CopyAccount(ctx, pseudonym, userID); err != nil {
 		return fmt.Errorf("erasing user: %w", err)
-	}
-	if n == 0 {
-		return fmt.Errorf("erasing user: %w", ErrNotFound)
 	}
 	steps := []func() error{
 		func() error { return t.q.EraseHolds(ctx, pseudonym, userID) },

@@ -1,0 +1,112 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/store/storetest"
+)
+
+// between runs first, and second while first is written and not yet committed:
+// on PostgreSQL, until second waits for it. SQLite has one writer, so that
+// nothing comes between.
+func between(t *testing.T, address string, s *store.Store, first, second func(*store.Tx) error) (firstErr, secondErr error) {
+	t.Helper()
+	ctx := context.Background()
+	written, commit := make(chan struct{}), make(chan struct{})
+	one, two := make(chan error, 1), make(chan error, 1)
+	go func() {
+		one <- s.Write(ctx, func(tx *store.Tx) error {
+			err := first(tx)
+			close(written)
+			<-commit
+			return err
+		})
+	}()
+	<-written
+	go func() { two <- s.Write(ctx, second) }()
+	awaitLock(t, address)
+	close(commit)
+	return <-one, <-two
+}
+
+// awaitLock waits until a transaction waits for another.
+func awaitLock(t *testing.T, address string) {
+	t.Helper()
+	conn, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		var n int
+		err := conn.QueryRow("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if n > 0 {
+			return
+		}
+	}
+	t.Error("no transaction waits for the other")
+}
+
+func credit(id, user string, amount int64) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
+		p, err := ledger.Credit(id, user, amount, storetest.Now)
+		if err != nil {
+			return err
+		}
+		return tx.Post(context.Background(), p)
+	}
+}
+
+// What a user is given while it is erased is not lost.
+func TestErasingWaitsForACredit(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	address := postgres.Database(t)
+	s := open(t, address)
+	if err := s.Write(ctx, credit("c1", "u", 100)); err != nil {
+		t.Fatal(err)
+	}
+	credited, erased := between(t, address, s, credit("c2", "u", 50), func(tx *store.Tx) error { return tx.EraseUser(ctx, "u", "erased_1") })
+	if credited != nil || erased != nil {
+		t.Fatalf("credited: %v, erased: %v", credited, erased)
+	}
+	if b, err := s.Balance(ctx, "erased_1"); err != nil || b.Posted != 150 {
+		t.Errorf("of 100 + 50, %d are left (%v)", b.Posted, err)
+	}
+	if b, err := s.Balance(ctx, "u"); err != nil || b.Posted != 0 {
+		t.Errorf("the erased user has %d (%v)", b.Posted, err)
+	}
+	if err := s.Audit(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// A credit that comes while its user is erased is the first of a new account.
+func TestACreditWaitsForErasing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	address := postgres.Database(t)
+	s := open(t, address)
+	if err := s.Write(ctx, credit("c1", "u", 100)); err != nil {
+		t.Fatal(err)
+	}
+	erased, credited := between(t, address, s, func(tx *store.Tx) error { return tx.EraseUser(ctx, "u", "erased_1") }, credit("c2", "u", 50))
+	if credited != nil || erased != nil {
+		t.Fatalf("credited: %v, erased: %v", credited, erased)
+	}
+	if b, err := s.Balance(ctx, "u"); err != nil || b.Posted != 50 {
+		t.Errorf("credited 50, has %d (%v)", b.Posted, err)
+	}
+	if err := s.Audit(ctx); err != nil {
+		t.Error(err)
+	}
+}
