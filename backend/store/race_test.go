@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -108,5 +109,41 @@ func TestACreditWaitsForErasing(t *testing.T) {
 	}
 	if err := s.Audit(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// A webhook that is removed just now takes no session's change down with it, nor
+// does a person who is given a role twice at once break anything.
+func TestWhatAnotherTransactionDecided(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	address := postgres.Database(t)
+	s := open(t, address)
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertProvider(ctx, store.Provider{ID: "p", Name: "p"}, storetest.Now); err != nil {
+			return err
+		}
+		return tx.InsertWebhook(ctx, store.Webhook{ID: "w", ProviderID: "p", URL: "https://x.example/"}, storetest.Now)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed, announced := between(t, address, s,
+		func(tx *store.Tx) error { return tx.DeleteWebhook(ctx, "w") },
+		func(tx *store.Tx) error {
+			_, err := tx.Announce(ctx, store.Announcement{MessageID: "m", ProviderID: "p", Type: "session.ended", SessionID: "s", Payload: "{}"}, storetest.Now)
+			return err
+		})
+	if removed != nil || announced != nil {
+		t.Errorf("removed: %v, announced: %v", removed, announced)
+	}
+	add := func(id string) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			return tx.InsertPerson(ctx, store.Person{ID: id, Email: "a@x.example", Role: "admin"})
+		}
+	}
+	first, second := between(t, address, s, add("a"), add("b"))
+	if first != nil || !errors.Is(second, store.ErrTaken) {
+		t.Errorf("first: %v, second: %v", first, second)
 	}
 }

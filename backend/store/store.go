@@ -234,7 +234,15 @@ func retryable(err error) bool {
 		return true
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code == "40001" || pg.Code == "40P01" // serialization failure, deadlock
+		switch pg.Code {
+		case "40001", "40P01": // serialization failure, deadlock
+			return true
+		case "23503", "23505":
+			// A row that was there is gone, or one that was not there is: another
+			// transaction was faster. The next try reads what it wrote.
+			return true
+		}
+		return false
 	}
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
