@@ -62,6 +62,32 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 	webhooktest.Verify(t, w.clock.Now(), secret, r.next(t))
 }
 
+// A webhook whose secret no longer opens holds up nobody but itself.
+func TestUnreadableWebhookDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.SealKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" }
+	w.open()
+	r := newReceiver(t)
+	sealed, _ := w.hook(r.URL)
+	w.tune = nil // the seal key is lost
+	w.open()
+	for {
+		after, _ := w.hook(r.URL)
+		if after > sealed { // it is looked at later
+			break
+		}
+		w.call("DELETE", hooks+"/"+after, w.provider, nil).want(204)
+	}
+	const sessions = 60
+	w.credit("user_1", sessions*100)
+	for range sessions {
+		w.call("POST", "/api/v1/sessions", w.market, order()).want(201)
+	}
+	w.run()
+	r.next(t)
+}
+
 func TestWebhookTestDelivery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -110,6 +112,7 @@ func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) e
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, due := range list {
 		limit := perEndpoint
 		if due.Failing {
@@ -121,8 +124,9 @@ func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) e
 		}
 		claimed, err := d.queue.Claim(ctx, due.WebhookID, n)
 		d.release(due.WebhookID, n-len(claimed))
-		if err != nil {
-			return err
+		if err != nil { // it must not hold up the endpoints after it
+			errs = append(errs, fmt.Errorf("webhook %s: %w", due.WebhookID, err))
+			continue
 		}
 		for _, delivery := range claimed {
 			all.Go(func() {
@@ -132,7 +136,7 @@ func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) e
 			})
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (d *Dispatcher) attempt(ctx context.Context, delivery Delivery) {
