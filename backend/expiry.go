@@ -116,25 +116,34 @@ func (s *service) housekeepingLoop(ctx context.Context) {
 		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
-			err := s.store.Write(ctx, func(tx *store.Tx) error {
-				if _, err := tx.ForgetAnswers(ctx, now); err != nil {
-					return err
-				}
-				if _, err := tx.ForgetSignIns(ctx, now); err != nil {
-					return err
-				}
-				if _, err := tx.ForgetEdges(ctx, now.Add(-keepEdges)); err != nil {
-					return err
-				}
-				if _, err := tx.ForgetPageReports(ctx, now.Add(-keepPages)); err != nil {
-					return err
-				}
-				_, err := tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))
-				return err
-			})
-			if err != nil && ctx.Err() == nil {
+			if err := s.forget(ctx, now); err != nil && ctx.Err() == nil {
 				s.log.Warn("what is old could not be removed", zap.Error(err))
 			}
 		}
 	}
+}
+
+// forget removes what is old.
+func (s *service) forget(ctx context.Context, now time.Time) error {
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.ForgetAnswers(ctx, now); err != nil {
+			return err
+		}
+		if _, err := tx.ForgetSignIns(ctx, now); err != nil {
+			return err
+		}
+		if _, err := tx.ForgetEdges(ctx, now.Add(-keepEdges)); err != nil {
+			return err
+		}
+		_, err := tx.ForgetPageReports(ctx, now.Add(-keepPages))
+		return err
+	})
+	// Some at once, so that other writers need not wait; all of them in the end.
+	for n := int64(1); err == nil && n > 0; {
+		err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))
+			return err
+		})
+	}
+	return err
 }

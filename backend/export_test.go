@@ -40,3 +40,6 @@ func (b *Backend) Rollup(ctx context.Context) (int, error) {
 
 // FlushKeyUse writes when keys were used.
 func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.flushKeyUse(ctx) }
+
+// Forget removes what is old, as the housekeeping loop does.
+func (b *Backend) Forget(ctx context.Context) error { return b.service.forget(ctx, b.service.now()) }

@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -178,4 +179,36 @@ func TestWebhookCreationRepeats(t *testing.T) {
 	if slices.Sort(ids); len(slices.Compact(ids)) != 1 {
 		t.Errorf("%d webhooks", len(slices.Compact(ids)))
 	}
+}
+
+// Messages are kept for 30 days, however many there are.
+func TestOldDeliveriesAreForgotten(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		id, _ := w.hook("http://127.0.0.1:1/")
+		w.call("PATCH", hooks+"/"+id, w.provider, map[string]any{"enabled": false}).want(200)
+		ctx, st := context.Background(), w.b.Store()
+		announce := func(prefix string, n int) {
+			err := st.Write(ctx, func(tx *store.Tx) error {
+				for i := range n {
+					a := store.Announcement{MessageID: fmt.Sprint(prefix, i), ProviderID: "prov_demo", Type: "session.ended", SessionID: "s", Payload: "{}"}
+					if _, err := tx.Announce(ctx, a, w.clock.Now()); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		announce("old", 10_001)
+		w.clock.Add(30*24*time.Hour + time.Second)
+		announce("new", 1)
+		if err := w.b.Forget(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if list := w.deliveries(id, "?limit=200"); len(list) != 1 {
+			t.Errorf("%d are left", len(list))
+		}
+	})
 }
