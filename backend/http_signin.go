@@ -37,9 +37,10 @@ func (a *api) routeSignIn() {
 // from our own pages only, its refusals shown on the sign-in page.
 func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		// First: a refusal is shown on a page that reads the form, too.
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address)
 		if err == nil && r.Method == http.MethodPost {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			if err = otherSites.Check(r); err != nil {
 				err = &refusal{code: protocol.Forbidden, detail: "A page of another site sent this.", cause: err}
 			}

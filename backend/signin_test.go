@@ -3,12 +3,15 @@ package backend_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,5 +292,34 @@ func TestDashboardSendsStrangersToSignIn(t *testing.T) {
 	b.get(home+page).mustSay(t, 200, "/dashboard/app.")
 	if p := newBrowser(w).get(home + "/dashboard/app.0000000000000000.js"); p.status != http.StatusNotFound {
 		t.Errorf("a file of another version: %d", p.status)
+	}
+}
+
+// endless is a body without end that counts what was read of it.
+type endless struct{ read atomic.Int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read.Load() > 8<<20 {
+		return 0, errors.New("read too much")
+	}
+	e.read.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// Whoever is refused for asking too often cannot have us read what they send.
+func TestRefusedSignInsAreNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *backend.Config) { c.AddressRate = 1 }
+	w.open()
+	for range 4 {
+		body := &endless{}
+		r := httptest.NewRequest("POST", "http://backend.test/auth/key", body)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		w.b.Handler().ServeHTTP(rec, r)
+		if n := body.read.Load(); n > 1<<20 {
+			t.Errorf("answered %d and read %d bytes", rec.Code, n)
+		}
 	}
 }
