@@ -87,6 +87,8 @@ func problemOf(err error) *problem {
 		return newProblem(protocol.PauseNotAllowed, "The provider's policy allows no further pause.")
 	case errors.Is(err, coord.ErrDown):
 		return newProblem(protocol.Unavailable, "There is no stream just now. Ask by heartbeats until it is back.")
+	case store.Unkeepable(err):
+		return newProblem(protocol.InvalidRequest, "A text of the request has a zero byte, or is not UTF-8.")
 	case store.Unavailable(err):
 		return newProblem(protocol.Unavailable, "The database does not answer just now. Try again.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -405,4 +406,66 @@ func TestRequestIDsAndSpecKeys(t *testing.T) {
 	if err := json.Unmarshal(w.call("GET", "/openapi.json", "", nil).want(200).raw, &doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) < 20 {
 		t.Errorf("openapi %s with %d paths, %v", doc.OpenAPI, len(doc.Paths), err)
 	}
+}
+
+// Text that no database of ours keeps finds nothing, or is refused; it is no
+// failure of the service.
+func TestTextThatCannotBe(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		id, _ := w.hook("http://127.0.0.1:1/")
+		for _, bad := range []string{"%00", "a%00b", "%ff", "%c3%28"} {
+			for path, key := range map[string]string{
+				"/api/v1/sessions/" + bad:                             w.market,
+				"/api/v1/sessions?user_id=" + bad:                     w.market,
+				"/api/v1/sessions?provider_id=" + bad:                 w.market,
+				"/api/v1/users/u/ledger?session_id=" + bad:            w.market,
+				"/api/v1/providers/" + bad:                            w.admin,
+				"/api/v1/providers/prov_demo/sessions?user_id=" + bad: w.provider,
+				hooks + "/" + bad:                                     w.provider,
+				hooks + "/" + id + "/deliveries/" + bad:               w.provider,
+			} {
+				if a := w.call("GET", path, key, nil); a.status >= 500 {
+					t.Errorf("GET %s: %d %s", path, a.status, a.raw)
+				}
+			}
+			for path, key := range map[string]string{
+				"/api/v1/sessions/" + bad + "/complete": w.market, "/api/v1/users/u" + bad + "/erase": w.market,
+			} {
+				if a := w.call("POST", path, key, nil); a.status >= 500 {
+					t.Errorf("POST %s: %d %s", path, a.status, a.raw)
+				}
+			}
+			if a := w.call("DELETE", "/api/v1/people/"+bad, w.admin, nil); a.status >= 500 {
+				t.Errorf("DELETE person %s: %d %s", bad, a.status, a.raw)
+			}
+		}
+		const nul = "a\x00b"
+		for _, c := range []struct {
+			method, path, key string
+			body              any
+		}{
+			{"POST", "/api/v1/people", w.admin, map[string]any{"email": nul + "@x.example", "role": "admin"}},
+			{"POST", "/api/v1/people", w.admin, map[string]any{"email": "a@x.example", "role": "provider", "provider_id": nul}},
+			{"POST", "/api/v1/portal", w.admin, map[string]any{"provider_id": nul}},
+			{"POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": nul}},
+			{"PATCH", hooks + "/" + id, w.provider, map[string]any{"description": nul}},
+			{"PATCH", "/api/v1/providers/prov_demo", w.provider, map[string]any{"app_url": "https://x.example/?" + nul}},
+			{"POST", "/api/v1/edge/launch", w.edge, map[string]any{"token": "t", "provider_id": nul, "redemption_id": nul + "012345678901234567"}},
+			{"POST", "/api/v1/edge/heartbeats", w.edge, map[string]any{"beats": []any{map[string]any{"id": nul, "version": 1}}}},
+			{"POST", "/api/v1/sessions", w.market, order("return_url", "https://market.example/"+nul)},
+			{"POST", "/api/v1/sessions", w.market, order("consent_url", "https://market.example/?"+nul)},
+		} {
+			if a := w.call(c.method, c.path, c.key, c.body); a.status >= 500 {
+				t.Errorf("%s %s %v: %d %s", c.method, c.path, c.body, a.status, a.raw)
+			}
+		}
+		for _, form := range []string{"key=sg_adm_%00", "key=sg_%ff"} {
+			r := httptest.NewRequest("POST", "http://backend.test/auth/key", strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			rec := httptest.NewRecorder()
+			if w.b.Handler().ServeHTTP(rec, r); rec.Code >= 500 {
+				t.Errorf("%s: %d", form, rec.Code)
+			}
+		}
+	})
 }

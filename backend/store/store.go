@@ -272,6 +272,14 @@ func Unavailable(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrConflict)
 }
 
+// Unkeepable reports whether err says that a text is none for the database:
+// PostgreSQL takes neither a zero byte nor what is not UTF-8, in a question
+// neither.
+func Unkeepable(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "22021"
+}
+
 // found maps "no rows" to [ErrNotFound].
 func found(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
