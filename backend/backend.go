@@ -117,7 +117,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	loops.Go(func() { b.service.hooks.Run(ctx) })
 	loops.Go(func() { b.service.analyticsLoop(ctx) })
 	loops.Go(func() { b.shared.Run(ctx) })
-	if b.config.Redis != "" {
+	if b.config.Redis != "" || b.service.store.Shared() {
 		loops.Go(func() { b.service.reconcileLoop(ctx) })
 	}
 	loops.Wait()

@@ -21,9 +21,10 @@ const (
 )
 
 // reconcileLoop publishes recent changes again, until ctx ends. Whoever makes a
-// change publishes it once it is committed; a process that dies in between, or
-// cannot reach the others just then, is made up for by any that lives. What was
-// told already costs a look into this process's memory.
+// change publishes it once it is committed; a process that dies in between,
+// cannot reach the others just then, or loses the database's answer to its
+// commit, is made up for by any that lives. What was told already costs a look
+// into this process's memory.
 func (s *service) reconcileLoop(ctx context.Context) {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
