@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -246,12 +247,20 @@ func (s *service) extensions(ctx context.Context, id string) ([]store.Extension,
 	return s.store.Extensions(ctx, id)
 }
 
+// eventsAfterEnd is how long after its end a session's pages may tell what they
+// noticed: the SDK keeps what it could not send for 20 hours. Its token outlives
+// the session for good, and must not fill the record for as long.
+const eventsAfterEnd = 24 * time.Hour
+
 // addPageEvents records what a session's pages noticed.
 func (s *service) addPageEvents(ctx context.Context, req request, id string, events []store.PageEvent) error {
 	_, err := write(ctx, s, req, func(w *work) (int, error) {
 		c, err := w.Session(ctx, id)
 		if err != nil {
 			return 0, err
+		}
+		if c = asOf(c, w.now); c.Status.Terminal() && w.now.Sub(time.Unix(c.EndedAt, 0)) > eventsAfterEnd {
+			return 0, over(c)
 		}
 		return len(events), w.AddPageEvents(ctx, c, events, w.now)
 	})

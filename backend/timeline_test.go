@@ -107,3 +107,21 @@ func TestTimelineIsBounded(t *testing.T) {
 		t.Errorf("%d entries, the last is %s", len(words), words[len(words)-1])
 	}
 }
+
+// A session's token never expires by itself; what its pages may record does.
+func TestPageEventsEndWithTheSession(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		id, launch := w.sell()
+		send := func() *answer {
+			return w.call("POST", "/api/v1/sessions/"+id+"/events", launch, map[string]any{"events": []any{map[string]any{"name": "a", "at": 1}}})
+		}
+		send().want(202)
+		w.clock.Add(time.Hour) // over; the last pages send what they kept
+		send().want(202)
+		w.clock.Add(24 * time.Hour)
+		send().want(401, "session_expired")
+		if n := w.pageEvents(id); n != 2 {
+			t.Errorf("%d events are recorded", n)
+		}
+	})
+}
