@@ -124,7 +124,7 @@ func (a *api) routeWebhooks() {
 	register(a, add(http.MethodPost, "/{wid}/replay", "replay-deliveries", "Deliver again what was made in a range of time", 202, 409), a.replayRange)
 	register(a, route{
 		method: http.MethodPost, path: "/api/v1/webhooks/test", id: "test-webhook", tag: "Webhooks",
-		summary: "Send a webhook a test message and see how it answers", roles: own, errors: []int{404, 409},
+		summary: "Send a webhook a test message and see how it answers", roles: own, errors: []int{404, 409, 429},
 	}, a.testWebhook)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/backend/webhook"
@@ -43,6 +44,10 @@ const (
 	reasonFailing   = "failing"
 	reasonRequested = "requested"
 )
+
+// testLimit is how often one provider may have messages sent at its word: each
+// test waits for its receiver, which may be anybody's server and may take long.
+var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
 
 // webhookMessage is the body of every message.
 type webhookMessage struct {
@@ -260,6 +265,9 @@ type replayRange struct {
 // testWebhook sends a webhook a message that says it is a test, and returns how
 // that went. It is not retried.
 func (s *service) testWebhook(ctx context.Context, req request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
+	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
 	deliveryID, err := write(ctx, s, req, func(w *work) (string, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
 			return "", err

@@ -117,6 +117,27 @@ func TestWebhookTestDelivery(t *testing.T) {
 	}
 }
 
+// A provider's key is no means to call somebody's server as often as it likes,
+// nor to keep as many calls open.
+func TestWebhookTestsAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t)
+	id, _ := w.hook(r.URL)
+	refused := 0
+	for range 30 {
+		if a := w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}); a.status != 200 {
+			a.want(429, "rate_limited")
+			refused++
+		}
+	}
+	if refused != 10 || len(r.calls) != 20 {
+		t.Errorf("%d calls, %d refused", len(r.calls), refused)
+	}
+	w.clock.Add(time.Second)
+	w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(200)
+}
+
 func TestWebhooksAreTheirProvidersOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
