@@ -124,6 +124,11 @@ func (b *Backend) Run(ctx context.Context) error {
 	return nil
 }
 
+// writeTimeout is how long whoever asked may take to read the answer: one that
+// asks and never reads must not keep a connection for good. Streams set a
+// deadline of their own for each thing they say.
+const writeTimeout = 5 * time.Minute
+
 // Serve listens, serves the API and runs until ctx ends; then it stops
 // gracefully: no new requests, streams told to come back, running requests
 // given ten seconds.
@@ -138,9 +143,8 @@ func (b *Backend) Serve(ctx context.Context) error {
 // ServeListener is [Backend.Serve] on a listener that is open already. It
 // closes it.
 func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) error {
-	// No write timeout: edges keep their event stream open.
 	server := &http.Server{
-		Handler: b.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Handler: b.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.log),
 	}
 	served := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -156,4 +157,20 @@ func TestExpiryLoopSettlesWithinASecond(t *testing.T) {
 		t.Error(err)
 	}
 	w.audit()
+}
+
+// A server that gives slow readers up does not end a stream that is read.
+func TestStreamOutlivesTheWriteTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewUnstartedServer(w.b.Handler())
+	server.Config.WriteTimeout = 100 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	events, stop := w.follow("")
+	defer stop()
+	for range 3 { // one every two seconds
+		next(t, events, protocol.StreamTime)
+	}
 }
