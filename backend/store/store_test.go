@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -107,5 +108,35 @@ func TestSQLiteFileIsPrivate(t *testing.T) {
 		if err != nil || stat.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v (%v)", name, stat.Mode(), err)
 		}
+	}
+}
+
+// Processes that start together on a database that is not there yet all find it
+// made.
+func TestFirstStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[string]string{
+		"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "test.db"), "postgres": postgres.Database(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					s, err := store.Open(context.Background(), address, nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := s.Ping(context.Background()); err != nil {
+						t.Error(err)
+					}
+					if err := s.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		})
 	}
 }
