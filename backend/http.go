@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -220,6 +221,9 @@ func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	bearer := bearerOf(r.Header.Get("Authorization"))
 	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, RoleProvider) || slices.Contains(roles, RoleAdmin)) {
 		c, err := a.callerByCookie(r)
+		if err != nil && r.Header.Get("Cookie") != "" && problemOf(err).Status == http.StatusUnauthorized {
+			err = cmp.Or(a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address), err) // as with a wrong key
+		}
 		if err == nil && !slices.Contains(roles, c.role) {
 			err = refuse(protocol.Forbidden, "This is not for the role "+string(c.role)+".")
 		}

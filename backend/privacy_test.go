@@ -140,6 +140,12 @@ func TestRates(t *testing.T) {
 	}
 	from("192.0.2.1").want(429, "rate_limited")
 	from("192.0.2.2").want(401)
+	for n := range 5 { // a cookie is guessed no faster than a key
+		a := w.call("GET", "/api/v1/providers", "", nil, "X-Forwarded-For", "192.0.2.4", "Cookie", "sg_sign_in=wrong")
+		if want := map[bool]int{false: 401, true: 429}[n == 4]; a.status != want {
+			t.Errorf("wrong cookie %d: %d", n, a.status)
+		}
+	}
 	w.call("GET", "/api/v1/providers", w.admin, nil, "X-Forwarded-For", "192.0.2.1").want(200) // who has a key has it there too
 	for range 4 {
 		w.call("GET", "/.well-known/jwks.json", "", nil, "X-Forwarded-For", "192.0.2.3").want(200)
