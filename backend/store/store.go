@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"go.opentelemetry.io/otel/trace"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -133,9 +132,13 @@ func sqliteDSN(path string, extra ...string) string {
 }
 
 func openPostgres(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
-	conn, err := openSQL("pgx", address, traces)
+	name, err := postgresAddress(address)
 	if err != nil {
 		return nil, errors.New("opening database: the postgres address cannot be read") // err may quote the password
+	}
+	conn, err := openSQL("pgx", name, traces)
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	conn.SetMaxOpenConns(pgMaxConns)
 	conn.SetMaxIdleConns(pgMaxConns)
