@@ -47,6 +47,10 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
+	edges, err := newEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
+	if err != nil {
+		return nil, fmt.Errorf("configuring backend: %w", err)
+	}
 	box, err := seal.NewBox(config.SealKey)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
@@ -73,7 +77,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		store: st, coord: shared, limit: shared, keys: keys,
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-		reports: newReportBuffer(), checks: &checks{rules: config.Rules, running: map[string]bool{}},
+		reports: newReportBuffer(), edges: edges, checks: &checks{rules: config.Rules, lookup: config.Lookup, running: map[string]bool{}},
 		used: &keyUse{used: map[string]int64{}}, rates: limits,
 		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
 		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),

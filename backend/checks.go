@@ -23,7 +23,8 @@ var checkLimit = coord.Limit{Interval: 10 * time.Second, Burst: 6}
 
 // checks looks at providers' sites from here, one check of a provider at a time.
 type checks struct {
-	rules doctor.Rules // nil: nobody says what the injector would do
+	rules  doctor.Rules // nil: nobody says what the injector would do
+	lookup Lookup
 
 	mu      sync.Mutex // guards running
 	running map[string]bool
@@ -62,7 +63,11 @@ func (s *service) check(ctx context.Context, p store.Provider, raw string) (*doc
 	if err := s.limited(ctx, "checks:"+p.ID, checkLimit); err != nil {
 		return nil, err
 	}
-	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules}
+	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup}
+	if s.edges.named() {
+		domain, _ := normalizeDomain(target.Hostname()) // checkTarget knows it to be one
+		config.Gate = &doctor.Gate{Addresses: s.edges.all(ctx), Remedy: s.edges.recordsFor(ctx, domain).remedy()}
+	}
 	// An origin's page is only good for predicting what the injector would do,
 	// and an origin's lock is looked at on the way.
 	if origin, err := url.Parse(p.OriginURL); err == nil && p.OriginURL != "" && s.checks.rules != nil {

@@ -48,6 +48,10 @@ type Config struct {
 	// 32 random bytes in base64 that seal webhook secrets and signing keys in
 	// the database. Default: none; whoever reads the database reads them.
 	SealKey string
+	// Where visitors reach the edges: host names (edge.example.com), addresses, or
+	// both. Providers are told to point their domains there. Default: unknown;
+	// providers are told to ask.
+	EdgeHosts []string
 	// With what people sign in, besides keys. Default: nothing.
 	OIDC OIDC
 	// Where spans go: one for each request, within the trace that its caller
@@ -56,6 +60,9 @@ type Config struct {
 	// What the edges' injector does with a page, for checks of providers' sites.
 	// Default: unknown; checks leave open whether pages get their clock.
 	Rules doctor.Rules
+	// How names are looked up, of edges and of providers' domains. Default: as the
+	// system does. Tests set it.
+	Lookup Lookup
 	// The clock. Default: [time.Now]. Tests set it.
 	Now func() time.Time
 }
@@ -93,6 +100,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.AddressRate == 0 {
 		c.AddressRate = 100
+	}
+	if c.Lookup == nil {
+		c.Lookup = systemLookup
 	}
 	if c.Now == nil {
 		c.Now = time.Now

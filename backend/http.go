@@ -68,6 +68,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeAdmin()
 	a.routeReports()
 	a.routeChecks()
+	a.routeDNS()
 	a.routeOperations()
 	b.document = a.huma.OpenAPI()
 	addExamples(b.document)

@@ -63,6 +63,7 @@ type service struct {
 	guard  webhook.Guard
 	sender *webhook.Sender
 	hooks  *webhook.Dispatcher
+	edges  *edgeHosts
 	checks *checks
 	people *identityProvider // nil: keys only
 }

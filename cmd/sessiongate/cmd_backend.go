@@ -43,8 +43,11 @@ Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
 SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
 SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES
 (commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
-SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
+SESSIONGATE_EDGE_HOST (commas between), SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
 and SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+
+With --edge-host the dashboard tells providers which DNS record to set: a CNAME to
+the host, or, for a domain that takes none (example.com itself), its addresses.
 
 With --oidc-issuer and --oidc-client-id people sign in at /auth/ with an identity
 provider, by OpenID Connect (code with PKCE). Register ISSUER/auth/callback there,
@@ -73,6 +76,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f.IntVar(&config.AddressRate, "address-rate", envInt("ADDRESS_RATE", 100), "requests a second of one address without a key; negative: any number")
 			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", envList("TRUSTED_PROXIES"), "addresses or prefixes of proxies whose X-Forwarded-For is believed")
 			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks and checks of sites go to this machine: for trials only")
+			f.StringSliceVar(&config.EdgeHosts, "edge-host", envList("EDGE_HOST"), "where visitors reach the edges: a host name or address, to be named once for each; providers are told to point their domains there")
 			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", env("OIDC_ISSUER", ""), "URL of the identity provider with which people sign in (default: none, keys only)")
 			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", env("OIDC_CLIENT_ID", ""), "what this service is called there")
 			f.StringVar(&config.OIDC.Name, "oidc-name", env("OIDC_NAME", ""), "what people call it, for the button (default: its host)")

@@ -56,6 +56,10 @@ type Config struct {
 	// Path of a WebSocket of the app. Empty: only the refusal of one is checked.
 	WebSocket string
 
+	// Gate is where visitors are to end up. Nil: where the name leads is told, and
+	// not judged.
+	Gate *Gate
+
 	// Control is called before each connection, as [net.Dialer.Control] is; an
 	// error forbids it. Set it where somebody else chooses URL or Origin. Default:
 	// everything is dialed.
@@ -68,6 +72,15 @@ type Config struct {
 	Now func() time.Time
 	// What the edge's injector does. Required.
 	Rules Rules
+}
+
+// Gate is where an operator's edges are.
+type Gate struct {
+	// Empty: they could not be looked up.
+	Addresses []netip.Addr
+	// What to do with a name that leads elsewhere, such as "Set CNAME
+	// app.example.com to edge.example.com."
+	Remedy string
 }
 
 // Rules are the injector's, as the edge has them.
@@ -102,6 +115,7 @@ func Run(ctx context.Context, c Config) *Report {
 	p.checkNames(ctx)
 	p.checkCertificate(ctx)
 	p.checkGate(ctx)
+	p.believeGate()
 	p.checkRefusal(ctx)
 	p.checkWebSocket(ctx)
 	p.checkPage(ctx)
@@ -123,6 +137,7 @@ type patient struct {
 	reached   bool             // one of them takes connections
 	trusted   bool             // and may be shown a secret
 	gated     bool             // a gate answers
+	astray    string           // where the name leads, if not to the gate's own addresses
 	cookie    string           // of an admitted visitor; "" while there is none
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,12 +37,20 @@ func (p *patient) checkNames(ctx context.Context) {
 		return
 	}
 	if err != nil {
+		remedy := "Add an A, AAAA or CNAME record for it that leads to the edge."
+		if p.Gate != nil && p.Gate.Remedy != "" {
+			remedy = p.Gate.Remedy
+		}
 		p.note(name, Failed, fmt.Sprintf("%s does not resolve: %v", host, withoutServer(err)),
-			"Add an A, AAAA or CNAME record for it that leads to the edge. If you just did, wait for the old answer's time to live.")
+			remedy+" If you just did, wait for the old answer's time to live.")
 		return
 	}
 	for _, a := range found {
 		p.addresses = append(p.addresses, netip.AddrPortFrom(a, port))
+	}
+	if p.Gate != nil && len(p.Gate.Addresses) > 0 {
+		p.judgeNames(name, host, found)
+		return
 	}
 	if private := privateOf(found); len(private) > 0 {
 		p.note(name, Warning, fmt.Sprintf("%s is %s, which only its own network can reach", host, join(private)),
@@ -49,6 +58,40 @@ func (p *patient) checkNames(ctx context.Context) {
 		return
 	}
 	p.note(name, OK, fmt.Sprintf("%s is %s", host, join(found)), "")
+}
+
+// judgeNames compares where a name leads with where the gate is.
+func (p *patient) judgeNames(name, host string, found []netip.Addr) {
+	var right, astray []netip.Addr
+	for _, a := range found {
+		if slices.Contains(p.Gate.Addresses, a) {
+			right = append(right, a)
+		} else {
+			astray = append(astray, a)
+		}
+	}
+	switch {
+	case len(astray) == 0:
+		p.note(name, OK, fmt.Sprintf("%s points at the gate, %s", host, join(right)), "")
+	case len(right) > 0:
+		p.note(name, Failed, fmt.Sprintf("%s points at %s, which is not the gate, besides %s, which is", host, join(astray), join(right)),
+			"Remove the records of "+join(astray)+": some visitors go past the gate.")
+	default:
+		p.note(name, Failed, fmt.Sprintf("%s points at %s, which is not the gate (%s)", host, join(astray), join(p.Gate.Addresses)),
+			strings.TrimSpace(p.Gate.Remedy+" If you just did, wait for the old answer's time to live."))
+	}
+	if len(astray) > 0 {
+		p.astray = join(found)
+	}
+}
+
+// believeGate takes the gate's own word over its addresses: a proxy may stand
+// before it, or it may have more of them than one answer names.
+func (p *patient) believeGate() {
+	if p.gated && p.astray != "" {
+		p.report.Checks[0] = Check{Name: "dns", Grade: OK,
+			Found: fmt.Sprintf("%s points at %s, which the operator does not list, and the gate answers there", p.URL.Hostname(), p.astray)}
+	}
 }
 
 // checkMove compares where DNS points with the edge that was named.

@@ -37,17 +37,3 @@ export function done({ provider, checks, pages, webhooks }: Known): Record<StepI
 export function nextStep(known: Record<StepId, boolean>): StepId {
   return (steps.find(({ id }) => !known[id]) ?? steps[steps.length - 1])?.id as StepId;
 }
-
-/** The record to set for a domain, as the forms of DNS hosts ask for it. */
-export function recordFor(
-  domain: string,
-  addresses: string[],
-): { type: string; name: string; value: string }[] {
-  const name = domain;
-  if (!addresses.length) return [{ type: "CNAME", name, value: "" }];
-  return addresses.map((address) => ({
-    type: /^[\d.]+$/.test(address) ? "A" : address.includes(":") ? "AAAA" : "CNAME",
-    name,
-    value: address,
-  }));
-}

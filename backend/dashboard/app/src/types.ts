@@ -133,6 +133,26 @@ export interface Checks {
   at: number;
 }
 
+export interface DnsRecord {
+  type: "CNAME" | "A" | "AAAA";
+  name: string;
+  value: string;
+}
+/** What has a domain lead to the edges. */
+export interface DomainRecords {
+  domain: string;
+  zone: string;
+  label: string;
+  records: DnsRecord[];
+  alias?: string;
+  note: string;
+}
+/** No edge host: the operator did not say where the edges are. */
+export interface Dns {
+  edge_hosts: string[];
+  domains: DomainRecords[];
+}
+
 export interface Edge {
   id: string;
   version: string;

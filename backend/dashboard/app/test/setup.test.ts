@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { done, type Known, nextStep, recordFor } from "../src/setup";
+import { done, type Known, nextStep } from "../src/setup";
 import type { PageReport, Provider } from "../src/types";
 
 const provider = {
@@ -43,11 +43,4 @@ test("one goes on where one left", () => {
   expect(at({ provider: whole, checks: checks("gate", "ok") })).toBe("page");
   expect(at({ provider: whole, pages: [page(false)] })).toBe("page");
   expect(at({ provider: whole, pages: [page(true)] })).toBe("webhooks");
-});
-
-test("the record to set", () => {
-  expect(recordFor("a.example", [])).toEqual([{ type: "CNAME", name: "a.example", value: "" }]);
-  expect(
-    recordFor("a.example", ["203.0.113.7", "2001:db8::7", "edge.example"]).map(({ type }) => type),
-  ).toEqual(["A", "AAAA", "CNAME"]);
 });

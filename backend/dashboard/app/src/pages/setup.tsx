@@ -1,13 +1,13 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { get, of, patch } from "../api";
-import { hostOf } from "../checks";
 import { lines } from "../format";
 import { useEvery, useLoad } from "../load";
 import { Field } from "../parts/form";
 import { Badge, Panel, Problem, Title, Waiting } from "../parts/states";
 import { go, Link, ROOT } from "../router";
-import { done, nextStep, recordFor, type StepId, steps } from "../setup";
+import { done, nextStep, type StepId, steps } from "../setup";
 import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
+import { DnsStep } from "./dns";
 import { CheckPanel, Pages } from "./health";
 import { Saving } from "./settings";
 import { AddWebhook, SecretDialog } from "./webhooks";
@@ -174,42 +174,6 @@ interface CheckedStepProps {
   provider: Provider;
   onChecked: (checks: Checks) => void;
   ok: boolean;
-}
-
-function DnsStep({ provider, onChecked, ok }: CheckedStepProps) {
-  const records = recordFor(provider.domains[0] || hostOf(provider) || "your domain", []);
-  return (
-    <>
-      <Panel
-        title="Point your domain at the gate"
-        id="step-dns"
-        aside={ok && <Badge tone="good">Done</Badge>}
-      >
-        <p>At the company where you registered your domain, set this record:</p>
-        {records.map(({ type, name, value }) => (
-          <dl key={type + value} className="facts">
-            <div>
-              <dt>Type</dt>
-              <dd className="mono">{type}</dd>
-            </div>
-            <div>
-              <dt>Name</dt>
-              <dd className="mono wrap">{name}</dd>
-            </div>
-            <div>
-              <dt>Value</dt>
-              <dd className="wrap">{value || "the gate's host name, which your marketplace told you"}</dd>
-            </div>
-          </dl>
-        ))}
-        <p className="muted">
-          If you were told numbers instead of a name, choose A (203.0.113.7) or AAAA (2001:db8::7). Changes
-          take from a minute to a day. The certificate for your domain comes by itself after that.
-        </p>
-      </Panel>
-      <CheckPanel provider={provider} onChecked={onChecked} />
-    </>
-  );
 }
 
 function PageStep({ provider, onChecked, ok }: CheckedStepProps) {

@@ -1,4 +1,4 @@
-import { type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { Problem } from "./states";
 
 interface DialogProps {
@@ -81,34 +81,5 @@ export function FormDialog({ submit, danger, busy, error, onSubmit, children, ..
         </div>
       </form>
     </Dialog>
-  );
-}
-
-/** Something to copy, shown whole. */
-export function Copy({ text, label }: { text: string; label: string }) {
-  const [said, say] = useState("");
-  const box = useRef<HTMLInputElement>(null);
-  return (
-    <div className="copy">
-      <input ref={box} readOnly value={text} aria-label={label} onFocus={() => box.current?.select()} />
-      <button
-        type="button"
-        onClick={() =>
-          // Only there where the page came by TLS, or from this machine.
-          (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(
-            () => say("Copied"),
-            () => {
-              box.current?.select();
-              say("Press Ctrl+C to copy");
-            },
-          )
-        }
-      >
-        Copy
-      </button>
-      <span className="muted" role="status">
-        {said}
-      </span>
-    </div>
   );
 }

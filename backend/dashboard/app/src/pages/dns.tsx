@@ -1,0 +1,130 @@
+import { get, of } from "../api";
+import { hostOf } from "../checks";
+import { useLoad } from "../load";
+import { CopyText } from "../parts/copy";
+import { Badge, Empty, Panel, Show } from "../parts/states";
+import { Link } from "../router";
+import type { Checks, Dns, DomainRecords, Provider } from "../types";
+import { CheckPanel } from "./health";
+
+interface DnsStepProps {
+  provider: Provider;
+  onChecked: (checks: Checks) => void;
+  ok: boolean;
+}
+
+/** The records that lead each domain to the gate, to copy, and whether they do. */
+export function DnsStep({ provider, onChecked, ok }: DnsStepProps) {
+  const path = of(provider.id, "/dns");
+  // Asked anew when the domains are others.
+  const dns = useLoad(`${path} ${provider.domains.join()}`, (signal) => get<Dns>(path, signal));
+  return (
+    <>
+      <Panel
+        title="Point your domain at the gate"
+        id="step-dns"
+        aside={ok && <Badge tone="good">Done</Badge>}
+      >
+        <Show of={dns} missing="This session service does not know where the gate is. Ask your marketplace.">
+          {(known) =>
+            !provider.domains.length ? (
+              <Empty title="No domain yet">
+                <Link to="/setup/app">Name your app's domain first</Link>.
+              </Empty>
+            ) : known.edge_hosts.length ? (
+              <>
+                <p>
+                  At the company that manages your domain's DNS, set{" "}
+                  {known.domains.length > 1 ? "these records" : "this record"}, and remove others of the same
+                  name and type:
+                </p>
+                {known.domains.map((one) => (
+                  <Records key={one.domain} of={one} titled={known.domains.length > 1} />
+                ))}
+                <p className="muted">
+                  Changes take from a minute to a day. The certificate for your domain comes by itself after
+                  that.
+                </p>
+              </>
+            ) : (
+              <Unnamed provider={provider} />
+            )
+          }
+        </Show>
+      </Panel>
+      <CheckPanel provider={provider} onChecked={onChecked} />
+    </>
+  );
+}
+
+/** One domain's records, each part with a button that copies it. */
+function Records({ of: one, titled }: { of: DomainRecords; titled: boolean }) {
+  const { domain, zone, label, records, alias, note } = one;
+  return (
+    <section className="records" aria-label={`Records of ${domain}`} data-domain={domain}>
+      {titled && <h3 className="wrap">{domain}</h3>}
+      {records.map(({ type, name, value }) => (
+        <dl key={type + value} className="record">
+          <div>
+            <dt>Type</dt>
+            <dd>
+              <CopyText text={type} what={`type ${type} of ${domain}`} />
+            </dd>
+          </div>
+          <div>
+            <dt>Name</dt>
+            <dd>
+              <CopyText text={name} what={`name ${name}`} />
+            </dd>
+          </div>
+          <div>
+            <dt>Value</dt>
+            <dd>
+              <CopyText text={value} what={`value ${value} of ${domain}`} />
+            </dd>
+          </div>
+        </dl>
+      ))}
+      {records.length > 0 && (
+        <p className="muted wrap">
+          Where the form adds <span className="mono">.{zone}</span> by itself, the name is{" "}
+          <span className="mono">{label}</span>.
+        </p>
+      )}
+      {alias && (
+        <p className="muted wrap">
+          If your DNS company has ALIAS, ANAME or “CNAME flattening”, point that at{" "}
+          <CopyText text={alias} what={`alias ${alias}`} /> instead: it follows when the gate moves.
+        </p>
+      )}
+      {note && <p className="wrap">{note}</p>}
+    </section>
+  );
+}
+
+/** What can be said where the operator did not say where the gate is. */
+function Unnamed({ provider }: { provider: Provider }) {
+  return (
+    <>
+      <p>At the company where you registered your domain, set this record:</p>
+      <dl className="facts">
+        <div>
+          <dt>Type</dt>
+          <dd className="mono">CNAME</dd>
+        </div>
+        <div>
+          <dt>Name</dt>
+          <dd className="mono wrap">{provider.domains[0] || hostOf(provider) || "your domain"}</dd>
+        </div>
+        <div>
+          <dt>Value</dt>
+          <dd className="wrap">the gate's host name, which your marketplace told you</dd>
+        </div>
+      </dl>
+      <p className="muted">
+        If you were told numbers instead of a name, choose A (203.0.113.7) or AAAA (2001:db8::7). Changes take
+        from a minute to a day. The certificate for your domain comes by itself after that.
+      </p>
+    </>
+  );
+}
