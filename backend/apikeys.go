@@ -128,7 +128,9 @@ type caller struct {
 	keyID      string // with an API key; of a person, personPrefix and its id
 	name       string // what a person calls it: an address, or the key's name
 	person     store.Person
-	byCookie   bool // proven by a sign-in, which a browser sends whatever page asks
+	expiresAt  int64 // when its key or link stops working; 0: never by itself
+	guest      bool  // by a portal link
+	byCookie   bool  // proven by a sign-in, which a browser sends whatever page asks
 }
 
 // identify proves who the bearer is: an API key by its hash, anything else as a
@@ -151,5 +153,13 @@ func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
 		return caller{}, err
 	}
 	s.used.note(k, s.now())
-	return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID, name: k.Name}, nil
+	return callerOfKey(k), nil
+}
+
+// callerOfKey is whoever holds a key, or was signed in by it.
+func callerOfKey(k store.APIKey) caller {
+	return caller{
+		role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID, name: k.Name,
+		expiresAt: k.ExpiresAt, guest: k.Kind == store.KindLink,
+	}
 }

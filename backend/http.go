@@ -66,6 +66,7 @@ func newHandler(b *Backend) http.Handler {
 	a.routeEdge()
 	a.routeKeys()
 	a.routeAdmin()
+	a.routeAPIKeys()
 	a.routeReports()
 	a.routeChecks()
 	a.routeDNS()

@@ -122,9 +122,8 @@ type analysis[T any] struct {
 
 func (a *api) routeAnalytics() {
 	const path = "/api/v1/providers/{id}"
-	own := []Role{RoleProvider}
 	register(a, route{
-		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: own, errors: []int{404},
+		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: readers, errors: []int{404},
 		summary: "A provider's figures at a glance",
 	}, a.stats)
 	a.routeProviderSessions()
@@ -153,7 +152,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, store.
 		return out, nil
 	}
 	register(a, route{
-		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", tag: "Analytics", roles: []Role{RoleProvider},
+		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, get)
 	routeCSV(a, name, summary, func(ctx context.Context, in *RangeInput) (RangeBody, []T, error) {
@@ -169,7 +168,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, store.
 func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *RangeInput) (RangeBody, []T, error)) {
 	op := route{
 		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics",
-		roles: []Role{RoleProvider}, errors: []int{404}, summary: summary + ", as CSV",
+		roles: readers, errors: []int{404}, summary: summary + ", as CSV",
 	}.operation(a)
 	answersCSV(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *RangeInput) (*csvOutput, error) {
@@ -187,7 +186,7 @@ func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *R
 
 // days reads a range, every day of it, and sums it.
 func (a *api) days(ctx context.Context, in *RangeInput) (days []store.Day, total store.Day, body RangeBody, err error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, total, body, err
 	}
 	first, last, err := in.bounds(a.s.now())
@@ -260,7 +259,7 @@ type statsOutput struct {
 }
 
 func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	out := &statsOutput{}

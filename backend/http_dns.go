@@ -15,7 +15,7 @@ type dnsOutput struct {
 // routeDNS adds what a provider is to set at its DNS host.
 func (a *api) routeDNS() {
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/dns", id: "get-dns-records", tag: "Providers", roles: []Role{RoleProvider, RoleAdmin},
+		method: http.MethodGet, path: "/api/v1/providers/{id}/dns", id: "get-dns-records", tag: "Providers", roles: readers,
 		errors: []int{404}, summary: "The DNS records that lead a provider's domains to the edges",
 	}, a.dnsRecords)
 }

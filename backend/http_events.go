@@ -28,7 +28,7 @@ type eventCountsOutput struct {
 func (a *api) routeEventCounts() {
 	const summary = "What pages noticed, by day and name"
 	register(a, route{
-		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", tag: "Analytics", roles: []Role{RoleProvider},
+		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, a.eventCounts)
 	routeCSV(a, "events", summary, func(ctx context.Context, in *RangeInput) (RangeBody, []eventDay, error) {
@@ -41,7 +41,7 @@ func (a *api) routeEventCounts() {
 }
 
 func (a *api) eventCounts(ctx context.Context, in *RangeInput) (*eventCountsOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	now := a.s.now()

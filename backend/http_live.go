@@ -28,7 +28,7 @@ const (
 	liveTimeout   = 10 * time.Second
 )
 
-// liveMessage is what a provider's live page is told.
+// liveMessage is what a live page of a provider's is told.
 type liveMessage struct {
 	Type string `json:"type"` // counts, session or reset
 	// With counts.
@@ -41,7 +41,7 @@ type liveMessage struct {
 // routeLive adds the one endpoint that is a WebSocket.
 func (a *api) routeLive() {
 	op := route{
-		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: []Role{RoleProvider}, errors: []int{404, 503},
+		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: readers, errors: []int{404, 503},
 		summary: "Live counts and session changes, by WebSocket",
 	}.operation(a)
 	op.Description += " Messages: counts ({active, paused, pending}, at once and after changes), session (a LiveState), reset (something was missed). " +
@@ -69,7 +69,7 @@ type liveInput struct {
 }
 
 func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
 	sub, err := a.s.coord.Subscribe("")
@@ -91,7 +91,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		defer cancel()
 		defer context.AfterFunc(a.b.stopping, cancel)()
 		a.follow(ctx, conn, in.ID, sub, func() bool {
-			_, err := a.authorize(r, []Role{RoleProvider})
+			_, err := a.authorize(r, readers)
 			return err == nil
 		})
 		conn.Close(websocket.StatusTryAgainLater, "come back") // it may have left already

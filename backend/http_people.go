@@ -60,6 +60,11 @@ type meOutput struct {
 		ProviderID string `json:"provider_id,omitempty"`
 		Name       string `json:"name" doc:"The person's address, or the key's name" example:"ada@example.com"`
 		Person     bool   `json:"person" doc:"Whether a person signed in, rather than a key"`
+		KeyID      string `json:"key_id,omitempty" doc:"Of the API key or portal link, when it is one"`
+		Guest      bool   `json:"guest" doc:"Whether a portal link signed the caller in"`
+		ExpiresAt  int64  `json:"expires_at,omitempty" doc:"When the key or link stops working; absent: never by itself"`
+		// So that a page has it without asking again.
+		Provider *providerBody `json:"provider,omitempty" doc:"The caller's own, with the role provider"`
 	}
 }
 
@@ -125,7 +130,20 @@ func (a *api) deletePerson(ctx context.Context, in *personPath) (*struct{}, erro
 func (a *api) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	c := callerOf(ctx)
 	out := &meOutput{}
-	out.Body.Role, out.Body.ProviderID, out.Body.Name, out.Body.Person = string(c.role), c.providerID, c.name, c.person.ID != ""
+	b := &out.Body
+	b.Role, b.ProviderID, b.Name, b.Person = string(c.role), c.providerID, c.name, c.person.ID != ""
+	b.Guest, b.ExpiresAt = c.guest, c.expiresAt
+	if !b.Person {
+		b.KeyID = c.keyID
+	}
+	if c.role == RoleProvider {
+		p, err := a.s.store.Provider(ctx, c.providerID)
+		if err != nil {
+			return nil, err
+		}
+		body := providerBodyOf(p)
+		b.Provider = &body
+	}
 	return out, nil
 }
 

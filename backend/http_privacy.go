@@ -82,7 +82,7 @@ func (a *api) routePrivacy() {
 	}, a.eraseUser)
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", tag: "Operations", roles: []Role{RoleAdmin},
-		summary: "What administrators did, newest first",
+		summary: "What administrators did, and who made and revoked API keys, newest first",
 	}, a.audit)
 }
 

@@ -88,7 +88,7 @@ func sessionRowOf(c session.Session) sessionRow {
 func (a *api) routeProviderSessions() {
 	list := route{
 		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", tag: "Analytics",
-		roles: []Role{RoleProvider}, errors: []int{404}, summary: "List a provider's sessions, newest first",
+		roles: readers, errors: []int{404}, summary: "List a provider's sessions, newest first",
 	}
 	register(a, list, a.providerSessions)
 	file := list
@@ -105,7 +105,7 @@ func (a *api) routeProviderSessions() {
 }
 
 func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (*listOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	f, err := in.filter()
@@ -119,7 +119,7 @@ func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (
 // sessionsFile reads page by page, so that no query and no settlement of what
 // came due meanwhile holds others up.
 func (a *api) sessionsFile(ctx context.Context, in *SessionSearch) (*csvOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	f, err := in.filter()

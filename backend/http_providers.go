@@ -164,6 +164,20 @@ func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listP
 	return out, nil
 }
 
+// readers may read what is a provider's: itself, and an administrator, who
+// changes none of it but the provider's own entry.
+var readers = []Role{RoleProvider, RoleAdmin}
+
+// readable is [ownProvider] for what [readers] read: to an administrator, a
+// provider that does not exist has no figures rather than none yet.
+func (a *api) readable(ctx context.Context, id string) error {
+	if callerOf(ctx).role == RoleAdmin {
+		_, err := a.s.store.Provider(ctx, id)
+		return err
+	}
+	return ownProvider(ctx, id)
+}
+
 // ownProvider hides other providers' rows from a provider's key: they are not
 // found, whether they exist or not.
 func ownProvider(ctx context.Context, id string) error {

@@ -54,16 +54,13 @@ func (a *api) routeReports() {
 		summary: "The edges of the last hour and how they do",
 	}, a.edges)
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/pages", id: "list-pages", tag: "Analytics", roles: []Role{RoleProvider, RoleAdmin},
+		method: http.MethodGet, path: "/api/v1/providers/{id}/pages", id: "list-pages", tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: "What became of the clock in a provider's pages, as edges saw it",
 	}, a.pages)
 }
 
 func (a *api) pages(ctx context.Context, in *readProviderInput) (*pagesOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	if _, err := a.s.store.Provider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	a.s.flushReports(ctx)

@@ -24,9 +24,15 @@ func (i Idempotent) request(ctx context.Context, operation, target string, body 
 	c := callerOf(ctx)
 	req, err := newRequest(c.scope, i.Key, operation, target, body)
 	if c.role == RoleAdmin {
-		req.admin, req.id = c.keyID, requestID(ctx)
+		req = req.recorded(ctx)
 	}
 	return req, err
+}
+
+// recorded is r, to be written to the audit log with who asks.
+func (r request) recorded(ctx context.Context) request {
+	r.actor, r.id = callerOf(ctx).keyID, requestID(ctx)
+	return r
 }
 
 // sessionBody is a session as the API shows it: the spec's fields and more.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,17 @@ func webhookBodyOf(h store.Webhook) webhookBody {
 		DisabledReason: h.DisabledReason, DisabledAt: h.DisabledAt, FailingSince: h.FailingSince,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 	}
+}
+
+// webhookBodyFor is h as its caller may see it: to others than its provider, the
+// query of its URL, which may be a secret between the two ends, is "…".
+func webhookBodyFor(ctx context.Context, h store.Webhook) webhookBody {
+	b := webhookBodyOf(h)
+	if u, err := url.Parse(h.URL); callerOf(ctx).role != RoleProvider && err == nil && u.RawQuery != "" {
+		u.RawQuery = ""
+		b.URL = u.String() + "?…"
+	}
+	return b
 }
 
 type webhookOutput struct{ Body webhookBody }
@@ -107,8 +119,12 @@ func (a *api) routeWebhooks() {
 	const path = "/api/v1/providers/{id}/webhooks"
 	own := []Role{RoleProvider}
 	add := func(method, suffix, id, summary string, status int, errs ...int) route {
+		roles := own
+		if method == http.MethodGet {
+			roles = readers
+		}
 		return route{
-			method: method, path: path + suffix, id: id, tag: "Webhooks", summary: summary, roles: own, status: status,
+			method: method, path: path + suffix, id: id, tag: "Webhooks", summary: summary, roles: roles, status: status,
 			errors: append([]int{404}, errs...),
 		}
 	}
@@ -180,7 +196,7 @@ func (a *api) rotateSecret(ctx context.Context, in *rotateSecretInput) (*secretO
 }
 
 func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWebhooksOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	list, err := a.s.store.Webhooks(ctx, in.ID)
@@ -190,20 +206,20 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWeb
 	out := &listWebhooksOutput{}
 	out.Body.Webhooks = make([]webhookBody, 0, len(list))
 	for _, h := range list {
-		out.Body.Webhooks = append(out.Body.Webhooks, webhookBodyOf(h))
+		out.Body.Webhooks = append(out.Body.Webhooks, webhookBodyFor(ctx, h))
 	}
 	return out, nil
 }
 
 func (a *api) readWebhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	h, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID)
 	if err != nil {
 		return nil, err
 	}
-	return &webhookOutput{Body: webhookBodyOf(h)}, nil
+	return &webhookOutput{Body: webhookBodyFor(ctx, h)}, nil
 }
 
 func (a *api) patchWebhook(ctx context.Context, in *patchWebhookInput) (*webhookOutput, error) {
@@ -289,7 +305,7 @@ type listDeliveriesOutput struct {
 }
 
 func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*listDeliveriesOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	if _, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID); err != nil {
@@ -334,7 +350,7 @@ type deliveryOutput struct {
 }
 
 func (a *api) readDelivery(ctx context.Context, in *DeliveryPath) (*deliveryOutput, error) {
-	if err := ownProvider(ctx, in.ID); err != nil {
+	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	if _, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID); err != nil {

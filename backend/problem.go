@@ -73,6 +73,8 @@ func problemOf(err error) *problem {
 		return newProblem(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
 	case errors.Is(err, ErrEmail):
 		return newProblem(protocol.InvalidRequest, "That is no e-mail address.")
+	case errors.Is(err, ErrRole):
+		return newProblem(protocol.InvalidRequest, "A key's role is provider, with a provider_id, or marketplace, edge or admin, without one.")
 	case errors.Is(err, ErrPersonRole):
 		return newProblem(protocol.InvalidRequest, "A person's role is provider, with a provider_id, or admin, without one.")
 	case errors.Is(err, store.ErrTaken):

@@ -78,8 +78,8 @@ type request struct {
 	hash string
 
 	operation, target string
-	// The administrator's key, if one asks; what is done is recorded.
-	admin string
+	// Whose key or person, if what is done is recorded in the audit log.
+	actor string
 	id    string // of the HTTP request
 }
 
@@ -154,9 +154,9 @@ func write[T any](ctx context.Context, s *service, req request, f func(*work) (T
 	return out, nil
 }
 
-// auditLog writes what an administrator did to the audit log.
+// auditLog writes what is recorded to the audit log.
 func (w *work) auditLog(ctx context.Context, req request) error {
-	if req.admin == "" {
+	if req.actor == "" {
 		return nil
 	}
 	id, err := uuid.NewV7()
@@ -164,7 +164,7 @@ func (w *work) auditLog(ctx context.Context, req request) error {
 		return fmt.Errorf("writing audit log: %w", err)
 	}
 	return w.InsertAudit(ctx, store.AuditEntry{
-		ID: id.String(), At: w.now.Unix(), Actor: req.admin, Action: req.operation, Target: req.target, RequestID: req.id,
+		ID: id.String(), At: w.now.Unix(), Actor: req.actor, Action: req.operation, Target: req.target, RequestID: req.id,
 	})
 }
 

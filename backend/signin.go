@@ -113,7 +113,9 @@ func (s *service) signedIn(r *http.Request) (caller, error) {
 			return caller{}, store.ErrNotFound
 		}
 		s.used.note(k, now)
-		return caller{role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID, name: k.Name, byCookie: true}, nil
+		c := callerOfKey(k)
+		c.byCookie = true
+		return c, nil
 	}
 	p, err := s.store.Person(ctx, in.PersonID)
 	if err != nil {

@@ -64,6 +64,19 @@ func (r Reader) APIKeys(ctx context.Context) ([]APIKey, error) {
 	return list, nil
 }
 
+// APIKeysOfProvider lists a provider's own keys and links, oldest first.
+func (r Reader) APIKeysOfProvider(ctx context.Context, providerID string) ([]APIKey, error) {
+	rows, err := r.q.ListAPIKeysOfProvider(ctx, providerID)
+	if err != nil {
+		return nil, fmt.Errorf("listing API keys: %w", err)
+	}
+	list := make([]APIKey, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, APIKey(row))
+	}
+	return list, nil
+}
+
 // InsertAPIKey writes a key.
 func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
@@ -120,18 +133,18 @@ func (t *Tx) TouchAPIKeys(ctx context.Context, used map[string]int64) error {
 	return nil
 }
 
-// AuditEntry is something that an administrator did.
+// AuditEntry is something that an administrator did, or somebody with keys.
 type AuditEntry struct {
 	ID     string
 	At     int64
-	Actor  string // the id of the key
+	Actor  string // the id of the key or person
 	Action string
 	Target string
 	// Finds the request in the log.
 	RequestID string
 }
 
-// InsertAudit records what an administrator did, in the transaction of doing it.
+// InsertAudit records what was done, in the transaction of doing it.
 func (t *Tx) InsertAudit(ctx context.Context, e AuditEntry) error {
 	if err := t.q.InsertAudit(ctx, query.InsertAuditParams(e)); err != nil {
 		return fmt.Errorf("writing audit log: %w", err)
@@ -139,7 +152,7 @@ func (t *Tx) InsertAudit(ctx context.Context, e AuditEntry) error {
 	return nil
 }
 
-// AuditLog lists what administrators did, newest first, from before the entry
+// AuditLog lists what was done, newest first, from before the entry
 // with this id; "" is from the newest.
 func (r Reader) AuditLog(ctx context.Context, before string, limit int) ([]AuditEntry, error) {
 	if before == "" {

@@ -42,3 +42,6 @@ INSERT INTO audit_log (id, at, actor, action, target, request_id) VALUES ($1, $2
 
 -- name: ListAudit :many
 SELECT * FROM audit_log WHERE id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
+
+-- name: ListAPIKeysOfProvider :many
+SELECT * FROM api_keys WHERE provider_id = $1 ORDER BY created_at, id LIMIT 1000;

@@ -255,6 +255,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listAPIKeysStmt, err = db.PrepareContext(ctx, listAPIKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAPIKeys: %w", err)
 	}
+	if q.listAPIKeysOfProviderStmt, err = db.PrepareContext(ctx, listAPIKeysOfProvider); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAPIKeysOfProvider: %w", err)
+	}
 	if q.listAttemptsStmt, err = db.PrepareContext(ctx, listAttempts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAttempts: %w", err)
 	}
@@ -765,6 +768,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listAPIKeysStmt: %w", cerr)
 		}
 	}
+	if q.listAPIKeysOfProviderStmt != nil {
+		if cerr := q.listAPIKeysOfProviderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAPIKeysOfProviderStmt: %w", cerr)
+		}
+	}
 	if q.listAttemptsStmt != nil {
 		if cerr := q.listAttemptsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAttemptsStmt: %w", cerr)
@@ -1081,6 +1089,7 @@ type Queries struct {
 	insertSigningKeyStmt        *sql.Stmt
 	insertWebhookStmt           *sql.Stmt
 	listAPIKeysStmt             *sql.Stmt
+	listAPIKeysOfProviderStmt   *sql.Stmt
 	listAttemptsStmt            *sql.Stmt
 	listAuditStmt               *sql.Stmt
 	listChangedSessionsStmt     *sql.Stmt
@@ -1204,6 +1213,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSigningKeyStmt:        q.insertSigningKeyStmt,
 		insertWebhookStmt:           q.insertWebhookStmt,
 		listAPIKeysStmt:             q.listAPIKeysStmt,
+		listAPIKeysOfProviderStmt:   q.listAPIKeysOfProviderStmt,
 		listAttemptsStmt:            q.listAttemptsStmt,
 		listAuditStmt:               q.listAuditStmt,
 		listChangedSessionsStmt:     q.listChangedSessionsStmt,

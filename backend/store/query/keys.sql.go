@@ -223,6 +223,45 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 	return items, nil
 }
 
+const listAPIKeysOfProvider = `-- name: ListAPIKeysOfProvider :many
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE provider_id = $1 ORDER BY created_at, id LIMIT 1000
+`
+
+func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, providerID string) ([]ApiKey, error) {
+	rows, err := q.query(ctx, q.listAPIKeysOfProviderStmt, listAPIKeysOfProvider, providerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ApiKey{}
+	for rows.Next() {
+		var i ApiKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.Hash,
+			&i.Hint,
+			&i.Role,
+			&i.ProviderID,
+			&i.Name,
+			&i.CreatedAt,
+			&i.RevokedAt,
+			&i.ExpiresAt,
+			&i.LastUsedAt,
+			&i.Kind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listAudit = `-- name: ListAudit :many
 SELECT id, at, actor, action, target, request_id FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
 `

@@ -1,0 +1,234 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// maxProviderKeys is how many live keys a provider makes for itself.
+const maxProviderKeys = 50
+
+// apiKeyBody is what may be said of an API key or a portal link: never itself.
+type apiKeyBody struct {
+	ID         string `json:"id"`
+	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link, which signs a browser in"`
+	Hint       string `json:"hint" example:"sg_prv_7x3k" doc:"How it begins"`
+	Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
+	ProviderID string `json:"provider_id,omitempty"`
+	Name       string `json:"name,omitempty"`
+	CreatedAt  int64  `json:"created_at"`
+	LastUsedAt int64  `json:"last_used_at,omitempty" doc:"To the minute; absent: never"`
+	ExpiresAt  int64  `json:"expires_at,omitempty" doc:"Of a link, or of a key that another took the place of"`
+	RevokedAt  int64  `json:"revoked_at,omitempty"`
+}
+
+type apiKeysOutput struct {
+	Body struct {
+		Keys []apiKeyBody `json:"keys" nullable:"false" doc:"Oldest first, revoked ones too"`
+	}
+}
+
+type apiKeyPath struct {
+	Idempotent
+	ID string `path:"id" maxLength:"64"`
+}
+
+type providerKeyPath struct {
+	Idempotent
+	ID  string `path:"id" maxLength:"128"`
+	KID string `path:"kid" maxLength:"64"`
+}
+
+// createKeyInput takes no Idempotency-Key: answers remembered for one would hold
+// the key, and a second key can be revoked.
+type createKeyInput struct {
+	Body struct {
+		Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
+		ProviderID string `json:"provider_id,omitempty" maxLength:"128" doc:"With the role provider, and only there"`
+		Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+	}
+}
+
+type createProviderKeyInput struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+	}
+}
+
+type createKeyOutput struct {
+	Body struct {
+		Key    apiKeyBody `json:"key"`
+		Secret string     `json:"secret" doc:"The key itself. Shown this once" example:"sg_prv_7x3kq2m5n4p6r8s9t2va…"`
+	}
+}
+
+// routeAPIKeys adds the making, listing and revoking of API keys: of all, for
+// administrators, and of a provider's own.
+func (a *api) routeAPIKeys() {
+	const all, own = "/api/v1/apikeys", "/api/v1/providers/{id}/apikeys"
+	admin, provider := []Role{RoleAdmin}, []Role{RoleProvider}
+	register(a, route{
+		method: http.MethodGet, path: all, id: "list-api-keys", tag: "Operations", roles: admin,
+		summary: "API keys and portal links, without the keys themselves",
+	}, a.apiKeys)
+	register(a, route{
+		method: http.MethodPost, path: all, id: "create-api-key", tag: "Operations", status: http.StatusCreated, roles: admin, errors: []int{404},
+		summary: "Make an API key; answers it, this once",
+	}, a.createAPIKey)
+	register(a, route{
+		method: http.MethodDelete, path: all + "/{id}", id: "revoke-api-key", tag: "Operations", status: http.StatusNoContent, roles: admin,
+		errors: []int{404, 409}, summary: "End a key or a portal link at once, and the sign-ins made with it",
+	}, a.revokeAPIKey)
+	register(a, route{
+		method: http.MethodGet, path: own, id: "list-provider-api-keys", tag: "Providers", roles: readers, errors: []int{404},
+		summary: "A provider's API keys and portal links, without the keys themselves",
+	}, a.providerKeys)
+	register(a, route{
+		method: http.MethodPost, path: own, id: "create-provider-api-key", tag: "Providers", status: http.StatusCreated, roles: provider, errors: []int{404},
+		summary: "Make a key for the provider's own programs; answers it, this once. Not by a portal link",
+	}, a.createProviderKey)
+	register(a, route{
+		method: http.MethodDelete, path: own + "/{kid}", id: "revoke-provider-api-key", tag: "Providers", status: http.StatusNoContent, roles: provider,
+		errors: []int{404, 409}, summary: "End one of the provider's keys or portal links at once, and the sign-ins made with it. Not by a portal link",
+	}, a.revokeProviderKey)
+}
+
+func apiKeyBodyOf(k store.APIKey) apiKeyBody {
+	return apiKeyBody{
+		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
+		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
+	}
+}
+
+func apiKeysOutputOf(list []store.APIKey) *apiKeysOutput {
+	out := &apiKeysOutput{}
+	out.Body.Keys = make([]apiKeyBody, 0, len(list))
+	for _, k := range list {
+		out.Body.Keys = append(out.Body.Keys, apiKeyBodyOf(k))
+	}
+	return out
+}
+
+func (a *api) apiKeys(ctx context.Context, _ *struct{}) (*apiKeysOutput, error) {
+	list, err := a.s.store.APIKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return apiKeysOutputOf(list), nil
+}
+
+func (a *api) providerKeys(ctx context.Context, in *readProviderInput) (*apiKeysOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	list, err := a.s.store.APIKeysOfProvider(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return apiKeysOutputOf(list), nil
+}
+
+// mayMakeKeys refuses who is there for a while: a key would stay.
+func mayMakeKeys(c caller) error {
+	switch {
+	case c.guest:
+		return refuse(protocol.Forbidden, "You came by a sign-in link, which ends; a key would outlive it. Ask the operator for a key.")
+	case c.expiresAt != 0:
+		return refuse(protocol.Forbidden, "Another key took the place of this one, which ends; a key made with it would outlive it. Use the new one.")
+	}
+	return nil
+}
+
+func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
+	return a.makeKey(ctx, "create-api-key", Role(in.Body.Role), in.Body.ProviderID, in.Body.Name, 0)
+}
+
+func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput) (*createKeyOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return a.makeKey(ctx, "create-provider-api-key", RoleProvider, in.ID, in.Body.Name, maxProviderKeys)
+}
+
+// makeKey makes a key, unless its provider has as many live ones as it may; 0 is
+// any number.
+func (a *api) makeKey(ctx context.Context, operation string, role Role, providerID, name string, most int) (*createKeyOutput, error) {
+	if err := mayMakeKeys(callerOf(ctx)); err != nil {
+		return nil, err
+	}
+	plaintext, kept, err := newAPIKey(role, providerID, name, a.s.now())
+	if err != nil {
+		return nil, err
+	}
+	// The audit log names the key, so that its end is found with its beginning.
+	req, err := Idempotent{}.request(ctx, operation, kept.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return write(ctx, a.s, req.recorded(ctx), func(w *work) (*createKeyOutput, error) {
+		if providerID != "" {
+			if _, err := w.Provider(ctx, providerID); err != nil {
+				return nil, err
+			}
+		}
+		if most > 0 {
+			list, err := w.APIKeysOfProvider(ctx, providerID)
+			if err != nil {
+				return nil, err
+			}
+			live := 0
+			for _, k := range list {
+				if k.Live(w.now) && k.Kind == store.KindKey {
+					live++
+				}
+			}
+			if live >= most {
+				return nil, refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the most. Revoke one that nobody uses.")
+			}
+		}
+		out := &createKeyOutput{}
+		out.Body.Key, out.Body.Secret = apiKeyBodyOf(kept), plaintext
+		return out, w.InsertAPIKey(ctx, kept)
+	})
+}
+
+// revokeAPIKey ends a key, the caller's own as well: whoever locks themselves
+// out makes another by `sessiongate apikey create`.
+func (a *api) revokeAPIKey(ctx context.Context, in *apiKeyPath) (*struct{}, error) {
+	req, err := in.request(ctx, "revoke-api-key", in.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = write(ctx, a.s, req, func(w *work) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, in.ID, w.now) })
+	return nil, err
+}
+
+// revokeProviderKey ends a key of the provider's, the caller's own as well.
+func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*struct{}, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if callerOf(ctx).guest {
+		return nil, refuse(protocol.Forbidden, "You came by a sign-in link, which revokes no keys. Sign in with a key of your own, or ask the operator.")
+	}
+	req, err := in.request(ctx, "revoke-provider-api-key", in.KID, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = write(ctx, a.s, req.recorded(ctx), func(w *work) (struct{}, error) {
+		k, err := w.APIKey(ctx, in.KID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if k.ProviderID != in.ID {
+			return struct{}{}, store.ErrNotFound
+		}
+		return struct{}{}, w.RevokeAPIKey(ctx, in.KID, w.now)
+	})
+	return nil, err
+}
