@@ -25,7 +25,8 @@ test("a provider is added, and invited by a link that opens its dashboard and no
   await page.getByLabel("Return hosts").fill(new URL(system.marketplace).host);
   await look(page, info, "provider-add");
   await page.getByRole("button", { name: "Add it" }).click();
-  await expect(page.getByRole("heading", { name: "Maps & Routes" })).toBeVisible();
+  await expect(page.getByTestId("reading")).toContainText("As operator, reading Maps & Routes");
+  await expect(page.getByRole("heading", { name: "Settings" })).toBeVisible();
   await expect(page.getByLabel("Return hosts")).toHaveValue(new URL(system.marketplace).host);
   await look(page, info, "provider");
 
@@ -102,6 +103,8 @@ test("edges, keys and people", async ({ page }, info) => {
   await look(page, info, "keys");
   await market.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke it" }).click();
+  await expect(market).toHaveCount(0);
+  await page.getByLabel("Which keys").selectOption("all");
   await expect(market).toContainText("Revoked");
   const refused = await fetch(`${system.api}/api/v1/sessions`, { headers: { Authorization: `Bearer ${system.marketplace_key}` } });
   expect(refused.status).toBe(401);

@@ -1,4 +1,5 @@
-import { type ReactNode, useEffect, useState } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import type { Me } from "./types";
 
 export const ROOT = "/dashboard";
 
@@ -46,24 +47,45 @@ export function withQuery(change: Record<string, string | undefined>): string {
   return location.pathname + (text ? `?${text}` : "");
 }
 
+/** Who looks, and at whose pages. */
+export interface Here {
+  me: Me;
+  /** Below which path the pages stand: an operator reads a provider's below its own. */
+  base: string;
+  /** An operator reads: what changes something of the provider's is not offered. */
+  reading: boolean;
+}
+const HereContext = createContext<Here | undefined>(undefined);
+export const HereIs = HereContext.Provider;
+
+export function useHere(): Here {
+  const here = useContext(HereContext);
+  if (!here) throw new Error("no HereIs around this");
+  return here;
+}
+
 interface LinkProps {
   to: string;
+  /** From the dashboard's start, rather than from the start of the pages one is in. */
+  root?: boolean | undefined;
   className?: string | undefined;
   current?: boolean | undefined;
   children: ReactNode;
 }
 
 /** A link within the dashboard. Opens in another tab as links do. */
-export function Link({ to, className, current, children }: LinkProps) {
+export function Link({ to, root, className, current, children }: LinkProps) {
+  const base = useContext(HereContext)?.base ?? "";
+  const path = ROOT + (root ? "" : base) + to;
   return (
     <a
-      href={ROOT + to}
+      href={path}
       className={className}
       aria-current={current ? "page" : undefined}
       onClick={(event: MouseEvent) => {
         if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
         event.preventDefault();
-        go(ROOT + to);
+        go(path);
       }}
     >
       {children}

@@ -14,6 +14,13 @@ export interface Me {
   provider_id?: string;
   name: string;
   person: boolean;
+  /** Of the key or link one signed in with, if it was one. */
+  key_id?: string;
+  /** By a sign-in link. */
+  guest: boolean;
+  expires_at?: number;
+  /** With the role provider: its own. */
+  provider?: Provider;
 }
 
 export interface Policies {
@@ -172,6 +179,8 @@ export interface ApiKey {
   id: string;
   /** A link signs a browser in. */
   kind?: "key" | "link";
+  /** How it begins. */
+  hint: string;
   role: string;
   provider_id?: string;
   name?: string;
@@ -179,6 +188,11 @@ export interface ApiKey {
   last_used_at?: number;
   expires_at?: number;
   revoked_at?: number;
+}
+/** A key just made: the only time that it is seen. */
+export interface MadeKey {
+  key: ApiKey;
+  secret: string;
 }
 export interface Person {
   id: string;

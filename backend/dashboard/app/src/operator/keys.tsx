@@ -1,18 +1,13 @@
 import { useState } from "react";
-import { get, remove } from "../api";
-import { ago, date, exactly, words } from "../format";
+import { get, post } from "../api";
+import { words } from "../format";
 import { useAction, useLoad } from "../load";
 import { FormDialog } from "../parts/dialog";
-import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
+import { Field, Radios, Select } from "../parts/form";
+import { day, KeyDialog, KeyTable, RevokeKey, WhichKeys } from "../parts/keys";
+import { Badge, Panel, Show, Title } from "../parts/states";
 import { Table } from "../parts/table";
-import type { ApiKey, SigningKey } from "../types";
-
-const day = (at: number | undefined) =>
-  at ? (
-    <Time ms={at * 1000} show={date(at * 1000)} title={exactly(at * 1000)} />
-  ) : (
-    <span className="muted">–</span>
-  );
+import type { ApiKey, MadeKey, Provider, SigningKey } from "../types";
 
 export function Keys() {
   return (
@@ -24,106 +19,119 @@ export function Keys() {
   );
 }
 
-function stateOf({ revoked_at, expires_at, kind }: ApiKey): { name: string; tone: string } {
-  if (revoked_at) return { name: "Revoked", tone: "" };
-  if (expires_at && expires_at * 1000 <= Date.now()) return { name: "Over", tone: "" };
-  if (kind === "link") return { name: "Good for a while", tone: "good" };
-  if (expires_at) return { name: "Being replaced", tone: "coin" };
-  return { name: "Good", tone: "good" };
-}
-
 function ApiKeys() {
   const list = useLoad("apikeys", (signal) => get<{ keys: ApiKey[] }>("/api/v1/apikeys", signal));
+  const [which, choose] = useState<"live" | "all">("live");
+  const [making, make] = useState(false);
+  const [made, setMade] = useState<MadeKey>();
   const [revoking, revoke] = useState<ApiKey>();
-  const { busy, error, run, clear } = useAction();
   return (
     <Panel
       id="apikeys"
       title="API keys"
-      note="New ones are made on the machine itself: sessiongate apikey create."
+      note="Each may do what its role may. sessiongate apikey does the same on the machine itself."
+      aside={
+        <>
+          <WhichKeys onChoose={choose} />
+          <button type="button" className="primary" onClick={() => make(true)}>
+            Make a key
+          </button>
+        </>
+      }
     >
-      <Show
-        of={list}
-        missing="This session service does not list its keys here yet. Use: sessiongate apikey list."
-      >
-        {({ keys }) =>
-          keys.length ? (
-            <Table
-              label="API keys"
-              rows={keys}
-              id={(one) => one.id}
-              columns={[
-                {
-                  name: "Key",
-                  show: ({ id, name }) => (
-                    <div className="row-link">
-                      <span className="strong wrap">{name || "without a name"}</span>
-                      <span className="mono small-text">{id}</span>
-                    </div>
-                  ),
-                },
-                {
-                  name: "Role",
-                  show: ({ role, provider_id }) => (
-                    <div className="row-link">
-                      <span>{role}</span>
-                      {provider_id && <span className="muted">{provider_id}</span>}
-                    </div>
-                  ),
-                },
-                { name: "State", show: (one) => <Badge tone={stateOf(one).tone}>{stateOf(one).name}</Badge> },
-                {
-                  name: "Used",
-                  show: ({ last_used_at: at }) =>
-                    at ? (
-                      <Time ms={at * 1000} show={ago(at * 1000)} title={exactly(at * 1000)} />
-                    ) : (
-                      <span className="muted">never</span>
-                    ),
-                },
-                { name: "Made", wide: true, show: ({ created_at }) => day(created_at) },
-                {
-                  name: "Action",
-                  show: (one) =>
-                    one.revoked_at ? null : (
-                      <button type="button" className="small danger-quiet" onClick={() => revoke(one)}>
-                        Revoke<span className="hidden"> {one.name || one.id}</span>
-                      </button>
-                    ),
-                },
-              ]}
-            />
-          ) : (
-            <Empty title="No keys" />
-          )
-        }
-      </Show>
-      {revoking && (
-        <FormDialog
-          title="Revoke this key?"
-          submit="Revoke it"
-          danger
-          busy={busy}
-          error={error}
-          onClose={() => {
-            revoke(undefined);
-            clear();
+      <Show of={list}>{({ keys }) => <KeyTable keys={keys} which={which} roles onRevoke={revoke} />}</Show>
+      {making && (
+        <MakeKey
+          onClose={() => make(false)}
+          onMade={(key) => {
+            make(false);
+            setMade(key);
+            list.reload();
           }}
-          onSubmit={() =>
-            run(async () => {
-              await remove(`/api/v1/apikeys/${encodeURIComponent(revoking.id)}`);
-              revoke(undefined);
-              list.reload();
-            })
-          }
-        >
-          <p>
-            <span className="strong">{revoking.name || revoking.id}</span> ({revoking.role}) stops working at
-            once, and who signed in with it is signed out. This can't be undone.
-          </p>
-        </FormDialog>
+        />
+      )}
+      {made && <KeyDialog made={made} onClose={() => setMade(undefined)} />}
+      {revoking && (
+        <RevokeKey
+          of={revoking}
+          path={`/api/v1/apikeys/${encodeURIComponent(revoking.id)}`}
+          onClose={() => revoke(undefined)}
+          onDone={() => {
+            revoke(undefined);
+            list.reload();
+          }}
+        />
       )}
     </Panel>
+  );
+}
+
+type Role = "marketplace" | "provider" | "edge" | "admin";
+const MOST_LISTED = 200;
+
+function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: MadeKey) => void }) {
+  const [role, setRole] = useState<Role>("provider");
+  const [provider, setProvider] = useState("");
+  const [name, setName] = useState("");
+  const { busy, error, run } = useAction();
+  const path = `/api/v1/providers?limit=${MOST_LISTED}`;
+  const list = useLoad(path, (signal) => get<{ providers: Provider[]; next_cursor?: string }>(path, signal));
+  const known = list.data && !list.data.next_cursor ? list.data.providers : undefined;
+  return (
+    <FormDialog
+      title="Make an API key"
+      submit="Make it"
+      busy={busy}
+      error={error}
+      onClose={onClose}
+      onSubmit={() =>
+        run(async () => {
+          if (role === "provider" && !provider.trim()) throw new Error("Choose the provider.");
+          onMade(
+            await post<MadeKey>("/api/v1/apikeys", {
+              role,
+              name: name.trim(),
+              ...(role === "provider" && { provider_id: provider.trim() }),
+            }),
+          );
+        })
+      }
+    >
+      <Field
+        label="Label"
+        required
+        max={100}
+        value={name}
+        onInput={setName}
+        placeholder="billing server"
+        hint="Where it is used, or by whom."
+      />
+      <Radios
+        label="Role"
+        value={role}
+        onChoose={setRole}
+        options={[
+          ["provider", "Provider", "Sees one provider's sessions and figures, changes its settings."],
+          ["marketplace", "Marketplace", "Sells sessions, and moves users' tokens."],
+          ["edge", "Edge", "Lets sessions in: for a gate's configuration."],
+          ["admin", "Administrator", "Everything here. Who has it can make more keys."],
+        ]}
+      />
+      {role === "provider" &&
+        (known ? (
+          <Select
+            label="Provider"
+            value={provider}
+            onChoose={setProvider}
+            options={[
+              ["", "Choose…"],
+              ...known.map(({ id, name: called }) => [id, `${called} (${id})`] as const),
+            ]}
+          />
+        ) : (
+          <Field label="Provider id" required value={provider} onInput={setProvider} placeholder="prov_…" />
+        ))}
+    </FormDialog>
   );
 }
 

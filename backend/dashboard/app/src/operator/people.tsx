@@ -181,7 +181,10 @@ const actions: Record<string, string> = {
   "revoke-session": "Revoked a session",
   "erase-user": "Erased a user",
   "create-portal-link": "Made a sign-in link",
+  "create-api-key": "Made a key",
   "revoke-api-key": "Revoked a key",
+  "create-provider-api-key": "Made a key, as provider",
+  "revoke-provider-api-key": "Revoked a key, as provider",
 };
 
 export function Audit() {
@@ -191,7 +194,9 @@ export function Audit() {
   const list = useLoad(path, (signal) => get<{ entries: AuditEntry[]; next_cursor?: string }>(path, signal));
   return (
     <>
-      <Title text="Audit log">What administrators did, newest first. Nothing here can be changed.</Title>
+      <Title text="Audit log">
+        What administrators did, and who made and revoked keys, newest first. Nothing here can be changed.
+      </Title>
       <Panel id="audit" title="Entries">
         <Show of={list}>
           {({ entries, next_cursor }) =>

@@ -1,16 +1,13 @@
 import { useState } from "react";
-import { get, of, post, search } from "../api";
+import { get, post, search } from "../api";
 import { count, date, exactly, lines } from "../format";
 import { useAction, useLoad } from "../load";
-import { CheckPanel, Pages } from "../pages/health";
-import { SettingsForms } from "../pages/settings";
-import { Copy } from "../parts/copy";
-import { Dialog, FormDialog } from "../parts/dialog";
-import { Field, Select } from "../parts/form";
+import { FormDialog } from "../parts/dialog";
+import { Field } from "../parts/form";
 import { Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Pager, Table } from "../parts/table";
 import { go, Link, ROOT, usePlace, withQuery } from "../router";
-import type { PortalLink, Provider } from "../types";
+import type { Provider } from "../types";
 
 const PAGE = 50;
 
@@ -46,7 +43,7 @@ export function Providers() {
                     {
                       name: "Provider",
                       show: ({ id, name }) => (
-                        <Link to={`/operator/providers/${id}`} className="row-link">
+                        <Link to={`/providers/${id}`} className="row-link">
                           <span className="strong wrap">{name}</span>
                           <span className="mono small-text">{id}</span>
                         </Link>
@@ -110,7 +107,7 @@ function AddProvider({ onClose }: { onClose: () => void }) {
             ...(id.trim() && { id: id.trim() }),
             policies: { return_hosts: lines(hosts) },
           });
-          go(`${ROOT}/operator/providers/${made.id}`);
+          go(`${ROOT}/providers/${made.id}/settings`);
         })
       }
     >
@@ -132,96 +129,6 @@ function AddProvider({ onClose }: { onClose: () => void }) {
         hint="The marketplace's hosts, where users go at the end. One a line."
       />
       <p className="muted">Domain, origin and the rest are set by the provider, step by step.</p>
-    </FormDialog>
-  );
-}
-
-/** One provider, as the operator sees it. */
-export function ProviderPage({ id }: { id: string }) {
-  const path = of(id);
-  const provider = useLoad(path, (signal) => get<Provider>(path, signal));
-  const [inviting, invite] = useState(false);
-  return (
-    <>
-      <Title
-        text={provider.data?.name ?? "Provider"}
-        aside={
-          <>
-            <Link to="/operator/providers">All providers</Link>
-            <button type="button" className="primary" onClick={() => invite(true)}>
-              Sign-in link
-            </button>
-          </>
-        }
-      >
-        <span className="mono">{id}</span>
-      </Title>
-      <Show of={provider} missing="There is no provider with this id.">
-        {(one) => (
-          <>
-            <SettingsForms provider={one} admin onSaved={provider.set} />
-            <CheckPanel provider={one} />
-            <Pages providerId={one.id} />
-          </>
-        )}
-      </Show>
-      {inviting && <Invite id={id} onClose={() => invite(false)} />}
-    </>
-  );
-}
-
-/** A link that signs in as this provider, for a while. */
-function Invite({ id, onClose }: { id: string; onClose: () => void }) {
-  const [hours, setHours] = useState("24");
-  const [link, setLink] = useState<PortalLink>();
-  const { busy, error, run } = useAction();
-  if (link)
-    return (
-      <Dialog title="Send this link" onClose={onClose}>
-        <div className="form">
-          <p>
-            Whoever opens it can see and change this provider until {exactly(link.expires_at * 1000)}. It is
-            shown this once.
-          </p>
-          <Copy text={link.url} label="Sign-in link" />
-          <div className="actions end">
-            <button type="button" className="primary" onClick={onClose}>
-              Done
-            </button>
-          </div>
-        </div>
-      </Dialog>
-    );
-  return (
-    <FormDialog
-      title="Make a sign-in link"
-      submit="Make it"
-      busy={busy}
-      error={error === "Not found" ? "This session service makes no sign-in links yet." : error}
-      onClose={onClose}
-      onSubmit={() =>
-        run(async () =>
-          setLink(
-            await post<PortalLink>("/api/v1/portal", {
-              provider_id: id,
-              expires_in_seconds: Number(hours) * 3600,
-            }),
-          ),
-        )
-      }
-    >
-      <p>
-        For somebody without a key or an account here: it opens this provider's dashboard, and nothing else.
-      </p>
-      <Select
-        label="Good for"
-        value={hours}
-        onChoose={setHours}
-        options={[
-          ["1", "1 hour"],
-          ["24", "1 day"],
-        ]}
-      />
     </FormDialog>
   );
 }

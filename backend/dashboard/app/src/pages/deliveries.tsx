@@ -7,7 +7,7 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { Pager, Table } from "../parts/table";
 import { answered, tries } from "../policies";
-import { go, Link, usePlace, withQuery } from "../router";
+import { go, Link, useHere, usePlace, withQuery } from "../router";
 import type { Delivery, DeliveryDetail, Provider } from "../types";
 
 const PAGE = 25;
@@ -18,7 +18,7 @@ const names: Record<Delivery["status"], string> = {
 };
 
 /** Every call made to a webhook, newest first. */
-export function Deliveries({ path, turn, enabled }: { path: string; turn: number; enabled: boolean }) {
+export function Deliveries({ path, turn, replays }: { path: string; turn: number; replays: boolean }) {
   const { query } = usePlace();
   const status = query.get("status") ?? undefined;
   const cursor = query.get("after") ?? undefined;
@@ -52,7 +52,7 @@ export function Deliveries({ path, turn, enabled }: { path: string; turn: number
           <button type="button" className="small" onClick={reload}>
             Refresh
           </button>
-          {enabled && (
+          {replays && (
             <button type="button" className="small" onClick={() => ask(true)}>
               Replay a range
             </button>
@@ -112,7 +112,11 @@ export function Deliveries({ path, turn, enabled }: { path: string; turn: number
             </>
           ) : (
             <Empty title={status ? "None of these" : "Nothing was sent yet"}>
-              {status ? "Choose another status." : "Send a test, or wait for the first session."}
+              {status
+                ? "Choose another status."
+                : replays
+                  ? "Send a test, or wait for the first session."
+                  : "The first session's events are here."}
             </Empty>
           )
         }
@@ -185,6 +189,7 @@ function Replay({
 
 /** One delivery: what was sent, and each answer. */
 export function DeliveryPage({ provider, webhook, id }: { provider: Provider; webhook: string; id: string }) {
+  const { reading } = useHere();
   const path = of(
     provider.id,
     `/webhooks/${encodeURIComponent(webhook)}/deliveries/${encodeURIComponent(id)}`,
@@ -201,19 +206,21 @@ export function DeliveryPage({ provider, webhook, id }: { provider: Provider; we
             <button type="button" className="small" onClick={delivery.reload}>
               Refresh
             </button>
-            <button
-              type="button"
-              className="primary"
-              disabled={busy}
-              onClick={() =>
-                run(async () => {
-                  await post(`${path}/replay`);
-                  delivery.reload();
-                })
-              }
-            >
-              Send again
-            </button>
+            {!reading && (
+              <button
+                type="button"
+                className="primary"
+                disabled={busy}
+                onClick={() =>
+                  run(async () => {
+                    await post(`${path}/replay`);
+                    delivery.reload();
+                  })
+                }
+              >
+                Send again
+              </button>
+            )}
           </>
         }
       >

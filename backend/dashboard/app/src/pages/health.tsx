@@ -6,6 +6,7 @@ import { useAction, useEvery, useLoad } from "../load";
 import { Select } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
+import { useHere } from "../router";
 import type { Check, Checks, PageReports, Provider } from "../types";
 
 const NO_CHECKS = "This session service can't check domains. Run: sessiongate doctor.";
@@ -13,10 +14,12 @@ const REFRESH_MS = 15_000;
 
 /** Whether visitors reach the app, are let in rightly, and see the clock. */
 export function Health({ provider }: { provider: Provider }) {
+  const { reading } = useHere();
   return (
     <>
       <Title text="Health">
-        Whether visitors reach your app, only those who paid come in, and each page shows the clock.
+        Whether visitors reach {reading ? "the" : "your"} app, only those who paid come in, and each page
+        shows the clock.
       </Title>
       <CheckPanel provider={provider} />
       <Pages providerId={provider.id} />
@@ -32,6 +35,7 @@ export function CheckPanel({
   provider: Provider;
   onChecked?: (checks: Checks) => void;
 }) {
+  const { reading } = useHere();
   const urls = addressesOf(provider);
   const [chosen, setUrl] = useState("");
   // What was chosen may be gone: domains change beside this.
@@ -49,7 +53,7 @@ export function CheckPanel({
   return (
     <Panel
       id="checks"
-      title="Your domain, seen from outside"
+      title={`${reading ? "The" : "Your"} domain, seen from outside`}
       note="Looks at it as visitors, browsers and cheats do. Takes up to 20 seconds."
       aside={
         <button type="button" className="primary" disabled={busy || !url} onClick={check}>
@@ -65,7 +69,7 @@ export function CheckPanel({
           options={urls.map((one) => [one, one] as const)}
         />
       )}
-      {!urls.length && <Empty title="No domain yet">Add your app's domain in the settings first.</Empty>}
+      {!urls.length && <Empty title="No domain yet">Add the app's domain in the settings first.</Empty>}
       {error && <Problem text={error} retry={check} />}
       <div role="status">
         {found && (
@@ -177,7 +181,7 @@ export function Pages({ providerId }: { providerId: string }) {
             <Empty title="Every page has its clock" />
           ) : (
             <Empty title="No page was loaded yet">
-              Buy a session and open your app; its pages are here a few seconds later.
+              Buy a session and open the app; its pages are here a few seconds later.
             </Empty>
           );
         }}

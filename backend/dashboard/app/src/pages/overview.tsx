@@ -6,7 +6,7 @@ import { useLive } from "../live";
 import { type Loaded, useEvery, useLoad } from "../load";
 import { Empty, Panel, Problem, Show, Title } from "../parts/states";
 import { compare, dayOf, presets, problemOf, type Range, rangeBefore, rangeOf } from "../range";
-import { go, Link, usePlace, withQuery } from "../router";
+import { go, Link, useHere, usePlace, withQuery } from "../router";
 import type {
   Analysis,
   Provider,
@@ -26,6 +26,7 @@ type Day = SessionDay & { extensions?: number };
 export function Overview({ provider }: { provider: Provider }) {
   const { id } = provider;
   const live = useLive(id);
+  const { reading } = useHere();
   const { query } = usePlace();
   const range = rangeOf(query, Date.now());
   const today = dayOf(Date.now());
@@ -64,10 +65,16 @@ export function Overview({ provider }: { provider: Provider }) {
       </Title>
       {!(provider.origin_url && (provider.domains.length || provider.app_url)) && (
         <div className="notice">
-          <p>Your app is not set up yet. Five short steps, under ten minutes.</p>
-          <Link to="/setup" className="button primary">
-            Set it up
-          </Link>
+          {reading ? (
+            <p>This app is not set up yet: it has no domain or no origin. Its provider is led through it.</p>
+          ) : (
+            <>
+              <p>Your app is not set up yet. Five short steps, under ten minutes.</p>
+              <Link to="/setup" className="button primary">
+                Set it up
+              </Link>
+            </>
+          )}
         </div>
       )}
       {stats.error && <Problem text={stats.error.message} retry={again} />}

@@ -3,7 +3,7 @@ import { get } from "../api";
 import { clock, count, date, exactly, length, moment, number, words } from "../format";
 import { useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
-import { Link } from "../router";
+import { Link, useHere } from "../router";
 import { kindNames, kindsOf, type Told, tell } from "../timeline";
 import type { Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
@@ -12,16 +12,29 @@ import { statusNames } from "./sessions";
 export function SessionPage({ id, changes }: { id: string; changes: number }) {
   const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
   const session = useLoad(path, (signal) => get<Session>(path, signal));
+  const { reading } = useHere();
   const { reload } = session;
   useEffect(() => {
     if (changes) reload();
   }, [changes, reload]);
   return (
     <>
-      <Title text="Session" aside={<Link to="/sessions">All sessions</Link>}>
+      <Title
+        text="Session"
+        aside={
+          <>
+            {reading && (
+              <Link root to={`/operator/sessions/${id}`}>
+                Revoke or refund
+              </Link>
+            )}
+            <Link to="/sessions">All sessions</Link>
+          </>
+        }
+      >
         <span className="mono wrap">{id}</span>
       </Title>
-      <Show of={session} missing="There is no session with this id among yours.">
+      <Show of={session} missing="There is no session with this id here.">
         {(one) => <Facts session={one} />}
       </Show>
       <TimelinePanel id={id} changes={changes} linked />
@@ -30,6 +43,7 @@ export function SessionPage({ id, changes }: { id: string; changes: number }) {
 }
 
 function Facts({ session }: { session: Session }) {
+  const { reading } = useHere();
   const { status, settlement, extension } = session;
   const facts: [string, ReactNode][] = [
     [
@@ -54,7 +68,7 @@ function Facts({ session }: { session: Session }) {
   if (session.end_reason) facts.push(["Because", words(session.end_reason)]);
   if (settlement) {
     facts.push(["Used", length(settlement.used_seconds)]);
-    facts.push(["You earned", count(settlement.captured, "token")]);
+    facts.push([reading ? "Earned" : "You earned", count(settlement.captured, "token")]);
     facts.push(["Given back", count(settlement.released, "token")]);
   }
   if (extension)

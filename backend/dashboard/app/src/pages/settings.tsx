@@ -5,32 +5,26 @@ import { useAction } from "../load";
 import { Field, Radios, Tick } from "../parts/form";
 import { Panel, Problem, Title } from "../parts/states";
 import { effects, warningsOf, warningsText } from "../policies";
-import { Link } from "../router";
+import { Link, useHere } from "../router";
 import type { Policies, Provider } from "../types";
+import { ProviderKeys } from "./apikeys";
 
 interface SettingsProps {
   provider: Provider;
-  /** Whether who is signed in may say where sessions return to. */
-  admin?: boolean;
   onSaved: (provider: Provider) => void;
 }
 
 export function Settings(props: SettingsProps) {
+  const { reading } = useHere();
   return (
     <>
-      <Title text="Settings" aside={<Link to="/setup">Set-up, step by step</Link>}>
-        Sessions already sold keep their terms.
+      <Title text="Settings" aside={!reading && <Link to="/setup">Set-up, step by step</Link>}>
+        Sessions already sold keep their terms.{" "}
+        {reading && "These are the provider's, and you may change them, too."}
       </Title>
-      <SettingsForms {...props} />
-    </>
-  );
-}
-
-export function SettingsForms(props: SettingsProps) {
-  return (
-    <>
       <AppForm {...props} />
       <PoliciesForm {...props} />
+      <ProviderKeys providerId={props.provider.id} />
     </>
   );
 }
@@ -137,7 +131,9 @@ function AppForm({ provider, onSaved }: SettingsProps) {
   );
 }
 
-function PoliciesForm({ provider, admin, onSaved }: SettingsProps) {
+function PoliciesForm({ provider, onSaved }: SettingsProps) {
+  // Who is signed in may say where sessions return to.
+  const admin = useHere().me.role === "admin";
   const now = provider.policies;
   const [settlement, setSettlement] = useState(now.settlement ?? "full");
   const [pausing, setPausing] = useState(!!now.pause?.max_count);

@@ -6,7 +6,7 @@ import { FormDialog } from "../parts/dialog";
 import { Select } from "../parts/form";
 import { Badge, Panel, Problem, Show, Title } from "../parts/states";
 import { webhookState } from "../policies";
-import { go, Link, ROOT } from "../router";
+import { go, Link, ROOT, useHere } from "../router";
 import type { Provider, Secret, TestResult, Webhook } from "../types";
 import { Deliveries } from "./deliveries";
 import { eventTypes, SecretDialog } from "./webhooks";
@@ -18,6 +18,7 @@ export function WebhookPage({ provider, id }: { provider: Provider; id: string }
   const path = of(provider.id, `/webhooks/${encodeURIComponent(id)}`);
   const hook = useLoad(path, (signal) => get<Webhook>(path, signal));
   const [turn, setTurn] = useState(0);
+  const { reading } = useHere();
   return (
     <>
       <Title text="Webhook" aside={<Link to="/webhooks">All webhooks</Link>}>
@@ -27,8 +28,8 @@ export function WebhookPage({ provider, id }: { provider: Provider; id: string }
         {(webhook) => (
           <>
             <State path={path} webhook={webhook} hook={hook} />
-            {webhook.enabled && <Test webhook={webhook} onTested={() => setTurn((n) => n + 1)} />}
-            <Deliveries path={path} turn={turn} enabled={webhook.enabled} />
+            {webhook.enabled && !reading && <Test webhook={webhook} onTested={() => setTurn((n) => n + 1)} />}
+            <Deliveries path={path} turn={turn} replays={webhook.enabled && !reading} />
           </>
         )}
       </Show>
@@ -37,6 +38,7 @@ export function WebhookPage({ provider, id }: { provider: Provider; id: string }
 }
 
 function State({ path, webhook, hook }: { path: string; webhook: Webhook; hook: Loaded<Webhook> }) {
+  const { reading } = useHere();
   const [asking, ask] = useState<Asking>("");
   const [secret, setSecret] = useState<Secret>();
   const [overlap, setOverlap] = useState("86400");
@@ -57,23 +59,25 @@ function State({ path, webhook, hook }: { path: string; webhook: Webhook; hook: 
       id="state"
       title="This webhook"
       aside={
-        <>
-          {webhook.enabled ? (
-            <button type="button" onClick={() => ask("off")}>
-              Turn off
+        !reading && (
+          <>
+            {webhook.enabled ? (
+              <button type="button" onClick={() => ask("off")}>
+                Turn off
+              </button>
+            ) : (
+              <button type="button" className="primary" disabled={busy} onClick={() => turn(true)}>
+                Turn on
+              </button>
+            )}
+            <button type="button" onClick={() => ask("rotate")}>
+              New secret
             </button>
-          ) : (
-            <button type="button" className="primary" disabled={busy} onClick={() => turn(true)}>
-              Turn on
+            <button type="button" className="danger-quiet" onClick={() => ask("delete")}>
+              Delete
             </button>
-          )}
-          <button type="button" onClick={() => ask("rotate")}>
-            New secret
-          </button>
-          <button type="button" className="danger-quiet" onClick={() => ask("delete")}>
-            Delete
-          </button>
-        </>
+          </>
+        )
       }
     >
       {error && !asking && <Problem text={error} />}

@@ -8,7 +8,7 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import { webhookState } from "../policies";
-import { go, Link, ROOT } from "../router";
+import { go, Link, ROOT, useHere } from "../router";
 import type { Provider, Secret, Webhook } from "../types";
 
 /** What a webhook may be told of, and when. */
@@ -26,6 +26,7 @@ export const eventTypes: [type: string, when: string][] = [
 export function Webhooks({ provider }: { provider: Provider }) {
   const path = of(provider.id, "/webhooks");
   const list = useLoad(path, (signal) => get<{ webhooks: Webhook[] }>(path, signal));
+  const { reading } = useHere();
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<Secret>();
   return (
@@ -33,12 +34,16 @@ export function Webhooks({ provider }: { provider: Provider }) {
       <Title
         text="Webhooks"
         aside={
-          <button type="button" className="primary" onClick={() => setAdding(true)}>
-            Add a webhook
-          </button>
+          !reading && (
+            <button type="button" className="primary" onClick={() => setAdding(true)}>
+              Add a webhook
+            </button>
+          )
         }
       >
-        Your server is told what happens, by signed calls that are tried again until they arrive.
+        {reading
+          ? "Where the provider's server is told what happens. Only the provider changes them, and knows their secrets."
+          : "Your server is told what happens, by signed calls that are tried again until they arrive."}
       </Title>
       <Panel id="webhooks" title="Where we call">
         <Show of={list}>
@@ -85,7 +90,9 @@ export function Webhooks({ provider }: { provider: Provider }) {
               />
             ) : (
               <Empty title="Nobody is called yet">
-                Add the URL of your server. Each call is signed, so that you know it is from us.
+                {reading
+                  ? "The provider has no webhook."
+                  : "Add the URL of your server. Each call is signed, so that you know it is from us."}
               </Empty>
             )
           }

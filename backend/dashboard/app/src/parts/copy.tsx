@@ -54,7 +54,7 @@ export function CopyText({ text, what }: { text: string; what: string }) {
         {said === "Copied" ? "Copied" : "Copy"}
         <span className="hidden"> {what}</span>
       </button>
-      <span role="status" className={said === "Copied" ? "hidden" : "muted"}>
+      <span role="status" className={said && said !== "Copied" ? "muted" : "hidden"}>
         {said}
       </span>
     </span>

@@ -1,0 +1,148 @@
+import { useState } from "react";
+import { get, of, post } from "../api";
+import { exactly } from "../format";
+import { useAction, useLoad } from "../load";
+import { ProviderPages } from "../pages/provider";
+import { Copy } from "../parts/copy";
+import { Dialog, FormDialog } from "../parts/dialog";
+import { Select } from "../parts/form";
+import { Show } from "../parts/states";
+import { HereIs, Link } from "../router";
+import type { Me, PortalLink, Provider } from "../types";
+
+const pages = [
+  ["", "Overview"],
+  ["sessions", "Sessions"],
+  ["webhooks", "Webhooks"],
+  ["health", "Health"],
+  ["settings", "Settings"],
+] as const;
+
+/** A provider's own pages, as an operator reads them: said so above each, with the way back. */
+export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: string[] }) {
+  const path = of(id);
+  const provider = useLoad(path, (signal) => get<Provider>(path, signal));
+  const [inviting, invite] = useState(false);
+  const base = `/providers/${encodeURIComponent(id)}`;
+  const at = pages.find(([page]) => page === (parts[0] ?? ""))?.[0];
+  const name = provider.data?.name ?? id;
+  const below = parts.slice(1);
+  return (
+    <HereIs value={{ me, base, reading: true }}>
+      <section className="reading" aria-label="As operator" data-testid="reading">
+        <nav aria-label="Breadcrumbs">
+          <ol className="crumbs">
+            <li>
+              <Link root to="/operator/providers">
+                Providers
+              </Link>
+            </li>
+            <li>
+              <Link root to={base} current={!parts.length}>
+                {name}
+              </Link>
+            </li>
+            {at ? (
+              <li>
+                <Link root to={`${base}/${at}`} current={!below.length}>
+                  {pages.find(([page]) => page === at)?.[1]}
+                </Link>
+              </li>
+            ) : null}
+            {below.map((part, i) => (
+              <li key={part} className="mono">
+                <Link
+                  root
+                  to={[base, at, ...below.slice(0, i + 1).map(encodeURIComponent)].join("/")}
+                  current={i === below.length - 1}
+                >
+                  {part.length > 14 ? `…${part.slice(-12)}` : part}
+                </Link>
+              </li>
+            ))}
+          </ol>
+        </nav>
+        <div className="panel-head">
+          <p>
+            <span className="strong">As operator, reading {name}</span>{" "}
+            <span className="mono small-text muted wrap">{id}</span>
+          </p>
+          <button type="button" className="small" onClick={() => invite(true)}>
+            Sign-in link
+          </button>
+        </div>
+        <nav aria-label={`Pages of ${name}`}>
+          <ul className="tabs">
+            {pages.map(([page, title]) => (
+              <li key={page}>
+                <Link root to={page ? `${base}/${page}` : base} current={page === at}>
+                  {title}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      </section>
+      <Show of={provider} rows={8} missing="There is no provider with this id.">
+        {(one) => <ProviderPages provider={one} parts={parts} onSaved={provider.set} />}
+      </Show>
+      {inviting && <Invite id={id} onClose={() => invite(false)} />}
+    </HereIs>
+  );
+}
+
+/** A link that signs in as this provider, for a while. */
+function Invite({ id, onClose }: { id: string; onClose: () => void }) {
+  const [hours, setHours] = useState("24");
+  const [link, setLink] = useState<PortalLink>();
+  const { busy, error, run } = useAction();
+  if (link)
+    return (
+      <Dialog title="Send this link" onClose={onClose}>
+        <div className="form">
+          <p>
+            Whoever opens it can see and change this provider until {exactly(link.expires_at * 1000)}. It is
+            shown this once.
+          </p>
+          <Copy text={link.url} label="Sign-in link" />
+          <div className="actions end">
+            <button type="button" className="primary" onClick={onClose}>
+              Done
+            </button>
+          </div>
+        </div>
+      </Dialog>
+    );
+  return (
+    <FormDialog
+      title="Make a sign-in link"
+      submit="Make it"
+      busy={busy}
+      error={error === "Not found" ? "This session service makes no sign-in links yet." : error}
+      onClose={onClose}
+      onSubmit={() =>
+        run(async () =>
+          setLink(
+            await post<PortalLink>("/api/v1/portal", {
+              provider_id: id,
+              expires_in_seconds: Number(hours) * 3600,
+            }),
+          ),
+        )
+      }
+    >
+      <p>
+        For somebody without a key or an account here: it opens this provider's dashboard, and nothing else.
+      </p>
+      <Select
+        label="Good for"
+        value={hours}
+        onChoose={setHours}
+        options={[
+          ["1", "1 hour"],
+          ["24", "1 day"],
+        ]}
+      />
+    </FormDialog>
+  );
+}

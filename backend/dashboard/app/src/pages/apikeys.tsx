@@ -1,0 +1,121 @@
+import { useState } from "react";
+import { get, of, post } from "../api";
+import { exactly } from "../format";
+import { useAction, useLoad } from "../load";
+import { FormDialog } from "../parts/dialog";
+import { Field } from "../parts/form";
+import { KeyDialog, KeyTable, RevokeKey, WhichKeys } from "../parts/keys";
+import { Panel, Show } from "../parts/states";
+import { Link, useHere } from "../router";
+import type { ApiKey, MadeKey } from "../types";
+
+/** A provider's own keys: for its programs, and for signing in here. */
+export function ProviderKeys({ providerId }: { providerId: string }) {
+  const { me, reading } = useHere();
+  const path = of(providerId, "/apikeys");
+  const list = useLoad(path, (signal) => get<{ keys: ApiKey[] }>(path, signal));
+  const [which, choose] = useState<"live" | "all">("live");
+  const [making, make] = useState(false);
+  const [made, setMade] = useState<MadeKey>();
+  const [revoking, revoke] = useState<ApiKey>();
+  const may = !reading && !me.expires_at;
+  return (
+    <Panel
+      id="apikeys"
+      title="API keys"
+      note="With one, a program reads figures and sessions and changes these settings; and a person signs in here."
+      aside={
+        <>
+          <WhichKeys onChoose={choose} />
+          {may && (
+            <button type="button" onClick={() => make(true)}>
+              Make a key
+            </button>
+          )}
+        </>
+      }
+    >
+      {reading ? (
+        <p className="muted">
+          The provider makes and revokes its own. You do so under{" "}
+          <Link root to="/operator/keys">
+            Keys
+          </Link>
+          .
+        </p>
+      ) : (
+        me.expires_at && (
+          <p className="notice">
+            {me.guest
+              ? "You came by a sign-in link, which ends"
+              : "The key you came with was replaced, and ends"}{" "}
+            {exactly(me.expires_at * 1000)}. A key made now would outlive it.{" "}
+            {me.guest ? "Ask the operator for a key of your own." : "Sign in with the new one."}
+          </p>
+        )
+      )}
+      <Show of={list} rows={3}>
+        {({ keys }) => (
+          <KeyTable keys={keys} which={which} onRevoke={reading || me.guest ? undefined : revoke} />
+        )}
+      </Show>
+      {making && (
+        <MakeKey
+          path={path}
+          onClose={() => make(false)}
+          onMade={(key) => {
+            make(false);
+            setMade(key);
+            list.reload();
+          }}
+        />
+      )}
+      {made && <KeyDialog made={made} onClose={() => setMade(undefined)} />}
+      {revoking && (
+        <RevokeKey
+          of={revoking}
+          path={`${path}/${encodeURIComponent(revoking.id)}`}
+          onClose={() => revoke(undefined)}
+          onDone={() => {
+            revoke(undefined);
+            list.reload();
+          }}
+        />
+      )}
+    </Panel>
+  );
+}
+
+interface MakeKeyProps {
+  path: string;
+  onClose: () => void;
+  onMade: (key: MadeKey) => void;
+}
+
+function MakeKey({ path, onClose, onMade }: MakeKeyProps) {
+  const [name, setName] = useState("");
+  const { busy, error, run } = useAction();
+  return (
+    <FormDialog
+      title="Make an API key"
+      submit="Make it"
+      busy={busy}
+      error={error}
+      onClose={onClose}
+      onSubmit={() => run(async () => onMade(await post<MadeKey>(path, { name: name.trim() })))}
+    >
+      <Field
+        label="Label"
+        required
+        max={100}
+        value={name}
+        onInput={setName}
+        placeholder="billing server"
+        hint="Where it is used: so that you know it when you revoke one."
+      />
+      <p className="muted">
+        It may do all that you may here. Keep it on a server: in a page, anybody reads it.
+      </p>
+    </FormDialog>
+  );
+}

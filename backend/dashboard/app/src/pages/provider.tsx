@@ -1,0 +1,61 @@
+import { useLive } from "../live";
+import { Empty, Title } from "../parts/states";
+import { Link, useHere } from "../router";
+import type { Provider } from "../types";
+import { DeliveryPage } from "./deliveries";
+import { Health } from "./health";
+import { Overview } from "./overview";
+import { SessionPage } from "./session";
+import { Sessions } from "./sessions";
+import { Settings } from "./settings";
+import { Setup } from "./setup";
+import { WebhookPage } from "./webhook";
+import { Webhooks } from "./webhooks";
+
+interface ProviderPagesProps {
+  provider: Provider;
+  /** Of the path, below where these pages stand. */
+  parts: string[];
+  onSaved: (p: Provider) => void;
+}
+
+/** A provider's pages, for itself and for an operator who reads them. */
+export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) {
+  const { changes } = useLive(provider.id);
+  const { reading } = useHere();
+  const [page = "", id, more] = parts;
+  if (!page) return <Overview provider={provider} />;
+  if (page === "sessions")
+    return id ? <SessionPage key={id} id={id} changes={changes} /> : <Sessions provider={provider} />;
+  if (page === "webhooks" && id && more)
+    return <DeliveryPage key={more} provider={provider} webhook={id} id={more} />;
+  if (page === "webhooks")
+    return id ? <WebhookPage key={id} provider={provider} id={id} /> : <Webhooks provider={provider} />;
+  if (page === "health") return <Health provider={provider} />;
+  if (page === "settings") return <Settings provider={provider} onSaved={onSaved} />;
+  if (page === "setup" && !reading) return <Setup provider={provider} step={id} onSaved={onSaved} />;
+  return (
+    <NotThere
+      what={
+        page === "operator" || page === "providers"
+          ? "This needs an administrator. You are signed in as a provider."
+          : undefined
+      }
+    />
+  );
+}
+
+export function NotThere({
+  what = "The address may be mistyped, or the page is from another version.",
+}: {
+  what?: string | undefined;
+}) {
+  return (
+    <>
+      <Title text="No such page" />
+      <Empty title="There is nothing here">
+        {what} <Link to="/">To the start</Link>
+      </Empty>
+    </>
+  );
+}

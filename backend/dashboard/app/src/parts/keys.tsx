@@ -1,0 +1,173 @@
+import { remove } from "../api";
+import { ago, date, exactly } from "../format";
+import { useAction } from "../load";
+import { useHere } from "../router";
+import type { ApiKey, MadeKey } from "../types";
+import { Copy } from "./copy";
+import { Dialog, FormDialog } from "./dialog";
+import { Badge, Empty, Time } from "./states";
+import { type Column, Table } from "./table";
+
+type Shown = "live" | "all";
+
+const isOver = ({ expires_at }: ApiKey) => !!expires_at && expires_at * 1000 <= Date.now();
+const isLive = (key: ApiKey) => !key.revoked_at && !isOver(key);
+
+function stateOf(key: ApiKey): { name: string; tone: string } {
+  if (key.revoked_at) return { name: "Revoked", tone: "" };
+  if (isOver(key)) return { name: "Over", tone: "" };
+  if (key.expires_at) return { name: `Until ${exactly(key.expires_at * 1000)}`, tone: "coin" };
+  return { name: "Good", tone: "good" };
+}
+
+export const day = (at: number | undefined) =>
+  at ? (
+    <Time ms={at * 1000} show={date(at * 1000)} title={exactly(at * 1000)} />
+  ) : (
+    <span className="muted">–</span>
+  );
+
+export const nameOfKey = ({ name, kind }: ApiKey): string =>
+  kind === "link" ? "Sign-in link" : name || "without a name";
+
+/** Chooses whether keys that are over are shown. */
+export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
+  return (
+    <select
+      aria-label="Which keys"
+      onChange={(event: Event) => onChoose((event.target as HTMLSelectElement).value as Shown)}
+    >
+      <option value="live">Good ones</option>
+      <option value="all">All, revoked ones too</option>
+    </select>
+  );
+}
+
+interface KeyTableProps {
+  keys: ApiKey[];
+  which: Shown;
+  /** Whether their roles differ. */
+  roles?: boolean;
+  /** Missing: nobody revokes here. */
+  onRevoke?: ((key: ApiKey) => void) | undefined;
+}
+
+export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
+  const { me } = useHere();
+  const rows = keys.filter((one) => which === "all" || isLive(one));
+  if (!rows.length)
+    return (
+      <Empty title={keys.length ? "No key is good any more" : "No keys yet"}>A program needs one.</Empty>
+    );
+  const columns: Column<ApiKey>[] = [
+    {
+      name: "Key",
+      show: (one) => (
+        <div className="row-link">
+          <span className="strong wrap">
+            {nameOfKey(one)}
+            {one.id === me.key_id && " (yours now)"}
+          </span>
+          <span className="mono small-text">{one.hint}…</span>
+        </div>
+      ),
+    },
+    { name: "State", show: (one) => <Badge tone={stateOf(one).tone}>{stateOf(one).name}</Badge> },
+    {
+      name: "Used",
+      show: ({ last_used_at: at }) =>
+        at ? (
+          <Time ms={at * 1000} show={ago(at * 1000)} title={exactly(at * 1000)} />
+        ) : (
+          <span className="muted">never</span>
+        ),
+    },
+    { name: "Made", show: ({ created_at }) => day(created_at) },
+  ];
+  if (roles)
+    columns.splice(1, 0, {
+      name: "Role",
+      show: ({ role, provider_id }) => (
+        <div className="row-link">
+          <span>{role}</span>
+          {provider_id && <span className="muted wrap">{provider_id}</span>}
+        </div>
+      ),
+    });
+  if (onRevoke)
+    columns.push({
+      name: "Action",
+      show: (one) =>
+        isLive(one) ? (
+          <button type="button" className="small danger-quiet" onClick={() => onRevoke(one)}>
+            Revoke<span className="hidden"> {one.name || one.id}</span>
+          </button>
+        ) : null,
+    });
+  return <Table label="API keys" rows={rows} id={(one) => one.id} columns={columns} />;
+}
+
+interface RevokeKeyProps {
+  of: ApiKey;
+  /** Where it is revoked. */
+  path: string;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+export function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
+  const { me } = useHere();
+  const { busy, error, run } = useAction();
+  const own = key.id === me.key_id;
+  return (
+    <FormDialog
+      title={key.kind === "link" ? "Revoke this sign-in link?" : "Revoke this key?"}
+      submit={own ? "Revoke it, and sign me out" : "Revoke it"}
+      danger
+      busy={busy}
+      error={error}
+      onClose={onClose}
+      onSubmit={() =>
+        run(async () => {
+          await remove(path);
+          if (own) location.assign("/auth/");
+          else onDone();
+        })
+      }
+    >
+      {own && (
+        <div className="notice warn">
+          <p>
+            <span className="strong">You are signed in with this key.</span> Revoking it signs you out at
+            once; you need another one to come back.
+          </p>
+        </div>
+      )}
+      <p className="wrap">
+        <span className="strong">{nameOfKey(key)}</span> ({key.role},{" "}
+        <span className="mono">{key.hint}…</span>) stops working at once, and who signed in with it is signed
+        out. This can't be undone.
+      </p>
+    </FormDialog>
+  );
+}
+
+/** Shows a key, this once. */
+export function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => void }) {
+  return (
+    <Dialog title="Your new API key" onClose={onClose}>
+      <div className="form">
+        <p>
+          <span className="strong">It is shown this once</span>: copy it to where it is used. Whoever has it
+          may do what “{made.key.name}” may. If you lose it, revoke it and make another.
+        </p>
+        <Copy text={made.secret} label="API key" />
+        <div className="actions end">
+          <button type="button" className="primary" onClick={onClose}>
+            I have copied it
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
