@@ -2,7 +2,7 @@ import { useState } from "react";
 import { get, of, post } from "../api";
 import { exactly } from "../format";
 import { useAction, useLoad } from "../load";
-import { ProviderPages } from "../pages/provider";
+import { NotThere, ProviderPages } from "../pages/provider";
 import { Copy } from "../parts/copy";
 import { Dialog, FormDialog } from "../parts/dialog";
 import { Select } from "../parts/form";
@@ -83,9 +83,13 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
           </ul>
         </nav>
       </section>
-      <Show of={provider} rows={8} missing="There is no provider with this id.">
-        {(one) => <ProviderPages provider={one} parts={parts} onSaved={provider.set} />}
-      </Show>
+      {provider.error?.status === 404 ? (
+        <NotThere what="There is no provider with this id." />
+      ) : (
+        <Show of={provider} rows={8}>
+          {(one) => <ProviderPages provider={one} parts={parts} onSaved={provider.set} />}
+        </Show>
+      )}
       {inviting && <Invite id={id} onClose={() => invite(false)} />}
     </HereIs>
   );

@@ -54,7 +54,10 @@ export function NotThere({
     <>
       <Title text="No such page" />
       <Empty title="There is nothing here">
-        {what} <Link to="/">To the start</Link>
+        {what}{" "}
+        <Link root to="/">
+          To the start
+        </Link>
       </Empty>
     </>
   );

@@ -1,5 +1,5 @@
 import { remove } from "../api";
-import { ago, date, exactly } from "../format";
+import { ago, date, exactly, moment } from "../format";
 import { useAction } from "../load";
 import { useHere } from "../router";
 import type { ApiKey, MadeKey } from "../types";
@@ -16,7 +16,7 @@ const isLive = (key: ApiKey) => !key.revoked_at && !isOver(key);
 function stateOf(key: ApiKey): { name: string; tone: string } {
   if (key.revoked_at) return { name: "Revoked", tone: "" };
   if (isOver(key)) return { name: "Over", tone: "" };
-  if (key.expires_at) return { name: `Until ${exactly(key.expires_at * 1000)}`, tone: "coin" };
+  if (key.expires_at) return { name: `Until ${moment(key.expires_at * 1000)}`, tone: "coin" };
   return { name: "Good", tone: "good" };
 }
 
