@@ -73,3 +73,17 @@ test("what no page may copy is selected instead", async ({ page }) => {
   await expect(page.getByTestId("step-dns")).toContainText("Press Ctrl+C to copy");
   expect(await page.evaluate(() => getSelection()?.toString())).toBe("edge.example.com");
 });
+
+test("where the operator named no edge, one is told whom to ask", async ({ page }, info) => {
+  const silent = await serve();
+  try {
+    await silent.call("POST", "/api/v1/providers", { id: "prov_notes", name: "Notes", domains: ["app.notes.example"], origin_url: "https://origin.notes.example" });
+    await signIn(page, silent, silent.key("provider", "prov_notes"), "/dashboard/setup");
+    const step = page.getByTestId("step-dns");
+    await expect(step).toContainText("the gate's host name, which your marketplace told you");
+    await expect(step).toContainText("app.notes.example");
+    await look(page, info, "dns-unnamed");
+  } finally {
+    await silent.stop();
+  }
+});

@@ -106,7 +106,7 @@ async function story(page: Page, hook: string, look: (name: string) => Promise<v
   await page.click("nav a[href='/dashboard/setup']");
   await page.until(() => document.querySelectorAll(".steps li").length === 5);
   await page.click("[data-step=dns] a");
-  await page.until(() => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("CNAME"));
+  await page.until(() => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("it has no DNS record"));
   await look("setup");
   await page.click("nav a[href='/dashboard/settings']");
   await page.until(() => document.querySelector("[data-testid=apikeys] tbody tr"));

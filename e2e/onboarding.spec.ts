@@ -47,7 +47,7 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
 
   // DNS. One may leave here: what was saved is the service's.
   await expect(page.getByRole("heading", { name: "Set up: DNS" })).toBeVisible();
-  await expect(page.getByTestId("step-dns")).toContainText("which your marketplace told you"); // a demo's operator named no edge
+  await expect(page.getByTestId("step-dns")).toContainText("it has no DNS record");
   await page.context().clearCookies();
   await signIn(page, system, system.provider_key, "/dashboard/setup");
   await expect(page.getByRole("heading", { name: "Set up: DNS" })).toBeVisible();

@@ -34,11 +34,6 @@ export function addressesOf({ domains, app_url }: Provider): string[] {
   return [own.href, ...urls.filter((url) => new URL(url).hostname !== own.hostname)];
 }
 
-export const hostOf = (provider: Provider): string => {
-  const first = addressesOf(provider)[0];
-  return first ? new URL(first).hostname : "";
-};
-
 const outcomes: Record<string, string> = {
   prefix: "Clock added",
   identity: "Clock added",

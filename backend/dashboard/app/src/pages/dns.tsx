@@ -1,5 +1,4 @@
 import { get, of } from "../api";
-import { hostOf } from "../checks";
 import { useLoad } from "../load";
 import { CopyText } from "../parts/copy";
 import { Badge, Empty, Panel, Show } from "../parts/states";
@@ -104,6 +103,8 @@ function Records({ of: one, titled }: { of: DomainRecords; titled: boolean }) {
 
 /** What can be said where the operator did not say where the gate is. */
 function Unnamed({ provider }: { provider: Provider }) {
+  const name = provider.domains.find((domain) => !/^[\d.]+$|:/.test(domain));
+  if (!name) return <p>Your domain is an address: it has no DNS record, and needs none.</p>;
   return (
     <>
       <p>At the company where you registered your domain, set this record:</p>
@@ -114,7 +115,7 @@ function Unnamed({ provider }: { provider: Provider }) {
         </div>
         <div>
           <dt>Name</dt>
-          <dd className="mono wrap">{provider.domains[0] || hostOf(provider) || "your domain"}</dd>
+          <dd className="mono wrap">{name}</dd>
         </div>
         <div>
           <dt>Value</dt>

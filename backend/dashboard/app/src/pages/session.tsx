@@ -34,7 +34,7 @@ export function SessionPage({ id, changes }: { id: string; changes: number }) {
       >
         <span className="mono wrap">{id}</span>
       </Title>
-      <Show of={session} missing="There is no session with this id here.">
+      <Show of={session} missing={`There is no session with this id${reading ? "" : " among yours"}.`}>
         {(one) => <Facts session={one} />}
       </Show>
       <TimelinePanel id={id} changes={changes} linked />
