@@ -91,6 +91,7 @@ test("an operator reads a provider's pages, live, and finds the way back", async
   expect(problems).toEqual([]);
   await page.goto(`${system.api}/dashboard/providers/prov_none`);
   await expect(page.getByText("There is no provider with this id.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Sign-in link" })).toHaveCount(0);
   await look(page, info, "reading-none");
   receiver.close();
 });

@@ -26,6 +26,7 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
   const base = `/providers/${encodeURIComponent(id)}`;
   const at = pages.find(([page]) => page === (parts[0] ?? ""))?.[0];
   const name = provider.data?.name ?? id;
+  const missing = provider.error?.status === 404;
   const below = parts.slice(1);
   return (
     <HereIs value={{ me, base, reading: true }}>
@@ -62,28 +63,33 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
             ))}
           </ol>
         </nav>
-        <div className="panel-head">
-          <p>
-            <span className="strong">As operator, reading {name}</span>{" "}
-            <span className="mono small-text muted wrap">{id}</span>
-          </p>
-          <button type="button" className="small" onClick={() => invite(true)}>
-            Sign-in link
-          </button>
-        </div>
-        <nav aria-label={`Pages of ${name}`}>
-          <ul className="tabs">
-            {pages.map(([page, title]) => (
-              <li key={page}>
-                <Link root to={page ? `${base}/${page}` : base} current={page === at}>
-                  {title}
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </nav>
+        {!missing && (
+          <>
+            {" "}
+            <div className="panel-head">
+              <p>
+                <span className="strong">As operator, reading {name}</span>{" "}
+                <span className="mono small-text muted wrap">{id}</span>
+              </p>
+              <button type="button" className="small" onClick={() => invite(true)}>
+                Sign-in link
+              </button>
+            </div>
+            <nav aria-label={`Pages of ${name}`}>
+              <ul className="tabs">
+                {pages.map(([page, title]) => (
+                  <li key={page}>
+                    <Link root to={page ? `${base}/${page}` : base} current={page === at}>
+                      {title}
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            </nav>
+          </>
+        )}
       </section>
-      {provider.error?.status === 404 ? (
+      {missing ? (
         <NotThere what="There is no provider with this id." />
       ) : (
         <Show of={provider} rows={8}>
