@@ -218,6 +218,7 @@ func TestLiveFollowsSessions(t *testing.T) {
 	url := strings.Replace(w.url, "http", "ws", 1) + "/api/v1/providers/prov_demo/live"
 	for name, options := range map[string]*websocket.DialOptions{
 		"header":      {HTTPHeader: http.Header{"Authorization": {"Bearer " + w.provider}}},
+		"an admin":    {HTTPHeader: http.Header{"Authorization": {"Bearer " + w.admin}}},
 		"subprotocol": {Subprotocols: []string{"sessiongate.live", "sessiongate.key." + w.provider}},
 	} {
 		conn, _, err := websocket.Dial(ctx, url, options)
@@ -250,5 +251,9 @@ func TestLiveFollowsSessions(t *testing.T) {
 		if err == nil || resp == nil || resp.StatusCode < 401 {
 			t.Errorf("%s follows: %v", name, err)
 		}
+	}
+	_, resp, err := websocket.Dial(ctx, strings.Replace(url, "prov_demo", "prov_none", 1), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + w.admin}}})
+	if err == nil || resp == nil || resp.StatusCode != 404 {
+		t.Errorf("an admin follows nobody: %v", err)
 	}
 }
