@@ -222,7 +222,12 @@ export function Audit() {
                       name: "What",
                       show: ({ action }) => <span className="strong">{actions[action] ?? action}</span>,
                     },
-                    { name: "On", show: ({ target }) => <span className="mono wrap">{target || "–"}</span> },
+                    {
+                      name: "On",
+                      show: ({ target }) => (
+                        <span className={target.length > 24 ? "mono wrap" : "mono"}>{target || "–"}</span>
+                      ),
+                    },
                     { name: "By", show: ({ actor }) => <span className="mono wrap">{actor}</span> },
                     {
                       name: "Request",
