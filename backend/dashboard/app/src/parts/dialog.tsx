@@ -70,14 +70,16 @@ export function FormDialog({ submit, danger, busy, error, onSubmit, children, ..
         }}
       >
         {children}
-        {error && <Problem text={error} />}
-        <div className="actions end">
-          <button type="button" onClick={dialog.onClose}>
-            Cancel
-          </button>
-          <button type="submit" className={danger ? "danger" : "primary"} disabled={busy}>
-            {busy ? "One moment…" : submit}
-          </button>
+        <div className="dialog-foot">
+          {error && <Problem text={error} />}
+          <div className="actions end">
+            <button type="button" onClick={dialog.onClose}>
+              Cancel
+            </button>
+            <button type="submit" className={danger ? "danger" : "primary"} disabled={busy}>
+              {busy ? "One moment…" : submit}
+            </button>
+          </div>
         </div>
       </form>
     </Dialog>
