@@ -95,6 +95,32 @@ func TestTheProgramSaysWhatItIs(t *testing.T) {
 	}
 }
 
+// TestVariablesStandForFlags: a variable with a value that cannot be is named, and
+// neither an error nor the help shows a value, which may be a password.
+func TestVariablesStandForFlags(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		variable, value string
+		args            []string
+		status          int
+		says            string
+	}{
+		{"SESSIONGATE_KEY_RATE", "secret1", []string{"backend"}, 2, "SESSIONGATE_KEY_RATE, which stands for --key-rate, is no whole number"},
+		{"SESSIONGATE_WEBHOOKS_TO_LOOPBACK", "secret1", []string{"backend"}, 2, "--webhooks-to-loopback, is no true or false"},
+		{"SESSIONGATE_LOG_LEVEL", "loud", []string{"backend"}, 2, "debug, info, warn or error"},
+		{"SESSIONGATE_DATABASE", "mysql://u:secret1@h/x", []string{"backend"}, 1, "sqlite: or postgres://"},
+		{"SESSIONGATE_DATABASE", "postgres://u:secret1@h/x", []string{"backend", "--help"}, 0, ""},
+		{"SESSIONGATE_DEBUG_KEY", "secret1", []string{"doctor", "--help"}, 0, ""},
+	} {
+		cmd := exec.Command(Binary(t), tt.args...)
+		cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "SESSIONGATE_DATA="+t.TempDir(), tt.variable+"="+tt.value)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != tt.status || !strings.Contains(string(out), tt.says) || strings.Contains(string(out), "secret1") {
+			t.Errorf("%s=%s sessiongate %s: status %d, said %s", tt.variable, tt.value, strings.Join(tt.args, " "), cmd.ProcessState.ExitCode(), out)
+		}
+	}
+}
+
 func TestKeysAndTokensByHand(t *testing.T) {
 	t.Parallel()
 	s := Start(t)

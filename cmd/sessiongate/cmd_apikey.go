@@ -181,7 +181,9 @@ the sign-ins made with it.`,
 	f := cmd.Flags()
 	f.StringVar(&provider, "provider", "", "the provider that it is for")
 	f.DurationVar(&good, "expires", backend.DefaultPortalTime, "how long it is good for, a week at most")
-	f.StringVar(&config.Issuer, "issuer", env("ISSUER", "http://"+env("LISTEN", "127.0.0.1:8081")), "where browsers reach the session service")
+	f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "where the session service listens")
+	f.StringVar(&config.Issuer, "issuer", "", "where browsers reach the session service (default: http:// and --listen)")
+	fromEnvironment(cmd, "listen", "issuer")
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if provider == "" {
@@ -189,6 +191,9 @@ the sign-ins made with it.`,
 		}
 		if good < time.Minute || good > backend.MaxPortalTime {
 			return misused(cmd, errors.New("--expires is from 1m to 168h"))
+		}
+		if config.Issuer == "" {
+			config.Issuer = "http://" + config.Listen
 		}
 		if u, err := url.Parse(config.Issuer); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 			return misused(cmd, errors.New("--issuer is an http or https URL, such as https://api.example.com"))

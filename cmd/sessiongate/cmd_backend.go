@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -41,10 +40,11 @@ keys are made on the first start. To use the API you need a key:
 
 Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
 SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
-SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES
-(commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
-SESSIONGATE_EDGE_HOST (commas between), SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
-and SESSIONGATE_LOG_LEVEL. A flag wins over its variable.
+SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES and
+SESSIONGATE_EDGE_HOST (commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true),
+SESSIONGATE_OIDC_ISSUER, SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME,
+SESSIONGATE_OIDC_TRUST_EMAIL (true) and SESSIONGATE_LOG_LEVEL. A flag wins over its
+variable.
 
 With --edge-host the dashboard tells providers which DNS record to set: a CNAME to
 the host, or, for a domain that takes none (example.com itself), its addresses.
@@ -68,20 +68,22 @@ carry it, and edges fetch the public keys there.
 
 Ctrl-C or SIGTERM stops it: running requests are finished first.`
 			f := cmd.Flags()
-			f.StringVar(&config.Listen, "listen", env("LISTEN", "127.0.0.1:8081"), "address to listen on")
+			f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "address to listen on")
 			storageFlags(cmd, &config)
-			f.StringVar(&config.Redis, "redis", env("REDIS", ""), "redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME, shared by several backends (default: none, for one backend)")
-			f.StringVar(&config.Issuer, "issuer", env("ISSUER", ""), "URL of this service as tokens name it (default: http:// and --listen)")
-			f.IntVar(&config.KeyRate, "key-rate", envInt("KEY_RATE", 2000), "requests a second of one API key; negative: any number")
-			f.IntVar(&config.AddressRate, "address-rate", envInt("ADDRESS_RATE", 100), "requests a second of one address without a key; negative: any number")
-			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", envList("TRUSTED_PROXIES"), "addresses or prefixes of proxies whose X-Forwarded-For is believed")
-			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", env("WEBHOOKS_TO_LOOPBACK", "") == "true", "let webhooks and checks of sites go to this machine: for trials only")
-			f.StringSliceVar(&config.EdgeHosts, "edge-host", envList("EDGE_HOST"), "where visitors reach the edges: a host name or address, to be named once for each; providers are told to point their domains there")
-			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", env("OIDC_ISSUER", ""), "URL of the identity provider with which people sign in (default: none, keys only)")
-			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", env("OIDC_CLIENT_ID", ""), "what this service is called there")
-			f.StringVar(&config.OIDC.Name, "oidc-name", env("OIDC_NAME", ""), "what people call it, for the button (default: its host)")
-			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", env("OIDC_TRUST_EMAIL", "") == "true", "believe addresses that it does not call verified: only if its users cannot choose theirs")
-			f.StringVar(&level, "log-level", env("LOG_LEVEL", "info"), "debug, info, warn or error")
+			f.StringVar(&config.Redis, "redis", "", "redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME, shared by several backends (default: none, for one backend)")
+			f.StringVar(&config.Issuer, "issuer", "", "URL of this service as tokens name it (default: http:// and --listen)")
+			f.IntVar(&config.KeyRate, "key-rate", 2000, "requests a second of one API key; negative: any number")
+			f.IntVar(&config.AddressRate, "address-rate", 100, "requests a second of one address without a key; negative: any number")
+			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", nil, "addresses or prefixes of proxies whose X-Forwarded-For is believed")
+			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", false, "let webhooks and checks of sites go to this machine: for trials only")
+			f.StringSliceVar(&config.EdgeHosts, "edge-host", nil, "where visitors reach the edges: a host name or address, to be named once for each; providers are told to point their domains there")
+			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", "", "URL of the identity provider with which people sign in (default: none, keys only)")
+			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", "", "what this service is called there")
+			f.StringVar(&config.OIDC.Name, "oidc-name", "", "what people call it, for the button (default: its host)")
+			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", false, "believe addresses that it does not call verified: only if its users cannot choose theirs")
+			f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+			fromEnvironment(cmd, "listen", "redis", "issuer", "key-rate", "address-rate", "trusted-proxies", "webhooks-to-loopback",
+				"edge-host", "oidc-issuer", "oidc-client-id", "oidc-name", "oidc-trust-email", "log-level")
 			takesNoArguments(cmd)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				var at zapcore.Level
@@ -150,12 +152,14 @@ func traces(ctx context.Context, config *backend.Config) (end func(), err error)
 // storageFlags adds the flags that say where everything is kept.
 func storageFlags(cmd *cobra.Command, config *backend.Config) {
 	f := cmd.Flags()
-	f.StringVar(&config.Database, "database", env("DATABASE", ""), "sqlite:PATH or postgres://USER@HOST/NAME (default: sqlite: and sessiongate.db in --data)")
+	f.StringVar(&config.Database, "database", "", "sqlite:PATH or postgres://USER@HOST/NAME (default: sqlite: and sessiongate.db in --data)")
+	fromEnvironment(cmd, "database")
 	dataFlag(cmd, &config.DataDir)
 }
 
 func dataFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "data", env("DATA", "sessiongate-data"), "folder of the signing keys, and of the database unless --database says otherwise")
+	cmd.Flags().StringVar(dir, "data", "sessiongate-data", "folder of the signing keys, and of the database unless --database says otherwise")
+	fromEnvironment(cmd, "data")
 }
 
 // openStore opens the database that [storageFlags] name.
@@ -164,72 +168,4 @@ func openStore(ctx context.Context, config backend.Config) (*store.Store, error)
 		config.Database = "sqlite:" + filepath.Join(config.DataDir, "sessiongate.db")
 	}
 	return store.Open(ctx, config.Database, nil)
-}
-
-// env is an environment variable of ours, or a default.
-func env(name, otherwise string) string {
-	if v := os.Getenv("SESSIONGATE_" + name); v != "" {
-		return v
-	}
-	return otherwise
-}
-
-// envInt is a number from an environment variable of ours, or a default.
-func envInt(name string, otherwise int) int {
-	n, err := strconv.Atoi(env(name, ""))
-	if err != nil {
-		return otherwise
-	}
-	return n
-}
-
-func envList(name string) []string {
-	if v := env(name, ""); v != "" {
-		return strings.Split(v, ",")
-	}
-	return nil
-}
-
-// failed reports err and ends the program with status 1.
-func failed(cmd *cobra.Command, err error) error {
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	if err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.CommandPath(), err)
-	}
-	return err
-}
-
-// misused reports a mistake in the command line and ends the program with
-// status 2. Caddy keeps its error with a status to itself, and makes one here.
-func misused(cmd *cobra.Command, err error) error {
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\nTry: %s --help\n", cmd.CommandPath(), err, cmd.CommandPath())
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return 2, nil })(cmd, nil)
-}
-
-// takesNoArguments makes wrong flags and arguments end with status 2.
-func takesNoArguments(cmd *cobra.Command) { takes(cmd, cobra.NoArgs) }
-
-func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
-	brand(cmd)
-	cmd.SetFlagErrorFunc(misused)
-	cmd.Args = func(cmd *cobra.Command, list []string) error {
-		if err := args(cmd, list); err != nil {
-			return misused(cmd, err)
-		}
-		return nil
-	}
-}
-
-// group makes cmd a name for its subcommands: alone it is used wrongly.
-func group(cmd *cobra.Command, list ...*cobra.Command) {
-	brand(cmd)
-	cmd.AddCommand(list...)
-	cmd.SetFlagErrorFunc(misused)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return misused(cmd, fmt.Errorf("there is no command %q here", args[0]))
-		}
-		return misused(cmd, fmt.Errorf("a command is missing"))
-	}
 }

@@ -48,7 +48,8 @@ shell's history. Ends with 0 if the token verifies now, with 1 if not. Whether
 its session still runs, only the session service knows.`,
 	}
 	dataFlag(cmd, &data)
-	cmd.Flags().StringVar(&issuer, "issuer", env("ISSUER", ""), "fetch the public keys from this session service")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "fetch the public keys from this session service")
+	fromEnvironment(cmd, "issuer")
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		raw := args[0]

@@ -104,6 +104,7 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 		Listen: d.options.port(1), Database: "sqlite:" + filepath.Join(data, "sessiongate.db"),
 		DataDir: data, Issuer: d.at.API,
 		WebhooksToLoopback: true, // the only machine there is
+		EdgeHosts:          []string{"127.0.0.1"},
 		Rules:              newRules(),
 	}, d.logger.Named("backend"))
 	if err != nil {

@@ -6,7 +6,6 @@ package main
 import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
@@ -38,11 +37,3 @@ func main() {
 	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
 	caddycmd.Main()
 }
-
-// helpTemplate is cobra's own, without the footer that leads to Caddy's manual.
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
-
-// brand makes the help of a command of ours end without Caddy's footer.
-func brand(cmd *cobra.Command) { cmd.SetHelpTemplate(helpTemplate) }
