@@ -77,6 +77,7 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 		if plaintext, kept, err = newAPIKey(Role(old.Role), old.ProviderID, old.Name, now); err != nil {
 			return err
 		}
+		kept.LineID = old.Line()
 		if err := tx.InsertAPIKey(ctx, kept); err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func (s *service) identify(ctx context.Context, bearer string) (caller, error) {
 // callerOfKey is whoever holds a key, or was signed in by it.
 func callerOfKey(k store.APIKey) caller {
 	return caller{
-		role: Role(k.Role), scope: "key:" + k.ID, providerID: k.ProviderID, keyID: k.ID, name: k.Name,
+		role: Role(k.Role), scope: "key:" + k.Line(), providerID: k.ProviderID, keyID: k.ID, name: k.Name,
 		expiresAt: k.ExpiresAt, guest: k.Kind == store.KindLink,
 	}
 }

@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,44 @@ func TestAPIKeysRotateWithGrace(t *testing.T) {
 	w.call("GET", "/api/v1/providers/prov_demo", fresh, nil).want(200)
 	if _, _, err := backend.RotateAPIKey(ctx, st, old.ID, time.Hour, w.clock.Now()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("rotated a dead key: %v", err)
+	}
+}
+
+// TestRotatedKeysKeepTheirIdempotencyKeys: a write whose answer was lost is sent
+// again with the key that took the other's place, twice over.
+func TestRotatedKeysKeepTheirIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	keys, err := w.b.Store().APIKeys(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := keys[slices.IndexFunc(keys, func(k store.APIKey) bool { return k.Role == "marketplace" })].ID
+	credit := func(key string) {
+		w.call("POST", "/api/v1/users/rotated/tokens", key, map[string]any{"amount": 7}, "Idempotency-Key", "once").want(201)
+	}
+	credit(w.market)
+	for range 2 {
+		fresh, kept, err := backend.RotateAPIKey(ctx, w.b.Store(), id, time.Hour, w.clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.secrets = append(w.secrets, fresh)
+		credit(fresh)
+		id = kept.ID
+	}
+	if a := w.call("GET", "/api/v1/users/rotated/balance", w.market, nil).want(200); a.at("available") != 7.0 {
+		t.Errorf("credited once: %s", a.raw)
+	}
+	other, _, err := backend.CreateAPIKey(ctx, w.b.Store(), backend.RoleMarketplace, "", "another", w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.secrets = append(w.secrets, other)
+	credit(other) // another marketplace's keys are its own
+	if a := w.call("GET", "/api/v1/users/rotated/balance", w.market, nil).want(200); a.at("available") != 14.0 {
+		t.Errorf("another marketplace's credit: %s", a.raw)
 	}
 }
 

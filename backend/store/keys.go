@@ -29,7 +29,13 @@ type APIKey struct {
 	LastUsedAt int64
 	// [KindKey] or [KindLink].
 	Kind string
+	// The key whose place it took, and took and so on: the first of them. Empty for
+	// one that took nobody's.
+	LineID string
 }
+
+// Line names what stays the same when a key is rotated.
+func (k APIKey) Line() string { return cmp.Or(k.LineID, k.ID) }
 
 // Kinds of [APIKey].
 const (
@@ -81,7 +87,7 @@ func (r Reader) APIKeysOfProvider(ctx context.Context, providerID string) ([]API
 func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
 		ID: k.ID, Hash: k.Hash, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
-		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey),
+		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey), LineID: k.LineID,
 	})
 	if err != nil {
 		return fmt.Errorf("writing API key: %w", err)

@@ -66,7 +66,7 @@ func (q *Queries) ExpireAPIKey(ctx context.Context, expiresAt int64, iD string) 
 }
 
 const getAPIKey = `-- name: GetAPIKey :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE id = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE id = $1
 `
 
 func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
@@ -84,12 +84,13 @@ func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
 		&i.ExpiresAt,
 		&i.LastUsedAt,
 		&i.Kind,
+		&i.LineID,
 	)
 	return i, err
 }
 
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE hash = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE hash = $1
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, error) {
@@ -107,6 +108,7 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 		&i.ExpiresAt,
 		&i.LastUsedAt,
 		&i.Kind,
+		&i.LineID,
 	)
 	return i, err
 }
@@ -129,7 +131,7 @@ func (q *Queries) GetIdempotencyKey(ctx context.Context, scope string, key strin
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertAPIKeyParams struct {
@@ -142,6 +144,7 @@ type InsertAPIKeyParams struct {
 	CreatedAt  int64
 	ExpiresAt  int64
 	Kind       string
+	LineID     string
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -155,6 +158,7 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.Kind,
+		arg.LineID,
 	)
 	return err
 }
@@ -185,7 +189,7 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys ORDER BY created_at, id LIMIT 10000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys ORDER BY created_at, id LIMIT 10000
 `
 
 func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
@@ -209,6 +213,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 			&i.ExpiresAt,
 			&i.LastUsedAt,
 			&i.Kind,
+			&i.LineID,
 		); err != nil {
 			return nil, err
 		}
@@ -224,7 +229,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 }
 
 const listAPIKeysOfProvider = `-- name: ListAPIKeysOfProvider :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind FROM api_keys WHERE provider_id = $1 ORDER BY created_at, id LIMIT 1000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE provider_id = $1 ORDER BY created_at, id LIMIT 1000
 `
 
 func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, providerID string) ([]ApiKey, error) {
@@ -248,6 +253,7 @@ func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, providerID string) 
 			&i.ExpiresAt,
 			&i.LastUsedAt,
 			&i.Kind,
+			&i.LineID,
 		); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ type ApiKey struct {
 	ExpiresAt  int64
 	LastUsedAt int64
 	Kind       string
+	LineID     string
 }
 
 type AuditLog struct {
