@@ -32,18 +32,22 @@ export function DnsStep({ provider, onChecked, ok }: DnsStepProps) {
               </Empty>
             ) : known.edge_hosts.length ? (
               <>
-                <p>
-                  At the company that manages your domain's DNS, set{" "}
-                  {known.domains.length > 1 ? "these records" : "this record"}, and remove others of the same
-                  name and type:
-                </p>
+                {known.domains.some((one) => one.records.length > 0) && (
+                  <p>
+                    At the company that manages your domain's DNS, set{" "}
+                    {known.domains.length > 1 ? "these records" : "this record"}, and remove others of the
+                    same name and type:
+                  </p>
+                )}
                 {known.domains.map((one) => (
                   <Records key={one.domain} of={one} titled={known.domains.length > 1} />
                 ))}
-                <p className="muted">
-                  Changes take from a minute to a day. The certificate for your domain comes by itself after
-                  that.
-                </p>
+                {known.domains.some((one) => one.records.length > 0) && (
+                  <p className="muted">
+                    Changes take from a minute to a day. The certificate for your domain comes by itself after
+                    that.
+                  </p>
+                )}
               </>
             ) : (
               <Unnamed provider={provider} />

@@ -218,12 +218,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
       `/api/v1/providers/${encodeURIComponent(id)}/sessions.csv${search({ ...filter })}`,
     );
     if (!answer.ok)
-      throw new ApiError(
-        answer.status === 404
-          ? "This session service has no CSV of sessions yet. Take JSON."
-          : `The export failed: ${answer.status}.`,
-        answer.status,
-      );
+      throw new ApiError(`The export failed: ${answer.status}.`, answer.status);
     save("sessions.csv", "text/csv", await answer.text());
   };
   return (
