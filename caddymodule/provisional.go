@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -106,8 +105,8 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.id()))
 		p.forget(s.id())
 		return nil
-	case errors.Is(err, errBackendDown) || !errors.As(err, &problem) || problem.Status == http.StatusTooManyRequests:
-		return err
+	case !errors.As(err, &problem) || codeOfRedeemError(err) == protocol.BackendUnavailable:
+		return err // nothing is said of the launch: it is asked again
 	}
 	id := p.idOf(req)
 	p.edge.logger.Warn("a session entered while the backend was down is refused", zap.String("session", id), zap.String("code", string(problem.Code)))
@@ -115,7 +114,12 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 		over := *s.state.Load().live()
 		over.Version, over.Status = versionRefused, statusOfCode(problem.Code)
 		s.extras().provisional.Store(false)
-		s.apply(&over, monotonicMS())
+		if problem.Code == protocol.LaunchSpent || !s.apply(&over, monotonicMS()) {
+			// The session lives on, elsewhere: whose it is asks for it anew, and
+			// whoever entered here with its link has entered nothing.
+			p.edge.live.drop(s)
+			s.abandon()
+		}
 	}
 	p.forget(id)
 	return err

@@ -1,0 +1,100 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// refusing is an edge whose backend refuses every launch for a code, and a
+// session that entered there while the backend was down.
+func refusing(t *testing.T, status int, code protocol.Code) (e *edge, cookie string, req *protocol.LaunchRequest) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", protocol.ProblemType)
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"code":%q,"status":%d,"title":"x"}`, code, status)
+	}))
+	t.Cleanup(server.Close)
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = newEdge(base, "key", zap.NewNop())
+	now := time.Now()
+	req = &protocol.LaunchRequest{Token: "t", RedemptionID: "r"}
+	cookie, ok := e.early.admit(req, &token.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			ID: "s1", Subject: "u", IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Hour)),
+		},
+		ProviderID: "p",
+	})
+	if !ok || e.live.byToken(cookie).code() != "" {
+		t.Fatal("the session was not admitted")
+	}
+	return e, cookie, req
+}
+
+// Two edges admit one link while the backend is down; the other one redeems it
+// first, and its news come before the refusal.
+func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
+	t.Parallel()
+	for _, heard := range []bool{false, true} {
+		e, cookie, req := refusing(t, http.StatusConflict, protocol.LaunchSpent)
+		if heard {
+			e.learn(state("s1", 1, protocol.Active, time.Hour))
+		}
+		cut := false
+		o := &openRequest{cancel: func() { cut = true }}
+		e.live.byID("s1").register(o)
+		if err := e.early.redeem(t.Context(), req); err == nil {
+			t.Fatal("the launch was redeemed")
+		}
+		if e.live.byToken(cookie) != nil || !cut {
+			t.Errorf("heard of the other edge %t: the cookie still opens the session, its request ended %t", heard, cut)
+		}
+		// Whoever owns the session is not shut out by it.
+		if s := e.live.put(state("s1", 1, protocol.Active, time.Hour), 1); s.code() != "" {
+			t.Errorf("heard of the other edge %t: the session itself is refused: %s", heard, s.code())
+		}
+	}
+}
+
+func TestRefusedLaunchEndsWithItsReason(t *testing.T) {
+	t.Parallel()
+	e, cookie, req := refusing(t, http.StatusUnauthorized, protocol.SessionCompleted)
+	if err := e.early.redeem(t.Context(), req); err == nil {
+		t.Fatal("the launch was redeemed")
+	}
+	if s := e.live.byToken(cookie); s == nil || s.code() != protocol.SessionCompleted {
+		t.Error("the session does not end as the backend says")
+	}
+	if len(e.early.list()) != 0 {
+		t.Error("a launch that was refused is redeemed again")
+	}
+}
+
+// An edge key that is refused for a moment is the edge's trouble.
+func TestRefusedEdgeEndsNoSession(t *testing.T) {
+	t.Parallel()
+	for status, code := range map[int]protocol.Code{
+		http.StatusUnauthorized: protocol.Unauthorized, http.StatusForbidden: protocol.Forbidden, http.StatusTooManyRequests: protocol.RateLimited,
+	} {
+		e, cookie, req := refusing(t, status, code)
+		if err := e.early.redeem(t.Context(), req); err == nil {
+			t.Fatal("the launch was redeemed")
+		}
+		if s := e.live.byToken(cookie); s == nil || s.code() != "" || len(e.early.list()) != 1 {
+			t.Errorf("%s ended the session", code)
+		}
+	}
+}
