@@ -105,13 +105,14 @@ func (e *edge) start() {
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no
-// configuration uses the edge any more.
+// configuration uses the edge any more. Requests that are open in its name go
+// on, until their sessions end as they were known last.
 func (e *edge) Destruct() error {
 	if e.cancel != nil {
+		go e.live.outlast()
 		e.cancel()
 	}
 	e.loops.Wait()
-	e.live.each(func(s *liveSession) { s.stop() })
 	e.backend.client.CloseIdleConnections()
 	return nil
 }

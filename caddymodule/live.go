@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -171,6 +172,22 @@ func (l *liveSet) forgetLocked(k tokenKey) {
 
 // run ends sessions at their deadlines until ctx ends.
 func (l *liveSet) run(ctx context.Context) { l.deadlines.run(ctx) }
+
+// outlastLook is how often outlast sees whether it is still needed.
+const outlastLook = 10 * time.Second
+
+// outlast ends sessions at their deadlines for as long as any has a request
+// under way: a stream or an upload that began before its edge was given up.
+func (l *liveSet) outlast() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go l.run(ctx)
+	for busy := true; busy; {
+		time.Sleep(outlastLook)
+		busy = false
+		l.each(func(s *liveSession) { busy = busy || !s.idle() })
+	}
+}
 
 // each calls f for every known session. f may be called for a session that is
 // dropped meanwhile.

@@ -129,6 +129,43 @@ func TestExtensionMovesTheDeadlineOfOpenRequests(t *testing.T) {
 	}
 }
 
+// A reload with another edge key gives the edge up, and an event stream that
+// began under it goes on: to its session's end and no further.
+func TestOpenRequestsOfAnEdgeThatIsGivenUpEndInTime(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t)
+	e.start()
+	st := state("a", 1, protocol.Active, 0)
+	st.ExpiresAt = time.Now().Unix() + 2
+	s := e.live.put(st, 1)
+	ended := make(chan struct{})
+	if code := s.register(&openRequest{cancel: func() { close(ended) }}); code != "" {
+		t.Fatal(code)
+	}
+	if err := e.Destruct(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it runs on after the deadline")
+	}
+	if early := time.Until(time.Unix(st.ExpiresAt, 0)); early > 0 {
+		t.Errorf("it was cut %s early", early)
+	}
+}
+
+func TestAbandonedSessionTakesNoRequest(t *testing.T) {
+	t.Parallel()
+	l := newLiveSet(new(clock))
+	s := l.put(state("a", 1, protocol.Active, time.Hour), 1)
+	l.drop(s)
+	s.abandon() // between a request's admission and its registration
+	if code := s.register(&openRequest{cancel: func() {}}); code == "" {
+		t.Error("a request is open that no deadline ends")
+	}
+}
+
 func TestClockFollowsTheBestSample(t *testing.T) {
 	t.Parallel()
 	c := new(clock)

@@ -151,6 +151,9 @@ func (s *liveSession) register(o *openRequest) protocol.Code {
 	if code := s.code(); code != "" {
 		return code
 	}
+	if s.gone { // abandoned since: nothing would end o any more
+		return protocol.SessionMissing
+	}
 	o.next = s.open
 	if s.open != nil {
 		s.open.prev = o
@@ -227,14 +230,6 @@ func (s *liveSession) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open == nil
-}
-
-// stop lets the session's deadline go by; its open requests run on.
-func (s *liveSession) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone = true
-	s.set.deadlines.remove(s)
 }
 
 // abandon ends the session's open requests: this edge knows
