@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 func TestLaunchTokensLeaveTheQuery(t *testing.T) {
@@ -112,6 +115,39 @@ func TestEachCookieFindsEveryCookieOfTheName(t *testing.T) {
 	eachCookie(h, plainCookie, func(v string) bool { got = append(got, v); return true })
 	if want := []string{"one", "two", "three"}; !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// A browser has two cookies of the name once `cookie` was changed, and which
+// comes first is its own affair.
+func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t)}
+	for id, status := range map[string]protocol.Status{
+		"live": protocol.Active, "paused": protocol.Paused, "ended": protocol.Completed, "revoked": protocol.Revoked,
+	} {
+		g.edge.live.vouch(id, g.edge.live.put(state(id, 1, status, time.Hour), monotonicMS()))
+	}
+	for _, tt := range []struct{ cookies, want string }{
+		{"session_gate=live", "live"},
+		{"session_gate=ended; session_gate=live", "live"},
+		{"session_gate=paused; session_gate=live", "live"},
+		{"session_gate=live; session_gate=ended", "live"},
+		{"session_gate=ended; session_gate=paused", "paused"},
+		{"session_gate=ended; session_gate=revoked", "ended"},
+		{"session_gate=unknown; session_gate=live", "live"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+		r.Header.Set("Cookie", tt.cookies)
+		s, raw, why := g.decide(r)
+		if s == nil || s.id() != tt.want || raw != tt.want || (why.code == "") != (tt.want == "live") {
+			t.Errorf("%s: %q for %q, want %s", tt.cookies, raw, why.code, tt.want)
+		}
+		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
+			if held := g.holds(r, "p", id); held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
+				t.Errorf("%s: holds %s is %t", tt.cookies, id, held)
+			}
+		}
 	}
 }
 

@@ -187,17 +187,7 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 	if err != nil {
 		return nil, "", refusal{code: codeOfHostError(err)}
 	}
-	why.code = protocol.SessionMissing
-	eachCookie(r.Header, cookieName(r), func(value string) bool {
-		found, code := g.identify(r.Context(), value, provider)
-		if found == nil {
-			why.code = code
-			return true // another cookie of the same name may be the real one
-		}
-		s, raw = found, value
-		return false
-	})
-	if s == nil {
+	if s, raw, why.code = g.find(r, provider, isLive); s == nil {
 		return nil, "", why
 	}
 	g.edge.confirm(r.Context(), s, g.maxStaleness)
@@ -206,6 +196,31 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 	}
 	return s, raw, refusal{}
 }
+
+// find is the session that the request's cookie opens, or why there is none.
+// There may be several cookies of the name: a browser keeps a partitioned one
+// beside one that is not, and without TLS other hosts can set them. The first
+// whose session suits counts, else one whose session has not ended, else any.
+func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) bool) (s *liveSession, raw string, code protocol.Code) {
+	code = protocol.SessionMissing
+	eachCookie(r.Header, cookieName(r), func(value string) bool {
+		found, why := g.identify(r.Context(), value, provider)
+		switch {
+		case found == nil:
+			code = why
+			return true
+		case suits(found):
+			s, raw = found, value
+			return false
+		case s == nil, hasEnded(s.code()) && !hasEnded(found.code()):
+			s, raw = found, value
+		}
+		return true
+	})
+	return s, raw, code
+}
+
+func isLive(s *liveSession) bool { return s.code() == "" }
 
 // identify finds the session that a cookie stands for, or why there is none.
 func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession, protocol.Code) {
@@ -241,13 +256,10 @@ func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession
 	return s, ""
 }
 
-// sessionOf is the session that the request's cookie already opens, or nil.
-func (g *Gate) sessionOf(r *http.Request, provider string) (s *liveSession) {
-	eachCookie(r.Header, cookieName(r), func(value string) bool {
-		s, _ = g.identify(r.Context(), value, provider)
-		return s == nil
-	})
-	return s
+// holds reports whether a cookie of the request opens the session already.
+func (g *Gate) holds(r *http.Request, provider, id string) bool {
+	s, _, _ := g.find(r, provider, func(s *liveSession) bool { return s.id() == id })
+	return s != nil && s.id() == id
 }
 
 // providerOf is the provider whose sessions may pass on this request.

@@ -75,7 +75,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if err != nil {
 		return g.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
 	}
-	if s := g.sessionOf(r, provider); s != nil && s.id() == claims.SessionID() {
+	if g.holds(r, provider, claims.SessionID()) {
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
 	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
