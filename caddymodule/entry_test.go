@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 func TestLaunchTokensLeaveTheQuery(t *testing.T) {
@@ -148,6 +152,38 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 				t.Errorf("%s: holds %s is %t", tt.cookies, id, held)
 			}
 		}
+	}
+}
+
+// keysAsked counts the signatures that would be verified, and knows no key.
+type keysAsked struct{ times int }
+
+func (k *keysAsked) Key(context.Context, string) (*ecdsa.PublicKey, error) {
+	k.times++
+	return nil, token.ErrUnknownKey
+}
+
+// A request is cheap to make as large as the server takes it: what its cookies
+// can make the gate verify is not.
+func TestCookiesWithoutEndAreNotAllVerified(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t)}
+	keys := new(keysAsked)
+	g.edge.verifier = &token.Verifier{Keys: keys}
+	g.edge.live.vouch("live", g.edge.live.put(state("live", 1, protocol.Active, time.Hour), monotonicMS()))
+	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"session+jwt","kid":"k"}`)) + ".e30.AAAA"
+	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+	r.Header.Set("Cookie", strings.Repeat("session_gate="+forged+"; ", 4000))
+	if s, _, why := g.decide(r); s != nil || why.code != protocol.SessionInvalid {
+		t.Errorf("got %v, %q", s, why.code)
+	}
+	if keys.times == 0 || keys.times > 10 {
+		t.Errorf("%d tokens of one request were verified", keys.times)
+	}
+	// What is known already is still found behind them.
+	r.Header.Set("Cookie", r.Header.Get("Cookie")+"session_gate=live")
+	if s, _, _ := g.decide(r); s == nil {
+		t.Error("the session's own cookie is not found")
 	}
 }
 

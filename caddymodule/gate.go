@@ -203,8 +203,9 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 // whose session suits counts, else one whose session has not ended, else any.
 func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) bool) (s *liveSession, raw string, code protocol.Code) {
 	code = protocol.SessionMissing
+	left := maxVerified
 	eachCookie(r.Header, cookieName(r), func(value string) bool {
-		found, why := g.identify(r.Context(), value, provider)
+		found, why := g.identify(r.Context(), value, provider, &left)
 		switch {
 		case found == nil:
 			code = why
@@ -222,8 +223,14 @@ func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) b
 
 func isLive(s *liveSession) bool { return s.code() == "" }
 
-// identify finds the session that a cookie stands for, or why there is none.
-func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession, protocol.Code) {
+// maxVerified is how many tokens that are not known yet one request may have
+// verified. Browsers send one, or two; each costs a tenth of a millisecond, and a
+// megabyte of headers holds thousands.
+const maxVerified = 4
+
+// identify finds the session that a cookie stands for, or why there is none. left
+// is how many more tokens may be verified.
+func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*liveSession, protocol.Code) {
 	if s := g.edge.live.byToken(raw); s != nil {
 		if s.provider() != provider {
 			return nil, protocol.WrongProvider
@@ -233,6 +240,10 @@ func (g *Gate) identify(ctx context.Context, raw, provider string) (*liveSession
 	if strings.HasPrefix(raw, provisionalPrefix) {
 		return nil, protocol.SessionInvalid // of a process that is gone
 	}
+	if *left == 0 {
+		return nil, protocol.SessionInvalid
+	}
+	*left--
 	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
 	})
