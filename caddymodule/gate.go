@@ -166,7 +166,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 	}
 	s, raw, why := g.decide(r)
-	if why.code == protocol.SessionPaused && isNavigation(r) {
+	// Nobody is back yet when a browser only prepares a page.
+	if why.code == protocol.SessionPaused && isNavigation(r) && !isPrefetch(r) {
 		why = g.resume(r.Context(), s, raw)
 	}
 	if why.code != "" {

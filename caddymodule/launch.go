@@ -58,7 +58,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	}
 	// A prefetch or a link checker must not spend the token: the person's own
 	// visit comes later.
-	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
+	if r.Method != http.MethodGet || isPrefetch(r) {
 		h.Set("Allow", http.MethodGet)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
@@ -95,6 +95,12 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	g.logger.Info("session entered", zap.String("session", s.id()), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return g.redirectClean(w, r, rest)
+}
+
+// isPrefetch reports a request for a page that may never be shown: a prefetch, or
+// a prerender.
+func isPrefetch(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
 // redeem asks the backend, and once more if its answer was lost: the same

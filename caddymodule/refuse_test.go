@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -9,7 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
 )
@@ -230,5 +233,52 @@ func TestReturnURLThatIsNoURLLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	if got := withSession("https://a.example/%zz", "s"); got != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A person who comes back starts a paused clock; a browser that guesses that
+// they may come does not.
+func TestPreparedPageResumesNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, header, value string
+		resumed             bool
+	}{
+		{"navigation", "", "", true},
+		{"prerender", "Sec-Purpose", "prefetch;prerender", false},
+		{"prefetch", "Sec-Purpose", "prefetch", false},
+		{"prefetch of an older browser", "Purpose", "prefetch", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			resumed := false
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				resumed = resumed || strings.HasSuffix(r.URL.Path, "/"+protocol.ActionResume)
+				_, _ = w.Write([]byte(`{"states":[]}`))
+			}))
+			defer server.Close()
+			base, err := url.Parse(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := newEdge(base, "key", zap.NewNop())
+			e.stream.connected.Store(true)
+			e.live.vouch("tok", e.live.put(state("a", 1, protocol.Paused, time.Hour), monotonicMS()+1))
+			g := &Gate{Provider: "p", edge: e, logger: zap.NewNop(), OnExpired: &Answer{}}
+			r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+			r.Header.Set("Cookie", "session_gate=tok")
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			if tt.header != "" {
+				r.Header.Set(tt.header, tt.value)
+			}
+			w := httptest.NewRecorder()
+			if err := g.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusLocked {
+				t.Errorf("got %d, %v", w.Code, err)
+			}
+			if resumed != tt.resumed {
+				t.Errorf("resumed: %t, want %t", resumed, tt.resumed)
+			}
+		})
 	}
 }
