@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -197,5 +199,33 @@ func TestSpoofedIdentityIsRemoved(t *testing.T) {
 	dropIdentity(h)
 	if len(h) != 2 {
 		t.Errorf("left %v; want the two headers that are not the gate's", h)
+	}
+}
+
+// A proxy removes the headers that Connection names, after the gate set them.
+func TestClientCannotHaveIdentityRemoved(t *testing.T) {
+	t.Parallel()
+	got := make(http.Header)
+	origin := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	defer origin.Close()
+	to, err := url.Parse(origin.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
+	r.Header.Set("X-Drop", "1")
+	dropIdentity(r.Header)
+	s := newLiveSet(new(clock)).put(state("a", 1, protocol.Active, time.Hour), 1)
+	setIdentity(r.Header, s.state.Load())
+	r.Header.Set(headerAssertion, "signed")
+	httputil.NewSingleHostReverseProxy(to).ServeHTTP(httptest.NewRecorder(), r)
+	for _, name := range []string{headerSession, headerUser, headerProvider, headerExpires, headerAssertion} {
+		if _, ok := got[name]; !ok {
+			t.Errorf("the origin is not told %s", name)
+		}
+	}
+	if got.Get("X-Drop") != "" {
+		t.Error("another header that Connection names reached the origin")
 	}
 }

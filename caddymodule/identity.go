@@ -28,6 +28,24 @@ func dropIdentity(h http.Header) {
 			delete(h, name)
 		}
 	}
+	keepIdentity(h)
+}
+
+// keepIdentity takes the gate's headers out of Connection, by which a client
+// could have the proxy remove what the gate is about to set.
+func keepIdentity(h http.Header) {
+	for i, line := range h["Connection"] {
+		if len(line) < len(identityPrefix) { // keep-alive, close, Upgrade
+			continue
+		}
+		var kept []string
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); len(name) < len(identityPrefix) || !looksLikeIdentity(name) {
+				kept = append(kept, name)
+			}
+		}
+		h["Connection"][i] = strings.Join(kept, ", ")
+	}
 }
 
 func looksLikeIdentity(name string) bool {
