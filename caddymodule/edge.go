@@ -184,6 +184,9 @@ var errUnknownSession = errors.New("session is unknown to the backend")
 // session at once share a question.
 func (e *edge) ask(ctx context.Context, id string) (*liveSession, error) {
 	v, err, _ := e.questions.Do(id, func() (any, error) {
+		// The answer says how things stood after this moment, and of what the
+		// stream lost since then it may know nothing.
+		asked := monotonicMS()
 		answer, err := e.backend.heartbeats(context.WithoutCancel(ctx), &protocol.HeartbeatsRequest{
 			EdgeID: e.id, Beats: []protocol.Beat{{ID: id}},
 		})
@@ -192,7 +195,7 @@ func (e *edge) ask(ctx context.Context, id string) (*liveSession, error) {
 		}
 		for i := range answer.States {
 			if answer.States[i].ID == id {
-				return e.live.put(&answer.States[i], monotonicMS()), nil
+				return e.live.put(&answer.States[i], asked), nil
 			}
 		}
 		return nil, errUnknownSession

@@ -79,6 +79,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
 	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
+	asked := monotonicMS()
 	answer, err := g.redeem(ctx, req, provider)
 	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
 		return g.enterEarly(w, r, req, claims, rest)
@@ -87,7 +88,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.refuseEntry(w, r, why, err)
 	}
-	s := g.edge.live.put(&answer.Session, monotonicMS())
+	s := g.edge.live.put(&answer.Session, asked)
 	g.edge.live.vouch(answer.SessionToken, s)
 	setCookie(w, cookieName(r), answer.SessionToken, g.partitioned())
 	g.edge.metrics.entries.Inc()

@@ -92,11 +92,12 @@ func (p *provisionals) list() map[string]*protocol.LaunchRequest {
 
 // redeem makes a provisional session a real one, or ends it.
 func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) error {
+	asked := monotonicMS()
 	answer, err := p.edge.backend.launch(ctx, req)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
-		s := p.edge.live.put(&answer.Session, monotonicMS())
+		s := p.edge.live.put(&answer.Session, asked)
 		p.edge.live.vouch(answer.SessionToken, s)
 		s.extras().upgrade.Store(&answer.SessionToken)
 		s.extras().provisional.Store(false)
