@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -82,7 +83,11 @@ func (c *hostCache) keep(host string, e hostEntry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.hosts) >= hostsMax {
-		clear(c.hosts) // hosts that nobody owns come without end
+		// Hosts that nobody owns come without end, and anybody can make them up.
+		maps.DeleteFunc(c.hosts, func(_ string, e hostEntry) bool { return e.answer == nil })
+		if len(c.hosts) >= hostsMax {
+			clear(c.hosts)
+		}
 	}
 	c.hosts[host] = e
 }
