@@ -65,7 +65,9 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (*ecdsa.PublicKey, err
 	r.lastTry, r.fetchErr = now, err
 	if err != nil {
 		// An unreachable issuer may be back in a moment; one second spares it.
-		r.lastTry = now.Add(time.Second - RefreshInterval)
+		// That second begins now: whoever waited while a fetch ran into its
+		// timeout must not run into another.
+		r.lastTry = r.now().Add(time.Second - RefreshInterval)
 		return nil, err
 	}
 	r.mu.Lock()

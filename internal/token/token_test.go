@@ -290,6 +290,38 @@ func TestRemoteKeys(t *testing.T) {
 	}
 }
 
+// An issuer that swallows questions costs one wait for all who ask meanwhile,
+// not one after the other.
+func TestSlowFailureIsSharedByAllWhoWait(t *testing.T) {
+	t.Parallel()
+	var clock atomic.Int64
+	var fetches atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetches.Add(1)
+		clock.Add(int64(5 * time.Second))
+		http.Error(w, "timeout", http.StatusGatewayTimeout)
+	}))
+	defer server.Close()
+	keys := token.NewRemoteKeys(server.URL, server.Client(), func() time.Time { return now.Add(time.Duration(clock.Load())) })
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := keys.Key(context.Background(), "k"); err == nil || errors.Is(err, token.ErrUnknownKey) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := fetches.Load(); n != 1 {
+		t.Errorf("20 at once waited for %d fetches", n)
+	}
+	clock.Add(int64(time.Second))
+	_, _ = keys.Key(context.Background(), "k")
+	if n := fetches.Load(); n != 2 {
+		t.Errorf("a second later, %d fetches: it is not tried again", n)
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	s := newSigner(f)
 	v := token.Verifier{Keys: keysOf(f, s)}
