@@ -309,6 +309,9 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	if tok := upgraded(s, raw); tok != "" {
 		o.cookie, o.value, o.partitioned = cookieName(r), tok, g.partitioned()
 	}
+	inner := r.WithContext(ctx)
+	o.linger(inner, time.Duration(g.UploadGrace))
+	// From here on it may be cut at any time.
 	if code := s.register(o); code != "" {
 		return g.refuse(w, r, refusalOf(s, code))
 	}
@@ -325,8 +328,6 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		}
 	}
 	showPlaceholders(ctx, s)
-	inner := r.WithContext(ctx)
-	o.linger(inner, time.Duration(g.UploadGrace))
 	out := http.ResponseWriter(o)
 	path := r.URL.Path // handlers below may rewrite it
 	var page *inject.Writer
