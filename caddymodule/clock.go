@@ -8,6 +8,10 @@ import (
 // sampleLife is how long the best clock sample is preferred to newer ones.
 const sampleLife = time.Minute
 
+// clockStep is a difference in ms that is no contradiction: clocks drift, and
+// answers are stamped a little before they leave.
+const clockStep = 250
+
 // clock tells the backend's time. Deadlines are the backend's, so the edge
 // judges by its clock, measured, and counts on monotonic time in between: a
 // wrong or jumping clock on this machine moves nobody's deadline.
@@ -32,9 +36,16 @@ func (c *clock) observe(asked, answered time.Time, serverMS int64) {
 	rtt := answered.Sub(asked)
 	s := &clockSample{at: asked.Add(rtt / 2), serverMS: serverMS, rtt: rtt}
 	best := c.best.Load()
-	if best == nil || rtt <= best.rtt || answered.Sub(best.at) > sampleLife {
+	if best == nil || rtt <= best.rtt || answered.Sub(best.at) > sampleLife || best.contradicts(s) {
 		c.best.Store(s)
 	}
+}
+
+// contradicts reports that no time of the backend's lies within the bounds of
+// both: its clock was set, or this machine stood still and its own did too.
+func (s *clockSample) contradicts(newer *clockSample) bool {
+	off := newer.serverMS - s.serverMS - newer.at.Sub(s.at).Milliseconds()
+	return max(off, -off) > (s.rtt+newer.rtt).Milliseconds()/2+clockStep
 }
 
 // nowMS is the backend's time in Unix milliseconds; this machine's own until
