@@ -7,20 +7,22 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
 	"go.uber.org/zap"
 )
 
 const (
 	pageHead = "<!doctype html><html><head><title>t</title></head><body>"
-	clockTag = `<script src="/.session-gate/boot.js"></script>`
 )
+
+var clockTag = `<script src="/.session-gate/` + sdkinject.Boot().Name + `"></script>`
 
 // deliver serves next behind a gate, over a real connection, to the bearer of
 // the cookie that the returned request holds. Without a gate, it is next alone.
@@ -29,7 +31,7 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool) (*http
 	handler := next
 	if gated {
 		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Minute, logger: zap.NewNop(),
-			injector: inject.New(inject.Config{Src: "/.session-gate/boot.js", Exact: exact})}
+			injector: newInjector(exact)}
 		g.edge.stream.connected.Store(true)
 		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
 		g.edge.live.vouch("token", s)
@@ -120,5 +122,49 @@ func TestFirstByteWaitsForNothing(t *testing.T) {
 				t.Errorf("%q: %v", got, err)
 			}
 		})
+	}
+}
+
+// TestStoredPageIsRevalidatedAsWhatItIs asks again with the ETag of a page with
+// the clock. Chromium does so for a script's fetch of the same address, too: it
+// asks with the stored copy's tag when Vary differs, and must not be told to
+// use that copy.
+func TestStoredPageIsRevalidatedAsWhatItIs(t *testing.T) {
+	t.Parallel()
+	const page = pageHead + "hello</body></html>"
+	client, r := deliver(t, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Etag", `"v1"`)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(page))
+		return nil
+	}, true, false)
+	ask := func(dest, tag string) (*http.Response, string) {
+		t.Helper()
+		r.Header.Set("Sec-Fetch-Dest", dest)
+		r.Header.Set("If-None-Match", tag)
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, string(body)
+	}
+	first, body := ask("document", "")
+	tag := first.Header.Get("Etag")
+	if !strings.Contains(body, clockTag) || tag == `"v1"` || tag == "" {
+		t.Fatalf("the page has ETag %s: %s", tag, body)
+	}
+	if again, _ := ask("document", tag); again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != tag {
+		t.Errorf("a navigation with the stored page's tag: %d, ETag %s", again.StatusCode, again.Header.Get("Etag"))
+	}
+	if fetched, body := ask("empty", tag); fetched.StatusCode != http.StatusOK || body != page || fetched.Header.Get("Etag") != `"v1"` {
+		t.Errorf("a fetch with the stored page's tag: %d, ETag %s: %s", fetched.StatusCode, fetched.Header.Get("Etag"), body)
+	}
+	if shown, body := ask("document", `"v1"`); shown.StatusCode != http.StatusOK || !strings.Contains(body, clockTag) {
+		t.Errorf("a navigation with the fetched copy's tag: %d: %s", shown.StatusCode, body)
 	}
 }

@@ -117,14 +117,22 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 		}
 	}
 	if g.Inject != injectOff {
-		boot := sdkinject.Boot()
-		g.injector = inject.New(inject.Config{
-			Src:       protocol.GatePrefix + boot.Name,
-			Integrity: boot.Integrity,
-			Exact:     g.Inject == injectExact,
-		})
+		g.injector = newInjector(g.Inject == injectExact)
 	}
 	return nil
+}
+
+// newInjector makes what puts the clock into pages. The hash in the script's name
+// marks their ETags too: a copy with the tag and one without never answer for
+// each other, nor do copies with tags of two versions.
+func newInjector(exact bool) *inject.Injector {
+	boot := sdkinject.Boot()
+	return inject.New(inject.Config{
+		Src:        protocol.GatePrefix + boot.Name,
+		Integrity:  boot.Integrity,
+		ETagSuffix: "-sg" + strings.TrimSuffix(strings.TrimPrefix(boot.Name, "boot."), ".js"),
+		Exact:      exact,
+	})
 }
 
 // Validate implements [caddy.Validator].
