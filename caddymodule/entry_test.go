@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -227,5 +230,32 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	}
 	if got.Get("X-Drop") != "" {
 		t.Error("another header that Connection names reached the origin")
+	}
+}
+
+// An app in use may have a parameter of that name with a JWT of its own.
+func TestObserverRefusesNoEntry(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, query := range []string{"session=eyJhbGciOiJIUzI1NiJ9.e30.AAAA&a=1", "session=eyJ&a=1&session=eyJ"} {
+			g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: true}
+			r := httptest.NewRequest(method, "http://app.example/x?"+query, nil)
+			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+			reached := ""
+			next := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+				reached = r.URL.String() + " " + r.RequestURI
+				return nil
+			})
+			w := httptest.NewRecorder()
+			if err := g.ServeHTTP(w, r, next); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case method == http.MethodGet && (w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/x?a=1"):
+				t.Errorf("GET %s: %d to %q", query, w.Code, w.Header().Get("Location"))
+			case method == http.MethodPost && (w.Code != http.StatusOK || reached != "http://app.example/x?a=1 /x?a=1"):
+				t.Errorf("POST %s: %d, the app was asked for %q", query, w.Code, reached)
+			}
+		}
 	}
 }

@@ -170,7 +170,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if r.URL.RawQuery != "" {
 		if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-			return g.enter(w, r, tokens, rest)
+			if !g.ObserveOnly || r.Method == http.MethodGet {
+				return g.enter(w, r, tokens, rest)
+			}
+			hideTokens(r, rest)
 		}
 	}
 	s, raw, why := g.decide(r)

@@ -39,6 +39,14 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	return tokens, strings.Join(kept, "&")
 }
 
+// hideTokens takes launch tokens out of a request that goes on to the origin;
+// rest is its query without them.
+func hideTokens(r *http.Request, rest string) {
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
+	r.URL.RawQuery = rest
+	r.RequestURI = r.URL.RequestURI()
+}
+
 // looksLikeJWT reports whether s begins as every JWT does: `{"` in base64url.
 func looksLikeJWT(s string) bool { return strings.HasPrefix(s, "eyJ") }
 
@@ -54,7 +62,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	h.Set("Referrer-Policy", "no-referrer")
 
 	if len(tokens) > 1 {
-		return g.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
+		return g.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
 	// A prefetch or a link checker must not spend the token: the person's own
 	// visit comes later.
@@ -67,13 +75,13 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	ctx := r.Context()
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return g.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
+		return g.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
 	}
 	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
 	})
 	if err != nil {
-		return g.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
+		return g.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
 	if g.holds(r, provider, claims.SessionID()) {
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
@@ -86,7 +94,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	}
 	if err != nil {
 		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
-		return g.refuseEntry(w, r, why, err)
+		return g.refuseEntry(w, r, rest, why, err)
 	}
 	s := g.edge.live.put(&answer.Session, asked)
 	g.edge.live.vouch(answer.SessionToken, s)
@@ -123,19 +131,23 @@ func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider
 func (g *Gate) enterEarly(w http.ResponseWriter, r *http.Request, req *protocol.LaunchRequest, claims *token.Claims, rest string) error {
 	why := refusal{code: protocol.LaunchExpired, returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 	if g.edge.clock.nowMS() >= claims.Deadline().UnixMilli() {
-		return g.refuseEntry(w, r, why, token.ErrExpired)
+		return g.refuseEntry(w, r, rest, why, token.ErrExpired)
 	}
 	cookie, ok := g.edge.early.admit(req, claims)
 	if !ok {
 		why.code = protocol.LaunchSpent
-		return g.refuseEntry(w, r, why, errors.New("entered here already"))
+		return g.refuseEntry(w, r, rest, why, errors.New("entered here already"))
 	}
 	setCookie(w, cookieName(r), cookie, g.partitioned())
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return g.redirectClean(w, r, rest)
 }
 
-func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {
+func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {
+	if g.ObserveOnly {
+		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
+		return g.redirectClean(w, r, rest)
+	}
 	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
 	return g.refuse(w, r, why)
 }

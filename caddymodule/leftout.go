@@ -36,9 +36,7 @@ func (LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	hideCookies(r.Header)
 	hideReferer(r)
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
-		r.URL.RawQuery = rest
-		r.RequestURI = r.URL.RequestURI()
+		hideTokens(r, rest)
 	}
 	return next.ServeHTTP(w, r)
 }
