@@ -51,7 +51,7 @@ type edge struct {
 	questions singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
 	resetAt atomic.Int64
-	// Monotonic ms until which the backend is taken to be down.
+	// Monotonic ms until which the backend is taken to be down; 0 while it answers.
 	downUntil atomic.Int64
 
 	startOnce sync.Once
@@ -169,12 +169,23 @@ func (e *edge) fresh(s *liveSession, maxStaleness time.Duration) bool {
 // backend is down, s runs on as it stands: an admitted session is served to its
 // deadline.
 func (e *edge) confirm(ctx context.Context, s *liveSession, maxStaleness time.Duration) {
-	if s.provisional() || e.fresh(s, maxStaleness) || monotonicMS() < e.downUntil.Load() {
+	if s.provisional() || e.fresh(s, maxStaleness) {
 		return
 	}
-	if _, err := e.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
-		e.downUntil.Store(monotonicMS() + downPause.Milliseconds())
+	now, until := monotonicMS(), e.downUntil.Load()
+	if now < until {
+		return
 	}
+	// Once it was down, one request finds out whether it is back. An answer that
+	// never comes takes callTimeout, for which the others need not wait.
+	if until > 0 && !e.downUntil.CompareAndSwap(until, now+callTimeout.Milliseconds()) {
+		return
+	}
+	until = 0
+	if _, err := e.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
+		until = monotonicMS() + downPause.Milliseconds()
+	}
+	e.downUntil.Store(until)
 }
 
 // errUnknownSession is returned by ask when the backend has no such session.

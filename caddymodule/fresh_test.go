@@ -52,3 +52,40 @@ func TestAnswerFromBeforeAResetIsNotFresh(t *testing.T) {
 		t.Error("so is a state that came with a launch")
 	}
 }
+
+// While the backend swallows questions, one request at a time waits to find out
+// whether it is back; the others are served by what is held.
+func TestSilentBackendHoldsUpOneRequest(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan bool, 10), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- true
+		if !<-answer {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = w.Write([]byte(`{"states":[]}`))
+	}))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEdge(base, "key", zap.NewNop())
+	a, b := e.live.put(state("a", 1, protocol.Active, time.Hour), 0), e.live.put(state("b", 1, protocol.Active, time.Hour), 0)
+	for _, back := range []bool{false, true} {
+		e.downUntil.Store(1) // it was down
+		first := make(chan struct{})
+		go func() { defer close(first); e.confirm(t.Context(), a, 0) }()
+		<-asked
+		e.confirm(t.Context(), b, 0)
+		if len(asked) > 0 {
+			t.Fatal("another request asks, and waits, as well")
+		}
+		answer <- back
+		<-first
+		if down := e.downUntil.Load() != 0; down == back {
+			t.Errorf("answered %t, and the backend is taken to be down: %t", back, down)
+		}
+	}
+}
