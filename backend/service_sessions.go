@@ -56,6 +56,9 @@ func (s *service) create(ctx context.Context, req request, o session.Order) (sal
 		if err != nil {
 			return sale{}, err
 		}
+		if !s.launchClaims(tr.Session, w.now).Fits() {
+			return sale{}, refuse(protocol.InvalidRequest, "return_url is too long for the session's token, in which each & counts six times and other letters than ASCII several.")
+		}
 		posting, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, w.now)
 		if err != nil {
 			return sale{}, err

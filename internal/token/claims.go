@@ -1,6 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -43,6 +45,17 @@ func (c *Claims) Deadline() time.Time {
 		return time.Time{}
 	}
 	return c.ExpiresAt.Time
+}
+
+// frame is what a token has beside its claims, and a cookie beside its token:
+// header, signature and name, with room for numbers that grow.
+const frame = 300
+
+// Fits reports whether a token that says this is short enough to be verified,
+// and for browsers to keep as a cookie.
+func (c *Claims) Fits() bool {
+	body, err := json.Marshal(c)
+	return err == nil && base64.RawURLEncoding.EncodedLen(len(body))+frame <= MaxSize
 }
 
 // Errors that callers tell apart. Their texts name no part of any token.
