@@ -13,12 +13,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 func init() {
 	caddy.RegisterModule(Upstreams{})
 }
+
+// publicHostVar is the request's variable that holds the host that its visitor
+// asked for, once an origin was found for it.
+const publicHostVar = "session_gate.public_host"
 
 const (
 	lookupTimeout = 3 * time.Second
@@ -70,9 +75,15 @@ func (u *Upstreams) Provision(ctx caddy.Context) error {
 
 // GetUpstreams implements [reverseproxy.UpstreamSource].
 func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
-	host, err := u.edge.hosts.find(r.Context(), r.Host)
+	// The proxy asks again for each retry, with the request as it was changed below.
+	public, again := caddyhttp.GetVar(r.Context(), publicHostVar).(string)
+	if !again {
+		public = r.Host
+		caddyhttp.SetVar(r.Context(), publicHostVar, public)
+	}
+	host, err := u.edge.hosts.find(r.Context(), public)
 	if err != nil {
-		return nil, fmt.Errorf("finding the origin of %s: %w", bareHost(r.Host), err)
+		return nil, fmt.Errorf("finding the origin of %s: %w", bareHost(public), err)
 	}
 	origin, err := url.Parse(host.OriginURL)
 	if err != nil || origin.Hostname() == "" {

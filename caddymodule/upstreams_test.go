@@ -1,9 +1,16 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
@@ -25,6 +32,23 @@ func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
 			if _, err := c.public(t.Context(), name); !errors.Is(err, errPrivateOrigin) {
 				t.Errorf("%s: %v, want it refused", name, err)
 			}
+		}
+	}
+}
+
+// The proxy asks anew for each retry (lb_try_duration), with the Host that was
+// set for the first try.
+func TestOriginIsFoundAgainForARetry(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t)
+	e.hosts.keep("app.example", hostEntry{answer: &protocol.HostAnswer{ProviderID: "p", OriginURL: "https://origin.example"}, until: 1 << 60})
+	u := &Upstreams{AllowPrivate: true, edge: e}
+	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+	for try := range 3 {
+		list, err := u.GetUpstreams(r)
+		if err != nil || len(list) != 1 || list[0].Dial != "origin.example:443" || r.Host != "origin.example" {
+			t.Fatalf("try %d: %v, %v, for Host %s", try, list, err, r.Host)
 		}
 	}
 }
