@@ -15,6 +15,10 @@ const (
 	placeholderRemaining = "session_gate.remaining" // whole seconds
 )
 
+// placeholderOriginHost is the Host that an origin of dynamic session_gate is to
+// be asked for. reverse_proxy forgets it again where it has headers to set.
+const placeholderOriginHost = "session_gate.origin_host"
+
 // showPlaceholders makes the session's placeholders known to the request. They
 // are worked out only when somebody asks.
 func showPlaceholders(ctx context.Context, s *liveSession) {

@@ -101,10 +101,13 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		return nil, fmt.Errorf("origin of provider %s: %w", host.ProviderID, err)
 	}
 	// The request is the proxy's own copy: what is set here is what goes out.
-	r.URL.Scheme = origin.Scheme
+	r.URL.Scheme, r.Host = origin.Scheme, public
 	if origin.Scheme == "https" {
 		// Reached by name, so that the certificate is checked for it.
 		r.Host, address = origin.Host, origin.Hostname()
+	}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set(placeholderOriginHost, r.Host)
 	}
 	return []*reverseproxy.Upstream{{Dial: net.JoinHostPort(address, port)}}, nil
 }

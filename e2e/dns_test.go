@@ -158,6 +158,16 @@ func TestDNSAlone(t *testing.T) {
 	if want := "host " + strings.TrimPrefix(secure.URL, "https://") + " for prov_delta"; a.Status != http.StatusOK || !bytes.Contains(a.Body, []byte(want)) {
 		t.Errorf("%s: %d %s, want %q", delta, a.Status, a.Body, want)
 	}
+	// The proxy's own changes of headers would undo that.
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\theader_up X-Word 1\n\t\theader_up Host {session_gate.origin_host}"))
+	for _, tt := range []struct {
+		by            *Client
+		domain, asked string
+	}{{v, gamma, gamma}, {d, delta, strings.TrimPrefix(secure.URL, "https://")}} {
+		if a := tt.by.Do(t, "GET", "https://"+tt.domain+"/", nil); !bytes.Contains(a.Body, []byte("host "+tt.asked+" for")) {
+			t.Errorf("%s with header_up: %d %s, want host %s", tt.domain, a.Status, a.Body, tt.asked)
+		}
+	}
 	if resp, err := visitor().Get("https://nobody.example/"); err == nil {
 		b, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
