@@ -39,6 +39,15 @@ func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
 	w.Header().Add("Set-Cookie", c)
 }
 
+// keepPrivate keeps an answer of the origin's that was given a session's cookie
+// out of every cache: it may be a script that all visitors share.
+func keepPrivate(h http.Header) {
+	for _, name := range []string{"Expires", "CDN-Cache-Control", "Surrogate-Control"} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+}
+
 // eachCookie calls f with the value of each cookie called name, until f returns
 // false. It parses by hand, since net/http allocates a cookie jar's worth.
 func eachCookie(h http.Header, name string, f func(value string) bool) {

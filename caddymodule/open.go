@@ -103,6 +103,7 @@ func (o *openRequest) WriteHeader(status int) {
 		guardCookie(o.Header())
 		if o.cookie != "" {
 			setCookie(o, o.cookie, o.value, o.partitioned)
+			keepPrivate(o.Header())
 		}
 		o.mu.Lock()
 		o.wroteHeader = true

@@ -98,3 +98,18 @@ func TestRefusedEdgeEndsNoSession(t *testing.T) {
 		}
 	}
 }
+
+// The cookie of a session that was redeemed late comes with whatever is asked
+// for next, and a cache before the edge may keep that for everybody.
+func TestLateCookieIsInNoCache(t *testing.T) {
+	t.Parallel()
+	o := &openRequest{ResponseWriter: httptest.NewRecorder(), cookie: secureCookie, value: "tok"}
+	h := o.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
+	h.Set("CDN-Cache-Control", "max-age=60")
+	o.WriteHeader(http.StatusOK)
+	if got := h.Get("Cache-Control"); got != "no-store" || h.Get("Expires") != "" || h.Get("CDN-Cache-Control") != "" || h.Get("Set-Cookie") == "" {
+		t.Errorf("the session's token leaves with %v", h)
+	}
+}
