@@ -71,7 +71,7 @@ type Gate struct {
 	// page. It is given Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
 	// Lang, Dir and Style.
 	PageTemplate string `json:"page_template,omitempty"`
-	// Log what would be refused, and refuse nothing.
+	// Log what would be refused or cut, and refuse and cut nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
 	edge         *edge
@@ -322,11 +322,19 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	inner := r.WithContext(ctx)
 	o.linger(inner, time.Duration(g.UploadGrace))
-	// From here on it may be cut at any time.
-	if code := s.register(o); code != "" {
-		return g.refuse(w, r, refusalOf(s, code))
+	// From here on it may be cut at any time, unless the gate only watches.
+	if g.ObserveOnly {
+		defer func() {
+			if code := s.code(); code != "" {
+				g.logger.Info("would cut", zap.String("code", string(code)), zap.String("session", s.id()))
+			}
+		}()
+	} else {
+		if code := s.register(o); code != "" {
+			return g.refuse(w, r, refusalOf(s, code))
+		}
+		defer s.release(o)
 	}
-	defer s.release(o)
 
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)

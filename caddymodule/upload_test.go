@@ -40,3 +40,25 @@ func TestUploadIsCutAsItBegins(t *testing.T) {
 		t.Errorf("got %d, %v", w.Code, err)
 	}
 }
+
+// An observer lets what is open go on, too: a download, a WebSocket, a slow page.
+func TestObserverCutsNothing(t *testing.T) {
+	t.Parallel()
+	for _, observe := range []bool{false, true} {
+		g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: observe, OnExpired: &Answer{}, ForwardIdentity: identityOff}
+		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+			if err := r.Context().Err(); err != nil {
+				return err
+			}
+			_, err := w.Write([]byte("done"))
+			return err
+		})
+		w := httptest.NewRecorder()
+		err := g.serve(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, s, "", false)
+		if want := map[bool]int{false: http.StatusUnauthorized, true: http.StatusOK}[observe]; err != nil || w.Code != want {
+			t.Errorf("observing %t: %d, %v; want %d", observe, w.Code, err, want)
+		}
+	}
+}
