@@ -26,7 +26,7 @@ var clockTag = `<script src="/.session-gate/` + sdkinject.Boot().Name + `"></scr
 
 // deliver serves next behind a gate, over a real connection, to the bearer of
 // the cookie that the returned request holds. Without a gate, it is next alone.
-func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool) (*http.Client, *http.Request) {
+func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool, with ...func(*Gate)) (*http.Client, *http.Request) {
 	t.Helper()
 	handler := next
 	if gated {
@@ -35,6 +35,9 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool) (*http
 		g.edge.stream.connected.Store(true)
 		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
 		g.edge.live.vouch("token", s)
+		for _, f := range with {
+			f(g)
+		}
 		handler = func(w http.ResponseWriter, r *http.Request) error { return g.ServeHTTP(w, r, next) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

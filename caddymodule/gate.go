@@ -393,6 +393,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		}
 		return g.originFailure(w, r, s.provider(), err)
 	case !o.started():
+		forgetAnswer(w.Header())
 		if o.uploads && r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close")
 		}

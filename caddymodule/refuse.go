@@ -65,6 +65,15 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	return g.writePage(w, r, status, pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
 }
 
+// forgetAnswer removes what a handler said of a body that was not sent after all:
+// its length and coding are not those of the refusal in its place.
+func forgetAnswer(h http.Header) {
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range",
+		"Accept-Ranges", "Etag", "Last-Modified", "Trailer", "Transfer-Encoding"} {
+		delete(h, name)
+	}
+}
+
 // wayOut is where a refused navigation leads ("" for nowhere), and whether it
 // goes there at once or by a button.
 func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -59,6 +60,38 @@ func TestObserverCutsNothing(t *testing.T) {
 		err := g.serve(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, s, "", false)
 		if want := map[bool]int{false: http.StatusUnauthorized, true: http.StatusOK}[observe]; err != nil || w.Code != want {
 			t.Errorf("observing %t: %d, %v; want %d", observe, w.Code, err, want)
+		}
+	}
+}
+
+// A file that was about to be sent when its session ended: the refusal in its
+// place arrives whole.
+func TestRefusalIsNotDescribedAsTheAnswer(t *testing.T) {
+	t.Parallel()
+	var s *liveSession
+	client, r := deliver(t, func(w http.ResponseWriter, _ *http.Request) error {
+		for k, v := range map[string]string{
+			"Content-Length": "5", "Content-Type": "image/png", "Content-Encoding": "gzip", "Content-Disposition": "attachment", "Etag": `"x"`,
+		} {
+			w.Header().Set(k, v)
+		}
+		s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+		_, _ = w.Write([]byte("12345")) // as http.ServeContent does
+		return nil
+	}, true, false, func(g *Gate) { s, g.OnExpired = g.edge.live.byID("a"), &Answer{} })
+	r.Header.Del("Accept-Encoding")
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !strings.HasSuffix(string(body), "</html>\n") {
+		t.Errorf("got %d, %v: %.100q", resp.StatusCode, err, body)
+	}
+	for _, name := range []string{"Content-Encoding", "Content-Disposition", "Etag"} {
+		if v := resp.Header.Get(name); v != "" {
+			t.Errorf("the refusal has the file's %s: %s", name, v)
 		}
 	}
 }
