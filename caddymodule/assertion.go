@@ -47,7 +47,7 @@ type asserter struct {
 // assertion is a signed statement and until when it is sent again.
 type assertion struct {
 	host  string
-	value []string
+	value string
 	until int64 // the backend's clock, ms
 }
 
@@ -125,7 +125,7 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 }
 
 // header is the statement about s for the site at host, as a header's value.
-func (a *asserter) header(s *liveSession, host string) ([]string, error) {
+func (a *asserter) header(s *liveSession, host string) (string, error) {
 	now := s.set.clock.nowMS()
 	if known := s.extras().assertion.Load(); known != nil && now < known.until && known.host == host {
 		return known.value, nil
@@ -144,9 +144,9 @@ func (a *asserter) header(s *liveSession, host string) ([]string, error) {
 		ProviderID: st.ProviderID,
 	})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	fresh := &assertion{host: host, value: []string{signed}, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
+	fresh := &assertion{host: host, value: signed, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
 	s.extras().assertion.Store(fresh)
 	return fresh.value, nil
 }

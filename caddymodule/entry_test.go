@@ -220,7 +220,7 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r.Header.Set("X-Drop", "1")
 	dropIdentity(r.Header)
 	s := newLiveSet(new(clock)).put(state("a", 1, protocol.Active, time.Hour), 1)
-	setIdentity(r.Header, s.state.Load())
+	setIdentity(r.Header, s.state.Load(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")
 	httputil.NewSingleHostReverseProxy(to).ServeHTTP(httptest.NewRecorder(), r)
 	for _, name := range []string{headerSession, headerUser, headerProvider, headerExpires, headerAssertion} {

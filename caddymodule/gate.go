@@ -339,12 +339,14 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity != identityOff {
-		setIdentity(r.Header, s.state.Load())
+		setIdentity(r.Header, s.state.Load(), &o.identity)
 	}
 	if g.asserter != nil {
-		if r.Header[headerAssertion], err = g.asserter.header(s, r.Host); err != nil {
+		signed, err := g.asserter.header(s, r.Host)
+		if err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
 		}
+		r.Header[headerAssertion] = []string{signed}
 	}
 	showPlaceholders(ctx, s)
 	out := http.ResponseWriter(o)

@@ -61,11 +61,12 @@ func looksLikeIdentity(name string) bool {
 	return true
 }
 
-// setIdentity tells the origin whose session it serves. Requests share the
-// slices: they have no spare room, so that whoever adds a value gets a slice of
-// its own.
-func setIdentity(h http.Header, r *record) {
-	one := func(i int) []string { return r.headers[i : i+1 : i+1] }
+// setIdentity tells the origin whose session it serves. The values stand in room
+// of the request's own, since handlers may change them in their place; they have
+// no spare room, so that whoever adds a value gets a slice of its own.
+func setIdentity(h http.Header, r *record, room *[4]string) {
+	*room = r.headers
+	one := func(i int) []string { return room[i : i+1 : i+1] }
 	h[headerSession], h[headerUser] = one(recordID), one(recordUser)
 	h[headerProvider], h[headerExpires] = one(recordProvider), one(recordExpires)
 }

@@ -34,6 +34,7 @@ type openRequest struct {
 	// A cookie to set with the answer, if any.
 	cookie, value string
 	partitioned   bool
+	identity      [4]string // the values of the request's identity headers
 
 	prev, next *openRequest // guarded by the session's mu
 	listed     bool         // guarded by the session's mu
