@@ -69,6 +69,34 @@ test("a copy that a script fetched is not taken for the page, with a service wor
   }
 });
 
+test("a stored page is revalidated for visits, and never handed to a script", async ({ page }) => {
+  const answers: string[] = [];
+  const origin = createServer((req, res) => {
+    const known = req.headers["if-none-match"] === '"v1"';
+    answers.push(`${known ? 304 : 200} ${req.headers["if-none-match"] ?? "-"}`);
+    res.writeHead(known ? 304 : 200, { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", ETag: '"v1"' });
+    res.end(known ? undefined : "<!doctype html><html><head><title>etag</title></head><body><p>tagged</p></body></html>");
+  });
+  await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));
+  const system = await start("--origin", `http://127.0.0.1:${(origin.address() as AddressInfo).port}`);
+  try {
+    await page.goto((await buy(system, { user: "etag", seconds: 300, tokens: 10 })).launch_url);
+    await page.goto(`${system.app}/tagged`);
+    await expect(page.locator(clock)).toBeVisible();
+    answers.length = 0;
+    await page.goto(`${system.app}/tagged`);
+    expect(answers).toEqual(['304 "v1"']);
+    await expect(page.locator(clock)).toBeVisible();
+    expect(await page.evaluate(() => fetch("/tagged").then((r) => r.text()))).not.toContain(".session-gate");
+    await page.goto(`${system.app}/tagged`);
+    await expect(page.locator(clock)).toBeVisible();
+  } finally {
+    await system.stop();
+    origin.closeAllConnections();
+    origin.close();
+  }
+});
+
 test("a page that was fetched ahead has its clock when it is shown", async ({ page }) => {
   const origin = await app();
   const system = await start("--origin", origin.url);
