@@ -87,17 +87,16 @@ func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Che
 		return Check{Grade: Failed, Found: fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), Remedy: remedyUnreachable}
 	}
 	defer raw.Close()
-	p.reached = true
 	host := p.URL.Hostname()
 	// Verified below, where the reason can be told.
 	conn := tls.Client(raw, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
-		p.reached = false
 		return Check{Grade: Failed, Found: fmt.Sprintf("%s has no certificate for %s: %s", address, host, plainly(err)),
 			Remedy: "An edge with `permission session_gate` gets certificates for registered domains only: register the domain with its provider (PATCH /api/v1/providers/{id}), and see the edge's log for what its issuer says."}
 	}
+	p.reached = true
 	chain := conn.ConnectionState().PeerCertificates
 	return judgeCertificate(chain, host, p.Roots, p.Now())
 }

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,6 +154,47 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("dns is %+v", d)
 			}
 		})
+	}
+}
+
+// TestOneBadAddressOfTwo goes on with what the good one says, whichever is asked
+// first.
+func TestOneBadAddressOfTwo(t *testing.T) {
+	t.Parallel()
+	const host = "app.example"
+	ours := newAuthority(t, "Test Trust")
+	s := newSite(t, ours.sign(t, host, time.Now().Add(-time.Hour), time.Now().Add(99*time.Hour)))
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.URL, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := net.Listen("tcp", net.JoinHostPort("127.0.0.2", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { bad.Close() })
+	go func() {
+		for {
+			conn, err := bad.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close() // no TLS here
+		}
+	}()
+	addresses := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
+	for range 2 {
+		r := Run(t.Context(), Config{
+			URL: &url.URL{Scheme: "https", Host: net.JoinHostPort(host, port), Path: "/"}, Roots: ours.pool, Rules: noRules{},
+			Lookup: func(context.Context, string) ([]netip.Addr, error) { return slices.Clone(addresses), nil },
+		})
+		if got := graded(t, r, "tls"); got.Grade != Failed || !strings.Contains(got.Found, "127.0.0.2") {
+			t.Errorf("%s: tls is %+v", addresses, got)
+		}
+		if got := graded(t, r, "gate"); got.Grade != Failed || !strings.Contains(got.Found, "127.0.0.2") {
+			t.Errorf("%s: the gate is %+v", addresses, got)
+		}
+		slices.Reverse(addresses)
 	}
 }
 
