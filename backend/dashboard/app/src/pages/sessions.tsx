@@ -217,8 +217,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
     const answer = await fetch(
       `/api/v1/providers/${encodeURIComponent(id)}/sessions.csv${search({ ...filter })}`,
     );
-    if (!answer.ok)
-      throw new ApiError(`The export failed: ${answer.status}.`, answer.status);
+    if (!answer.ok) throw new ApiError(`The export failed: ${answer.status}.`, answer.status);
     save("sessions.csv", "text/csv", await answer.text());
   };
   return (
