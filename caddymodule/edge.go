@@ -44,6 +44,7 @@ type edge struct {
 	hosts    *hostCache
 	metrics  *metrics
 	early    *provisionals
+	entries  *entries
 	events   *announcer
 	origins  origins
 	pages    pageLog
@@ -84,6 +85,7 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	}
 	e.hosts = newHostCache(e.backend)
 	e.metrics = newMetrics(e)
+	e.entries = &entries{live: e.live, recent: make(map[entryKey]*entry)}
 	e.early = &provisionals{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
 	e.backend.calls = e.metrics.calls
 	e.events = newAnnouncer(e.metrics.eventsLost)

@@ -279,10 +279,13 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 	return s, ""
 }
 
-// holds reports whether a cookie of the request opens the session already.
-func (g *Gate) holds(r *http.Request, provider, id string) bool {
+// holds is the session with this id if a cookie of the request opens it already.
+func (g *Gate) holds(r *http.Request, provider, id string) *liveSession {
 	s, _, _ := g.find(r, provider, func(s *liveSession) bool { return s.id() == id })
-	return s != nil && s.id() == id
+	if s == nil || s.id() != id {
+		return nil
+	}
+	return s
 }
 
 // providerOf is the provider whose sessions may pass on this request.

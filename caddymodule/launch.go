@@ -83,27 +83,39 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if err != nil {
 		return g.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
-	if g.holds(r, provider, claims.SessionID()) {
+	if s := g.holds(r, provider, claims.SessionID()); s != nil {
+		s.claim()
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
-	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
-	asked := monotonicMS()
-	answer, err := g.redeem(ctx, req, provider)
-	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
-		return g.enterEarly(w, r, req, claims, rest)
-	}
+	cookie, err := g.edge.entries.once(ctx, entryKeyOf(r, raw), claims.SessionID(), func() (string, error) {
+		return g.admit(r, raw, claims, provider)
+	})
 	if err != nil {
 		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.refuseEntry(w, r, rest, why, err)
 	}
+	setCookie(w, cookieName(r), cookie, g.partitioned())
+	return g.redirectClean(w, r, rest)
+}
+
+// admit redeems a launch token and returns the cookie of its session.
+func (g *Gate) admit(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
+	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
+	asked := monotonicMS()
+	answer, err := g.redeem(r.Context(), req, provider)
+	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
+		return g.admitEarlier(req, claims)
+	}
+	if err != nil {
+		return "", err
+	}
 	s := g.edge.live.put(&answer.Session, asked)
 	g.edge.live.vouch(answer.SessionToken, s)
-	setCookie(w, cookieName(r), answer.SessionToken, g.partitioned())
 	g.edge.metrics.entries.Inc()
 	g.edge.events.entered(s)
 	g.logger.Info("session entered", zap.String("session", s.id()), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
-	return g.redirectClean(w, r, rest)
+	return answer.SessionToken, nil
 }
 
 // isPrefetch reports a request for a page that may never be shown: a prefetch, or
@@ -127,20 +139,17 @@ func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider
 	return answer, err
 }
 
-// enterEarly admits a launch that the backend cannot redeem now.
-func (g *Gate) enterEarly(w http.ResponseWriter, r *http.Request, req *protocol.LaunchRequest, claims *token.Claims, rest string) error {
-	why := refusal{code: protocol.LaunchExpired, returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
+// admitEarlier admits a launch that the backend cannot redeem now.
+func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
 	if g.edge.clock.nowMS() >= claims.Deadline().UnixMilli() {
-		return g.refuseEntry(w, r, rest, why, token.ErrExpired)
+		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
 	cookie, ok := g.edge.early.admit(req, claims)
-	if !ok {
-		why.code = protocol.LaunchSpent
-		return g.refuseEntry(w, r, rest, why, errors.New("entered here already"))
+	if !ok { // it is open here already
+		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
 	}
-	setCookie(w, cookieName(r), cookie, g.partitioned())
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
-	return g.redirectClean(w, r, rest)
+	return cookie, nil
 }
 
 func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {

@@ -31,6 +31,7 @@ type liveSession struct {
 	open *openRequest
 	told bool // the set was told of its end
 	gone bool
+	used bool // a browser came with its cookie
 }
 
 // extras is what only some sessions have.
@@ -154,6 +155,7 @@ func (s *liveSession) register(o *openRequest) protocol.Code {
 	if s.gone { // abandoned since: nothing would end o any more
 		return protocol.SessionMissing
 	}
+	s.used = true
 	o.next = s.open
 	if s.open != nil {
 		s.open.prev = o
@@ -223,6 +225,20 @@ func (s *liveSession) armLocked() {
 
 func (s *liveSession) lookAgainLocked() {
 	s.set.deadlines.set(s, s.set.clock.nowMS()+afterlife.Milliseconds())
+}
+
+// claimed reports whether a browser came with the session's cookie.
+func (s *liveSession) claimed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
+}
+
+// claim notes that one did.
+func (s *liveSession) claim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
 }
 
 // idle reports whether no request is under way.

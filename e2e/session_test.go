@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -286,6 +287,38 @@ func TestOtherBrowserIsTurnedAway(t *testing.T) {
 	}
 	if len(a.Header["Set-Cookie"]) != 0 {
 		t.Error("the other browser got a cookie")
+	}
+}
+
+// TestDoubleClickEnters opens a link twice in a browser that throws the first
+// answer away, as browsers do when a link is clicked twice. Once somebody is in,
+// the link opens nothing any more.
+func TestDoubleClickEnters(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 60, Tokens: 10})
+	agent := []string{"User-Agent", "Mozilla/5.0 (double click)"}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil, agent...); a.Status != http.StatusSeeOther {
+				t.Errorf("one of two requests at once: %d %.200s", a.Status, a.Body)
+			}
+		})
+	}
+	both.Wait()
+	if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil, "User-Agent", "another"); a.Status != http.StatusConflict {
+		t.Errorf("the link in another browser: %d", a.Status)
+	}
+	b := Browser(t)
+	if a := b.Do(t, "GET", sold.LaunchURL, nil, agent...); a.Status != http.StatusSeeOther {
+		t.Errorf("the link once more, before anybody is in: %d", a.Status)
+	}
+	if a := page(b, t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+		t.Errorf("the app: %d", a.Status)
+	}
+	if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil, agent...); a.Status != http.StatusConflict {
+		t.Errorf("the link, once somebody is in: %d", a.Status)
 	}
 }
 

@@ -1,0 +1,99 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const (
+	// entryRepeats is how long a launch link may be opened again by the client that
+	// opened it, as long as nothing came of it. A double click, or a reload while
+	// the redirect is under way, makes browsers throw away the answer that held the
+	// cookie: the link is spent, and the user would stand before a closed door.
+	entryRepeats = 10 * time.Second
+	// entriesSwept is how many entries are kept before old ones are looked for.
+	entriesSwept = 1024
+)
+
+// entries are the launches of the last seconds. Safe for concurrent use.
+type entries struct {
+	live *liveSet
+
+	mu     sync.Mutex // guards recent
+	recent map[entryKey]*entry
+}
+
+// entryKey is one launch link opened by one client, hashed.
+type entryKey [sha256.Size]byte
+
+// entry is a launch, under way until done is closed.
+type entry struct {
+	done   chan struct{}
+	at     int64 // monotonic ms of its end
+	id     string
+	cookie string
+	err    error
+}
+
+// entryKeyOf tells clients apart by what a second request of the same browser
+// has in common with its first.
+func entryKeyOf(r *http.Request, token string) (key entryKey) {
+	h := sha256.New()
+	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	for _, part := range []string{token, r.Host, client, r.UserAgent(), r.Header.Get("Accept-Language")} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	h.Sum(key[:0])
+	return key
+}
+
+// once runs f for a launch, which returns the cookie of the session with this
+// id. If the same client opens the same link again while f runs, or soon after,
+// and nobody has come with the cookie so far, it gets that cookie.
+func (e *entries) once(ctx context.Context, key entryKey, id string, f func() (cookie string, err error)) (string, error) {
+	e.mu.Lock()
+	if first := e.recent[key]; first != nil {
+		e.mu.Unlock()
+		select {
+		case <-first.done:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+		if first.err == nil && monotonicMS()-first.at < entryRepeats.Milliseconds() {
+			if s := e.live.byID(first.id); s != nil && !s.claimed() {
+				return first.cookie, nil
+			}
+		}
+		return f()
+	}
+	now := monotonicMS()
+	if len(e.recent) >= entriesSwept {
+		maps.DeleteFunc(e.recent, func(_ entryKey, one *entry) bool {
+			select {
+			case <-one.done:
+				return now-one.at >= entryRepeats.Milliseconds()
+			default:
+				return false
+			}
+		})
+	}
+	one := &entry{done: make(chan struct{}), id: id}
+	e.recent[key] = one
+	e.mu.Unlock()
+	one.cookie, one.err = f()
+	one.at = monotonicMS()
+	if one.err != nil {
+		e.mu.Lock()
+		delete(e.recent, key)
+		e.mu.Unlock()
+	}
+	close(one.done)
+	return one.cookie, one.err
+}
