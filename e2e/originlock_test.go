@@ -49,7 +49,9 @@ func background(t *testing.T, dir string, env []string, name string, args ...str
 	}
 	cmd.WaitDelay = 5 * time.Second // a child of its own may hold the pipes open
 	t.Cleanup(func() {
-		// nginx passes a TERM on to its workers, which a KILL would orphan.
+		// nginx passes a TERM on to its workers, which a KILL would orphan. A server
+		// that waits for a stream without end must not hold the test up.
+		defer time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() }).Stop()
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})

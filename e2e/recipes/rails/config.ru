@@ -1,0 +1,4 @@
+$stdout.sync = true
+require_relative "config/application"
+Rails.application.initialize!
+run Rails.application
