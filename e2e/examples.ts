@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync } from "node:fs";
+import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePorts } from "./system.ts";
@@ -23,11 +23,18 @@ export interface Served {
   stop(): void;
 }
 
+/** Installs an example's packages, where that was not done; another test may be about it. */
+function packages(name: string): string {
+  const cwd = join(root, "examples", name);
+  run("flock", ["package-lock.json", "sh", "-c", "[ -d node_modules ] || npm ci"], cwd);
+  return cwd;
+}
+
 /** Builds an example, where there is something to build, and serves it. */
 export async function serve(name: string, settings: Record<string, string>): Promise<Served> {
-  const cwd = join(root, "examples", name);
+  let cwd = join(root, "examples", name);
   if (name !== "vanilla") {
-    if (!existsSync(join(cwd, "node_modules"))) run("npm", ["ci"], cwd);
+    cwd = packages(name);
     // Next.js takes no links: it has a copy, which may be an older one.
     if (name === "nextjs")
       cpSync(join(root, "sdk-inject", "lib"), join(cwd, "node_modules/@marketplace/provider-sdk/lib"), { recursive: true });
@@ -38,7 +45,24 @@ export async function serve(name: string, settings: Record<string, string>): Pro
     vanilla: [process.execPath, ["serve.mjs"]],
     nextjs: [process.execPath, ["node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", `${port}`]],
   }[name] ?? [process.execPath, ["node_modules/vite/bin/vite.js", "preview", "--host", "127.0.0.1", "--strictPort"]];
-  const child: ChildProcess = spawn(command as string, args as string[], {
+  return listen(command as string, args as string[], cwd, port, settings);
+}
+
+/** Builds and serves the app of the Next.js recipe, with the packages of the Next.js example. */
+export async function serveNext(sources: string, files: Record<string, string>): Promise<Served> {
+  // Below the packages: Turbopack takes no links that lead out of the workspace.
+  const cwd = join(packages("nextjs"), ".recipe");
+  rmSync(cwd, { recursive: true, force: true });
+  cpSync(sources, cwd, { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
+  const next = join(cwd, "../node_modules/next/dist/bin/next");
+  run(process.execPath, [next, "build"], cwd);
+  const port = await freePorts();
+  return listen(process.execPath, [next, "start", "-H", "127.0.0.1", "-p", `${port}`], cwd, port);
+}
+
+async function listen(command: string, args: string[], cwd: string, port: number, settings = {}): Promise<Served> {
+  const child: ChildProcess = spawn(command, args, {
     cwd,
     env: { ...quiet, PORT: `${port}`, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
@@ -48,7 +72,10 @@ export async function serve(name: string, settings: Record<string, string>): Pro
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; tries++) {
     if (await fetch(url).then((answer) => answer.ok, () => false)) return { url, stop: () => child.kill("SIGTERM") };
-    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not answer:\n${log}`);
+    if (tries > 200 || child.exitCode !== null) {
+      child.kill("SIGTERM");
+      throw new Error(`${cwd} does not answer:\n${log}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
