@@ -34,7 +34,7 @@ func recipe(t *testing.T, name string) map[string]string {
 	blocks := make(map[string]string)
 	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(string(doc), -1) {
 		key := m[1]
-		if file := regexp.MustCompile(`^(?:#|//) (\S+\.\w+.*)\n`).FindStringSubmatch(m[2]); file != nil {
+		if file := regexp.MustCompile(`^(?:<\?php )?(?:#|//) (\S+\.\w+.*)\n`).FindStringSubmatch(m[2]); file != nil {
 			key = file[1]
 		}
 		blocks[key] += m[2]

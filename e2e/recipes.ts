@@ -11,7 +11,7 @@ export function recipe(name: string): (key: string) => string {
   const doc = readFileSync(join(root, "docs/recipes", `${name}.md`), "utf8");
   const blocks = new Map<string, string>();
   for (const [, language, text] of doc.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
-    const key = /^(?:#|\/\/) (\S+\.\w+.*)\n/.exec(text ?? "")?.[1] ?? language;
+    const key = /^(?:<\?php )?(?:#|\/\/) (\S+\.\w+.*)\n/.exec(text ?? "")?.[1] ?? language;
     blocks.set(key ?? "", (blocks.get(key ?? "") ?? "") + text);
   }
   return (key) => {
