@@ -6,31 +6,23 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestWordPressRecipe runs the Caddyfile of docs/recipes/wordpress.md: editors
-// and WordPress' own calls come through without a session and without a name,
-// everything else is refused.
+// TestWordPressRecipe runs the Caddyfile of docs/recipes/wordpress.md before an
+// app that answers everything: editors and WordPress' own calls come through
+// without a session and without a name, everything else is refused. TestWordPress
+// has WordPress itself behind it.
 func TestWordPressRecipe(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "user "+r.Header.Get("Session-Gate-User"))
 	}))
 	t.Cleanup(app.Close)
-	doc, err := os.ReadFile("../docs/recipes/wordpress.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindSubmatch(doc)
-	if block == nil {
-		t.Fatal("docs/recipes/wordpress.md shows no Caddyfile")
-	}
 	address := "127.0.0.1:" + strconv.Itoa(freePorts(t))
-	site := strings.NewReplacer("app.provider.com", "http://"+address, "127.0.0.1:8080", strings.TrimPrefix(app.URL, "http://")).Replace(string(block[1]))
+	site := strings.NewReplacer("app.provider.com", "http://"+address, "127.0.0.1:8080", strings.TrimPrefix(app.URL, "http://")).Replace(the(t, recipe(t, "wordpress"), "caddyfile"))
 	dir := t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(file, []byte("{\n\tadmin off\n}\n"+site), 0o600); err != nil {
@@ -55,6 +47,11 @@ func TestWordPressRecipe(t *testing.T) {
 		{"/wp-admin/%2e%2e/premium/", http.StatusUnauthorized},
 		{"/premium/?x=/wp-admin/", http.StatusUnauthorized},
 		{"/wp-login.php/premium", http.StatusUnauthorized},
+		{"/wp-json/wp/v2/posts", http.StatusOK}, // where WordPress asks who it is
+		{"/wp-json/../premium/", http.StatusUnauthorized},
+		{"/wp-includes/js/wp-emoji.js", http.StatusOK},
+		{"/wp-includes/js/%2e%2e/%2e%2e/premium/", http.StatusUnauthorized},
+		{"/wp-includes/ms-files.php?file=x", http.StatusUnauthorized}, // sends what was uploaded
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address, nil)
 		if err != nil {

@@ -90,7 +90,8 @@ func TestWordPress(t *testing.T) {
 			t.Parallel()
 			address, log := startWordPress(t, doc, permalinks)
 			f := startFramework(t, the(t, doc, "caddyfile"), "127.0.0.1:8080", address, log)
-			f.readersPay(t)
+			pages := map[string]string{"": "/?rest_route=/wp/v2/pages", "/%postname%/": "/wp-json/wp/v2/pages"}[permalinks]
+			f.readersPay(t, pages)
 			f.editorsWork(t, permalinks != "")
 		})
 	}
@@ -98,7 +99,7 @@ func TestWordPress(t *testing.T) {
 
 const paidFor = "What was paid for"
 
-func (f *Framework) readersPay(t *testing.T) {
+func (f *Framework) readersPay(t *testing.T, pages string) {
 	b := f.visitor(t)
 	for _, path := range []string{
 		"/", "/?pagename=premium", "/premium/", "/feed/", "/?feed=rss2", "/xmlrpc.php", "/wp-json/wp/v2/pages", "/?rest_route=/wp/v2/pages",
@@ -128,7 +129,7 @@ func (f *Framework) readersPay(t *testing.T) {
 	if strings.Count(html, "/.session-gate/boot.") != 1 || strings.Contains(html, "http://app.provider.com") {
 		t.Errorf("the page has no clock, or leads to http:\n%.3000s", html)
 	}
-	if a := b.Do(t, "GET", f.App+"/?rest_route=/wp/v2/pages", nil); a.Status != http.StatusOK || !strings.Contains(string(a.Body), paidFor) {
+	if a := page(b, t, "GET", f.App+pages, nil); a.Status != http.StatusOK || !strings.Contains(string(a.Body), paidFor) {
 		t.Errorf("the REST API with a session: %d %.300s", a.Status, a.Body)
 	}
 	if a := page(b, t, "GET", f.App+"/wp-admin/admin-ajax.php?action=none", nil); a.Status != http.StatusBadRequest {
