@@ -75,7 +75,8 @@ require ABSPATH . 'wp-settings.php';
 		t.Fatalf("installing: %v\n%s", err, out)
 	}
 	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePorts(t)))
-	log = background(t, root, []string{"PHP_CLI_SERVER_WORKERS=4"}, "/usr/bin/php", "-S", address, "-t", root, filepath.Join(dir, "router.php"))
+	// One process: with several, only the first ends on TERM.
+	log = background(t, root, nil, "/usr/bin/php", "-S", address, "-t", root, filepath.Join(dir, "router.php"))
 	listens(t, address, log)
 	return address, log
 }
