@@ -109,7 +109,7 @@ test("a page that was fetched ahead has its clock when it is shown", async ({ pa
     await page.goto(`${system.app}/start`);
     await expect.poll(() => statuses).toContain("/next Ready");
     await page.click("a");
-    await expect(page.locator("p")).toHaveText("next");
+    await expect(page.locator("body > p")).toHaveText("next");
     await expect.poll(() => statuses).toContain("/next Success"); // it was used
     expect(origin.asked.filter((path) => path === "/next")).toHaveLength(1);
     await expect(page.locator(clock)).toBeVisible();
