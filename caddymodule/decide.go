@@ -1,0 +1,122 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// decide finds the session of a request and says why it is refused; an empty
+// code admits it. For a session that is known it does no I/O.
+func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal) {
+	provider, err := g.providerOf(r)
+	if err != nil {
+		return nil, "", refusal{code: codeOfHostError(err)}
+	}
+	if s, raw, why.code = g.find(r, provider, isLive); s == nil {
+		return nil, "", why
+	}
+	g.edge.confirm(r.Context(), s, g.maxStaleness)
+	if code := s.code(); code != "" {
+		return s, raw, refusalOf(s, code)
+	}
+	return s, raw, refusal{}
+}
+
+// find is the session that the request's cookie opens, or why there is none.
+// There may be several cookies of the name: a browser keeps a partitioned one
+// beside one that is not, and without TLS other hosts can set them. The first
+// whose session suits counts, else one whose session has not ended, else any.
+func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) bool) (s *liveSession, raw string, code protocol.Code) {
+	code = protocol.SessionMissing
+	left := maxVerified
+	eachCookie(r.Header, cookieName(r), func(value string) bool {
+		found, why := g.identify(r.Context(), value, provider, &left)
+		switch {
+		case found == nil:
+			code = why
+			return true
+		case suits(found):
+			s, raw = found, value
+			return false
+		case s == nil, hasEnded(s.code()) && !hasEnded(found.code()):
+			s, raw = found, value
+		}
+		return true
+	})
+	return s, raw, code
+}
+
+func isLive(s *liveSession) bool { return s.code() == "" }
+
+// maxVerified is how many tokens that are not known yet one request may have
+// verified. Browsers send one, or two; each costs a tenth of a millisecond, and a
+// megabyte of headers holds thousands.
+const maxVerified = 4
+
+// identify finds the session that a cookie stands for, or why there is none. left
+// is how many more tokens may be verified.
+func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*liveSession, protocol.Code) {
+	if s := g.edge.live.byToken(raw); s != nil {
+		if s.provider() != provider {
+			return nil, protocol.WrongProvider
+		}
+		return s, ""
+	}
+	if strings.HasPrefix(raw, provisionalPrefix) {
+		return nil, protocol.SessionInvalid // of a process that is gone
+	}
+	if *left == 0 {
+		return nil, protocol.SessionInvalid
+	}
+	*left--
+	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	})
+	if err != nil {
+		code := codeOfLaunchError(err)
+		if code == protocol.LaunchInvalid {
+			code = protocol.SessionInvalid
+		}
+		return nil, code
+	}
+	s := g.edge.live.byID(claims.SessionID())
+	if s == nil {
+		if s, err = g.edge.ask(ctx, claims.SessionID()); errors.Is(err, errUnknownSession) {
+			return nil, protocol.SessionInvalid
+		} else if err != nil {
+			g.logger.Warn("a session could not be looked up", zap.Error(err))
+			return nil, protocol.BackendUnavailable
+		}
+	}
+	g.edge.live.vouch(raw, s)
+	return s, ""
+}
+
+// holds is the session with this id if a cookie of the request opens it already.
+func (g *Gate) holds(r *http.Request, provider, id string) *liveSession {
+	s, _, _ := g.find(r, provider, func(s *liveSession) bool { return s.id() == id })
+	if s == nil || s.id() != id {
+		return nil
+	}
+	return s
+}
+
+// providerOf is the provider whose sessions may pass on this request.
+func (g *Gate) providerOf(r *http.Request) (string, error) {
+	if g.Provider != "" {
+		return g.Provider, nil
+	}
+	host, err := g.edge.hosts.find(r.Context(), r.Host)
+	if err != nil {
+		return "", err
+	}
+	return host.ProviderID, nil
+}
