@@ -127,7 +127,8 @@ func guardCookie(h http.Header) {
 		}
 		kept := append(make([]string, 0, len(set)), set[:i]...)
 		for _, line := range set[i:] {
-			if n, _, _ := strings.Cut(line, "="); !isGateCookie(n) {
+			// A cookie without a name is sent back as its value alone: "=a=b" sets a.
+			if n, _, _ := strings.Cut(strings.TrimLeft(line, " \t="), "="); !isGateCookie(n) {
 				kept = append(kept, line)
 			}
 		}

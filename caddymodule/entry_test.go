@@ -91,7 +91,8 @@ func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
 
 func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 	t.Parallel()
-	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure", "b=session_gate"}}
+	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure",
+		"=session_gate=forged; Path=/", " = session_gate=forged", "b=session_gate"}}
 	guardCookie(h)
 	if got, want := h["Set-Cookie"], []string{"a=1; Path=/", "b=session_gate"}; !slices.Equal(got, want) {
 		t.Errorf("left %q, want %q", got, want)
