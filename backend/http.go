@@ -1,11 +1,8 @@
 package backend
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -161,121 +158,6 @@ func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 		return
 	}
 	a.s.log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
-}
-
-// waitError is a refusal until some time has passed.
-type waitError struct{ wait time.Duration }
-
-func (e *waitError) Error() string { return "rate limit: wait " + e.wait.String() }
-
-func retryAfter(err error) string {
-	if w, ok := errors.AsType[*waitError](err); ok {
-		return strconv.Itoa(int((w.wait + time.Second - 1) / time.Second))
-	}
-	return "1"
-}
-
-type contextKey int
-
-const (
-	callerKey contextKey = iota
-	requestIDKey
-	addressKey
-)
-
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey).(caller)
-	return c
-}
-
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
-}
-
-// authenticate lets only callers of these roles pass. A session's own JWT
-// passes only for the session in the path.
-func (a *api) authenticate(roles []Role) func(huma.Context, func(huma.Context)) {
-	return func(hc huma.Context, next func(huma.Context)) {
-		r, w := humago.Unwrap(hc)
-		c, err := a.authorize(r, roles)
-		if err != nil {
-			p := problemOf(err)
-			a.logRefusal(r.Context(), p, err)
-			writeProblem(w, p, err)
-			return
-		}
-		next(huma.WithValue(hc, callerKey, c))
-	}
-}
-
-// limitAddress limits what needs no key, by who sends it.
-func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
-	r, w := humago.Unwrap(hc)
-	if err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); err != nil {
-		writeProblem(w, problemOf(err), err)
-		return
-	}
-	next(hc)
-}
-
-func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
-	bearer := bearerOf(r.Header.Get("Authorization"))
-	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, RoleProvider) || slices.Contains(roles, RoleAdmin)) {
-		c, err := a.callerByCookie(r)
-		if err != nil && r.Header.Get("Cookie") != "" && problemOf(err).Status == http.StatusUnauthorized {
-			err = cmp.Or(a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address), err) // as with a wrong key
-		}
-		if err == nil && !slices.Contains(roles, c.role) {
-			err = refuse(protocol.Forbidden, "This is not for the role "+string(c.role)+".")
-		}
-		if err == nil {
-			err = a.s.limited(r.Context(), c.scope, a.s.rates.key)
-		}
-		return c, err
-	}
-	if bearer == "" {
-		return caller{}, refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
-	}
-	if !strings.HasPrefix(bearer, "sg_") && !slices.Contains(roles, roleSession) {
-		return caller{}, refuse(protocol.Unauthorized, "This needs an API key.")
-	}
-	c, err := a.s.identify(r.Context(), bearer)
-	if err != nil {
-		// Whoever guesses is slowed down; whoever has a key is not, at the same
-		// address or elsewhere.
-		if problemOf(err).Status == http.StatusUnauthorized {
-			if limit := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); limit != nil {
-				return c, limit
-			}
-		}
-		return c, err
-	}
-	if !slices.Contains(roles, c.role) {
-		return c, refuse(protocol.Forbidden, "A key with the role "+string(c.role)+" may not do this.")
-	}
-	if c.role != roleSession {
-		return c, a.s.limited(r.Context(), c.scope, a.s.rates.key)
-	}
-	if c.sessionID != r.PathValue("id") {
-		return c, refuse(protocol.TokenMismatch, "The token is another session's.")
-	}
-	wait, err := a.s.limit.Allow(r.Context(), c.scope, sessionLimit)
-	if err != nil {
-		return c, fmt.Errorf("limiting: %w", err)
-	}
-	if wait > 0 {
-		return c, &refusal{code: protocol.RateLimited, detail: "Too many requests for this session.", cause: &waitError{wait}}
-	}
-	return c, nil
-}
-
-func bearerOf(header string) string {
-	scheme, rest, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(rest)
 }
 
 func writeProblem(w http.ResponseWriter, p *problem, err error) {
