@@ -76,7 +76,9 @@ func TestGigabytePage(t *testing.T) {
 		allocated := func(gated bool) (total uint64, begins []byte) {
 			client, r := deliver(t, page, gated, false)
 			buf := make([]byte, 256<<10)
-			for range 2 { // the first also pays for the connection, and for the verdict on the origin's gzip
+			// The first also pays for the connection, and for the verdict on the origin's
+			// gzip; of the others the least counts, since others allocate meanwhile.
+			for round := range 4 {
 				runtime.GC()
 				runtime.GC() // empties the pools
 				var before, after runtime.MemStats
@@ -98,7 +100,9 @@ func TestGigabytePage(t *testing.T) {
 				if err != io.EOF {
 					t.Errorf("the page ended with %v", err)
 				}
-				total = after.TotalAlloc - before.TotalAlloc
+				if one := after.TotalAlloc - before.TotalAlloc; round == 1 || (round > 1 && one < total) {
+					total = one
+				}
 			}
 			return total, begins
 		}
