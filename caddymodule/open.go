@@ -80,6 +80,9 @@ func (o *openRequest) finish() protocol.Code {
 	o.mu.Lock()
 	o.finished = true
 	o.mu.Unlock()
+	if c := o.stream(); c != nil {
+		c.leave()
+	}
 	if code := o.ended.Load(); code != nil {
 		return *code
 	}

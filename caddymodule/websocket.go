@@ -35,8 +35,9 @@ type upgradedConn struct {
 	closing bool          // only the frame under way may go out
 	whole   chan struct{} // closed when the frame that was half out is complete
 
-	mu     sync.Mutex // guards ending
+	mu     sync.Mutex // guards the rest
 	ending bool
+	said   chan struct{} // of a stream: closed when nothing more is written
 }
 
 // Read implements [net.Conn].
@@ -129,7 +130,22 @@ func (c *upgradedConn) end(code protocol.Code, cancel context.CancelFunc) {
 		cancel()
 		return
 	}
+	if c.stream {
+		c.said = make(chan struct{})
+	}
 	go c.say(code, cancel)
+}
+
+// leave waits until the end of a stream is said, if it is being said: its writer
+// must not be touched once the handler has returned. It takes no longer than two
+// times the grace.
+func (c *upgradedConn) leave() {
+	c.mu.Lock()
+	said := c.said
+	c.mu.Unlock()
+	if said != nil {
+		<-said
+	}
 }
 
 // say writes the close frame, waits for the client's, and closes. Its
@@ -160,6 +176,7 @@ func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
 	if c.stream {
 		// The frame is out; a deadline would reset the stream before its end.
 		_ = c.Conn.SetWriteDeadline(time.Time{})
+		close(c.said)
 		cancel()
 		return
 	}
