@@ -50,7 +50,7 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"demo", "extra"}, 2, "Try: sessiongate demo --help"},
 		{[]string{"demo", "--nonsense"}, 2, "unknown flag"},
 		{[]string{"demo", "--base-port", fmt.Sprint(port)}, 1, "choose another range with --base-port"},
-		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use"},
+		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use; end what listens there"},
 		{[]string{"backend", "--database", "mysql://x"}, 1, "sqlite: or postgres://"},
 		{[]string{"backend", "--edge-host", "edge.example.com,https://edge.example.com"}, 1, "without scheme and port, not \"https://edge.example.com\""},
 		{[]string{"backend", "--log-level", "loud"}, 2, "debug, info, warn or error"},
@@ -60,10 +60,15 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"apikey", "portal"}, 2, "--provider is missing"},
 		{[]string{"apikey", "portal", "--provider", "p", "--expires", "1s"}, 2, "from 1m to 168h"},
 		{[]string{"apikey", "portal", "--provider", "p", "--issuer", "example.com"}, 2, "an http or https URL"},
-		{[]string{"apikey", "portal", "--provider", "p"}, 1, "there is no provider"},
+		{[]string{"apikey", "portal", "--provider", "p"}, 1, "there is no database"},
+		{[]string{"apikey", "list"}, 1, "there is no database"},
+		{[]string{"people", "list"}, 1, "there is no database"},
+		{[]string{"backup", "copy.db"}, 1, "there is no database"},
 		{[]string{"keys", "turn"}, 2, "no command"},
 		{[]string{"token", "inspect"}, 2, "Try:"},
 		{[]string{"token", "inspect", "no-jwt"}, 1, "no JWT"},
+		{[]string{"token", "inspect", "https://app.example/"}, 1, "must be a launch link"},
+		{[]string{"doctor"}, 2, "the address to look at is missing"},
 	} {
 		status, _, stderr := command(t, t.TempDir(), tt.args...)
 		if status != tt.status || !strings.Contains(stderr, tt.says) {
@@ -128,6 +133,9 @@ func TestKeysAndTokensByHand(t *testing.T) {
 	status, out, stderr := command(t, s.Dir, "token", "inspect", sold.Token)
 	if status != 0 || !strings.Contains(out, sold.Session.ID) || !strings.Contains(out, s.ProviderID) {
 		t.Errorf("inspecting a launch token: status %d\n%s%s", status, out, stderr)
+	}
+	if status, again, stderr := command(t, s.Dir, "token", "inspect", sold.LaunchURL); status != 0 || again != out {
+		t.Errorf("inspecting its launch link: status %d\n%s%s", status, again, stderr)
 	}
 	if status, _, _ := command(t, t.TempDir(), "token", "inspect", sold.Token); status != 1 {
 		t.Errorf("inspecting it with other keys: status %d, want 1", status)

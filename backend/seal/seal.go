@@ -20,7 +20,7 @@ const prefix = "sealed:v1:"
 // Errors that callers tell apart.
 var (
 	// ErrKey: the key is not base64 of [KeyBytes].
-	ErrKey = errors.New("a seal key is 32 bytes in base64")
+	ErrKey = errors.New("SESSIONGATE_SEAL_KEY must be 32 bytes in base64: head -c 32 /dev/urandom | base64")
 	// ErrSealed: the text was sealed with another key, or none is set.
 	ErrSealed = errors.New("sealed with another key than the one configured")
 )

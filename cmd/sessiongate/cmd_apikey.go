@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -62,6 +64,13 @@ It is shown this once: the database keeps its hash.`,
 		if (role == string(backend.RoleProvider)) != (provider != "") {
 			return misused(cmd, errors.New("--provider goes with --role provider, and only there"))
 		}
+		where := sqliteFile(config)
+		if _, err := os.Stat(where); where != "" && errors.Is(err, fs.ErrNotExist) {
+			where += ", which is new"
+		}
+		if where == "" {
+			where = "the database of --database"
+		}
 		st, err := openStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
@@ -74,7 +83,7 @@ It is shown this once: the database keeps its hash.`,
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. This is the only time it is shown:\n", kept.ID)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s in %s. This is the only time it is shown:\n", kept.ID, where)
 		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
@@ -87,7 +96,7 @@ func apikeyList() *cobra.Command {
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}
@@ -121,7 +130,7 @@ func apikeyRotate() *cobra.Command {
 		if grace < 0 {
 			return misused(cmd, errors.New("--grace is not negative"))
 		}
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}
@@ -146,7 +155,7 @@ func apikeyRevoke() *cobra.Command {
 	storageFlags(cmd, &config)
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}
@@ -198,7 +207,7 @@ the sign-ins made with it.`,
 		if u, err := url.Parse(config.Issuer); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 			return misused(cmd, errors.New("--issuer is an http or https URL, such as https://api.example.com"))
 		}
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -126,9 +128,25 @@ func runBackend(ctx context.Context, config backend.Config, level zapcore.Level)
 		return err
 	}
 	if !known {
-		logger.Warn("there is no API key yet; create one with: sessiongate apikey create --role admin")
+		logger.Warn("there is no API key yet; create one with: sessiongate apikey create --role admin" + whereKept(config))
 	}
-	return b.Serve(ctx)
+	err = b.Serve(ctx)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; end what listens there, or choose another address with --listen", err)
+	}
+	return err
+}
+
+// whereKept is the flags that lead another command to the same database. Its
+// address may hold a password, which stays out of the log.
+func whereKept(config backend.Config) string {
+	switch {
+	case config.Database != "":
+		return " --database with the address that is given here"
+	case config.DataDir != defaultData:
+		return " --data " + config.DataDir
+	}
+	return ""
 }
 
 // traces sends spans where the variables of OpenTelemetry say, if they do.
@@ -157,15 +175,42 @@ func storageFlags(cmd *cobra.Command, config *backend.Config) {
 	dataFlag(cmd, &config.DataDir)
 }
 
+const defaultData = "sessiongate-data"
+
 func dataFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "data", "sessiongate-data", "folder of the signing keys, and of the database unless --database says otherwise")
+	cmd.Flags().StringVar(dir, "data", defaultData, "folder of the signing keys, and of the database unless --database says otherwise")
 	fromEnvironment(cmd, "data")
 }
 
-// openStore opens the database that [storageFlags] name.
+// openStore opens the database that [storageFlags] name, and makes it if it is
+// not there yet.
 func openStore(ctx context.Context, config backend.Config) (*store.Store, error) {
 	if config.Database == "" {
-		config.Database = "sqlite:" + filepath.Join(config.DataDir, "sessiongate.db")
+		config.Database = "sqlite:" + sqliteFile(config)
 	}
 	return store.Open(ctx, config.Database, nil)
+}
+
+// existingStore opens the database that [storageFlags] name. It makes none: a
+// mistyped folder would list no keys, and be backed up as if it were the one
+// that is meant.
+func existingStore(ctx context.Context, config backend.Config) (*store.Store, error) {
+	if file := sqliteFile(config); file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database at %s: --data or --database say where the session service keeps it", file)
+		}
+	}
+	return openStore(ctx, config)
+}
+
+// sqliteFile is the path of an SQLite database, or empty for another kind.
+func sqliteFile(config backend.Config) string {
+	if config.Database == "" {
+		return filepath.Join(config.DataDir, "sessiongate.db")
+	}
+	path, _ := strings.CutPrefix(config.Database, "sqlite:")
+	if path == config.Database {
+		return ""
+	}
+	return path
 }

@@ -27,7 +27,7 @@ issued before no longer verify.`
 			storageFlags(cmd, &config)
 			takes(cmd, cobra.ExactArgs(1))
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				st, err := openStore(cmd.Context(), config)
+				st, err := existingStore(cmd.Context(), config)
 				if err != nil {
 					return failed(cmd, err)
 				}

@@ -60,7 +60,12 @@ Ends with 0 if nothing failed, with 1 if something did.`
 	f.StringVar(&flags.edge, "edge", "", "ask this edge (host or host:port) rather than where DNS points")
 	f.StringVar(&flags.websocket, "websocket", "", "path of a WebSocket of the app, opened with --session")
 	f.BoolVar(&flags.json, "json", false, "print JSON")
-	takes(cmd, cobra.ExactArgs(1))
+	takes(cmd, func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("the address to look at is missing: https://app.example.com/")
+		}
+		return cobra.ExactArgs(1)(cmd, args)
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		config, err := flags.config(args[0], cmd.InOrStdin())
 		if err != nil {

@@ -77,7 +77,7 @@ func peopleList() *cobra.Command {
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}
@@ -109,7 +109,7 @@ func peopleRemove() *cobra.Command {
 	storageFlags(cmd, &config)
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}

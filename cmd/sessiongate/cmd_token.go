@@ -18,6 +18,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend"
 	"github.com/sessiongate/sessiongate/backend/keyring"
+	"github.com/sessiongate/sessiongate/internal/doctor"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -27,7 +28,7 @@ func init() {
 		Name:  "token",
 		Short: "Says what a token holds and whether it verifies",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "token inspect JWT"
+			cmd.Use = "token inspect TOKEN"
 			cmd.Long = "\nTools for the JWTs that sessions travel with."
 			group(cmd, tokenInspect())
 		},
@@ -37,11 +38,12 @@ func init() {
 func tokenInspect() *cobra.Command {
 	var data, issuer string
 	cmd := &cobra.Command{
-		Use:   "inspect JWT [--data DIR] [--issuer URL]",
+		Use:   "inspect TOKEN [--data DIR] [--issuer URL]",
 		Short: "Prints a token's header and claims, and whether it verifies",
 		Long: `
 Prints what a launch or session token says, and checks its signature and times
-with the keys in the data folder, or with those that --issuer publishes.
+with the keys in the data folder, or with those that --issuer publishes. A launch
+link will do: it is not opened.
 
 Give "-" to read the token from standard input, which keeps it out of the
 shell's history. Ends with 0 if the token verifies now, with 1 if not. Whether
@@ -54,7 +56,7 @@ its session still runs, only the session service knows.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		raw := args[0]
 		if raw == "-" {
-			body, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), token.MaxSize+2))
+			body, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 2*token.MaxSize))
 			if err != nil {
 				return failed(cmd, err)
 			}
@@ -67,9 +69,15 @@ its session still runs, only the session service knows.`,
 
 // inspect prints raw and returns why it does not verify.
 func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error {
+	if strings.Contains(raw, "://") {
+		var err error
+		if raw, err = doctor.SessionToken(raw); err != nil {
+			return err
+		}
+	}
 	parts := strings.Split(raw, ".")
 	if len(raw) > token.MaxSize || len(parts) != 3 {
-		return errors.New("this is no JWT: three parts with dots between are expected")
+		return errors.New("this is no JWT: three parts with dots between are expected, or a launch link")
 	}
 	for i, name := range []string{"header", "claims"} {
 		body, err := base64.RawURLEncoding.DecodeString(parts[i])
