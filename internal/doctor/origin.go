@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -76,6 +77,9 @@ func (p *patient) predict(page *Page) {
 	const name = "injection"
 	if p.cookie != "" {
 		return
+	}
+	if p.Session == "" { // this is an answer instead
+		p.report.Checks = slices.DeleteFunc(p.report.Checks, func(c Check) bool { return c.Name == name && c.Grade == NotChecked })
 	}
 	page.URL = p.URL // as browsers will know it
 	if page.Status >= 300 && page.Status < 400 {

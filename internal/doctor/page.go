@@ -28,8 +28,11 @@ func (p *patient) checkPage(ctx context.Context) {
 		p.note(name, NotChecked, "there is no gate to ask", "")
 		return
 	case p.Session == "":
-		p.note(name, NotChecked, "only visitors with a session see a page",
-			"Sell a session (POST /api/v1/sessions) and give its launch link with --session; it is spent. Or give --origin, to predict what the gate would do.")
+		remedy := "Sell a session (POST /api/v1/sessions) and give its launch link with --session; it is spent."
+		if p.Origin == nil {
+			remedy += " Or give --origin, to predict what the gate would do."
+		}
+		p.note(name, NotChecked, "only visitors with a session see a page", remedy)
 		return
 	case !p.trusted:
 		p.note(name, NotChecked, "a session is not shown to a server whose certificate is not valid", "Mend the certificate first.")
