@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/sessiongate/sessiongate/backend/coord/coordtest"
 )
@@ -323,6 +325,35 @@ func TestStatesAndLimitsAreForgotten(t *testing.T) {
 	if len(m.states) != 1 || len(m.told) != 1 || len(m.dues) != 1 {
 		t.Errorf("%d states, %d told, %d limits are kept", len(m.states), len(m.told), len(m.dues))
 	}
+}
+
+// TestRedisThatNeverAnswered: a wrong address is said once, in the log, rather
+// than looking like a service without edges.
+func TestRedisThatNeverAnswered(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	core, logs := observer.New(zap.InfoLevel)
+	r, err := NewRedis("redis://"+address, 8, time.Now, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	coordtest.Eventually(t, "the log says that Redis is down", func() error {
+		if n := logs.FilterMessageSnippet("Redis is down").Len(); n != 1 {
+			return fmt.Errorf("it is said %d times", n)
+		}
+		return nil
+	})
+	cancel()
+	<-done
+	r.Close()
 }
 
 func TestAddressesOfRedis(t *testing.T) {

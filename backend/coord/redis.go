@@ -103,6 +103,7 @@ type Redis struct {
 	// Run's alone.
 	cursor cursor
 	anew   bool // what the stream held before is not to be resumed
+	lost   bool // it is said that Redis is down
 }
 
 // kept is a state with the moment until which it is believed.

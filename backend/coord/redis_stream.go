@@ -65,10 +65,20 @@ func (r *Redis) Run(ctx context.Context) {
 // lose notes that the stream is down: nobody learns what others change, so no
 // state is believed, and when Redis is back everybody asks anew.
 func (r *Redis) lose(err error) {
-	if r.events.setDown(true) {
+	r.events.setDown(true)
+	if !r.lost { // said once, also of a Redis that never answered
 		r.log.Warn("Redis is down; states are read from the database", zap.Error(err))
 	}
+	r.lost = true
 	r.forget()
+}
+
+// found notes that the stream is there, and says so if it was said to be down.
+func (r *Redis) found() {
+	if r.lost {
+		r.log.Info("Redis is back")
+	}
+	r.lost = false
 }
 
 // forget makes the next [Redis.attach] begin anew, where nobody resumes. What Redis holds then may be
@@ -94,6 +104,7 @@ func (r *Redis) attach(ctx context.Context) error {
 		}
 		if same {
 			r.events.setDown(false)
+			r.found()
 			return nil
 		}
 		r.log.Warn("Redis lost the stream; edges ask for every state again")
@@ -127,6 +138,7 @@ func (r *Redis) attach(ctx context.Context) error {
 		next = at
 	}
 	r.cursor, r.anew = next, false
+	r.found()
 	return nil
 }
 
