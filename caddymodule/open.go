@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -62,16 +64,49 @@ func (o *openRequest) cut(code protocol.Code) {
 		// would close the connection and the page would see 1006.
 		o.conn.end(code, o.cancel)
 		return
-	case o.wroteHeader:
-		// A write that waits for a slow client would outlive the deadline.
-		_ = http.NewResponseController(o.ResponseWriter).SetWriteDeadline(time.Now())
+	}
+	o.pressLocked()
+	o.cancel()
+}
+
+// pressAgain is when a request that was cut is looked at again.
+const pressAgain = 200 * time.Millisecond
+
+// pressLocked ends reads and writes that wait for a slow client: they would
+// outlive the deadline. A write that began at the same moment may have put the
+// server's own deadline in the place of this one, so it is set until the handler
+// has returned.
+func (o *openRequest) pressLocked() {
+	if o.finished || o.conn != nil {
+		return
+	}
+	if o.wroteHeader {
+		_ = beneath(o.ResponseWriter).SetWriteDeadline(time.Now())
 	}
 	if o.uploads {
-		// So would a read of a body that is still coming, which the server
-		// takes the rest of before it lets the connection go.
+		// The server takes the rest of a body before it lets the connection go.
 		_ = http.NewResponseController(o.ResponseWriter).SetReadDeadline(time.Now())
 	}
-	o.cancel()
+	time.AfterFunc(pressAgain, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.pressLocked()
+	})
+}
+
+// beneath controls the server's own writer below Caddy's idle timeouts, which
+// keep what deadline a handler sets and are for its goroutine alone.
+func beneath(w http.ResponseWriter) *http.ResponseController {
+	for inner := w; ; {
+		switch t := inner.(type) {
+		case *caddyhttp.IdleTimeoutWriter:
+			return t.Ctrl
+		case interface{ Unwrap() http.ResponseWriter }:
+			inner = t.Unwrap()
+		default:
+			return http.NewResponseController(w)
+		}
+	}
 }
 
 // finish says that the handler has returned, and answers why it was cut, or "".

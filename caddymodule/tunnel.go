@@ -48,10 +48,13 @@ func (c streamConn) Read([]byte) (int, error) { return 0, io.EOF }
 // Close leaves the stream to the server, which ends it once the handler returns.
 func (c streamConn) Close() error { return nil }
 
-// SetWriteDeadline implements [net.Conn].
+// SetWriteDeadline implements [net.Conn]. Not to be called during a Write.
 func (c streamConn) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(c.w).SetWriteDeadline(t)
 }
+
+// hurry moves the deadline of a Write that may be under way.
+func (c streamConn) hurry(t time.Time) { _ = beneath(c.w).SetWriteDeadline(t) }
 
 // SetReadDeadline ends nothing: the body's reader ends with the handler.
 func (c streamConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }

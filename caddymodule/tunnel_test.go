@@ -14,8 +14,9 @@ import (
 // returned: the one of HTTP/2 panics then.
 type handlersWriter struct {
 	*httptest.ResponseRecorder
-	t        *testing.T
-	returned atomic.Bool
+	t         *testing.T
+	returned  atomic.Bool
+	deadlines atomic.Int64
 }
 
 func (w *handlersWriter) touched(by string) {
@@ -31,6 +32,7 @@ func (w *handlersWriter) Write(p []byte) (int, error) {
 
 func (w *handlersWriter) SetWriteDeadline(time.Time) error {
 	w.touched("SetWriteDeadline")
+	w.deadlines.Add(1)
 	return nil
 }
 

@@ -153,7 +153,11 @@ func (c *upgradedConn) leave() {
 func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
 	defer c.Conn.Close()
 	// A write that is stuck on a slow client gets no longer than the grace.
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(frameGrace))
+	if s, ok := c.Conn.(streamConn); ok {
+		s.hurry(time.Now().Add(frameGrace))
+	} else {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(frameGrace))
+	}
 	c.writing.Lock()
 	c.closing = true
 	whole := c.frames.atBoundary()
@@ -172,10 +176,12 @@ func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(frameGrace))
 		_, _ = c.Conn.Write(closeFrame(closeSessionEnded, string(code)))
 	}
-	c.writing.Unlock()
 	if c.stream {
 		// The frame is out; a deadline would reset the stream before its end.
 		_ = c.Conn.SetWriteDeadline(time.Time{})
+	}
+	c.writing.Unlock()
+	if c.stream {
 		close(c.said)
 		cancel()
 		return
