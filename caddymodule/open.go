@@ -114,9 +114,10 @@ func beneath(w http.ResponseWriter) *http.ResponseController {
 func (o *openRequest) finish() protocol.Code {
 	o.mu.Lock()
 	o.finished = true
+	conn := o.conn
 	o.mu.Unlock()
-	if c := o.stream(); c != nil {
-		c.leave()
+	if conn != nil {
+		conn.leave()
 	}
 	if code := o.ended.Load(); code != nil {
 		return *code

@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -62,5 +65,29 @@ func TestStreamIsLeftAloneOnceItsHandlerReturned(t *testing.T) {
 		if got := w.Body.String(); got != want {
 			t.Errorf("sent %q, want %q", got, want)
 		}
+	}
+}
+
+// TestHandlerStaysUntilTheEndIsSaid: nobody uses a connection any more that
+// became a WebSocket, once its handler has returned.
+func TestHandlerStaysUntilTheEndIsSaid(t *testing.T) {
+	t.Parallel()
+	server, client := net.Pipe()
+	heard := make(chan []byte, 1)
+	go func() {
+		frame := make([]byte, len(closeFrame(closeSessionEnded, string(protocol.SessionExpired))))
+		_, _ = io.ReadFull(client, frame)
+		heard <- frame
+		client.Close()
+	}()
+	o := &openRequest{ResponseWriter: httptest.NewRecorder(), websocket: true, cancel: func() {}}
+	o.adopt(&upgradedConn{Conn: server, websocket: true})
+	o.cut(protocol.SessionExpired)
+	o.finish()
+	if _, err := server.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the connection is open after the handler has returned: %v", err)
+	}
+	if got, want := string(<-heard), string(closeFrame(closeSessionEnded, string(protocol.SessionExpired))); got != want {
+		t.Errorf("the client heard %q, want %q", got, want)
 	}
 }

@@ -37,7 +37,7 @@ type upgradedConn struct {
 
 	mu     sync.Mutex // guards the rest
 	ending bool
-	said   chan struct{} // of a stream: closed when nothing more is written
+	said   chan struct{} // closed when nobody here uses the connection any more
 }
 
 // Read implements [net.Conn].
@@ -130,15 +130,13 @@ func (c *upgradedConn) end(code protocol.Code, cancel context.CancelFunc) {
 		cancel()
 		return
 	}
-	if c.stream {
-		c.said = make(chan struct{})
-	}
+	c.said = make(chan struct{})
 	go c.say(code, cancel)
 }
 
-// leave waits until the end of a stream is said, if it is being said: its writer
-// must not be touched once the handler has returned. It takes no longer than two
-// times the grace.
+// leave waits until the session's end is said, if it is being said. Once the
+// handler has returned, a stream's writer must not be touched, and Caddy reads
+// what was counted on a connection. It takes no longer than saying it may.
 func (c *upgradedConn) leave() {
 	c.mu.Lock()
 	said := c.said
@@ -151,6 +149,7 @@ func (c *upgradedConn) leave() {
 // say writes the close frame, waits for the client's, and closes. Its
 // deadlines end it within a second.
 func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
+	defer close(c.said)
 	defer c.Conn.Close()
 	// A write that is stuck on a slow client gets no longer than the grace.
 	if s, ok := c.Conn.(streamConn); ok {
@@ -182,7 +181,6 @@ func (c *upgradedConn) say(code protocol.Code, cancel context.CancelFunc) {
 	}
 	c.writing.Unlock()
 	if c.stream {
-		close(c.said)
 		cancel()
 		return
 	}
