@@ -82,12 +82,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.MaxStaleness == 0 {
 		a.MaxStaleness = defaultMaxStaleness
 	}
-	base, err := url.Parse(a.Backend)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return fmt.Errorf("session_gate: backend %q is not a URL like http://127.0.0.1:8081", a.Backend)
+	if err := checkBackend(a.Backend); err != nil {
+		return fmt.Errorf("session_gate: %w", err)
 	}
-	if base.User != nil {
-		return errors.New("session_gate: backend must not hold a password; put the key into edge_key")
+	base, err := url.Parse(a.Backend)
+	if err != nil {
+		return fmt.Errorf("session_gate: reading the backend's URL: %w", err)
 	}
 	if a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger); err != nil {
 		return err
@@ -99,6 +99,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.audience = &audience{ctx: ctx, app: events.(*caddyevents.App)}
 	if err := a.edge.metrics.register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("session_gate: registering metrics: %w", err)
+	}
+	return nil
+}
+
+// checkBackend says why a text is no address of a session service.
+func checkBackend(address string) error {
+	base, err := url.Parse(address)
+	if err == nil && base.User != nil {
+		return errors.New("backend must not hold a password; put the key into edge_key")
+	}
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return fmt.Errorf("backend %q is not a URL like http://127.0.0.1:8081", address)
 	}
 	return nil
 }

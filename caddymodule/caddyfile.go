@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -40,11 +43,18 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	var seen onceEach
 	for d.NextBlock(0) {
+		if err := seen.note(d); err != nil {
+			return err
+		}
 		switch name := d.Val(); name {
 		case "backend":
 			if !d.AllArgs(&a.Backend) {
 				return d.ArgErr()
+			}
+			if err := checkBackend(a.Backend); err != nil && !strings.Contains(a.Backend, "{") {
+				return d.Err(err.Error())
 			}
 		case "edge_key":
 			if err := optionalArg(d, &a.EdgeKey); err != nil {
@@ -113,7 +123,11 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	var seen onceEach
 	for d.NextBlock(0) {
+		if err := seen.note(d); err != nil {
+			return err
+		}
 		switch name := d.Val(); name {
 		case "provider":
 			if !d.AllArgs(&g.Provider) {
@@ -182,6 +196,22 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	default:
 		return d.Errf("%s takes page or redirect, and a URL", option)
 	}
+	if err := checkDestination((*to).To); err != nil {
+		return d.Errf("%s: %v", option, err)
+	}
+	return nil
+}
+
+// onceEach are the options of a block so far. Of two with one name, one would
+// be lost without a word.
+type onceEach []string
+
+func (o *onceEach) note(d *caddyfile.Dispenser) error {
+	name := d.Val()
+	if slices.Contains(*o, name) {
+		return d.Errf("%s stands twice in this block", name)
+	}
+	*o = append(*o, name)
 	return nil
 }
 

@@ -156,6 +156,14 @@ func (g *Gate) Validate() error {
 	if g.OnMissing != nil && g.OnMissing.Redirect && g.OnMissing.To == "" {
 		return errors.New("session_gate: on_missing redirect needs a URL: a visitor without a session has no return_url")
 	}
+	for name, answer := range map[string]*Answer{"on_missing": g.OnMissing, "on_expired": g.OnExpired} {
+		if answer == nil {
+			continue
+		}
+		if err := checkDestination(answer.To); err != nil {
+			return fmt.Errorf("session_gate: %s: %w", name, err)
+		}
+	}
 	return nil
 }
 

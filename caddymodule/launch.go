@@ -157,7 +157,7 @@ func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, 
 		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
 		return g.redirectClean(w, r, rest)
 	}
-	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
+	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("host", r.Host), zap.String("session", why.sessionID), zap.Error(cause))
 	return g.refuse(w, r, why)
 }
 

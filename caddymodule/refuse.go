@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,8 +9,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // Answer is how the gate turns a navigation away: by a page of its own, or by
@@ -20,6 +22,19 @@ type Answer struct {
 	// Where to, or where the page's button leads; placeholders are replaced.
 	// Empty: the session's return_url.
 	To string `json:"to,omitempty"`
+}
+
+// checkDestination says why a text is nowhere to send people: a name without a
+// scheme would be a page of the same site. Placeholders are not known yet.
+func checkDestination(to string) error {
+	if to == "" || strings.Contains(to, "{") || (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//")) {
+		return nil
+	}
+	u, err := url.Parse(to)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%q is neither a URL like https://market.example/ nor a path of this site", to)
+	}
+	return nil
 }
 
 // refusal is why a request does not pass.

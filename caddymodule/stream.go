@@ -13,8 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 const (
@@ -86,7 +87,7 @@ func (s *stream) follow(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
-		return fmt.Errorf("opening event stream: the backend answered %s", resp.Status)
+		return fmt.Errorf("opening event stream: the backend answered %s%s", resp.Status, keyTrouble(resp.StatusCode))
 	}
 	if s.lastID == "" {
 		// Whatever changed between the first question about a session and this
@@ -180,4 +181,15 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			return nil, errors.New("line is too long")
 		}
 	}
+}
+
+// keyTrouble is what a status says of the edge's key, if anything.
+func keyTrouble(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return ": it knows no such edge_key, or no more; make one with `sessiongate apikey create --role edge`"
+	case http.StatusForbidden:
+		return ": edge_key is a key of another role; it must be one of role edge"
+	}
+	return ""
 }

@@ -102,16 +102,28 @@ func TestFiftyReloadsLeakNothing(t *testing.T) {
 	t.Errorf("%d goroutines before fifty reloads, %d after", before, after)
 }
 
-// TestCaddyfileMistakesAreNamed adapts wrong configurations.
+// TestCaddyfileMistakesAreNamed validates wrong configurations: what is said has
+// the line, and the word that is wrong.
 func TestCaddyfileMistakesAreNamed(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ config, want string }{
-		{"{\n\tsession_gate {\n\t\tbakend x\n\t}\n}\n", "Caddyfile:3"},
-		{"{\n\tsession_gate {\n\t\tmax_staleness soon\n\t}\n}\n", "must be a duration"},
-		{":1 {\n\tsession_gate {\n\t\tinject sometimes\n\t}\n}\n", "must be one of: [on off exact]"},
-		{":1 {\n\tsession_gate {\n\t\ton_missing redirect\n\t}\n}\n", "needs a URL"},
-		{":1 {\n\tsession_gate {\n\t\tprovder x\n\t}\n}\n", "Caddyfile:3"},
-		{"{\n\tsession_gate {\n\t\tbackend ftp://x\n\t}\n}\n:1 {\n\tsession_gate\n}\n", "not a URL like"},
+	global := func(option string) string { return "{\n\tsession_gate {\n\t\t" + option + "\n\t}\n}\n" }
+	site := func(option string) string { return ":1 {\n\tsession_gate {\n\t\t" + option + "\n\t}\n}\n" }
+	for _, tt := range []struct {
+		config string
+		want   []string
+	}{
+		{global("bakend x"), []string{"Caddyfile:3", `"bakend"`, "backend"}},
+		{global("max_staleness soon"), []string{"Caddyfile:3", `"soon"`, "must be a duration"}},
+		{global("backend ftp://x"), []string{"Caddyfile:3", `"ftp://x"`, "not a URL like"}},
+		{global("backend http://u:p@x"), []string{"Caddyfile:3", "must not hold a password"}},
+		{global("edge_key a\n\t\tedge_key b"), []string{"Caddyfile:4", "edge_key stands twice"}},
+		{global("when_backend_down wait"), []string{"Caddyfile:3", `"wait"`, "[refuse admit]"}},
+		{site("inject sometimes"), []string{"Caddyfile:3", `"sometimes"`, "must be one of: [on off exact]"}},
+		{site("on_missing redirect"), []string{"Caddyfile:3", "needs a URL"}},
+		{site("on_missing redirect market.example"), []string{"Caddyfile:3", `"market.example"`, "https://"}},
+		{site("on_expired page //evil.example"), []string{"Caddyfile:3", `"//evil.example"`}},
+		{site("prvider x"), []string{"Caddyfile:3", `"prvider"`, "provider"}},
+		{site("provider a\n\t\tprovider b"), []string{"Caddyfile:4", "provider stands twice"}},
 	} {
 		file := filepath.Join(t.TempDir(), "Caddyfile")
 		if err := os.WriteFile(file, []byte(tt.config), 0o600); err != nil {
@@ -120,8 +132,11 @@ func TestCaddyfileMistakesAreNamed(t *testing.T) {
 		cmd := exec.Command(Binary(t), "validate", "--config", file, "--adapter", "caddyfile")
 		cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), tt.want) {
-			t.Errorf("%q: %v\n%s\nwant %q in it", tt.config, err, out, tt.want)
+		for _, want := range tt.want {
+			// The line is printed as JSON by the logger.
+			if err == nil || !strings.Contains(strings.ReplaceAll(string(out), `\"`, `"`), want) {
+				t.Errorf("%q: %v\n%s\nwant %q in it", tt.config, err, out, want)
+			}
 		}
 	}
 }
