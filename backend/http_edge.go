@@ -178,11 +178,17 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		// The server's read timeout is for request bodies; it would end the stream.
 		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines needs none cleared
 		w.WriteHeader(http.StatusOK)
-		a.stream(ctx, &eventWriter{w: w, control: control}, sub)
+		a.stream(ctx, &eventWriter{w: w, control: control}, sub, func() bool {
+			// A database that is away takes no edge's word from it.
+			_, err := a.authorize(r, []Role{RoleEdge})
+			return err == nil || problemOf(err).Status/100 == 5 || problemOf(err).Status == http.StatusTooManyRequests
+		})
 	}}, nil
 }
 
-func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscription) {
+// stream writes what comes, until the edge leaves, the stream is down, or the
+// edge may no longer know, which is asked every two seconds.
+func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscription, mayKnow func() bool) {
 	nextTime := time.Now() // at once: the edge learns our clock
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextTime)
@@ -199,6 +205,9 @@ func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscript
 			out.add(e.ID, protocol.StreamState, e.Data)
 		}
 		if now := time.Now(); !now.Before(nextTime) {
+			if !mayKnow() {
+				return
+			}
 			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.s.now().UnixMilli()))
 			nextTime = now.Add(streamTimeEvery)
 		}

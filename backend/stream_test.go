@@ -160,6 +160,28 @@ func TestExpiryLoopSettlesWithinASecond(t *testing.T) {
 }
 
 // A server that gives slow readers up does not end a stream that is read.
+// TestStreamEndsWithItsKey: an edge whose key was revoked hears no more of the
+// sessions, though its stream was open.
+func TestStreamEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	events, stop := w.follow("")
+	defer stop()
+	next(t, events, protocol.StreamTime)
+	w.revokeKeys()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case _, open := <-events:
+			if !open {
+				return
+			}
+		case <-deadline:
+			t.Fatal("the stream is open ten seconds after its key was revoked")
+		}
+	}
+}
+
 func TestStreamOutlivesTheWriteTimeout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
