@@ -69,6 +69,8 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"token", "inspect", "no-jwt"}, 1, "no JWT"},
 		{[]string{"token", "inspect", "https://app.example/"}, 1, "must be a launch link"},
 		{[]string{"doctor"}, 2, "the address to look at is missing"},
+		{[]string{"upgrade"}, 2, "a Caddy without Sessiongate"},
+		{[]string{"add-package", "example.com/module"}, 2, "xcaddy.txt"},
 	} {
 		status, _, stderr := command(t, t.TempDir(), tt.args...)
 		if status != tt.status || !strings.Contains(stderr, tt.says) {

@@ -4,6 +4,10 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"slices"
+
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
@@ -32,7 +36,16 @@ Everything that Caddy's command line does, this one does too: adapt, fmt,
 validate, reload and so on. Options of the Caddyfile are in docs/caddyfile.md.
 `
 
+// replacing are commands of Caddy's that put a program from Caddy's download
+// page in the place of this one, which would be without Sessiongate.
+var replacing = []string{"upgrade", "add-package", "remove-package"}
+
 func main() {
+	if len(os.Args) > 1 && slices.Contains(replacing, os.Args[1]) {
+		fmt.Fprintf(os.Stderr, "sessiongate %s: it would replace this program by a Caddy without Sessiongate; "+
+			"take a release or build it anew, with other modules as xcaddy.txt shows\n", os.Args[1])
+		os.Exit(2)
+	}
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
 	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
 	caddycmd.Main()
