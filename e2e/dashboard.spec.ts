@@ -116,12 +116,12 @@ test("sessions: found by the service, page by page, and taken away as a file", a
   await expect(rows(page, "sessions").first()).toHaveAttribute("data-id", first ?? "");
 
   const search = page.getByLabel("Session or user");
-  await search.fill("user_777");
+  await search.fill("user_7770");
   await search.press("Enter");
-  await expect(page).toHaveURL(/q=user_777/);
+  await expect(page).toHaveURL(/q=user_7770/);
   const users = rows(page, "sessions").locator(".strong");
-  await expect(users.first()).toHaveText(/^user_777/);
-  for (const user of await users.allTextContents()) expect(user).toMatch(/^user_777/);
+  await expect(users.first()).toHaveText(/^user_7770/);
+  for (const user of await users.allTextContents()) expect(user).toMatch(/^user_7770/);
   await page.getByLabel("Status").selectOption("completed");
   await expect(rows(page, "sessions").first()).toContainText("Completed");
   await expect(page.getByTestId("sessions")).not.toContainText("Time ran out");
@@ -129,6 +129,7 @@ test("sessions: found by the service, page by page, and taken away as a file", a
   await expect(page.getByLabel("Status")).toHaveValue("completed");
   await expect(users.first()).toBeVisible();
   const found = await rows(page, "sessions").count();
+  expect(found).toBeLessThan(50); // one page of them
 
   for (const [name, count] of [
     ["CSV", (text: string) => text.trim().split("\n").length - 1],
@@ -270,7 +271,8 @@ test("health: the domain as it is seen from outside, and what became of each pag
   const gate = page.locator("[data-check=gate]");
   await expect(gate).toContainText("OK", { timeout: 30_000 });
   await expect(page.locator("[data-check=refusal]")).toContainText("OK");
-  await expect(page.locator("[data-check=injection]").filter({ hasText: "What to do:" })).toHaveCount(1);
+  // What the gate would do with the app's own page, since nobody gave a session.
+  await expect(page.locator("[data-check=injection]")).toContainText("OK");
   await expect(rows(page, "pages").first()).toContainText("Clock added", { timeout: 40_000 });
   await look(page, info, "health");
   await page.getByLabel("Which pages").selectOption("without");
