@@ -4,10 +4,10 @@ import { words } from "../format";
 import { useAction, useLoad } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field, Radios, Select } from "../parts/form";
-import { day, KeyDialog, KeyTable, RevokeKey, WhichKeys } from "../parts/keys";
+import { day, KeyTable, useKeys, WhichKeys } from "../parts/keys";
 import { Badge, Panel, Show, Title } from "../parts/states";
 import { Table } from "../parts/table";
-import type { ApiKey, MadeKey, Provider, SigningKey } from "../types";
+import type { MadeKey, Provider, SigningKey } from "../types";
 
 export function Keys() {
   return (
@@ -20,11 +20,8 @@ export function Keys() {
 }
 
 function ApiKeys() {
-  const list = useLoad("apikeys", (signal) => get<{ keys: ApiKey[] }>("/api/v1/apikeys", signal));
+  const { list, make, revoke, dialogs } = useKeys("/api/v1/apikeys", (props) => <MakeKey {...props} />);
   const [which, choose] = useState<"live" | "all">("live");
-  const [making, make] = useState(false);
-  const [made, setMade] = useState<MadeKey>();
-  const [revoking, revoke] = useState<ApiKey>();
   return (
     <Panel
       id="apikeys"
@@ -33,35 +30,14 @@ function ApiKeys() {
       aside={
         <>
           <WhichKeys onChoose={choose} />
-          <button type="button" className="primary" onClick={() => make(true)}>
+          <button type="button" className="primary" onClick={make}>
             Make a key
           </button>
         </>
       }
     >
       <Show of={list}>{({ keys }) => <KeyTable keys={keys} which={which} roles onRevoke={revoke} />}</Show>
-      {making && (
-        <MakeKey
-          onClose={() => make(false)}
-          onMade={(key) => {
-            make(false);
-            setMade(key);
-            list.reload();
-          }}
-        />
-      )}
-      {made && <KeyDialog made={made} onClose={() => setMade(undefined)} />}
-      {revoking && (
-        <RevokeKey
-          of={revoking}
-          path={`/api/v1/apikeys/${encodeURIComponent(revoking.id)}`}
-          onClose={() => revoke(undefined)}
-          onDone={() => {
-            revoke(undefined);
-            list.reload();
-          }}
-        />
-      )}
+      {dialogs}
     </Panel>
   );
 }

@@ -1,23 +1,20 @@
 import { useState } from "react";
-import { get, of, post } from "../api";
+import { of, post } from "../api";
 import { exactly } from "../format";
-import { useAction, useLoad } from "../load";
+import { useAction } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field } from "../parts/form";
-import { KeyDialog, KeyTable, RevokeKey, WhichKeys } from "../parts/keys";
+import { KeyTable, useKeys, WhichKeys } from "../parts/keys";
 import { Panel, Show } from "../parts/states";
 import { Link, useHere } from "../router";
-import type { ApiKey, MadeKey } from "../types";
+import type { MadeKey } from "../types";
 
 /** A provider's own keys: for its programs, and for signing in here. */
 export function ProviderKeys({ providerId }: { providerId: string }) {
   const { me, reading } = useHere();
   const path = of(providerId, "/apikeys");
-  const list = useLoad(path, (signal) => get<{ keys: ApiKey[] }>(path, signal));
+  const { list, make, revoke, dialogs } = useKeys(path, (props) => <MakeKey path={path} {...props} />);
   const [which, choose] = useState<"live" | "all">("live");
-  const [making, make] = useState(false);
-  const [made, setMade] = useState<MadeKey>();
-  const [revoking, revoke] = useState<ApiKey>();
   const may = !reading && !me.expires_at;
   return (
     <Panel
@@ -28,7 +25,7 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
         <>
           <WhichKeys onChoose={choose} />
           {may && (
-            <button type="button" onClick={() => make(true)}>
+            <button type="button" onClick={make}>
               Make a key
             </button>
           )}
@@ -59,29 +56,7 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
           <KeyTable keys={keys} which={which} onRevoke={reading || me.guest ? undefined : revoke} />
         )}
       </Show>
-      {making && (
-        <MakeKey
-          path={path}
-          onClose={() => make(false)}
-          onMade={(key) => {
-            make(false);
-            setMade(key);
-            list.reload();
-          }}
-        />
-      )}
-      {made && <KeyDialog made={made} onClose={() => setMade(undefined)} />}
-      {revoking && (
-        <RevokeKey
-          of={revoking}
-          path={`${path}/${encodeURIComponent(revoking.id)}`}
-          onClose={() => revoke(undefined)}
-          onDone={() => {
-            revoke(undefined);
-            list.reload();
-          }}
-        />
-      )}
+      {dialogs}
     </Panel>
   );
 }

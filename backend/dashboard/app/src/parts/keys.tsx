@@ -1,6 +1,7 @@
-import { remove } from "../api";
+import { type ReactNode, useState } from "react";
+import { get, remove } from "../api";
 import { ago, date, exactly, moment } from "../format";
-import { useAction } from "../load";
+import { useAction, useLoad } from "../load";
 import { useHere } from "../router";
 import type { ApiKey, MadeKey } from "../types";
 import { Copy } from "./copy";
@@ -115,7 +116,7 @@ interface RevokeKeyProps {
   onDone: () => void;
 }
 
-export function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
+function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
   const { me } = useHere();
   const { busy, error, run } = useAction();
   const own = key.id === me.key_id;
@@ -153,7 +154,7 @@ export function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
 }
 
 /** Shows a key, this once. */
-export function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => void }) {
+function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => void }) {
   return (
     <Dialog title="Your new API key" onClose={onClose}>
       <div className="form">
@@ -170,4 +171,41 @@ export function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => voi
       </div>
     </Dialog>
   );
+}
+
+interface MakeProps {
+  onClose: () => void;
+  onMade: (key: MadeKey) => void;
+}
+
+/** The keys below a path, and the dialogs by which they are made, shown once, and revoked. */
+export function useKeys(path: string, dialog: (props: MakeProps) => ReactNode) {
+  const list = useLoad(path, (signal) => get<{ keys: ApiKey[] }>(path, signal));
+  const [making, setMaking] = useState(false);
+  const [made, setMade] = useState<MadeKey>();
+  const [revoking, revoke] = useState<ApiKey>();
+  const onMade = (key: MadeKey) => {
+    setMaking(false);
+    setMade(key);
+    list.reload();
+  };
+  const onRevoked = () => {
+    revoke(undefined);
+    list.reload();
+  };
+  const dialogs = (
+    <>
+      {making && dialog({ onClose: () => setMaking(false), onMade })}
+      {made && <KeyDialog made={made} onClose={() => setMade(undefined)} />}
+      {revoking && (
+        <RevokeKey
+          of={revoking}
+          path={`${path}/${encodeURIComponent(revoking.id)}`}
+          onClose={() => revoke(undefined)}
+          onDone={onRevoked}
+        />
+      )}
+    </>
+  );
+  return { list, make: () => setMaking(true), revoke, dialogs };
 }
