@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // jwks are the keys of the session service, as it publishes them.
@@ -38,35 +37,26 @@ func (f *field) publicKey(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var set struct {
-		Keys []struct{ Kid, X, Y string }
-	}
-	if err := json.Unmarshal(list, &set); err != nil {
-		return "", err
-	}
-	encoded, _, _ := strings.Cut(f.launches[0], ".")
-	header, err := base64.RawURLEncoding.DecodeString(encoded)
+	set, err := token.ParseJWKS(list)
 	if err != nil {
 		return "", err
 	}
-	for _, k := range set.Keys {
-		if !strings.Contains(string(header), `"`+k.Kid+`"`) {
-			continue
-		}
-		x, errX := base64.RawURLEncoding.DecodeString(k.X)
-		y, errY := base64.RawURLEncoding.DecodeString(k.Y)
-		if err := errors.Join(errX, errY); err != nil {
-			return "", err
-		}
-		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
-		if err != nil {
-			return "", err
-		}
-		der, err := x509.MarshalPKIXPublicKey(key)
-		if err != nil {
-			return "", err
-		}
-		return f.write(name, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	encoded, _, _ := strings.Cut(f.launches[0], ".")
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", err
 	}
-	return "", errors.New("the key of the launch tokens is not among those published")
+	var header struct{ Kid string }
+	if err := json.Unmarshal(raw, &header); err != nil {
+		return "", err
+	}
+	key, err := set.Key(ctx, header.Kid)
+	if err != nil {
+		return "", fmt.Errorf("the key of the launch tokens: %w", err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return "", err
+	}
+	return f.write(name, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
 }
