@@ -85,7 +85,7 @@ func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	}
 	e.hosts = newHostCache(e.backend)
 	e.metrics = newMetrics(e)
-	e.entries = &entries{live: e.live, recent: make(map[entryKey]*entry)}
+	e.entries = newEntries(e.live)
 	e.early = &provisionals{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
 	e.backend.calls = e.metrics.calls
 	e.events = newAnnouncer(e.metrics.eventsLost)

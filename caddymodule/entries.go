@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"maps"
 	"net/http"
 	"sync"
@@ -11,22 +12,26 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-const (
-	// entryRepeats is how long a launch link may be opened again by the client that
-	// opened it, as long as nothing came of it. A double click, or a reload while
-	// the redirect is under way, makes browsers throw away the answer that held the
-	// cookie: the link is spent, and the user would stand before a closed door.
-	entryRepeats = 10 * time.Second
-	// entriesSwept is how many entries are kept before old ones are looked for.
-	entriesSwept = 1024
-)
+// entryRepeats is how long a launch link may be opened again by the client that
+// opened it, as long as nothing came of it. A double click, or a reload while the
+// redirect is under way, makes browsers throw away the answer that held the
+// cookie: the link is spent, and the user would stand before a closed door.
+const entryRepeats = 10 * time.Second
+
+// errBrokenOff is how an entry ended whose launch panicked.
+var errBrokenOff = errors.New("the launch was broken off")
 
 // entries are the launches of the last seconds. Safe for concurrent use.
 type entries struct {
 	live *liveSet
 
-	mu     sync.Mutex // guards recent
-	recent map[entryKey]*entry
+	mu      sync.Mutex // guards the rest
+	recent  map[entryKey]*entry
+	sweptAt int64 // monotonic ms
+}
+
+func newEntries(live *liveSet) *entries {
+	return &entries{live: live, recent: make(map[entryKey]*entry), sweptAt: monotonicMS()}
 }
 
 // entryKey is one launch link opened by one client, hashed.
@@ -73,27 +78,35 @@ func (e *entries) once(ctx context.Context, key entryKey, id string, f func() (c
 		}
 		return f()
 	}
-	now := monotonicMS()
-	if len(e.recent) >= entriesSwept {
-		maps.DeleteFunc(e.recent, func(_ entryKey, one *entry) bool {
-			select {
-			case <-one.done:
-				return now-one.at >= entryRepeats.Milliseconds()
-			default:
-				return false
-			}
-		})
-	}
-	one := &entry{done: make(chan struct{}), id: id}
+	e.sweepLocked(monotonicMS())
+	one := &entry{done: make(chan struct{}), id: id, err: errBrokenOff}
 	e.recent[key] = one
 	e.mu.Unlock()
+	defer func() {
+		one.at = monotonicMS()
+		if one.err != nil {
+			e.mu.Lock()
+			delete(e.recent, key)
+			e.mu.Unlock()
+		}
+		close(one.done)
+	}()
 	one.cookie, one.err = f()
-	one.at = monotonicMS()
-	if one.err != nil {
-		e.mu.Lock()
-		delete(e.recent, key)
-		e.mu.Unlock()
-	}
-	close(one.done)
 	return one.cookie, one.err
+}
+
+// sweepLocked forgets old entries, once in the time that they count.
+func (e *entries) sweepLocked(now int64) {
+	if now-e.sweptAt < entryRepeats.Milliseconds() {
+		return
+	}
+	e.sweptAt = now
+	maps.DeleteFunc(e.recent, func(_ entryKey, one *entry) bool {
+		select {
+		case <-one.done:
+			return now-one.at >= entryRepeats.Milliseconds()
+		default:
+			return false
+		}
+	})
 }

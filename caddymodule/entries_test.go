@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -95,18 +96,36 @@ func TestFailedEntriesAreTriedAgain(t *testing.T) {
 	}
 }
 
+// TestBrokenLaunchHoldsUpNobody: a launch that panics leaves nothing behind for
+// others to wait for.
+func TestBrokenLaunchHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t)
+	key := entryKeyOf(visit("a"), "token")
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = e.entries.once(t.Context(), key, "s", func() (string, error) { panic(http.ErrAbortHandler) })
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if cookie, err := e.entries.once(ctx, key, "s", func() (string, error) { return "cookie", nil }); cookie != "cookie" || err != nil {
+		t.Errorf("%q, %v after a launch that was broken off", cookie, err)
+	}
+}
+
 // TestEntriesAreForgotten: what is kept does not grow with the day's launches.
 func TestEntriesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const burst = 1024
 		e := testEdge(t)
-		for n := range 10 * entriesSwept {
-			if n%entriesSwept == 0 {
+		for n := range 10 * burst {
+			if n%burst == 0 {
 				time.Sleep(entryRepeats)
 			}
 			r := visit(string(rune(n)))
 			_, _ = e.entries.once(t.Context(), entryKeyOf(r, "token"), "s", func() (string, error) { return "cookie", nil })
 		}
-		if n := len(e.entries.recent); n > entriesSwept {
+		if n := len(e.entries.recent); n > burst {
 			t.Errorf("%d entries are kept", n)
 		}
 	})
