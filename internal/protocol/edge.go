@@ -45,6 +45,23 @@ type HeartbeatsRequest struct {
 	Pages []PageReport `json:"pages,omitempty" maxItems:"200"`
 }
 
+// MaxStates is how many sessions one [StatesRequest] may name.
+const MaxStates = 1000
+
+// StatesRequest asks for the live states of sessions. Backends that are older
+// than this endpoint answer [NotFound]; they answer an empty [Beat] per session.
+type StatesRequest struct {
+	IDs []string `json:"ids" minItems:"1" maxItems:"1000"`
+}
+
+// StatesAnswer holds the states of the sessions that exist, in the order of the
+// request, and the ids of those that never existed.
+type StatesAnswer struct {
+	States       []LiveState `json:"states"`
+	Unknown      []string    `json:"unknown,omitempty"`
+	ServerTimeMS int64       `json:"server_time_ms"`
+}
+
 // MaxPages is how many pages one batch may report.
 const MaxPages = 200
 
