@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -184,9 +185,8 @@ func TestDoctorElsewhere(t *testing.T) {
 		t.Errorf("a certificate of nobody's: status %d", status)
 	}
 
-	closed := httptest.NewServer(named("closed"))
-	closed.Close()
-	status, r = examine(t, "", closed.URL, "--origin", closed.URL)
+	closed := "http://127.0.0.1:" + strconv.Itoa(freePorts(t))
+	status, r = examine(t, "", closed, "--origin", closed)
 	check(t, r, "tls failed", "takes no connection")
 	check(t, r, "origin_lock ok", "")
 	if status != 1 || r.Failed != 1 {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,21 +24,22 @@ func TestRotationRefusesNobody(t *testing.T) {
 	waiting := s.buy(t, terms{User: user, Seconds: 300, Tokens: 1}) // signed with a key that is about to retire
 	stop, first, second := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var loops sync.WaitGroup
-	used, entered, kids := 0, 0, map[string]bool{}
+	var used, entered atomic.Int64
+	kids := map[string]bool{}
 	loops.Go(func() {
-		for ; ; used++ {
+		for ; ; used.Add(1) {
 			select {
 			case <-stop:
 				return
 			default:
 			}
 			if a := old.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
-				t.Errorf("request %d of a session that was there before: %d", used, a.Status)
+				t.Errorf("request %d of a session that was there before: %d", used.Load(), a.Status)
 			}
 		}
 	})
 	loops.Go(func() {
-		for ; ; entered++ {
+		for ; ; entered.Add(1) {
 			select {
 			case <-stop:
 				return
@@ -55,16 +57,16 @@ func TestRotationRefusesNobody(t *testing.T) {
 			}
 			b := Browser(t)
 			if a := b.Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusSeeOther {
-				t.Errorf("entry %d: %d %s", entered, a.Status, a.Body)
+				t.Errorf("entry %d: %d %s", entered.Load(), a.Status, a.Body)
 			} else if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
-				t.Errorf("the first request after entry %d: %d", entered, a.Status)
+				t.Errorf("the first request after entry %d: %d", entered.Load(), a.Status)
 			}
 		}
 	})
 	wait := func(c chan struct{}, what string) {
 		select {
 		case <-c:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("no sale was signed with the %s key", what)
 		}
 	}
@@ -73,15 +75,19 @@ func TestRotationRefusesNobody(t *testing.T) {
 		t.Errorf("rotating: %v\n%s", err, s.Log)
 	}
 	wait(second, "second") // the service notices within seconds
-	for until := time.Now().Add(time.Second); time.Now().Before(until); {
+	// It goes on until there was enough of everything under both keys.
+	for until, n := time.Now().Add(time.Second), entered.Load(); time.Now().Before(until) || used.Load() < 20 || entered.Load() < n+5; {
+		if t.Failed() {
+			break
+		}
 		if a := old.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
 			t.Errorf("after the rotation: %d", a.Status)
 		}
 	}
 	close(stop)
 	loops.Wait()
-	if len(kids) != 2 || used < 20 || entered < 10 {
-		t.Errorf("%d requests, %d entries, %d keys: too few for this test to say anything", used, entered, len(kids))
+	if len(kids) != 2 {
+		t.Errorf("%d keys signed the sales, want two", len(kids))
 	}
 	s.enter(t, waiting.LaunchURL)
 }
@@ -119,14 +125,11 @@ func TestRevocationReachesEveryEdge(t *testing.T) {
 	feeds := []*http.Response{
 		b.Open(t, "GET", s.App+"/sse", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"), elsewhere.Open(t, "GET", second.App+"/sse", nil, "Accept", "text/event-stream"),
 	}
-	Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke", map[string]any{"refund": "none", "reason": "test"})
-	revoked := time.Now()
-	for i, feed := range feeds {
+	asked, revoked := s.revoke(t, sold.Session.ID)
+	for _, feed := range feeds {
 		s.bodyEnded(t, feed)
 		feed.Body.Close()
-		if took := time.Since(revoked); took > 2*time.Second {
-			t.Errorf("at edge %d the feed ended %s after the revocation", i+1, took)
-		}
+		onTime(t, asked, revoked, time.Now())
 	}
 	for i, a := range []*Answer{page(b, t, "GET", s.App+"/", nil), elsewhere.Do(t, "GET", second.App+"/", nil)} {
 		if a.Code() != "session_revoked" {

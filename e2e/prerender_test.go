@@ -70,7 +70,7 @@ func TestChromiumPrerendersAGatedPage(t *testing.T) {
 		}
 	})
 	s := StartSplit(t, app)
-	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 120, Tokens: 10})
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 600, Tokens: 10})
 	// No debugger: a browser under one prerenders nothing.
 	log := startChromium(t, sold.LaunchURL)
 	next := func() told {
@@ -78,7 +78,7 @@ func TestChromiumPrerendersAGatedPage(t *testing.T) {
 		select {
 		case one := <-reports:
 			return one
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("the page told no more:\n%s", log)
 			return told{}
 		}

@@ -2,26 +2,23 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // until reads what an administrator sees until it is as wanted.
 func until[T any](t testing.TB, s *System, path, what string, wanted func(T) bool) {
 	t.Helper()
 	var a *Answer
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	eventually(t, func() bool {
 		a = Caller(s.AdminKey).Do(t, "GET", s.API+path, nil)
 		var body T
 		if err := json.Unmarshal(a.Body, &body); err != nil {
 			t.Fatal(err)
 		}
-		if a.Status == 200 && wanted(body) {
-			return
-		}
-	}
-	t.Fatalf("not within 30 s: %s; %d %s", what, a.Status, a.Body)
+		return a.Status == 200 && wanted(body)
+	}, func() string { return fmt.Sprintf("%s; %d %s", what, a.Status, a.Body) })
 }
 
 // TestOperatorSeesEdges sells a session and finds the edge that admits it, and
@@ -29,7 +26,7 @@ func until[T any](t testing.TB, s *System, path, what string, wanted func(T) boo
 func TestOperatorSeesEdges(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
-	b := s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 60, Tokens: 5}).LaunchURL)
+	b := s.enter(t, s.buy(t, terms{User: s.newUser(t, 10), Seconds: 600, Tokens: 5}).LaunchURL)
 	type edges struct {
 		Edges []struct {
 			ID, Version  string

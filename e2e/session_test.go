@@ -37,6 +37,7 @@ type terms struct {
 	Seconds   int64
 	Tokens    int64
 	Extension any
+	Clock     string // when the paid time starts: "launch" or, by default, "creation"
 }
 
 var users atomic.Int64
@@ -61,6 +62,9 @@ func (s *System) buy(t testing.TB, w terms) sale {
 	}
 	if w.Extension != nil {
 		body["extension"] = w.Extension
+	}
+	if w.Clock != "" {
+		body["clock"] = w.Clock
 	}
 	a := Caller(s.MarketplaceKey).Do(t, "POST", s.API+"/api/v1/sessions", body)
 	if a.Status != http.StatusCreated {
@@ -113,12 +117,13 @@ func page(b *Client, t testing.TB, method, url string, body any, headers ...stri
 }
 
 // TestEightSeconds is the main job: a session of 8 s is entered, seen, cut and
-// settled to the token.
+// settled to the token. Its clock starts at the entry, so that a slow machine has
+// all of them for what happens inside.
 func TestEightSeconds(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	user := s.newUser(t, 100)
-	sold := s.buy(t, terms{User: user, Seconds: 8, Tokens: 30})
+	sold := s.buy(t, terms{User: user, Seconds: 8, Tokens: 30, Clock: "launch"})
 	if got := s.balance(t, user); got != (balance{70, 30}) {
 		t.Errorf("after buying: %+v, want 70 available and 30 held", got)
 	}
@@ -137,8 +142,8 @@ func TestEightSeconds(t *testing.T) {
 		ServerTimeMS int64   `json:"server_time_ms"`
 	}
 	page(b, t, "GET", s.App+"/.session-gate/session", nil).JSON(t, &live)
-	if live.Session.ID != sold.Session.ID || live.Session.Status != "active" || live.Session.ExpiresAt != sold.Session.ExpiresAt {
-		t.Errorf("the page is told %+v", live)
+	if deadline := s.deadlineOf(t, sold.Session.ID).Unix(); live.Session.ID != sold.Session.ID || live.Session.Status != "active" || live.Session.ExpiresAt != deadline {
+		t.Errorf("the page is told %+v, the marketplace of the deadline %d", live, deadline)
 	}
 	beat := page(b, t, "POST", s.App+"/.session-gate/heartbeat", map[string]any{"active": true})
 	if beat.Status != http.StatusOK || !bytes.Contains(beat.Body, []byte(`"acknowledged":true`)) {
@@ -146,7 +151,7 @@ func TestEightSeconds(t *testing.T) {
 	}
 
 	// Nobody is cut off early; nobody stays on.
-	deadline := time.UnixMilli(time.Now().UnixMilli() + live.Session.ExpiresAt*1000 - live.ServerTimeMS)
+	deadline := time.Unix(live.Session.ExpiresAt, 0)
 	feed := b.Open(t, "GET", s.App+"/live/feed", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/event-stream")
 	_, err := io.Copy(io.Discard, feed.Body)
 	feed.Body.Close()
@@ -154,9 +159,7 @@ func TestEightSeconds(t *testing.T) {
 	if err == nil {
 		t.Error("the feed ended as if it were complete")
 	}
-	if early, late := deadline.Sub(ended), ended.Sub(deadline); early > 200*time.Millisecond || late > time.Second {
-		t.Errorf("the feed ended %s after the deadline", late)
-	}
+	onTime(t, deadline, deadline, ended)
 	if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusSeeOther ||
 		a.Header.Get("Location") != s.Marketplace+"/session/complete?session_id="+sold.Session.ID {
 		t.Errorf("after the end: %d to %s", a.Status, a.Header.Get("Location"))
@@ -174,26 +177,19 @@ func TestEightSeconds(t *testing.T) {
 	}
 }
 
-// settled waits for a session's settlement, for 3 s at most.
-func (s *System) settled(t testing.TB, id string) session {
+// settled waits for a session's settlement.
+func (s *System) settled(t testing.TB, id string) (got session) {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Second)
-	for {
-		if got := s.read(t, id); got.Settlement != nil {
-			return got
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("session %s is not settled: %+v", id, s.read(t, id))
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, func() bool { got = s.read(t, id); return got.Settlement != nil },
+		func() string { return fmt.Sprintf("session %s is settled: %+v", id, got) })
+	return got
 }
 
 func TestExtendOnceThenEnd(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	user := s.newUser(t, 100)
-	sold := s.buy(t, terms{User: user, Seconds: 60, Tokens: 30,
+	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 30,
 		Extension: map[string]any{"additional_seconds": 30, "tokens": 15, "max_count": 1}})
 	b := s.enter(t, sold.LaunchURL)
 
@@ -252,18 +248,17 @@ func TestRevocationReachesOpenConnections(t *testing.T) {
 	feed := b.Open(t, "GET", s.App+"/live/feed", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors")
 	defer feed.Body.Close()
 
+	asked := time.Now()
 	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/sessions/"+sold.Session.ID+"/revoke",
 		map[string]any{"refund": "full", "reason": "test"})
+	revoked := time.Now()
 	if a.Status != http.StatusOK {
 		t.Fatalf("revoking: %d %s", a.Status, a.Body)
 	}
-	revoked := time.Now()
 	if _, err := io.Copy(io.Discard, feed.Body); err == nil {
 		t.Error("the feed ended as if it were complete")
 	}
-	if took := time.Since(revoked); took > 2*time.Second {
-		t.Errorf("the feed ran on for %s after the revocation", took)
-	}
+	onTime(t, asked, revoked, time.Now())
 	if a := page(b, t, "GET", s.App+"/status.json", nil); a.Code() != "session_revoked" {
 		t.Errorf("after revocation: %d %s", a.Status, a.Body)
 	}
@@ -275,7 +270,7 @@ func TestRevocationReachesOpenConnections(t *testing.T) {
 func TestOtherBrowserIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
-	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 60, Tokens: 10})
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
 	b := s.enter(t, sold.LaunchURL)
 	// The same browser may open its link again.
 	if a := b.Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusSeeOther {
@@ -296,7 +291,17 @@ func TestOtherBrowserIsTurnedAway(t *testing.T) {
 func TestDoubleClickEnters(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
-	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 60, Tokens: 10})
+	for !s.doubleClick(t) {
+		t.Log("it took too long; once more")
+	}
+}
+
+// doubleClick reports whether it was quick enough: the first client may repeat
+// its entry for 10 s.
+func (s *System) doubleClick(t *testing.T) bool {
+	t.Helper()
+	began := time.Now()
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10})
 	agent := []string{"User-Agent", "Mozilla/5.0 (double click)"}
 	var both sync.WaitGroup
 	for range 2 {
@@ -311,7 +316,11 @@ func TestDoubleClickEnters(t *testing.T) {
 		t.Errorf("the link in another browser: %d", a.Status)
 	}
 	b := Browser(t)
-	if a := b.Do(t, "GET", sold.LaunchURL, nil, agent...); a.Status != http.StatusSeeOther {
+	a := b.Do(t, "GET", sold.LaunchURL, nil, agent...)
+	if a.Status == http.StatusConflict && time.Since(began) > 10*time.Second {
+		return false
+	}
+	if a.Status != http.StatusSeeOther {
 		t.Errorf("the link once more, before anybody is in: %d", a.Status)
 	}
 	if a := page(b, t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
@@ -320,13 +329,14 @@ func TestDoubleClickEnters(t *testing.T) {
 	if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil, agent...); a.Status != http.StatusConflict {
 		t.Errorf("the link, once somebody is in: %d", a.Status)
 	}
+	return true
 }
 
 func TestIdentityReachesTheOriginAndCookiesDoNot(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	user := s.newUser(t, 100)
-	sold := s.buy(t, terms{User: user, Seconds: 60, Tokens: 10})
+	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
 	b := s.enter(t, sold.LaunchURL)
 	a := page(b, t, "GET", s.App+"/whoami", nil, "Session-Gate-User", "root", "Session-Gate-Assertion", "forged", "Referer", sold.LaunchURL)
 	seen := string(a.Body)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -14,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -79,18 +79,14 @@ func shareCertificates(t *testing.T, storage string, env ...string) {
 
 	leaf := func(port int) *x509.Certificate {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		var err error
-		for range 200 {
-			var conn *tls.Conn
-			conn, err = tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{ServerName: "shared.example", InsecureSkipVerify: true})
-			if err == nil {
-				defer conn.Close()
-				return conn.ConnectionState().PeerCertificates[0]
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		t.Fatalf("%s has no certificate: %v\n%s", address, err, log)
-		return nil
+		var conn *tls.Conn
+		eventually(t, func() bool {
+			var err error
+			conn, err = tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{ServerName: "shared.example", InsecureSkipVerify: true})
+			return err == nil
+		}, func() string { return fmt.Sprintf("%s has a certificate:\n%s", address, log) })
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0]
 	}
 	one, two := leaf(first+1), leaf(second+1)
 	if !bytes.Equal(one.Raw, two.Raw) {

@@ -126,8 +126,8 @@ func Start(t testing.TB, args ...string) *System {
 		if err := json.Unmarshal(l, s); err != nil {
 			t.Fatalf("the demo printed %q: %v\n%s", l, err, s.Log)
 		}
-	case <-time.After(60 * time.Second):
-		t.Fatalf("the demo was not ready within a minute:\n%s", s.Log)
+	case <-time.After(patience):
+		t.Fatalf("the demo was not ready within %s:\n%s", patience, s.Log)
 	}
 	return s
 }
@@ -163,9 +163,9 @@ func stopProcess(t testing.TB, cmd *exec.Cmd, log *Log) {
 		if err != nil {
 			t.Errorf("the process ended with %v:\n%s", err, log)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		_ = cmd.Process.Kill()
-		t.Errorf("the process did not stop within 20 s:\n%s", log)
+		t.Errorf("the process did not stop within %s:\n%s", patience, log)
 	}
 }
 
@@ -251,7 +251,7 @@ func Caller(key string) *Client { return &Client{Client: plainClient(), Bearer: 
 
 func plainClient() *http.Client {
 	return &http.Client{
-		Timeout:       60 * time.Second,
+		Timeout:       patience,
 		Transport:     &http.Transport{Proxy: nil, DisableCompression: true, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

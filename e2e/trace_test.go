@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -114,20 +113,16 @@ func TestTracesFromEdgeToSQL(t *testing.T) {
 		{"edge", "session_gate launch", "POST /api/v1/edge/launch", "sql GetAPIKeyByHash"},
 		{"edge", "session_gate launch", "POST /api/v1/edge/launch", "sql UpdateSession"},
 	}
-	deadline := time.Now().Add(20 * time.Second)
 	for _, path := range want {
-		for !slices.Equal(c.path(traceID, path[len(path)-1]), path) {
-			if time.Now().After(deadline) {
-				c.mu.Lock()
-				var names []string
-				for _, s := range c.spans {
-					names = append(names, fmt.Sprintf("%s (%x below %x)", s.Name, s.SpanId, s.ParentSpanId))
-				}
-				c.mu.Unlock()
-				t.Fatalf("no span stands at %q; there are\n%s", path, strings.Join(names, "\n"))
+		eventually(t, func() bool { return slices.Equal(c.path(traceID, path[len(path)-1]), path) }, func() string {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			var names []string
+			for _, s := range c.spans {
+				names = append(names, fmt.Sprintf("%s (%x below %x)", s.Name, s.SpanId, s.ParentSpanId))
 			}
-			time.Sleep(20 * time.Millisecond)
-		}
+			return fmt.Sprintf("a span stands at %q; there are\n%s", path, strings.Join(names, "\n"))
+		})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
