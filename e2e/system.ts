@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
 import { createServer } from "node:net";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -75,15 +76,35 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
-/** The first of four neighbouring free ports. */
+/** Sockets that keep ports from other runs of these tests, until this process ends. */
+const taken: Socket[] = [];
+
+/**
+ * The first of four neighbouring ports that nobody listens on and no other test uses. A socket for
+ * UDP on the last of them says so: an edge that serves HTTP/3 uses one of the others.
+ */
 export async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
     // Below the range from which the kernel takes ports for outgoing connections.
     const base = 22_000 + 4 * Math.floor(Math.random() * 2_500);
+    const socket = await take(base + 3);
+    if (!socket) continue;
     const free = await Promise.all([0, 1, 2, 3].map((n) => isFree(base + n)));
-    if (free.every(Boolean)) return base;
+    if (free.every(Boolean)) {
+      taken.push(socket);
+      return base;
+    }
+    socket.close();
   }
   throw new Error("no four neighbouring ports are free");
+}
+
+function take(port: number): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.once("error", () => resolve(undefined));
+    socket.bind({ address: "127.0.0.1", port, exclusive: true }, () => resolve(socket.unref()));
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -171,32 +171,48 @@ func stopProcess(t testing.TB, cmd *exec.Cmd, log *Log) {
 
 // nextPorts is where the next search for free ports begins: below the range
 // from which the kernel takes ports for outgoing connections, which would take
-// one between the search and its use, and never twice in one process.
+// one between the search and its use.
 var nextPorts atomic.Int64
 
 func init() { nextPorts.Store(int64(os.Getpid() % 1000)) }
 
-// freePorts finds four neighbouring free ports and returns the first.
+// takenPorts are UDP sockets that keep ports of this process from other runs of
+// these tests. They are closed when the process ends, and not before.
+var takenPorts sync.Map // of int to net.PacketConn
+
+// freePorts finds four neighbouring ports that nobody listens on and no other
+// test uses, and returns the first. They stay this process's until it ends: a
+// socket for UDP on the last of them says so, which is why an edge that serves
+// HTTP/3 uses one of the others.
 func freePorts(t testing.TB) int {
 	t.Helper()
 	const first, last = 10_000, 22_000
 	for range (last - first) / 4 {
 		base := first + int(nextPorts.Add(1)*4)%(last-first)
-		free := true
-		for n := range 4 {
-			ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+n)))
-			if err != nil {
-				free = false
-				break
-			}
-			ln.Close()
+		taken, err := net.ListenPacket("udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+3)))
+		if err != nil {
+			continue
 		}
-		if free {
-			return base
+		if !portsAreFree(base) {
+			taken.Close()
+			continue
 		}
+		takenPorts.Store(base, taken)
+		return base
 	}
 	t.Fatal("no four neighbouring ports are free")
 	return 0
+}
+
+func portsAreFree(base int) bool {
+	for n := range 4 {
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+n)))
+		if err != nil {
+			return false
+		}
+		ln.Close()
+	}
+	return true
 }
 
 // Answer is an HTTP answer, read.
