@@ -20,7 +20,6 @@ const calls: Call[] = [];
 let answer = 200;
 
 test.beforeAll(async () => {
-  test.setTimeout(180_000);
   const [folder, remove] = await past(100_000, 365);
   removePast = remove;
   system = await start("--data", folder);
@@ -47,7 +46,6 @@ test.afterAll(async () => {
 
 let problems: string[];
 test.beforeEach(async ({ page }) => {
-  test.setTimeout(120_000);
   await signIn(page, system, system.provider_key);
   problems = watch(page);
 });
@@ -72,7 +70,7 @@ test("the overview: figures as they happen, charts by day, the range before", as
       const from = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10);
       return (await (await fetch(`/api/v1/providers/${provider}/analytics/sessions?from=${from}`)).json()).total.sessions;
     }, system.provider_id);
-  await expect.poll(sold, { timeout: 90_000 }).toBeGreaterThan(100_000);
+  await expect.poll(sold, { timeout: 180_000 }).toBeGreaterThan(100_000);
   await page.reload();
   for (const card of ["sessions", "minutes", "tokens", "extensions", "cutoffs"])
     await expect(page.getByTestId(`card-${card}`).locator(".figure"), card).toHaveText(/^[\d,]*[1-9][\d,]*$/);
@@ -181,7 +179,7 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   // It is tried, and answers as it likes.
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await expect(page.getByTestId("test-result")).toContainText("It arrived. Your server answered 200");
-  expect(calls.at(-1)?.headers["webhook-signature"]).toMatch(/^v1,/);
+  expect(calls.some((call) => /^v1,/.test(`${call.headers["webhook-signature"]}`))).toBe(true);
   answer = 500;
   await page.getByLabel("Message").selectOption("session.ended");
   await page.getByRole("button", { name: "Send", exact: true }).click();
@@ -221,17 +219,19 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   await look(page, info, "delivery");
 
   // Sent again: the same message, which its receiver can tell.
-  const before = calls.length;
   const known = calls.find(({ body }) => body.includes('"session.ended"') && body.includes(session.id))?.headers["webhook-id"];
+  const same = () => calls.filter(({ headers }) => headers["webhook-id"] === known).length;
+  expect(same()).toBe(1);
   await page.getByRole("button", { name: "Send again" }).click();
-  await expect.poll(() => calls.length).toBe(before + 1);
-  expect(calls.at(-1)?.headers["webhook-id"]).toBe(known);
+  await expect.poll(same).toBe(2);
+  const before = calls.length;
   await page.getByRole("link", { name: "This webhook" }).click();
   await page.getByRole("button", { name: "Replay a range" }).click();
   await page.getByLabel("Only what failed").uncheck();
   await page.getByRole("button", { name: "Send again" }).click();
   await expect(page.getByTestId("deliveries").getByRole("status").filter({ hasText: "sent again" })).toBeVisible();
-  await expect.poll(() => calls.length).toBeGreaterThan(before + 3);
+  await expect.poll(same).toBe(3);
+  await expect.poll(() => calls.length).toBeGreaterThan(before + 2);
 
   // A new secret is another one, and shown once.
   await page.getByRole("button", { name: "New secret" }).click();
@@ -269,11 +269,11 @@ test("health: the domain as it is seen from outside, and what became of each pag
   await open(page, "health");
   await page.getByRole("button", { name: "Check now" }).click();
   const gate = page.locator("[data-check=gate]");
-  await expect(gate).toContainText("OK", { timeout: 30_000 });
+  await expect(gate).toContainText("OK");
   await expect(page.locator("[data-check=refusal]")).toContainText("OK");
   // What the gate would do with the app's own page, since nobody gave a session.
   await expect(page.locator("[data-check=injection]")).toContainText("OK");
-  await expect(rows(page, "pages").first()).toContainText("Clock added", { timeout: 40_000 });
+  await expect(rows(page, "pages").first()).toContainText("Clock added");
   await look(page, info, "health");
   await page.getByLabel("Which pages").selectOption("without");
   await expect(page.getByTestId("pages")).not.toContainText("Clock added");

@@ -6,7 +6,7 @@ import { type System, start } from "./system.ts";
 let system: System;
 
 test.beforeAll(async () => {
-  system = await start("--duration", "44s");
+  system = await start("--duration", "60s");
 });
 
 test.afterAll(() => system.stop());
@@ -31,7 +31,7 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
   expect(page.url()).toBe(`${system.app}/`);
   const timer = page.getByTestId("session-timer");
   await expect(timer).toBeVisible();
-  await expect(timer).toContainText(/0:[0-4]\d/);
+  await expect(timer).toContainText(/[01]:\d\d/);
   await shot("2-app");
   const seen = await timer.textContent();
   await expect(timer).not.toHaveText(seen ?? "");
@@ -41,29 +41,29 @@ test("buy, see the clock, be warned, extend once, run out, read the receipt", as
   await expect(timer).toBeVisible();
 
   const warning = page.getByTestId("session-warning");
-  await expect(warning).toBeVisible({ timeout: 40_000 });
+  await expect(warning).toBeVisible();
   const extend = page.getByTestId("extend-session");
   await expect(extend).toContainText("2"); // its price
   await expect(extend).toBeEnabled(); // a dialog that opens by itself takes no click at once
   await shot("3-warning");
   await extend.click();
   await expect(warning).toBeHidden();
-  await expect(timer).toContainText(/0:[2-4]\d/);
+  await expect(timer).toContainText(/0:[2-5]\d/);
   await shot("4-extended");
 
-  await page.waitForURL(`${system.marketplace}/session/complete?session_id=*`, { timeout: 60_000 });
+  await page.waitForURL(`${system.marketplace}/session/complete?session_id=*`);
   const receipt = page.getByTestId("receipt");
   await expect(receipt).toHaveAttribute("data-status", /expired|completed/);
   await expect(page.getByTestId("tokens-captured")).toContainText("4");
   // Its account of time: what was bought, what the app's page added, and no second unaccounted for.
   await expect(page.getByTestId("times").locator("tbody tr")).toHaveText([
-    /Time bought, clock started.*\+0:44/s,
+    /Time bought, clock started.*\+1:00/s,
     /Entered/,
-    /Added in the app.*\+0:22/s,
+    /Added in the app.*\+0:30/s,
     /Time used up/,
   ]);
-  await expect(page.getByTestId("times-sum")).toHaveText("1:06");
-  await expect(page.getByTestId("pricing")).toContainText("4 tokens for 1 min 6 sec come to 0.0606 a second");
+  await expect(page.getByTestId("times-sum")).toHaveText("1:30");
+  await expect(page.getByTestId("pricing")).toContainText("4 tokens for 1 min 30 sec come to 0.0444 a second");
   await expect(page.getByTestId("new-balance")).toContainText("496");
   await shot("5-receipt");
   // A fetch that is refused because the session is over is the one thing that

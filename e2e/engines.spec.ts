@@ -12,7 +12,6 @@ import { buy, start, type System } from "./system.ts";
 let system: System;
 let forget = async () => {};
 test.beforeAll(async () => {
-  test.setTimeout(120_000);
   const [folder, remove] = await past(300, 30);
   forget = remove;
   system = await start("--data", folder);
@@ -36,7 +35,6 @@ const listen = () => {
 
 for (const name of ["firefox", "webkit"])
   test(`${name}: signing in, overview, sessions, a timeline, a webhook, the set-up`, async ({}, info) => {
-    test.setTimeout(150_000);
     let engine: Engine | undefined;
     const receiver = createServer((_, response) => response.end("{}"));
     await new Promise<void>((ready) => receiver.listen(0, "127.0.0.1", ready));
@@ -58,57 +56,62 @@ for (const name of ["firefox", "webkit"])
     }
   });
 
+/** Waits for what a script of the page says; it may go to another page meanwhile. */
+async function until(page: Page, script: () => unknown): Promise<void> {
+  await expect.poll(() => page.run(script).then(Boolean, () => false), { message: `${script}` }).toBe(true);
+}
+
 async function story(page: Page, hook: string, look: (name: string) => Promise<void>): Promise<void> {
   const heading = () => page.run(() => document.querySelector("h1")?.textContent);
   await page.goto(`${system.api}/dashboard/`);
-  await page.until(() => location.pathname === "/auth/" && document.querySelector("input[name=key]"));
+  await until(page, () => location.pathname === "/auth/" && document.querySelector("input[name=key]"));
   await look("sign-in");
   await page.type("input[name=key]", system.provider_key);
   await page.click("form[action='/auth/key'] button");
 
   // Overview: figures, charts with a bar for each day, the latest sessions, live.
-  await page.until(() => document.querySelector("h1")?.textContent === "Overview");
+  await until(page, () => document.querySelector("h1")?.textContent === "Overview");
   await page.run(listen);
-  await page.until(() => document.querySelectorAll("[data-testid=latest] tbody tr").length === 8);
-  await page.until(() => document.querySelectorAll(".chart svg").length === 3);
-  await page.until(() => /^[\d,. ]+$/.test(document.querySelector("[data-testid=card-sessions] .figure")?.textContent ?? ""));
-  await page.until(() => document.querySelector("[data-testid=connection]")?.textContent === "Live");
+  await until(page, () => document.querySelectorAll("[data-testid=latest] tbody tr").length === 8);
+  await until(page, () => document.querySelectorAll(".chart svg").length === 3);
+  await until(page, () => /^[\d,. ]+$/.test(document.querySelector("[data-testid=card-sessions] .figure")?.textContent ?? ""));
+  await until(page, () => document.querySelector("[data-testid=connection]")?.textContent === "Live");
   const before = await page.run(() => document.querySelector("[data-testid=card-active] .figure")?.textContent);
   const { session } = await buy(system, { user: "engine-user", seconds: 600, tokens: 5 });
-  await page.until(() => document.querySelector("[data-testid=latest]")?.textContent?.includes("engine-user"));
+  await until(page, () => document.querySelector("[data-testid=latest]")?.textContent?.includes("engine-user"));
   await expect.poll(() => page.run(() => document.querySelector("[data-testid=card-active] .figure")?.textContent)).toBe(String(Number(before) + 1));
   expect(await page.run(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   await look("overview");
 
   // Sessions, and one of them.
   await page.click("nav a[href='/dashboard/sessions']");
-  await page.until(() => document.querySelectorAll("[data-testid=sessions] tbody tr").length === 50);
+  await until(page, () => document.querySelectorAll("[data-testid=sessions] tbody tr").length === 50);
   await look("sessions");
   await page.click(`a[href='/dashboard/sessions/${session.id}']`);
-  await page.until(() => document.querySelector("[data-testid=timeline]")?.textContent?.includes("Tokens set aside"));
+  await until(page, () => document.querySelector("[data-testid=timeline]")?.textContent?.includes("Tokens set aside"));
   expect(await heading()).toBe("Session");
   expect(await page.run(() => document.querySelector("[data-testid=facts]")?.textContent)).toContain("engine-user");
   await look("session");
 
   // A webhook, in a dialog that begins at its first field.
   await page.click("nav a[href='/dashboard/webhooks']");
-  await page.until(() => document.querySelector("[data-testid=webhooks] :is(.empty, tbody tr)"));
+  await until(page, () => document.querySelector("[data-testid=webhooks] :is(.empty, tbody tr)"));
   await page.click("main header button.primary");
-  await page.until(() => document.querySelector("dialog:modal") && document.activeElement?.matches("dialog input[type=url]"));
+  await until(page, () => document.querySelector("dialog:modal") && document.activeElement?.matches("dialog input[type=url]"));
   await page.type("dialog input[type=url]", hook);
   await look("webhook-add");
   await page.click("dialog button[type=submit]");
-  await page.until(() => document.querySelector<HTMLInputElement>("dialog .copy input")?.value.startsWith("whsec_"));
+  await until(page, () => document.querySelector<HTMLInputElement>("dialog .copy input")?.value.startsWith("whsec_"));
   await page.click("dialog .actions button");
-  await page.until(() => !document.querySelector("dialog") && document.querySelector("[data-testid=deliveries]"));
+  await until(page, () => !document.querySelector("dialog") && document.querySelector("[data-testid=deliveries]"));
 
   // The set-up's DNS step, and settings with a key.
   await page.click("nav a[href='/dashboard/setup']");
-  await page.until(() => document.querySelectorAll(".steps li").length === 5);
+  await until(page, () => document.querySelectorAll(".steps li").length === 5);
   await page.click("[data-step=dns] a");
-  await page.until(() => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("it has no DNS record"));
+  await until(page, () => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("it has no DNS record"));
   await look("setup");
   await page.click("nav a[href='/dashboard/settings']");
-  await page.until(() => document.querySelector("[data-testid=apikeys] tbody tr"));
+  await until(page, () => document.querySelector("[data-testid=apikeys] tbody tr"));
   await look("settings");
 }

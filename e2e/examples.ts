@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePorts } from "./system.ts";
+import { eventually, freePorts } from "./system.ts";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const quiet = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
@@ -11,11 +11,10 @@ function run(command: string, args: string[], cwd: string, settings = {}) {
   execFileSync(command, args, { cwd, env: { ...quiet, ...settings }, stdio: "pipe" });
 }
 
-/** Builds the provider's package, where that was not done. */
+/** Builds the provider's package, where that was not done; another test may be about it. */
 export function buildPackage() {
-  const sdk = join(root, "sdk-inject");
-  if (!existsSync(join(sdk, "node_modules"))) run("npm", ["ci"], sdk);
-  if (!existsSync(join(sdk, "lib", "index.d.cts"))) run(process.execPath, ["scripts/package.mjs"], sdk);
+  const build = "{ [ -d node_modules ] || npm ci; } && { [ -e lib/index.d.cts ] || node scripts/package.mjs; }";
+  run("flock", ["package-lock.json", "sh", "-c", build], join(root, "sdk-inject"));
 }
 
 export interface Served {
@@ -70,12 +69,17 @@ async function listen(command: string, args: string[], cwd: string, port: number
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (log += chunk));
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; ; tries++) {
-    if (await fetch(url).then((answer) => answer.ok, () => false)) return { url, stop: () => child.kill("SIGTERM") };
-    if (tries > 200 || child.exitCode !== null) {
-      child.kill("SIGTERM");
-      throw new Error(`${cwd} does not answer:\n${log}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    await eventually(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`${cwd} ended:\n${log}`);
+        return fetch(url).then((answer) => answer.ok, () => false);
+      },
+      () => `${cwd} answers:\n${log}`,
+    );
+  } catch (error) {
+    child.kill("SIGTERM");
+    throw error;
   }
+  return { url, stop: () => child.kill("SIGTERM") };
 }

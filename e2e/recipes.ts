@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./examples.ts";
-import { freePorts, type System } from "./system.ts";
+import { eventually, freePorts, type System } from "./system.ts";
 
 /** What docs/recipes shows, by the file that a block's first line names, or else by its language. */
 export function recipe(name: string): (key: string) => string {
@@ -35,18 +35,25 @@ async function listening(child: ChildProcess, port: number, dir: string): Promis
     await gone;
     rmSync(dir, { recursive: true, force: true });
   };
-  for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
-    const there = await new Promise((resolve) => {
+  const there = () =>
+    new Promise<boolean>((resolve) => {
       const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () => resolve(false));
       socket.once("close", () => resolve(false));
-      socket.setTimeout(1000, () => socket.destroy());
       socket.once("connect", () => socket.destroy());
     });
-    if (there) return { port, stop };
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    await eventually(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`it ended:\n${log}`);
+        return there();
+      },
+      () => `somebody listens at ${port}:\n${log}`,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  await stop();
-  throw new Error(`nobody listens at ${port}:\n${log}`);
+  return { port, stop };
 }
 
 /**

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { buildPackage, root } from "./examples.ts";
-import { api, read, start, type System } from "./system.ts";
+import { ALLOWANCE_S, api, read, start, type System } from "./system.ts";
 
 // The package in an app without a gate, talking to the real session service on another
 // origin: what browsers ask first (CORS), the clock that starts with the page, and what
@@ -20,7 +20,7 @@ const at = (server: Server) => `http://127.0.0.1:${(server.address() as AddressI
 const listen = (server: Server) => new Promise<Server>((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 
 test.beforeAll(async () => {
-  test.setTimeout(120_000);
+  test.setTimeout(900_000); // npm ci and builds
   buildPackage();
   system = await start();
   service = await listen(
@@ -87,6 +87,16 @@ async function open(page: Page, token = "", settings: object = {}): Promise<{ st
   );
 }
 
+/** The clock in the page shows what is left of the session by its record. */
+async function right(page: Page, { session }: { session: { id: string } }) {
+  const { expires_at } = await read(system, session.id);
+  const off = async () => {
+    const [minutes = "", seconds = ""] = ((await page.getByTestId("session-timer").textContent()) ?? "").split(":");
+    return Math.abs(Number(minutes) * 60 + Number.parseInt(seconds) - (expires_at - Date.now() / 1000));
+  };
+  await expect.poll(off).toBeLessThan(1 + ALLOWANCE_S);
+}
+
 /** A session's own: the page of the test before may say its last word meanwhile. */
 const events = ({ session }: { session: { id: string } }) => said(`${session.id}/events`);
 const said = (path: string) => seen.filter((one) => one.method === "POST" && one.path.endsWith(`/${path}`));
@@ -96,13 +106,13 @@ test("a session whose clock starts at launch is started by its page, and a reloa
   expect((await read(system, sold.session.id)).status).toBe("pending");
   const first = await open(page, sold.token);
   expect(first.status).toBe("active");
-  await expect(page.getByTestId("session-timer")).toContainText(/^(5:00|4:5\d)/);
+  await right(page, sold);
   expect(new URL(page.url()).search).toBe("");
   expect((await read(system, sold.session.id)).expires_at).toBe(first.expiresAt);
 
   const again = await open(page);
   expect(again.expiresAt).toBe(first.expiresAt);
-  await expect(page.getByTestId("session-timer")).toContainText(/^4:/);
+  await right(page, sold);
   expect(said("launch").map(({ status }) => status)).toEqual([200]);
   // The one entry is used: a gate does not open the session a second time.
   const gate = await fetch(sold.launch_url, { redirect: "manual", headers: { Accept: "text/html" } });
@@ -116,7 +126,7 @@ test("right at once with a browser's clock that is a day off", async ({ page }) 
   });
   const sold = await sell();
   await open(page, sold.token);
-  await expect(page.getByTestId("session-timer")).toContainText(/^(5:00|4:5\d)/);
+  await right(page, sold);
   expect(said("heartbeat")).toEqual([]);
 });
 

@@ -7,7 +7,7 @@ import { buy, read, start, type System } from "./system.ts";
 
 let system: System;
 test.beforeAll(async () => {
-  test.setTimeout(120_000);
+  test.setTimeout(900_000); // npm ci and builds
   buildPackage();
   system = await start();
 });
@@ -31,7 +31,7 @@ for (const [name, path] of [
   ["nextjs", "/classic"],
 ] as const)
   test(`${name}${path}: opens, counts, extends, ends`, async ({ page }, info) => {
-    test.setTimeout(180_000);
+    test.setTimeout(900_000); // npm ci and a build
     const app = await serve(name, { SESSIONGATE_API: system.api });
     try {
       const errors = complaints(page);
@@ -39,15 +39,15 @@ for (const [name, path] of [
       await page.goto(`${app.url}${path}?session=${tokenOf(sold.launch_url)}&keep=1`);
       const state = page.getByTestId("state");
       const timer = page.getByTestId("session-timer");
-      await expect(state).toContainText(/6:\d\d left of 25 tokens/);
+      await expect(state).toContainText(/[56]:\d\d left of 25 tokens/);
       await expect(timer).toHaveCount(1);
-      await expect(timer).toContainText(/6:\d\d/);
+      await expect(timer).toContainText(/[56]:\d\d/);
       expect(new URL(page.url()).search).toBe("?keep=1");
       const seen = await timer.textContent();
       await expect(timer).not.toHaveText(seen ?? "");
 
       await page.locator("#extend").click();
-      await expect(timer).toContainText(/8:\d\d/);
+      await expect(timer).toContainText(/[78]:\d\d/);
       await page.screenshot({ path: info.outputPath("extended.png") });
 
       await timer.click();
@@ -69,7 +69,9 @@ test("a page with the package behind the gate shows one timer, and ends like any
     const sold = await buy(gated, { user: "ada", seconds: 300, tokens: 25, extension });
     await page.goto(sold.launch_url);
     await expect(page.getByTestId("state")).toContainText(/\d:\d\d left of 25 tokens/);
-    await page.waitForTimeout(1500);
+    // Both clocks are there once each script has drawn, which the page's own text and a tick of the timer show.
+    const timer = page.getByTestId("session-timer").first();
+    for (let ticks = 0; ticks < 2; ticks++) await expect(timer).not.toHaveText((await timer.textContent()) ?? "");
     await expect(page.getByTestId("session-timer")).toHaveCount(1);
     await page.locator("#end").click();
     await page.waitForURL(`${gated.marketplace}/session/complete?session_id=${sold.session.id}`);

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { freePorts } from "./system.ts";
+import { freePorts, PATIENCE_MS } from "./system.ts";
 
 /** A running `sessiongate backend` alone, as an operator starts it. */
 export interface Service {
@@ -30,7 +30,7 @@ export async function serve(...args: string[]): Promise<Service> {
       if (line.includes("session service is ready")) ready();
     });
     child.once("exit", (code) => reject(new Error(`the service ended with ${code}:\n${log}`)));
-    setTimeout(() => reject(new Error(`the service was not ready in time:\n${log}`)), 30_000).unref();
+    setTimeout(() => reject(new Error(`the service was not ready in time:\n${log}`)), PATIENCE_MS).unref();
   });
   const key = (role: string, provider?: string) => {
     const said = execFileSync(binary, ["apikey", "create", "--data", data, "--role", role, ...(provider ? ["--provider", provider] : [])], {

@@ -6,6 +6,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+/** How long a test waits for what must happen at some time: no promise, only an end. */
+export const PATIENCE_MS = 120_000;
+
+/** What a busy machine may take, beyond the second that the product promises, to run backend, edge and browser. */
+export const ALLOWANCE_S = 2;
+
+/** Waits for a condition. */
+export async function eventually(done: () => Promise<boolean>, says: () => string): Promise<void> {
+  for (const began = Date.now(); !(await done()); ) {
+    if (Date.now() - began > PATIENCE_MS) throw new Error(`not within ${PATIENCE_MS / 1000} s: ${says()}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** A running `sessiongate demo`, and what a marketplace does with it. */
 export interface System {
   marketplace: string;
@@ -27,6 +41,8 @@ export interface Terms {
   seconds: number;
   tokens: number;
   extension?: { additional_seconds: number; tokens: number; max_count: number };
+  /** When the paid time starts; by default with the sale. */
+  clock?: "creation" | "launch";
 }
 
 export interface Session {
@@ -53,7 +69,7 @@ export async function start(...args: string[]): Promise<System> {
     firstLine(child),
     new Promise<never>((_, reject) => {
       child.once("exit", (code) => reject(new Error(`the demo ended with ${code}:\n${log}`)));
-      setTimeout(() => reject(new Error(`the demo was not ready in time:\n${log}`)), 60_000).unref();
+      setTimeout(() => reject(new Error(`the demo was not ready in time:\n${log}`)), PATIENCE_MS).unref();
     }),
   ]);
   return {
@@ -137,6 +153,7 @@ export async function buy(system: System, terms: Terms): Promise<{ session: Sess
     duration_limit_seconds: terms.seconds,
     return_url: `${system.marketplace}/session/complete`,
     ...(terms.extension ? { extension: terms.extension } : {}),
+    ...(terms.clock ? { clock: terms.clock } : {}),
   });
 }
 
