@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { buildPackage, root, type Served, serve } from "./examples.ts";
-import { api, buy, start, type System } from "./system.ts";
+import { api, buy, start, type System, withinOneDay } from "./system.ts";
 
 // The package's dashboard, in a provider's own page, over the real session service: its
 // figures, its live connection, and how it looks.
@@ -35,12 +35,14 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 test("shows a provider's figures, and what happens as it happens", async ({ page }, info) => {
+  test.setTimeout(900_000); // it may wait for a day to begin
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (said) => said.type() === "error" && !said.location().url.endsWith("favicon.ico") && errors.push(said.text()));
   const sockets: string[] = [];
   page.on("websocket", (socket) => sockets.push(socket.url()));
-  const first = await buy(system, { user: "ada", seconds: 400, tokens: 25 });
+  await withinOneDay();
+  const first = await buy(system, { user: "ada", seconds: 3000, tokens: 25 });
 
   await page.goto(app.url);
   const active = page.getByTestId("stat-active").locator("dd");
@@ -53,7 +55,7 @@ test("shows a provider's figures, and what happens as it happens", async ({ page
   await expect(row).toContainText("25");
 
   // Nobody asks for what follows: it is told.
-  const second = await buy(system, { user: "bob", seconds: 900, tokens: 40 });
+  const second = await buy(system, { user: "bob", seconds: 3000, tokens: 40 });
   await expect(active).toHaveText("2");
   await expect(page.getByTestId(`session-${second.session.id}`)).toContainText("bob");
   await api(system, "POST", `/api/v1/sessions/${first.session.id}/complete`);
@@ -93,7 +95,7 @@ test("shows a provider's figures, and what happens as it happens", async ({ page
 });
 
 test("a history longer than a page is read page by page", async ({ page }) => {
-  for (let i = 0; i < 21; i++) await buy(system, { user: `user_${i}`, seconds: 60 + i, tokens: 1 });
+  for (let i = 0; i < 21; i++) await buy(system, { user: `user_${i}`, seconds: 3000 + i, tokens: 1 });
   await page.goto(app.url);
   const rows = page.getByTestId("session-history").locator("tbody tr");
   await expect(rows).toHaveCount(20);

@@ -20,6 +20,13 @@ export async function eventually(done: () => Promise<boolean>, says: () => strin
   }
 }
 
+/** Waits for the next day (UTC) where this one is about to end: for tests whose figures are of today. */
+export async function withinOneDay(): Promise<void> {
+  const day = 86_400_000;
+  const left = day - (Date.now() % day);
+  if (left < 300_000) await new Promise((resolve) => setTimeout(resolve, left + 1000));
+}
+
 /** A running `sessiongate demo`, and what a marketplace does with it. */
 export interface System {
   marketplace: string;

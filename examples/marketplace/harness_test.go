@@ -223,7 +223,7 @@ func (v *visitor) post(path string, form url.Values, headers ...string) answer {
 
 func (v *visitor) do(method, path string, form url.Values, headers ...string) answer {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.t.Context(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, v.url+path, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -224,7 +224,7 @@ func TestChatReachesEveryone(t *testing.T) {
 	// heard reads until somebody says text.
 	heard := func(conn *websocket.Conn, text string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		for {
 			_, frame, err := conn.Read(ctx)
