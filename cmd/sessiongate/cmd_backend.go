@@ -44,10 +44,14 @@ Ctrl-C or SIGTERM stops the service after it has finished running requests.
 
 Environment variables
 
-Each flag has a variable: SESSIONGATE_ and the flag's name in capitals, with _ for
--. For example, SESSIONGATE_KEY_RATE sets --key-rate. A flag overrides its variable.
-Lists are separated by commas; switches take true. Secrets have variables only,
-because command lines are visible to other users of the machine:
+Each flag has a variable: SESSIONGATE_LISTEN, SESSIONGATE_DATABASE, SESSIONGATE_DATA,
+SESSIONGATE_REDIS, SESSIONGATE_ISSUER, SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE,
+SESSIONGATE_TRUSTED_PROXIES and SESSIONGATE_EDGE_HOST (comma-separated),
+SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
+SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
+and SESSIONGATE_LOG_LEVEL. A flag overrides its variable.
+
+Secrets have variables only, because other users of the machine can see command lines:
 
   SESSIONGATE_SEAL_KEY            32 random bytes in base64; encrypts webhook secrets
                                   and signing keys in the database. Create one with:
