@@ -19,8 +19,8 @@ const architecture = "docs/architecture.md"
 // packagesBlock and layersBlock are the parts of docs/architecture.md that this
 // test reads.
 var (
-	packagesBlock = regexp.MustCompile("(?ms)^```packages\n(.*?)^```$")
-	layersBlock   = regexp.MustCompile("(?ms)^```layers\n(.*?)^```$")
+	packagesBlock = regexp.MustCompile("(?ms)^```text packages\n(.*?)^```$")
+	layersBlock   = regexp.MustCompile("(?ms)^```text layers\n(.*?)^```$")
 )
 
 // TestArchitecture compares the packages and imports that docs/architecture.md
@@ -49,8 +49,8 @@ func TestArchitecture(t *testing.T) {
 // TestArchitectureNotices: the comparison fails for what it is meant to find.
 func TestArchitectureNotices(t *testing.T) {
 	const page = "The program `cmd/x` runs `backend` over `internal/y`.\n" +
-		"```layers\nprogram  cmd/\nservice  backend\nshared   internal/\n```\n" +
-		"```packages\n%s```\n"
+		"```text layers\nprogram  cmd/\nservice  backend\nshared   internal/\n```\n" +
+		"```text packages\n%s```\n"
 	for _, tt := range []struct{ name, block, internal, want string }{
 		{"true", "cmd/x -> backend\nbackend -> internal/y\ninternal/y ->\n", "", ""},
 		{"missing arrow", "cmd/x -> backend\nbackend ->\ninternal/y ->\n", "", "backend imports internal/y"},
@@ -132,7 +132,7 @@ func compare(doc []byte, imports map[string][]string) (problems []string) {
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	block := packagesBlock.FindSubmatch(doc)
 	if block == nil {
-		return []string{architecture + " has no block ```packages"}
+		return []string{architecture + " has no block ```text packages"}
 	}
 	drawn := make(map[string][]string)
 	for line := range strings.Lines(string(block[1])) {
@@ -183,7 +183,7 @@ func compare(doc []byte, imports map[string][]string) (problems []string) {
 func redraw(doc []byte, imports map[string][]string) ([]byte, error) {
 	at := packagesBlock.FindSubmatchIndex(doc)
 	if at == nil {
-		return nil, fmt.Errorf("%s has no block ```packages", architecture)
+		return nil, fmt.Errorf("%s has no block ```text packages", architecture)
 	}
 	layers := readLayers(doc)
 	names := sortedKeys(imports)
