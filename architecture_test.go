@@ -196,8 +196,9 @@ func redraw(doc []byte, imports map[string][]string) ([]byte, error) {
 }
 
 // layering is the layers of the page, from the top down: the first word of a
-// line names the layer, the others its packages. A name that ends in / stands
-// for every package below it that has no place of its own.
+// line names the layer, the others its packages. Successive lines with the same
+// first word are one layer. A name that ends in / stands for every package below
+// it that has no place of its own.
 type layering []struct {
 	title    string
 	packages []string
@@ -206,7 +207,12 @@ type layering []struct {
 func readLayers(doc []byte) (l layering) {
 	if block := layersBlock.FindSubmatch(doc); block != nil {
 		for line := range strings.Lines(string(block[1])) {
-			if words := strings.Fields(line); len(words) > 0 {
+			words := strings.Fields(line)
+			switch {
+			case len(words) == 0:
+			case len(l) > 0 && l[len(l)-1].title == words[0]:
+				l[len(l)-1].packages = append(l[len(l)-1].packages, words[1:]...)
+			default:
 				l = append(l, struct {
 					title    string
 					packages []string
