@@ -50,7 +50,7 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"demo", "extra"}, 2, "Try: sessiongate demo --help"},
 		{[]string{"demo", "--nonsense"}, 2, "unknown flag"},
 		{[]string{"demo", "--base-port", fmt.Sprint(port)}, 1, "choose another range with --base-port"},
-		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use; end what listens there"},
+		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use; stop the program that listens there"},
 		{[]string{"backend", "--database", "mysql://x"}, 1, "sqlite: or postgres://"},
 		{[]string{"backend", "--edge-host", "edge.example.com,https://edge.example.com"}, 1, "without scheme and port, not \"https://edge.example.com\""},
 		{[]string{"backend", "--log-level", "loud"}, 2, "debug, info, warn or error"},
@@ -60,15 +60,15 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"apikey", "portal"}, 2, "--provider is missing"},
 		{[]string{"apikey", "portal", "--provider", "p", "--expires", "1s"}, 2, "from 1m to 168h"},
 		{[]string{"apikey", "portal", "--provider", "p", "--issuer", "example.com"}, 2, "an http or https URL"},
-		{[]string{"apikey", "portal", "--provider", "p"}, 1, "there is no database"},
-		{[]string{"apikey", "list"}, 1, "there is no database"},
-		{[]string{"people", "list"}, 1, "there is no database"},
-		{[]string{"backup", "copy.db"}, 1, "there is no database"},
-		{[]string{"keys", "turn"}, 2, "no command"},
+		{[]string{"apikey", "portal", "--provider", "p"}, 1, "no database at"},
+		{[]string{"apikey", "list"}, 1, "no database at"},
+		{[]string{"people", "list"}, 1, "no database at"},
+		{[]string{"backup", "copy.db"}, 1, "no database at"},
+		{[]string{"keys", "turn"}, 2, `unknown command "turn"; expected one of: list, rotate`},
 		{[]string{"token", "inspect"}, 2, "Try:"},
-		{[]string{"token", "inspect", "no-jwt"}, 1, "no JWT"},
+		{[]string{"token", "inspect", "no-jwt"}, 1, "not a JWT: expected three dot-separated parts"},
 		{[]string{"token", "inspect", "https://app.example/"}, 1, "must be a launch link"},
-		{[]string{"doctor"}, 2, "the address to look at is missing"},
+		{[]string{"doctor"}, 2, "the URL to check is missing"},
 		{[]string{"upgrade"}, 2, "a Caddy without Sessiongate"},
 		{[]string{"add-package", "example.com/module"}, 2, "xcaddy.txt"},
 	} {
@@ -80,25 +80,82 @@ func TestCommandLineMistakes(t *testing.T) {
 	}
 }
 
-// TestTheProgramSaysWhatItIs: it is not plain Caddy, and its help leads to what
-// only it can do.
+// TestTheProgramSaysWhatItIs: the version and the help name Sessiongate, the help
+// lists our commands in groups, and it names no command that the program refuses.
 func TestTheProgramSaysWhatItIs(t *testing.T) {
 	t.Parallel()
+	commands := []string{"demo", "backend", "run", "apikey", "keys", "people", "doctor", "token", "backup"}
 	for _, tt := range []struct {
-		arg  string
-		says []string
+		args     []string
+		says     []string
+		saysNone []string
 	}{
-		{"version", []string{"Sessiongate ", ", Caddy v2."}},
-		{"--version", []string{"Sessiongate ", ", Caddy v2."}},
-		{"--help", []string{"coin slot", "sessiongate demo", "sessiongate run --config Caddyfile", "Usage:\n  sessiongate [command]"}},
-		{"help", []string{"coin slot"}},
+		{[]string{"version"}, []string{"Sessiongate ", ", Caddy v2."}, nil},
+		{[]string{"--version"}, []string{"Sessiongate ", ", Caddy v2."}, nil},
+		{
+			[]string{"--help"},
+			[]string{
+				"coin slot", "sessiongate demo", "sessiongate run --config Caddyfile", "Usage:\n  sessiongate [command]",
+				"Run Sessiongate:\n  backend ", "Manage keys and people:\n  apikey ", "Check and back up:\n  backup ", "Caddy's other commands:\n  adapt ",
+			},
+			[]string{"caddy run", "upgrade", "add-package", "remove-package", "Additional Commands"},
+		},
+		{[]string{"help"}, []string{"coin slot", "Run Sessiongate:"}, []string{"upgrade"}},
+		{[]string{"run", "--help"}, []string{"This command is Caddy's"}, nil},
 	} {
-		status, stdout, stderr := command(t, t.TempDir(), tt.arg)
+		status, stdout, stderr := command(t, t.TempDir(), tt.args...)
 		for _, want := range tt.says {
 			if status != 0 || !strings.Contains(stdout, want) {
-				t.Errorf("sessiongate %s: status %d, said %q %q; want %q in it", tt.arg, status, stdout, stderr, want)
+				t.Errorf("sessiongate %s: status %d, said %q %q; want %q in it", tt.args, status, stdout, stderr, want)
 			}
 		}
+		for _, unwanted := range tt.saysNone {
+			if strings.Contains(stdout, unwanted) {
+				t.Errorf("sessiongate %s: said %q; want no %q in it", tt.args, stdout, unwanted)
+			}
+		}
+	}
+	_, all, _ := command(t, t.TempDir(), "--help")
+	for _, name := range commands {
+		if !strings.Contains(all, "\n  "+name+" ") {
+			t.Errorf("the help does not list %s", name)
+		}
+	}
+}
+
+// TestHelpOfEachCommand: each command of ours has a one-line description, a
+// paragraph, an example that begins with the program's name, and flags that are
+// described.
+func TestHelpOfEachCommand(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"demo", "backend", "backup", "doctor",
+		"apikey", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "apikey portal",
+		"keys", "keys list", "keys rotate", "people", "people add", "people list", "people remove", "token", "token inspect",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, help, stderr := command(t, t.TempDir(), append(strings.Fields(name), "--help")...)
+			if status != 0 || stderr != "" {
+				t.Fatalf("status %d, standard error %q", status, stderr)
+			}
+			long, rest, _ := strings.Cut(help, "\nUsage:\n")
+			if len(strings.TrimSpace(long)) < 40 {
+				t.Errorf("no description:\n%s", help)
+			}
+			_, example, _ := strings.Cut(rest, "\nExamples:\n")
+			if example, _, _ = strings.Cut(example, "\n\n"); !strings.Contains(example, "sessiongate "+name) {
+				t.Errorf("no example of sessiongate %s:\n%s", name, help)
+			}
+			for line := range strings.SplitSeq(rest, "\n") {
+				if flag, ok := strings.CutPrefix(line, "      --"); ok && len(strings.Fields(flag)) < 3 {
+					t.Errorf("flag without description: %s", line)
+				}
+			}
+			if strings.Contains(help, "caddyserver.com") {
+				t.Errorf("help of a command of ours links to Caddy's manual")
+			}
+		})
 	}
 }
 
@@ -112,8 +169,8 @@ func TestVariablesStandForFlags(t *testing.T) {
 		status          int
 		says            string
 	}{
-		{"SESSIONGATE_KEY_RATE", "secret1", []string{"backend"}, 2, "SESSIONGATE_KEY_RATE, which stands for --key-rate, is no whole number"},
-		{"SESSIONGATE_WEBHOOKS_TO_LOOPBACK", "secret1", []string{"backend"}, 2, "--webhooks-to-loopback, is no true or false"},
+		{"SESSIONGATE_KEY_RATE", "secret1", []string{"backend"}, 2, "environment variable SESSIONGATE_KEY_RATE (for --key-rate) is invalid: expected a whole number"},
+		{"SESSIONGATE_WEBHOOKS_TO_LOOPBACK", "secret1", []string{"backend"}, 2, "(for --webhooks-to-loopback) is invalid: expected true or false"},
 		{"SESSIONGATE_LOG_LEVEL", "loud", []string{"backend"}, 2, "debug, info, warn or error"},
 		{"SESSIONGATE_DATABASE", "mysql://u:secret1@h/x", []string{"backend"}, 1, "sqlite: or postgres://"},
 		{"SESSIONGATE_DATABASE", "postgres://u:secret1@h/x", []string{"backend", "--help"}, 0, ""},

@@ -18,55 +18,60 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupKeys, caddycmd.Command{
 		Name:  "apikey",
-		Short: "Creates, lists, rotates and revokes API keys, and makes portal links",
+		Short: "Create, list, rotate and revoke API keys; create portal links",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "apikey create|list|rotate|revoke|portal [--database ADDRESS] [--data DIR]"
+			cmd.Use = "apikey create|list|rotate|revoke|portal"
 			cmd.Long = `
-API keys say who calls the session service. They are made in its database, so
-this works before its first start and while it runs.
+API keys authenticate callers of the session service. These commands work on its
+database, before the service's first start and while it runs.
 
-  marketplace  sells sessions, moves users' tokens      sg_mkt_…
-  provider     sees its own sessions (with --provider)  sg_prv_…
-  edge         redeems launches, reports heartbeats     sg_edge_…
-  admin        registers providers, revokes sessions    sg_adm_…
+  ROLE         MAY                                        KEY BEGINS WITH
+  marketplace  sell sessions, credit users                sg_mkt_
+  provider     read its own sessions, set its own rules   sg_prv_
+  edge         redeem launch tokens, report heartbeats    sg_edge_
+  admin        register providers, revoke sessions        sg_adm_
 
-"portal" makes a link that signs a person's browser in as one provider's guest.`
+"apikey portal" creates a link that signs a person in as one provider's guest.`
+			cmd.Example = `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
+  sessiongate apikey list`
 			group(cmd, apikeyCreate(), apikeyList(), apikeyRotate(), apikeyRevoke(), apikeyPortal())
 		},
-	})
+	}))
 }
 
 func apikeyCreate() *cobra.Command {
 	var config backend.Config
 	var role, provider, name string
 	cmd := &cobra.Command{
-		Use:   "create --role marketplace|provider|edge|admin [--provider ID] [--name TEXT]",
-		Short: "Creates a key and prints it, this once",
+		Use:   "create --role ROLE",
+		Short: "Create a key and print it once",
 		Long: `
-Creates an API key and prints it to standard output, and nothing else there:
+Creates an API key and prints it to standard output. Messages go to standard
+error, so the output can be assigned to a variable.
 
-  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
-
-It is shown this once: the database keeps its hash.`,
+The key is shown only now, because the database stores its hash alone. If the
+database does not exist yet, the command creates it.`,
+		Example: `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
+  sessiongate apikey create --role provider --provider prov_demo --name "Ada's laptop"`,
 	}
 	storageFlags(cmd, &config)
 	f := cmd.Flags()
-	f.StringVar(&role, "role", "", "marketplace, provider, edge or admin")
-	f.StringVar(&provider, "provider", "", "the provider that a provider key is for")
-	f.StringVar(&name, "name", "", "what the key is for, to tell keys apart")
+	f.StringVar(&role, "role", "", "role of the key: marketplace, provider, edge or admin (required)")
+	f.StringVar(&provider, "provider", "", "id of the provider (required with --role provider)")
+	f.StringVar(&name, "name", "", "label that \"apikey list\" shows")
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains(backend.Roles(), backend.Role(role)) {
-			return misused(cmd, errors.New("--role is marketplace, provider, edge or admin"))
+			return misused(cmd, errors.New("--role must be marketplace, provider, edge or admin"))
 		}
 		if (role == string(backend.RoleProvider)) != (provider != "") {
-			return misused(cmd, errors.New("--provider goes with --role provider, and only there"))
+			return misused(cmd, errors.New("--role provider requires --provider, and no other role takes it"))
 		}
 		where := sqliteFile(config)
 		if _, err := os.Stat(where); where != "" && errors.Is(err, fs.ErrNotExist) {
-			where += ", which is new"
+			where += " (new database)"
 		}
 		if where == "" {
 			where = "the database of --database"
@@ -78,12 +83,12 @@ It is shown this once: the database keeps its hash.`,
 		defer st.Close()
 		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), provider, name, time.Now())
 		if errors.Is(err, store.ErrNotFound) {
-			err = fmt.Errorf("there is no provider %q; an admin key registers one", provider)
+			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		}
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s in %s. This is the only time it is shown:\n", kept.ID, where)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s in %s. It is shown only once:\n", kept.ID, where)
 		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
@@ -92,7 +97,11 @@ It is shown this once: the database keeps its hash.`,
 
 func apikeyList() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "list", Short: "Lists the keys, without the keys themselves"}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List all keys, without their secrets",
+		Long:    "\nLists all API keys and portal links, with their roles and when each was last used.\nSecrets are not stored and cannot be shown.",
+		Example: "  sessiongate apikey list --data /var/lib/sessiongate",
+	}
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -106,7 +115,7 @@ func apikeyList() *cobra.Command {
 			return failed(cmd, err)
 		}
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tLAST USED\tENDS\tREVOKED")
+		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED")
 		for _, k := range list {
 			fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
 		}
@@ -120,15 +129,16 @@ func apikeyRotate() *cobra.Command {
 	var config backend.Config
 	var grace time.Duration
 	cmd := &cobra.Command{
-		Use: "rotate ID [--grace 24h]", Short: "Creates a key in the place of another, which works on for a while",
-		Long: "\nCreates a key that may do what the key with this ID may, and prints it to standard\noutput. The old one works until its grace is over.",
+		Use: "rotate ID", Short: "Replace a key; the old one works during a grace period",
+		Long:    "\nCreates a key with the role of the key ID and prints it to standard output. The old\nkey keeps working until the grace period ends.",
+		Example: "  sessiongate apikey rotate 01a21cb8-852e-734c-bb2c-00c2e1edf32e --grace 2h",
 	}
 	storageFlags(cmd, &config)
-	cmd.Flags().DurationVar(&grace, "grace", 24*time.Hour, "how long the old key works on")
+	cmd.Flags().DurationVar(&grace, "grace", 24*time.Hour, "how long the old key keeps working, such as 90m or 24h; 0s ends it now")
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if grace < 0 {
-			return misused(cmd, errors.New("--grace is not negative"))
+			return misused(cmd, errors.New("--grace must not be negative"))
 		}
 		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
@@ -137,12 +147,12 @@ func apikeyRotate() *cobra.Command {
 		defer st.Close()
 		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, time.Now())
 		if errors.Is(err, store.ErrNotFound) {
-			err = errors.New("there is no live key with this id")
+			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old one works until %s. This is the only time it is shown:\n", kept.ID, moment(time.Now().Add(grace).Unix()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old key works until %s. The new key is shown only once:\n", kept.ID, moment(time.Now().Add(grace).Unix()))
 		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
@@ -151,7 +161,11 @@ func apikeyRotate() *cobra.Command {
 
 func apikeyRevoke() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "revoke ID", Short: "Ends a key at once", Long: "\nEnds the key with this ID, as \"apikey list\" shows it. Requests with it are refused from now on."}
+	cmd := &cobra.Command{
+		Use: "revoke ID", Short: "Revoke a key or a portal link immediately",
+		Long:    "\nRevokes the key or portal link with this ID, which \"apikey list\" shows. The service\nrefuses it from now on and ends the sign-ins made with it.",
+		Example: "  sessiongate apikey revoke 01a21cb8-852e-734c-bb2c-00c2e1edf32e",
+	}
 	storageFlags(cmd, &config)
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -162,7 +176,7 @@ func apikeyRevoke() *cobra.Command {
 		defer st.Close()
 		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], time.Now()) })
 		if errors.Is(err, store.ErrNotFound) {
-			err = errors.New("there is no live key with this id")
+			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}
 		if err != nil {
 			return failed(cmd, err)
@@ -178,34 +192,35 @@ func apikeyPortal() *cobra.Command {
 	var provider string
 	var good time.Duration
 	cmd := &cobra.Command{
-		Use:   "portal --provider ID [--expires 24h] [--issuer URL]",
-		Short: "Makes a link that signs a browser in as a provider's guest",
+		Use:   "portal --provider ID",
+		Short: "Create a link that signs a browser in as a provider's guest",
 		Long: `
-Makes a link to the session service's pages and prints it to standard output.
-Whoever opens it may look after the one provider until it expires, without an
-account and without a key. "apikey list" shows it, "apikey revoke" ends it and
-the sign-ins made with it.`,
+Creates a link to the session service's dashboard and prints it to standard
+output. Anyone who opens the link can manage this one provider until the link
+expires, without an account or a key. "apikey list" shows the link; "apikey revoke"
+ends the link and the sign-ins made with it.`,
+		Example: `  sessiongate apikey portal --provider prov_demo --issuer https://api.example.com`,
 	}
 	storageFlags(cmd, &config)
 	f := cmd.Flags()
-	f.StringVar(&provider, "provider", "", "the provider that it is for")
-	f.DurationVar(&good, "expires", backend.DefaultPortalTime, "how long it is good for, a week at most")
-	f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "where the session service listens")
-	f.StringVar(&config.Issuer, "issuer", "", "where browsers reach the session service (default: http:// and --listen)")
+	f.StringVar(&provider, "provider", "", "id of the provider (required)")
+	f.DurationVar(&good, "expires", backend.DefaultPortalTime, "how long the link works: 1m to 168h")
+	f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "address of the session service, host:port")
+	f.StringVar(&config.Issuer, "issuer", "", "URL at which browsers reach the session service (default http:// and --listen)")
 	fromEnvironment(cmd, "listen", "issuer")
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if provider == "" {
-			return misused(cmd, errors.New("--provider is missing: the provider that the link is for"))
+			return misused(cmd, errors.New("--provider is missing; give the id of the provider that the link is for"))
 		}
 		if good < time.Minute || good > backend.MaxPortalTime {
-			return misused(cmd, errors.New("--expires is from 1m to 168h"))
+			return misused(cmd, errors.New("--expires must be from 1m to 168h"))
 		}
 		if config.Issuer == "" {
 			config.Issuer = "http://" + config.Listen
 		}
 		if u, err := url.Parse(config.Issuer); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-			return misused(cmd, errors.New("--issuer is an http or https URL, such as https://api.example.com"))
+			return misused(cmd, errors.New("--issuer must be an http or https URL, such as https://api.example.com"))
 		}
 		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
@@ -214,12 +229,12 @@ the sign-ins made with it.`,
 		defer st.Close()
 		link, kept, err := backend.CreatePortalLink(cmd.Context(), st, config.Issuer, provider, good, time.Now())
 		if errors.Is(err, store.ErrNotFound) {
-			err = fmt.Errorf("there is no provider %q; an admin key registers one", provider)
+			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		}
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created link %s, good until %s. This is the only time it is shown:\n", kept.ID, moment(kept.ExpiresAt))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created link %s, which works until %s. It is shown only once:\n", kept.ID, moment(kept.ExpiresAt))
 		fmt.Fprintln(cmd.OutOrStdout(), link)
 		return nil
 	}

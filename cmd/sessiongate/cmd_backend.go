@@ -24,73 +24,73 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupRun, caddycmd.Command{
 		Name:  "backend",
-		Short: "Runs the session service: its API, its ledger and its deadlines",
+		Short: "Run the session service: API, ledger and deadlines",
 		CobraFunc: func(cmd *cobra.Command) {
 			var config backend.Config
 			var level string
-			cmd.Use = "backend [--listen 127.0.0.1:8081] [--database sqlite:PATH or postgres://…] [--redis URL] [--issuer URL]"
+			cmd.Use = "backend"
 			cmd.Long = `
-Runs the session service that marketplaces, providers and edges talk to.
+Runs the session service that marketplaces, providers and edges call.
 
-Without any flag it listens on 127.0.0.1:8081 and keeps everything in the folder
-sessiongate-data: a SQLite database, and the keys that sign tokens. Schema and
-keys are made on the first start. To use the API you need a key:
+Without flags, it listens on 127.0.0.1:8081 and stores everything in the folder
+sessiongate-data: a SQLite database and the keys that sign tokens. The first start
+creates both. Calling the API requires a key:
 
   sessiongate apikey create --role admin
 
-Each flag can also be set by an environment variable: SESSIONGATE_LISTEN,
-SESSIONGATE_DATABASE, SESSIONGATE_DATA, SESSIONGATE_REDIS, SESSIONGATE_ISSUER,
-SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE, SESSIONGATE_TRUSTED_PROXIES and
-SESSIONGATE_EDGE_HOST (commas between), SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true),
-SESSIONGATE_OIDC_ISSUER, SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME,
-SESSIONGATE_OIDC_TRUST_EMAIL (true) and SESSIONGATE_LOG_LEVEL. A flag wins over its
-variable.
+Ctrl-C or SIGTERM stops the service after it has finished running requests.
 
-With --edge-host the dashboard tells providers which DNS record to set: a CNAME to
-the host, or, for a domain that takes none (example.com itself), its addresses.
+Environment variables
 
-With --oidc-issuer and --oidc-client-id people sign in at /auth/ with an identity
-provider, by OpenID Connect (code with PKCE). Register ISSUER/auth/callback there,
-put the client's secret into SESSIONGATE_OIDC_CLIENT_SECRET, and say who may sign in
-with "sessiongate people add". Keys of role provider and admin sign in at /auth/ too.
+Each flag has a variable: SESSIONGATE_LISTEN, SESSIONGATE_DATABASE, SESSIONGATE_DATA,
+SESSIONGATE_REDIS, SESSIONGATE_ISSUER, SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE,
+SESSIONGATE_TRUSTED_PROXIES and SESSIONGATE_EDGE_HOST (comma-separated),
+SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
+SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
+and SESSIONGATE_LOG_LEVEL. A flag overrides its variable.
 
-SESSIONGATE_SEAL_KEY, which has no flag because command lines are public, is 32
-random bytes in base64. With it, webhook secrets and signing keys are sealed in
-the database:
+Secrets have variables only, because other users of the machine can see command lines:
 
-  export SESSIONGATE_SEAL_KEY=$(head -c 32 /dev/urandom | base64)
+  SESSIONGATE_SEAL_KEY            32 random bytes in base64; encrypts webhook secrets
+                                  and signing keys in the database. Create one with:
+                                  head -c 32 /dev/urandom | base64
+  SESSIONGATE_OIDC_CLIENT_SECRET  the client secret at the identity provider
 
-With the variables of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and others) each
-request and each SQL statement is traced, within the trace that the caller names.
+Traces are sent if OpenTelemetry's variables say where, such as
+OTEL_EXPORTER_OTLP_ENDPOINT: one span for each request and each SQL statement.
 
-Behind another address than the one it listens on, say so with --issuer: tokens
-carry it, and edges fetch the public keys there.
+Sign-in
 
-Ctrl-C or SIGTERM stops it: running requests are finished first.`
+With --oidc-issuer and --oidc-client-id, people sign in at /auth/ by OpenID Connect
+(authorization code with PKCE). Register ISSUER/auth/callback as the redirect URI at
+the identity provider, and add people with "sessiongate people add". API keys of the
+roles provider and admin sign in at /auth/ in any case.`
+			cmd.Example = `  sessiongate backend --edge-host edge.example.com
+  sessiongate backend --database postgres://sessiongate@db/sessiongate --redis redis://redis:6379 --issuer https://api.example.com`
 			f := cmd.Flags()
-			f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "address to listen on")
+			f.StringVar(&config.Listen, "listen", "127.0.0.1:8081", "address to listen on, host:port")
 			storageFlags(cmd, &config)
-			f.StringVar(&config.Redis, "redis", "", "redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME, shared by several backends (default: none, for one backend)")
-			f.StringVar(&config.Issuer, "issuer", "", "URL of this service as tokens name it (default: http:// and --listen)")
-			f.IntVar(&config.KeyRate, "key-rate", 2000, "requests a second of one API key; negative: any number")
-			f.IntVar(&config.AddressRate, "address-rate", 100, "requests a second of one address without a key; negative: any number")
-			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", nil, "addresses or prefixes of proxies whose X-Forwarded-For is believed")
-			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", false, "let webhooks and checks of sites go to this machine: for trials only")
-			f.StringSliceVar(&config.EdgeHosts, "edge-host", nil, "where visitors reach the edges: a host name or address, to be named once for each; providers are told to point their domains there")
-			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", "", "URL of the identity provider with which people sign in (default: none, keys only)")
-			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", "", "what this service is called there")
-			f.StringVar(&config.OIDC.Name, "oidc-name", "", "what people call it, for the button (default: its host)")
-			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", false, "believe addresses that it does not call verified: only if its users cannot choose theirs")
-			f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+			f.StringVar(&config.Redis, "redis", "", "Redis that several backends share: redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME (default none: one backend)")
+			f.StringVar(&config.Issuer, "issuer", "", "public URL of this service, which tokens carry and edges fetch keys from (default http:// and --listen)")
+			f.IntVar(&config.KeyRate, "key-rate", 2000, "requests per second allowed for one API key; negative: no limit")
+			f.IntVar(&config.AddressRate, "address-rate", 100, "requests per second allowed for one IP address without a valid key; negative: no limit")
+			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", nil, "addresses or CIDR prefixes of proxies whose X-Forwarded-For header is trusted")
+			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", false, "allow webhooks and site checks to reach this machine (for development only)")
+			f.StringSliceVar(&config.EdgeHosts, "edge-host", nil, "public host name or IP address of the edges; repeat for each. The dashboard tells providers to point their domains there")
+			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", "", "URL of the identity provider for sign-in (default none: API keys only)")
+			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", "", "client id of this service at the identity provider")
+			f.StringVar(&config.OIDC.Name, "oidc-name", "", "name of the identity provider on the sign-in button (default its host)")
+			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", false, "accept e-mail addresses that the identity provider does not mark as verified; safe only if its users cannot choose their address")
+			f.StringVar(&level, "log-level", "info", "lowest level to log: debug, info, warn or error")
 			fromEnvironment(cmd, "listen", "redis", "issuer", "key-rate", "address-rate", "trusted-proxies", "webhooks-to-loopback",
 				"edge-host", "oidc-issuer", "oidc-client-id", "oidc-name", "oidc-trust-email", "log-level")
 			takesNoArguments(cmd)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				var at zapcore.Level
 				if err := at.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
-					return misused(cmd, fmt.Errorf("--log-level is debug, info, warn or error"))
+					return misused(cmd, fmt.Errorf("--log-level must be debug, info, warn or error"))
 				}
 				config.Rules = newRules()
 				config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
@@ -100,7 +100,7 @@ Ctrl-C or SIGTERM stops it: running requests are finished first.`
 				return failed(cmd, runBackend(ctx, config, at))
 			}
 		},
-	})
+	}))
 }
 
 func runBackend(ctx context.Context, config backend.Config, level zapcore.Level) error {
@@ -128,28 +128,30 @@ func runBackend(ctx context.Context, config backend.Config, level zapcore.Level)
 		return err
 	}
 	if !known {
-		logger.Warn("there is no API key yet; create one with: sessiongate apikey create --role admin" + whereKept(config))
+		logger.Warn("no API key exists yet; create one with: sessiongate apikey create --role admin" + whereKept(config))
 	}
 	err = b.Serve(ctx)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w; end what listens there, or choose another address with --listen", err)
+		return fmt.Errorf("%w; stop the program that listens there, or choose another address with --listen", err)
 	}
 	return err
 }
 
-// whereKept is the flags that lead another command to the same database. Its
-// address may hold a password, which stays out of the log.
+// whereKept returns the flags with which another command opens the same
+// database. A database address may hold a password, so it is not repeated in the
+// log.
 func whereKept(config backend.Config) string {
 	switch {
 	case config.Database != "":
-		return " --database with the address that is given here"
+		return " --database ADDRESS (the address that this service was given)"
 	case config.DataDir != defaultData:
 		return " --data " + config.DataDir
 	}
 	return ""
 }
 
-// traces sends spans where the variables of OpenTelemetry say, if they do.
+// traces exports spans to the collector that OpenTelemetry's environment
+// variables name, if they name one.
 func traces(ctx context.Context, config *backend.Config) (end func(), err error) {
 	if os.Getenv("OTEL_TRACES_EXPORTER") == "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return func() {}, nil
@@ -163,14 +165,14 @@ func traces(ctx context.Context, config *backend.Config) (end func(), err error)
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = provider.Shutdown(ctx) // the service has ended; who collects may have too
+		_ = provider.Shutdown(ctx) // the service has ended; so may the collector have
 	}, nil
 }
 
-// storageFlags adds the flags that say where everything is kept.
+// storageFlags adds the flags that locate the database and the data folder.
 func storageFlags(cmd *cobra.Command, config *backend.Config) {
 	f := cmd.Flags()
-	f.StringVar(&config.Database, "database", "", "sqlite:PATH or postgres://USER@HOST/NAME (default: sqlite: and sessiongate.db in --data)")
+	f.StringVar(&config.Database, "database", "", "database: sqlite:PATH or postgres://USER@HOST/NAME (default sessiongate.db in --data)")
 	fromEnvironment(cmd, "database")
 	dataFlag(cmd, &config.DataDir)
 }
@@ -178,12 +180,12 @@ func storageFlags(cmd *cobra.Command, config *backend.Config) {
 const defaultData = "sessiongate-data"
 
 func dataFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "data", defaultData, "folder of the signing keys, and of the database unless --database says otherwise")
+	cmd.Flags().StringVar(dir, "data", defaultData, "folder of the signing keys and, without --database, of the database")
 	fromEnvironment(cmd, "data")
 }
 
-// openStore opens the database that [storageFlags] name, and makes it if it is
-// not there yet.
+// openStore opens the database that [storageFlags] name. It creates a database
+// that does not exist.
 func openStore(ctx context.Context, config backend.Config) (*store.Store, error) {
 	if config.Database == "" {
 		config.Database = "sqlite:" + sqliteFile(config)
@@ -191,19 +193,19 @@ func openStore(ctx context.Context, config backend.Config) (*store.Store, error)
 	return store.Open(ctx, config.Database, nil)
 }
 
-// existingStore opens the database that [storageFlags] name. It makes none: a
-// mistyped folder would list no keys, and be backed up as if it were the one
-// that is meant.
+// existingStore opens the database that [storageFlags] name, and fails if it does
+// not exist: a new database in a mistyped folder would list no keys, and would be
+// backed up in the place of the intended one.
 func existingStore(ctx context.Context, config backend.Config) (*store.Store, error) {
 	if file := sqliteFile(config); file != "" {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database at %s: --data or --database say where the session service keeps it", file)
+			return nil, fmt.Errorf("no database at %s; name the session service's own with --data or --database", file)
 		}
 	}
 	return openStore(ctx, config)
 }
 
-// sqliteFile is the path of an SQLite database, or empty for another kind.
+// sqliteFile returns the path of the SQLite database, or "" for PostgreSQL.
 func sqliteFile(config backend.Config) string {
 	if config.Database == "" {
 		return filepath.Join(config.DataDir, "sessiongate.db")

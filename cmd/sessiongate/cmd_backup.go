@@ -10,20 +10,22 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupCheck, caddycmd.Command{
 		Name:  "backup",
-		Short: "Copies the session service's SQLite database while it runs",
+		Short: "Copy the SQLite database while the service runs",
 		CobraFunc: func(cmd *cobra.Command) {
 			var config backend.Config
-			cmd.Use = "backup FILE [--database sqlite:PATH] [--data DIR]"
+			cmd.Use = "backup FILE"
 			cmd.Long = `
-Writes a copy of the SQLite database, as it is at one moment, to FILE, which must
-not be there yet. The service may run meanwhile.
+Writes a consistent copy of the SQLite database to FILE, which must not exist. The
+service may be running. For PostgreSQL, use pg_dump.
 
-To restore, stop the service, put the copy in the place of the database, remove
-the files beside it that end in -wal and -shm, and start the service. The signing
-keys, in the folder "keys" of --data, are kept with it: without them, tokens
-issued before no longer verify.`
+Also back up the signing keys, in the folder "keys" of --data: without them, tokens
+issued before no longer verify.
+
+To restore: stop the service, replace the database with the copy, delete the files
+beside it that end in -wal and -shm, start the service, and restart the edges.`
+			cmd.Example = `  sessiongate backup /backup/sessiongate-$(date +%F).db --data /var/lib/sessiongate`
 			storageFlags(cmd, &config)
 			takes(cmd, cobra.ExactArgs(1))
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -39,5 +41,5 @@ issued before no longer verify.`
 				return nil
 			}
 		},
-	})
+	}))
 }

@@ -17,37 +17,37 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupRun, caddycmd.Command{
 		Name:  "demo",
-		Short: "Runs everything in one process: a marketplace, the gate, the session service and three sample apps",
+		Short: "Try it: a marketplace, the edge, the session service and three apps in one process",
 		CobraFunc: func(cmd *cobra.Command) {
 			var o demoOptions
-			cmd.Use = "demo [--base-port 8080] [--origin URL] [--duration 10m] [--data DIR] [--json]"
-			cmd.DisableFlagsInUseLine = true
+			cmd.Use = "demo"
 			cmd.Long = `
-Starts its servers on 127.0.0.1 and prints where they are:
+Starts a demo marketplace, the edge, the session service and three sample apps on
+127.0.0.1, and prints their addresses:
 
-  base port      the demo marketplace, where you buy a session
+  base port      the marketplace, where you buy a session
   base port + 1  the session service and its API
-  base port + 2  the gated apps: what your users would see. The first is at
-                 127.0.0.1, two others at rosette.localhost and
-                 quadrille.localhost, which browsers take for this machine
-  base port + 3  the first app itself, ungated (none with --origin)
+  base port + 2  the gated apps, as users see them: the first at 127.0.0.1, the
+                 others at rosette.localhost and quadrille.localhost, which
+                 browsers resolve to this machine
+  base port + 3  the first app without the gate (not with --origin)
 
-With --origin, an app of your own is gated instead of the samples:
+With --origin, the demo gates your own app instead of the three samples.
 
+The edge runs the Caddyfile.example of this release. Data are stored in --data or,
+without it, in a temporary folder that is deleted at the end. Ctrl-C stops the demo.`
+			cmd.Example = `  sessiongate demo
   sessiongate demo --origin http://127.0.0.1:3000
-
-The edge runs the Caddyfile.example that ships with Sessiongate. Everything is
-kept in --data; without it, in a temporary folder that is deleted at the end.
-Stop it with Ctrl-C.`
+  sessiongate demo --base-port 9000 --duration 2m`
 			takesNoArguments(cmd)
 			f := cmd.Flags()
-			f.IntVar(&o.basePort, "base-port", 8080, "first of the four ports")
-			f.StringVar(&o.origin, "origin", "", "gate the app at this URL instead of the sample apps")
-			f.DurationVar(&o.duration, "duration", 10*time.Minute, "length that all sessions on offer are made of: half of it, three times it, and so on")
-			f.StringVar(&o.data, "data", "", "folder for database and keys, kept between runs (default: a temporary one)")
-			f.BoolVar(&o.json, "json", false, "print one line of JSON with every address and key once all is ready")
+			f.IntVar(&o.basePort, "base-port", 8080, "first of four consecutive ports, 1 to 65532")
+			f.StringVar(&o.origin, "origin", "", "URL of your own app, to gate instead of the samples: scheme, host and port")
+			f.DurationVar(&o.duration, "duration", 10*time.Minute, "base length of the sessions for sale, 2s to 24h; the shop offers multiples of it")
+			f.StringVar(&o.data, "data", "", "folder for the database and keys, kept between runs (default a temporary folder)")
+			f.BoolVar(&o.json, "json", false, "print addresses and keys as one line of JSON once everything is ready")
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				if err := o.check(); err != nil {
 					return misused(cmd, err)
@@ -58,7 +58,7 @@ Stop it with Ctrl-C.`
 				return failed(cmd, runDemo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 			}
 		},
-	})
+	}))
 }
 
 type demoOptions struct {
@@ -92,13 +92,13 @@ func (o *demoOptions) check() error {
 	return nil
 }
 
-// port is the address of the nth server of the demo.
+// port returns the address of the nth server of the demo.
 func (o *demoOptions) port(n int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.basePort+n))
 }
 
-// listen opens the ports that the demo serves by itself, and makes sure that
-// the edge's is free.
+// listen opens the ports that the demo serves itself, and checks that the edge's
+// port is free.
 func (o *demoOptions) listen(ctx context.Context) (map[string]net.Listener, error) {
 	wanted := []struct{ name, address string }{
 		{"marketplace", o.port(0)}, {"api", o.port(1)}, {"app", o.port(2)},
@@ -114,7 +114,7 @@ func (o *demoOptions) listen(ctx context.Context) (map[string]net.Listener, erro
 				l.Close()
 			}
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return nil, fmt.Errorf("port %s (for the %s) is in use: stop what listens there, or choose another range with --base-port",
+				return nil, fmt.Errorf("port %s (for the %s) is in use; stop the program that listens there, or choose another range with --base-port",
 					w.address, w.name)
 			}
 			return nil, fmt.Errorf("opening a port for the %s: %w", w.name, err)

@@ -20,14 +20,14 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupCheck, caddycmd.Command{
 		Name:      "doctor",
-		Short:     "Checks a provider's domain and says what to mend",
+		Short:     "Check a provider's domain from outside, and say what to fix",
 		CobraFunc: doctorCommand,
-	})
+	}))
 }
 
-// doctorFlags are the command line of the doctor.
+// doctorFlags are the flags of the doctor command.
 type doctorFlags struct {
 	session, key, origin, edge, websocket string
 	json                                  bool
@@ -35,34 +35,35 @@ type doctorFlags struct {
 
 func doctorCommand(cmd *cobra.Command) {
 	var flags doctorFlags
-	cmd.Use = "doctor URL [--session LINK] [--origin URL] [--key KEY] [--edge HOST:PORT] [--websocket PATH] [--json]"
+	cmd.Use = "doctor URL"
 	cmd.Long = `
-Looks at a provider's domain from outside, as visitors and cheats do: DNS, TLS,
-the gate, the refusal of those without a session, WebSockets, the clock in a
-page, the page's content security policy, and whether the app's own server can
-be reached past the gate. Each check is ok, a warning, failed, or not checked,
-with what to do about it.
+Checks a provider's domain as visitors and attackers see it: DNS, TLS, the gate, the
+refusal of requests without a session, WebSockets, the clock in a page, the page's
+Content-Security-Policy, and whether the app's own server can be reached without
+the gate. Each check reports ok, WARNING, FAILED or not checked, and what to do.
 
-Run it from a machine outside the edge's and the app's networks: what it can
-reach, others can.
+Run it on a machine outside the networks of the edge and the app: what this machine
+can reach, others can reach.
 
---session takes a launch link (it is spent), or the value of a session's cookie;
-"-" reads it from standard input, which keeps it out of the shell's history.
-With it, a page is looked at as an admitted visitor sees it. Without it, the
-page of --origin is used to predict what the gate would do.
+With --session, the doctor examines a page as an admitted visitor gets it. A launch
+link given to --session is spent. Without --session, the doctor predicts from a page
+of --origin what the gate would do.
 
-Ends with 0 if nothing failed, with 1 if something did.`
+Exit status: 0 if no check failed, 1 if one did, 2 if the command line is wrong.`
+	cmd.Example = `  sessiongate doctor https://app.example.com/
+  sessiongate doctor https://app.example.com/ --origin https://origin.example.com
+  sessiongate doctor https://app.example.com/ --session - < link.txt`
 	f := cmd.Flags()
-	f.StringVar(&flags.session, "session", "", "a launch link or session token of this site, or - for standard input")
-	f.StringVar(&flags.origin, "origin", "", "the app's own server, such as https://app-origin.example.com")
-	f.StringVar(&flags.key, "key", "", "the edge's debug_key, to be told why a page has no clock")
+	f.StringVar(&flags.session, "session", "", "launch link of this site or value of its session cookie; - reads standard input, which keeps it out of the shell history")
+	f.StringVar(&flags.origin, "origin", "", "URL of the app's own server, such as https://origin.example.com")
+	f.StringVar(&flags.key, "key", "", "the edge's debug_key (or SESSIONGATE_DEBUG_KEY), to learn why a page has no clock")
 	fromVariable(cmd, "key", variable+"DEBUG_KEY")
-	f.StringVar(&flags.edge, "edge", "", "ask this edge (host or host:port) rather than where DNS points")
-	f.StringVar(&flags.websocket, "websocket", "", "path of a WebSocket of the app, opened with --session")
-	f.BoolVar(&flags.json, "json", false, "print JSON")
+	f.StringVar(&flags.edge, "edge", "", "edge to ask, host or host:port (default the addresses in DNS)")
+	f.StringVar(&flags.websocket, "websocket", "", "path of a WebSocket of the app, such as /ws; needs --session")
+	f.BoolVar(&flags.json, "json", false, "print the report as JSON")
 	takes(cmd, func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return errors.New("the address to look at is missing: https://app.example.com/")
+			return errors.New("the URL to check is missing, such as https://app.example.com/")
 		}
 		return cobra.ExactArgs(1)(cmd, args)
 	})
@@ -84,7 +85,7 @@ Ends with 0 if nothing failed, with 1 if something did.`
 	}
 }
 
-// config reads the command line; its errors are the user's.
+// config reads the command line. Its errors are mistakes in the command line.
 func (f *doctorFlags) config(address string, stdin io.Reader) (*doctor.Config, error) {
 	target, err := webAddress(address)
 	if err != nil {
@@ -109,7 +110,7 @@ func (f *doctorFlags) config(address string, stdin io.Reader) (*doctor.Config, e
 		return nil, fmt.Errorf("--websocket is %q; it must be a path like /ws", f.websocket)
 	}
 	if f.websocket != "" && f.session == "" {
-		return nil, errors.New("--websocket needs --session: nobody else may open one")
+		return nil, errors.New("--websocket needs --session, because the gate refuses WebSockets without a session")
 	}
 	if f.session == "" {
 		return c, nil
@@ -132,10 +133,10 @@ func webAddress(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, errors.New("a URL like https://app.example.com/ is expected")
+		return nil, errors.New("expected a URL such as https://app.example.com/")
 	}
 	if u.User != nil || strings.Contains(u.RawQuery, protocol.LaunchParam+"=eyJ") {
-		return nil, errors.New("the URL holds a secret; give a launch link with --session")
+		return nil, errors.New("the URL contains a secret; pass a launch link with --session instead")
 	}
 	u.Fragment = ""
 	return u, nil
@@ -155,7 +156,7 @@ func printReport(out io.Writer, r *doctor.Report) {
 	}
 }
 
-// rules lets the doctor ask the injector that the edge uses.
+// rules lets the doctor ask the injector that the edge runs.
 type rules struct{ injector *inject.Injector }
 
 func newRules() rules {

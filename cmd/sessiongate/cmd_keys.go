@@ -15,26 +15,30 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupKeys, caddycmd.Command{
 		Name:  "keys",
-		Short: "Lists and rotates the keys that sign tokens",
+		Short: "List and rotate the keys that sign tokens",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "keys list|rotate [--database ADDRESS] [--data DIR]"
+			cmd.Use = "keys list|rotate"
 			cmd.Long = `
-The session service signs tokens with ES256 keys, in its data folder or, with
-PostgreSQL, in the database that several of them share: the current one signs, the next one is published ahead of its use, and retired ones verify
-until no token of theirs can be in use.
-
-"rotate" makes the next key the current one. A running service notices within
-seconds, and no session is disturbed.`
+The session service signs tokens with ES256 keys. With SQLite the keys are in the
+folder "keys" of --data; with PostgreSQL they are in the database, which several
+backends share. At any time one key is current and signs, the next one is already
+published, and retired ones verify until no token of theirs can be in use.`
+			cmd.Example = `  sessiongate keys list
+  sessiongate keys rotate --data /var/lib/sessiongate`
 			group(cmd, keysList(), keysRotate())
 		},
-	})
+	}))
 }
 
 func keysList() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "list [--database ADDRESS] [--data DIR]", Short: "Lists the signing keys"}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the signing keys",
+		Long:    "\nLists the signing keys with their state: current, next or retired.",
+		Example: "  sessiongate keys list --data /var/lib/sessiongate",
+	}
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -45,7 +49,11 @@ func keysList() *cobra.Command {
 
 func keysRotate() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "rotate [--database ADDRESS] [--data DIR]", Short: "Makes the next key the current one"}
+	cmd := &cobra.Command{
+		Use: "rotate", Short: "Make the next key the current one",
+		Long:    "\nMakes the next key the current one and creates a new next key. A running service\nnotices within seconds. Running sessions are not affected.",
+		Example: "  sessiongate keys rotate --data /var/lib/sessiongate",
+	}
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -54,12 +62,12 @@ func keysRotate() *cobra.Command {
 	return cmd
 }
 
-// withKeys opens the keys where the service of this configuration has them,
-// does f, and prints what there is then.
+// withKeys opens the signing keys of the service with this configuration, calls
+// f, and prints the resulting list.
 func withKeys(cmd *cobra.Command, config backend.Config, f func(*keyring.Ring) error) error {
 	config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
 	var shelf keyring.Shelf = keyring.Folder(backend.KeysDir(config.DataDir))
-	if strings.HasPrefix(config.Database, "postgres") { // SQLite's keys stand beside it, whether or not it was made yet
+	if strings.HasPrefix(config.Database, "postgres") { // with SQLite the keys are files, whether or not the database exists yet
 		st, err := openStore(cmd.Context(), config)
 		if err != nil {
 			return err
@@ -89,7 +97,7 @@ func printKeys(cmd *cobra.Command, ring *keyring.Ring) {
 	out.Flush()
 }
 
-// moment is a Unix time for people; "-" for never.
+// moment formats a Unix time for people; 0, which means never, is "-".
 func moment(unix int64) string {
 	if unix == 0 {
 		return "-"

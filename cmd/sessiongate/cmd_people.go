@@ -14,34 +14,41 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupKeys, caddycmd.Command{
 		Name:  "people",
-		Short: "Says who may sign in with the identity provider, and as what",
+		Short: "Manage who may sign in with the identity provider",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Use = "people add|list|remove [--database ADDRESS] [--data DIR]"
+			cmd.Use = "people add|list|remove"
 			cmd.Long = `
 People sign in at /auth/ of the session service with the identity provider that
-"sessiongate backend --oidc-issuer" names. Who may, and as what, is said here, by
-the e-mail address that the identity provider tells:
+"sessiongate backend --oidc-issuer" names. These commands give roles to people,
+identified by the e-mail address that the identity provider reports:
 
-  provider  sees and sets what is one provider's (with --provider)
+  provider  reads and manages one provider (with --provider)
   admin     registers providers, revokes sessions, reads the audit log`
+			cmd.Example = `  sessiongate people add ada@example.com --role provider --provider prov_demo
+  sessiongate people list`
 			group(cmd, peopleAdd(), peopleList(), peopleRemove())
 		},
-	})
+	}))
 }
 
 func peopleAdd() *cobra.Command {
 	var config backend.Config
 	var role, provider string
 	cmd := &cobra.Command{
-		Use:   "add EMAIL --role provider|admin [--provider ID]",
-		Short: "Gives a person a role",
-		Long:  "\nGives the person with this address a role. The account that signs in with it first\nkeeps it: an address that is later given to somebody else does not open it.",
+		Use:   "add EMAIL --role provider|admin",
+		Short: "Give a person a role",
+		Long: `
+Gives the person with this e-mail address a role. The first account that signs in
+with the address is bound to the role: if the address is later assigned to another
+person, that person cannot sign in with it.`,
+		Example: `  sessiongate people add ada@example.com --role provider --provider prov_demo
+  sessiongate people add bob@example.com --role admin`,
 	}
 	storageFlags(cmd, &config)
-	cmd.Flags().StringVar(&role, "role", "", "provider or admin")
-	cmd.Flags().StringVar(&provider, "provider", "", "the provider, with --role provider")
+	cmd.Flags().StringVar(&role, "role", "", "provider or admin (required)")
+	cmd.Flags().StringVar(&provider, "provider", "", "id of the provider (required with --role provider)")
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		st, err := openStore(cmd.Context(), config)
@@ -58,9 +65,9 @@ func peopleAdd() *cobra.Command {
 		case errors.Is(err, backend.ErrPersonRole), errors.Is(err, backend.ErrEmail):
 			return misused(cmd, err)
 		case errors.Is(err, store.ErrNotFound):
-			err = fmt.Errorf("there is no provider %q; an admin key registers one", provider)
+			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		case errors.Is(err, store.ErrTaken):
-			err = fmt.Errorf("%s has this role already", args[0])
+			err = fmt.Errorf("%s already has this role", args[0])
 		}
 		if err != nil {
 			return failed(cmd, err)
@@ -73,7 +80,11 @@ func peopleAdd() *cobra.Command {
 
 func peopleList() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "list", Short: "Lists people and their roles"}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List people and their roles",
+		Long:    "\nLists all people with their roles, and when each last signed in.",
+		Example: "  sessiongate people list",
+	}
 	storageFlags(cmd, &config)
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -105,7 +116,11 @@ func peopleList() *cobra.Command {
 
 func peopleRemove() *cobra.Command {
 	var config backend.Config
-	cmd := &cobra.Command{Use: "remove ID", Short: "Takes a role away, and signs its person out", Long: "\nTakes away the role with this ID, as \"people list\" shows it. Whoever is signed in with it is\nsigned out at once."}
+	cmd := &cobra.Command{
+		Use: "remove ID", Short: "Remove a person's role and sign the person out",
+		Long:    "\nRemoves the role with this ID, which \"people list\" shows. A person who is signed in\nwith the role is signed out immediately.",
+		Example: "  sessiongate people remove 01a21cb8-852e-734c-bb2c-00c2e1edf32e",
+	}
 	storageFlags(cmd, &config)
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -116,7 +131,7 @@ func peopleRemove() *cobra.Command {
 		defer st.Close()
 		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.DeletePerson(cmd.Context(), args[0]) })
 		if errors.Is(err, store.ErrNotFound) {
-			err = errors.New("there is no role with this id")
+			err = errors.New("no role has this id; \"sessiongate people list\" shows the ids")
 		}
 		if err != nil {
 			return failed(cmd, err)

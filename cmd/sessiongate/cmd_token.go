@@ -24,33 +24,38 @@ import (
 )
 
 func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+	caddycmd.RegisterCommand(ours(groupCheck, caddycmd.Command{
 		Name:  "token",
-		Short: "Says what a token holds and whether it verifies",
+		Short: "Inspect launch tokens and session tokens",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Use = "token inspect TOKEN"
-			cmd.Long = "\nTools for the JWTs that sessions travel with."
+			cmd.Long = "\nTools for launch tokens and session tokens, which are JWTs."
+			cmd.Example = "  sessiongate token inspect eyJhbGciOi… --issuer https://api.example.com"
 			group(cmd, tokenInspect())
 		},
-	})
+	}))
 }
 
 func tokenInspect() *cobra.Command {
 	var data, issuer string
 	cmd := &cobra.Command{
-		Use:   "inspect TOKEN [--data DIR] [--issuer URL]",
-		Short: "Prints a token's header and claims, and whether it verifies",
+		Use:   "inspect TOKEN",
+		Short: "Print a token's header and claims, and verify it",
 		Long: `
-Prints what a launch or session token says, and checks its signature and times
-with the keys in the data folder, or with those that --issuer publishes. A launch
-link will do: it is not opened.
+Prints the header and the claims of a launch token or session token, and verifies
+its signature and times with the keys in the data folder or, with --issuer, with
+the keys that the session service publishes. TOKEN may also be a launch link, which
+is not opened, or "-" to read it from standard input, which keeps it out of the
+shell history.
 
-Give "-" to read the token from standard input, which keeps it out of the
-shell's history. Ends with 0 if the token verifies now, with 1 if not. Whether
-its session still runs, only the session service knows.`,
+The command does not ask whether the session is still running.
+
+Exit status: 0 if the token verifies now, 1 if it does not.`,
+		Example: `  sessiongate token inspect "$LAUNCH_URL" --data /var/lib/sessiongate
+  sessiongate token inspect - --issuer https://api.example.com < token.txt`,
 	}
 	dataFlag(cmd, &data)
-	cmd.Flags().StringVar(&issuer, "issuer", "", "fetch the public keys from this session service")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "URL of the session service whose published keys verify the token (default the keys in --data)")
 	fromEnvironment(cmd, "issuer")
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -67,7 +72,7 @@ its session still runs, only the session service knows.`,
 	return cmd
 }
 
-// inspect prints raw and returns why it does not verify.
+// inspect prints a token. It returns an error if the token does not verify.
 func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error {
 	if strings.Contains(raw, "://") {
 		var err error
@@ -77,13 +82,13 @@ func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error
 	}
 	parts := strings.Split(raw, ".")
 	if len(raw) > token.MaxSize || len(parts) != 3 {
-		return errors.New("this is no JWT: three parts with dots between are expected, or a launch link")
+		return errors.New("not a JWT: expected three dot-separated parts, or a launch link")
 	}
 	for i, name := range []string{"header", "claims"} {
 		body, err := base64.RawURLEncoding.DecodeString(parts[i])
 		var v map[string]any
 		if err != nil || json.Unmarshal(body, &v) != nil {
-			return fmt.Errorf("this is no JWT: its %s cannot be read", name)
+			return fmt.Errorf("not a JWT: its %s is not base64url-encoded JSON", name)
 		}
 		fmt.Fprintf(out, "%s\n", name)
 		for _, key := range slices.Sorted(maps.Keys(v)) {
@@ -92,7 +97,7 @@ func inspect(ctx context.Context, out io.Writer, raw, data, issuer string) error
 	}
 	keys, from, err := inspectionKeys(ctx, data, issuer)
 	if err != nil {
-		return fmt.Errorf("the signature was not checked: %w", err)
+		return fmt.Errorf("the signature was not verified: %w", err)
 	}
 	v := token.Verifier{Keys: keys}
 	_, err = v.Verify(ctx, raw, token.Expect{Kinds: []token.Kind{token.Launch, token.Session, token.Assertion}, Now: time.Now()})
@@ -111,12 +116,12 @@ func inspectionKeys(ctx context.Context, data, issuer string) (keys token.Keys, 
 	dir := backend.KeysDir(data)
 	ring, err := keyring.Existing(ctx, keyring.Folder(dir), time.Now)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w (--data or --issuer say where keys are)", err)
+		return nil, "", fmt.Errorf("%w; say where the keys are with --data or --issuer", err)
 	}
 	return ring, dir, nil
 }
 
-// readable is a claim's value, with times also as people write them.
+// readable formats a claim's value. Times are also shown as dates.
 func readable(name string, v any) string {
 	body, err := json.Marshal(v)
 	if err != nil {

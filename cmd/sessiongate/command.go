@@ -11,20 +11,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpTemplate is cobra's own, without the footer that leads to Caddy's manual.
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
-
 // brand makes the help of a command of ours end without Caddy's footer.
 func brand(cmd *cobra.Command) { cmd.SetHelpTemplate(helpTemplate) }
 
-// variable is the environment variable that stands in for a flag.
+// variable is the prefix of the environment variables that set flags.
 const variable = "SESSIONGATE_"
 
-// fromEnvironment lets variables stand in for flags of cmd that are not given:
-// SESSIONGATE_KEY_RATE for --key-rate. They are not the flags' defaults, which the
-// help shows: some hold passwords.
+// fromEnvironment lets environment variables set flags of cmd that are not
+// given: SESSIONGATE_KEY_RATE sets --key-rate. The values are not made the
+// flags' defaults, because the help prints defaults and some values are passwords.
 func fromEnvironment(cmd *cobra.Command, flags ...string) {
 	for _, name := range flags {
 		fromVariable(cmd, name, variable+strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
@@ -33,11 +28,12 @@ func fromEnvironment(cmd *cobra.Command, flags ...string) {
 
 func fromVariable(cmd *cobra.Command, flag, variable string) {
 	if err := cmd.Flags().SetAnnotation(flag, "variable", []string{variable}); err != nil {
-		panic(err) // a flag that is not there: a mistake of ours, at every start
+		panic(err) // an undefined flag: a programming error, found at every start
 	}
 }
 
-// readEnvironment sets the flags that are not given from their variables.
+// readEnvironment sets the flags that are not given from their environment
+// variables.
 func readEnvironment(cmd *cobra.Command) (err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		for _, name := range f.Annotations["variable"] {
@@ -46,22 +42,22 @@ func readEnvironment(cmd *cobra.Command) (err error) {
 				continue
 			}
 			if f.Value.Set(value) != nil { // its error quotes the value
-				err = fmt.Errorf("%s, which stands for --%s, is no %s", name, f.Name, kind(f.Value.Type()))
+				err = fmt.Errorf("environment variable %s (for --%s) is invalid: expected %s", name, f.Name, kind(f.Value.Type()))
 			}
 		}
 	})
 	return err
 }
 
-// kind is a type of flags in words.
+// kind describes a type of flag in words.
 func kind(flagType string) string {
 	switch {
 	case flagType == "bool":
 		return "true or false"
 	case slices.Contains([]string{"int", "int64", "uint"}, flagType):
-		return "whole number"
+		return "a whole number"
 	default:
-		return flagType
+		return "a value of type " + flagType
 	}
 }
 
@@ -75,14 +71,16 @@ func failed(cmd *cobra.Command, err error) error {
 }
 
 // misused reports a mistake in the command line and ends the program with
-// status 2. Caddy keeps its error with a status to itself, and makes one here.
+// status 2. Caddy does not export its error type that carries a status, so
+// Caddy's own wrapper makes the error.
 func misused(cmd *cobra.Command, err error) error {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\nTry: %s --help\n", cmd.CommandPath(), err, cmd.CommandPath())
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return 2, nil })(cmd, nil)
 }
 
-// takesNoArguments makes wrong flags and arguments end with status 2.
+// takesNoArguments makes wrong flags and any argument end the program with
+// status 2.
 func takesNoArguments(cmd *cobra.Command) { takes(cmd, cobra.NoArgs) }
 
 func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
@@ -99,15 +97,26 @@ func takes(cmd *cobra.Command, args cobra.PositionalArgs) {
 	}
 }
 
-// group makes cmd a name for its subcommands: alone it is used wrongly.
+// group makes cmd a parent of subcommands. Without a subcommand it fails with
+// status 2.
 func group(cmd *cobra.Command, list ...*cobra.Command) {
 	brand(cmd)
 	cmd.AddCommand(list...)
 	cmd.SetFlagErrorFunc(misused)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return misused(cmd, fmt.Errorf("there is no command %q here", args[0]))
+			return misused(cmd, fmt.Errorf("unknown command %q; expected one of: %s", args[0], strings.Join(names(cmd), ", ")))
 		}
-		return misused(cmd, fmt.Errorf("a command is missing"))
+		return misused(cmd, fmt.Errorf("a command is missing; expected one of: %s", strings.Join(names(cmd), ", ")))
 	}
+}
+
+// names lists the subcommands of cmd.
+func names(cmd *cobra.Command) (list []string) {
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			list = append(list, c.Name())
+		}
+	}
+	return list
 }

@@ -31,7 +31,7 @@ const (
 	stopTimeout  = 5 * time.Second
 )
 
-// demoAddresses is what --json prints, in one line, once all is ready.
+// demoAddresses is the line of JSON that --json prints once everything is ready.
 type demoAddresses struct {
 	Marketplace    string `json:"marketplace"`
 	API            string `json:"api"`
@@ -42,7 +42,7 @@ type demoAddresses struct {
 	ProviderKey    string `json:"provider_key"`
 	AdminKey       string `json:"admin_key"`
 	EdgeKey        string `json:"edge_key"`
-	// All apps for sale; the first is the one above.
+	// All apps for sale. The first is the one described above.
 	Apps []demoAppAddress `json:"apps"`
 }
 
@@ -56,7 +56,7 @@ type demo struct {
 	listeners map[string]net.Listener
 	servers   []*http.Server
 	running   sync.WaitGroup
-	failed    chan error // the first server that ended by itself
+	failed    chan error // error of the first server that ended by itself
 }
 
 // runDemo runs the demonstration until ctx ends.
@@ -72,8 +72,8 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error
 	defer remove()
 
 	d := &demo{options: o, apps: demoApps(o), listeners: listeners, failed: make(chan error, 8), logger: caddy.Log().Named("demo")}
-	// The marketplace and the app stand on two hosts, as they do in the world:
-	// cookies do not tell ports apart.
+	// The marketplace and the app are on two hosts, as in production, because
+	// cookies do not distinguish ports.
 	d.at = demoAddresses{
 		Marketplace: fmt.Sprintf("http://localhost:%d", o.basePort),
 		API:         "http://" + o.port(1), App: d.apps[0].App, Origin: d.apps[0].Origin,
@@ -98,12 +98,12 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error
 	return err
 }
 
-// start brings up the session service, then what needs it.
+// start starts the session service, then the servers that depend on it.
 func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 	service, err := backend.Open(ctx, backend.Config{
 		Listen: d.options.port(1), Database: "sqlite:" + filepath.Join(data, "sessiongate.db"),
 		DataDir: data, Issuer: d.at.API,
-		WebhooksToLoopback: true, // the only machine there is
+		WebhooksToLoopback: true, // the demo uses this machine only
 		EdgeHosts:          []string{"127.0.0.1"},
 		Rules:              newRules(),
 	}, d.logger.Named("backend"))
@@ -140,8 +140,8 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 	return d.ready(ctx)
 }
 
-// furnish puts into the session service what an operator would: the providers,
-// and a key for each role.
+// furnish sets the session service up as an operator does: it registers the
+// providers and creates a key for each role.
 func (d *demo) furnish(ctx context.Context) error {
 	if err := d.register(ctx); err != nil {
 		return err
@@ -161,8 +161,8 @@ func (d *demo) furnish(ctx context.Context) error {
 	return nil
 }
 
-// startEdge runs the shipped Caddyfile, with this demo's addresses in its
-// variables, and the further apps' sites after it.
+// startEdge runs the shipped Caddyfile with this demo's addresses in its
+// variables, followed by the sites of the other apps.
 func (d *demo) startEdge() error {
 	level := "ERROR"
 	if os.Getenv("SESSIONGATE_LOG_LEVEL") != "" {
@@ -213,7 +213,7 @@ func (d *demo) fail(err error) {
 	}
 }
 
-// ready waits until the service and the gate answer.
+// ready waits until the session service, the gate and the marketplace answer.
 func (d *demo) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -246,7 +246,7 @@ func (d *demo) ready(ctx context.Context) error {
 
 func (d *demo) announce(stdout io.Writer) {
 	if d.options.json {
-		line, _ := json.Marshal(d.at) // strings only: cannot fail
+		line, _ := json.Marshal(d.at) // cannot fail: the struct holds strings only
 		fmt.Fprintf(stdout, "%s\n", line)
 		return
 	}
@@ -275,7 +275,7 @@ Ctrl-C stops everything.
 `, d.at.Marketplace, gated.String(), d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
 }
 
-// stop ends the edge first, so that its last heartbeats find the service.
+// stop ends the edge first, so that it can send its last heartbeats to the service.
 func (d *demo) stop(endService context.CancelFunc) {
 	if err := caddy.Stop(); err != nil {
 		d.logger.Warn("stopping the edge", zap.Error(err))
@@ -284,7 +284,7 @@ func (d *demo) stop(endService context.CancelFunc) {
 	defer cancel()
 	for _, s := range d.servers {
 		if s.Shutdown(ctx) != nil {
-			s.Close() // a stream that nobody ended
+			s.Close() // a stream is still open
 		}
 	}
 	for _, ln := range d.listeners {
@@ -299,8 +299,8 @@ func (d *demo) stop(endService context.CancelFunc) {
 	}
 }
 
-// demoFolder returns the folder to keep data in, and what removes it if it is
-// a temporary one.
+// demoFolder returns the data folder and a function that removes it if it is a
+// temporary one.
 func demoFolder(dir string) (string, func(), error) {
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

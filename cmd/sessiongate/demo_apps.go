@@ -23,16 +23,17 @@ import (
 //go:embed demo.Caddyfile
 var demoSites string
 
-// demoApp is one app of the demo: what the marketplace sells, and who serves it.
+// demoApp is one app of the demo: the product that the marketplace sells and the
+// handler that serves the app.
 type demoApp struct {
 	demoAppAddress
 	product marketplace.App
-	host    string // by which browsers and the session service know it
-	// Nil for an app that somebody else serves.
+	host    string // registered at the session service, used by browsers
+	// Nil for the user's own app, which the demo does not serve.
 	handler http.Handler
 }
 
-// demoAppAddress is what --json says of an app.
+// demoAppAddress describes an app in the output of --json.
 type demoAppAddress struct {
 	ProviderID  string `json:"provider_id"`
 	Name        string `json:"name"`
@@ -41,16 +42,16 @@ type demoAppAddress struct {
 	ProviderKey string `json:"provider_key"`
 }
 
-// demoApps are the apps for sale, the one at base port + 2 first. Cookies tell
-// hosts apart, not ports: each of the others has a name below .localhost, which
-// browsers take for this machine, on the edge's one port. Where an app of the
-// user's own is gated, the shop sells that alone.
+// demoApps returns the apps for sale. The first is at 127.0.0.1, base port + 2.
+// Cookies distinguish hosts but not ports, so the others have names below
+// .localhost, which browsers resolve to this machine, on the same port. With
+// --origin, the only app is the user's own.
 func demoApps(o demoOptions) []demoApp {
 	seconds := int64(o.duration / time.Second)
 	first := demoApp{product: marketplace.DemoApp(demoProvider, seconds), host: "127.0.0.1"}
 	first.App = "http://" + o.port(2)
 	if o.origin != "" {
-		own, _ := url.Parse(o.origin) // checked before
+		own, _ := url.Parse(o.origin) // validated by check
 		first.Origin = o.origin
 		first.product.Name, first.product.Tagline = own.Host, "Your own app, behind the gate"
 		first.product.Description = "Served by " + o.origin + ", which knows nothing of sessions."
@@ -72,14 +73,15 @@ func demoApps(o demoOptions) []demoApp {
 	return list
 }
 
-// named fills in what follows from the product.
+// named fills in the fields that follow from the product.
 func (a demoApp) named() demoApp {
 	a.ProviderID, a.Name = a.product.ProviderID, a.product.Name
 	a.product.URL = a.App + "/"
 	return a
 }
 
-// policies are the provider's, as the shop's pages promise them.
+// policies returns the provider's policies, which match the terms that the shop
+// displays.
 func (a demoApp) policies(market string) store.Policies {
 	p := store.Policies{ReturnHosts: []string{market}}
 	if a.product.Terms.Prorated {
@@ -91,8 +93,8 @@ func (a demoApp) policies(market string) store.Policies {
 	return p
 }
 
-// openApps starts the servers of all apps that are ours to serve: the first on
-// its port, the others wherever there is one free.
+// openApps starts the servers of the sample apps: the first on its fixed port,
+// the others on free ports.
 func (d *demo) openApps(ctx context.Context) error {
 	for i := range d.apps {
 		a := &d.apps[i]
@@ -113,7 +115,8 @@ func (d *demo) openApps(ctx context.Context) error {
 	return nil
 }
 
-// register tells the session service of each app's provider, and makes it a key.
+// register registers the provider of each app at the session service and
+// creates a key for it.
 func (d *demo) register(ctx context.Context) error {
 	market, _ := url.Parse(d.at.Marketplace)
 	for i := range d.apps {
@@ -136,7 +139,7 @@ func (d *demo) register(ctx context.Context) error {
 	return nil
 }
 
-// furtherSites are the sites that the shipped Caddyfile does not have.
+// furtherSites returns the sites that the shipped Caddyfile does not contain.
 func (d *demo) furtherSites() string {
 	if len(d.apps) == 1 {
 		return ""

@@ -1,6 +1,6 @@
-// Command sessiongate is the whole product in one binary: Caddy's own command
-// line (run, reload, adapt, validate, …) with the session gate built in, and
-// besides it the demo, the session service and its tools.
+// Command sessiongate is the whole product in one binary: Caddy's command line
+// (run, reload, adapt, validate, …) with the session gate built in, the session
+// service, a demo, and tools for both.
 package main
 
 import (
@@ -17,33 +17,24 @@ import (
 	_ "github.com/sessiongate/sessiongate/edgestorage"
 )
 
-// about is what the program says of itself, in place of Caddy's own.
+// about begins the program's help, in the place of Caddy's own text.
 const about = `Sessiongate is a coin slot for any web app: it lets paid sessions in, shows their
-clock, and ends them on time. This program is all of it, and all of Caddy.
+clock, and ends them on time. This program contains the edge (Caddy with the
+session gate), the session service, a demo of both, and their tools.
 
-To see it work:
-
-	sessiongate demo
-
-To run it:
-
-	sessiongate backend                      the session service
-	sessiongate apikey create --role edge    a key for the edge
-	sessiongate run --config Caddyfile       the edge: Caddy, with session_gate
-	sessiongate doctor https://app.example   what a provider's domain looks like
-
-Everything that Caddy's command line does, this one does too: adapt, fmt,
-validate, reload and so on. Options of the Caddyfile are in docs/caddyfile.md.
+Start with "sessiongate demo". The edge is configured by a Caddyfile; its options
+are described in docs/caddyfile.md.
 `
 
-// replacing are commands of Caddy's that put a program from Caddy's download
-// page in the place of this one, which would be without Sessiongate.
+// replacing are the commands of Caddy that replace the running binary with one
+// from Caddy's download page, which does not contain Sessiongate. The program
+// refuses them, and its help does not list them.
 var replacing = []string{"upgrade", "add-package", "remove-package"}
 
 func main() {
 	if len(os.Args) > 1 && slices.Contains(replacing, os.Args[1]) {
-		fmt.Fprintf(os.Stderr, "sessiongate %s: it would replace this program by a Caddy without Sessiongate; "+
-			"take a release or build it anew, with other modules as xcaddy.txt shows\n", os.Args[1])
+		fmt.Fprintf(os.Stderr, "sessiongate %s: not supported, because it would replace this program with a Caddy without Sessiongate. "+
+			"Install a release instead, or build one with other modules as xcaddy.txt shows.\n", os.Args[1])
 		os.Exit(2)
 	}
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about

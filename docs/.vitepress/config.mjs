@@ -1,5 +1,5 @@
-// The site of these pages. They are written for GitHub and read as they are;
-// what the site needs beyond that is done here.
+// The documentation site. The pages are written for GitHub; this file does what
+// the site needs beyond that.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,16 +10,17 @@ const docs = fileURLToPath(new URL("..", import.meta.url));
 const repository = "https://github.com/sessiongate/sessiongate";
 
 const sections = {
-  Start: { "quick-start": "Quick start", "how-it-works": "How it works", faq: "Questions" },
+  Start: { "quick-start": "Quick start", "how-it-works": "How it works", faq: "FAQ" },
   "Run it": {
-    caddyfile: "The edge's Caddyfile",
+    caddyfile: "Caddyfile",
     operations: "Operations",
-    deploy: "Machines and manifests",
+    deploy: "Deployment",
+    dashboard: "Dashboard",
     doctor: "Doctor",
     "origin-lock": "Origin lock",
     troubleshooting: "Troubleshooting",
   },
-  Build: { api: "API", webhooks: "Webhooks", migration: "SDK or edge" },
+  Build: { api: "API by example", webhooks: "Webhooks", migration: "Migration" },
   Recipes: {
     "recipes/nextjs": "Next.js",
     "recipes/django": "Django",
@@ -37,10 +38,11 @@ const sections = {
     "sdk/troubleshooting": "Troubleshooting",
   },
   Trust: { security: "Security", privacy: "Privacy" },
+  Contribute: { architecture: "Architecture" },
 };
 
-// Pages that nobody put into a section yet are found all the same: the SDK's in
-// its own, others at the end.
+// Pages without a section are listed as well: the SDK's in their own section,
+// others at the end.
 const listed = new Set(Object.values(sections).flatMap(Object.keys));
 for (const folder of ["", "recipes/", "sdk/"])
   for (const file of readdirSync(join(docs, folder)).filter((name) => name.endsWith(".md"))) {
@@ -51,7 +53,7 @@ for (const folder of ["", "recipes/", "sdk/"])
     const section = folder === "sdk/" ? "SDK" : folder === "recipes/" ? "Recipes" : "More";
     (sections[section] ??= {})[page] = title.replaceAll("`", "");
   }
-if (listed.size > 0) throw new Error(`docs/.vitepress/config.mjs lists what is not there: ${[...listed].join(", ")}`);
+if (listed.size > 0) throw new Error(`docs/.vitepress/config.mjs lists pages that do not exist: ${[...listed].join(", ")}`);
 
 /** The product's colours and sizes, for a page whose scheme is a class of its root. */
 function tokens() {
@@ -71,7 +73,7 @@ function linksToSource(md) {
       const target = posix.join("docs", dirname(relative(docs, env.realPath ?? env.path)), decodeURI(path));
       const fragment = hash ? `#${hash}` : "";
       if (!target.startsWith("docs/") || !target.endsWith(".md")) {
-        if (!existsSync(join(docs, "..", target))) throw new Error(`${env.path} links to ${path}, which is not there`);
+        if (!existsSync(join(docs, "..", target))) throw new Error(`${env.path} links to ${path}, which does not exist`);
         const kind = posix.extname(target) || posix.basename(target).match(/^[A-Z]/) ? "blob" : "tree";
         tokens[i].attrSet("href", `${repository}/${kind}/main/${target}${fragment}`);
       } else if (path.endsWith("README.md")) tokens[i].attrSet("href", path.replace(/README\.md$/, "index.md") + fragment);
