@@ -20,7 +20,7 @@ run: build
 	@bin/sessiongate demo $(ARGS)
 
 build:
-	$(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate
+	GOWORK=off $(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate
 
 test:
 	@.ci/test
@@ -33,8 +33,8 @@ dashboard:
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
-	$(GO) vet ./...
-	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+	$(GO) vet ./... ./bench/... ./e2e/...
+	$(GO) test ./...
 
 bench: build
 	cd bench/edge/workerd && npm ci --no-audit --no-fund
