@@ -61,8 +61,8 @@ var rules = []rule{
 		module + "caddymodule/": "it embeds files and nothing else",
 	}},
 	{"examples/", map[string]string{
-		module + "backend/":     "a marketplace and an app know us by HTTP alone",
-		module + "caddymodule/": "a marketplace and an app know us by HTTP alone",
+		module + "backend/":     "a marketplace and an app use the HTTP API, as those of others do",
+		module + "caddymodule/": "a marketplace and an app use the HTTP API, as those of others do",
 		module + "internal/":    "it shows what others write, and others cannot import this",
 	}},
 	{"cmd/", map[string]string{
