@@ -179,7 +179,7 @@ func TestPureRulesTakeTheClock(t *testing.T) {
 	}
 }
 
-// TestTokensAreOne keeps every page of ours in the same colours: the backend may
+// TestTokensAreOne keeps every page of ours in the same colors: the backend may
 // not import scripts of the edge, so it has a copy.
 func TestTokensAreOne(t *testing.T) {
 	source, err := os.ReadFile("sdk-inject/src/tokens.css")
