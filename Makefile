@@ -1,42 +1,41 @@
-# The two commands of the README are `make run` and `make test`.
-#
-#   make run     the demo: marketplace, gate, session service and sample app
-#   make test    installs what the tests need, then runs all of them
-#   make build   bin/sessiongate
-#   make sdk     rebuilds sdk-inject/dist, which is committed
-#   make dashboard  rebuilds the dashboard in backend/dashboard/static, which is committed
-#   make test-long  kills the session service a hundred times under load
-#   make check   the quick part: formatting, vet, unit tests of Go
-#   make bench   measures, and prints what it measured
-#   make docs    builds the documentation's site into docs/.vitepress/dist
-#   make release VERSION=v1.2.3  programs, checksums and SBOMs in build/release
-
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: run test test-long build sdk dashboard check bench docs release clean
+# The text after ## is what `make help` prints.
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint prose test-long build sdk dashboard bench docs release hooks clean
 
-run: build
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## start the demo: marketplace, gate, session service and sample apps; ARGS="…" for its options
 	@bin/sessiongate demo $(ARGS)
 
-build:
-	$(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate
-
-test:
+test: ## install what the tests need, then run all of them
 	@.ci/test
 
-sdk:
+check: ## run the quick tests, which need Go alone
+	@.ci/check
+
+lint: ## run golangci-lint on all Go modules
+	@.ci/lint
+
+prose: ## check the spelling and the wording of documentation and comments
+	@.ci/prose
+
+build: ## build bin/sessiongate
+	GOWORK=off $(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate
+
+sdk: ## rebuild sdk-inject/dist, which is committed
 	cd sdk-inject && npm ci && npm run build
 
-dashboard:
+dashboard: ## rebuild backend/dashboard/static, which is committed
 	cd backend/dashboard/app && npm ci && npm run build
 
-check:
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
-	$(GO) vet ./...
-	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+docs: ## build the documentation's site in docs/.vitepress/dist
+	cd docs && npm ci --no-audit --no-fund && npm run build
 
-bench: build
+bench: build ## measure, and print the figures
 	cd bench/edge/workerd && npm ci --no-audit --no-fund
 	$(GO) run ./bench/edge
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
@@ -44,15 +43,14 @@ bench: build
 	$(GO) test -run '^$$' -bench Decide ./caddymodule
 	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule
 
-# The session service killed fifty times on each database, under load.
-test-long: build
+test-long: build ## kill the session service fifty times on each database, under load
 	SESSIONGATE_BIN=$(CURDIR)/bin/sessiongate SESSIONGATE_KILL_ROUNDS=50 $(GO) test -count=1 -timeout 15m -run TestKilledUnderLoad ./e2e
 
-docs:
-	cd docs && npm ci --no-audit --no-fund && npm run build
-
-release:
+release: ## build programs, checksums and SBOMs in build/release; VERSION=v1.2.3
 	@.ci/release $(VERSION)
 
-clean:
+hooks: ## check each commit before it is made (.githooks)
+	git config core.hooksPath .githooks
+
+clean: ## remove what was built
 	rm -rf bin

@@ -61,8 +61,8 @@ var rules = []rule{
 		module + "caddymodule/": "it embeds files and nothing else",
 	}},
 	{"examples/", map[string]string{
-		module + "backend/":     "a marketplace and an app know us by HTTP alone",
-		module + "caddymodule/": "a marketplace and an app know us by HTTP alone",
+		module + "backend/":     "a marketplace and an app use the HTTP API, as those of others do",
+		module + "caddymodule/": "a marketplace and an app use the HTTP API, as those of others do",
 		module + "internal/":    "it shows what others write, and others cannot import this",
 	}},
 	{"cmd/", map[string]string{
@@ -179,7 +179,7 @@ func TestPureRulesTakeTheClock(t *testing.T) {
 	}
 }
 
-// TestTokensAreOne keeps every page of ours in the same colours: the backend may
+// TestTokensAreOne keeps every page of ours in the same colors: the backend may
 // not import scripts of the edge, so it has a copy.
 func TestTokensAreOne(t *testing.T) {
 	source, err := os.ReadFile("sdk-inject/src/tokens.css")

@@ -1,61 +1,80 @@
 package backend_test
 
 import (
-	"io"
-	"log/slog"
-	"net"
+	"bufio"
+	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"github.com/sessiongate/sessiongate/backend"
 )
 
-// accounts is the users of the identity provider, by their id.
-type accounts map[string]*storage.User
-
-func (a accounts) GetUserByID(id string) *storage.User { return a[id] }
-
-func (a accounts) GetUserByUsername(name string) *storage.User {
-	for _, u := range a {
-		if u.Username == name {
-			return u
-		}
-	}
-	return nil
+// account is one account of the identity provider.
+type account struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Password string `json:"password"`
+	Email    string `json:"email"`
+	Verified bool   `json:"verified"`
 }
 
-func (a accounts) ExampleClientID() string { return "service" }
-
-func account(id, name, email string, verified bool) *storage.User {
-	return &storage.User{ID: id, Username: name, Password: "verysecure", Email: email, EmailVerified: verified}
-}
-
-// startProvider runs a real OpenID provider with one client and returns its
-// issuer.
-func startProvider(t *testing.T, client *storage.Client, users accounts) (issuer string, stop func()) {
+// startProvider runs a real OpenID provider with one client, public if secret is
+// empty, and returns its issuer. The provider is a program of another module, so
+// that its libraries are no dependencies of this one.
+func startProvider(t *testing.T, secret string, accounts ...account) (issuer string, stop func()) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer = "http://" + listener.Addr().String()
-	st := storage.NewStorageWithClients(users, map[string]*storage.Client{client.GetID(): client})
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	server := httptest.NewUnstartedServer(exampleop.SetupServer(issuer, st, quiet, false, op.WithAllowInsecure(), op.WithLogger(quiet)))
-	server.Listener.Close()
-	server.Listener = listener
-	server.Start()
-	t.Cleanup(server.Close)
-	return issuer, server.Close
+	for i := range accounts {
+		accounts[i].Password = "verysecure"
+	}
+	config, err := json.Marshal(map[string]any{
+		"client":   map[string]string{"id": "sessiongate", "secret": secret, "redirect": home + "/auth/callback"},
+		"accounts": accounts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "run", "./openid")
+	cmd.Dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "e2e")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Stderr = t.Output()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the OpenID provider: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	if _, err := in.Write(append(config, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	issuer, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the OpenID provider printed no issuer: %v", err)
+	}
+	return strings.TrimSpace(issuer), stop
 }
 
 // newPeople is a world in real time whose people sign in at issuer.
@@ -121,11 +140,7 @@ func TestPeopleSignInWithAnIdentityProvider(t *testing.T) {
 	for name, secret := range map[string]string{"confidential client": "s3cret+of/client", "public client": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := storage.WebClient("sessiongate", secret, home+"/auth/callback")
-			if secret == "" {
-				client = storage.NativeClient("sessiongate", home+"/auth/callback")
-			}
-			issuer, _ := startProvider(t, client, accounts{"1": account("1", "ada", "Ada@Example.com", true)})
+			issuer, _ := startProvider(t, secret, account{ID: "1", Name: "ada", Email: "Ada@Example.com", Verified: true})
 			w := newPeople(t, backend.OIDC{Issuer: issuer, ClientID: "sessiongate", ClientSecret: secret, Name: "Example & Co"})
 			w.secrets = append(w.secrets, "s3cret+of/client")
 			w.addPerson("ada@example.com", "provider", "prov_demo")
@@ -183,11 +198,13 @@ func TestPeopleSignInWithAnIdentityProvider(t *testing.T) {
 // and is told why.
 func TestIdentityProviderRefusals(t *testing.T) {
 	t.Parallel()
-	client := storage.WebClient("sessiongate", "secret", home+"/auth/callback")
-	issuer, stop := startProvider(t, client, accounts{
-		"1": account("1", "ada", "ada@example.com", true), "2": account("2", "eve", "eve@example.com", true),
-		"3": account("3", "mallory", "bob@example.com", false), "4": account("4", "new-ada", "ada@example.com", true), "5": account("5", "nameless", "", true),
-	})
+	issuer, stop := startProvider(t, "secret",
+		account{ID: "1", Name: "ada", Email: "ada@example.com", Verified: true},
+		account{ID: "2", Name: "eve", Email: "eve@example.com", Verified: true},
+		account{ID: "3", Name: "mallory", Email: "bob@example.com"},
+		account{ID: "4", Name: "new-ada", Email: "ada@example.com", Verified: true},
+		account{ID: "5", Name: "nameless", Verified: true},
+	)
 	w := newPeople(t, backend.OIDC{Issuer: issuer, ClientID: "sessiongate", ClientSecret: "secret"})
 	ada := w.addPerson("ada@example.com", "admin", "")
 	w.addPerson("bob@example.com", "admin", "")

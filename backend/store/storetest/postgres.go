@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,30 +23,38 @@ import (
 )
 
 // Postgres is a PostgreSQL server in a temporary folder, reached by a Unix
-// socket in it.
+// socket in it. It starts when a test asks for its first database, so that a
+// run without such tests needs no PostgreSQL.
 type Postgres struct {
+	once sync.Once // start
+	err  error     // why the server could not start
+
 	bin, dir  string
 	as        []string // prefix of commands that must not run as root
 	databases atomic.Int64
 }
 
-// StartPostgres starts a server. The caller stops it.
-func StartPostgres() (*Postgres, error) {
-	bin, err := postgresBin()
-	if err != nil {
-		return nil, err
-	}
-	// Not t.TempDir: the server's own user must be able to reach it, and a
-	// socket's path may have no more than 107 bytes.
-	dir, err := os.MkdirTemp("", "sgpg")
-	if err != nil {
-		return nil, err
-	}
-	p := &Postgres{bin: bin, dir: dir}
-	if err := p.start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return p, nil
+// StartPostgres returns a server that starts at the first [Postgres.Database].
+// The caller stops it.
+func StartPostgres() (*Postgres, error) { return new(Postgres), nil }
+
+// started starts the server, once.
+func (p *Postgres) started() error {
+	p.once.Do(func() {
+		if p.bin, p.err = postgresBin(); p.err != nil {
+			return
+		}
+		// Not t.TempDir: the server's own user must be able to reach it, and a
+		// socket's path may have no more than 107 bytes.
+		if p.dir, p.err = os.MkdirTemp("", "sgpg"); p.err != nil {
+			return
+		}
+		if err := p.start(); err != nil {
+			p.err = errors.Join(err, os.RemoveAll(p.dir))
+			p.dir = ""
+		}
+	})
+	return p.err
 }
 
 func (p *Postgres) start() error {
@@ -90,8 +99,11 @@ func (p *Postgres) Up(t testing.TB) {
 	}
 }
 
-// Stop stops the server and removes its folder.
+// Stop stops the server, if it started, and removes its folder.
 func (p *Postgres) Stop() error {
+	if p.dir == "" {
+		return nil
+	}
 	err := p.run("pg_ctl", "-D", p.data(), "-m", "immediate", "-w", "stop")
 	return errors.Join(err, os.RemoveAll(p.dir))
 }
@@ -118,6 +130,9 @@ func (p *Postgres) run(tool string, args ...string) error {
 // Database makes an empty database and returns its address.
 func (p *Postgres) Database(t testing.TB) string {
 	t.Helper()
+	if err := p.started(); err != nil {
+		t.Fatal(err)
+	}
 	name := "t" + strconv.FormatInt(p.databases.Add(1), 10)
 	p.execute(t, "CREATE DATABASE "+name)
 	return p.address(name)
