@@ -10,7 +10,7 @@ declare module "*/__DIALOG__" {
   export { createDialogs } from "./ui/dialog";
 }
 declare module "*/__MORE__" {
-  export { bounded, createMore } from "./ui/more";
+  export { bounded, createMore } from "./ui/actions-panel";
 }
 declare module "*/__MOVE__" {
   export { drag, moveOn, placeOf } from "./ui/move";
@@ -19,7 +19,7 @@ declare module "*/__LANGUAGES__" {
   export { stringsFor } from "./languages";
 }
 declare module "*/__RARE__" {
-  export { openChannel } from "./rare";
+  export { openChannel } from "./broadcast-fallback";
 }
 declare module "*/__CHIP_DE__" {
   const strings: import("./strings").Strings;

@@ -12,7 +12,7 @@ import zh from "../src/languages/words-zh";
 import type { SessionView } from "../src/protocol";
 import { isNews, remainingMs, stateOf, stateOfRefusal } from "../src/state";
 import { createStore } from "../src/store";
-import { en as enMore } from "../src/ui/more-words";
+import { en as enMore } from "../src/ui/actions-words";
 import { en } from "../src/ui/words";
 import { reachedThreshold, warningThresholds } from "../src/warnings";
 

@@ -1,6 +1,6 @@
 import { retryDelay } from "../backoff";
 import type { Clock } from "../clock";
-import { type Batch, MOST_BATCHES, type PageEvent, type Shelf } from "./shelf";
+import { type Batch, MOST_BATCHES, type PageEvent, type Shelf } from "./event-queue";
 
 export interface AnalyticsEffects {
   /** Sends a batch; `last`: from a page that is going. Rejects when it did not arrive. */

@@ -11,8 +11,8 @@ import { BACKEND_BASE, backendFetch } from "./backend";
 import { withBreaker } from "./breaker";
 import type { SDKConfig } from "./config";
 import { sdkError } from "./errors";
+import { createShelf } from "./event-queue";
 import type { Events } from "./events";
-import { createShelf } from "./shelf";
 import type { TokenClaims } from "./token";
 
 /** A session and the ways to it: to the gate of this page, or to the session service. */

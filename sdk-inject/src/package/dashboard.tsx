@@ -9,7 +9,7 @@ import type { ReactElement } from "react";
 import { StatCards } from "./dashboard/cards";
 import { DayChart } from "./dashboard/chart";
 import { useProviderStats } from "./dashboard/data";
-import { useLook } from "./dashboard/look";
+import { useLook } from "./dashboard/style";
 import { SessionsTable } from "./dashboard/table";
 import { type DashboardWords, en } from "./dashboard/words";
 import type { Period, StatsClient } from "./stats";

@@ -1,7 +1,7 @@
 import type { SDKConfig } from "./config";
 import { sdkError } from "./errors";
 import type { Events } from "./events";
-import type { News } from "./news";
+import type { News } from "./session-events";
 
 /** Tells when the page is hidden and seen, and pauses meanwhile where that is wanted. Returns its undoing. */
 export function watchVisibility(

@@ -1,8 +1,8 @@
 /** dialog.js: the dialog, and the warning in it. What more.js shows, it shows in here. */
 import { formatUnit } from "../format";
 import type { Extension, SessionView } from "../protocol";
+import type { More } from "./actions-panel";
 import dialogCss from "./dialog.css";
-import type { More } from "./more";
 import { createNotices } from "./notices";
 import type { Dialogs, Kit, View } from "./timer";
 import { en, type Words } from "./words";

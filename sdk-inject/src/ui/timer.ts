@@ -35,7 +35,7 @@ export interface Dialogs {
 /** The parts that are loaded when needed. */
 export interface Parts {
   dialog(): Promise<typeof import("./dialog")>;
-  more(): Promise<typeof import("./more")>;
+  more(): Promise<typeof import("./actions-panel")>;
   move(): Promise<typeof import("./move")>;
 }
 

@@ -1,6 +1,6 @@
 import type { SayUnit } from "../format";
 
-/** What the dialogs say first; the rest is in more-words.ts. */
+/** What the dialogs say first; the rest is in actions-words.ts. */
 export interface Words {
   unit: SayUnit;
   left(span: string): string;

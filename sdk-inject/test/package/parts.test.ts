@@ -1,15 +1,15 @@
 // What the page's life rarely asks for: other languages, tabs without channels, servers that fail.
 import { afterEach, expect, test, vi } from "vitest";
+import { openChannel } from "../../src/broadcast-fallback";
 import { stringsFor } from "../../src/languages";
 import { createAnalytics } from "../../src/package/analytics";
 import { withBreaker } from "../../src/package/breaker";
-import { createShelf } from "../../src/package/shelf";
+import { createShelf } from "../../src/package/event-queue";
 import { themeOf } from "../../src/package/ui";
-import { openChannel } from "../../src/rare";
 import { createStore } from "../../src/store";
 import { en } from "../../src/strings";
 import { takeTurn } from "../../src/tabs";
-import { en as more } from "../../src/ui/more-words";
+import { en as more } from "../../src/ui/actions-words";
 import { en as first } from "../../src/ui/words";
 import { FakeClock, settle } from "../fake";
 

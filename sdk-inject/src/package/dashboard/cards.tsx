@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import type { SessionStats } from "../stats";
-import { speaker, useLook } from "./look";
+import { speaker, useLook } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**

@@ -1,5 +1,5 @@
 import { type ReactElement, useId } from "react";
-import { speaker, useLook } from "./look";
+import { speaker, useLook } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**

@@ -1,7 +1,7 @@
 import { type ReactElement, useCallback, useEffect, useRef, useState } from "react";
 import type { SDKError } from "../errors";
 import type { SessionRow, StatsClient } from "../stats";
-import { speaker, useLook } from "./look";
+import { speaker, useLook } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**

@@ -4,9 +4,9 @@ import { createActions, isTransient } from "../actions";
 import type { GateError } from "../errors";
 import { formatSpan, returnAddress } from "../format";
 import type { Extension } from "../protocol";
+import moreCss from "./actions-panel.css";
+import { en } from "./actions-words";
 import type { Frame } from "./dialog";
-import moreCss from "./more.css";
-import { en } from "./more-words";
 import type { EndCause } from "./timer";
 
 export interface More {
