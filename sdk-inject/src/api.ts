@@ -10,7 +10,7 @@ export interface Api {
   /** Changes the session; the same key again means the same change. */
   change(action: Action, body?: object, idempotencyKey?: string): Promise<SessionAnswer>;
   /** A last heartbeat from a page that is going; nobody waits for its answer. */
-  farewell(body: HeartbeatRequest): void;
+  sendLastHeartbeat(body: HeartbeatRequest): void;
 }
 
 export type Action = "extend" | "pause" | "resume" | "end";
@@ -70,7 +70,7 @@ export function createApi({
     session: () => call("session"),
     heartbeat: (body) => call("heartbeat", body),
     change: (action, body = {}, key) => call(action, body, key),
-    farewell(body) {
+    sendLastHeartbeat(body) {
       sendBeacon(`${base}heartbeat`, new Blob([JSON.stringify(body)], { type: "application/json" }));
     },
   };

@@ -13,10 +13,10 @@ export interface Strings {
   words?: () => Promise<{ default: AllWords }>;
 }
 
-import type { MoreWords } from "./ui/actions-words";
+import type { ActionsWords } from "./ui/actions-words";
 import type { Words } from "./ui/words";
 
-export type AllWords = Words & MoreWords;
+export type AllWords = Words & ActionsWords;
 
 export const en: Strings = {
   language: "en",

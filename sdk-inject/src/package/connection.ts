@@ -11,7 +11,7 @@ import { BACKEND_BASE, backendFetch } from "./backend";
 import { withBreaker } from "./breaker";
 import type { SDKConfig } from "./config";
 import { sdkError } from "./errors";
-import { createShelf } from "./event-queue";
+import { createEventQueue } from "./event-queue";
 import type { Events } from "./events";
 import type { TokenClaims } from "./token";
 
@@ -100,7 +100,7 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
         clock,
         random,
         newKey,
-        shelf: createShelf(() => localStorage, id, clock.now),
+        eventQueue: createEventQueue(() => localStorage, id, clock.now),
         async send({ key, events }, keepalive) {
           const response = await call(`${base}events`, {
             method: "POST",

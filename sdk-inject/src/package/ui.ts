@@ -7,7 +7,7 @@ export { createTimer } from "../ui/timer";
 
 export const laterParts: Parts = {
   dialog: () => import("../ui/dialog"),
-  more: () => import("../ui/actions-panel"),
+  actionsPanel: () => import("../ui/actions-panel"),
   move: () => import("../ui/move"),
 };
 

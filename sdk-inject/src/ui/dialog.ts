@@ -1,10 +1,10 @@
-/** dialog.js: the dialog, and the warning in it. What more.js shows, it shows in here. */
+/** dialog.js: the dialog, and the warning in it. What actions.js shows, it shows in here. */
 import { formatUnit } from "../format";
 import type { Extension, SessionView } from "../protocol";
-import type { More } from "./actions-panel";
+import type { ActionsPanel } from "./actions-panel";
 import dialogCss from "./dialog.css";
 import { createNotices } from "./notices";
-import type { Dialogs, Kit, View } from "./timer";
+import type { DialogContext, Dialogs, View } from "./timer";
 import { en, type Words } from "./words";
 
 /** All that can be shown: what others may open, and the question before ending. */
@@ -14,9 +14,9 @@ export type Shown = View | "confirm";
  *  this long it takes no purchase. */
 const GUARD_MS = 700;
 
-/** What the rarer views (more.js) get from the dialog that shows them. */
+/** What the rarer views (actions.js) get from the dialog that shows them. */
 export interface Frame {
-  kit: Kit;
+  context: DialogContext;
   dialog: HTMLDialogElement;
   /** Why the last press failed. */
   error: HTMLElement;
@@ -26,7 +26,12 @@ export interface Frame {
   shown(): Shown | undefined;
   button(kind: string, testid: string, press: () => unknown, label: string): HTMLButtonElement;
   /** A button that calls the gate: one call at a time, its failure said in words. */
-  caller(kind: string, testid: string, call: (more: More) => unknown, label: string): HTMLButtonElement;
+  caller(
+    kind: string,
+    testid: string,
+    call: (actionsPanel: ActionsPanel) => unknown,
+    label: string,
+  ): HTMLButtonElement;
   endButton(): HTMLButtonElement;
   heading(title: string): Node;
   row(...children: (Node | string)[]): Node;
@@ -37,17 +42,17 @@ export interface Frame {
 }
 
 /** The dialogs: one native modal element whose content is the current view. */
-export function createDialogs(kit: Kit): Dialogs {
-  const { session, clock, root, strings, el } = kit;
+export function createDialogs(context: DialogContext): Dialogs {
+  const { session, clock, root, strings, el } = context;
   const { language } = strings;
-  const words: Words = kit.words ?? en;
+  const words: Words = context.words ?? en;
   let shown: Shown | undefined;
   let guardedUntil = 0;
   /** Brings the current view's live parts up to date. */
   let refresh = () => {};
-  let loading: Promise<More> | undefined;
+  let loading: Promise<ActionsPanel> | undefined;
 
-  kit.adopt(dialogCss);
+  context.adopt(dialogCss);
   const error = el("p", { class: "error", role: "alert" });
   const status = el("p", { role: "status" });
   const dialog = el("dialog", { "aria-labelledby": "title" });
@@ -58,8 +63,8 @@ export function createDialogs(kit: Kit): Dialogs {
 
   const view = () => (session.state() as { view?: SessionView }).view;
 
-  const more = () => {
-    loading ??= kit.parts.more().then(({ createMore }) => createMore(frame));
+  const actionsPanel = () => {
+    loading ??= context.parts.actionsPanel().then(({ createActionsPanel }) => createActionsPanel(frame));
     // Until it works.
     loading.catch(() => {
       loading = undefined;
@@ -77,7 +82,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   const caller: Frame["caller"] = (kind, testid, call, label) => {
     const press = () =>
-      more().then(
+      actionsPanel().then(
         (loaded) => loaded.press(made, call),
         () => error.replaceChildren(strings.lost),
       );
@@ -113,7 +118,7 @@ export function createDialogs(kit: Kit): Dialogs {
       if (!now || !shown) return;
       // Another offer must be seen before it is taken.
       if (now.version !== drawn?.version) return draw(shown);
-      big.textContent = kit.formatClock(session.remaining());
+      big.textContent = context.formatClock(session.remaining());
       onRefresh?.(now);
     };
     return [
@@ -131,7 +136,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function draw(next: Shown) {
     if (next === "warning") put(next, clockView(words.warningTitle, [el("p", {}, words.advice)]));
-    else void more().then((loaded) => put(next, loaded[next]()));
+    else void actionsPanel().then((loaded) => put(next, loaded[next]()));
   }
 
   function put(next: Shown, nodes: Node[]) {
@@ -152,7 +157,7 @@ export function createDialogs(kit: Kit): Dialogs {
   }
 
   const frame: Frame = {
-    kit,
+    context,
     dialog,
     error,
     status,
@@ -188,7 +193,7 @@ export function createDialogs(kit: Kit): Dialogs {
     draw(next);
   }
 
-  const notice = createNotices(frame, () => open("warning"), more);
+  const notice = createNotices(frame, () => open("warning"), actionsPanel);
   return {
     close,
     open,

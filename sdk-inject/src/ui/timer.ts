@@ -10,7 +10,7 @@ import { type Make, maker } from "./dom";
 import { createHost } from "./host";
 
 /** What the dialogs get from us: they are files of their own, loaded when first wanted. */
-export interface Kit extends TimerEffects {
+export interface DialogContext extends TimerEffects {
   el: Make;
   root: HTMLElement;
   chip: Chip;
@@ -35,7 +35,7 @@ export interface Dialogs {
 /** The parts that are loaded when needed. */
 export interface Parts {
   dialog(): Promise<typeof import("./dialog")>;
-  more(): Promise<typeof import("./actions-panel")>;
+  actionsPanel(): Promise<typeof import("./actions-panel")>;
   move(): Promise<typeof import("./move")>;
 }
 
@@ -97,8 +97,8 @@ export function createTimer(effects: TimerEffects): () => void {
   function load(): Promise<void> {
     loading ??= Promise.all([parts.dialog(), strings.words?.().catch(() => {})]).then(
       ([{ createDialogs }, words]) => {
-        const kit = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
-        dialogs = createDialogs(kit);
+        const context = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
+        dialogs = createDialogs(context);
         dialogs.update();
       },
       () => {

@@ -18,7 +18,7 @@ export const en: Words = {
   unit: (n, unit, short) => `${grouped(n)} ${short ? unit.slice(0, 3) : unit + (n === 1 ? "" : "s")}`,
   left: (span) => `${span} left in your session`,
   warningTitle: "Your session ends soon",
-  advice: "Please save your work.",
+  advice: "Save your work.",
   price: (tokens) => (tokens ? `for ${grouped(tokens)} token${tokens === 1 ? "" : "s"}` : "for free"),
   moreTime: "More time",
   end: "End session",

@@ -161,9 +161,9 @@ test("back from the back/forward cache or not, the clock is right", async () => 
   await b.open("seconds=400");
   await b.page.getByTestId("session-timer").waitFor();
   await b.page.goto(`${b.base}/receipt`);
-  const farewell = ({ name, body }: (typeof b.gate.calls)[number]) =>
+  const sendLastHeartbeat = ({ name, body }: (typeof b.gate.calls)[number]) =>
     name === "heartbeat" && (body as { active?: boolean }).active === false;
-  await expect.poll(() => b.gate.calls.some(farewell), soon).toBe(true);
+  await expect.poll(() => b.gate.calls.some(sendLastHeartbeat), soon).toBe(true);
   b.gate.change({ expires_at: b.gate.session().expires_at + 3600, duration_limit_seconds: 4200 });
   await b.page.goBack();
   await b.page
