@@ -6,9 +6,8 @@ import { createApi } from "./api";
 import { bindToPage, browserClock as clock } from "./browser";
 import { createServerClock } from "./clock";
 import { createSession, type Session } from "./session";
-import { createStore } from "./store";
+import { createStore, NAME } from "./store";
 import { en } from "./strings";
-import { NAME } from "./tabs";
 import { createTimer } from "./ui/timer";
 
 /** On window under this symbol: boot.js leaves the page's first fetch here, and

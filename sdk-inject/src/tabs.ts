@@ -1,5 +1,5 @@
 import type { Clock } from "./clock";
-import type { Store } from "./store";
+import { NAME, type Store } from "./store";
 
 /** What the tabs of one session tell each other: that there is news. */
 export interface Tabs {
@@ -18,9 +18,6 @@ export interface TabMessage {
 
 /** Newer than all: the session is over, or the tab that beat for all is closed. */
 export const NEWEST = 1e15;
-
-/** Of all that we keep or send under a name. */
-export const NAME = "sessiongate";
 
 export function createTabs(
   channel: (name: string) => Channel | undefined,

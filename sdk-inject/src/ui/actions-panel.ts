@@ -3,25 +3,9 @@
 import { createActions, isTransient } from "../actions";
 import type { GateError } from "../errors";
 import { formatSpan, returnAddress } from "../format";
-import type { Extension } from "../protocol";
 import actionsCss from "./actions-panel.css";
 import { en } from "./actions-words";
-import type { Frame } from "./dialog";
-import type { EndCause } from "./timer";
-
-export interface ActionsPanel {
-  extend(offer: Extension): Promise<void>;
-  /** Carries out what a button is for: one at a time, its failure said in words. */
-  press(button: HTMLElement, call: (actionsPanel: ActionsPanel) => unknown): Promise<void>;
-  /** Says that time was added. */
-  added(seconds: number): void;
-  /** The deadline is this near: lets the app save its work in time. */
-  nearDeadline(seconds: number): void;
-  panel(): Node[];
-  confirm(): Node[];
-  paused(): Node[];
-  ended(): Node[];
-}
+import type { ActionsPanel, EndCause, Frame } from "./interfaces";
 
 /** How long the ended screen stays before it leads back. */
 const RETURN_SECONDS = 5;

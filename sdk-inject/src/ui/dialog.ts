@@ -1,45 +1,14 @@
 /** dialog.js: the dialog, and the warning in it. What actions.js shows, it shows in here. */
 import { formatUnit } from "../format";
 import type { Extension, SessionView } from "../protocol";
-import type { ActionsPanel } from "./actions-panel";
 import dialogCss from "./dialog.css";
+import type { ActionsPanel, DialogContext, Dialogs, Frame, Shown, View } from "./interfaces";
 import { createNotices } from "./notices";
-import type { DialogContext, Dialogs, View } from "./timer";
 import { en, type Words } from "./words";
-
-/** All that can be shown: what others may open, and the question before ending. */
-export type Shown = View | "confirm";
 
 /** A dialog that opens by itself may meet a key that was meant for the page: for
  *  this long it takes no purchase. */
 const GUARD_MS = 700;
-
-/** What the rarer views (actions.js) get from the dialog that shows them. */
-export interface Frame {
-  context: DialogContext;
-  dialog: HTMLDialogElement;
-  /** Why the last press failed. */
-  error: HTMLElement;
-  /** Speaks to screen readers. */
-  status: HTMLElement;
-  words: Words;
-  shown(): Shown | undefined;
-  button(kind: string, testid: string, press: () => unknown, label: string): HTMLButtonElement;
-  /** A button that calls the gate: one call at a time, its failure said in words. */
-  caller(
-    kind: string,
-    testid: string,
-    call: (actionsPanel: ActionsPanel) => unknown,
-    label: string,
-  ): HTMLButtonElement;
-  endButton(): HTMLButtonElement;
-  heading(title: string): Node;
-  row(...children: (Node | string)[]): Node;
-  /** The time left, large, and what can be done about it. */
-  clockView(title: string, rest: Node[], onRefresh?: (view: SessionView) => void): Node[];
-  draw(next: Shown): void;
-  close(): void;
-}
 
 /** The dialogs: one native modal element whose content is the current view. */
 export function createDialogs(context: DialogContext): Dialogs {

@@ -1,6 +1,6 @@
 import { formatUnit } from "../format";
 import { reachedThreshold, warningThresholds } from "../warnings";
-import type { Frame } from "./dialog";
+import type { Frame } from "./interfaces";
 
 /** Announced to screen readers, in minutes before the end: milestones, not every second. */
 const MILESTONES = [5, 1];
