@@ -1,6 +1,6 @@
 import type { ServerClock } from "./clock";
 import { GateError } from "./errors";
-import type { HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
+import type { GatePath, HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
 import { GATE_PREFIX } from "./protocol";
 
 /** The gate, as a page calls it. Every call rejects with a {@link GateError}. */
@@ -13,7 +13,7 @@ export interface Api {
   sendLastHeartbeat(body: HeartbeatRequest): void;
 }
 
-export type Action = "extend" | "pause" | "resume" | "end";
+export type Action = Extract<GatePath, "extend" | "pause" | "resume" | "end">;
 
 export interface ApiEffects {
   fetch: typeof fetch;
@@ -33,7 +33,7 @@ export function createApi({
   base = GATE_PREFIX,
   timeoutMs = TIMEOUT_MS,
 }: ApiEffects): Api {
-  async function call<T>(path: string, body?: object, key?: string): Promise<T> {
+  async function call<T>(path: GatePath, body?: object, key?: string): Promise<T> {
     const sent = serverClock.read();
     try {
       const response = await fetch(base + path, {

@@ -3,7 +3,7 @@ import { HEARTBEAT_MS, retryDelay } from "./backoff";
 import type { Clock, ServerClock } from "./clock";
 import { GateError } from "./errors";
 import { createHeartbeat } from "./heartbeat";
-import type { SessionAnswer, SessionView } from "./protocol";
+import type { Code, SessionAnswer, SessionView } from "./protocol";
 import { isNewer, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
 import type { Store } from "./store";
 import { type Channel, createTabs, type Locks, NEWEST, shareHeartbeat } from "./tabs";
@@ -162,7 +162,7 @@ export function createSession(effects: SessionEffects): Session {
         const { version } = await api.heartbeat({ timestamp: clock.now(), active: true });
         if (version <= state.view.version) return;
       } catch (error) {
-        if ((error as GateError).code !== "session_paused") {
+        if ((error as GateError).code !== ("session_paused" satisfies Code)) {
           if (applyRefusal(error)) return;
           throw error;
         }

@@ -3,6 +3,7 @@
 import { createActions, isTransient } from "../actions";
 import type { GateError } from "../errors";
 import { formatSpan, returnAddress } from "../format";
+import type { Code } from "../protocol";
 import actionsCss from "./actions-panel.css";
 import { en } from "./actions-words";
 import type { ActionsPanel, EndCause, Frame } from "./interfaces";
@@ -62,12 +63,12 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
   /** What a refusal means, in words. */
   function explain(failure: GateError): (Node | string)[] {
     const { code, problem } = failure;
-    if (code === "consent_required") {
+    if (code === ("consent_required" satisfies Code)) {
       const address = returnAddress(problem.consent_url);
       const link = { href: address, target: "_blank", rel: "noopener" };
       return [words.consent, " ", ...(address ? [el("a", link, words.consentLink(hostOf(address)))] : [])];
     }
-    if (code === "insufficient_tokens") return [words.insufficient];
+    if (code === ("insufficient_tokens" satisfies Code)) return [words.insufficient];
     return [isTransient(failure) ? words.lostAnswer : words.failed];
   }
 
