@@ -53,7 +53,7 @@ type Asset struct {
 var parts = []string{
 	"words-de", "words-fr", "words-es", "words-pt", "words-ja", "words-zh", "words-ar",
 	"chip-de", "chip-fr", "chip-es", "chip-pt", "chip-ja", "chip-zh", "chip-ar",
-	"languages", "rare", "move", "more", "dialog", "sdk", "boot",
+	"languages", "fallback", "move", "actions", "dialog", "sdk", "boot",
 }
 
 // assets by base name ("boot"). Built once and never changed.

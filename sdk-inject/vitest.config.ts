@@ -18,6 +18,9 @@ const parts = {
 export default defineConfig({
   plugins: [parts, cssText()],
   test: {
+    // A limit is there to end a test that hangs, and is generous: machines are busy.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: {
       provider: "v8",
       // The core and the package; what shows it is tested in browsers.
@@ -51,8 +54,8 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/*.test.ts", "test/hostile/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

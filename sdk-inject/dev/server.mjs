@@ -188,7 +188,7 @@ ${query.has("hostile") ? "*{all:unset!important}" : ""}
     query.has("polluted") &&
       "Object.assign(Object.prototype,{extra:()=>1});Object.assign(Array.prototype,{extra:'x'});window.fetch=()=>Promise.reject(new Error('theirs'))",
     query.has("report") &&
-      "setTimeout(()=>parent.postMessage({h1:document.querySelector('h1').textContent,timer:!!document.querySelector('session-gate'),origin},'*'),2500)",
+      "setInterval(()=>parent.postMessage({h1:document.querySelector('h1')?.textContent,timer:!!document.querySelector('session-gate'),origin,after:performance.now()},'*'),250)",
     query.has("storage") &&
       "Object.defineProperty(window,'localStorage',{get(){throw new DOMException('blocked','SecurityError')}})",
   ]

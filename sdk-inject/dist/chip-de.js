@@ -1,1 +1,1 @@
-const z={language:"de",K:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",B:()=>import("./__WORDS_DE__")};export{z as default};
+const z={language:"de",K:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",I:()=>import("./__WORDS_DE__")};export{z as default};

@@ -1,1 +1,1 @@
-const z={language:"es",K:"Tiempo restante de la sesión",options:"Opciones de la sesión",lost:"Reconectando…",paused:"En pausa",B:()=>import("./__WORDS_ES__")};export{z as default};
+const z={language:"es",K:"Tiempo restante de la sesión",options:"Opciones de la sesión",lost:"Reconectando…",paused:"En pausa",I:()=>import("./__WORDS_ES__")};export{z as default};

@@ -1,1 +1,1 @@
-const z={language:"fr",K:"Temps de session restant",options:"Options de la session",lost:"Reconnexion…",paused:"En pause",B:()=>import("./__WORDS_FR__")};export{z as default};
+const z={language:"fr",K:"Temps de session restant",options:"Options de la session",lost:"Reconnexion…",paused:"En pause",I:()=>import("./__WORDS_FR__")};export{z as default};

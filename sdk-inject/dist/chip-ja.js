@@ -1,1 +1,1 @@
-const z={language:"ja",K:"セッションの残り時間",options:"セッションのオプション",lost:"再接続しています…",paused:"一時停止中",B:()=>import("./__WORDS_JA__")};export{z as default};
+const z={language:"ja",K:"セッションの残り時間",options:"セッションのオプション",lost:"再接続しています…",paused:"一時停止中",I:()=>import("./__WORDS_JA__")};export{z as default};

@@ -14,9 +14,9 @@ const parts = [
   { input: "src/boot.ts", file: "boot.js", format: "iife" },
   { input: "src/inject.ts", file: "sdk.js", format: "es" },
   { input: "src/ui/dialog.ts", file: "dialog.js", format: "es" },
-  { input: "src/ui/more.ts", file: "more.js", format: "es" },
+  { input: "src/ui/actions-panel.ts", file: "actions.js", format: "es" },
   { input: "src/ui/move.ts", file: "move.js", format: "es" },
-  { input: "src/rare.ts", file: "rare.js", format: "es" },
+  { input: "src/broadcast-fallback.ts", file: "fallback.js", format: "es" },
   { input: "src/languages.ts", file: "languages.js", format: "es" },
   ...languages.flatMap((tag) => [
     { input: `src/languages/chip-${tag}.ts`, file: `chip-${tag}.js`, format: "es" },

@@ -2,13 +2,13 @@
 // part. A name that the protocol, the platform, an export or a stored value has,
 // too, must not be here.
 export const ours =
-  `problem retryAfterMs serverClock timeoutMs heartbeat farewell elapsed wall jumped onResult
-  clock intervalMs phase returnUrl sessionId api heartbeatMs remaining carryOut timeLeft doc parts dialog
-  strings said words el chip formatClock kit approach warningTitle advice price moreTime press endButton
+  `problem retryAfterMs serverClock timeoutMs heartbeat sendLastHeartbeat elapsed wall jumped onResult
+  clock intervalMs phase returnUrl sessionId api heartbeatMs remaining perform timeLeft doc parts dialog
+  strings said words el chip formatClock context nearDeadline warningTitle advice price moreTime press endButton
   shown row heading clockView newKey offer endsAt keepGoing panelTitle confirmTitle confirmText saving pausedTitle
   pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
-  button caller draw move approach saving post change leave sleep css channel carryOut connected onReplaced
-  adopt restore actions emit note shelf endpoint flush take drop put update store`
+  button caller draw move saving post change leave sleep css channel connected onReplaced
+  adopt restore actions emit trackEvent eventQueue actionsPanel endpoint flush take drop put update store`
     .split(/\s+/)
     .filter(Boolean);
 

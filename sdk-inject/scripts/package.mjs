@@ -105,7 +105,7 @@ const core = {
     {
       name: "core",
       test: new RegExp(
-        `src/(${shared}|package/(sdk|token|backend|breaker|analytics|shelf|events|address|connection|news|open|show|visibility))\\.ts$`,
+        `src/(${shared}|package/(sdk|token|backend|breaker|analytics|event-queue|events|address|connection|session-events|open|show|visibility))\\.ts$`,
       ),
     },
   ],

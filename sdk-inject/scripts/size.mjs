@@ -20,7 +20,7 @@ const parts = [
   { what: "boot.js", bytes: boot, limit: 1024 },
   { what: "an ordinary visit (boot.js, sdk.js)", bytes: visit, limit: 5 * 1024 },
   { what: "with the dialog opened (and dialog.js)", bytes: dialog, limit: 7 * 1024 },
-  { what: "on demand: acting and the end (more.js)", bytes: size("more.js"), limit: 3900 },
+  { what: "on demand: acting and the end (actions.js)", bytes: size("actions.js"), limit: 3900 },
   { what: "on demand: dragging (move.js)", bytes: size("move.js"), limit: 700 },
   { what: "on demand: finding another language", bytes: size("languages.js"), limit: 400 },
   { what: "on demand: the largest language's chip", bytes: largest("chip-"), limit: 260 },

@@ -17,7 +17,7 @@ export interface Actions {
 
 export interface ActionEffects {
   api: Pick<Api, "change">;
-  session: Pick<Session, "carryOut" | "state">;
+  session: Pick<Session, "perform" | "state">;
   clock: Clock;
   random(): number;
   /** A fresh random idempotency key. */
@@ -41,7 +41,7 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
   async function persist(change: () => Promise<SessionAnswer>): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        return await session.carryOut(change);
+        return await session.perform(change);
       } catch (caught) {
         const error = caught as GateError;
         const wait = error.retryAfterMs || retryDelay(tries, random()) / 2;

@@ -9,8 +9,8 @@ declare module "*/__SDK__";
 declare module "*/__DIALOG__" {
   export { createDialogs } from "./ui/dialog";
 }
-declare module "*/__MORE__" {
-  export { bounded, createMore } from "./ui/more";
+declare module "*/__ACTIONS__" {
+  export { bounded, createActionsPanel } from "./ui/actions-panel";
 }
 declare module "*/__MOVE__" {
   export { drag, moveOn, placeOf } from "./ui/move";
@@ -18,8 +18,8 @@ declare module "*/__MOVE__" {
 declare module "*/__LANGUAGES__" {
   export { stringsFor } from "./languages";
 }
-declare module "*/__RARE__" {
-  export { openChannel } from "./rare";
+declare module "*/__FALLBACK__" {
+  export { BroadcastFallback as BroadcastChannel } from "./broadcast-fallback";
 }
 declare module "*/__CHIP_DE__" {
   const strings: import("./strings").Strings;

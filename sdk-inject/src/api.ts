@@ -1,6 +1,6 @@
 import type { ServerClock } from "./clock";
 import { GateError } from "./errors";
-import type { HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
+import type { GatePath, HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
 import { GATE_PREFIX } from "./protocol";
 
 /** The gate, as a page calls it. Every call rejects with a {@link GateError}. */
@@ -10,10 +10,10 @@ export interface Api {
   /** Changes the session; the same key again means the same change. */
   change(action: Action, body?: object, idempotencyKey?: string): Promise<SessionAnswer>;
   /** A last heartbeat from a page that is going; nobody waits for its answer. */
-  farewell(body: HeartbeatRequest): void;
+  sendLastHeartbeat(body: HeartbeatRequest): void;
 }
 
-export type Action = "extend" | "pause" | "resume" | "end";
+export type Action = Extract<GatePath, "extend" | "pause" | "resume" | "end">;
 
 export interface ApiEffects {
   fetch: typeof fetch;
@@ -33,7 +33,7 @@ export function createApi({
   base = GATE_PREFIX,
   timeoutMs = TIMEOUT_MS,
 }: ApiEffects): Api {
-  async function call<T>(path: string, body?: object, key?: string): Promise<T> {
+  async function call<T>(path: GatePath, body?: object, key?: string): Promise<T> {
     const sent = serverClock.read();
     try {
       const response = await fetch(base + path, {
@@ -70,7 +70,7 @@ export function createApi({
     session: () => call("session"),
     heartbeat: (body) => call("heartbeat", body),
     change: (action, body = {}, key) => call(action, body, key),
-    farewell(body) {
+    sendLastHeartbeat(body) {
       sendBeacon(`${base}heartbeat`, new Blob([JSON.stringify(body)], { type: "application/json" }));
     },
   };

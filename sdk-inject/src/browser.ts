@@ -9,9 +9,9 @@ export const browserClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 
-/** Makes the session follow the page's life. Calling what it returns adds the
+/** Binds the session to the page's life. Calling what it returns adds the
  *  listeners (again, to a document that was written anew), and with true removes them. */
-export function follow(session: Session): (stop?: boolean) => void {
+export function bindToPage(session: Session): (stop?: boolean) => void {
   // Named, so that adding them again to a document that still has them adds nothing.
   const seen = () => (document.visibilityState === "hidden" ? session.sleep() : session.wake());
   return (stop) => {

@@ -4,7 +4,7 @@ import type { GateError } from "./errors";
 
 export interface HeartbeatEffects {
   /** Sends one; rejects when it did not arrive. */
-  beat(): Promise<void>;
+  send(): Promise<void>;
   /** Told after each: how many in a row have failed. */
   onResult(failures: number): void;
   clock: Clock;
@@ -12,8 +12,8 @@ export interface HeartbeatEffects {
   intervalMs: number;
 }
 
-/** Calls beat at its interval while running; after failures sooner, then ever later. */
-export function createHeartbeat({ beat, onResult, clock, random, intervalMs }: HeartbeatEffects) {
+/** Sends at its interval while running; after failures sooner, then ever later. */
+export function createHeartbeat({ send, onResult, clock, random, intervalMs }: HeartbeatEffects) {
   let timer: unknown;
   let failures = 0;
 
@@ -22,7 +22,7 @@ export function createHeartbeat({ beat, onResult, clock, random, intervalMs }: H
     const mine = clock.setTimeout(async () => {
       let delay: number;
       try {
-        await beat();
+        await send();
         failures = 0;
         delay = heartbeatDelay(intervalMs, random());
       } catch (error) {
@@ -41,8 +41,8 @@ export function createHeartbeat({ beat, onResult, clock, random, intervalMs }: H
     timer = undefined;
   };
   return {
-    /** Goes on with the beat there is, so that a page that is often focused still
-     *  beats; after failures starts anew, since something may have got better. */
+    /** Keeps the heartbeat that is planned, so that a page that is often focused still
+     *  sends one; after failures starts anew, since something may have got better. */
     start() {
       if (timer && !failures) return;
       stop();

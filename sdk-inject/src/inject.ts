@@ -3,12 +3,11 @@
  * anything; whatever fails, fails without touching the page.
  */
 import { createApi } from "./api";
-import { browserClock as clock, follow } from "./browser";
+import { bindToPage, browserClock as clock } from "./browser";
 import { createServerClock } from "./clock";
 import { createSession, type Session } from "./session";
-import { createStore } from "./store";
+import { createStore, NAME } from "./store";
 import { en } from "./strings";
-import { NAME } from "./tabs";
 import { createTimer } from "./ui/timer";
 
 /** On window under this symbol: boot.js leaves the page's first fetch here, and
@@ -23,7 +22,7 @@ interface Claim {
 async function start(): Promise<void> {
   const claim = (window as unknown as Record<symbol, Claim | undefined>)[KEY];
   if (!claim || claim.session) return;
-  const rare = "BroadcastChannel" in window ? undefined : await import("./__RARE__");
+  const { BroadcastChannel } = window.BroadcastChannel ? window : await import("./__FALLBACK__");
   const effects = {
     clock,
     serverClock: createServerClock(clock),
@@ -32,11 +31,11 @@ async function start(): Promise<void> {
     locks: navigator.locks,
     fetch: claim.fetch.bind(window),
     sendBeacon: navigator.sendBeacon.bind(navigator),
-    channel: (name: string) => (rare ? rare.openChannel(name) : new BroadcastChannel(name)),
+    channel: (name: string) => new BroadcastChannel(name),
     doc: document,
     parts: {
       dialog: () => import("./__DIALOG__"),
-      more: () => import("./__MORE__"),
+      actionsPanel: () => import("./__ACTIONS__"),
       move: () => import("./__MOVE__"),
     },
     go: (address: string) => location.assign(address),
@@ -62,7 +61,7 @@ async function start(): Promise<void> {
     waiting();
     void mount();
   });
-  const listen = follow(session);
+  const listen = bindToPage(session);
   listen();
 }
 

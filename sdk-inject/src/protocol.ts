@@ -1,12 +1,12 @@
 /**
- * The gate's same-origin API as scripts see it. Mirrors internal/protocol
- * (paths.go, browser.go, state.go, problem.go), which binds.
+ * The gate's same-origin API as scripts see it. A test of internal/protocol holds this
+ * file to that package: interfaces, unions and constants, and no other declarations.
  */
 
 /** Where a session stands in its life. The last four never change again. */
 export type Status = "pending" | "active" | "paused" | "completed" | "expired" | "revoked" | "canceled";
 
-/** What more a user may buy from inside the page. */
+/** How much more a user may buy from inside the page. */
 export interface Extension {
   additional_seconds: number;
   tokens: number;
@@ -26,7 +26,7 @@ export interface SessionView {
   id: string;
   provider_id: string;
   status: Status;
-  /** Grows with every change, so that late news never replaces newer. */
+  /** Grows with every change, so that a late answer never replaces a newer one. */
   version: number;
   expires_at: number;
   paused_at?: number;
@@ -62,15 +62,56 @@ export interface ExtendRequest {
   tokens_to_deduct: number;
 }
 
+/** Why a call was refused. */
+export type Code =
+  | "session_missing"
+  | "session_invalid"
+  | "session_expired"
+  | "session_completed"
+  | "session_revoked"
+  | "session_canceled"
+  | "session_paused"
+  | "session_pending"
+  | "launch_spent"
+  | "launch_invalid"
+  | "launch_expired"
+  | "wrong_provider"
+  | "backend_unavailable"
+  | "cross_site"
+  | "origin_unavailable"
+  | "host_unknown"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "invalid_request"
+  | "insufficient_tokens"
+  | "consent_required"
+  | "idempotency_conflict"
+  | "illegal_transition"
+  | "pause_not_allowed"
+  | "return_url_not_allowed"
+  | "token_invalid"
+  | "token_mismatch"
+  | "already_exists"
+  | "rate_limited"
+  | "too_large"
+  | "unavailable"
+  | "internal";
+
 /** An error body (RFC 9457). `code` is the part that programs read. */
 export interface Problem {
-  code: string;
-  status?: number;
+  type?: string;
+  title: string;
+  status: number;
+  code: Code;
   /** For a person. */
   detail?: string;
   return_url?: string;
   consent_url?: string;
   session_id?: string;
 }
+
+/** What the gate answers below {@link GATE_PREFIX}. */
+export type GatePath = "session" | "heartbeat" | "extend" | "pause" | "resume" | "end" | "events";
 
 export const GATE_PREFIX = "/.session-gate/";

@@ -3,10 +3,10 @@ import { HEARTBEAT_MS, retryDelay } from "./backoff";
 import type { Clock, ServerClock } from "./clock";
 import { GateError } from "./errors";
 import { createHeartbeat } from "./heartbeat";
-import type { SessionAnswer, SessionView } from "./protocol";
-import { isNews, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
+import type { Code, SessionAnswer, SessionView } from "./protocol";
+import { isNewer, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
 import type { Store } from "./store";
-import { type Channel, createTabs, type Locks, NEWEST, takeTurn } from "./tabs";
+import { type Channel, createTabs, type Locks, NEWEST, shareHeartbeat } from "./tabs";
 
 /** The one session of this page: what it knows of it, kept true. */
 export interface Session {
@@ -23,7 +23,7 @@ export interface Session {
   leave(): void;
   /** Makes a change and takes over its answer. Rejects with a {@link GateError},
    *  unless that says that the session is over: then it is shown as over. */
-  carryOut(change: () => Promise<SessionAnswer>): Promise<void>;
+  perform(change: () => Promise<SessionAnswer>): Promise<void>;
 }
 
 export interface SessionEffects {
@@ -56,19 +56,20 @@ export function createSession(effects: SessionEffects): Session {
   // The newest known, also after the end.
   let view: SessionView | undefined;
   let awake = false;
-  let insisting = false;
+  let resolving = false;
   let ticker: unknown;
-  let asking: Promise<boolean> | undefined;
-  let askedAt = Number.NEGATIVE_INFINITY;
+  let refreshing: Promise<boolean> | undefined;
+  let refreshedAt = Number.NEGATIVE_INFINITY;
 
   const notify = () => {
     for (const listener of listeners) listener();
   };
   const tabs = createTabs(effects.channel, ({ id, version }) => {
-    if (view && id === view.id && Number(version) > view.version && !isOver()) beat().catch(() => {});
+    if (view && id === view.id && Number(version) > view.version && !isOver())
+      sendHeartbeat().catch(() => {});
   });
   const heartbeat = createHeartbeat({
-    beat: () => takeTurn(effects, heartbeatMs, beat),
+    send: () => shareHeartbeat(effects, heartbeatMs, sendHeartbeat),
     onResult: (failures) => setConnected(failures < LOST_AFTER_FAILURES),
     clock,
     random,
@@ -77,7 +78,7 @@ export function createSession(effects: SessionEffects): Session {
 
   function set(next: State) {
     state = next;
-    if (isOver()) rest();
+    if (isOver()) stopTimers();
     schedule();
     notify();
   }
@@ -89,20 +90,20 @@ export function createSession(effects: SessionEffects): Session {
   }
 
   /** Takes over an answer of the gate and tells the other tabs when it is new. */
-  function learn({ session: news }: SessionAnswer) {
-    if (isOver() || !isNews(view, news)) return;
-    const changed = !!view && news.version > view.version;
-    view = news;
-    set(stateOf(news));
-    if (changed) tell(isOver() ? NEWEST : news.version);
+  function applyAnswer({ session: next }: SessionAnswer) {
+    if (isOver() || !isNewer(view, next)) return;
+    const changed = !!view && next.version > view.version;
+    view = next;
+    set(stateOf(next));
+    if (changed) notifyTabs(isOver() ? NEWEST : next.version);
   }
 
-  function tell(version = NEWEST) {
+  function notifyTabs(version = NEWEST) {
     if (view) tabs.post({ id: view.id, version });
   }
 
   /** Whether the refusal settled what state the session is in. */
-  function settle(error: unknown): boolean {
+  function applyRefusal(error: unknown): boolean {
     // A page that knows its end keeps its reason: later refusals know less.
     if (isOver()) return true;
     const next = stateOfRefusal(error as GateError, view);
@@ -110,64 +111,64 @@ export function createSession(effects: SessionEffects): Session {
     // The cookie of a session that ran out goes before its page notices.
     if (next.phase === "ended" && next.reason === "gone" && !session.remaining()) next.reason = "expired";
     set(next);
-    tell();
+    notifyTabs();
     return true;
   }
 
   /** Asks the gate for the state; false when it could not be had. One question at a time. */
-  function ask(): Promise<boolean> {
-    if (!asking) {
-      askedAt = clock.elapsed();
-      asking = api
+  function refresh(): Promise<boolean> {
+    if (!refreshing) {
+      refreshedAt = clock.elapsed();
+      refreshing = api
         .session()
         .then((answer) => {
-          learn(answer);
+          applyAnswer(answer);
           setConnected(true);
           return true;
-        }, settle)
+        }, applyRefusal)
         .finally(() => {
-          asking = undefined;
+          refreshing = undefined;
         });
     }
-    return asking;
+    return refreshing;
   }
 
   /** Whether only the gate can say how things stand: at first, and when the deadline
    *  has passed by our clock: an extension in another tab may have moved it. */
-  const inDoubt = () => state.phase === "loading" || (state.phase === "active" && !session.remaining());
+  const isUncertain = () => state.phase === "loading" || (state.phase === "active" && !session.remaining());
 
   /** Asks until there is no more doubt; a gate that stays silent at the deadline
    *  does not keep the session open. */
-  async function insist(): Promise<void> {
-    if (insisting) return;
-    insisting = true;
-    for (let tries = 1; awake && inDoubt(); tries++) {
+  async function resolveState(): Promise<void> {
+    if (resolving) return;
+    resolving = true;
+    for (let tries = 1; awake && isUncertain(); tries++) {
       if (view && tries > VERIFY_TRIES) {
         set(stateOf({ ...view, status: "expired" }));
         break;
       }
-      await ask();
+      await refresh();
       const wait = view ? VERIFY_FIRST_MS * 2 ** (tries - 1) : retryDelay(tries, random());
-      if (inDoubt()) await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
+      if (isUncertain()) await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
     }
-    insisting = false;
+    resolving = false;
     if (awake) session.wake();
   }
 
-  async function beat(): Promise<void> {
+  async function sendHeartbeat(): Promise<void> {
     // A paused session sends no signs of life, but its page must learn of its end.
     if (state.phase === "active") {
       try {
         const { version } = await api.heartbeat({ timestamp: clock.now(), active: true });
         if (version <= state.view.version) return;
       } catch (error) {
-        if ((error as GateError).code !== "session_paused") {
-          if (settle(error)) return;
+        if ((error as GateError).code !== ("session_paused" satisfies Code)) {
+          if (applyRefusal(error)) return;
           throw error;
         }
       }
     }
-    if (!(await ask())) throw new GateError("network");
+    if (!(await refresh())) throw new GateError("network");
   }
 
   function schedule() {
@@ -175,21 +176,21 @@ export function createSession(effects: SessionEffects): Session {
     if (!awake || state.phase !== "active") return;
     const left = session.remaining();
     if (left > 0) ticker = clock.setTimeout(tick, (left % 1000 || 1000) + TICK_SLACK_MS);
-    else void insist();
+    else void resolveState();
   }
 
   function tick() {
     // The machine slept, or someone set its clock: what is shown is wrong until the gate answers.
-    if (serverClock.jumped()) void ask();
+    if (serverClock.jumped()) void refresh();
     schedule();
     notify();
   }
 
   function resync() {
-    if (clock.elapsed() - askedAt > RESYNC_MS) void ask();
+    if (clock.elapsed() - refreshedAt > RESYNC_MS) void refresh();
   }
 
-  function rest() {
+  function stopTimers() {
     clock.clearTimeout(ticker);
     heartbeat.stop();
   }
@@ -205,7 +206,7 @@ export function createSession(effects: SessionEffects): Session {
       if (isOver()) return;
       awake = true;
       tabs.open();
-      if (state.phase === "loading") void insist();
+      if (state.phase === "loading") void resolveState();
       else {
         heartbeat.start();
         schedule();
@@ -214,24 +215,24 @@ export function createSession(effects: SessionEffects): Session {
     },
     sleep() {
       awake = false;
-      rest();
+      stopTimers();
     },
     leave() {
       if (state.phase === "active") {
-        api.farewell({ timestamp: clock.now(), active: false });
+        api.sendLastHeartbeat({ timestamp: clock.now(), active: false });
         store.write({ beat: 0 });
-        tell();
+        notifyTabs();
       }
       session.sleep();
       tabs.close();
     },
-    carryOut(change) {
+    perform(change) {
       // Its answer is one to the question of how things stand, too.
-      askedAt = clock.elapsed();
-      return change().then(learn, (error) => {
+      refreshedAt = clock.elapsed();
+      return change().then(applyAnswer, (error) => {
         // Whatever was refused, what we showed may be out of date.
-        if (settle(error)) return;
-        void ask();
+        if (applyRefusal(error)) return;
+        void refresh();
         throw error;
       });
     },

@@ -18,8 +18,8 @@ export interface Ended {
   sessionId: string;
 }
 
-/** Whether `next` may replace `known`: late news never replaces newer. */
-export function isNews(known: SessionView | undefined, next: SessionView): boolean {
+/** Whether `next` may replace `known`: a late answer never replaces a newer one. */
+export function isNewer(known: SessionView | undefined, next: SessionView): boolean {
   return known?.id !== next.id || next.version >= known.version;
 }
 

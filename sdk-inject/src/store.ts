@@ -1,4 +1,5 @@
-import { NAME } from "./tabs";
+/** The name of all that we keep in a browser or send between its tabs. */
+export const NAME = "sessiongate";
 
 /** What a browser remembers of the timer between the pages of an app. */
 export interface Remembered {

@@ -1,5 +1,5 @@
 /**
- * What the chip says. The dialogs' words are in ui/words.ts and ui/more-words.ts.
+ * What the chip says. The dialogs' words are in ui/words.ts and ui/actions-words.ts.
  * English is built in, as what shows when nothing else can be had; every other
  * language is two small files, this one's and `words`, loaded when needed.
  */
@@ -13,10 +13,10 @@ export interface Strings {
   words?: () => Promise<{ default: AllWords }>;
 }
 
-import type { MoreWords } from "./ui/more-words";
+import type { ActionsWords } from "./ui/actions-words";
 import type { Words } from "./ui/words";
 
-export type AllWords = Words & MoreWords;
+export type AllWords = Words & ActionsWords;
 
 export const en: Strings = {
   language: "en",

@@ -1,9 +1,9 @@
 import type { Clock } from "./clock";
-import type { Store } from "./store";
+import { NAME, type Store } from "./store";
 
 /** What the tabs of one session tell each other: that there is news. */
 export interface Tabs {
-  post(news: News): void;
+  post(news: TabMessage): void;
   open(): void;
   /** An open channel would keep a page out of the back/forward cache. */
   close(): void;
@@ -11,7 +11,7 @@ export interface Tabs {
 
 /** Names a state, and leaves the rest to be asked for: every script of the
  *  origin can post here, so a message is a hint and never a fact. */
-export interface News {
+export interface TabMessage {
   id: string;
   version: number;
 }
@@ -19,19 +19,16 @@ export interface News {
 /** Newer than all: the session is over, or the tab that beat for all is closed. */
 export const NEWEST = 1e15;
 
-/** Of all that we keep or send under a name. */
-export const NAME = "sessiongate";
-
 export function createTabs(
   channel: (name: string) => Channel | undefined,
-  onNews: (news: Partial<News>) => void,
+  onMessage: (news: Partial<TabMessage>) => void,
 ): Tabs {
   let opened: Channel | undefined;
   return {
     post: (news) => opened?.postMessage(news),
     open() {
       opened ??= channel(NAME);
-      if (opened) opened.onmessage = ({ data }) => onNews((data as Partial<News> | null) ?? {});
+      if (opened) opened.onmessage = ({ data }) => onMessage((data as Partial<TabMessage> | null) ?? {});
     },
     close() {
       opened?.close();
@@ -61,7 +58,7 @@ export interface Locks {
  * has in this interval. The lock is short and never waited for: a tab that held or
  * awaited one could not enter the back/forward cache.
  */
-export async function takeTurn(
+export async function shareHeartbeat(
   { store, clock, locks }: { store: Store; clock: Clock; locks?: Locks | undefined },
   intervalMs: number,
   beat: () => Promise<void>,

@@ -57,20 +57,27 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** How long a test waits for real input and output before it fails. */
+const LIMIT_MS = 30_000;
+
 /** Waits for something that real input and output must bring about. */
-export async function until(condition: () => boolean, what = condition.toString()): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 2));
+export async function until(
+  condition: () => unknown,
+  what = condition.toString(),
+  limitMs = LIMIT_MS,
+): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`never came true: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error(`never came true: ${what}`);
 }
 
 /** Lets the page's time pass slowly enough for real answers to arrive in it. */
 export async function goOn(clock: FakeClock, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !condition(); i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(async () => {
+    if (condition()) return true;
     await clock.advance(1_000);
-  }
-  await until(condition);
+    return condition();
+  }, condition.toString());
 }

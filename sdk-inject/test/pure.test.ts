@@ -10,9 +10,9 @@ import ja from "../src/languages/words-ja";
 import pt from "../src/languages/words-pt";
 import zh from "../src/languages/words-zh";
 import type { SessionView } from "../src/protocol";
-import { isNews, remainingMs, stateOf, stateOfRefusal } from "../src/state";
+import { isNewer, remainingMs, stateOf, stateOfRefusal } from "../src/state";
 import { createStore } from "../src/store";
-import { en as enMore } from "../src/ui/more-words";
+import { en as enActions } from "../src/ui/actions-words";
 import { en } from "../src/ui/words";
 import { reachedThreshold, warningThresholds } from "../src/warnings";
 
@@ -101,7 +101,7 @@ describe("numbers and times are written as Intl writes them", () => {
   // Which kind of space stands in a number or a time differs between versions of Intl's tables.
   const plain = (text: string) => text.replace(/\s/g, " ");
 
-  test.each(Object.entries({ en: { ...en, ...enMore }, de, fr, es, pt, ja, zh, ar }))(
+  test.each(Object.entries({ en: { ...en, ...enActions }, de, fr, es, pt, ja, zh, ar }))(
     "%s",
     (language, words) => {
       for (const n of numbers) {
@@ -139,11 +139,11 @@ describe("backoff", () => {
 });
 
 describe("state", () => {
-  test("older news never replaces newer, another session always does", () => {
-    expect(isNews(undefined, view)).toBe(true);
-    expect(isNews(view, { ...view, version: 2 })).toBe(false);
-    expect(isNews(view, { ...view, version: 3 })).toBe(true);
-    expect(isNews(view, { ...view, id: "s2", version: 1 })).toBe(true);
+  test("an older answer never replaces a newer one, another session always does", () => {
+    expect(isNewer(undefined, view)).toBe(true);
+    expect(isNewer(view, { ...view, version: 2 })).toBe(false);
+    expect(isNewer(view, { ...view, version: 3 })).toBe(true);
+    expect(isNewer(view, { ...view, id: "s2", version: 1 })).toBe(true);
   });
 
   test.each(["completed", "expired", "revoked", "canceled"] as const)("%s is the end", (status) => {

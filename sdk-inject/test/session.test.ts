@@ -13,7 +13,11 @@ afterEach(() => {
 });
 
 /** A page over a real gate, with the page's time in the test's hands. */
-async function page(view = {}, shared?: { gate: TestGate; clock: FakeClock; base: string; store: Store }) {
+async function page(
+  view = {},
+  shared?: { gate: TestGate; clock: FakeClock; base: string; store: Store },
+  timeoutMs = 30_000,
+) {
   const clock = shared?.clock ?? new FakeClock();
   const gate = shared?.gate ?? new TestGate(() => clock.wall, view);
   const base = shared?.base ?? (await gate.start());
@@ -21,11 +25,22 @@ async function page(view = {}, shared?: { gate: TestGate; clock: FakeClock; base
   const serverClock = createServerClock(clock);
   const beacons: { url: string; body: Blob }[] = [];
   const store = shared?.store ?? createStore(() => ({ getItem: () => null }) as unknown as Storage);
+  let reading = 0;
   const api = createApi({
-    fetch,
+    // Counts the calls whose answers the page has not read yet.
+    async fetch(input, init) {
+      reading++;
+      try {
+        const response = await fetch(input, init);
+        const body = await response.text();
+        return new Response(body, response);
+      } finally {
+        reading--;
+      }
+    },
     sendBeacon: (url, body) => beacons.push({ url, body }) > 0,
     serverClock,
-    timeoutMs: 300,
+    timeoutMs,
     base,
   });
   const session = createSession({
@@ -47,10 +62,9 @@ async function page(view = {}, shared?: { gate: TestGate; clock: FakeClock; base
     if (!("view" in state) || !state.view.extension) throw new Error("no offer");
     return state.view.extension;
   };
-  /** Until the call number n of that path has been answered, and the page has seen it. */
+  /** Until the call number n of that path has been answered, and the page has read the answer. */
   const answered = async (path: string, n: number) => {
-    await until(() => gate.count(path) >= n && gate.idle, `${path} answered ${n} times`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => gate.count(path) >= n && gate.idle && !reading, `${path} answered ${n} times`);
     await settle();
   };
   const awake = async () => {
@@ -202,7 +216,7 @@ test("an answer that is not the gate's is no answer; the first question is asked
 });
 
 test("a question that takes too long is given up", async () => {
-  const p = await page();
+  const p = await page({}, undefined, 50);
   p.gate.answers("session", "hang");
   const failed = p.api.session().catch((error: unknown) => error);
   await until(() => p.gate.calls.length === 1);

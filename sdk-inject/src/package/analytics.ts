@@ -1,11 +1,11 @@
 import { retryDelay } from "../backoff";
 import type { Clock } from "../clock";
-import { type Batch, MOST_BATCHES, type PageEvent, type Shelf } from "./shelf";
+import { type Batch, type EventQueue, MOST_BATCHES, type PageEvent } from "./event-queue";
 
 export interface AnalyticsEffects {
   /** Sends a batch; `last`: from a page that is going. Rejects when it did not arrive. */
   send(batch: Batch, last: boolean): Promise<void>;
-  shelf: Shelf;
+  eventQueue: EventQueue;
   clock: Clock;
   random(): number;
   newKey(): string;
@@ -19,8 +19,8 @@ const BATCH = 50;
  * Gathers events and sends them in batches, each under one key until it has arrived:
  * from this page, or from the next one of the session.
  */
-export function createAnalytics({ send, shelf, clock, random, newKey }: AnalyticsEffects) {
-  let queue = shelf.take();
+export function createAnalytics({ send, eventQueue, clock, random, newKey }: AnalyticsEffects) {
+  let queue = eventQueue.take();
   let timer: unknown;
   let failures = 0;
   let sending = false;
@@ -43,7 +43,7 @@ export function createAnalytics({ send, shelf, clock, random, newKey }: Analytic
       if (status < 400 || status > 499 || status === 429) return false;
     }
     queue = queue.filter((one) => one !== batch);
-    shelf.drop(batch);
+    eventQueue.drop(batch);
     return true;
   }
 
@@ -54,7 +54,7 @@ export function createAnalytics({ send, shelf, clock, random, newKey }: Analytic
     if (await deliver(batch, false)) failures = 0;
     else {
       failures++;
-      shelf.put(queue);
+      eventQueue.put(queue);
     }
     sending = false;
     if (queue[0]) plan(failures ? retryDelay(failures, random()) : FLUSH_MS);
@@ -80,7 +80,7 @@ export function createAnalytics({ send, shelf, clock, random, newKey }: Analytic
     leave() {
       clock.clearTimeout(timer);
       timer = undefined;
-      shelf.put(queue);
+      eventQueue.put(queue);
       for (const batch of queue) void deliver(batch, true);
     },
   };

@@ -11,8 +11,8 @@ import { BACKEND_BASE, backendFetch } from "./backend";
 import { withBreaker } from "./breaker";
 import type { SDKConfig } from "./config";
 import { sdkError } from "./errors";
+import { createEventQueue } from "./event-queue";
 import type { Events } from "./events";
-import { createShelf } from "./shelf";
 import type { TokenClaims } from "./token";
 
 /** A session and the ways to it: to the gate of this page, or to the session service. */
@@ -100,7 +100,7 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
         clock,
         random,
         newKey,
-        shelf: createShelf(() => localStorage, id, clock.now),
+        eventQueue: createEventQueue(() => localStorage, id, clock.now),
         async send({ key, events }, keepalive) {
           const response = await call(`${base}events`, {
             method: "POST",

@@ -9,7 +9,7 @@ import type { ReactElement } from "react";
 import { StatCards } from "./dashboard/cards";
 import { DayChart } from "./dashboard/chart";
 import { useProviderStats } from "./dashboard/data";
-import { useLook } from "./dashboard/look";
+import { useStyleSheet } from "./dashboard/style";
 import { SessionsTable } from "./dashboard/table";
 import { type DashboardWords, en } from "./dashboard/words";
 import type { Period, StatsClient } from "./stats";
@@ -46,12 +46,12 @@ export interface ProviderDashboardProps {
  */
 export function ProviderDashboard(props: ProviderDashboardProps): ReactElement {
   const { client, period, theme = "page", language, words } = props;
-  const look = useLook<HTMLElement>();
+  const root = useStyleSheet<HTMLElement>();
   const say = { ...en, ...words };
   const { loading, error, live, stats, sessions, revenue, reload } = useProviderStats(client, period);
   const shared = { language, words };
   return (
-    <section ref={look} className="sgd" data-theme={theme} aria-label={say.title} aria-busy={loading}>
+    <section ref={root} className="sgd" data-theme={theme} aria-label={say.title} aria-busy={loading}>
       <header className="sgd-head">
         <h2>{say.title}</h2>
         {stats && (

@@ -18,7 +18,7 @@ export async function openSession(
 ): Promise<SessionView> {
   for (let tries = 1; ; tries++) {
     try {
-      await session.carryOut(() => api.session());
+      await session.perform(() => api.session());
       break;
     } catch (error) {
       const { status, code } = error as GateError;

@@ -1,5 +1,5 @@
 import type { Actions } from "../actions";
-import { follow } from "../browser";
+import { bindToPage } from "../browser";
 import { GateError } from "../errors";
 import { formatClock, returnAddress } from "../format";
 import { forgetToken, takeToken } from "./address";
@@ -8,8 +8,8 @@ import type { SDKConfig, SDKEvents, SessionData } from "./config";
 import { type Connection, connect } from "./connection";
 import { SDKError, sdkError } from "./errors";
 import { createEvents, type Events } from "./events";
-import { createNews, type News } from "./news";
 import { openSession } from "./open";
+import { createSessionEvents, type SessionEvents } from "./session-events";
 import { show } from "./show";
 import { decodeToken } from "./token";
 import { watchVisibility } from "./visibility";
@@ -45,7 +45,7 @@ export class MarketplaceSDK {
   readonly #undo: (() => void)[] = [];
   #opening: Promise<SessionData> | undefined;
   #connection: Connection | undefined;
-  #news: News | undefined;
+  #sessionEvents: SessionEvents | undefined;
   #analytics: ReturnType<typeof createAnalytics> | undefined;
   /** Out of the address, and in no storage. */
   #kept: string | undefined;
@@ -129,7 +129,7 @@ export class MarketplaceSDK {
    */
   extend(): Promise<void> {
     return this.#act((actions) => {
-      const offer = this.#news?.view()?.extension;
+      const offer = this.#sessionEvents?.view()?.extension;
       if (!offer) throw new GateError("consent_required", {}, 403);
       return actions.extend(offer);
     });
@@ -151,7 +151,7 @@ export class MarketplaceSDK {
 
   /** The session, or null before {@link MarketplaceSDK.initialize}. */
   getSessionData(): SessionData | null {
-    return this.#news?.data() ?? null;
+    return this.#sessionEvents?.data() ?? null;
   }
 
   /** Whole seconds left, by the server's clock; 0 when there is no session. */
@@ -174,7 +174,7 @@ export class MarketplaceSDK {
     const values = Object.values(props ?? {});
     if (!NAME.test(name) || values.some((value) => typeof value !== "string"))
       throw new SDKError(`The event ${JSON.stringify(name)} can't be sent.`, "INVALID_CONFIG");
-    this.#note(name, props);
+    this.#trackEvent(name, props);
   }
 
   /**
@@ -228,7 +228,7 @@ export class MarketplaceSDK {
       if (gate) delete gate.session;
       else Reflect.deleteProperty(window, KEY);
     });
-    this.#follow(connection, said?.sub ?? "");
+    this.#bindToPage(connection, said?.sub ?? "");
     if (config.ui !== false && !shownElsewhere) {
       this.#mount = () =>
         show(
@@ -244,33 +244,33 @@ export class MarketplaceSDK {
     return data;
   }
 
-  /** Makes the session follow the page, and the handlers the session. */
-  #follow({ session, actions }: Connection, userId: string) {
-    const news = createNews({
+  /** Binds the session to the page, and the handlers to the session. */
+  #bindToPage({ session, actions }: Connection, userId: string) {
+    const sessionEvents = createSessionEvents({
       session,
       userId,
       emit: this.#events.emit,
-      note: (name, props) => this.#note(name, props),
+      trackEvent: (name, props) => this.#trackEvent(name, props),
     });
-    this.#news = news;
+    this.#sessionEvents = sessionEvents;
     const update = () => {
-      const before = news.phase();
-      news.update();
-      if (news.phase() === "ended" && before !== "ended") {
+      const before = sessionEvents.phase();
+      sessionEvents.update();
+      if (sessionEvents.phase() === "ended" && before !== "ended") {
         void this.#analytics?.flush();
         forgetToken();
         if (!this.#mounted) this.#goBack();
       }
       for (const listener of [...this.#listeners]) listener();
     };
-    const listen = follow(session);
+    const listen = bindToPage(session);
     const leave = () => this.#analytics?.leave();
     const online = () => void this.#analytics?.flush();
     const forget = session.subscribe(update);
     listen();
     addEventListener("pagehide", leave);
     addEventListener("online", online);
-    this.#undo.push(forget, watchVisibility(this.#config, this.#events, news, actions), () => {
+    this.#undo.push(forget, watchVisibility(this.#config, this.#events, sessionEvents, actions), () => {
       listen(true);
       removeEventListener("pagehide", leave);
       removeEventListener("online", online);
@@ -290,7 +290,7 @@ export class MarketplaceSDK {
   }
 
   #need(): Actions {
-    if (!this.#connection || !this.#news?.view())
+    if (!this.#connection || !this.#sessionEvents?.view())
       throw new SDKError(
         "Call initialize() first.",
         this.#aborter.signal.aborted ? "DESTROYED" : "NOT_INITIALIZED",
@@ -317,12 +317,12 @@ export class MarketplaceSDK {
   }
 
   #goBack() {
-    const view = this.#news?.view();
+    const view = this.#sessionEvents?.view();
     const address = returnAddress(view?.return_url, view?.id);
     if (address && this.#config.redirect !== false) location.assign(address);
   }
 
-  #note(name: string, props?: Record<string, string>) {
+  #trackEvent(name: string, props?: Record<string, string>) {
     this.#analytics?.add({ name, at: Date.now(), ...(props && { props }) });
   }
 }

@@ -1,5 +1,5 @@
 import { browserClock as clock } from "../browser";
-import type { EndCause } from "../ui/timer";
+import type { EndCause } from "../ui/interfaces";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
 

@@ -1,5 +1,5 @@
 /** What the page sees of the session: loaded unless it draws its own. */
-import type { Parts } from "../ui/timer";
+import type { Parts } from "../ui/interfaces";
 import type { ModalStyles } from "./config";
 
 export { stringsFor } from "../languages";
@@ -7,7 +7,7 @@ export { createTimer } from "../ui/timer";
 
 export const laterParts: Parts = {
   dialog: () => import("../ui/dialog"),
-  more: () => import("../ui/more"),
+  actionsPanel: () => import("../ui/actions-panel"),
   move: () => import("../ui/move"),
 };
 

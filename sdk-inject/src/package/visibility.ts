@@ -1,13 +1,13 @@
 import type { SDKConfig } from "./config";
 import { sdkError } from "./errors";
 import type { Events } from "./events";
-import type { News } from "./news";
+import type { SessionEvents } from "./session-events";
 
 /** Tells when the page is hidden and seen, and pauses meanwhile where that is wanted. Returns its undoing. */
 export function watchVisibility(
   config: SDKConfig,
   { emit }: Events,
-  news: News,
+  sessionEvents: SessionEvents,
   clock: { pause(): Promise<void>; resume(): Promise<void> },
 ): () => void {
   let pausedByUs = false;
@@ -16,7 +16,7 @@ export function watchVisibility(
     emit("onVisibility", { hidden });
     if (!config.pauseWhenHidden) return;
     try {
-      if (hidden && news.phase() === "active") {
+      if (hidden && sessionEvents.phase() === "active") {
         pausedByUs = true;
         await clock.pause();
       } else if (!hidden && pausedByUs) {

@@ -1,53 +1,27 @@
-/** dialog.js: the dialog, and the warning in it. What more.js shows, it shows in here. */
+/** dialog.js: the dialog, and the warning in it. What actions.js shows, it shows in here. */
 import { formatUnit } from "../format";
 import type { Extension, SessionView } from "../protocol";
 import dialogCss from "./dialog.css";
-import type { More } from "./more";
+import type { ActionsPanel, DialogContext, Dialogs, Frame, Shown, View } from "./interfaces";
 import { createNotices } from "./notices";
-import type { Dialogs, Kit, View } from "./timer";
 import { en, type Words } from "./words";
-
-/** All that can be shown: what others may open, and the question before ending. */
-export type Shown = View | "confirm";
 
 /** A dialog that opens by itself may meet a key that was meant for the page: for
  *  this long it takes no purchase. */
 const GUARD_MS = 700;
 
-/** What the rarer views (more.js) get from the dialog that shows them. */
-export interface Frame {
-  kit: Kit;
-  dialog: HTMLDialogElement;
-  /** Why the last press failed. */
-  error: HTMLElement;
-  /** Speaks to screen readers. */
-  status: HTMLElement;
-  words: Words;
-  shown(): Shown | undefined;
-  button(kind: string, testid: string, press: () => unknown, label: string): HTMLButtonElement;
-  /** A button that calls the gate: one call at a time, its failure said in words. */
-  caller(kind: string, testid: string, call: (more: More) => unknown, label: string): HTMLButtonElement;
-  endButton(): HTMLButtonElement;
-  heading(title: string): Node;
-  row(...children: (Node | string)[]): Node;
-  /** The time left, large, and what can be done about it. */
-  clockView(title: string, rest: Node[], onRefresh?: (view: SessionView) => void): Node[];
-  draw(next: Shown): void;
-  close(): void;
-}
-
 /** The dialogs: one native modal element whose content is the current view. */
-export function createDialogs(kit: Kit): Dialogs {
-  const { session, clock, root, strings, el } = kit;
+export function createDialogs(context: DialogContext): Dialogs {
+  const { session, clock, root, strings, el } = context;
   const { language } = strings;
-  const words: Words = kit.words ?? en;
+  const words: Words = context.words ?? en;
   let shown: Shown | undefined;
   let guardedUntil = 0;
   /** Brings the current view's live parts up to date. */
   let refresh = () => {};
-  let loading: Promise<More> | undefined;
+  let loading: Promise<ActionsPanel> | undefined;
 
-  kit.adopt(dialogCss);
+  context.adopt(dialogCss);
   const error = el("p", { class: "error", role: "alert" });
   const status = el("p", { role: "status" });
   const dialog = el("dialog", { "aria-labelledby": "title" });
@@ -58,8 +32,8 @@ export function createDialogs(kit: Kit): Dialogs {
 
   const view = () => (session.state() as { view?: SessionView }).view;
 
-  const more = () => {
-    loading ??= kit.parts.more().then(({ createMore }) => createMore(frame));
+  const actionsPanel = () => {
+    loading ??= context.parts.actionsPanel().then(({ createActionsPanel }) => createActionsPanel(frame));
     // Until it works.
     loading.catch(() => {
       loading = undefined;
@@ -77,7 +51,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   const caller: Frame["caller"] = (kind, testid, call, label) => {
     const press = () =>
-      more().then(
+      actionsPanel().then(
         (loaded) => loaded.press(made, call),
         () => error.replaceChildren(strings.lost),
       );
@@ -113,7 +87,7 @@ export function createDialogs(kit: Kit): Dialogs {
       if (!now || !shown) return;
       // Another offer must be seen before it is taken.
       if (now.version !== drawn?.version) return draw(shown);
-      big.textContent = kit.formatClock(session.remaining());
+      big.textContent = context.formatClock(session.remaining());
       onRefresh?.(now);
     };
     return [
@@ -131,7 +105,7 @@ export function createDialogs(kit: Kit): Dialogs {
 
   function draw(next: Shown) {
     if (next === "warning") put(next, clockView(words.warningTitle, [el("p", {}, words.advice)]));
-    else void more().then((loaded) => put(next, loaded[next]()));
+    else void actionsPanel().then((loaded) => put(next, loaded[next]()));
   }
 
   function put(next: Shown, nodes: Node[]) {
@@ -152,7 +126,7 @@ export function createDialogs(kit: Kit): Dialogs {
   }
 
   const frame: Frame = {
-    kit,
+    context,
     dialog,
     error,
     status,
@@ -188,7 +162,7 @@ export function createDialogs(kit: Kit): Dialogs {
     draw(next);
   }
 
-  const notice = createNotices(frame, () => open("warning"), more);
+  const notice = createNotices(frame, () => open("warning"), actionsPanel);
   return {
     close,
     open,

@@ -1,6 +1,6 @@
 import { formatUnit } from "../format";
 import { reachedThreshold, warningThresholds } from "../warnings";
-import type { Frame } from "./dialog";
+import type { Frame } from "./interfaces";
 
 /** Announced to screen readers, in minutes before the end: milestones, not every second. */
 const MILESTONES = [5, 1];
@@ -9,12 +9,12 @@ const AHEAD_S = 30;
 
 /** Watches the deadline: tells of warnings, milestones, added time, and the end. */
 export function createNotices(
-  { kit, words, status, close }: Frame,
+  { context, words, status, close }: Frame,
   warn: () => void,
-  more: () => Promise<{ added(seconds: number): void; approach(seconds: number): void }>,
+  actionsPanel: () => Promise<{ added(seconds: number): void; nearDeadline(seconds: number): void }>,
 ) {
-  const { session, store } = kit;
-  let { deadline } = kit;
+  const { session, store } = context;
+  let { deadline } = context;
   let before = 0;
 
   return () => {
@@ -33,7 +33,7 @@ export function createNotices(
       // The deadline moved under the user's eyes: what it leaves is no news to them.
       store.write({ deadline: expires_at, warned: reached ?? seconds });
       close();
-      void more().then((loaded) => loaded.added(added));
+      void actionsPanel().then((loaded) => loaded.added(added));
     } else if (reached && seconds && (of !== expires_at || reached < warned)) {
       store.write({ deadline: expires_at, warned: reached });
       warn();
@@ -44,8 +44,8 @@ export function createNotices(
         status.textContent = words.left(formatUnit(Math.ceil(seconds / 60) * 60, words.unit));
     before = seconds;
     if (seconds < AHEAD_S)
-      more()
-        .then((loaded) => loaded.approach(seconds))
+      actionsPanel()
+        .then((loaded) => loaded.nearDeadline(seconds))
         .catch(() => {});
   };
 }

@@ -1,64 +1,9 @@
-import type { Api } from "../api";
-import type { Clock } from "../clock";
 import { formatClock } from "../format";
-import type { Session } from "../session";
-import type { Store } from "../store";
-import type { AllWords, Strings } from "../strings";
-import { type Chip, createChip } from "./chip";
+import { createChip } from "./chip";
 import chipCss from "./chip.css";
-import { type Make, maker } from "./dom";
+import { maker } from "./dom";
 import { createHost } from "./host";
-
-/** What the dialogs get from us: they are files of their own, loaded when first wanted. */
-export interface Kit extends TimerEffects {
-  el: Make;
-  root: HTMLElement;
-  chip: Chip;
-  words: AllWords | undefined;
-  adopt(css: string): void;
-  formatClock: typeof formatClock;
-  /** The deadline that the user has seen; the dialogs tell of later ones. */
-  deadline: number;
-}
-
-export type View = "warning" | "panel" | "paused" | "ended";
-
-export interface Dialogs {
-  open(view: View): void;
-  close(): void;
-  /** The session changed or a second passed. */
-  update(): void;
-  /** The host was taken out of the document and put back: modality was lost. */
-  restore(): void;
-}
-
-/** The parts that are loaded when needed. */
-export interface Parts {
-  dialog(): Promise<typeof import("./dialog")>;
-  more(): Promise<typeof import("./more")>;
-  move(): Promise<typeof import("./move")>;
-}
-
-export interface TimerEffects {
-  doc: Document;
-  session: Session;
-  api: Api;
-  clock: Clock;
-  random(): number;
-  store: Store;
-  strings: Strings;
-  parts: Parts;
-  /** The document was written anew, without us. */
-  onReplaced(): void;
-  /** Leaves for another address. */
-  go(address: string): void;
-  /** Themes what we show. */
-  css?: string | undefined;
-  /** Lets the app save its work; settles within a bound. Without: an event asks the page. */
-  beforeEnd?: ((reason: EndCause) => Promise<void>) | undefined;
-}
-
-export type EndCause = "deadline" | "user";
+import type { Dialogs, TimerEffects, View } from "./interfaces";
 
 /** The dialogs' file tells of milestones too: the first is five minutes before the end. */
 const FIRST_MILESTONE_S = 300;
@@ -97,8 +42,8 @@ export function createTimer(effects: TimerEffects): () => void {
   function load(): Promise<void> {
     loading ??= Promise.all([parts.dialog(), strings.words?.().catch(() => {})]).then(
       ([{ createDialogs }, words]) => {
-        const kit = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
-        dialogs = createDialogs(kit);
+        const context = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
+        dialogs = createDialogs(context);
         dialogs.update();
       },
       () => {

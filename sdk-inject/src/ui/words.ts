@@ -1,6 +1,6 @@
 import type { SayUnit } from "../format";
 
-/** What the dialogs say first; the rest is in more-words.ts. */
+/** What the dialogs say first; the rest is in actions-words.ts. */
 export interface Words {
   unit: SayUnit;
   left(span: string): string;
@@ -18,7 +18,7 @@ export const en: Words = {
   unit: (n, unit, short) => `${grouped(n)} ${short ? unit.slice(0, 3) : unit + (n === 1 ? "" : "s")}`,
   left: (span) => `${span} left in your session`,
   warningTitle: "Your session ends soon",
-  advice: "Please save your work.",
+  advice: "Save your work.",
   price: (tokens) => (tokens ? `for ${grouped(tokens)} token${tokens === 1 ? "" : "s"}` : "for free"),
   moreTime: "More time",
   end: "End session",

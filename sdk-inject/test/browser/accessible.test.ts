@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, test } from "vitest";
-import { useBrowser } from "./page";
+import { PAGE_LIMIT_MS, useBrowser } from "./page";
 
 const b = useBrowser();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What axe finds wrong in our part of the page. */
 async function violations(): Promise<string[]> {
-  await b.page.waitForTimeout(300); // the dialog has faded in
+  // The dialog has faded in.
+  await b.page.evaluate(() => {
+    const moving = document.querySelector("session-gate")?.shadowRoot?.getAnimations() ?? [];
+    return Promise.all(moving.map(({ finished }) => finished)).then(() => {});
+  });
   await b.page.evaluate(axe);
   return b.page.evaluate(async () => {
     const run = Reflect.get(window, "axe").run;
@@ -30,6 +34,7 @@ const states: [string, string, string][] = [
 for (const scheme of ["light", "dark"] as const)
   test.each(states)(`axe finds nothing wrong with %s, ${scheme}`, async (_, query, id) => {
     await b.page.emulateMedia({ colorScheme: scheme });
+    await b.hold([1000, 1000]); // the countdown after the end, which leaves the page
     await b.open(query);
     await b.page.getByTestId(id).waitFor();
     expect(await violations()).toEqual([]);
@@ -61,8 +66,11 @@ test("the time left is announced at five minutes and not every second", async ()
       if (text && said.at(-1) !== text) said.push(text);
     }, 50);
   });
-  await b.open("seconds=303");
+  await b.open("seconds=312");
   await b.page.getByTestId("session-warning").waitFor();
+  await expect
+    .poll(() => b.page.evaluate(() => Reflect.get(window, "said").length), { timeout: PAGE_LIMIT_MS })
+    .toBe(1);
   await b.page.waitForTimeout(2000);
   expect(await b.page.evaluate(() => Reflect.get(window, "said"))).toEqual([
     "5 minutes left in your session",

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import { expect } from "vitest";
+import { until } from "../fake";
 import { inEveryEngine } from "../hostile/engines";
 
 // The back/forward cache keeps a page as it was, if nothing of it forbids that: no open
@@ -15,7 +16,7 @@ let frozen = "";
 addEventListener("pagehide", () => (frozen = shown()));
 addEventListener("pageshow", async ({ persisted }) => {
   if (!left) return;
-  for (let i = 0; i < 60 && shown() === frozen; i++) await new Promise((r) => setTimeout(r, 100));
+  for (let i = 0; i < 600 && shown() === frozen; i++) await new Promise((r) => setTimeout(r, 100));
   tell({ persisted, frozen, shown: shown() });
 });
 const go = setInterval(() => {
@@ -58,7 +59,7 @@ inEveryEngine(
     meanwhile = () =>
       gate.change({ expires_at: gate.session().expires_at + 3600, duration_limit_seconds: 4000 });
     await page.goto(`${base}/first`);
-    for (let i = 0; i < 200 && !told; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => told, "the page tells what became of it", 90_000);
     expect(told).toMatchObject({
       persisted: true,
       frozen: expect.stringMatching(/^6:\d\d$/),

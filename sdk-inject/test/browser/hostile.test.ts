@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { useBrowser } from "./page";
+import { PAGE_LIMIT_MS, useBrowser } from "./page";
 
 const b = useBrowser();
 const chip = () => b.page.getByTestId("session-timer");
@@ -87,16 +87,20 @@ test("an open dialog is modal again after the page pruned it", async () => {
   await b.open("seconds=290");
   await b.page.getByTestId("session-warning").waitFor();
   await b.page.evaluate(() => document.querySelector("session-gate")?.remove());
-  await b.page.waitForTimeout(100);
-  expect(await b.page.getByTestId("session-warning").evaluate((e) => e.matches(":modal"))).toBe(true);
+  await expect
+    .poll(() => b.page.getByTestId("session-warning").evaluate((e) => e.matches(":modal")), {
+      timeout: PAGE_LIMIT_MS,
+    })
+    .toBe(true);
 });
 
 test("stays above a modal dialog of the page", async () => {
-  await b.open("seconds=302");
+  await b.open("seconds=400");
   await chip().waitFor();
   await b.page.evaluate(() => document.querySelector<HTMLDialogElement>("#theirs")?.showModal());
+  b.gate.change({ expires_at: b.gate.session().expires_at - 110 });
+  await b.lookAgain();
   await b.page.getByTestId("session-warning").waitFor();
-  await b.page.waitForTimeout(900);
   await b.page.getByTestId("extend-session").click();
   await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
 });
@@ -116,7 +120,6 @@ test("survives polluted prototypes, a replaced fetch and blocked storage", async
   });
   await b.open("seconds=290");
   await b.page.getByTestId("session-warning").waitFor();
-  await b.page.waitForTimeout(900);
   await b.page.getByTestId("extend-session").click();
   await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
   expect(b.errors).toEqual([]);

@@ -1,9 +1,9 @@
 import type { CDPSession } from "playwright-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { useBrowser } from "./page";
+import { PAGE_LIMIT_MS, useBrowser } from "./page";
 
 // What the machine and the browser do to a page's time: sleep, freezing, throttling, other
-// clocks. The promise: right again within a second of being seen.
+// clocks. The promise: right again soon after it is seen, and right from then on.
 
 const b = useBrowser();
 let cdp: CDPSession;
@@ -12,21 +12,6 @@ beforeEach(async () => {
   cdp = await b.context.newCDPSession(b.page);
 });
 afterEach(() => cdp.detach().catch(() => {}));
-
-/** What the chip says, and what it should, in seconds. */
-async function both(): Promise<{ shown: number; right: number }> {
-  const text = (await b.page.getByTestId("session-timer").locator("b").textContent()) ?? "";
-  const shown = text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
-  return { shown, right: b.gate.session().expires_at - Date.now() / 1000 };
-}
-
-async function expectRight(what: string) {
-  const { shown, right } = await both();
-  expect(
-    Math.abs(shown - right),
-    `${what}: ${shown} s are shown, ${right.toFixed(1)} s are left`,
-  ).toBeLessThan(1.5);
-}
 
 /** Frozen as a tab in the background may be: no script runs. */
 async function freeze(ms: number) {
@@ -40,14 +25,14 @@ test("frozen and thawed", async () => {
   await b.page.getByTestId("session-timer").waitFor();
   await freeze(4000);
   await b.page.waitForTimeout(1000);
-  await expectRight("a second after the page was frozen for four");
+  await b.clockIsRight();
 });
 
 test("frozen over its deadline, it is over when it thaws", async () => {
-  await b.open("seconds=4&total=600&back=off");
-  await b.page.getByTestId("session-timer").waitFor();
-  await freeze(6000);
-  await b.page.getByTestId("session-ended").waitFor({ timeout: 2500 });
+  await b.open("seconds=12&total=600&back=off");
+  await b.page.getByTestId("session-timer").waitFor({ state: "attached" });
+  await freeze(b.gate.session().expires_at * 1000 + 2000 - Date.now());
+  await b.page.getByTestId("session-ended").waitFor();
 });
 
 test("frozen while time was added elsewhere", async () => {
@@ -59,15 +44,15 @@ test("frozen while time was added elsewhere", async () => {
   await cdp.send("Page.setWebLifecycleState", { state: "active" });
   await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await b.page.waitForTimeout(1000);
-  await expectRight("a second after it was seen again");
+  await b.clockIsRight();
 });
 
 test("on a processor that is twenty times slower", async () => {
   await cdp.send("Emulation.setCPUThrottlingRate", { rate: 20 });
   await b.open("seconds=400");
-  await b.page.getByTestId("session-timer").waitFor({ timeout: 30_000 });
+  await b.page.getByTestId("session-timer").waitFor();
   await b.page.waitForTimeout(3000);
-  await expectRight("throttled");
+  await b.clockIsRight();
 });
 
 test("a machine that slept: wall time went on, timers and the monotonic clock did not", async () => {
@@ -84,7 +69,7 @@ test("a machine that slept: wall time went on, timers and the monotonic clock di
   await b.page.waitForTimeout(2100);
   await b.page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await b.page.waitForTimeout(1000);
-  await expectRight("a second after it woke");
+  await b.clockIsRight();
 });
 
 test.each([-86_400_000, 86_400_000])("a clock that jumps by %d ms in the middle", async (jump) => {
@@ -99,7 +84,7 @@ test.each([-86_400_000, 86_400_000])("a clock that jumps by %d ms in the middle"
   await b.page.evaluate((ms) => Object.assign(window, { skew: ms }), jump);
   // The next tick notices; its question is answered at once.
   await b.page.waitForTimeout(1900);
-  await expectRight("after the jump");
+  await b.clockIsRight();
   expect(await b.page.getByTestId("session-ended").count()).toBe(0);
 });
 
@@ -121,11 +106,11 @@ test("no tick and no heartbeat while hidden, at most one tick a second while see
   await b.page.getByTestId("session-timer").waitFor();
   await b.page.waitForTimeout(1200);
   const timers = () => b.page.evaluate(() => Reflect.get(window, "timers").set as number);
-  const before = await timers();
-  await b.page.waitForTimeout(5000);
-  const seen = (await timers()) - before;
-  expect(seen, "timers that were set in five seconds").toBeGreaterThanOrEqual(4);
-  expect(seen, "timers that were set in five seconds").toBeLessThanOrEqual(6);
+  const both = () => b.page.evaluate(() => [Reflect.get(window, "timers").set, performance.now()]);
+  const [set, at] = await both();
+  await expect.poll(timers, { timeout: PAGE_LIMIT_MS }).toBeGreaterThanOrEqual(set + 4);
+  const [setLater, later] = await both();
+  expect(setLater - set, "timers that were set").toBeLessThanOrEqual((later - at) / 1000 + 1);
 
   // Headless tabs are never hidden: what a browser says then is said for it.
   const see = (state: string) =>
@@ -141,5 +126,5 @@ test("no tick and no heartbeat while hidden, at most one tick a second while see
   expect(b.gate.calls.length).toBe(calls);
   await see("visible");
   await b.page.waitForTimeout(1000);
-  await expectRight("a second after it was seen again");
+  await b.clockIsRight();
 });

@@ -4,6 +4,10 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 // @ts-expect-error a script without types
 import { createGate } from "../../dev/server.mjs";
+import { until } from "../fake";
+
+/** How long a test waits for a page before it fails. */
+export const PAGE_LIMIT_MS = 60_000;
 
 interface DevGate {
   listener: Parameters<typeof createServer>[1];
@@ -21,6 +25,15 @@ interface Tools {
   /** What the console of any page said was wrong. */
   errors: string[];
   open(query: string, page?: Page): Promise<Page>;
+  /** The page looks at its session, as it does when a user comes back to it. */
+  lookAgain(): Promise<void>;
+  /**
+   * Keeps timers of the pages to come from running, those between these lengths in milliseconds,
+   * until what it returns is called: a busy machine cannot be too slow for them.
+   */
+  hold(...lengths: (readonly [from: number, to: number])[]): Promise<() => Promise<void>>;
+  /** Until the timer shows what is left, within a second and a half. */
+  clockIsRight(): Promise<void>;
   tab(): Promise<Page>;
 }
 
@@ -48,6 +61,37 @@ export function useBrowser(): Tools {
       await page.goto(`${it.base}/?market=${it.base}&${query}`);
       return page;
     },
+    lookAgain: async () => {
+      // Looks that follow one another in less than two seconds count as one.
+      await it.page.waitForTimeout(2100);
+      await it.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+    },
+    hold: async (...lengths) => {
+      const name = `release${lengths}`;
+      const init = ({ name, lengths }: { name: string; lengths: (readonly [number, number])[] }) => {
+        const plain = window.setTimeout;
+        const waiting: (() => void)[] = [];
+        let holding = true;
+        window.setTimeout = ((run: () => void, ms = 0, ...given: []) =>
+          holding && lengths.some(([from, to]) => from <= ms && ms <= to)
+            ? waiting.push(run)
+            : plain(run, ms, ...given)) as unknown as typeof plain;
+        Object.assign(window, {
+          [name]() {
+            holding = false;
+            for (const run of waiting.splice(0)) run();
+          },
+        });
+      };
+      await it.page.addInitScript(init, { name, lengths });
+      return () => it.page.evaluate((release) => Reflect.get(window, release)(), name);
+    },
+    clockIsRight: () =>
+      until(async () => {
+        const text = (await it.page.getByTestId("session-timer").locator("b").textContent()) ?? "";
+        const shown = text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+        return Math.abs(shown - (it.gate.session().expires_at - Date.now() / 1000)) < 1.5;
+      }, "the timer shows what is left"),
     tab: async () => {
       const page = await it.context.newPage();
       page.on("pageerror", (error) => it.errors.push(error.message));
@@ -67,7 +111,7 @@ export function useBrowser(): Tools {
     await new Promise((resolve) => server.once("listening", resolve));
     it.base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     it.context = await browser.newContext();
-    it.context.setDefaultTimeout(8_000);
+    it.context.setDefaultTimeout(PAGE_LIMIT_MS);
     it.errors = [];
     it.page = await it.tab();
   });

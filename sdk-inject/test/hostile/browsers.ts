@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Browser, chromium, firefox } from "playwright-core";
+import { until } from "../fake";
 
 /** What a test needs of a browser, whichever it is. */
 export interface Page {
@@ -26,13 +27,8 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-async function poll(check: () => Promise<unknown>, what: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (await check().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`never came true in the page: ${what}`);
-}
+const poll = (check: () => Promise<unknown>, what: string) =>
+  until(() => check().catch(() => false), `in the page: ${what}`, 60_000);
 
 /** The hash of the style that Playwright tries to add to a page before it takes a picture: `body {}`. */
 const PICTURE_STYLE = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA=";
@@ -92,7 +88,12 @@ async function webDriver(): Promise<{ driver: ChildProcess; call: Call }> {
       return value;
     };
     try {
-      await poll(() => call("GET", "/status"), "WebKitWebDriver answers");
+      let ended = false;
+      driver.once("exit", () => {
+        ended = true;
+      });
+      await poll(async () => ended || (await call("GET", "/status")), "WebKitWebDriver answers");
+      if (ended) throw new Error("WebKitWebDriver has ended");
       return { driver, call };
     } catch (error) {
       try {

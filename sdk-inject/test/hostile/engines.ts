@@ -35,7 +35,7 @@ export function inEveryEngine(
       await new Promise((resolve) => server.once("listening", resolve));
       base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       running = await engines[engine]?.();
-    }, 60_000);
+    }, 180_000);
     afterAll(async () => {
       await running?.stop();
       server.closeAllConnections();
@@ -46,7 +46,7 @@ export function inEveryEngine(
       const page = await running.page();
       await story({ page, base, gate });
       expect(page.errors).toEqual([]);
-    }, 60_000);
+    }, 180_000);
   });
 }
 

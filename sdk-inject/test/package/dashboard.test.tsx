@@ -12,6 +12,7 @@ import {
   type StatsClient,
 } from "../../src/package/dashboard";
 import { scaleOf } from "../../src/package/dashboard/chart";
+import { until } from "../fake";
 
 const row = (n: number, over: object = {}) => ({
   id: `s-${n}`,
@@ -84,9 +85,11 @@ afterEach(async () => {
 });
 
 async function becomes(check: () => boolean) {
-  for (let i = 0; i < 200 && !check(); i++)
+  await until(async () => {
+    if (check()) return true;
     await act(() => new Promise((resolve) => setTimeout(resolve, 20)));
-  expect(check(), app.textContent ?? "").toBe(true);
+    return check();
+  }, `${check} in ${app.textContent}`);
 }
 
 const show = () =>

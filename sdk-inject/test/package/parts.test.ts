@@ -1,15 +1,15 @@
 // What the page's life rarely asks for: other languages, tabs without channels, servers that fail.
 import { afterEach, expect, test, vi } from "vitest";
+import { BroadcastFallback } from "../../src/broadcast-fallback";
 import { stringsFor } from "../../src/languages";
 import { createAnalytics } from "../../src/package/analytics";
 import { withBreaker } from "../../src/package/breaker";
-import { createShelf } from "../../src/package/shelf";
+import { createEventQueue } from "../../src/package/event-queue";
 import { themeOf } from "../../src/package/ui";
-import { openChannel } from "../../src/rare";
 import { createStore } from "../../src/store";
 import { en } from "../../src/strings";
-import { takeTurn } from "../../src/tabs";
-import { en as more } from "../../src/ui/more-words";
+import { shareHeartbeat } from "../../src/tabs";
+import { en as actionsWords } from "../../src/ui/actions-words";
 import { en as first } from "../../src/ui/words";
 import { FakeClock, settle } from "../fake";
 
@@ -19,8 +19,8 @@ test.each(["de", "fr-CA", "ES", "pt-BR", "ja", "zh-Hant", "ar-EG"])("%s says eve
   const strings = await stringsFor(["xx", tag, "en"]);
   expect(strings.language).toBe(tag.toLowerCase().split("-")[0]);
   const words = (await strings.words?.())?.default;
-  expect(Object.keys(words ?? {}).sort()).toEqual(Object.keys({ ...first, ...more }).sort());
-  expect(Object.keys(words?.ended ?? {})).toEqual(Object.keys(more.ended));
+  expect(Object.keys(words ?? {}).sort()).toEqual(Object.keys({ ...first, ...actionsWords }).sort());
+  expect(Object.keys(words?.ended ?? {})).toEqual(Object.keys(actionsWords.ended));
   const asked: Record<string, unknown[]> = { unit: [7, "minute"], endsAt: [new Date(2026, 1, 3, 7, 7)] };
   for (const [name, said] of Object.entries(words ?? {})) {
     if (typeof said !== "function") {
@@ -53,7 +53,7 @@ test("unknown languages get English", async () => {
 });
 
 test("tabs without channels hear of news by storage events", () => {
-  const channel = openChannel("sessiongate");
+  const channel = new BroadcastFallback("sessiongate");
   const heard = vi.fn();
   channel.onmessage = heard;
   const tell = (key: string, newValue: string | null) =>
@@ -90,7 +90,7 @@ test("many tabs, one beat in an interval; the next when that tab is gone", async
     },
   };
   const beat = vi.fn(async () => {});
-  const turn = (given?: typeof locks) => takeTurn({ store, clock, locks: given }, 30_000, beat);
+  const turn = (given?: typeof locks) => shareHeartbeat({ store, clock, locks: given }, 30_000, beat);
   await Promise.all([turn(locks), turn(locks)]);
   await turn(); // without locks
   expect(beat).toHaveBeenCalledTimes(1);
@@ -145,7 +145,7 @@ function analyticsOf(session = "s1") {
     clock,
     random: () => 0.5,
     newKey: () => `key-${keys++}`,
-    shelf: createShelf(() => localStorage, session, clock.now),
+    eventQueue: createEventQueue(() => localStorage, session, clock.now),
     async send({ key, events }, last) {
       sent.push({ key, n: events.length, last });
       if (it.status !== 202) throw Object.assign(new Error("no"), { status: it.status });
@@ -203,7 +203,7 @@ test("what did not arrive goes out from the next page, under the key it had", as
   expect(localStorage.getItem("sessiongate-events")).toBeNull();
 });
 
-test("a farewell that arrived is not said again by the page that came back", async () => {
+test("a sendLastHeartbeat that arrived is not said again by the page that came back", async () => {
   const it = analyticsOf();
   it.add(2);
   it.analytics.leave();
@@ -250,15 +250,15 @@ test("two tabs that keep their events keep both", async () => {
 });
 
 test("where storage is blocked, events live as long as their page", async () => {
-  const shelf = createShelf(
+  const eventQueue = createEventQueue(
     () => {
       throw new DOMException("blocked", "SecurityError");
     },
     "s1",
     Date.now,
   );
-  shelf.put([{ key: "k", events: [] }]);
-  expect(shelf.take()).toEqual([]);
+  eventQueue.put([{ key: "k", events: [] }]);
+  expect(eventQueue.take()).toEqual([]);
 });
 
 test("styles are values and nothing more", () => {

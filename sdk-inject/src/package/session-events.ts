@@ -5,7 +5,7 @@ import type { SessionData } from "./config";
 import type { Events } from "./events";
 
 /** What is known of a session, and what has become of it since one last looked. */
-export interface News {
+export interface SessionEvents {
   /** Looks, and tells of what is new. */
   update(): void;
   /** The newest known, also after the end. */
@@ -14,16 +14,21 @@ export interface News {
   phase(): string;
 }
 
-export interface NewsEffects {
+export interface SessionEventsEffects {
   session: Session;
   userId: string;
   emit: Events["emit"];
   /** For the provider's analytics. */
-  note(name: string, props?: Record<string, string>): void;
+  trackEvent(name: string, props?: Record<string, string>): void;
 }
 
 /** Turns the states of a session into the events of {@link SDKEvents}. */
-export function createNews({ session, userId, emit, note }: NewsEffects): News {
+export function createSessionEvents({
+  session,
+  userId,
+  emit,
+  trackEvent,
+}: SessionEventsEffects): SessionEvents {
   let view: SessionView | undefined;
   let phase = "loading";
   let warned = Number.POSITIVE_INFINITY;
@@ -50,7 +55,7 @@ export function createNews({ session, userId, emit, note }: NewsEffects): News {
     if (!reached || reached >= warned || !remainingSeconds) return;
     warned = reached;
     emit("onSessionWarning", { remainingSeconds });
-    note("session.warning", { seconds: `${reached}` });
+    trackEvent("session.warning", { seconds: `${reached}` });
   }
 
   return {
@@ -66,7 +71,7 @@ export function createNews({ session, userId, emit, note }: NewsEffects): News {
       if (!now || !view) return;
       if (last === "loading" && phase !== "ended") {
         emit("onSessionStart", now);
-        note("session.start");
+        trackEvent("session.start");
       } else if (phase !== last) {
         if (phase === "paused") emit("onPause", now);
         if (phase === "active") emit("onResume", now);
@@ -74,11 +79,11 @@ export function createNews({ session, userId, emit, note }: NewsEffects): News {
         const additionalSeconds = view.expires_at - before.expires_at;
         warned = Number.POSITIVE_INFINITY;
         emit("onExtend", { additionalSeconds, session: now });
-        note("session.extend", { seconds: `${additionalSeconds}` });
+        trackEvent("session.extend", { seconds: `${additionalSeconds}` });
       }
       if (phase === "active") warn(view);
       if (state.phase === "ended" && last !== "ended") {
-        note("session.end", { reason: state.reason });
+        trackEvent("session.end", { reason: state.reason });
         emit("onSessionEnd", { reason: state.reason });
       }
     },

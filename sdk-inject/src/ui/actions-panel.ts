@@ -1,27 +1,12 @@
-/** more.js: what is needed when the user acts, and at the end: the calls to the gate,
+/** actions.js: what is needed when the user acts, and at the end: the calls to the gate,
  *  the panel, the question before ending, the paused and ended screens. */
 import { createActions, isTransient } from "../actions";
 import type { GateError } from "../errors";
 import { formatSpan, returnAddress } from "../format";
-import type { Extension } from "../protocol";
-import type { Frame } from "./dialog";
-import moreCss from "./more.css";
-import { en } from "./more-words";
-import type { EndCause } from "./timer";
-
-export interface More {
-  extend(offer: Extension): Promise<void>;
-  /** Carries out what a button is for: one at a time, its failure said in words. */
-  press(button: HTMLElement, call: (more: More) => unknown): Promise<void>;
-  /** Says that time was added. */
-  added(seconds: number): void;
-  /** The deadline is this near: lets the app save its work in time. */
-  approach(seconds: number): void;
-  panel(): Node[];
-  confirm(): Node[];
-  paused(): Node[];
-  ended(): Node[];
-}
+import type { Code } from "../protocol";
+import actionsCss from "./actions-panel.css";
+import { en } from "./actions-words";
+import type { ActionsPanel, EndCause, Frame } from "./interfaces";
 
 /** How long the ended screen stays before it leads back. */
 const RETURN_SECONDS = 5;
@@ -33,14 +18,14 @@ const SAVING_MS = 5_000;
 const FLASH_MS = 2_500;
 const HOURGLASS = "M4 2h8M4 14h8M5 2v2.500L8 8l3-3.500V2M5 14v-2.500L8 8l3 3.500V14";
 
-export function createMore(frame: Frame): More {
-  const { kit, button, caller, dialog, error, heading, row } = frame;
-  const { el, session, clock, chip, store } = kit;
+export function createActionsPanel(frame: Frame): ActionsPanel {
+  const { context, button, caller, dialog, error, heading, row } = frame;
+  const { el, session, clock, chip, store } = context;
   const { element } = chip;
-  const words = kit.words ?? { ...frame.words, ...en };
-  const actions = createActions({ ...kit, newKey });
-  const beforeEnd = kit.beforeEnd ?? askPage;
-  kit.adopt(moreCss);
+  const words = context.words ?? { ...frame.words, ...en };
+  const actions = createActions({ ...context, newKey });
+  const beforeEnd = context.beforeEnd ?? askPage;
+  context.adopt(actionsCss);
   let returning: unknown;
   let returnSeconds = RETURN_SECONDS;
   let savedFor = 0;
@@ -78,16 +63,16 @@ export function createMore(frame: Frame): More {
   /** What a refusal means, in words. */
   function explain(failure: GateError): (Node | string)[] {
     const { code, problem } = failure;
-    if (code === "consent_required") {
+    if (code === ("consent_required" satisfies Code)) {
       const address = returnAddress(problem.consent_url);
       const link = { href: address, target: "_blank", rel: "noopener" };
       return [words.consent, " ", ...(address ? [el("a", link, words.consentLink(hostOf(address)))] : [])];
     }
-    if (code === "insufficient_tokens") return [words.insufficient];
+    if (code === ("insufficient_tokens" satisfies Code)) return [words.insufficient];
     return [isTransient(failure) ? words.lostAnswer : words.failed];
   }
 
-  const more: More = {
+  const actionsPanel: ActionsPanel = {
     extend: actions.extend,
     async press(pressed, call) {
       if (busy || pressed.ariaDisabled) return;
@@ -96,7 +81,7 @@ export function createMore(frame: Frame): More {
       // Not `disabled`: that would drop the keyboard's place.
       pressed.ariaDisabled = "true";
       try {
-        await call(more);
+        await call(actionsPanel);
       } catch (failure) {
         error.append(...explain(failure as GateError));
       }
@@ -107,14 +92,14 @@ export function createMore(frame: Frame): More {
     added(seconds) {
       // Over the chip: what grows it would move it, twice.
       const { dataset } = chip.element;
-      dataset.added = `+${kit.formatClock(seconds * 1000)}`;
+      dataset.added = `+${context.formatClock(seconds * 1000)}`;
       clock.setTimeout(() => {
         delete dataset.added;
       }, FLASH_MS);
       frame.status.textContent = words.added(span(seconds));
     },
 
-    approach(seconds) {
+    nearDeadline(seconds) {
       const state = session.state();
       if (state.phase !== "active" || seconds > SAVE_AHEAD_S || savedFor === state.view.expires_at) return;
       savedFor = state.view.expires_at;
@@ -139,7 +124,7 @@ export function createMore(frame: Frame): More {
         "link",
         "move-timer",
         async () => {
-          (await kit.parts.move()).moveOn(element, store);
+          (await context.parts.move()).moveOn(element, store);
           besideChip();
         },
         words.move,
@@ -187,14 +172,14 @@ export function createMore(frame: Frame): More {
       const countBack = (seconds: number) => {
         line.textContent = words.redirecting(host, span(seconds));
         if (seconds) returning = clock.setTimeout(() => countBack(seconds - 1), 1000);
-        else kit.go(address);
+        else context.go(address);
       };
       clock.clearTimeout(returning);
       countBack(returnSeconds);
       return [...content, row(el("a", { class: "act main", href: address }, words.goNow(host)))];
     },
   };
-  return more;
+  return actionsPanel;
 
   /** The panel, and what follows from it, open at the chip's corner. */
   function besideChip() {

@@ -15,7 +15,7 @@ export interface Batch {
 }
 
 /** Where batches wait for the next page of their session. */
-export interface Shelf {
+export interface EventQueue {
   /** Keeps these, beside those of other tabs. */
   put(batches: Batch[]): void;
   drop(batch: Batch): void;
@@ -30,7 +30,7 @@ export const MOST_BATCHES = 10;
 const STALE_MS = 20 * 3_600_000;
 
 /** Over localStorage, which may be blocked or full: then nothing outlives the page. */
-export function createShelf(storage: () => Storage, session: string, now: () => number): Shelf {
+export function createEventQueue(storage: () => Storage, session: string, now: () => number): EventQueue {
   const read = (): Batch[] => {
     try {
       const kept = JSON.parse(storage().getItem(NAME) as string);

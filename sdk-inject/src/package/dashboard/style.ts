@@ -5,7 +5,7 @@ let sheet: CSSStyleSheet | undefined;
 
 /** Gives the document (or shadow root) of an element our style sheet, once. Constructed: needs no
  *  `unsafe-inline`. */
-export function useLook<T extends HTMLElement>(): RefObject<T | null> {
+export function useStyleSheet<T extends HTMLElement>(): RefObject<T | null> {
   const element = useRef<T>(null);
   useEffect(() => {
     const root = element.current?.getRootNode() as Document | ShadowRoot | undefined;
@@ -20,7 +20,7 @@ export function useLook<T extends HTMLElement>(): RefObject<T | null> {
 }
 
 /** Numbers and days as a language has them; the days are those of UTC, as they are counted. */
-export function speaker(language: string | undefined) {
+export function formatters(language: string | undefined) {
   const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
   const when = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" } as const;
   const moment = new Intl.DateTimeFormat(language, when);

@@ -2,7 +2,7 @@ import { time12 } from "../languages/forms";
 import type { EndReason } from "../state";
 
 /** What the rarer views say: the question before ending, the paused and ended screens, refusals. */
-export interface MoreWords {
+export interface ActionsWords {
   /** The time of day at which the session ends. */
   endsAt(end: Date): string;
   keepGoing: string;
@@ -31,7 +31,7 @@ export interface MoreWords {
   failed: string;
 }
 
-export const en: MoreWords = {
+export const en: ActionsWords = {
   endsAt: (end) => `Ends at ${time12(end, "AM", "PM")}`,
   keepGoing: "Keep going",
   added: (span) => `${span} added`,

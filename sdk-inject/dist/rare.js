@@ -1,1 +1,0 @@
-function S(e){let t=`${e}-news`,a={onmessage:null,postMessage(e){try{localStorage.setItem(t,JSON.stringify(e)),localStorage.removeItem(t)}catch{}},close:()=>removeEventListener("storage",o)},o=({key:e,newValue:o})=>{if(e===t&&o)try{a.onmessage?.({data:JSON.parse(o)})}catch{}};return addEventListener("storage",o),a}export{S as openChannel};

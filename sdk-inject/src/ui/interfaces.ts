@@ -1,0 +1,108 @@
+// What the timer, the dialogs and the actions panel know of one another. Each is a file of its own,
+// loaded when it is wanted, and none imports another.
+import type { Api } from "../api";
+import type { Clock } from "../clock";
+import type { formatClock } from "../format";
+import type { Extension, SessionView } from "../protocol";
+import type { Session } from "../session";
+import type { Store } from "../store";
+import type { AllWords, Strings } from "../strings";
+import type { Chip } from "./chip";
+import type { Make } from "./dom";
+import type { Words } from "./words";
+
+/** What the dialogs get from us: they are files of their own, loaded when first wanted. */
+export interface DialogContext extends TimerEffects {
+  el: Make;
+  root: HTMLElement;
+  chip: Chip;
+  words: AllWords | undefined;
+  adopt(css: string): void;
+  formatClock: typeof formatClock;
+  /** The deadline that the user has seen; the dialogs tell of later ones. */
+  deadline: number;
+}
+
+export type View = "warning" | "panel" | "paused" | "ended";
+
+export interface Dialogs {
+  open(view: View): void;
+  close(): void;
+  /** The session changed or a second passed. */
+  update(): void;
+  /** The host was taken out of the document and put back: modality was lost. */
+  restore(): void;
+}
+
+/** The parts that are loaded when needed. */
+export interface Parts {
+  dialog(): Promise<{ createDialogs(context: DialogContext): Dialogs }>;
+  actionsPanel(): Promise<{ createActionsPanel(frame: Frame): ActionsPanel }>;
+  move(): Promise<Pick<typeof import("./move"), "drag" | "moveOn">>;
+}
+
+export interface TimerEffects {
+  doc: Document;
+  session: Session;
+  api: Api;
+  clock: Clock;
+  random(): number;
+  store: Store;
+  strings: Strings;
+  parts: Parts;
+  /** The document was written anew, without us. */
+  onReplaced(): void;
+  /** Leaves for another address. */
+  go(address: string): void;
+  /** Themes what we show. */
+  css?: string | undefined;
+  /** Lets the app save its work; settles within a bound. Without: an event asks the page. */
+  beforeEnd?: ((reason: EndCause) => Promise<void>) | undefined;
+}
+
+export type EndCause = "deadline" | "user";
+
+/** All that can be shown: what others may open, and the question before ending. */
+export type Shown = View | "confirm";
+
+/** What the rarer views (actions.js) get from the dialog that shows them. */
+export interface Frame {
+  context: DialogContext;
+  dialog: HTMLDialogElement;
+  /** Why the last press failed. */
+  error: HTMLElement;
+  /** Speaks to screen readers. */
+  status: HTMLElement;
+  words: Words;
+  shown(): Shown | undefined;
+  button(kind: string, testid: string, press: () => unknown, label: string): HTMLButtonElement;
+  /** A button that calls the gate: one call at a time, its failure said in words. */
+  caller(
+    kind: string,
+    testid: string,
+    call: (actionsPanel: ActionsPanel) => unknown,
+    label: string,
+  ): HTMLButtonElement;
+  endButton(): HTMLButtonElement;
+  heading(title: string): Node;
+  row(...children: (Node | string)[]): Node;
+  /** The time left, large, and what can be done about it. */
+  clockView(title: string, rest: Node[], onRefresh?: (view: SessionView) => void): Node[];
+  draw(next: Shown): void;
+  close(): void;
+}
+
+/** What is needed when the user acts, and at the end. */
+export interface ActionsPanel {
+  extend(offer: Extension): Promise<void>;
+  /** Carries out what a button is for: one at a time, its failure said in words. */
+  press(button: HTMLElement, call: (actionsPanel: ActionsPanel) => unknown): Promise<void>;
+  /** Says that time was added. */
+  added(seconds: number): void;
+  /** The deadline is this near: lets the app save its work in time. */
+  nearDeadline(seconds: number): void;
+  panel(): Node[];
+  confirm(): Node[];
+  paused(): Node[];
+  ended(): Node[];
+}
