@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -163,4 +164,85 @@ func callerOfKey(k store.APIKey) caller {
 		role: Role(k.Role), scope: "key:" + k.Line(), providerID: k.ProviderID, keyID: k.ID, name: k.Name,
 		expiresAt: k.ExpiresAt, guest: k.Kind == store.KindLink,
 	}
+}
+
+// maxProviderKeys is how many live keys a provider makes for itself.
+const maxProviderKeys = 50
+
+// mayMakeKeys refuses who is there for a while: a key would stay.
+func mayMakeKeys(c caller) error {
+	switch {
+	case c.guest:
+		return refuse(protocol.Forbidden, "You came by a sign-in link, which ends; a key would outlive it. Ask the operator for a key.")
+	case c.expiresAt != 0:
+		return refuse(protocol.Forbidden, "Another key took the place of this one, which ends; a key made with it would outlive it. Use the new one.")
+	}
+	return nil
+}
+
+// apiKeys lists all API keys and portal links, oldest first.
+func (s *service) apiKeys(ctx context.Context) ([]store.APIKey, error) { return s.store.APIKeys(ctx) }
+
+// apiKeysOfProvider lists a provider's, oldest first.
+func (s *service) apiKeysOfProvider(ctx context.Context, providerID string) ([]store.APIKey, error) {
+	return s.store.APIKeysOfProvider(ctx, providerID)
+}
+
+// makeAPIKey makes a key for c, unless its provider has as many live ones as it
+// may; most 0 is any number.
+func (s *service) makeAPIKey(ctx context.Context, req request, c caller, role Role, providerID, name string, most int) (plaintext string, kept store.APIKey, err error) {
+	if err := mayMakeKeys(c); err != nil {
+		return "", kept, err
+	}
+	if plaintext, kept, err = newAPIKey(role, providerID, name, s.now()); err != nil {
+		return "", kept, err
+	}
+	// The audit log names the key, so that its end is found with its beginning.
+	req.target = kept.ID
+	_, err = write(ctx, s, req, func(w *work) (struct{}, error) {
+		if providerID != "" {
+			if _, err := w.Provider(ctx, providerID); err != nil {
+				return struct{}{}, err
+			}
+		}
+		if most > 0 {
+			list, err := w.APIKeysOfProvider(ctx, providerID)
+			if err != nil {
+				return struct{}{}, err
+			}
+			live := 0
+			for _, k := range list {
+				if k.Live(w.now) && k.Kind == store.KindKey {
+					live++
+				}
+			}
+			if live >= most {
+				return struct{}{}, refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the most. Revoke one that nobody uses.")
+			}
+		}
+		return struct{}{}, w.InsertAPIKey(ctx, kept)
+	})
+	return plaintext, kept, err
+}
+
+// revokeAPIKey ends a key or a portal link at once.
+func (s *service) revokeAPIKey(ctx context.Context, req request, id string) error {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, id, w.now) })
+	return err
+}
+
+// revokeProviderKey is revokeAPIKey for one of a provider's own. Another's is
+// not found.
+func (s *service) revokeProviderKey(ctx context.Context, req request, providerID, id string) error {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+		k, err := w.APIKey(ctx, id)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if k.ProviderID != providerID {
+			return struct{}{}, store.ErrNotFound
+		}
+		return struct{}{}, w.RevokeAPIKey(ctx, id, w.now)
+	})
+	return err
 }

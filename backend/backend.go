@@ -43,7 +43,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	limits, err := config.rates()
+	trusted, err := config.trusted()
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
@@ -78,14 +78,16 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
 		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
 		reports: newReportBuffer(), edges: edges, checks: &checks{rules: config.Rules, lookup: config.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: limits,
+		used: &keyUse{used: map[string]int64{}}, rates: config.rates(),
 		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
 		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),
 	}
 	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
 	b := &Backend{config: config, log: logger, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
-	b.handler = newHandler(b)
+	b.handler, b.document = newHandler(s, apiOptions{
+		issuer: config.Issuer, now: config.Now, log: logger, traces: config.Traces, trusted: trusted, stopping: b.stopping,
+	})
 	return b, nil
 }
 

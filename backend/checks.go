@@ -51,7 +51,11 @@ func (c *checks) end(providerID string) {
 // or empty. Whoever names an address must not reach what only we can reach, so
 // that its host is one of the provider's own, and every address that is dialed
 // for it is a public one.
-func (s *service) check(ctx context.Context, p store.Provider, raw string) (*doctor.Report, error) {
+func (s *service) check(ctx context.Context, providerID, raw string) (*doctor.Report, error) {
+	p, err := s.store.Provider(ctx, providerID)
+	if err != nil {
+		return nil, err
+	}
 	target, err := checkTarget(p, raw)
 	if err != nil {
 		return nil, err

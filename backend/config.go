@@ -110,20 +110,24 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// rates reads the limits of c.
-func (c Config) rates() (rates, error) {
-	r := rates{key: perSecond(c.KeyRate), address: perSecond(c.AddressRate)}
+// rates is the limits of c.
+func (c Config) rates() rates {
+	return rates{key: perSecond(c.KeyRate), address: perSecond(c.AddressRate)}
+}
+
+// trusted reads the proxies of c.
+func (c Config) trusted() (list []netip.Prefix, err error) {
 	for _, text := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(text)
 		if a, e := netip.ParseAddr(text); e == nil {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return r, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
+			return nil, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
 		}
-		r.trusted = append(r.trusted, p)
+		list = append(list, p)
 	}
-	return r, nil
+	return list, nil
 }
 
 // KeysDir is the folder of the signing keys within a data folder.

@@ -132,46 +132,63 @@ func (e *edgeHosts) all(ctx context.Context) []netip.Addr {
 	return slices.Compact(list)
 }
 
-// dnsRecord is one record, as the forms of DNS hosts ask for it.
-type dnsRecord struct {
-	Type  string `json:"type" enum:"CNAME,A,AAAA"`
-	Name  string `json:"name" example:"app.provider.com" doc:"The whole name"`
-	Value string `json:"value" example:"edge.example.com"`
+// edgeRecord is one DNS record.
+type edgeRecord struct {
+	kind, name, value string // of type CNAME, A or AAAA
 }
 
-// domainRecords is what has a domain lead to the edges.
-type domainRecords struct {
-	Domain  string      `json:"domain" example:"app.provider.com"`
-	Zone    string      `json:"zone" example:"provider.com" doc:"The registered domain in which the records are set; empty for an address"`
-	Label   string      `json:"label" example:"app" doc:"The name within the zone, as many forms want it; @ is the zone itself"`
-	Records []dnsRecord `json:"records" nullable:"false" doc:"Set all of these. None: the note says why"`
-	Alias   string      `json:"alias,omitempty" example:"edge.example.com" doc:"Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an ANAME or a flattened CNAME names instead of addresses"`
-	Note    string      `json:"note" example:"" doc:"What to know besides, in plain words; often empty"`
+// edgeRecords is what has a domain lead to the edges.
+type edgeRecords struct {
+	domain string
+	zone   string // the registered domain in which the records are set; empty for an address
+	label  string // the name within the zone; @ is the zone itself
+	// Set all of these. None: the note says why.
+	records []edgeRecord
+	// Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an
+	// ANAME or a flattened CNAME names instead of addresses.
+	alias string
+	note  string // what to know besides
+}
+
+// dnsRecords returns where the edges are, as the operator named it, and what
+// each of a provider's domains needs to lead there.
+func (s *service) dnsRecords(ctx context.Context, providerID string) (hosts []string, domains []edgeRecords, err error) {
+	p, err := s.store.Provider(ctx, providerID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.edges.named() {
+		return []string{}, nil, nil
+	}
+	for _, domain := range p.Domains {
+		domains = append(domains, s.edges.recordsFor(ctx, domain))
+	}
+	return s.edges.list(), domains, nil
 }
 
 // recordsFor says what to set for a domain, in its one spelling.
-func (e *edgeHosts) recordsFor(ctx context.Context, domain string) domainRecords {
-	out := domainRecords{Domain: domain, Records: []dnsRecord{}}
+func (e *edgeHosts) recordsFor(ctx context.Context, domain string) edgeRecords {
+	out := edgeRecords{domain: domain}
 	if _, err := netip.ParseAddr(domain); err == nil {
-		out.Note = "This is an address: it has no DNS record."
+		out.note = "This is an address: it has no DNS record."
 		return out
 	}
 	zone, err := publicsuffix.EffectiveTLDPlusOne(domain)
 	if err != nil {
 		zone = domain // a public suffix by itself, such as localhost
 	}
-	out.Zone, out.Label = zone, "@"
+	out.zone, out.label = zone, "@"
 	if domain != zone {
-		out.Label = strings.TrimSuffix(domain, "."+zone)
+		out.label = strings.TrimSuffix(domain, "."+zone)
 	}
 	switch {
 	case slices.Contains(e.names, domain):
-		out.Note = "This is the gate's own name."
+		out.note = "This is the gate's own name."
 		return out
 	case domain != zone && len(e.names) > 0:
-		out.Records = append(out.Records, dnsRecord{"CNAME", domain, e.names[0]})
+		out.records = append(out.records, edgeRecord{"CNAME", domain, e.names[0]})
 		if others := e.names[1:]; len(others) > 0 {
-			out.Note = "Or, instead of that value, " + strings.Join(others, " or ") + "."
+			out.note = "Or, instead of that value, " + strings.Join(others, " or ") + "."
 		}
 		return out
 	}
@@ -184,29 +201,29 @@ func (e *edgeHosts) recordsFor(ctx context.Context, domain string) domainRecords
 		if a.Is6() {
 			kind = "AAAA"
 		}
-		out.Records = append(out.Records, dnsRecord{kind, domain, a.String()})
+		out.records = append(out.records, edgeRecord{kind, domain, a.String()})
 	}
 	if len(e.names) > 0 {
-		out.Alias = e.names[0]
+		out.alias = e.names[0]
 		if len(list) == 0 {
-			out.Note = "The addresses of " + e.names[0] + " could not be looked up just now. Try again in a moment."
+			out.note = "The addresses of " + e.names[0] + " could not be looked up just now. Try again in a moment."
 		}
 	}
 	return out
 }
 
 // remedy is what to do with a domain that does not lead to the edges.
-func (r domainRecords) remedy() string {
-	if len(r.Records) == 0 {
+func (r edgeRecords) remedy() string {
+	if len(r.records) == 0 {
 		return ""
 	}
 	var set []string
-	for _, one := range r.Records {
-		set = append(set, one.Type+" "+one.Name+" to "+one.Value)
+	for _, one := range r.records {
+		set = append(set, one.kind+" "+one.name+" to "+one.value)
 	}
 	text := "Set " + strings.Join(set, ", and ") + "."
-	if r.Alias != "" {
-		text += " An ALIAS or ANAME record to " + r.Alias + " does as well."
+	if r.alias != "" {
+		text += " An ALIAS or ANAME record to " + r.alias + " does as well."
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -12,9 +13,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
-	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -23,34 +24,49 @@ const (
 	maxBeatsBody = 4 << 20 // 10,000 beats
 )
 
-// sessionLimit is how often one session may call on its own behalf: pages beat
-// every 30 s, and a page that runs wild stops here.
-var sessionLimit = coord.Limit{Interval: 50 * time.Millisecond, Burst: 100}
+// apiOptions is what the API needs besides the use cases.
+type apiOptions struct {
+	// Where others reach the API; it begins with https:// where browsers do so by TLS.
+	issuer string
+	now    func() time.Time
+	log    *zap.Logger
+	// Where spans go; nil: nowhere.
+	traces trace.TracerProvider
+	// Proxies whose X-Forwarded-For is believed.
+	trusted []netip.Prefix
+	// Ends when streams are to end.
+	stopping context.Context
+}
 
 // api is the HTTP API's frame: it knows callers and turns errors into answers.
 type api struct {
-	b    *Backend
-	s    *service
-	mux  *http.ServeMux
-	huma huma.API
+	apiOptions
+	s      *service
+	metric httpMetrics
+	mux    *http.ServeMux
+	huma   huma.API
 	// Patterns that pages of other origins may call; see [api.crossOrigin].
 	fromPages map[string]bool
 }
 
-func newHandler(b *Backend) http.Handler {
+// newHandler returns the HTTP API of s, and what /openapi.json says of it.
+func newHandler(s *service, o apiOptions) (http.Handler, *huma.OpenAPI) {
 	config := huma.DefaultConfig("Sessiongate", "1.0.0")
 	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
 	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
-	config.Servers = []*huma.Server{{URL: b.config.Issuer, Description: "This service"}}
+	config.Servers = []*huma.Server{{URL: o.issuer, Description: "This service"}}
 	config.CreateHooks = nil // no $schema in bodies
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
-		"signIn":  {Type: "apiKey", In: "cookie", Name: b.service.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
+		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
 		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
 	}
 	mux := http.NewServeMux()
-	a := &api{b: b, s: b.service, mux: mux, huma: humago.New(mux, config), fromPages: map[string]bool{}}
+	a := &api{
+		apiOptions: o, s: s, metric: newHTTPMetrics(s.metric.registry), mux: mux, huma: humago.New(mux, config),
+		fromPages: map[string]bool{},
+	}
 	a.routeSessions()
 	a.routeSessionActions()
 	a.routeProviders()
@@ -68,9 +84,9 @@ func newHandler(b *Backend) http.Handler {
 	a.routeChecks()
 	a.routeDNS()
 	a.routeOperations()
-	b.document = a.huma.OpenAPI()
-	addExamples(b.document)
-	return a.frame()
+	document := a.huma.OpenAPI()
+	addExamples(document)
+	return a.frame(), document
 }
 
 // route is one endpoint, as the document and the frame need to know it.
@@ -154,10 +170,10 @@ func (a *api) answerOf(ctx context.Context, err error) error {
 
 func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 	if p.Status >= 500 {
-		a.s.log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+		a.log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 		return
 	}
-	a.s.log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+	a.log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 }
 
 func writeProblem(w http.ResponseWriter, p *problem, err error) {
@@ -193,7 +209,7 @@ func (a *api) frame() http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
-				a.s.log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+				a.log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 				if rec.status == 0 {
 					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
 				}
@@ -217,13 +233,13 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 	route := routeOf(r)
 	status := max(rec.status, http.StatusOK)
 	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // it took as long as its edge lived
-		a.s.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+		a.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	}
 	level := zap.DebugLevel
 	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats {
 		level = zap.InfoLevel
 	}
-	if line := a.s.log.Check(level, "request"); line != nil {
+	if line := a.log.Check(level, "request"); line != nil {
 		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
 	}
 }

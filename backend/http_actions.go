@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/sessiongate/sessiongate/backend/session"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -27,13 +25,13 @@ type actionOutput struct {
 	}
 }
 
-func (a *api) acted(c session.Session, err error) (*actionOutput, error) {
+func (a *api) acted(c Session, err error) (*actionOutput, error) {
 	if err != nil {
 		return nil, err
 	}
 	out := &actionOutput{}
 	out.Body.Session = bodyOf(c)
-	out.Body.ServerTimeMS = a.s.now().UnixMilli()
+	out.Body.ServerTimeMS = a.now().UnixMilli()
 	return out, nil
 }
 
@@ -45,13 +43,13 @@ func (a *api) routeSessionActions() {
 		}
 	}
 	own := []Role{roleSession}
-	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock: launch, where no edge does", own), a.enter)
+	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock: launch, where no edge does", own), a.action("launch-session", a.s.enter))
 	register(a, action(protocol.ActionHeartbeat, "A page's sign of life", own), a.heartbeat)
 	register(a, action(protocol.ActionExtend, "Buy more time", []Role{roleSession, RoleMarketplace}, 402), a.extend)
-	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.transition("pause-session", session.Pause{}))
-	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.transition("resume-session", session.Resume{}))
-	register(a, action(protocol.ActionEnd, "End the session, by its user", own), a.finish("end-session", session.User))
-	register(a, action(protocol.ActionComplete, "Settle the session; again answers the same", []Role{RoleMarketplace}), a.finish("complete-session", session.Marketplace))
+	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.action("pause-session", a.s.pause))
+	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.action("resume-session", a.s.resume))
+	register(a, action(protocol.ActionEnd, "End the session, by its user", own), a.action("end-session", a.s.end))
+	register(a, action(protocol.ActionComplete, "Settle the session; again answers the same", []Role{RoleMarketplace}), a.action("complete-session", a.s.complete))
 	register(a, action(protocol.ActionRevoke, "End the session now, with a chosen refund", []Role{RoleMarketplace, RoleAdmin}), a.revoke)
 	events := action(protocol.ActionEvents, "Record what a page noticed; no personal data", own)
 	events.status = http.StatusAccepted
@@ -62,12 +60,15 @@ func (a *api) routeSessionActions() {
 	}, a.extensions)
 }
 
-func (a *api) enter(ctx context.Context, in *actionInput) (*actionOutput, error) {
-	req, err := in.request(ctx, "launch-session", in.ID, nil)
-	if err != nil {
-		return nil, err
+// action makes a handler of a use case that needs a session and no more.
+func (a *api) action(operation string, run func(context.Context, request, string) (Session, error)) func(context.Context, *actionInput) (*actionOutput, error) {
+	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
+		req, err := in.request(ctx, operation, in.ID, nil)
+		if err != nil {
+			return nil, err
+		}
+		return a.acted(run(ctx, req, in.ID))
 	}
-	return a.acted(a.s.enter(ctx, req, in.ID))
 }
 
 type heartbeatInput struct {
@@ -96,38 +97,15 @@ func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error
 	if in.Body != nil {
 		body = *in.Body
 	}
-	e := session.Extend{By: session.User, Seconds: body.AdditionalSeconds, Tokens: body.TokensToDeduct}
-	if callerOf(ctx).role == RoleMarketplace {
-		e.By = session.Marketplace
-		if e.Seconds < 1 {
-			return nil, refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
-		}
+	byMarketplace := callerOf(ctx).role == RoleMarketplace
+	if byMarketplace && body.AdditionalSeconds < 1 {
+		return nil, refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
 	}
 	req, err := in.request(ctx, "extend-session", in.ID, body)
 	if err != nil {
 		return nil, err
 	}
-	return a.acted(a.s.change(ctx, req, in.ID, e))
-}
-
-func (a *api) transition(operation string, e session.Event) func(context.Context, *actionInput) (*actionOutput, error) {
-	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
-		req, err := in.request(ctx, operation, in.ID, nil)
-		if err != nil {
-			return nil, err
-		}
-		return a.acted(a.s.change(ctx, req, in.ID, e))
-	}
-}
-
-func (a *api) finish(operation string, by session.Actor) func(context.Context, *actionInput) (*actionOutput, error) {
-	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
-		req, err := in.request(ctx, operation, in.ID, nil)
-		if err != nil {
-			return nil, err
-		}
-		return a.acted(a.s.finish(ctx, req, in.ID, by))
-	}
+	return a.acted(a.s.extend(ctx, req, in.ID, byMarketplace, body.AdditionalSeconds, body.TokensToDeduct))
 }
 
 type revokeBody struct {
@@ -146,11 +124,7 @@ func (a *api) revoke(ctx context.Context, in *revokeInput) (*actionOutput, error
 	if err != nil {
 		return nil, err
 	}
-	by := session.Marketplace
-	if callerOf(ctx).role == RoleAdmin {
-		by = session.Operator
-	}
-	return a.acted(a.s.change(ctx, req, in.ID, session.Revoke{By: by, Refund: session.Refund(in.Body.Refund), Reason: in.Body.Reason}))
+	return a.acted(a.s.revoke(ctx, req, in.ID, callerOf(ctx).role == RoleAdmin, in.Body.Refund, in.Body.Reason))
 }
 
 type pageEventsInput struct {
@@ -164,7 +138,7 @@ func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, e
 	if err != nil {
 		return nil, err
 	}
-	list := make([]store.PageEvent, 0, len(in.Body.Events))
+	list := make([]PageEvent, 0, len(in.Body.Events))
 	for _, e := range in.Body.Events {
 		props, err := json.Marshal(e.Props)
 		if err != nil {
@@ -173,16 +147,9 @@ func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, e
 		if len(props) > 2048 {
 			return nil, refuse(protocol.InvalidRequest, "The props of one event may have 2 KiB.")
 		}
-		list = append(list, store.PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
+		list = append(list, PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
 	}
 	return nil, a.s.addPageEvents(ctx, req, in.ID, list)
-}
-
-type extensionBody struct {
-	By                string `json:"by" enum:"user,marketplace,operator"`
-	AdditionalSeconds int64  `json:"additional_seconds"`
-	TokensDeducted    int64  `json:"tokens_deducted"`
-	ExtendedAt        int64  `json:"extended_at"`
 }
 
 type extensionsOutput struct {

@@ -30,7 +30,7 @@ func (a *api) routeAdmin() {
 func (a *api) signingKeys(context.Context, *struct{}) (*signingKeysOutput, error) {
 	out := &signingKeysOutput{}
 	out.Body.Keys = []signingKeyBody{}
-	for _, k := range a.s.keys.List() {
+	for _, k := range a.s.signingKeys() {
 		out.Body.Keys = append(out.Body.Keys, signingKeyBody{k.KeyID, string(k.State), k.CreatedAt, k.RetiredAt})
 	}
 	return out, nil

@@ -9,8 +9,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sessiongate/sessiongate/backend/session"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -84,7 +82,7 @@ type sessionDay struct {
 	Extensions      int64  `json:"extensions" doc:"Bought for them"`
 }
 
-func sessionDayOf(date string, d store.Day) sessionDay {
+func sessionDayOf(date string, d Day) sessionDay {
 	return sessionDay{date, d.Sessions, d.Entered, d.Completed, d.Expired, d.Revoked, d.Canceled, d.TokensAllocated, d.PaidSeconds, d.UsedSeconds, d.Extensions}
 }
 
@@ -96,7 +94,7 @@ type revenueDay struct {
 	Held        int64  `json:"held" doc:"Tokens set aside"`
 }
 
-func revenueDayOf(date string, d store.Day) revenueDay {
+func revenueDayOf(date string, d Day) revenueDay {
 	return revenueDay{date, d.Captures, d.Captured, d.Released, d.Held}
 }
 
@@ -107,7 +105,7 @@ type userDay struct {
 	Returning int64  `json:"returning"`
 }
 
-func userDayOf(date string, d store.Day) userDay {
+func userDayOf(date string, d Day) userDay {
 	return userDay{date, d.Users, d.NewUsers, d.Users - d.NewUsers}
 }
 
@@ -135,7 +133,7 @@ func (a *api) routeAnalytics() {
 }
 
 // routeAnalysis adds one analysis, as JSON and as CSV.
-func routeAnalysis[T any](a *api, name, summary string, show func(string, store.Day) T) {
+func routeAnalysis[T any](a *api, name, summary string, show func(string, Day) T) {
 	path := analyticsPath + name
 	get := func(ctx context.Context, in *RangeInput) (*analysis[T], error) {
 		out := &analysis[T]{}
@@ -185,57 +183,24 @@ func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *R
 }
 
 // days reads a range, every day of it, and sums it.
-func (a *api) days(ctx context.Context, in *RangeInput) (days []store.Day, total store.Day, body RangeBody, err error) {
+func (a *api) days(ctx context.Context, in *RangeInput) (days []Day, total Day, body RangeBody, err error) {
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, total, body, err
 	}
-	first, last, err := in.bounds(a.s.now())
+	first, last, err := in.bounds(a.now())
 	if err != nil {
 		return nil, total, body, err
 	}
-	found, err := a.s.store.Days(ctx, in.ID, first, last)
-	if err != nil {
-		return nil, total, body, err
-	}
-	asOf, err := a.s.store.RolledUpTo(ctx)
+	days, total, asOf, err := a.s.days(ctx, in.ID, first, last)
 	if err != nil {
 		return nil, total, body, err
 	}
 	body = RangeBody{ProviderID: in.ID, From: dateOf(first), To: dateOf(last), AsOf: max(0, asOf.Unix())}
-	days = make([]store.Day, last-first+1)
-	for i := range days {
-		days[i].Day = first + int64(i)
-	}
-	for _, d := range found {
-		days[d.Day-first] = d
-		total.Sessions += d.Sessions
-		total.Entered += d.Entered
-		total.Completed += d.Completed
-		total.Expired += d.Expired
-		total.Revoked += d.Revoked
-		total.Canceled += d.Canceled
-		total.TokensAllocated += d.TokensAllocated
-		total.PaidSeconds += d.PaidSeconds
-		total.UsedSeconds += d.UsedSeconds
-		total.Users += d.Users
-		total.NewUsers += d.NewUsers
-		total.Captures += d.Captures
-		total.Captured += d.Captured
-		total.Released += d.Released
-		total.Held += d.Held
-		total.Extensions += d.Extensions
-	}
 	return days, total, body, nil
 }
 
 type statsInput struct {
 	ID string `path:"id" maxLength:"128" example:"prov_demo"`
-}
-
-type liveCounts struct {
-	Active  int64 `json:"active"`
-	Paused  int64 `json:"paused"`
-	Pending int64 `json:"pending"`
 }
 
 type statsOutput struct {
@@ -267,11 +232,11 @@ func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	totals, err := a.s.store.Totals(ctx, in.ID)
+	totals, err := a.s.totals(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	_, today, body, err := a.days(ctx, &RangeInput{ID: in.ID, From: dateOf(a.s.now().Unix() / secondsADay)})
+	_, today, body, err := a.days(ctx, &RangeInput{ID: in.ID, From: dateOf(a.now().Unix() / secondsADay)})
 	if err != nil {
 		return nil, err
 	}
@@ -281,9 +246,4 @@ func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
 	b.Total.Sessions, b.Total.Users, b.Total.Captured = totals.Sessions, totals.Users, totals.Captured
 	b.Total.Released, b.Total.UsedSeconds = totals.Released, totals.UsedSeconds
 	return out, nil
-}
-
-func (s *service) liveCounts(ctx context.Context, providerID string) (liveCounts, error) {
-	counts, err := s.store.Live(ctx, providerID)
-	return liveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
 }

@@ -3,14 +3,9 @@ package backend
 import (
 	"context"
 	"net/http"
-	"strconv"
 
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
-
-// maxProviderKeys is how many live keys a provider makes for itself.
-const maxProviderKeys = 50
 
 // apiKeyBody is what may be said of an API key or a portal link: never itself.
 type apiKeyBody struct {
@@ -98,14 +93,14 @@ func (a *api) routeAPIKeys() {
 	}, a.revokeProviderKey)
 }
 
-func apiKeyBodyOf(k store.APIKey) apiKeyBody {
+func apiKeyBodyOf(k APIKey) apiKeyBody {
 	return apiKeyBody{
 		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
 	}
 }
 
-func apiKeysOutputOf(list []store.APIKey) *apiKeysOutput {
+func apiKeysOutputOf(list []APIKey) *apiKeysOutput {
 	out := &apiKeysOutput{}
 	out.Body.Keys = make([]apiKeyBody, 0, len(list))
 	for _, k := range list {
@@ -115,7 +110,7 @@ func apiKeysOutputOf(list []store.APIKey) *apiKeysOutput {
 }
 
 func (a *api) apiKeys(ctx context.Context, _ *struct{}) (*apiKeysOutput, error) {
-	list, err := a.s.store.APIKeys(ctx)
+	list, err := a.s.apiKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,22 +121,11 @@ func (a *api) providerKeys(ctx context.Context, in *readProviderInput) (*apiKeys
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	list, err := a.s.store.APIKeysOfProvider(ctx, in.ID)
+	list, err := a.s.apiKeysOfProvider(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return apiKeysOutputOf(list), nil
-}
-
-// mayMakeKeys refuses who is there for a while: a key would stay.
-func mayMakeKeys(c caller) error {
-	switch {
-	case c.guest:
-		return refuse(protocol.Forbidden, "You came by a sign-in link, which ends; a key would outlive it. Ask the operator for a key.")
-	case c.expiresAt != 0:
-		return refuse(protocol.Forbidden, "Another key took the place of this one, which ends; a key made with it would outlive it. Use the new one.")
-	}
-	return nil
 }
 
 func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
@@ -155,46 +139,19 @@ func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput)
 	return a.makeKey(ctx, "create-provider-api-key", RoleProvider, in.ID, in.Body.Name, maxProviderKeys)
 }
 
-// makeKey makes a key, unless its provider has as many live ones as it may; 0 is
-// any number.
+// makeKey makes a key in the name of the caller.
 func (a *api) makeKey(ctx context.Context, operation string, role Role, providerID, name string, most int) (*createKeyOutput, error) {
-	if err := mayMakeKeys(callerOf(ctx)); err != nil {
-		return nil, err
-	}
-	plaintext, kept, err := newAPIKey(role, providerID, name, a.s.now())
+	req, err := Idempotent{}.request(ctx, operation, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	// The audit log names the key, so that its end is found with its beginning.
-	req, err := Idempotent{}.request(ctx, operation, kept.ID, nil)
+	plaintext, kept, err := a.s.makeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), role, providerID, name, most)
 	if err != nil {
 		return nil, err
 	}
-	return write(ctx, a.s, req.recorded(ctx), func(w *work) (*createKeyOutput, error) {
-		if providerID != "" {
-			if _, err := w.Provider(ctx, providerID); err != nil {
-				return nil, err
-			}
-		}
-		if most > 0 {
-			list, err := w.APIKeysOfProvider(ctx, providerID)
-			if err != nil {
-				return nil, err
-			}
-			live := 0
-			for _, k := range list {
-				if k.Live(w.now) && k.Kind == store.KindKey {
-					live++
-				}
-			}
-			if live >= most {
-				return nil, refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the most. Revoke one that nobody uses.")
-			}
-		}
-		out := &createKeyOutput{}
-		out.Body.Key, out.Body.Secret = apiKeyBodyOf(kept), plaintext
-		return out, w.InsertAPIKey(ctx, kept)
-	})
+	out := &createKeyOutput{}
+	out.Body.Key, out.Body.Secret = apiKeyBodyOf(kept), plaintext
+	return out, nil
 }
 
 // revokeAPIKey ends a key, the caller's own as well: whoever locks themselves
@@ -204,8 +161,7 @@ func (a *api) revokeAPIKey(ctx context.Context, in *apiKeyPath) (*struct{}, erro
 	if err != nil {
 		return nil, err
 	}
-	_, err = write(ctx, a.s, req, func(w *work) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, in.ID, w.now) })
-	return nil, err
+	return nil, a.s.revokeAPIKey(ctx, req, in.ID)
 }
 
 // revokeProviderKey ends a key of the provider's, the caller's own as well.
@@ -220,15 +176,5 @@ func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*stru
 	if err != nil {
 		return nil, err
 	}
-	_, err = write(ctx, a.s, req.recorded(ctx), func(w *work) (struct{}, error) {
-		k, err := w.APIKey(ctx, in.KID)
-		if err != nil {
-			return struct{}{}, err
-		}
-		if k.ProviderID != in.ID {
-			return struct{}{}, store.ErrNotFound
-		}
-		return struct{}{}, w.RevokeAPIKey(ctx, in.KID, w.now)
-	})
-	return nil, err
+	return nil, a.s.revokeProviderKey(ctx, recorded(ctx, req), in.ID, in.KID)
 }

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,11 +17,6 @@ import (
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
-
-// waitError is a refusal until some time has passed.
-type waitError struct{ wait time.Duration }
-
-func (e *waitError) Error() string { return "rate limit: wait " + e.wait.String() }
 
 func retryAfter(err error) string {
 	if w, ok := errors.AsType[*waitError](err); ok {
@@ -66,7 +62,7 @@ func (a *api) authenticate(roles []Role) func(huma.Context, func(huma.Context)) 
 // limitAddress limits what needs no key, by who sends it.
 func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
-	if err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); err != nil {
+	if err := a.s.limitAddress(r.Context(), a.addressOf(r)); err != nil {
 		writeProblem(w, problemOf(err), err)
 		return
 	}
@@ -78,13 +74,13 @@ func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, RoleProvider) || slices.Contains(roles, RoleAdmin)) {
 		c, err := a.callerByCookie(r)
 		if err != nil && r.Header.Get("Cookie") != "" && problemOf(err).Status == http.StatusUnauthorized {
-			err = cmp.Or(a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address), err) // as with a wrong key
+			err = cmp.Or(a.s.limitAddress(r.Context(), a.addressOf(r)), err) // as with a wrong key
 		}
 		if err == nil && !slices.Contains(roles, c.role) {
 			err = refuse(protocol.Forbidden, "This is not for the role "+string(c.role)+".")
 		}
 		if err == nil {
-			err = a.s.limited(r.Context(), c.scope, a.s.rates.key)
+			err = a.s.limitCaller(r.Context(), c)
 		}
 		return c, err
 	}
@@ -99,7 +95,7 @@ func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 		// Whoever guesses is slowed down; whoever has a key is not, at the same
 		// address or elsewhere.
 		if problemOf(err).Status == http.StatusUnauthorized {
-			if limit := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address); limit != nil {
+			if limit := a.s.limitAddress(r.Context(), a.addressOf(r)); limit != nil {
 				return c, limit
 			}
 		}
@@ -108,20 +104,10 @@ func (a *api) authorize(r *http.Request, roles []Role) (caller, error) {
 	if !slices.Contains(roles, c.role) {
 		return c, refuse(protocol.Forbidden, "A key with the role "+string(c.role)+" may not do this.")
 	}
-	if c.role != roleSession {
-		return c, a.s.limited(r.Context(), c.scope, a.s.rates.key)
-	}
-	if c.sessionID != r.PathValue("id") {
+	if c.role == roleSession && c.sessionID != r.PathValue("id") {
 		return c, refuse(protocol.TokenMismatch, "The token is another session's.")
 	}
-	wait, err := a.s.limit.Allow(r.Context(), c.scope, sessionLimit)
-	if err != nil {
-		return c, fmt.Errorf("limiting: %w", err)
-	}
-	if wait > 0 {
-		return c, &refusal{code: protocol.RateLimited, detail: "Too many requests for this session.", cause: &waitError{wait}}
-	}
-	return c, nil
+	return c, a.s.limitCaller(r.Context(), c)
 }
 
 func bearerOf(header string) string {
@@ -130,4 +116,34 @@ func bearerOf(header string) string {
 		return ""
 	}
 	return strings.TrimSpace(rest)
+}
+
+// addressOf is who sent r: the last address that a proxy of ours did not add.
+func (a *api) addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && a.trusts(host); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break // what stands further left, anybody may have written
+		}
+		host = hop.Unmap().String()
+	}
+	return host
+}
+
+func (a *api) trusts(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, p := range a.trusted {
+		if p.Contains(address.Unmap()) {
+			return true
+		}
+	}
+	return false
 }

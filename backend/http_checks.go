@@ -49,21 +49,17 @@ func (a *api) check(ctx context.Context, in *checksInput) (*checksOutput, error)
 	if err := ownProvider(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	p, err := a.s.store.Provider(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
 	page := ""
 	if in.Body != nil {
 		page = in.Body.URL
 	}
-	report, err := a.s.check(ctx, p, page)
+	report, err := a.s.check(ctx, in.ID, page)
 	if err != nil {
 		return nil, err
 	}
 	out := &checksOutput{}
 	b := &out.Body
-	b.URL, b.At, b.Failed, b.Checks = report.URL, a.s.now().Unix(), report.Failed, make([]checkBody, 0, len(report.Checks))
+	b.URL, b.At, b.Failed, b.Checks = report.URL, a.now().Unix(), report.Failed, make([]checkBody, 0, len(report.Checks))
 	for _, c := range report.Checks {
 		b.Checks = append(b.Checks, checkBody{c.Name, grades[c.Grade], c.Found, c.Remedy})
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
-
-	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // deliveryBody is a delivery as the API shows it.
@@ -24,7 +22,7 @@ type deliveryBody struct {
 	DoneAt     int64  `json:"done_at,omitempty"`
 }
 
-func deliveryBodyOf(d store.Delivery) deliveryBody {
+func deliveryBodyOf(d Delivery) deliveryBody {
 	return deliveryBody{
 		ID: d.ID, WebhookID: d.WebhookID, MessageID: d.MessageID, Type: d.Type, SessionID: d.SessionID, Status: d.Status,
 		Attempts: d.Attempts, LastStatus: d.LastStatus, NextTryAt: d.NextAtMS / 1000, CreatedAt: d.CreatedMS / 1000, DoneAt: d.DoneMS / 1000,
@@ -39,7 +37,7 @@ type attemptBody struct {
 	Response string `json:"response" doc:"The answer's first 4 KiB, or why there was none"`
 }
 
-func attemptBodyOf(t store.Attempt) attemptBody {
+func attemptBodyOf(t Attempt) attemptBody {
 	return attemptBody{Attempt: t.Attempt, At: t.AtMS / 1000, TookMS: t.TookMS, Status: t.Status, Response: t.Response}
 }
 
@@ -61,17 +59,14 @@ func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*lis
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	if _, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID); err != nil {
-		return nil, err
-	}
-	f := store.DeliveryFilter{WebhookID: in.WID, Status: in.Status, Limit: in.Limit + 1}
+	f := DeliveryFilter{WebhookID: in.WID, Status: in.Status, Limit: in.Limit + 1}
 	if in.Cursor != "" {
 		var err error
 		if f.BeforeMS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
 			return nil, err
 		}
 	}
-	list, err := a.s.store.Deliveries(ctx, f)
+	list, err := a.s.deliveries(ctx, in.ID, f)
 	if err != nil {
 		return nil, err
 	}
@@ -106,17 +101,7 @@ func (a *api) readDelivery(ctx context.Context, in *DeliveryPath) (*deliveryOutp
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	if _, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID); err != nil {
-		return nil, err
-	}
-	d, err := a.s.store.Delivery(ctx, in.DID)
-	if err != nil {
-		return nil, err
-	}
-	if d.WebhookID != in.WID {
-		return nil, store.ErrNotFound
-	}
-	attempts, err := a.s.store.Attempts(ctx, d.ID)
+	d, attempts, err := a.s.delivery(ctx, in.ID, in.WID, in.DID)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +166,7 @@ func (a *api) replayRange(ctx context.Context, in *replayRangeInput) (*replayOut
 	}
 	r := replayRange{since: time.Unix(in.Body.Since, 0), until: time.Unix(in.Body.Until, 0), onlyFailed: in.Body.OnlyFailed}
 	if in.Body.Until == 0 {
-		r.until = a.s.now().Add(time.Millisecond)
+		r.until = a.now().Add(time.Millisecond)
 	}
 	return replayed(a.s.replay(ctx, req, in.ID, in.WID, "", r))
 }

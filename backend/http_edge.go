@@ -15,7 +15,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -65,11 +64,7 @@ type hostInput struct {
 type hostOutput struct{ Body protocol.HostAnswer }
 
 func (a *api) host(ctx context.Context, in *hostInput) (*hostOutput, error) {
-	p, err := a.s.host(ctx, in.Host)
-	if err != nil {
-		return nil, err
-	}
-	host, err := normalizeDomain(in.Host)
+	host, p, err := a.s.host(ctx, in.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +87,7 @@ func (a *api) routeHeartbeats() {
 	op.SkipValidateBody = true
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		r, _ := humago.Unwrap(hc)
-		next(huma.WithValue(hc, addressKey, a.s.addressOf(r)))
+		next(huma.WithValue(hc, addressKey, a.addressOf(r)))
 	})
 	huma.Register(a.huma, op, func(ctx context.Context, in *beatsInput) (*beatsOutput, error) {
 		var body protocol.HeartbeatsRequest
@@ -159,7 +154,7 @@ type eventsInput struct {
 // events streams live-state changes until the edge leaves or we stop. A stream
 // without Last-Event-ID begins with a reset: what its edge holds may be old.
 func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	sub, err := a.s.coord.Subscribe(in.LastEventID)
+	sub, err := a.s.subscribe(in.LastEventID)
 	if err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
@@ -167,9 +162,9 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		r, w := humago.Unwrap(hc)
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		defer context.AfterFunc(a.b.stopping, cancel)()
-		a.s.metric.streams.Inc()
-		defer a.s.metric.streams.Dec()
+		defer context.AfterFunc(a.stopping, cancel)()
+		a.metric.streams.Inc()
+		defer a.metric.streams.Dec()
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
@@ -188,14 +183,14 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 
 // stream writes what comes, until the edge leaves, the stream is down, or the
 // edge may no longer know, which is asked every two seconds.
-func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscription, mayKnow func() bool) {
+func (a *api) stream(ctx context.Context, out *eventWriter, sub *Subscription, mayKnow func() bool) {
 	nextTime := time.Now() // at once: the edge learns our clock
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextTime)
 		batch, err := sub.Next(wait)
 		cancel()
 		// A stream that is down must not look alive: its edge asks instead.
-		if ctx.Err() != nil || errors.Is(err, coord.ErrDown) {
+		if ctx.Err() != nil || errors.Is(err, errStreamDown) {
 			return
 		}
 		if batch.Reset {
@@ -208,7 +203,7 @@ func (a *api) stream(ctx context.Context, out *eventWriter, sub *coord.Subscript
 			if !mayKnow() {
 				return
 			}
-			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.s.now().UnixMilli()))
+			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.now().UnixMilli()))
 			nextTime = now.Add(streamTimeEvery)
 		}
 		if out.flush() != nil {

@@ -44,12 +44,12 @@ func (a *api) eventCounts(ctx context.Context, in *RangeInput) (*eventCountsOutp
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	now := a.s.now()
+	now := a.now()
 	first, last, err := in.bounds(now)
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.s.store.EventDays(ctx, in.ID, first, last)
+	found, err := a.s.eventDays(ctx, in.ID, first, last)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (a *api) routeKeys() {
 }
 
 func (a *api) publicKey(context.Context, *struct{}) (*publicKeyOutput, error) {
-	signer := a.s.keys.Signer()
+	signer := a.s.signer()
 	pem, err := token.PEM(signer.Public())
 	if err != nil {
 		return nil, err
@@ -49,5 +49,5 @@ func (a *api) publicKey(context.Context, *struct{}) (*publicKeyOutput, error) {
 }
 
 func (a *api) jwks(context.Context, *struct{}) (*jwksOutput, error) {
-	return &jwksOutput{CacheControl: keysMaxAge, Body: a.s.keys.JWKS()}, nil
+	return &jwksOutput{CacheControl: keysMaxAge, Body: a.s.jwks()}, nil
 }

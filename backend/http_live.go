@@ -13,7 +13,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -72,7 +71,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
-	sub, err := a.s.coord.Subscribe("")
+	sub, err := a.s.subscribe("")
 	if err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
@@ -89,7 +88,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		defer conn.CloseNow()
 		ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
 		defer cancel()
-		defer context.AfterFunc(a.b.stopping, cancel)()
+		defer context.AfterFunc(a.stopping, cancel)()
 		a.follow(ctx, conn, in.ID, sub, func() bool {
 			_, err := a.authorize(r, readers)
 			return err == nil
@@ -100,13 +99,13 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 
 // follow tells conn what changes, until one of the two ends, or its caller may
 // no longer know.
-func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *coord.Subscription, mayKnow func() bool) {
+func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *Subscription, mayKnow func() bool) {
 	nextCounts := time.Now() // at once
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextCounts)
 		batch, err := sub.Next(wait)
 		cancel()
-		if ctx.Err() != nil || errors.Is(err, coord.ErrDown) {
+		if ctx.Err() != nil || errors.Is(err, errStreamDown) {
 			return
 		}
 		list := a.changesOf(providerID, batch)
@@ -124,7 +123,7 @@ func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID strin
 			nextCounts = now.Add(liveEvery)
 		}
 		for _, m := range list {
-			m.ServerTimeMS = a.s.now().UnixMilli()
+			m.ServerTimeMS = a.now().UnixMilli()
 			if send(ctx, conn, m) != nil {
 				return
 			}
@@ -140,7 +139,7 @@ func send(ctx context.Context, conn *websocket.Conn, m liveMessage) error {
 
 // changesOf is what a batch means for one provider. Every
 // subscription begins with a reset: whoever follows lists sessions then.
-func (a *api) changesOf(providerID string, batch coord.Batch) []liveMessage {
+func (a *api) changesOf(providerID string, batch Batch) []liveMessage {
 	var list []liveMessage
 	if batch.Reset {
 		list = append(list, liveMessage{Type: "reset"})

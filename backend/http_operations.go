@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sessiongate/sessiongate/backend/dashboard"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 //go:embed docs.html
@@ -41,7 +40,7 @@ func (a *api) routeOperations() {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		if err := page.Execute(w, a.documented()); err != nil {
-			a.s.log.Debug("the documentation page was not read to its end") // the reader left
+			a.log.Debug("the documentation page was not read to its end") // the reader left
 		}
 	})
 }
@@ -55,8 +54,8 @@ func healthy() *healthOutput {
 func (a *api) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := a.s.store.Ping(ctx); err != nil {
-		return nil, &refusal{code: protocol.Unavailable, detail: "The database does not answer.", cause: err}
+	if err := a.s.ready(ctx); err != nil {
+		return nil, err
 	}
 	return healthy(), nil
 }

@@ -2,14 +2,8 @@ package backend
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/google/uuid"
-
-	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // personBody is one role of a person, as the API shows it.
@@ -22,7 +16,7 @@ type personBody struct {
 	LastSeenAt int64  `json:"last_seen_at,omitempty" doc:"The last sign-in; absent: never"`
 }
 
-func personBodyOf(p store.Person) personBody {
+func personBodyOf(p Person) personBody {
 	return personBody{ID: p.ID, Email: p.Email, Role: p.Role, ProviderID: p.ProviderID, CreatedAt: p.CreatedAt, LastSeenAt: p.LastSeenAt}
 }
 
@@ -92,9 +86,7 @@ func (a *api) createPerson(ctx context.Context, in *createPersonInput) (*personO
 	if err != nil {
 		return nil, err
 	}
-	p, err := write(ctx, a.s, req, func(w *work) (store.Person, error) {
-		return AddPerson(ctx, w.Tx, Role(in.Body.Role), in.Body.ProviderID, in.Body.Email, w.now.Unix())
-	})
+	p, err := a.s.addPerson(ctx, req, Role(in.Body.Role), in.Body.ProviderID, in.Body.Email)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +94,7 @@ func (a *api) createPerson(ctx context.Context, in *createPersonInput) (*personO
 }
 
 func (a *api) listPeople(ctx context.Context, in *listPeopleInput) (*listPeopleOutput, error) {
-	list, err := a.s.store.People(ctx, in.Cursor, in.Limit+1)
+	list, err := a.s.listPeople(ctx, in.Cursor, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +115,7 @@ func (a *api) deletePerson(ctx context.Context, in *personPath) (*struct{}, erro
 	if err != nil {
 		return nil, err
 	}
-	_, err = write(ctx, a.s, req, func(w *work) (struct{}, error) { return struct{}{}, w.DeletePerson(ctx, in.ID) })
-	return nil, err
+	return nil, a.s.deletePerson(ctx, req, in.ID)
 }
 
 func (a *api) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
@@ -137,7 +128,7 @@ func (a *api) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 		b.KeyID = c.keyID
 	}
 	if c.role == RoleProvider {
-		p, err := a.s.store.Provider(ctx, c.providerID)
+		p, err := a.s.provider(ctx, c.providerID)
 		if err != nil {
 			return nil, err
 		}
@@ -145,36 +136,4 @@ func (a *api) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 		b.Provider = &body
 	}
 	return out, nil
-}
-
-// ErrPersonRole is returned for a role that no person can have, or that lacks
-// its provider.
-var ErrPersonRole = errors.New("a person's role is provider (with a provider id) or admin")
-
-// ErrEmail is returned for what is no e-mail address.
-var ErrEmail = errors.New("that is no e-mail address")
-
-// AddPerson gives an address a role within tx: [RoleProvider] with a provider's
-// id, or [RoleAdmin]. It returns [ErrPersonRole],
-// [ErrEmail], [store.ErrNotFound] for a provider
-// that is not there, or [store.ErrTaken].
-func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now int64) (store.Person, error) {
-	email, err := normalEmail(email)
-	if err != nil {
-		return store.Person{}, err
-	}
-	if role != RoleProvider && role != RoleAdmin || (role == RoleProvider) != (providerID != "") {
-		return store.Person{}, ErrPersonRole
-	}
-	if role == RoleProvider {
-		if _, err := tx.Provider(ctx, providerID); err != nil {
-			return store.Person{}, err
-		}
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.Person{}, fmt.Errorf("adding person: %w", err)
-	}
-	p := store.Person{ID: id.String(), Email: email, Role: string(role), ProviderID: providerID, CreatedAt: now}
-	return p, tx.InsertPerson(ctx, p)
 }

@@ -37,17 +37,13 @@ func (a *api) routePortal() {
 	}, a.createPortalLink)
 	a.signInPage("GET "+portalPath, func(w http.ResponseWriter, _ *http.Request) error {
 		if err := dashboard.WritePortal(w); err != nil {
-			a.s.log.Debug("the portal page was not read to its end") // the reader left
+			a.log.Debug("the portal page was not read to its end") // the reader left
 		}
 		return nil
 	})
 	a.signInPage("POST "+portalPath, func(w http.ResponseWriter, r *http.Request) error {
 		in, err := a.s.signInByLink(r.Context(), r.PostFormValue("link"))
-		if err != nil {
-			return err
-		}
-		cookie, err := a.s.signIn(r.Context(), in)
-		return a.welcome(w, cookie, r.PostFormValue("to"), err)
+		return a.welcome(w, in, r.PostFormValue("to"), err)
 	})
 }
 
@@ -60,13 +56,11 @@ func (a *api) createPortalLink(ctx context.Context, in *portalInput) (*portalOut
 	if n := in.Body.ExpiresInSeconds; n != 0 {
 		good = time.Duration(n) * time.Second
 	}
-	return write(ctx, a.s, req, func(w *work) (*portalOutput, error) {
-		link, kept, err := addPortalLink(ctx, w.Tx, a.s.issuer, in.Body.ProviderID, good, w.now)
-		if err != nil {
-			return nil, err
-		}
-		out := &portalOutput{}
-		out.Body.ID, out.Body.ProviderID, out.Body.URL, out.Body.ExpiresAt = kept.ID, kept.ProviderID, link, kept.ExpiresAt
-		return out, nil
-	})
+	link, kept, err := a.s.createPortalLink(ctx, req, in.Body.ProviderID, good)
+	if err != nil {
+		return nil, err
+	}
+	out := &portalOutput{}
+	out.Body.ID, out.Body.ProviderID, out.Body.URL, out.Body.ExpiresAt = kept.ID, kept.ProviderID, link, kept.ExpiresAt
+	return out, nil
 }

@@ -89,7 +89,7 @@ func (a *api) routePrivacy() {
 func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, error) {
 	out := &exportOutput{}
 	b := &out.Body
-	balance, err := a.s.store.Balance(ctx, in.ID)
+	balance, err := a.s.balance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, e
 		return nil, err
 	}
 	b.Ledger, b.LedgerCursor = entries.Body.Entries, entries.Body.NextCursor
-	events, err := a.s.store.EventsOfUser(ctx, in.ID, in.EventsAfter, exportPage)
+	events, err := a.s.eventsOfUser(ctx, in.ID, in.EventsAfter, exportPage)
 	if err != nil {
 		return nil, err
 	}
@@ -119,16 +119,12 @@ func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, e
 }
 
 func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, error) {
-	a.s.flushReports(ctx) // pages that name the user are erased with the rest
 	// The audit log tells of the pseudonym: it must not keep whom it stands for.
 	req, err := in.request(ctx, "erase-user", "", in.ID)
 	if err != nil {
 		return nil, err
 	}
-	pseudonym, err := write(ctx, a.s, req, func(w *work) (string, error) {
-		name := "erased_" + shortID()
-		return name, w.EraseUser(ctx, in.ID, name)
-	})
+	pseudonym, err := a.s.eraseUser(ctx, req, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +134,7 @@ func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, erro
 }
 
 func (a *api) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, err := a.s.store.AuditLog(ctx, in.Cursor, in.Limit+1)
+	list, err := a.s.auditEntries(ctx, in.Cursor, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sessiongate/sessiongate/backend/session"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -29,8 +27,8 @@ type SessionSearch struct {
 }
 
 // filter reads in, or says what is wrong with it.
-func (in SessionSearch) filter() (store.SessionFilter, error) {
-	f := store.SessionFilter{ProviderID: in.ID, UserID: in.UserID, Status: session.Status(in.Status), Search: in.Q}
+func (in SessionSearch) filter() (SessionFilter, error) {
+	f := SessionFilter{ProviderID: in.ID, UserID: in.UserID, Status: Status(in.Status), Search: in.Q}
 	if in.From != "" {
 		day, err := dayOf(in.From, "from")
 		if err != nil {
@@ -74,7 +72,7 @@ type sessionRow struct {
 	Released             int64  `json:"released"`
 }
 
-func sessionRowOf(c session.Session) sessionRow {
+func sessionRowOf(c Session) sessionRow {
 	r := sessionRow{
 		ID: c.ID, UserID: c.UserID, Status: string(c.Status), CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, ExpiresAt: c.ExpiresAt,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, DurationLimitSeconds: c.Duration, TokensAllocated: c.Tokens,
@@ -145,5 +143,5 @@ func (a *api) sessionsFile(ctx context.Context, in *SessionSearch) (*csvOutput, 
 	if err != nil {
 		return nil, err
 	}
-	return csvFile(fmt.Sprintf("sessions-%s.csv", dateOf(a.s.now().Unix()/secondsADay)), body), nil
+	return csvFile(fmt.Sprintf("sessions-%s.csv", dateOf(a.now().Unix()/secondsADay)), body), nil
 }

@@ -3,23 +3,21 @@ package backend
 import (
 	"context"
 	"net/http"
-
-	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // providerBody is a provider as the API shows it.
 type providerBody struct {
-	ID        string         `json:"id"`
-	Name      string         `json:"name"`
-	Domains   []string       `json:"domains" nullable:"false"`
-	OriginURL string         `json:"origin_url"`
-	AppURL    string         `json:"app_url" doc:"Where a launch link points"`
-	Policies  store.Policies `json:"policies"`
-	CreatedAt int64          `json:"created_at"`
-	UpdatedAt int64          `json:"updated_at"`
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	Domains   []string `json:"domains" nullable:"false"`
+	OriginURL string   `json:"origin_url"`
+	AppURL    string   `json:"app_url" doc:"Where a launch link points"`
+	Policies  Policies `json:"policies"`
+	CreatedAt int64    `json:"created_at"`
+	UpdatedAt int64    `json:"updated_at"`
 }
 
-func providerBodyOf(p store.Provider) providerBody {
+func providerBodyOf(p Provider) providerBody {
 	if p.Domains == nil {
 		p.Domains = []string{}
 	}
@@ -34,12 +32,12 @@ type providerOutput struct{ Body providerBody }
 type createProviderInput struct {
 	Idempotent
 	Body struct {
-		ID        string          `json:"id,omitempty" pattern:"^prov_[a-z0-9_]+$" maxLength:"64" example:"prov_demo" doc:"Default: a random one"`
-		Name      string          `json:"name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"Demo app"`
-		Domains   []string        `json:"domains,omitempty" maxItems:"50" example:"[\"app.provider.com\"]"`
-		OriginURL string          `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
-		AppURL    string          `json:"app_url,omitempty" maxLength:"2048" doc:"Where a launch link points. Default: https at the first domain"`
-		Policies  *store.Policies `json:"policies,omitempty"`
+		ID        string    `json:"id,omitempty" pattern:"^prov_[a-z0-9_]+$" maxLength:"64" example:"prov_demo" doc:"Default: a random one"`
+		Name      string    `json:"name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"Demo app"`
+		Domains   []string  `json:"domains,omitempty" maxItems:"50" example:"[\"app.provider.com\"]"`
+		OriginURL string    `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
+		AppURL    string    `json:"app_url,omitempty" maxLength:"2048" doc:"Where a launch link points. Default: https at the first domain"`
+		Policies  *Policies `json:"policies,omitempty"`
 	}
 }
 
@@ -47,11 +45,11 @@ type patchProviderInput struct {
 	Idempotent
 	ID   string `path:"id" maxLength:"128"`
 	Body struct {
-		Name      *string         `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$"`
-		Domains   *[]string       `json:"domains,omitempty" maxItems:"50"`
-		OriginURL *string         `json:"origin_url,omitempty" maxLength:"2048"`
-		AppURL    *string         `json:"app_url,omitempty" maxLength:"2048"`
-		Policies  *store.Policies `json:"policies,omitempty" doc:"Replaces the policies as a whole; return_hosts stay when left out"`
+		Name      *string   `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$"`
+		Domains   *[]string `json:"domains,omitempty" maxItems:"50"`
+		OriginURL *string   `json:"origin_url,omitempty" maxLength:"2048"`
+		AppURL    *string   `json:"app_url,omitempty" maxLength:"2048"`
+		Policies  *Policies `json:"policies,omitempty" doc:"Replaces the policies as a whole; return_hosts stay when left out"`
 	}
 }
 
@@ -98,7 +96,7 @@ func (a *api) createProvider(ctx context.Context, in *createProviderInput) (*pro
 		return nil, err
 	}
 	b := in.Body
-	p := store.Provider{ID: b.ID, Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL}
+	p := Provider{ID: b.ID, Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL}
 	if b.Policies != nil {
 		p.Policies = *b.Policies
 	}
@@ -132,7 +130,7 @@ func (a *api) readProvider(ctx context.Context, in *readProviderInput) (*provide
 	if err := ownProvider(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	p, err := a.s.store.Provider(ctx, in.ID)
+	p, err := a.s.provider(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -143,14 +141,14 @@ func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listP
 	out := &listProvidersOutput{}
 	out.Body.Providers = []providerBody{}
 	if c := callerOf(ctx); c.role == RoleProvider {
-		p, err := a.s.store.Provider(ctx, c.providerID)
+		p, err := a.s.provider(ctx, c.providerID)
 		if err != nil {
 			return nil, err
 		}
 		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p))
 		return out, nil
 	}
-	list, err := a.s.store.Providers(ctx, in.Cursor, in.Limit+1)
+	list, err := a.s.providers(ctx, in.Cursor, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +170,7 @@ var readers = []Role{RoleProvider, RoleAdmin}
 // provider that does not exist has no figures rather than none yet.
 func (a *api) readable(ctx context.Context, id string) error {
 	if callerOf(ctx).role == RoleAdmin {
-		_, err := a.s.store.Provider(ctx, id)
+		_, err := a.s.provider(ctx, id)
 		return err
 	}
 	return ownProvider(ctx, id)
@@ -182,7 +180,7 @@ func (a *api) readable(ctx context.Context, id string) error {
 // found, whether they exist or not.
 func ownProvider(ctx context.Context, id string) error {
 	if c := callerOf(ctx); c.role == RoleProvider && c.providerID != id {
-		return store.ErrNotFound
+		return errNotFound
 	}
 	return nil
 }

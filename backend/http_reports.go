@@ -63,13 +63,12 @@ func (a *api) pages(ctx context.Context, in *readProviderInput) (*pagesOutput, e
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	a.s.flushReports(ctx)
-	list, err := a.s.store.PageReports(ctx, in.ID)
+	list, err := a.s.pageReports(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &pagesOutput{}
-	out.Body.AsOf = a.s.now().Unix()
+	out.Body.AsOf = a.now().Unix()
 	out.Body.Pages = make([]pageBody, 0, len(list))
 	for _, p := range list {
 		body := pageBody{Host: p.Host, Path: p.Path, Outcome: p.Outcome, Injected: slices.Contains(injectedOutcomes, p.Outcome), Count: p.Pages, LastAt: p.LastAt}
@@ -82,8 +81,7 @@ func (a *api) pages(ctx context.Context, in *readProviderInput) (*pagesOutput, e
 }
 
 func (a *api) edges(ctx context.Context, _ *struct{}) (*edgesOutput, error) {
-	a.s.flushReports(ctx) // other backends' are at most some seconds old
-	list, err := a.s.store.Edges(ctx, a.s.now().Add(-keepEdges))
+	list, err := a.s.edgeReports(ctx)
 	if err != nil {
 		return nil, err
 	}

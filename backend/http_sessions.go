@@ -7,10 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sessiongate/sessiongate/backend/session"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
-	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // Idempotent is the header that every write takes. It is exported, like the
@@ -24,46 +21,15 @@ func (i Idempotent) request(ctx context.Context, operation, target string, body 
 	c := callerOf(ctx)
 	req, err := newRequest(c.scope, i.Key, operation, target, body)
 	if c.role == RoleAdmin {
-		req = req.recorded(ctx)
+		req = recorded(ctx, req)
 	}
 	return req, err
 }
 
 // recorded is r, to be written to the audit log with who asks.
-func (r request) recorded(ctx context.Context) request {
+func recorded(ctx context.Context, r request) request {
 	r.actor, r.id = callerOf(ctx).keyID, requestID(ctx)
 	return r
-}
-
-// sessionBody is a session as the API shows it: the spec's fields and more.
-type sessionBody struct {
-	protocol.LiveState
-	Clock      string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
-	CreatedAt  int64           `json:"created_at"`
-	LaunchBy   int64           `json:"launch_by,omitempty" doc:"The last moment at which a pending session may be entered"`
-	EndedAt    int64           `json:"ended_at,omitempty"`
-	EndReason  string          `json:"end_reason,omitempty" example:"deadline"`
-	ConsentURL string          `json:"consent_url,omitempty"`
-	Settlement *settlementBody `json:"settlement,omitempty" doc:"Who got which tokens, once the session is over"`
-}
-
-type settlementBody struct {
-	Captured    int64  `json:"captured" doc:"Tokens the provider earned"`
-	Released    int64  `json:"released" doc:"Tokens the user got back"`
-	UsedSeconds int64  `json:"used_seconds" doc:"Paid seconds that had started"`
-	Reason      string `json:"reason" example:"deadline"`
-	SettledAt   int64  `json:"settled_at"`
-}
-
-func bodyOf(c session.Session) sessionBody {
-	b := sessionBody{
-		LiveState: liveState(c), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
-		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
-	}
-	if s := c.Settlement; s != nil {
-		b.Settlement = &settlementBody{Captured: s.Captured, Released: s.Released, UsedSeconds: s.UsedSeconds, Reason: c.EndReason, SettledAt: c.EndedAt}
-	}
-	return b
 }
 
 type createBody struct {
@@ -113,28 +79,19 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 		return nil, err
 	}
 	b := in.Body
-	o := session.Order{
-		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Duration: b.DurationLimitSeconds,
-		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: session.Clock(b.Clock),
+	o := order{
+		userID: b.UserID, providerID: b.ProviderID, tokens: b.TokensAllocated, seconds: b.DurationLimitSeconds,
+		returnURL: b.ReturnURL, consentURL: b.ConsentURL, clock: b.Clock, extension: b.Extension,
 	}
 	if b.ConsentURL != "" && !isHTTP(b.ConsentURL) {
 		return nil, refuse(protocol.InvalidRequest, "consent_url must be an http:// or https:// URL.")
 	}
-	if e := b.Extension; e != nil {
-		o.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
-	}
-	sold, err := a.s.create(ctx, req, o)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := a.s.keys.Signer().Sign(token.Launch, sold.Claims)
+	sold, err := a.s.sell(ctx, req, o)
 	if err != nil {
 		return nil, err
 	}
 	out := &createOutput{}
-	out.Body.Session = bodyOf(sold.Session)
-	out.Body.Token = signed
-	out.Body.LaunchURL = launchLink(sold.AppURL, signed)
+	out.Body.Session, out.Body.Token, out.Body.LaunchURL = bodyOf(sold.session), sold.token, sold.launchURL
 	return out, nil
 }
 
@@ -154,12 +111,12 @@ type listOutput struct {
 }
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	f := store.SessionFilter{
-		ProviderID: in.ProviderID, UserID: in.UserID, Status: session.Status(in.Status), Before: in.Cursor,
+	f := SessionFilter{
+		ProviderID: in.ProviderID, UserID: in.UserID, Status: Status(in.Status), Before: in.Cursor,
 	}
 	if c := callerOf(ctx); c.role == RoleProvider {
 		if in.ProviderID != "" && in.ProviderID != c.providerID {
-			return nil, store.ErrNotFound
+			return nil, errNotFound
 		}
 		f.ProviderID = c.providerID
 	}
@@ -167,7 +124,7 @@ func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 }
 
 // page answers the first sessions that a filter selects, and where to go on.
-func (a *api) page(ctx context.Context, f store.SessionFilter, limit int) (*listOutput, error) {
+func (a *api) page(ctx context.Context, f SessionFilter, limit int) (*listOutput, error) {
 	f.Limit = limit + 1
 	list, err := a.s.sessions(ctx, f)
 	if err != nil {
@@ -198,7 +155,7 @@ func (a *api) read(ctx context.Context, in *SessionPath) (*readOutput, error) {
 		return nil, err
 	}
 	if who := callerOf(ctx); who.role == RoleProvider && who.providerID != c.ProviderID {
-		return nil, store.ErrNotFound
+		return nil, errNotFound
 	}
 	return &readOutput{Body: bodyOf(c)}, nil
 }
@@ -282,14 +239,14 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 	}
 	shown := bodyOf(c)
 	out := &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}
-	if c.Status != session.Active {
+	if protocol.Status(c.Status) != protocol.Active {
 		out = invalid(400, protocol.CodeOf(protocol.Status(c.Status)), "Session is not active", "The session is "+string(c.Status)+".")
 		out.Body.ReturnURL = c.ReturnURL
 		if !c.Status.Terminal() {
 			out.Body.Session = &shown
 		}
 	}
-	out.Body.ServerTimeMS = a.s.now().UnixMilli()
+	out.Body.ServerTimeMS = a.now().UnixMilli()
 	return out, nil
 }
 

@@ -1,18 +1,16 @@
 package backend
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
 
-	"golang.org/x/oauth2"
-
 	"github.com/sessiongate/sessiongate/backend/dashboard"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
+
+// oidcCookie holds a sign-in on its way to the identity provider and back.
+const oidcCookie = "sg_signing_in"
 
 // routeSignIn adds the pages with which people sign in. They need no script, and
 // are for browsers: the OpenAPI document does not list them.
@@ -39,7 +37,7 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		// First: a refusal is shown on a page that reads the form, too.
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		err := a.s.limited(r.Context(), "address:"+a.s.addressOf(r), a.s.rates.address)
+		err := a.s.limitAddress(r.Context(), a.addressOf(r))
 		if err == nil && r.Method == http.MethodPost {
 			if err = otherSites.Check(r); err != nil {
 				err = &refusal{code: protocol.Forbidden, detail: "A page of another site sent this.", cause: err}
@@ -65,21 +63,15 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 			w.Header().Set("Retry-After", "1")
 		}
 	}
-	if a.s.people != nil {
-		view.Provider = a.s.people.config.Name
-	}
-	if c, err := a.s.signedIn(r); err == nil {
+	view.Provider = a.s.identityProviderName()
+	if c, err := a.signedIn(r); err == nil {
 		view.Name, view.Role, view.ProviderID = c.name, string(c.role), c.providerID
-		if c.person.ID != "" {
-			roles, err := a.s.store.PeopleByEmail(r.Context(), c.person.Email)
-			if err != nil {
-				a.s.log.Warn("a person's roles could not be read")
-			}
-			for _, p := range roles {
-				if p.ID != c.person.ID {
-					view.Others = append(view.Others, dashboard.Role{ID: p.ID, Role: p.Role, ProviderID: p.ProviderID})
-				}
-			}
+		others, err := a.s.otherRoles(r.Context(), c)
+		if err != nil {
+			a.log.Warn("a person's roles could not be read")
+		}
+		for _, p := range others {
+			view.Others = append(view.Others, dashboard.Role{ID: p.ID, Role: p.Role, ProviderID: p.ProviderID})
 		}
 	}
 	status := http.StatusOK
@@ -87,7 +79,7 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 		status = problem.Status
 	}
 	if err := view.Write(w, status); err != nil {
-		a.s.log.Debug("the sign-in page was not read to its end") // the reader left
+		a.log.Debug("the sign-in page was not read to its end") // the reader left
 	}
 }
 
@@ -95,7 +87,7 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 // refused and leave.
 func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
 	if !dashboard.IsFile(r.URL.Path) {
-		if _, err := a.s.signedIn(r); errors.Is(err, store.ErrNotFound) {
+		if _, err := a.signedIn(r); errors.Is(err, errNotFound) {
 			a.leave(w, authPath+"?to="+url.QueryEscape(r.URL.RequestURI()))
 			return
 		}
@@ -105,79 +97,56 @@ func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
 
 // toProvider sends a browser to the identity provider.
 func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
-	if a.s.people == nil {
-		return refuse(protocol.NotFound, "No identity provider is configured here. Sign in with a key.")
-	}
-	at := attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), To: localPath(r.URL.Query().Get("to"))}
-	to, err := a.s.people.begin(r.Context(), at)
+	kept, to, err := a.s.beginSignIn(r.Context(), localPath(r.URL.Query().Get("to")))
 	if err != nil {
 		return err
 	}
-	kept, err := at.encode()
-	if err != nil {
-		return err
-	}
-	http.SetCookie(w, a.s.cookie(oidcCookie, kept, oidcPatience))
+	http.SetCookie(w, a.cookie(oidcCookie, kept, oidcPatience))
 	a.leave(w, to)
 	return nil
 }
 
 // fromProvider signs in whom the identity provider sent back.
 func (a *api) fromProvider(w http.ResponseWriter, r *http.Request) error {
-	if a.s.people == nil {
-		return refuse(protocol.NotFound, "No identity provider is configured here. Sign in with a key.")
-	}
-	at, ok := readAttempt(r, a.s.cookieName(oidcCookie))
-	http.SetCookie(w, a.s.cookie(oidcCookie, "", 0)) // one answer for each attempt
-	if !ok {
-		return notSignedIn("This browser began no sign-in, or more than ten minutes ago. Sign in again.", nil)
-	}
-	code, err := answerOfProvider(r.URL.Query(), at, a.s.people.config.Issuer)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), 3*oidcTimeout)
-	defer cancel()
-	who, err := a.s.people.finish(ctx, at, code)
-	if err != nil {
-		return err
-	}
-	cookie, err := a.s.signInAs(ctx, who)
-	return a.welcome(w, cookie, at.To, err)
+	http.SetCookie(w, a.cookie(oidcCookie, "", 0)) // one answer for each attempt
+	in, to, err := a.s.finishSignIn(r.Context(), a.cookieValue(r, oidcCookie), r.URL.Query())
+	return a.welcome(w, in, to, err)
 }
 
 func (a *api) signInWithKey(w http.ResponseWriter, r *http.Request) error {
-	cookie, err := a.s.signInWithKey(r.Context(), r.PostFormValue("key"))
-	return a.welcome(w, cookie, r.PostFormValue("to"), err)
+	in, err := a.s.signInWithKey(r.Context(), r.PostFormValue("key"))
+	return a.welcome(w, in, r.PostFormValue("to"), err)
 }
 
 func (a *api) switchRole(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.s.signedIn(r)
+	c, err := a.signedIn(r)
 	if err != nil {
 		return err
 	}
-	cookie, err := a.s.switchRole(r.Context(), c, r.PostFormValue("person"))
+	in, err := a.s.switchRole(r.Context(), c, r.PostFormValue("person"))
 	if err == nil {
-		err = a.s.signOut(r)
+		err = a.s.signOut(r.Context(), a.cookieValue(r, signInCookie))
 	}
-	return a.welcome(w, cookie, r.PostFormValue("to"), err)
+	return a.welcome(w, in, r.PostFormValue("to"), err)
 }
 
 func (a *api) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := a.s.signOut(r); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+	if value := a.cookieValue(r, signInCookie); value != "" {
+		if err := a.s.signOut(r.Context(), value); err != nil && !errors.Is(err, errNotFound) {
+			return err
+		}
 	}
-	http.SetCookie(w, a.s.cookie(signInCookie, "", 0))
+	http.SetCookie(w, a.cookie(signInCookie, "", 0))
 	a.leave(w, authPath)
 	return nil
 }
 
 // welcome hands a browser its cookie and sends it on.
-func (a *api) welcome(w http.ResponseWriter, cookie *http.Cookie, to string, err error) error {
+func (a *api) welcome(w http.ResponseWriter, in openSignIn, to string, err error) error {
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, cookie)
+	http.SetCookie(w, a.cookie(signInCookie, in.value, in.lasts))
 	a.leave(w, localPath(to))
 	return nil
 }

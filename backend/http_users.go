@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sessiongate/sessiongate/backend/ledger"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -33,7 +31,7 @@ type balanceOutput struct {
 	}
 }
 
-func balanceOf(userID string, b ledger.Balance) *balanceOutput {
+func balanceOf(userID string, b Balance) *balanceOutput {
 	out := &balanceOutput{}
 	out.Body.UserID, out.Body.Available, out.Body.Held = userID, b.Available(), b.Held
 	return out
@@ -69,7 +67,7 @@ func (a *api) credit(ctx context.Context, in *creditInput) (*balanceOutput, erro
 }
 
 func (a *api) balance(ctx context.Context, in *UserPath) (*balanceOutput, error) {
-	b, err := a.s.store.Balance(ctx, in.ID)
+	b, err := a.s.balance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,14 +102,14 @@ type ledgerOutput struct {
 }
 
 func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error) {
-	f := store.EntryFilter{UserID: in.ID, SessionID: in.SessionID, Limit: in.Limit + 1}
+	f := EntryFilter{UserID: in.ID, SessionID: in.SessionID, Limit: in.Limit + 1}
 	if in.Cursor != "" {
 		var err error
 		if f.BeforeUS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
 			return nil, err
 		}
 	}
-	list, err := a.s.store.Entries(ctx, f)
+	list, err := a.s.entries(ctx, f)
 	if err != nil {
 		return nil, err
 	}

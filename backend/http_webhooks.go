@@ -2,15 +2,9 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/sessiongate/sessiongate/backend/store"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // WebhookPath names a provider's webhook.
@@ -34,7 +28,7 @@ type webhookBody struct {
 	UpdatedAt      int64  `json:"updated_at"`
 }
 
-func webhookBodyOf(h store.Webhook) webhookBody {
+func webhookBodyOf(h Webhook) webhookBody {
 	if h.Events == nil {
 		h.Events = []string{}
 	}
@@ -47,7 +41,7 @@ func webhookBodyOf(h store.Webhook) webhookBody {
 
 // webhookBodyFor is h as its caller may see it: to others than its provider, the
 // query of its URL, which may be a secret between the two ends, is "…".
-func webhookBodyFor(ctx context.Context, h store.Webhook) webhookBody {
+func webhookBodyFor(ctx context.Context, h Webhook) webhookBody {
 	b := webhookBodyOf(h)
 	if u, err := url.Parse(h.URL); callerOf(ctx).role != RoleProvider && err == nil && u.RawQuery != "" {
 		u.RawQuery = ""
@@ -143,18 +137,6 @@ func (a *api) routeWebhooks() {
 	}, a.testWebhook)
 }
 
-// checkEvents refuses types that do not exist and drops those named twice.
-func checkEvents(list []string) ([]string, error) {
-	known := knownTypes()
-	for i, e := range list {
-		if !slices.Contains(known, e) {
-			return nil, refuse(protocol.InvalidRequest, fmt.Sprintf("events[%d] is none of %s.", i, strings.Join(known, ", ")))
-		}
-	}
-	sorted := slices.Sorted(slices.Values(list))
-	return slices.Compact(sorted), nil
-}
-
 func (a *api) createWebhook(ctx context.Context, in *createWebhookInput) (*secretOutput, error) {
 	if err := ownProvider(ctx, in.ID); err != nil {
 		return nil, err
@@ -167,10 +149,10 @@ func (a *api) createWebhook(ctx context.Context, in *createWebhookInput) (*secre
 	if err != nil {
 		return nil, err
 	}
-	return shown(a.s.addWebhook(ctx, req, store.Webhook{ProviderID: in.ID, URL: in.Body.URL, Events: events, Description: in.Body.Description}))
+	return shown(a.s.addWebhook(ctx, req, Webhook{ProviderID: in.ID, URL: in.Body.URL, Events: events, Description: in.Body.Description}))
 }
 
-func shown(h store.Webhook, err error) (*secretOutput, error) {
+func shown(h Webhook, err error) (*secretOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +180,7 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWeb
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	list, err := a.s.store.Webhooks(ctx, in.ID)
+	list, err := a.s.webhooks(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +196,7 @@ func (a *api) readWebhook(ctx context.Context, in *webhookInput) (*webhookOutput
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	h, err := webhookOf(ctx, a.s.store.Reader, in.ID, in.WID)
+	h, err := a.s.webhook(ctx, in.ID, in.WID)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +15,11 @@ import (
 type rates struct {
 	key     coord.Limit // of one API key
 	address coord.Limit // of one address without a key: open endpoints, wrong keys
-	trusted []netip.Prefix
 }
+
+// sessionLimit is how often one session may call on its own behalf: pages beat
+// every 30 s, and a page that runs wild stops here.
+var sessionLimit = coord.Limit{Interval: 50 * time.Millisecond, Burst: 100}
 
 // perSecond is n a second on average, and two seconds' worth at once.
 func perSecond(n int) coord.Limit {
@@ -45,34 +44,24 @@ func (s *service) limited(ctx context.Context, key string, l coord.Limit) error 
 	return nil
 }
 
-// addressOf is who sent r: the last address that a proxy of ours did not add.
-func (s *service) addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusts(host); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break // what stands further left, anybody may have written
-		}
-		host = hop.Unmap().String()
-	}
-	return host
+// limitAddress refuses a request beyond what one address may ask without a key.
+func (s *service) limitAddress(ctx context.Context, address string) error {
+	return s.limited(ctx, "address:"+address, s.rates.address)
 }
 
-func (s *service) trusts(host string) bool {
-	a, err := netip.ParseAddr(host)
+// limitCaller refuses a request beyond what one caller may ask.
+func (s *service) limitCaller(ctx context.Context, c caller) error {
+	if c.role != roleSession {
+		return s.limited(ctx, c.scope, s.rates.key)
+	}
+	wait, err := s.limit.Allow(ctx, c.scope, sessionLimit)
 	if err != nil {
-		return false
+		return fmt.Errorf("limiting: %w", err)
 	}
-	for _, p := range s.rates.trusted {
-		if p.Contains(a.Unmap()) {
-			return true
-		}
+	if wait > 0 {
+		return &refusal{code: protocol.RateLimited, detail: "Too many requests for this session.", cause: &waitError{wait}}
 	}
-	return false
+	return nil
 }
 
 // keyUse gathers when keys were used, until it is written.

@@ -5,15 +5,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics is what a backend counts. Labels are bounded: routes, not paths.
+// metrics is what the use cases count. Labels are bounded.
 type metrics struct {
 	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
 	created  prometheus.Counter
 	ended    *prometheus.CounterVec
 	replays  prometheus.Counter
 	beats    prometheus.Counter
-	streams  prometheus.Gauge
 	late     prometheus.Histogram
 	attempts *prometheus.CounterVec
 	disabled *prometheus.CounterVec
@@ -22,10 +20,6 @@ type metrics struct {
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sessiongate_http_request_seconds", Help: "Time to answer, by route and status.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
-		}, []string{"route", "status"}),
 		created: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sessiongate_sessions_created_total", Help: "Sessions created.",
 		}),
@@ -38,9 +32,6 @@ func newMetrics() *metrics {
 		beats: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sessiongate_heartbeats_total", Help: "Heartbeats of pages, as edges and SDKs reported them.",
 		}),
-		streams: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sessiongate_edge_streams", Help: "Event streams that edges hold open.",
-		}),
 		late: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sessiongate_expiry_late_seconds", Help: "How long after its deadline a session was settled.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60},
@@ -52,7 +43,7 @@ func newMetrics() *metrics {
 	m.disabled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sessiongate_webhooks_disabled_total", Help: "Webhooks that were disabled because they are gone or failed for days.",
 	}, []string{"reason"})
-	m.registry.MustRegister(m.attempts, m.disabled, m.requests, m.created, m.ended, m.replays, m.beats, m.streams, m.late,
+	m.registry.MustRegister(m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

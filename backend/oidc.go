@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,6 @@ import (
 
 const (
 	oidcCallback  = authPath + "callback"
-	oidcCookie    = "sg_signing_in"
 	oidcPatience  = 10 * time.Minute // from our link to the answer
 	oidcTimeout   = 10 * time.Second // of each question to the identity provider
 	maxOIDCAnswer = 4096             // of a code or a state
@@ -119,12 +119,8 @@ func (at attempt) encode() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
-func readAttempt(r *http.Request, name string) (at attempt, ok bool) {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return at, false
-	}
-	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+func decodeAttempt(encoded string) (at attempt, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
 	return at, err == nil && json.Unmarshal(text, &at) == nil && at.State != "" && at.Nonce != "" && at.Verifier != ""
 }
 
@@ -203,22 +199,71 @@ func hideOAuth(err error) error {
 	return err
 }
 
+// identityProviderName is what people know their identity provider by; empty:
+// none is configured.
+func (s *service) identityProviderName() string {
+	if s.people == nil {
+		return ""
+	}
+	return s.people.config.Name
+}
+
+var errNoIdentityProvider = refuse(protocol.NotFound, "No identity provider is configured here. Sign in with a key.")
+
+// beginSignIn returns where to send a browser to sign in with the identity
+// provider, and what it must keep until then. Afterwards it goes to the path to.
+func (s *service) beginSignIn(ctx context.Context, to string) (kept, redirect string, err error) {
+	if s.people == nil {
+		return "", "", errNoIdentityProvider
+	}
+	at := attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), To: to}
+	if redirect, err = s.people.begin(ctx, at); err != nil {
+		return "", "", err
+	}
+	kept, err = at.encode()
+	return kept, redirect, err
+}
+
+// finishSignIn opens a sign-in for whom the identity provider sent back with
+// answer. kept is what the browser kept.
+func (s *service) finishSignIn(ctx context.Context, kept string, answer url.Values) (in openSignIn, to string, err error) {
+	if s.people == nil {
+		return in, "", errNoIdentityProvider
+	}
+	at, ok := decodeAttempt(kept)
+	if !ok {
+		return in, "", notSignedIn("This browser began no sign-in, or more than ten minutes ago. Sign in again.", nil)
+	}
+	code, err := answerOfProvider(answer, at, s.people.config.Issuer)
+	if err != nil {
+		return in, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*oidcTimeout)
+	defer cancel()
+	who, err := s.people.finish(ctx, at, code)
+	if err != nil {
+		return in, "", err
+	}
+	in, err = s.signInAs(ctx, who)
+	return in, at.To, err
+}
+
 // signInAs opens a sign-in for an account, in the first role it was given.
-func (s *service) signInAs(ctx context.Context, who account) (*http.Cookie, error) {
+func (s *service) signInAs(ctx context.Context, who account) (openSignIn, error) {
 	roles, err := s.store.PeopleByEmail(ctx, who.Email)
 	if err != nil {
-		return nil, err
+		return openSignIn{}, err
 	}
 	if len(roles) == 0 {
-		return nil, notSignedIn("Nobody gave "+who.Email+" access. Ask the operator to add this address.", nil)
+		return openSignIn{}, notSignedIn("Nobody gave "+who.Email+" access. Ask the operator to add this address.", nil)
 	}
 	for _, p := range roles {
 		if p.Subject != "" && p.Subject != who.Subject {
-			return nil, notSignedIn("Another account signed in as "+who.Email+" before. If the address is yours now, ask the operator to remove it and add it again.", nil)
+			return openSignIn{}, notSignedIn("Another account signed in as "+who.Email+" before. If the address is yours now, ask the operator to remove it and add it again.", nil)
 		}
 	}
 	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.BindPeople(ctx, who.Email, who.Subject, s.now()) }); err != nil {
-		return nil, err
+		return openSignIn{}, err
 	}
 	return s.signIn(ctx, store.SignIn{PersonID: roles[0].ID})
 }

@@ -58,13 +58,22 @@ func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string,
 }
 
 // signInByLink opens a sign-in for whoever holds a portal link, until that ends.
-func (s *service) signInByLink(ctx context.Context, link string) (in store.SignIn, err error) {
+func (s *service) signInByLink(ctx context.Context, link string) (openSignIn, error) {
 	k, err := s.store.APIKeyByHash(ctx, hashKey(strings.TrimSpace(link)))
 	if errors.Is(err, store.ErrNotFound) || (err == nil && (k.Kind != store.KindLink || !k.Live(s.now()))) {
-		return in, refuse(protocol.Unauthorized, "This link is over, or was revoked. Ask whoever gave it to you for another.")
+		return openSignIn{}, refuse(protocol.Unauthorized, "This link is over, or was revoked. Ask whoever gave it to you for another.")
 	}
 	if err != nil {
-		return in, err
+		return openSignIn{}, err
 	}
-	return store.SignIn{KeyID: k.ID, ExpiresAt: k.ExpiresAt}, nil
+	return s.signIn(ctx, store.SignIn{KeyID: k.ID, ExpiresAt: k.ExpiresAt})
+}
+
+// createPortalLink makes a link to this service.
+func (s *service) createPortalLink(ctx context.Context, req request, providerID string, good time.Duration) (link string, kept store.APIKey, err error) {
+	_, err = write(ctx, s, req, func(w *work) (struct{}, error) {
+		link, kept, err = addPortalLink(ctx, w.Tx, s.issuer, providerID, good, w.now)
+		return struct{}{}, err
+	})
+	return link, kept, err
 }

@@ -107,6 +107,18 @@ func (s *service) flushReports(ctx context.Context) {
 	}
 }
 
+// pageReports lists what became of the clock in a provider's pages.
+func (s *service) pageReports(ctx context.Context, providerID string) ([]store.PageReport, error) {
+	s.flushReports(ctx)
+	return s.store.PageReports(ctx, providerID)
+}
+
+// edgeReports lists the edges of the last hour.
+func (s *service) edgeReports(ctx context.Context) ([]store.Edge, error) {
+	s.flushReports(ctx) // other backends' are at most some seconds old
+	return s.store.Edges(ctx, s.now().Add(-keepEdges))
+}
+
 // printable reports whether s is of visible ASCII alone.
 func printable(s string) bool {
 	for _, c := range []byte(s) {

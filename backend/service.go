@@ -68,6 +68,14 @@ type service struct {
 	people *identityProvider // nil: keys only
 }
 
+// ready reports whether the database answers.
+func (s *service) ready(ctx context.Context) error {
+	if err := s.store.Ping(ctx); err != nil {
+		return &refusal{code: protocol.Unavailable, detail: "The database does not answer.", cause: err}
+	}
+	return nil
+}
+
 // request is who asks for a write, so that it takes effect once.
 type request struct {
 	// Who, as a namespace of idempotency keys.
@@ -277,20 +285,4 @@ func asOf(c session.Session, now time.Time) session.Session {
 		}
 		c = tr.Session
 	}
-}
-
-// liveState is what edges and the session's own user may know of it.
-func liveState(c session.Session) protocol.LiveState {
-	l := protocol.LiveState{
-		ID: c.ID, UserID: c.UserID, ProviderID: c.ProviderID, Status: protocol.Status(c.Status), Version: c.Version,
-		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
-		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL, WarningSeconds: c.Terms.WarningSeconds,
-	}
-	if o := c.Terms.Offer; o != nil {
-		l.Extension = &protocol.Extension{AdditionalSeconds: o.Seconds, Tokens: o.Tokens, MaxCount: o.MaxCount, Used: c.OfferUsed}
-	}
-	if p := c.Terms.Pause; p != nil {
-		l.Pause = &protocol.PauseRight{MaxCount: p.MaxCount, MaxSeconds: p.MaxSeconds, Used: c.PauseCount}
-	}
-	return l
 }

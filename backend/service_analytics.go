@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 const (
@@ -30,4 +33,55 @@ func (s *service) analyticsLoop(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// days reads every day of a provider's range, sums it, and says up to which
+// moment changes are counted.
+func (s *service) days(ctx context.Context, providerID string, first, last int64) (days []store.Day, total store.Day, asOf time.Time, err error) {
+	found, err := s.store.Days(ctx, providerID, first, last)
+	if err != nil {
+		return nil, total, asOf, err
+	}
+	if asOf, err = s.store.RolledUpTo(ctx); err != nil {
+		return nil, total, asOf, err
+	}
+	days = make([]store.Day, last-first+1)
+	for i := range days {
+		days[i].Day = first + int64(i)
+	}
+	for _, d := range found {
+		days[d.Day-first] = d
+		total.Sessions += d.Sessions
+		total.Entered += d.Entered
+		total.Completed += d.Completed
+		total.Expired += d.Expired
+		total.Revoked += d.Revoked
+		total.Canceled += d.Canceled
+		total.TokensAllocated += d.TokensAllocated
+		total.PaidSeconds += d.PaidSeconds
+		total.UsedSeconds += d.UsedSeconds
+		total.Users += d.Users
+		total.NewUsers += d.NewUsers
+		total.Captures += d.Captures
+		total.Captured += d.Captured
+		total.Released += d.Released
+		total.Held += d.Held
+		total.Extensions += d.Extensions
+	}
+	return days, total, asOf, nil
+}
+
+// totals is a provider's figures of all days.
+func (s *service) totals(ctx context.Context, providerID string) (store.Totals, error) {
+	return s.store.Totals(ctx, providerID)
+}
+
+// eventDays is how often a provider's pages noticed something, by day and name.
+func (s *service) eventDays(ctx context.Context, providerID string, first, last int64) ([]store.EventDay, error) {
+	return s.store.EventDays(ctx, providerID, first, last)
+}
+
+func (s *service) liveCounts(ctx context.Context, providerID string) (liveCounts, error) {
+	counts, err := s.store.Live(ctx, providerID)
+	return liveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
 }

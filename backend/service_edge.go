@@ -60,23 +60,23 @@ func (s *service) providerAt(ctx context.Context, in protocol.LaunchRequest) (st
 	if in.Host == "" {
 		return "", refuse(protocol.InvalidRequest, "Either host or provider_id is required.")
 	}
-	p, err := s.host(ctx, in.Host)
+	_, p, err := s.host(ctx, in.Host)
 	return p.ID, err
 }
 
-// host finds the provider that owns a host, whatever its port.
-func (s *service) host(ctx context.Context, host string) (store.Provider, error) {
-	domain, err := normalizeDomain(host)
+// host finds the provider that owns a host, whatever its port, and the host's
+// one spelling.
+func (s *service) host(ctx context.Context, host string) (domain string, p store.Provider, err error) {
+	domain, err = normalizeDomain(host)
 	if err == nil {
-		var p store.Provider
 		if p, err = s.store.ProviderByDomain(ctx, domain); err == nil {
-			return p, nil
+			return domain, p, nil
 		}
 		if !errors.Is(err, store.ErrNotFound) {
-			return p, err
+			return "", p, err
 		}
 	}
-	return store.Provider{}, &refusal{code: protocol.HostUnknown, detail: "No provider has this domain.", cause: err}
+	return "", store.Provider{}, &refusal{code: protocol.HostUnknown, detail: "No provider has this domain.", cause: err}
 }
 
 // heartbeats takes a batch of beats from an edge at an address, and answers what
@@ -161,4 +161,9 @@ func (s *service) heartbeat(ctx context.Context, id string, active bool) (protoc
 		Acknowledged: true, RemainingSeconds: c.Remaining(now), Status: protocol.Status(c.Status),
 		Version: c.Version, ExpiresAt: c.ExpiresAt, ServerTimeMS: now.UnixMilli(),
 	}, nil
+}
+
+// subscribe returns all live-state changes after the event lastID, or a reset.
+func (s *service) subscribe(lastID string) (*coord.Subscription, error) {
+	return s.coord.Subscribe(lastID)
 }

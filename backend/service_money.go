@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // credit gives a user tokens and returns the balance after it.
@@ -25,4 +26,14 @@ func (s *service) credit(ctx context.Context, req request, userID string, amount
 		}
 		return w.Balance(ctx, userID)
 	})
+}
+
+// balance is what a user has.
+func (s *service) balance(ctx context.Context, userID string) (ledger.Balance, error) {
+	return s.store.Balance(ctx, userID)
+}
+
+// entries lists ledger entries, newest first.
+func (s *service) entries(ctx context.Context, f store.EntryFilter) ([]ledger.Transfer, error) {
+	return s.store.Entries(ctx, f)
 }

@@ -23,6 +23,16 @@ import (
 // in seconds before the end.
 var defaultWarnings = []int64{300, 60}
 
+// provider reads a provider.
+func (s *service) provider(ctx context.Context, id string) (store.Provider, error) {
+	return s.store.Provider(ctx, id)
+}
+
+// providers lists providers after the id of one of them.
+func (s *service) providers(ctx context.Context, after string, limit int) ([]store.Provider, error) {
+	return s.store.Providers(ctx, after, limit)
+}
+
 // createProvider registers a provider. Without an id it is given one.
 func (s *service) createProvider(ctx context.Context, req request, p store.Provider) (store.Provider, error) {
 	if err := normalizeProvider(&p); err != nil {

@@ -81,6 +81,42 @@ func (s *service) create(ctx context.Context, req request, o session.Order) (sal
 	return sold, err
 }
 
+// soldSession is a session with its user's way in.
+type soldSession struct {
+	session   session.Session
+	token     string // the launch token
+	launchURL string // the app with the launch token; empty when it has no address
+}
+
+// order is what a marketplace asks for.
+type order struct {
+	userID, providerID    string
+	tokens, seconds       int64
+	returnURL, consentURL string
+	clock                 string // when the paid clock starts; empty: at creation
+	extension             *protocol.Extension
+}
+
+// sell creates a session and signs its launch token.
+func (s *service) sell(ctx context.Context, req request, o order) (soldSession, error) {
+	terms := session.Order{
+		UserID: o.userID, ProviderID: o.providerID, Tokens: o.tokens, Duration: o.seconds,
+		ReturnURL: o.returnURL, ConsentURL: o.consentURL, Clock: session.Clock(o.clock),
+	}
+	if e := o.extension; e != nil {
+		terms.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
+	}
+	sold, err := s.create(ctx, req, terms)
+	if err != nil {
+		return soldSession{}, err
+	}
+	signed, err := s.keys.Signer().Sign(token.Launch, sold.Claims)
+	if err != nil {
+		return soldSession{}, err
+	}
+	return soldSession{session: sold.Session, token: signed, launchURL: launchLink(sold.AppURL, signed)}, nil
+}
+
 // launchLink is where the user goes with a launch token; empty when the
 // provider has no address yet.
 func launchLink(app, launchToken string) string {
@@ -183,6 +219,45 @@ func (s *service) change(ctx context.Context, req request, id string, e session.
 	return write(ctx, s, req, func(w *work) (session.Session, error) {
 		return s.applyOrExplain(ctx, w, id, e)
 	})
+}
+
+// extend buys more time: for a user, what the session's offer allows; for a
+// marketplace, any.
+func (s *service) extend(ctx context.Context, req request, id string, byMarketplace bool, seconds, tokens int64) (session.Session, error) {
+	e := session.Extend{By: session.User, Seconds: seconds, Tokens: tokens}
+	if byMarketplace {
+		e.By = session.Marketplace
+	}
+	return s.change(ctx, req, id, e)
+}
+
+// pause stops the paid clock, if the provider allows it.
+func (s *service) pause(ctx context.Context, req request, id string) (session.Session, error) {
+	return s.change(ctx, req, id, session.Pause{})
+}
+
+// resume starts the paid clock again.
+func (s *service) resume(ctx context.Context, req request, id string) (session.Session, error) {
+	return s.change(ctx, req, id, session.Resume{})
+}
+
+// end ends a session by its user.
+func (s *service) end(ctx context.Context, req request, id string) (session.Session, error) {
+	return s.finish(ctx, req, id, session.User)
+}
+
+// complete ends a session by its marketplace.
+func (s *service) complete(ctx context.Context, req request, id string) (session.Session, error) {
+	return s.finish(ctx, req, id, session.Marketplace)
+}
+
+// revoke ends a session now. refund is full, prorated or none.
+func (s *service) revoke(ctx context.Context, req request, id string, byOperator bool, refund, reason string) (session.Session, error) {
+	by := session.Marketplace
+	if byOperator {
+		by = session.Operator
+	}
+	return s.change(ctx, req, id, session.Revoke{By: by, Refund: session.Refund(refund), Reason: reason})
 }
 
 // finish ends a session. One that is over already is answered as it is: the

@@ -364,7 +364,7 @@ func badURL(err error) error {
 	detail := "This URL cannot be a webhook."
 	if errors.Is(err, webhook.ErrURL) {
 		_, why, _ := strings.Cut(err.Error(), ": ")
-		detail = sentence("the url cannot be a webhook: " + why)
+		detail = "The url cannot be a webhook: " + why + "."
 	}
 	return &refusal{code: protocol.InvalidRequest, detail: detail, cause: err}
 }
@@ -377,4 +377,50 @@ func knownTypes() []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// webhooks lists a provider's webhooks.
+func (s *service) webhooks(ctx context.Context, providerID string) ([]store.Webhook, error) {
+	return s.store.Webhooks(ctx, providerID)
+}
+
+// webhook reads a provider's webhook. Another's is not found.
+func (s *service) webhook(ctx context.Context, providerID, id string) (store.Webhook, error) {
+	return webhookOf(ctx, s.store.Reader, providerID, id)
+}
+
+// deliveries lists a webhook's deliveries, newest first.
+func (s *service) deliveries(ctx context.Context, providerID string, f store.DeliveryFilter) ([]store.Delivery, error) {
+	if _, err := s.webhook(ctx, providerID, f.WebhookID); err != nil {
+		return nil, err
+	}
+	return s.store.Deliveries(ctx, f)
+}
+
+// delivery reads one of a webhook's deliveries and its attempts, newest first.
+func (s *service) delivery(ctx context.Context, providerID, webhookID, id string) (store.Delivery, []store.Attempt, error) {
+	if _, err := s.webhook(ctx, providerID, webhookID); err != nil {
+		return store.Delivery{}, nil, err
+	}
+	d, err := s.store.Delivery(ctx, id)
+	if err == nil && d.WebhookID != webhookID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Delivery{}, nil, err
+	}
+	attempts, err := s.store.Attempts(ctx, id)
+	return d, attempts, err
+}
+
+// checkEvents refuses types that do not exist and drops those named twice.
+func checkEvents(list []string) ([]string, error) {
+	known := knownTypes()
+	for i, e := range list {
+		if !slices.Contains(known, e) {
+			return nil, refuse(protocol.InvalidRequest, fmt.Sprintf("events[%d] is none of %s.", i, strings.Join(known, ", ")))
+		}
+	}
+	sorted := slices.Sorted(slices.Values(list))
+	return slices.Compact(sorted), nil
 }

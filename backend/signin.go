@@ -4,13 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
-	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/sessiongate/sessiongate/backend/dashboard"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -24,43 +21,18 @@ const (
 	// How long a sign-in lasts.
 	signInFor = 12 * time.Hour
 
-	signInCookie = "sg_sign_in"
-	// A browser sets a cookie of this prefix only over TLS, for this host alone.
-	hostPrefix = "__Host-"
-
-	authPath      = "/auth/"
-	afterSignIn   = dashboard.Path
-	personPrefix  = "person:" // of actors in the audit log
-	maxReturnPath = 512
+	authPath     = "/auth/"
+	personPrefix = "person:" // of actors in the audit log
 )
 
-// secure reports whether browsers reach us by TLS.
-func (s *service) secure() bool { return strings.HasPrefix(s.issuer, "https://") }
-
-// cookieName is a cookie's name, as safe as the address allows.
-func (s *service) cookieName(name string) string {
-	if s.secure() {
-		return hostPrefix + name
-	}
-	return name
+// openSignIn is a sign-in as a browser keeps it.
+type openSignIn struct {
+	value string // of its cookie
+	lasts time.Duration
 }
 
-// cookie is one that no script reads and no other site sends; without a value it
-// removes itself.
-func (s *service) cookie(name, value string, keep time.Duration) *http.Cookie {
-	c := &http.Cookie{
-		Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: s.secure(),
-		SameSite: http.SameSiteLaxMode, MaxAge: int(keep / time.Second),
-	}
-	if value == "" {
-		c.MaxAge = -1
-	}
-	return c
-}
-
-// signIn opens a sign-in and returns its cookie. It lasts [signInFor], unless in
-// says when it ends.
-func (s *service) signIn(ctx context.Context, in store.SignIn) (*http.Cookie, error) {
+// signIn opens a sign-in. It lasts [signInFor], unless in says when it ends.
+func (s *service) signIn(ctx context.Context, in store.SignIn) (openSignIn, error) {
 	random := make([]byte, 32)
 	rand.Read(random) // never fails, by its contract
 	value := base64.RawURLEncoding.EncodeToString(random)
@@ -70,34 +42,33 @@ func (s *service) signIn(ctx context.Context, in store.SignIn) (*http.Cookie, er
 		in.ExpiresAt = now.Add(signInFor).Unix()
 	}
 	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.InsertSignIn(ctx, in) }); err != nil {
-		return nil, err
+		return openSignIn{}, err
 	}
-	return s.cookie(signInCookie, value, time.Unix(in.ExpiresAt, 0).Sub(now)), nil
+	return openSignIn{value: value, lasts: time.Unix(in.ExpiresAt, 0).Sub(now)}, nil
 }
 
 // signInWithKey opens a sign-in for whoever holds a provider's or an admin's key.
-func (s *service) signInWithKey(ctx context.Context, key string) (*http.Cookie, error) {
+func (s *service) signInWithKey(ctx context.Context, key string) (openSignIn, error) {
 	if key = strings.TrimSpace(key); !strings.HasPrefix(key, "sg_") {
-		return nil, refuse(protocol.Unauthorized, "That is no API key: they begin with sg_.")
+		return openSignIn{}, refuse(protocol.Unauthorized, "That is no API key: they begin with sg_.")
 	}
 	c, err := s.identify(ctx, key)
 	switch {
 	case err != nil:
-		return nil, err
+		return openSignIn{}, err
 	case c.role != RoleProvider && c.role != RoleAdmin:
-		return nil, refuse(protocol.Forbidden, "This key is for programs. Sign in with a provider's or an admin's key.")
+		return openSignIn{}, refuse(protocol.Forbidden, "This key is for programs. Sign in with a provider's or an admin's key.")
 	}
 	return s.signIn(ctx, store.SignIn{KeyID: c.keyID})
 }
 
-// signedIn is who the request's cookie stands for; ErrNotFound: nobody.
-func (s *service) signedIn(r *http.Request) (caller, error) {
-	cookie, err := r.Cookie(s.cookieName(signInCookie))
-	if err != nil || cookie.Value == "" {
+// signedIn is who the value of a sign-in's cookie stands for; ErrNotFound: nobody.
+func (s *service) signedIn(ctx context.Context, value string) (caller, error) {
+	if value == "" {
 		return caller{}, store.ErrNotFound
 	}
-	ctx, now := r.Context(), s.now()
-	in, err := s.store.SignIn(ctx, hashKey(cookie.Value))
+	now := s.now()
+	in, err := s.store.SignIn(ctx, hashKey(value))
 	if err != nil {
 		return caller{}, err
 	}
@@ -126,54 +97,28 @@ func (s *service) signedIn(r *http.Request) (caller, error) {
 	}, nil
 }
 
-// signOut ends the request's sign-in, if it has one.
-func (s *service) signOut(r *http.Request) error {
-	cookie, err := r.Cookie(s.cookieName(signInCookie))
-	if err != nil {
-		return nil
+// signOut ends the sign-in with this value.
+func (s *service) signOut(ctx context.Context, value string) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.DeleteSignIn(ctx, hashKey(value)) })
+}
+
+// otherRoles is what else the signed-in person may be.
+func (s *service) otherRoles(ctx context.Context, c caller) ([]store.Person, error) {
+	if c.person.ID == "" {
+		return nil, nil
 	}
-	return s.store.Write(r.Context(), func(tx *store.Tx) error { return tx.DeleteSignIn(r.Context(), hashKey(cookie.Value)) })
+	roles, err := s.store.PeopleByEmail(ctx, c.person.Email)
+	return slices.DeleteFunc(roles, func(p store.Person) bool { return p.ID == c.person.ID }), err
 }
 
 // switchRole opens a sign-in for another role of the same person.
-func (s *service) switchRole(ctx context.Context, c caller, personID string) (*http.Cookie, error) {
+func (s *service) switchRole(ctx context.Context, c caller, personID string) (openSignIn, error) {
 	to, err := s.store.Person(ctx, personID)
 	if err == nil && (c.person.ID == "" || to.Email != c.person.Email) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return nil, err
+		return openSignIn{}, err
 	}
 	return s.signIn(ctx, store.SignIn{PersonID: to.ID})
-}
-
-// otherSites holds what a page of another site may have a browser send.
-var otherSites = http.NewCrossOriginProtection()
-
-// callerByCookie is the person behind a request without Authorization. What
-// changes something must come from a page of ours: a browser sends its cookies
-// whoever wrote the page.
-func (a *api) callerByCookie(r *http.Request) (caller, error) {
-	c, err := a.s.signedIn(r)
-	if errors.Is(err, store.ErrNotFound) {
-		return c, refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …; or sign in at "+authPath)
-	}
-	if err != nil {
-		return c, err
-	}
-	if err := otherSites.Check(r); err != nil {
-		return c, &refusal{code: protocol.Forbidden, detail: "A page of another site sent this.", cause: err}
-	}
-	return c, nil
-}
-
-// localPath is where a browser may go after signing in: a path of ours, or the
-// default. What a browser could take for another host is none.
-func localPath(to string) string {
-	u, err := url.Parse(to)
-	if err != nil || len(to) > maxReturnPath || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(to, "/") ||
-		strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\t\r\n") {
-		return afterSignIn
-	}
-	return to
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sessiongate/sessiongate/backend/keyring"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
@@ -69,3 +70,12 @@ func tokenDetail(err error) string {
 	}
 	return "The token does not verify."
 }
+
+// signer is the key that signs now.
+func (s *service) signer() *token.Signer { return s.keys.Signer() }
+
+// jwks is all keys that verify our tokens.
+func (s *service) jwks() token.JWKS { return s.keys.JWKS() }
+
+// signingKeys lists the keys, without the keys themselves.
+func (s *service) signingKeys() []keyring.Info { return s.keys.List() }
