@@ -15,13 +15,12 @@ import (
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/store"
-	"github.com/sessiongate/sessiongate/backend/webhook"
-	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // Backend is one running session service.
 type Backend struct {
 	config  Config
+	store   *store.Store
 	service *service
 	handler http.Handler
 	// What /openapi.json says.
@@ -72,18 +71,12 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		st.Close()
 		return nil, err
 	}
-	guard := webhook.Guard{AllowLoopback: config.WebhooksToLoopback}
-	s := &service{
-		store: st, coord: shared, limit: shared, keys: keys,
-		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
-		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-		reports: newReportBuffer(), edges: edges, checks: &checks{rules: config.Rules, lookup: config.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: config.rates(),
-		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
-		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),
-	}
-	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
-	b := &Backend{config: config, log: logger, service: s, shared: shared}
+	s := newService(serviceOptions{
+		store: st, coord: shared, limit: shared, keys: keys, seal: box, issuer: config.Issuer, now: config.Now, log: logger,
+		keyRate: config.KeyRate, addressRate: config.AddressRate, toLoopback: config.WebhooksToLoopback,
+		edges: edges, lookup: config.Lookup, rules: config.Rules, oidc: config.OIDC,
+	})
+	b := &Backend{config: config, log: logger, store: st, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	b.handler, b.document = newHandler(s, apiOptions{
 		issuer: config.Issuer, now: config.Now, log: logger, traces: config.Traces, trusted: trusted, stopping: b.stopping,
@@ -117,15 +110,8 @@ func (b *Backend) Issuer() string { return b.config.Issuer }
 // then writes what is left and returns nil.
 func (b *Backend) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { b.service.expiryLoop(ctx) })
-	loops.Go(func() { b.service.beatLoop(ctx) })
-	loops.Go(func() { b.service.housekeepingLoop(ctx) })
-	loops.Go(func() { b.service.hooks.Run(ctx) })
-	loops.Go(func() { b.service.analyticsLoop(ctx) })
+	loops.Go(func() { b.service.run(ctx, b.config.Redis != "" || b.store.Shared()) })
 	loops.Go(func() { b.shared.Run(ctx) })
-	if b.config.Redis != "" || b.service.store.Shared() {
-		loops.Go(func() { b.service.reconcileLoop(ctx) })
-	}
 	loops.Wait()
 	return nil
 }
@@ -193,7 +179,7 @@ func (b *Backend) EndStreams() { b.stop() }
 func (b *Backend) Close() error {
 	b.closing.Do(func() {
 		b.stop()
-		b.closeErr = errors.Join(b.shared.Close(), b.service.store.Close())
+		b.closeErr = errors.Join(b.shared.Close(), b.store.Close())
 	})
 	return b.closeErr
 }
@@ -201,14 +187,14 @@ func (b *Backend) Close() error {
 // CreateAPIKey makes an API key, shown this once. providerID goes with
 // [RoleProvider] and with no other.
 func (b *Backend) CreateAPIKey(ctx context.Context, role Role, providerID, name string) (plaintext string, err error) {
-	plaintext, _, err = CreateAPIKey(ctx, b.service.store, role, providerID, name, b.config.Now())
+	plaintext, _, err = CreateAPIKey(ctx, b.store, role, providerID, name, b.config.Now())
 	return plaintext, err
 }
 
 // HasAPIKeys reports whether any API key was ever made: without one, nobody can
 // use the API.
 func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
-	list, err := b.service.store.APIKeys(ctx)
+	list, err := b.store.APIKeys(ctx)
 	return len(list) > 0, err
 }
 
@@ -230,4 +216,4 @@ func (b *Backend) EnsureProvider(ctx context.Context, p store.Provider) (store.P
 }
 
 // Audit recounts the ledger and returns the first thing that does not agree.
-func (b *Backend) Audit(ctx context.Context) error { return b.service.store.Audit(ctx) }
+func (b *Backend) Audit(ctx context.Context) error { return b.store.Audit(ctx) }

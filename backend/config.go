@@ -110,11 +110,6 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// rates is the limits of c.
-func (c Config) rates() rates {
-	return rates{key: perSecond(c.KeyRate), address: perSecond(c.AddressRate)}
-}
-
 // trusted reads the proxies of c.
 func (c Config) trusted() (list []netip.Prefix, err error) {
 	for _, text := range c.TrustedProxies {

@@ -25,21 +25,21 @@ func (b *Backend) SettleDue(ctx context.Context) (int, error) {
 func (b *Backend) FlushBeats(ctx context.Context) { b.service.flushBeats(ctx) }
 
 // Store is the backend's record.
-func (b *Backend) Store() *store.Store { return b.service.store }
+func (b *Backend) Store() *store.Store { return b.store }
 
 // Document is what /openapi.json says.
 func (b *Backend) Document() *huma.OpenAPI { return b.document }
 
 // WakeWebhooks makes the webhook loop look at once: the test's clock moved.
-func (b *Backend) WakeWebhooks() { b.service.hooks.Wake() }
+func (b *Backend) WakeWebhooks() { b.service.wakeWebhooks() }
 
 // Rollup counts what changed, as the analytics loop does.
 func (b *Backend) Rollup(ctx context.Context) (int, error) {
-	return b.service.store.Rollup(ctx, time.Now(), idAt)
+	return b.service.rollup(ctx, time.Now())
 }
 
 // FlushKeyUse writes when keys were used.
 func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.flushKeyUse(ctx) }
 
 // Forget removes what is old, as the housekeeping loop does.
-func (b *Backend) Forget(ctx context.Context) error { return b.service.forget(ctx, b.service.now()) }
+func (b *Backend) Forget(ctx context.Context) error { return b.service.forget(ctx, b.config.Now()) }

@@ -64,7 +64,7 @@ func newHandler(s *service, o apiOptions) (http.Handler, *huma.OpenAPI) {
 	}
 	mux := http.NewServeMux()
 	a := &api{
-		apiOptions: o, s: s, metric: newHTTPMetrics(s.metric.registry), mux: mux, huma: humago.New(mux, config),
+		apiOptions: o, s: s, metric: newHTTPMetrics(s.registry()), mux: mux, huma: humago.New(mux, config),
 		fromPages: map[string]bool{},
 	}
 	a.routeSessions()

@@ -32,7 +32,7 @@ func (a *api) routeOperations() {
 		method: http.MethodGet, path: "/readyz", id: "ready", tag: "Operations", summary: "Whether it can serve: its database answers",
 		errors: []int{503},
 	}, a.ready)
-	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.metric.registry, promhttp.HandlerOpts{}))
+	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.registry(), promhttp.HandlerOpts{}))
 	// Also HEAD. Whether somebody is signed in, the page asks by itself.
 	a.mux.HandleFunc("GET "+dashboard.Path, a.dashboard)
 	page := a.docs()

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -19,6 +21,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/internal/doctor"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -67,6 +70,65 @@ type service struct {
 	checks *checks
 	people *identityProvider // nil: keys only
 }
+
+// serviceOptions is how the use cases run.
+type serviceOptions struct {
+	store  *store.Store
+	coord  Coordinator
+	limit  Limiter
+	keys   *keyring.Ring
+	seal   seal.Box
+	issuer string
+	now    func() time.Time
+	log    *zap.Logger
+	// Requests a second, of one caller and of one address without a key;
+	// negative: any number.
+	keyRate, addressRate int
+	// Whether webhooks and checks of sites may go to this machine.
+	toLoopback bool
+	edges      *edgeHosts
+	lookup     Lookup
+	rules      doctor.Rules
+	oidc       OIDC
+}
+
+// newService returns the use cases. Its loops run while run does.
+func newService(o serviceOptions) *service {
+	guard := webhook.Guard{AllowLoopback: o.toLoopback}
+	s := &service{
+		store: o.store, coord: o.coord, limit: o.limit, keys: o.keys,
+		verify: token.Verifier{Keys: o.keys, Issuer: o.issuer}, issuer: o.issuer,
+		now: o.now, log: o.log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
+		reports: newReportBuffer(), edges: o.edges, checks: &checks{rules: o.rules, lookup: o.lookup, running: map[string]bool{}},
+		used: &keyUse{used: map[string]int64{}}, rates: rates{key: perSecond(o.keyRate), address: perSecond(o.addressRate)},
+		people: newIdentityProvider(o.oidc, o.issuer, o.now),
+		seal:   o.seal, guard: guard, sender: webhook.NewSender(guard, o.now),
+	}
+	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, o.log)
+	return s
+}
+
+// run lets deadlines pass, writes heartbeats, calls webhooks and keeps house
+// until ctx ends, then writes what is left. shared says that other processes
+// serve the same record.
+func (s *service) run(ctx context.Context, shared bool) {
+	var loops sync.WaitGroup
+	loops.Go(func() { s.expiryLoop(ctx) })
+	loops.Go(func() { s.beatLoop(ctx) })
+	loops.Go(func() { s.housekeepingLoop(ctx) })
+	loops.Go(func() { s.hooks.Run(ctx) })
+	loops.Go(func() { s.analyticsLoop(ctx) })
+	if shared {
+		loops.Go(func() { s.reconcileLoop(ctx) })
+	}
+	loops.Wait()
+}
+
+// registry holds the metrics.
+func (s *service) registry() *prometheus.Registry { return s.metric.registry }
+
+// wakeWebhooks makes the webhook loop look at once.
+func (s *service) wakeWebhooks() { s.hooks.Wake() }
 
 // ready reports whether the database answers.
 func (s *service) ready(ctx context.Context) error {

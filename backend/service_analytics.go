@@ -22,7 +22,7 @@ const (
 func (s *service) analyticsLoop(ctx context.Context) {
 	for {
 		begun := time.Now()
-		if _, err := s.store.Rollup(ctx, begun, idAt); err != nil && ctx.Err() == nil {
+		if _, err := s.rollup(ctx, begun); err != nil && ctx.Err() == nil {
 			s.log.Warn("analytics could not be counted", zap.Error(err))
 		}
 		timer := time.NewTimer(max(rollupEvery, rollupShare*time.Since(begun)))
@@ -33,6 +33,11 @@ func (s *service) analyticsLoop(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// rollup counts what changed until now and returns how many days it counted.
+func (s *service) rollup(ctx context.Context, now time.Time) (int, error) {
+	return s.store.Rollup(ctx, now, idAt)
 }
 
 // days reads every day of a provider's range, sums it, and says up to which
