@@ -12,8 +12,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/backend/api"
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/seal"
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -21,7 +23,7 @@ import (
 type Backend struct {
 	config  Config
 	store   *store.Store
-	service *service
+	service *service.Service
 	handler http.Handler
 	// What /openapi.json says.
 	document *huma.OpenAPI
@@ -46,7 +48,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	edges, err := newEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
+	edges, err := service.NewEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
@@ -71,23 +73,23 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		st.Close()
 		return nil, err
 	}
-	s := newService(serviceOptions{
-		store: st, coord: shared, limit: shared, keys: keys, seal: box, issuer: config.Issuer, now: config.Now, log: logger,
-		keyRate: config.KeyRate, addressRate: config.AddressRate, toLoopback: config.WebhooksToLoopback,
-		edges: edges, lookup: config.Lookup, rules: config.Rules, oidc: config.OIDC,
+	s := service.New(service.Options{
+		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: box, Issuer: config.Issuer, Now: config.Now, Log: logger,
+		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
+		Edges: edges, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
 	})
 	b := &Backend{config: config, log: logger, store: st, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
-	b.handler, b.document = newHandler(s, apiOptions{
-		issuer: config.Issuer, now: config.Now, log: logger, traces: config.Traces, trusted: trusted, stopping: b.stopping,
+	b.handler, b.document = api.NewHandler(s, api.Options{
+		Issuer: config.Issuer, Now: config.Now, Log: logger, Traces: config.Traces, Trusted: trusted, Stopping: b.stopping,
 	})
 	return b, nil
 }
 
 // coordination is a coordinator and limiter with its own life.
 type coordination interface {
-	Coordinator
-	Limiter
+	service.Coordinator
+	service.Limiter
 	Run(context.Context)
 	Close() error
 }
@@ -110,7 +112,7 @@ func (b *Backend) Issuer() string { return b.config.Issuer }
 // then writes what is left and returns nil.
 func (b *Backend) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { b.service.run(ctx, b.config.Redis != "" || b.store.Shared()) })
+	loops.Go(func() { b.service.Run(ctx, b.config.Redis != "" || b.store.Shared()) })
 	loops.Go(func() { b.shared.Run(ctx) })
 	loops.Wait()
 	return nil
@@ -186,8 +188,8 @@ func (b *Backend) Close() error {
 
 // CreateAPIKey makes an API key, shown this once. providerID goes with
 // [RoleProvider] and with no other.
-func (b *Backend) CreateAPIKey(ctx context.Context, role Role, providerID, name string) (plaintext string, err error) {
-	plaintext, _, err = CreateAPIKey(ctx, b.store, role, providerID, name, b.config.Now())
+func (b *Backend) CreateAPIKey(ctx context.Context, role service.Role, providerID, name string) (plaintext string, err error) {
+	plaintext, _, err = service.CreateAPIKey(ctx, b.store, role, providerID, name, b.config.Now())
 	return plaintext, err
 }
 
@@ -200,17 +202,17 @@ func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
 
 // CreateProvider registers a provider, as POST /api/v1/providers does.
 func (b *Backend) CreateProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	return b.service.createProvider(ctx, request{}, p)
+	return b.service.CreateProvider(ctx, service.Request{}, p)
 }
 
 // EnsureProvider registers a provider, or brings the one with its id to the
 // same values: what a demo or an installer needs to run twice.
 func (b *Backend) EnsureProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	made, err := b.service.createProvider(ctx, request{}, p)
+	made, err := b.service.CreateProvider(ctx, service.Request{}, p)
 	if !errors.Is(err, store.ErrTaken) {
 		return made, err
 	}
-	return b.service.patchProvider(ctx, request{}, p.ID, providerPatch{
+	return b.service.PatchProvider(ctx, service.Request{}, p.ID, service.ProviderPatch{
 		Name: &p.Name, Domains: &p.Domains, OriginURL: &p.OriginURL, AppURL: &p.AppURL, Policies: &p.Policies, MayReturn: true,
 	})
 }
