@@ -14,9 +14,9 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/api"
 	"github.com/sessiongate/sessiongate/backend/coord"
-	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // Backend is one running session service.

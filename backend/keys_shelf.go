@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"github.com/sessiongate/sessiongate/backend/keyring"
-	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // KeyShelf is where the signing keys of a backend with this configuration

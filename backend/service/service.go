@@ -17,13 +17,13 @@ import (
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/keyring"
 	"github.com/sessiongate/sessiongate/backend/ledger"
-	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/backend/webhook"
 	"github.com/sessiongate/sessiongate/internal/doctor"
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/seal"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
