@@ -52,9 +52,9 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	box, err := seal.NewBox(config.SealKey)
+	cipher, err := seal.New(config.SealKey)
 	if err != nil {
-		return nil, fmt.Errorf("configuring backend: %w", err)
+		return nil, fmt.Errorf("configuring backend: SESSIONGATE_SEAL_KEY %w", err)
 	}
 	st, err := store.Open(ctx, config.Database, config.Traces)
 	if err != nil {
@@ -65,7 +65,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		st.Close()
 		return nil, err
 	}
-	if st.Shared() && !box.Keyed() {
+	if st.Shared() && !cipher.Keyed() {
 		logger.Warn("signing keys and webhook secrets stand in the database unsealed; set SESSIONGATE_SEAL_KEY to seal them")
 	}
 	shared, err := openCoordinator(config, logger)
@@ -74,7 +74,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		return nil, err
 	}
 	s := service.New(service.Options{
-		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: box, Issuer: config.Issuer, Now: config.Now, Log: logger,
+		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Log: logger,
 		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
 		Edges: edges, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
 	})

@@ -75,13 +75,13 @@ func (q webhookQueue) Finish(ctx context.Context, d webhook.Delivery, r webhook.
 
 // job is a claimed delivery with all that an attempt needs.
 func (s *Service) job(h store.Webhook, d store.Delivery) (webhook.Delivery, error) {
-	secret, err := s.seal.Open(h.Secret, h.ID)
+	secret, err := s.seal.OpenText(h.Secret, h.ID)
 	if err != nil {
 		return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
 	}
 	secrets := []string{secret}
 	if h.OldSecret != "" && s.now().Unix() < h.OldSecretUntil {
-		old, err := s.seal.Open(h.OldSecret, h.ID)
+		old, err := s.seal.OpenText(h.OldSecret, h.ID)
 		if err != nil {
 			return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
 		}

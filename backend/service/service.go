@@ -63,7 +63,7 @@ type Service struct {
 	rates   rates
 	wake    chan struct{} // tells the expiry loop of a new deadline
 
-	seal   seal.Box
+	seal   seal.Cipher
 	guard  webhook.Guard
 	sender *webhook.Sender
 	hooks  *webhook.Dispatcher
@@ -78,7 +78,7 @@ type Options struct {
 	Coord  Coordinator
 	Limit  Limiter
 	Keys   *keyring.Ring
-	Seal   seal.Box
+	Seal   seal.Cipher
 	Issuer string
 	Now    func() time.Time
 	Log    *zap.Logger

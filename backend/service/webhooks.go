@@ -127,7 +127,7 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 		}
 		fresh := h
 		fresh.ID = "wh_" + shortID()
-		fresh.Secret = s.seal.Seal(webhook.NewSecret(), fresh.ID)
+		fresh.Secret = s.seal.SealText(webhook.NewSecret(), fresh.ID)
 		return fresh.ID, w.InsertWebhook(ctx, fresh, w.now)
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.
 	if err != nil {
 		return h, err
 	}
-	h.Secret, err = s.seal.Open(h.Secret, h.ID)
+	h.Secret, err = s.seal.OpenText(h.Secret, h.ID)
 	return h, err
 }
 
@@ -227,7 +227,7 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 			return struct{}{}, err
 		}
 		h.OldSecret, h.OldSecretUntil = h.Secret, w.now.Add(overlap).Unix()
-		h.Secret = s.seal.Seal(webhook.NewSecret(), h.ID)
+		h.Secret = s.seal.SealText(webhook.NewSecret(), h.ID)
 		return struct{}{}, w.saveWebhook(ctx, &h)
 	})
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package seal keeps secrets that the service must be able to read again, such
-// as webhook secrets and signing keys, unreadable in the database alone:
-// AES-256-GCM with a key that is kept elsewhere.
+// Package seal encrypts secrets that must be readable again, such as webhook
+// secrets, signing keys and certificates' keys, so that a copy of the database
+// alone does not show them: AES-256-GCM with a key that is kept elsewhere.
 package seal
 
 import (
@@ -15,68 +15,86 @@ import (
 // KeyBytes is the length of a key.
 const KeyBytes = 32
 
-const prefix = "sealed:v1:"
+const textPrefix = "sealed:v1:"
 
 // Errors that callers tell apart.
 var (
 	// ErrKey: the key is not base64 of [KeyBytes].
-	ErrKey = errors.New("SESSIONGATE_SEAL_KEY must be 32 bytes in base64: head -c 32 /dev/urandom | base64")
-	// ErrSealed: the text was sealed with another key, or none is set.
+	ErrKey = errors.New("must be 32 bytes in base64: head -c 32 /dev/urandom | base64")
+	// ErrSealed: the value was sealed with another key or for another purpose, no
+	// key is set, or the value is damaged.
 	ErrSealed = errors.New("sealed with another key than the one configured")
 )
 
-// Box seals and opens. The zero Box has no key: it leaves text as it is, and
-// opens only what was never sealed. Safe for concurrent use.
-type Box struct{ aead cipher.AEAD }
+// Cipher seals and opens values. The zero Cipher has no key. Safe for concurrent
+// use.
+type Cipher struct{ aead cipher.AEAD }
 
-// NewBox returns a box with a key in base64; without one, the zero Box.
-func NewBox(key string) (Box, error) {
+// New returns a cipher with a key in base64; without one, the zero Cipher. The
+// error never quotes the key.
+func New(key string) (Cipher, error) {
 	if key == "" {
-		return Box{}, nil
+		return Cipher{}, nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
 	if err != nil || len(raw) != KeyBytes {
-		return Box{}, ErrKey // err might quote the key
+		return Cipher{}, ErrKey
 	}
 	block, err := aes.NewCipher(raw)
 	if err != nil {
-		return Box{}, ErrKey
+		return Cipher{}, ErrKey
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return Box{}, ErrKey
+		return Cipher{}, ErrKey
 	}
-	return Box{aead: aead}, nil
+	return Cipher{aead: aead}, nil
 }
 
-// Keyed reports whether the box has a key.
-func (b Box) Keyed() bool { return b.aead != nil }
+// Keyed reports whether the cipher has a key.
+func (c Cipher) Keyed() bool { return c.aead != nil }
 
-// Seal returns text sealed for a purpose, such as the id of its row: it opens
-// for that purpose only, so that rows cannot be swapped.
-func (b Box) Seal(text, purpose string) string {
-	if b.aead == nil {
+// Seal returns value sealed for a purpose, such as the id of its row: it opens
+// for that purpose only, so that rows cannot be swapped. The result is the nonce,
+// the ciphertext and the tag. Only a keyed cipher seals.
+func (c Cipher) Seal(value []byte, purpose string) []byte {
+	return c.aead.Seal(nil, nil, value, []byte(purpose))
+}
+
+// Open returns what [Cipher.Seal] sealed for a purpose, or [ErrSealed].
+func (c Cipher) Open(sealed []byte, purpose string) ([]byte, error) {
+	if c.aead == nil {
+		return nil, ErrSealed
+	}
+	value, err := c.aead.Open(nil, nil, sealed, []byte(purpose))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return value, nil
+}
+
+// SealText is [Cipher.Seal] for a column of text. Without a key it returns text
+// as it is.
+func (c Cipher) SealText(text, purpose string) string {
+	if !c.Keyed() {
 		return text
 	}
-	return prefix + base64.StdEncoding.EncodeToString(b.aead.Seal(nil, nil, []byte(text), []byte(purpose)))
+	return textPrefix + base64.StdEncoding.EncodeToString(c.Seal([]byte(text), purpose))
 }
 
-// Open returns what was sealed for a purpose. Text that was never sealed is
-// returned as it is: a key may be introduced at any time.
-func (b Box) Open(sealed, purpose string) (string, error) {
-	encoded, ok := strings.CutPrefix(sealed, prefix)
+// OpenText returns what [Cipher.SealText] sealed for a purpose. Text that was
+// never sealed is returned as it is: a key may be introduced at any time.
+func (c Cipher) OpenText(sealed, purpose string) (string, error) {
+	encoded, ok := strings.CutPrefix(sealed, textPrefix)
 	if !ok {
 		return sealed, nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || b.aead == nil {
-		return "", ErrSealed
-	}
-	text, err := b.aead.Open(nil, nil, raw, []byte(purpose))
 	if err != nil {
 		return "", ErrSealed
 	}
-	return string(text), nil
+	text, err := c.Open(raw, purpose)
+	return string(text), err
 }
 
 // NewKey makes a random key.
