@@ -23,60 +23,112 @@ const module = "github.com/sessiongate/sessiongate/"
 type rule struct {
 	folder    string
 	forbidden map[string]string
+	// Looks only at what a package imports itself: what stands between it and the
+	// forbidden package may know that package.
+	direct bool
 }
 
 var rules = []rule{
-	{"caddymodule/", map[string]string{
+	{folder: "caddymodule/", forbidden: map[string]string{
 		module + "backend/":          "the edge knows the backend by its API alone, so that each can be replaced",
 		module + "examples/":         "the product does not depend on its demonstration",
 		"github.com/redis/go-redis/": "coordination is the backend's; the edge follows its event stream",
 	}},
-	{"caddymodule/inject/", map[string]string{
+	{folder: "caddymodule/inject/", forbidden: map[string]string{
 		"github.com/caddyserver/caddy/": "the injector is plain net/http, so that it can be fuzzed and measured alone",
 		module + "internal/protocol":    "the injector knows pages, not sessions",
 	}},
-	{"edgestorage/", map[string]string{
+	{folder: "edgestorage/", forbidden: map[string]string{
 		module + "backend/":     "edges share certificates without the session service",
 		module + "caddymodule/": "it knows files, not sessions",
 	}},
-	{"backend/", map[string]string{
+	{folder: "backend/", forbidden: map[string]string{
 		"github.com/caddyserver/caddy/": "the session service runs without Caddy",
 		module + "caddymodule/":         "the backend knows the edge by its API alone",
 		module + "sdk-inject/":          "scripts are the edge's",
 		module + "examples/":            "the product does not depend on its demonstration",
 	}},
-	{"backend/session/", pure},
-	{"backend/ledger/", pure},
-	{"backend/ledger/", map[string]string{module + "backend/session": "the ledger knows amounts, not sessions"}},
-	{"internal/", map[string]string{
+	{folder: "backend/api/", direct: true, forbidden: map[string]string{
+		module + "backend":          "handlers know use cases, not the process that runs them",
+		module + "backend/store/":   "handlers reach the record by use cases",
+		module + "backend/session/": "handlers reach the rules by use cases",
+		module + "backend/ledger/":  "handlers reach the rules by use cases",
+		module + "backend/coord/":   "handlers reach live states by use cases",
+		module + "backend/webhook/": "handlers reach webhooks by use cases",
+		module + "backend/keyring/": "handlers reach the signing keys by use cases",
+		"database/sql":              "handlers reach the record by use cases",
+	}},
+	{folder: "backend/service/", forbidden: map[string]string{
+		module + "backend":               "use cases do not know the process that runs them",
+		module + "backend/api/":          "use cases do not know who calls them",
+		module + "backend/dashboard/":    "use cases do not know who calls them",
+		"github.com/danielgtaylor/huma/": "use cases do not know who calls them",
+	}},
+	{folder: "backend/shape/", forbidden: map[string]string{
+		module + "backend/store/":   "a shape is made of the rules' values alone",
+		module + "backend/service/": "service and api share it, so it stands below both",
+		module + "backend/api/":     "service and api share it, so it stands below both",
+		module + "backend/coord/":   "a shape is made of the rules' values alone",
+		"database/sql":              "a shape is made of the rules' values alone",
+	}},
+	{folder: "backend/store/", forbidden: map[string]string{
+		module + "backend/service/": "the store keeps what it is given and decides nothing",
+		module + "backend/api/":     "the store keeps what it is given and decides nothing",
+		module + "backend/shape/":   "what the API shows may change without the record",
+		module + "backend/coord/":   "the record does not depend on what may be lost",
+		module + "backend/webhook/": "the store keeps deliveries and makes none",
+		module + "backend/keyring/": "the store keeps keys and knows none",
+	}},
+	{folder: "backend/coord/", forbidden: belowUseCases},
+	{folder: "backend/webhook/", forbidden: belowUseCases},
+	{folder: "backend/keyring/", forbidden: belowUseCases},
+	{folder: "backend/session/", forbidden: pure, direct: true},
+	{folder: "backend/ledger/", forbidden: pure, direct: true},
+	{folder: "backend/ledger/", forbidden: map[string]string{module + "backend/session": "the ledger knows amounts, not sessions"}},
+	{folder: "internal/", forbidden: map[string]string{
 		module + "backend/":             "both sides share it, so it belongs to neither",
 		module + "caddymodule/":         "both sides share it, so it belongs to neither",
 		"github.com/caddyserver/caddy/": "the backend uses it too",
 	}},
-	{"internal/doctor/", map[string]string{
+	{folder: "internal/doctor/", forbidden: map[string]string{
 		module + "sdk-inject/": "what the injector does it is told, so that the session service may ask the doctor, too",
 	}},
-	{"sdk-inject/", map[string]string{
+	{folder: "sdk-inject/", forbidden: map[string]string{
 		module + "internal/":    "it embeds files and nothing else",
 		module + "caddymodule/": "it embeds files and nothing else",
 	}},
-	{"examples/", map[string]string{
+	{folder: "examples/", forbidden: map[string]string{
 		module + "backend/":     "a marketplace and an app use the HTTP API, as those of others do",
 		module + "caddymodule/": "a marketplace and an app use the HTTP API, as those of others do",
 		module + "internal/":    "it shows what others write, and others cannot import this",
 	}},
-	{"cmd/", map[string]string{
+	{folder: "cmd/", forbidden: map[string]string{
 		"testing":                        "a test library in the shipped program",
 		"github.com/stretchr/testify/":   "a test library in the shipped program",
 		"github.com/alicebob/miniredis/": "a test library in the shipped program",
 	}},
 }
 
+// belowUseCases keeps packages that use cases combine from knowing one another.
+var belowUseCases = map[string]string{
+	module + "backend/service/": "use cases combine it with the others; it knows none of them",
+	module + "backend/api/":     "use cases combine it with the others; it knows none of them",
+	module + "backend/shape/":   "use cases combine it with the others; it knows none of them",
+	module + "backend/store/":   "use cases combine it with the others; it knows none of them",
+	module + "backend/session/": "use cases combine it with the others; it knows none of them",
+	module + "backend/ledger/":  "use cases combine it with the others; it knows none of them",
+}
+
 // pure is what keeps rules testable: no network, no database, no clock.
 var pure = map[string]string{
-	"net/http":     "rules do no I/O",
-	"database/sql": "rules do no I/O",
-	"os":           "rules do no I/O",
+	"net/":                      "rules do no I/O",
+	"database/":                 "rules do no I/O",
+	"os/":                       "rules do no I/O",
+	"io/":                       "rules do no I/O",
+	"crypto/rand":               "randomness is an argument",
+	"math/rand/":                "randomness is an argument",
+	module + "backend/store/":   "rules know no record",
+	module + "backend/service/": "rules know no use case",
 }
 
 type listed struct {
@@ -115,10 +167,10 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			seen[r.folder] = true
-			// A pure package is judged by what it imports itself: the standard
+			// A pure package is judged by what it imports itself, too: the standard
 			// library reaches os from anywhere.
 			imports := p.Deps
-			if r.folder == "backend/session/" || r.folder == "backend/ledger/" {
+			if r.direct {
 				imports = p.Imports
 			}
 			for _, imported := range imports {
@@ -176,6 +228,31 @@ func TestPureRulesTakeTheClock(t *testing.T) {
 				return true
 			})
 		}
+	}
+}
+
+// TestUseCasesServeNoHTTP makes sure that package service uses net/http as a
+// client and nothing else of it.
+func TestUseCasesServeNoHTTP(t *testing.T) {
+	files, err := filepath.Glob("backend/service/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "http" && sel.Sel.Name != "Client" {
+				t.Errorf("%s uses http.%s: serving HTTP is package api's", file, sel.Sel.Name)
+			}
+			return true
+		})
 	}
 }
 

@@ -12,17 +12,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/backend/api"
 	"github.com/sessiongate/sessiongate/backend/coord"
-	"github.com/sessiongate/sessiongate/backend/seal"
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
-	"github.com/sessiongate/sessiongate/backend/webhook"
-	"github.com/sessiongate/sessiongate/internal/token"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // Backend is one running session service.
 type Backend struct {
 	config  Config
-	service *service
+	store   *store.Store
+	service *service.Service
 	handler http.Handler
 	// What /openapi.json says.
 	document *huma.OpenAPI
@@ -43,17 +44,17 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	limits, err := config.rates()
+	trusted, err := config.trusted()
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	edges, err := newEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
+	edges, err := service.NewEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
-	box, err := seal.NewBox(config.SealKey)
+	cipher, err := seal.New(config.SealKey)
 	if err != nil {
-		return nil, fmt.Errorf("configuring backend: %w", err)
+		return nil, fmt.Errorf("configuring backend: SESSIONGATE_SEAL_KEY %w", err)
 	}
 	st, err := store.Open(ctx, config.Database, config.Traces)
 	if err != nil {
@@ -64,7 +65,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		st.Close()
 		return nil, err
 	}
-	if st.Shared() && !box.Keyed() {
+	if st.Shared() && !cipher.Keyed() {
 		logger.Warn("signing keys and webhook secrets stand in the database unsealed; set SESSIONGATE_SEAL_KEY to seal them")
 	}
 	shared, err := openCoordinator(config, logger)
@@ -72,27 +73,23 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		st.Close()
 		return nil, err
 	}
-	guard := webhook.Guard{AllowLoopback: config.WebhooksToLoopback}
-	s := &service{
-		store: st, coord: shared, limit: shared, keys: keys,
-		verify: token.Verifier{Keys: keys, Issuer: config.Issuer}, issuer: config.Issuer,
-		now: config.Now, log: logger, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-		reports: newReportBuffer(), edges: edges, checks: &checks{rules: config.Rules, lookup: config.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: limits,
-		people: newIdentityProvider(config.OIDC, config.Issuer, config.Now),
-		seal:   box, guard: guard, sender: webhook.NewSender(guard, config.Now),
-	}
-	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, logger)
-	b := &Backend{config: config, log: logger, service: s, shared: shared}
+	s := service.New(service.Options{
+		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Log: logger,
+		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
+		Edges: edges, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
+	})
+	b := &Backend{config: config, log: logger, store: st, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
-	b.handler = newHandler(b)
+	b.handler, b.document = api.NewHandler(s, api.Options{
+		Issuer: config.Issuer, Now: config.Now, Log: logger, Traces: config.Traces, Trusted: trusted, Stopping: b.stopping,
+	})
 	return b, nil
 }
 
 // coordination is a coordinator and limiter with its own life.
 type coordination interface {
-	Coordinator
-	Limiter
+	service.Coordinator
+	service.Limiter
 	Run(context.Context)
 	Close() error
 }
@@ -115,15 +112,8 @@ func (b *Backend) Issuer() string { return b.config.Issuer }
 // then writes what is left and returns nil.
 func (b *Backend) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { b.service.expiryLoop(ctx) })
-	loops.Go(func() { b.service.beatLoop(ctx) })
-	loops.Go(func() { b.service.housekeepingLoop(ctx) })
-	loops.Go(func() { b.service.hooks.Run(ctx) })
-	loops.Go(func() { b.service.analyticsLoop(ctx) })
+	loops.Go(func() { b.service.Run(ctx, b.config.Redis != "" || b.store.Shared()) })
 	loops.Go(func() { b.shared.Run(ctx) })
-	if b.config.Redis != "" || b.service.store.Shared() {
-		loops.Go(func() { b.service.reconcileLoop(ctx) })
-	}
 	loops.Wait()
 	return nil
 }
@@ -191,41 +181,41 @@ func (b *Backend) EndStreams() { b.stop() }
 func (b *Backend) Close() error {
 	b.closing.Do(func() {
 		b.stop()
-		b.closeErr = errors.Join(b.shared.Close(), b.service.store.Close())
+		b.closeErr = errors.Join(b.shared.Close(), b.store.Close())
 	})
 	return b.closeErr
 }
 
 // CreateAPIKey makes an API key, shown this once. providerID goes with
 // [RoleProvider] and with no other.
-func (b *Backend) CreateAPIKey(ctx context.Context, role Role, providerID, name string) (plaintext string, err error) {
-	plaintext, _, err = CreateAPIKey(ctx, b.service.store, role, providerID, name, b.config.Now())
+func (b *Backend) CreateAPIKey(ctx context.Context, role service.Role, providerID, name string) (plaintext string, err error) {
+	plaintext, _, err = service.CreateAPIKey(ctx, b.store, role, providerID, name, b.config.Now())
 	return plaintext, err
 }
 
 // HasAPIKeys reports whether any API key was ever made: without one, nobody can
 // use the API.
 func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
-	list, err := b.service.store.APIKeys(ctx)
+	list, err := b.store.APIKeys(ctx)
 	return len(list) > 0, err
 }
 
 // CreateProvider registers a provider, as POST /api/v1/providers does.
 func (b *Backend) CreateProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	return b.service.createProvider(ctx, request{}, p)
+	return b.service.CreateProvider(ctx, service.Request{}, p)
 }
 
 // EnsureProvider registers a provider, or brings the one with its id to the
 // same values: what a demo or an installer needs to run twice.
 func (b *Backend) EnsureProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	made, err := b.service.createProvider(ctx, request{}, p)
+	made, err := b.service.CreateProvider(ctx, service.Request{}, p)
 	if !errors.Is(err, store.ErrTaken) {
 		return made, err
 	}
-	return b.service.patchProvider(ctx, request{}, p.ID, providerPatch{
+	return b.service.PatchProvider(ctx, service.Request{}, p.ID, service.ProviderPatch{
 		Name: &p.Name, Domains: &p.Domains, OriginURL: &p.OriginURL, AppURL: &p.AppURL, Policies: &p.Policies, MayReturn: true,
 	})
 }
 
 // Audit recounts the ledger and returns the first thing that does not agree.
-func (b *Backend) Audit(ctx context.Context) error { return b.service.store.Audit(ctx) }
+func (b *Backend) Audit(ctx context.Context) error { return b.store.Audit(ctx) }

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/doctor"
 )
 
@@ -86,7 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("the issuer must be an http or https URL without query")
 	}
 	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
-	if c.OIDC, err = c.OIDC.withDefaults(); err != nil {
+	if c.OIDC, err = c.OIDC.WithDefaults(); err != nil {
 		return c, err
 	}
 	if c.EventLog < 0 {
@@ -102,7 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.AddressRate = 100
 	}
 	if c.Lookup == nil {
-		c.Lookup = systemLookup
+		c.Lookup = service.SystemLookup
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -110,21 +111,26 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// rates reads the limits of c.
-func (c Config) rates() (rates, error) {
-	r := rates{key: perSecond(c.KeyRate), address: perSecond(c.AddressRate)}
+// trusted reads the proxies of c.
+func (c Config) trusted() (list []netip.Prefix, err error) {
 	for _, text := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(text)
 		if a, e := netip.ParseAddr(text); e == nil {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return r, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
+			return nil, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
 		}
-		r.trusted = append(r.trusted, p)
+		list = append(list, p)
 	}
-	return r, nil
+	return list, nil
 }
+
+// OIDC is an identity provider with which people sign in.
+type OIDC = service.OIDC
+
+// Lookup finds the addresses of a host name, as [net.Resolver] does.
+type Lookup = service.Lookup
 
 // KeysDir is the folder of the signing keys within a data folder.
 func KeysDir(dataDir string) string { return filepath.Join(dataDir, "keys") }

@@ -13,7 +13,7 @@ import (
 func (b *Backend) SettleDue(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		n, err := b.service.settleDue(ctx)
+		n, err := b.service.SettleDue(ctx)
 		total += n
 		if n == 0 || err != nil {
 			return total, err
@@ -22,24 +22,24 @@ func (b *Backend) SettleDue(ctx context.Context) (int, error) {
 }
 
 // FlushBeats writes the heartbeats gathered so far.
-func (b *Backend) FlushBeats(ctx context.Context) { b.service.flushBeats(ctx) }
+func (b *Backend) FlushBeats(ctx context.Context) { b.service.FlushBeats(ctx) }
 
 // Store is the backend's record.
-func (b *Backend) Store() *store.Store { return b.service.store }
+func (b *Backend) Store() *store.Store { return b.store }
 
 // Document is what /openapi.json says.
 func (b *Backend) Document() *huma.OpenAPI { return b.document }
 
 // WakeWebhooks makes the webhook loop look at once: the test's clock moved.
-func (b *Backend) WakeWebhooks() { b.service.hooks.Wake() }
+func (b *Backend) WakeWebhooks() { b.service.WakeWebhooks() }
 
 // Rollup counts what changed, as the analytics loop does.
 func (b *Backend) Rollup(ctx context.Context) (int, error) {
-	return b.service.store.Rollup(ctx, time.Now(), idAt)
+	return b.service.Rollup(ctx, time.Now())
 }
 
 // FlushKeyUse writes when keys were used.
-func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.flushKeyUse(ctx) }
+func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.FlushKeyUse(ctx) }
 
 // Forget removes what is old, as the housekeeping loop does.
-func (b *Backend) Forget(ctx context.Context) error { return b.service.forget(ctx, b.service.now()) }
+func (b *Backend) Forget(ctx context.Context) error { return b.service.Forget(ctx, b.config.Now()) }

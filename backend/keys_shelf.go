@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"github.com/sessiongate/sessiongate/backend/keyring"
-	"github.com/sessiongate/sessiongate/backend/seal"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // KeyShelf is where the signing keys of a backend with this configuration
@@ -19,15 +19,15 @@ func KeyShelf(config Config, st *store.Store) (keyring.Shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	box, err := seal.NewBox(config.SealKey)
+	cipher, err := seal.New(config.SealKey)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("SESSIONGATE_SEAL_KEY %w", err)
 	}
 	folder := keyring.Folder(KeysDir(config.DataDir))
 	if !st.Shared() {
 		return folder, nil
 	}
-	return sqlShelf{store: st, box: box}, nil
+	return sqlShelf{store: st, cipher: cipher}, nil
 }
 
 // openKeys opens the ring. Keys that stood in the data folder move into a
@@ -51,8 +51,8 @@ func openKeys(ctx context.Context, config Config, st *store.Store) (*keyring.Rin
 
 // sqlShelf keeps signing keys in the database.
 type sqlShelf struct {
-	store *store.Store
-	box   seal.Box
+	store  *store.Store
+	cipher seal.Cipher
 }
 
 var _ keyring.Shelf = sqlShelf{}
@@ -79,7 +79,7 @@ func (s sqlShelf) Load(ctx context.Context) ([]keyring.Key, string, error) {
 	}
 	keys := make([]keyring.Key, 0, len(rows))
 	for _, row := range rows {
-		private, err := s.box.Open(row.PrivateKey, row.KeyID)
+		private, err := s.cipher.OpenText(row.PrivateKey, row.KeyID)
 		if err != nil {
 			return nil, "", fmt.Errorf("key %s: %w", row.KeyID, err)
 		}
@@ -103,7 +103,7 @@ func (s sqlShelf) Replace(ctx context.Context, keys []keyring.Key, stamp string)
 	for _, k := range keys {
 		rows = append(rows, store.SigningKey{
 			KeyID: k.KeyID, State: string(k.State), CreatedAt: k.CreatedAt, RetiredAt: k.RetiredAt,
-			PrivateKey: s.box.Seal(string(k.PEM), k.KeyID),
+			PrivateKey: s.cipher.SealText(string(k.PEM), k.KeyID),
 		})
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

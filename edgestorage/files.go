@@ -2,6 +2,7 @@ package edgestorage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,6 +15,8 @@ import (
 	"github.com/caddyserver/certmagic"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // files is a [certmagic.Storage] in Redis. Safe for concurrent use, by many
@@ -21,7 +24,7 @@ import (
 type files struct {
 	client redis.UniversalClient
 	prefix string
-	box    box
+	cipher seal.Cipher
 	log    *zap.Logger
 	now    func() time.Time
 
@@ -29,8 +32,8 @@ type files struct {
 	held map[string]*lease
 }
 
-func newFiles(client redis.UniversalClient, prefix string, b box, log *zap.Logger, now func() time.Time) *files {
-	return &files{client: client, prefix: "{" + prefix + "}", box: b, log: log, now: now, held: make(map[string]*lease)}
+func newFiles(client redis.UniversalClient, prefix string, cipher seal.Cipher, log *zap.Logger, now func() time.Time) *files {
+	return &files{client: client, prefix: "{" + prefix + "}", cipher: cipher, log: log, now: now, held: make(map[string]*lease)}
 }
 
 func (f *files) at(key string) string { return f.prefix + ":f:" + key }
@@ -42,12 +45,9 @@ func clean(key string) string { return strings.Trim(path.Clean("/"+key), "/") }
 // Store implements [certmagic.Storage].
 func (f *files) Store(ctx context.Context, key string, value []byte) error {
 	key = clean(key)
-	sealed, err := f.box.seal(key, value)
-	if err != nil {
-		return fmt.Errorf("storing %s: %w", key, err)
-	}
-	_, err = f.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HSet(ctx, f.at(key), "v", sealed, "m", f.now().UnixMilli(), "n", len(value))
+	framed := frame(f.cipher, key, value)
+	_, err := f.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.HSet(ctx, f.at(key), "v", framed, "m", f.now().UnixMilli(), "n", len(value))
 		p.ZAdd(ctx, f.names(), redis.Z{Member: key})
 		return nil
 	})
@@ -60,14 +60,14 @@ func (f *files) Store(ctx context.Context, key string, value []byte) error {
 // Load implements [certmagic.Storage].
 func (f *files) Load(ctx context.Context, key string) ([]byte, error) {
 	key = clean(key)
-	sealed, err := f.client.HGet(ctx, f.at(key), "v").Bytes()
+	framed, err := f.client.HGet(ctx, f.at(key), "v").Bytes()
 	if err == redis.Nil { //nolint:errorlint // go-redis documents the comparison
 		return nil, fmt.Errorf("loading %s: %w", key, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", key, err)
 	}
-	value, err := f.box.open(key, sealed)
+	value, err := unframe(f.cipher, key, framed)
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", key, err)
 	}
@@ -238,3 +238,37 @@ func (f *files) Unlock(ctx context.Context, name string) error {
 
 // Interface guards
 var _ certmagic.Storage = (*files)(nil)
+
+// First bytes of values.
+const (
+	plainValue  = 0
+	sealedValue = 1
+)
+
+// frame returns a value as Redis keeps it: a byte that says whether it is
+// sealed, and the value, sealed to its name where there is a key.
+func frame(c seal.Cipher, name string, value []byte) []byte {
+	if !c.Keyed() {
+		return append([]byte{plainValue}, value...)
+	}
+	return append([]byte{sealedValue}, c.Seal(value, name)...)
+}
+
+// unframe returns the value of a frame.
+func unframe(c seal.Cipher, name string, framed []byte) ([]byte, error) {
+	switch {
+	case len(framed) == 0:
+		return nil, errors.New("the value is damaged")
+	case framed[0] == plainValue: // from before there was a key
+		return framed[1:], nil
+	case framed[0] != sealedValue:
+		return nil, errors.New("the value is damaged")
+	case !c.Keyed():
+		return nil, errors.New("the value is sealed; set the encryption_key that the other edges have")
+	}
+	value, err := c.Open(framed[1:], name)
+	if err != nil {
+		return nil, errors.New("the value was sealed with another encryption_key, or is damaged")
+	}
+	return value, nil
+}

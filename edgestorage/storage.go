@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sessiongate/sessiongate/internal/redisurl"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 func init() {
@@ -58,9 +59,9 @@ func (s *Storage) Provision(ctx caddy.Context) error {
 	if address == "" {
 		return errors.New("storage session_gate: redis is missing: the address of the Redis that the edges share")
 	}
-	b, err := newBox(key)
+	cipher, err := seal.New(key)
 	if err != nil {
-		return fmt.Errorf("storage session_gate: %w", err)
+		return fmt.Errorf("storage session_gate: encryption_key %w", err)
 	}
 	if s.Prefix == "" {
 		s.Prefix = defaultPrefix
@@ -78,7 +79,7 @@ func (s *Storage) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("storage session_gate: %w", err)
 	}
 	s.poolKey = poolKey
-	s.files = newFiles(shared.(client).UniversalClient, s.Prefix, b, ctx.Logger(), time.Now)
+	s.files = newFiles(shared.(client).UniversalClient, s.Prefix, cipher, ctx.Logger(), time.Now)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package edgestorage
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/coord/coordtest"
 	"github.com/sessiongate/sessiongate/internal/redisurl"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -30,7 +32,7 @@ func open(t *testing.T, address, encryptionKey string) *files {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	b, err := newBox(encryptionKey)
+	b, err := seal.New(encryptionKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,11 +252,38 @@ func TestMistakesInTheCaddyfile(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"hunter2", "AAAA"} {
-		if _, err := newBox(bad); err == nil || strings.Contains(err.Error(), bad) {
+		if _, err := seal.New(bad); err == nil || strings.Contains(err.Error(), bad) {
 			t.Errorf("encryption_key %q: %v", bad, err)
 		}
 	}
 	if err := (&Storage{Prefix: "a{b}"}).Validate(); err == nil {
 		t.Error("a prefix with braces is taken")
+	}
+}
+
+// TestStoredValueStillOpens opens what an earlier version wrote to Redis.
+func TestStoredValueStillOpens(t *testing.T) {
+	t.Parallel()
+	c, err := seal.New("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	framed, err := hex.DecodeString("01665b92a32fee9061f06481fcad2c0d5baf594f779d88d7282bd364d40364d40834e3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, err := unframe(c, "certificates/a.crt", framed); err != nil || string(value) != "vector" {
+		t.Errorf("%q, %v", value, err)
+	}
+	if value, err := unframe(c, "certificates/b.crt", framed); err == nil {
+		t.Errorf("under another name it opens as %q", value)
+	}
+	for _, short := range [][]byte{nil, {1}, framed[:10]} {
+		if value, err := unframe(c, "certificates/a.crt", short); err == nil {
+			t.Errorf("%x opens as %q", short, value)
+		}
+	}
+	if value, err := unframe(c, "x", []byte("\x00plain")); err != nil || string(value) != "plain" {
+		t.Errorf("%q, %v", value, err)
 	}
 }

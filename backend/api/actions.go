@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// nothing is the body of an action that needs none: absent, or {}.
+type nothing struct{}
+
+// actionInput is a request that names a session and no more.
+type actionInput struct {
+	Idempotent
+	SessionPath
+	Body *nothing
+}
+
+type actionOutput struct {
+	Body struct {
+		Session      shape.SessionBody `json:"session"`
+		ServerTimeMS int64             `json:"server_time_ms"`
+	}
+}
+
+func (a *api) acted(c service.Session, err error) (*actionOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &actionOutput{}
+	out.Body.Session = shape.SessionBodyOf(c)
+	out.Body.ServerTimeMS = a.Now().UnixMilli()
+	return out, nil
+}
+
+func (a *api) routeSessionActions() {
+	action := func(name, summary string, roles []service.Role, errs ...int) route {
+		return route{
+			method: http.MethodPost, path: protocol.Sessions + "/{id}/" + name, id: name + "-session", tag: "Sessions",
+			summary: summary, roles: roles, errors: append([]int{404, 409, 429}, errs...),
+		}
+	}
+	own := []service.Role{service.RoleSession}
+	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock: launch, where no edge does", own), a.action("launch-session", a.s.Enter))
+	register(a, action(protocol.ActionHeartbeat, "A page's sign of life", own), a.heartbeat)
+	register(a, action(protocol.ActionExtend, "Buy more time", []service.Role{service.RoleSession, service.RoleMarketplace}, 402), a.extend)
+	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.action("pause-session", a.s.Pause))
+	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.action("resume-session", a.s.Resume))
+	register(a, action(protocol.ActionEnd, "End the session, by its user", own), a.action("end-session", a.s.End))
+	register(a, action(protocol.ActionComplete, "Settle the session; again answers the same", []service.Role{service.RoleMarketplace}), a.action("complete-session", a.s.Complete))
+	register(a, action(protocol.ActionRevoke, "End the session now, with a chosen refund", []service.Role{service.RoleMarketplace, service.RoleAdmin}), a.revoke)
+	events := action(protocol.ActionEvents, "Record what a page noticed; no personal data", own)
+	events.status = http.StatusAccepted
+	register(a, events, a.pageEvents)
+	register(a, route{
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/extensions", id: "list-extensions", tag: "Sessions",
+		summary: "What was bought beyond the first purchase", roles: []service.Role{service.RoleSession, service.RoleMarketplace}, errors: []int{404},
+	}, a.extensions)
+}
+
+// action makes a handler of a use case that needs a session and no more.
+func (a *api) action(operation string, run func(context.Context, service.Request, string) (service.Session, error)) func(context.Context, *actionInput) (*actionOutput, error) {
+	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
+		req, err := in.request(ctx, operation, in.ID, nil)
+		if err != nil {
+			return nil, err
+		}
+		return a.acted(run(ctx, req, in.ID))
+	}
+}
+
+type heartbeatInput struct {
+	SessionPath
+	Body *protocol.HeartbeatRequest
+}
+
+type heartbeatOutput struct{ Body protocol.HeartbeatAnswer }
+
+func (a *api) heartbeat(ctx context.Context, in *heartbeatInput) (*heartbeatOutput, error) {
+	answer, err := a.s.Heartbeat(ctx, in.ID, in.Body != nil && in.Body.Active)
+	if err != nil {
+		return nil, err
+	}
+	return &heartbeatOutput{Body: answer}, nil
+}
+
+type extendInput struct {
+	Idempotent
+	SessionPath
+	Body *protocol.ExtendRequest
+}
+
+func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error) {
+	var body protocol.ExtendRequest
+	if in.Body != nil {
+		body = *in.Body
+	}
+	byMarketplace := callerOf(ctx).Role == service.RoleMarketplace
+	if byMarketplace && body.AdditionalSeconds < 1 {
+		return nil, service.Refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
+	}
+	req, err := in.request(ctx, "extend-session", in.ID, body)
+	if err != nil {
+		return nil, err
+	}
+	return a.acted(a.s.Extend(ctx, req, in.ID, byMarketplace, body.AdditionalSeconds, body.TokensToDeduct))
+}
+
+type revokeBody struct {
+	Refund string `json:"refund" enum:"full,prorated,none" doc:"What the user gets back: everything, what was not used, nothing"`
+	Reason string `json:"reason,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$" example:"chargeback"`
+}
+
+type revokeInput struct {
+	Idempotent
+	SessionPath
+	Body revokeBody
+}
+
+func (a *api) revoke(ctx context.Context, in *revokeInput) (*actionOutput, error) {
+	req, err := in.request(ctx, "revoke-session", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return a.acted(a.s.Revoke(ctx, req, in.ID, callerOf(ctx).Role == service.RoleAdmin, in.Body.Refund, in.Body.Reason))
+}
+
+type pageEventsInput struct {
+	Idempotent
+	SessionPath
+	Body protocol.EventsRequest
+}
+
+func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, error) {
+	req, err := in.request(ctx, "add-events", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]service.PageEvent, 0, len(in.Body.Events))
+	for _, e := range in.Body.Events {
+		props, err := json.Marshal(e.Props)
+		if err != nil {
+			return nil, err
+		}
+		if len(props) > 2048 {
+			return nil, service.Refuse(protocol.InvalidRequest, "The props of one event may have 2 KiB.")
+		}
+		list = append(list, service.PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
+	}
+	return nil, a.s.AddPageEvents(ctx, req, in.ID, list)
+}
+
+type extensionsOutput struct {
+	Body struct {
+		Extensions []shape.ExtensionBody `json:"extensions" nullable:"false"`
+	}
+}
+
+func (a *api) extensions(ctx context.Context, in *SessionPath) (*extensionsOutput, error) {
+	list, err := a.s.Extensions(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &extensionsOutput{}
+	out.Body.Extensions = make([]shape.ExtensionBody, 0, len(list))
+	for _, x := range list {
+		out.Body.Extensions = append(out.Body.Extensions, shape.ExtensionBody{
+			By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: x.At,
+		})
+	}
+	return out, nil
+}

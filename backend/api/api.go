@@ -1,0 +1,311 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	maxBody      = 64 << 10
+	maxBeatsBody = 4 << 20 // 10,000 beats
+)
+
+// Options is what the API needs besides the use cases.
+type Options struct {
+	// Where others reach the API; it begins with https:// where browsers do so by TLS.
+	Issuer string
+	Now    func() time.Time
+	Log    *zap.Logger
+	// Where spans go; nil: nowhere.
+	Traces trace.TracerProvider
+	// Proxies whose X-Forwarded-For is believed.
+	Trusted []netip.Prefix
+	// Ends when streams are to end.
+	Stopping context.Context
+}
+
+// api is the HTTP API's frame: it knows callers and turns errors into answers.
+type api struct {
+	Options
+	s      *service.Service
+	metric httpMetrics
+	mux    *http.ServeMux
+	huma   huma.API
+	// Patterns that pages of other origins may call; see [api.crossOrigin].
+	fromPages map[string]bool
+}
+
+// NewHandler returns the HTTP API of s, and what /openapi.json says of it.
+func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
+	config := huma.DefaultConfig("Sessiongate", "1.0.0")
+	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
+	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
+	config.Servers = []*huma.Server{{URL: o.Issuer, Description: "This service"}}
+	config.CreateHooks = nil // no $schema in bodies
+	config.DocsPath, config.SchemasPath = "", ""
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
+		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
+		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
+	}
+	mux := http.NewServeMux()
+	a := &api{
+		Options: o, s: s, metric: newHTTPMetrics(s.Registry()), mux: mux, huma: humago.New(mux, config),
+		fromPages: map[string]bool{},
+	}
+	a.routeSessions()
+	a.routeSessionActions()
+	a.routeProviders()
+	a.routeAnalytics()
+	a.routeWebhooks()
+	a.routeUsers()
+	a.routePrivacy()
+	a.routePeople()
+	a.routeSignIn()
+	a.routeEdge()
+	a.routeKeys()
+	a.routeAdmin()
+	a.routeAPIKeys()
+	a.routeReports()
+	a.routeChecks()
+	a.routeDNS()
+	a.routeOperations()
+	document := a.huma.OpenAPI()
+	addExamples(document)
+	return a.frame(), document
+}
+
+// route is one endpoint, as the document and the frame need to know it.
+type route struct {
+	method, path string
+	id           string // operation id
+	summary      string
+	tag          string
+	roles        []service.Role // who may call; none: everybody
+	status       int            // of success; 0: 200
+	errors       []int          // besides 401, 403 and 422
+	maxBody      int64          // 0: maxBody
+}
+
+func (r route) operation(a *api) huma.Operation {
+	op := huma.Operation{
+		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Tags: []string{r.tag},
+		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
+		Errors: append([]int{http.StatusUnprocessableEntity}, r.errors...),
+	}
+	op.Responses = map[string]*huma.Response{"default": {
+		Description: "Refused or failed", Content: map[string]*huma.MediaType{
+			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+		},
+	}}
+	if r.maxBody != 0 {
+		op.MaxBodyBytes = r.maxBody
+	}
+	if len(r.roles) == 0 || slices.Contains(r.roles, service.RoleSession) {
+		a.fromPages[r.method+" "+r.path] = true
+	}
+	if len(r.roles) == 0 {
+		op.Security = []map[string][]string{{}} // whoever
+	}
+	if len(r.roles) == 0 && r.tag != "Operations" {
+		op.Middlewares = huma.Middlewares{a.limitAddress}
+	}
+	if len(r.roles) > 0 {
+		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		op.Middlewares = huma.Middlewares{a.authenticate(r.roles)}
+		var who []string
+		for _, role := range r.roles {
+			who = append(who, string(role))
+			scheme := "apiKey"
+			if role == service.RoleSession {
+				scheme = "session"
+			}
+			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
+				op.Security = append(op.Security, need)
+			}
+		}
+		if slices.Contains(r.roles, service.RoleProvider) || slices.Contains(r.roles, service.RoleAdmin) {
+			op.Security = append(op.Security, map[string][]string{"signIn": {}})
+		}
+		op.Description = "Callers: " + strings.Join(who, ", ") + "."
+	}
+	return op
+}
+
+// register adds an endpoint whose errors become answers by [problemOf].
+func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, r.operation(a), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.answerOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// answerOf is what the caller is told of err. What only we should know is
+// logged.
+func (a *api) answerOf(ctx context.Context, err error) error {
+	p := problemOf(err)
+	a.logRefusal(ctx, p, err)
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter(err)}})
+	}
+	return p
+}
+
+func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
+	if p.Status >= 500 {
+		a.Log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+		return
+	}
+	a.Log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+}
+
+func writeProblem(w http.ResponseWriter, p *problem, err error) {
+	h := w.Header()
+	h.Set("Content-Type", protocol.ProblemType)
+	h.Set("Cache-Control", "no-store")
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter(err))
+	}
+	w.WriteHeader(p.Status)
+	w.Write(p.JSON()) // a caller that has left is no error of ours
+}
+
+// frame is everything around the endpoints: a request id, a log line, metrics,
+// answers for paths that do not exist, and a last resort against panics.
+func (a *api) frame() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		id := r.Header.Get(protocol.HeaderRequestID)
+		if !goodRequestID(id) {
+			id = strings.ToLower(rand.Text())
+		}
+		w.Header().Set(protocol.HeaderRequestID, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if w.Header().Get("Cache-Control") == "" {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey, id))
+		r, endSpan := a.trace(r)
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+				a.Log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+				if rec.status == 0 {
+					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
+				}
+			}
+			a.logRequest(r, rec, id, time.Since(begun))
+			endSpan(routeOf(r), max(rec.status, http.StatusOK))
+		}()
+		if a.crossOrigin(rec, r) {
+			return
+		}
+		if _, pattern := a.mux.Handler(r); pattern == "" {
+			a.notRouted(rec, r)
+			return
+		}
+		a.mux.ServeHTTP(rec, r)
+	})
+}
+
+// logRequest names the route and never the path, which holds user ids.
+func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Duration) {
+	route := routeOf(r)
+	status := max(rec.status, http.StatusOK)
+	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // it took as long as its edge lived
+		a.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	}
+	level := zap.DebugLevel
+	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats {
+		level = zap.InfoLevel
+	}
+	if line := a.Log.Check(level, "request"); line != nil {
+		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
+	}
+}
+
+func routeOf(r *http.Request) string {
+	if r.Pattern == "" {
+		return "none"
+	}
+	return r.Pattern
+}
+
+// notRouted answers a path that does not exist, or not with this method.
+func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	probe := r.Clone(r.Context())
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		probe.Method = m
+		if _, pattern := a.mux.Handler(probe); pattern != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		writeProblem(w, newProblem(protocol.NotFound, "There is no such path. /docs lists those there are."), nil)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	p := newProblem(protocol.InvalidRequest, "This path takes "+strings.Join(allowed, ", ")+".")
+	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+	writeProblem(w, p, nil)
+}
+
+func goodRequestID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range id {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap serves [http.ResponseController].
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

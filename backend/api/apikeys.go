@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// apiKeyBody is what may be said of an API key or a portal link: never itself.
+type apiKeyBody struct {
+	ID         string `json:"id"`
+	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link, which signs a browser in"`
+	Hint       string `json:"hint" example:"sg_prv_7x3k" doc:"How it begins"`
+	Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
+	ProviderID string `json:"provider_id,omitempty"`
+	Name       string `json:"name,omitempty"`
+	CreatedAt  int64  `json:"created_at"`
+	LastUsedAt int64  `json:"last_used_at,omitempty" doc:"To the minute; absent: never"`
+	ExpiresAt  int64  `json:"expires_at,omitempty" doc:"Of a link, or of a key that another took the place of"`
+	RevokedAt  int64  `json:"revoked_at,omitempty"`
+}
+
+type apiKeysOutput struct {
+	Body struct {
+		Keys []apiKeyBody `json:"keys" nullable:"false" doc:"Oldest first, revoked ones too"`
+	}
+}
+
+type apiKeyPath struct {
+	Idempotent
+	ID string `path:"id" maxLength:"64"`
+}
+
+type providerKeyPath struct {
+	Idempotent
+	ID  string `path:"id" maxLength:"128"`
+	KID string `path:"kid" maxLength:"64"`
+}
+
+// createKeyInput takes no Idempotency-Key: answers remembered for one would hold
+// the key, and a second key can be revoked.
+type createKeyInput struct {
+	Body struct {
+		Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
+		ProviderID string `json:"provider_id,omitempty" maxLength:"128" doc:"With the role provider, and only there"`
+		Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+	}
+}
+
+type createProviderKeyInput struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+	}
+}
+
+type createKeyOutput struct {
+	Body struct {
+		Key    apiKeyBody `json:"key"`
+		Secret string     `json:"secret" doc:"The key itself. Shown this once" example:"sg_prv_7x3kq2m5n4p6r8s9t2va…"`
+	}
+}
+
+// routeAPIKeys adds the making, listing and revoking of API keys: of all, for
+// administrators, and of a provider's own.
+func (a *api) routeAPIKeys() {
+	const all, own = "/api/v1/apikeys", "/api/v1/providers/{id}/apikeys"
+	admin, provider := []service.Role{service.RoleAdmin}, []service.Role{service.RoleProvider}
+	register(a, route{
+		method: http.MethodGet, path: all, id: "list-api-keys", tag: "Operations", roles: admin,
+		summary: "API keys and portal links, without the keys themselves",
+	}, a.apiKeys)
+	register(a, route{
+		method: http.MethodPost, path: all, id: "create-api-key", tag: "Operations", status: http.StatusCreated, roles: admin, errors: []int{404},
+		summary: "Make an API key; answers it, this once",
+	}, a.createAPIKey)
+	register(a, route{
+		method: http.MethodDelete, path: all + "/{id}", id: "revoke-api-key", tag: "Operations", status: http.StatusNoContent, roles: admin,
+		errors: []int{404, 409}, summary: "End a key or a portal link at once, and the sign-ins made with it",
+	}, a.revokeAPIKey)
+	register(a, route{
+		method: http.MethodGet, path: own, id: "list-provider-api-keys", tag: "Providers", roles: readers, errors: []int{404},
+		summary: "A provider's API keys and portal links, without the keys themselves",
+	}, a.providerKeys)
+	register(a, route{
+		method: http.MethodPost, path: own, id: "create-provider-api-key", tag: "Providers", status: http.StatusCreated, roles: provider, errors: []int{404},
+		summary: "Make a key for the provider's own programs; answers it, this once. Not by a portal link",
+	}, a.createProviderKey)
+	register(a, route{
+		method: http.MethodDelete, path: own + "/{kid}", id: "revoke-provider-api-key", tag: "Providers", status: http.StatusNoContent, roles: provider,
+		errors: []int{404, 409}, summary: "End one of the provider's keys or portal links at once, and the sign-ins made with it. Not by a portal link",
+	}, a.revokeProviderKey)
+}
+
+func apiKeyBodyOf(k service.APIKey) apiKeyBody {
+	return apiKeyBody{
+		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
+		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
+	}
+}
+
+func apiKeysOutputOf(list []service.APIKey) *apiKeysOutput {
+	out := &apiKeysOutput{}
+	out.Body.Keys = make([]apiKeyBody, 0, len(list))
+	for _, k := range list {
+		out.Body.Keys = append(out.Body.Keys, apiKeyBodyOf(k))
+	}
+	return out
+}
+
+func (a *api) apiKeys(ctx context.Context, _ *struct{}) (*apiKeysOutput, error) {
+	list, err := a.s.APIKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return apiKeysOutputOf(list), nil
+}
+
+func (a *api) providerKeys(ctx context.Context, in *readProviderInput) (*apiKeysOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	list, err := a.s.APIKeysOfProvider(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return apiKeysOutputOf(list), nil
+}
+
+func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
+	return a.makeKey(ctx, "create-api-key", service.Role(in.Body.Role), in.Body.ProviderID, in.Body.Name, 0)
+}
+
+func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput) (*createKeyOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return a.makeKey(ctx, "create-provider-api-key", service.RoleProvider, in.ID, in.Body.Name, service.MaxProviderKeys)
+}
+
+// makeKey makes a key in the name of the caller.
+func (a *api) makeKey(ctx context.Context, operation string, role service.Role, providerID, name string, most int) (*createKeyOutput, error) {
+	req, err := Idempotent{}.request(ctx, operation, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, kept, err := a.s.MakeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), role, providerID, name, most)
+	if err != nil {
+		return nil, err
+	}
+	out := &createKeyOutput{}
+	out.Body.Key, out.Body.Secret = apiKeyBodyOf(kept), plaintext
+	return out, nil
+}
+
+// revokeAPIKey ends a key, the caller's own as well: whoever locks themselves
+// out makes another by `sessiongate apikey create`.
+func (a *api) revokeAPIKey(ctx context.Context, in *apiKeyPath) (*struct{}, error) {
+	req, err := in.request(ctx, "revoke-api-key", in.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.s.RevokeAPIKey(ctx, req, in.ID)
+}
+
+// revokeProviderKey ends a key of the provider's, the caller's own as well.
+func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*struct{}, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if callerOf(ctx).Guest {
+		return nil, service.Refuse(protocol.Forbidden, "You came by a sign-in link, which revokes no keys. Sign in with a key of your own, or ask the operator.")
+	}
+	req, err := in.request(ctx, "revoke-provider-api-key", in.KID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.s.RevokeProviderKey(ctx, recorded(ctx, req), in.ID, in.KID)
+}

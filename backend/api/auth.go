@@ -1,0 +1,150 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+func retryAfter(err error) string {
+	if w, ok := errors.AsType[*service.WaitError](err); ok {
+		return strconv.Itoa(int((w.Wait + time.Second - 1) / time.Second))
+	}
+	return "1"
+}
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	requestIDKey
+	addressKey
+)
+
+func callerOf(ctx context.Context) service.Caller {
+	c, _ := ctx.Value(callerKey).(service.Caller)
+	return c
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+// authenticate lets only callers of these roles pass. A session's own JWT
+// passes only for the session in the path.
+func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(hc)
+		c, err := a.authorize(r, roles)
+		if err != nil {
+			p := problemOf(err)
+			a.logRefusal(r.Context(), p, err)
+			writeProblem(w, p, err)
+			return
+		}
+		next(huma.WithValue(hc, callerKey, c))
+	}
+}
+
+// limitAddress limits what needs no key, by who sends it.
+func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(hc)
+	if err := a.s.LimitAddress(r.Context(), a.addressOf(r)); err != nil {
+		writeProblem(w, problemOf(err), err)
+		return
+	}
+	next(hc)
+}
+
+func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, error) {
+	bearer := bearerOf(r.Header.Get("Authorization"))
+	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, service.RoleProvider) || slices.Contains(roles, service.RoleAdmin)) {
+		c, err := a.callerByCookie(r)
+		if err != nil && r.Header.Get("Cookie") != "" && problemOf(err).Status == http.StatusUnauthorized {
+			err = cmp.Or(a.s.LimitAddress(r.Context(), a.addressOf(r)), err) // as with a wrong key
+		}
+		if err == nil && !slices.Contains(roles, c.Role) {
+			err = service.Refuse(protocol.Forbidden, "This is not for the role "+string(c.Role)+".")
+		}
+		if err == nil {
+			err = a.s.LimitCaller(r.Context(), c)
+		}
+		return c, err
+	}
+	if bearer == "" {
+		return service.Caller{}, service.Refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
+	}
+	if !strings.HasPrefix(bearer, "sg_") && !slices.Contains(roles, service.RoleSession) {
+		return service.Caller{}, service.Refuse(protocol.Unauthorized, "This needs an API key.")
+	}
+	c, err := a.s.Identify(r.Context(), bearer)
+	if err != nil {
+		// Whoever guesses is slowed down; whoever has a key is not, at the same
+		// address or elsewhere.
+		if problemOf(err).Status == http.StatusUnauthorized {
+			if limit := a.s.LimitAddress(r.Context(), a.addressOf(r)); limit != nil {
+				return c, limit
+			}
+		}
+		return c, err
+	}
+	if !slices.Contains(roles, c.Role) {
+		return c, service.Refuse(protocol.Forbidden, "A key with the role "+string(c.Role)+" may not do this.")
+	}
+	if c.Role == service.RoleSession && c.SessionID != r.PathValue("id") {
+		return c, service.Refuse(protocol.TokenMismatch, "The token is another session's.")
+	}
+	return c, a.s.LimitCaller(r.Context(), c)
+}
+
+func bearerOf(header string) string {
+	scheme, rest, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(rest)
+}
+
+// addressOf is who sent r: the last address that a proxy of ours did not add.
+func (a *api) addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && a.trusts(host); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break // what stands further left, anybody may have written
+		}
+		host = hop.Unmap().String()
+	}
+	return host
+}
+
+func (a *api) trusts(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, p := range a.Trusted {
+		if p.Contains(address.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

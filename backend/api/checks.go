@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/doctor"
+)
+
+type checksInput struct {
+	ID   string `path:"id" maxLength:"128" example:"prov_demo"`
+	Body *struct {
+		URL string `json:"url,omitempty" maxLength:"2048" example:"https://app.provider.com/" doc:"A page at one of the provider's domains. Default: its app_url"`
+	}
+}
+
+// checkBody is one thing that was looked at.
+type checkBody struct {
+	Name   string `json:"name" enum:"dns,tls,gate,refusal,websocket,injection,policy,origin_lock" doc:"As docs/doctor.md has them"`
+	Grade  string `json:"grade" enum:"ok,warning,failed,unchecked" doc:"unchecked: what was needed for it is missing; the remedy says what"`
+	Found  string `json:"found" doc:"What was seen" example:"it answers on its address"`
+	Remedy string `json:"remedy" doc:"What to do, in plain words; empty when all is well" example:"Point DNS at the edge."`
+}
+
+type checksOutput struct {
+	Body struct {
+		URL    string      `json:"url" example:"https://app.provider.com/"`
+		At     int64       `json:"at"`
+		Failed int         `json:"failed" minimum:"0" doc:"How many of the checks"`
+		Checks []checkBody `json:"checks" nullable:"false"`
+	}
+}
+
+// grades are the doctor's, as the API spells them.
+var grades = map[doctor.Grade]string{
+	doctor.OK: "ok", doctor.Warning: "warning", doctor.Failed: "failed", doctor.NotChecked: "unchecked",
+}
+
+// routeChecks adds the doctor. Its calls change nothing: they take no
+// Idempotency-Key.
+func (a *api) routeChecks() {
+	register(a, route{
+		method: http.MethodPost, path: "/api/v1/providers/{id}/checks", id: "check-provider", tag: "Providers", roles: []service.Role{service.RoleProvider, service.RoleAdmin},
+		errors: []int{404, 429}, summary: "Look at a provider's site from outside, as sessiongate doctor does; takes up to 20 s",
+	}, a.check)
+}
+
+func (a *api) check(ctx context.Context, in *checksInput) (*checksOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	page := ""
+	if in.Body != nil {
+		page = in.Body.URL
+	}
+	report, err := a.s.Check(ctx, in.ID, page)
+	if err != nil {
+		return nil, err
+	}
+	out := &checksOutput{}
+	b := &out.Body
+	b.URL, b.At, b.Failed, b.Checks = report.URL, a.Now().Unix(), report.Failed, make([]checkBody, 0, len(report.Checks))
+	for _, c := range report.Checks {
+		b.Checks = append(b.Checks, checkBody{c.Name, grades[c.Grade], c.Found, c.Remedy})
+	}
+	return out, nil
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+)
+
+// deliveryBody is a delivery as the API shows it.
+type deliveryBody struct {
+	ID         string `json:"id"`
+	WebhookID  string `json:"webhook_id"`
+	MessageID  string `json:"message_id" doc:"The webhook-id that the receiver sees, at every attempt and replay"`
+	Type       string `json:"type" example:"session.ended"`
+	SessionID  string `json:"session_id,omitempty"`
+	Status     string `json:"status" enum:"pending,delivered,failed"`
+	Attempts   int64  `json:"attempts"`
+	LastStatus int64  `json:"last_status,omitempty" doc:"HTTP status of the last attempt; absent when no answer came"`
+	NextTryAt  int64  `json:"next_try_at,omitempty"`
+	CreatedAt  int64  `json:"created_at"`
+	DoneAt     int64  `json:"done_at,omitempty"`
+}
+
+func deliveryBodyOf(d service.Delivery) deliveryBody {
+	return deliveryBody{
+		ID: d.ID, WebhookID: d.WebhookID, MessageID: d.MessageID, Type: d.Type, SessionID: d.SessionID, Status: d.Status,
+		Attempts: d.Attempts, LastStatus: d.LastStatus, NextTryAt: d.NextAtMS / 1000, CreatedAt: d.CreatedMS / 1000, DoneAt: d.DoneMS / 1000,
+	}
+}
+
+type attemptBody struct {
+	Attempt  int64  `json:"attempt"`
+	At       int64  `json:"at"`
+	TookMS   int64  `json:"took_ms"`
+	Status   int64  `json:"status" doc:"HTTP status; 0: no answer came"`
+	Response string `json:"response" doc:"The answer's first 4 KiB, or why there was none"`
+}
+
+func attemptBodyOf(t service.Attempt) attemptBody {
+	return attemptBody{Attempt: t.Attempt, At: t.AtMS / 1000, TookMS: t.TookMS, Status: t.Status, Response: t.Response}
+}
+
+type listDeliveriesInput struct {
+	WebhookPath
+	Status string `query:"status" enum:"pending,delivered,failed"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type listDeliveriesOutput struct {
+	Body struct {
+		Deliveries []deliveryBody `json:"deliveries" nullable:"false"`
+		NextCursor string         `json:"next_cursor,omitempty"`
+	}
+}
+
+func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*listDeliveriesOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	f := service.DeliveryFilter{WebhookID: in.WID, Status: in.Status, Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		var err error
+		if f.BeforeMS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	list, err := a.s.Deliveries(ctx, in.ID, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &listDeliveriesOutput{}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		last := list[in.Limit-1]
+		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.CreatedMS, last.ID))
+	}
+	out.Body.Deliveries = make([]deliveryBody, 0, len(list))
+	for _, d := range list {
+		out.Body.Deliveries = append(out.Body.Deliveries, deliveryBodyOf(d))
+	}
+	return out, nil
+}
+
+// DeliveryPath names a delivery.
+type DeliveryPath struct {
+	WebhookPath
+	DID string `path:"did" maxLength:"128"`
+}
+
+type deliveryOutput struct {
+	Body struct {
+		Delivery deliveryBody  `json:"delivery"`
+		Payload  string        `json:"payload" doc:"The body as it was signed"`
+		Attempts []attemptBody `json:"attempts" nullable:"false" doc:"The newest first"`
+	}
+}
+
+func (a *api) readDelivery(ctx context.Context, in *DeliveryPath) (*deliveryOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	d, attempts, err := a.s.Delivery(ctx, in.ID, in.WID, in.DID)
+	if err != nil {
+		return nil, err
+	}
+	out := &deliveryOutput{}
+	out.Body.Delivery, out.Body.Payload = deliveryBodyOf(d), d.Payload
+	out.Body.Attempts = make([]attemptBody, 0, len(attempts))
+	for _, t := range attempts {
+		out.Body.Attempts = append(out.Body.Attempts, attemptBodyOf(t))
+	}
+	return out, nil
+}
+
+type replayOutput struct {
+	Body struct {
+		Replayed int64 `json:"replayed" doc:"How many deliveries are due again"`
+	}
+}
+
+func replayed(n int64, err error) (*replayOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &replayOutput{}
+	out.Body.Replayed = n
+	return out, nil
+}
+
+type replayOneInput struct {
+	Idempotent
+	DeliveryPath
+	Body *nothing
+}
+
+func (a *api) replayOne(ctx context.Context, in *replayOneInput) (*replayOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "replay-delivery", in.DID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return replayed(a.s.Replay(ctx, req, in.ID, in.WID, in.DID, service.ReplayRange{}))
+}
+
+type replayRangeInput struct {
+	Idempotent
+	WebhookPath
+	Body struct {
+		Since      int64 `json:"since" minimum:"0" maximum:"99999999999" example:"1800000000" doc:"From this moment on"`
+		Until      int64 `json:"until,omitempty" minimum:"0" maximum:"99999999999" doc:"Until before this moment. Default: now"`
+		OnlyFailed bool  `json:"only_failed,omitempty" doc:"Leave out what was delivered"`
+	}
+}
+
+func (a *api) replayRange(ctx context.Context, in *replayRangeInput) (*replayOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "replay-deliveries", in.WID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	r := service.ReplayRange{Since: time.Unix(in.Body.Since, 0), Until: time.Unix(in.Body.Until, 0), OnlyFailed: in.Body.OnlyFailed}
+	if in.Body.Until == 0 {
+		r.Until = a.Now().Add(time.Millisecond)
+	}
+	return replayed(a.s.Replay(ctx, req, in.ID, in.WID, "", r))
+}
+
+type testWebhookInput struct {
+	Idempotent
+	Body struct {
+		WebhookID string `json:"webhook_id" minLength:"1" maxLength:"64" example:"wh_7x3kq2m5n4p6r8s9t2va"`
+		Type      string `json:"type,omitempty" enum:"webhook.test,session.started,session.warning,session.extended,session.paused,session.resumed,session.ended" doc:"Which message to send, with made-up data. Default: webhook.test"`
+	}
+}
+
+type testWebhookOutput struct {
+	Body struct {
+		Delivered bool         `json:"delivered" doc:"Whether it answered 2xx"`
+		Delivery  deliveryBody `json:"delivery"`
+		Attempt   attemptBody  `json:"attempt"`
+	}
+}
+
+func (a *api) testWebhook(ctx context.Context, in *testWebhookInput) (*testWebhookOutput, error) {
+	req, err := in.request(ctx, "test-webhook", in.Body.WebhookID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	kind := in.Body.Type
+	if kind == "" {
+		kind = service.WebhookTest
+	}
+	d, t, err := a.s.TestWebhook(ctx, req, callerOf(ctx).ProviderID, in.Body.WebhookID, kind)
+	if err != nil {
+		return nil, err
+	}
+	out := &testWebhookOutput{}
+	out.Body.Delivered, out.Body.Delivery, out.Body.Attempt = d.Status == "delivered", deliveryBodyOf(d), attemptBodyOf(t)
+	return out, nil
+}

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+	"net/http"
+)
+
+// dnsRecord is one record, as the forms of DNS hosts ask for it.
+type dnsRecord struct {
+	Type  string `json:"type" enum:"CNAME,A,AAAA"`
+	Name  string `json:"name" example:"app.provider.com" doc:"The whole name"`
+	Value string `json:"value" example:"edge.example.com"`
+}
+
+// domainRecords is what has a domain lead to the edges.
+type domainRecords struct {
+	Domain  string      `json:"domain" example:"app.provider.com"`
+	Zone    string      `json:"zone" example:"provider.com" doc:"The registered domain in which the records are set; empty for an address"`
+	Label   string      `json:"label" example:"app" doc:"The name within the zone, as many forms want it; @ is the zone itself"`
+	Records []dnsRecord `json:"records" nullable:"false" doc:"Set all of these. None: the note says why"`
+	Alias   string      `json:"alias,omitempty" example:"edge.example.com" doc:"Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an ANAME or a flattened CNAME names instead of addresses"`
+	Note    string      `json:"note" example:"" doc:"What to know besides, in plain words; often empty"`
+}
+
+type dnsOutput struct {
+	Body struct {
+		EdgeHosts []string        `json:"edge_hosts" nullable:"false" example:"[\"edge.example.com\"]" doc:"Where the edges are, as the operator named it (--edge-host). None: it named nothing, and no record can be told"`
+		Domains   []domainRecords `json:"domains" nullable:"false" doc:"Of the provider, in its order"`
+	}
+}
+
+// routeDNS adds what a provider is to set at its DNS host.
+func (a *api) routeDNS() {
+	register(a, route{
+		method: http.MethodGet, path: "/api/v1/providers/{id}/dns", id: "get-dns-records", tag: "Providers", roles: readers,
+		errors: []int{404}, summary: "The DNS records that lead a provider's domains to the edges",
+	}, a.dnsRecords)
+}
+
+func (a *api) dnsRecords(ctx context.Context, in *readProviderInput) (*dnsOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	hosts, domains, err := a.s.DNSRecords(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &dnsOutput{}
+	out.Body.EdgeHosts, out.Body.Domains = hosts, make([]domainRecords, 0, len(domains))
+	for _, d := range domains {
+		shown := domainRecords{Domain: d.Domain, Zone: d.Zone, Label: d.Label, Records: make([]dnsRecord, 0, len(d.Records)), Alias: d.Alias, Note: d.Note}
+		for _, r := range d.Records {
+			shown.Records = append(shown.Records, dnsRecord{r.Kind, r.Name, r.Value})
+		}
+		out.Body.Domains = append(out.Body.Domains, shown)
+	}
+	return out, nil
+}

@@ -1,0 +1,236 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	streamTimeEvery    = 2 * time.Second
+	streamWriteTimeout = 10 * time.Second
+)
+
+func (a *api) routeEdge() {
+	edge := []service.Role{service.RoleEdge}
+	register(a, route{
+		method: http.MethodPost, path: protocol.EdgeLaunch, id: "edge-launch", tag: "Edge",
+		summary: "Redeem a launch token, once", roles: edge, errors: []int{404, 409},
+	}, a.launch)
+	a.routeHeartbeats()
+	register(a, route{
+		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
+		summary: "Who owns a domain", roles: edge, errors: []int{404},
+	}, a.host)
+	op := route{
+		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
+		summary: "Live-state changes as server-sent events, resumable", roles: edge, errors: []int{503},
+	}.operation(a)
+	op.Description += " Events: state (a LiveState), reset (ask for every state again), time (every 2 s)."
+	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
+		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}
+	huma.Register(a.huma, op, a.events)
+}
+
+type launchInput struct{ Body protocol.LaunchRequest }
+
+type launchOutput struct{ Body protocol.LaunchAnswer }
+
+func (a *api) launch(ctx context.Context, in *launchInput) (*launchOutput, error) {
+	answer, err := a.s.Launch(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &launchOutput{Body: answer}, nil
+}
+
+type hostInput struct {
+	Host string `path:"host" maxLength:"255" example:"app.provider.com"`
+}
+
+type hostOutput struct{ Body protocol.HostAnswer }
+
+func (a *api) host(ctx context.Context, in *hostInput) (*hostOutput, error) {
+	host, p, err := a.s.Host(ctx, in.Host)
+	if err != nil {
+		return nil, err
+	}
+	return &hostOutput{Body: protocol.HostAnswer{Host: host, ProviderID: p.ID, OriginURL: p.OriginURL, ReturnHosts: p.Policies.ReturnHosts}}, nil
+}
+
+type beatsInput struct{ RawBody []byte }
+
+type beatsOutput struct{ Body protocol.HeartbeatsAnswer }
+
+// routeHeartbeats adds the one endpoint that is called all the time: it decodes
+// its body once and directly, where the frame would decode and walk it twice.
+func (a *api) routeHeartbeats() {
+	r := route{
+		method: http.MethodPost, path: protocol.EdgeHeartbeats, id: "edge-heartbeats", tag: "Edge",
+		summary: "Report heartbeats in a batch; learn what changed", roles: []service.Role{service.RoleEdge}, maxBody: maxBeatsBody,
+	}
+	op := r.operation(a)
+	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[protocol.HeartbeatsRequest](), true, ""))
+	op.SkipValidateBody = true
+	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
+		r, _ := humago.Unwrap(hc)
+		next(huma.WithValue(hc, addressKey, a.addressOf(r)))
+	})
+	huma.Register(a.huma, op, func(ctx context.Context, in *beatsInput) (*beatsOutput, error) {
+		var body protocol.HeartbeatsRequest
+		// Leniently: edges that are newer than this service may report more.
+		if p := decode(json.NewDecoder(bytes.NewReader(in.RawBody)), &body); p != nil {
+			return nil, p
+		}
+		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 || len(body.Pages) > protocol.MaxPages {
+			return nil, refusedField("body.beats", "a batch has at most 10000 beats and 200 pages, and edge_id 64 bytes")
+		}
+		address, _ := ctx.Value(addressKey).(string)
+		answer, err := a.s.Heartbeats(ctx, body, address)
+		if err != nil {
+			return nil, a.answerOf(ctx, err)
+		}
+		return &beatsOutput{Body: answer}, nil
+	})
+}
+
+// decodeStrictly reads one JSON value and refuses fields that into does not
+// have. What it says names fields and never quotes values.
+func decodeStrictly(body []byte, into any) *problem {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	return decode(d, into)
+}
+
+// decode reads one JSON value and nothing after it.
+func decode(d *json.Decoder, into any) *problem {
+	err := d.Decode(into)
+	if err == nil {
+		if _, err = d.Token(); err == io.EOF {
+			return nil
+		}
+		return refusedField("body", "there is something after the JSON value")
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return refusedField("body."+e.Field, "expected "+e.Type.Kind().String())
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return refusedField("body."+strings.Trim(name, `"`), "unexpected property")
+	}
+	p := newProblem(protocol.InvalidRequest, "The body is not JSON.")
+	p.Status, p.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
+	return p
+}
+
+func refusedField(location, message string) *problem {
+	p := newProblem(protocol.InvalidRequest, "Validation failed.")
+	p.Errors = []fieldError{{Location: location, Message: message}}
+	return p
+}
+
+func (a *api) bodySchema(s *huma.Schema) *huma.RequestBody {
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: s}}}
+}
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+type eventsInput struct {
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"Resumes the stream after this event"`
+}
+
+// events streams live-state changes until the edge leaves or we stop. A stream
+// without Last-Event-ID begins with a reset: what its edge holds may be old.
+func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	sub, err := a.s.Subscribe(in.LastEventID)
+	if err != nil {
+		return nil, a.answerOf(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(a.Stopping, cancel)()
+		a.metric.streams.Inc()
+		defer a.metric.streams.Dec()
+		h := w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+		control := http.NewResponseController(w)
+		// The server's read timeout is for request bodies; it would end the stream.
+		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines needs none cleared
+		w.WriteHeader(http.StatusOK)
+		a.stream(ctx, &eventWriter{w: w, control: control}, sub, func() bool {
+			// A database that is away takes no edge's word from it.
+			_, err := a.authorize(r, []service.Role{service.RoleEdge})
+			return err == nil || problemOf(err).Status/100 == 5 || problemOf(err).Status == http.StatusTooManyRequests
+		})
+	}}, nil
+}
+
+// stream writes what comes, until the edge leaves, the stream is down, or the
+// edge may no longer know, which is asked every two seconds.
+func (a *api) stream(ctx context.Context, out *eventWriter, sub *service.Subscription, mayKnow func() bool) {
+	nextTime := time.Now() // at once: the edge learns our clock
+	for {
+		wait, cancel := context.WithDeadline(ctx, nextTime)
+		batch, err := sub.Next(wait)
+		cancel()
+		// A stream that is down must not look alive: its edge asks instead.
+		if ctx.Err() != nil || errors.Is(err, service.ErrStreamDown) {
+			return
+		}
+		if batch.Reset {
+			out.add(batch.ID, protocol.StreamReset, []byte("{}"))
+		}
+		for _, e := range batch.Events {
+			out.add(e.ID, protocol.StreamState, e.Data)
+		}
+		if now := time.Now(); !now.Before(nextTime) {
+			if !mayKnow() {
+				return
+			}
+			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.Now().UnixMilli()))
+			nextTime = now.Add(streamTimeEvery)
+		}
+		if out.flush() != nil {
+			return // the edge is gone
+		}
+	}
+}
+
+// eventWriter writes server-sent events, a batch at a time.
+type eventWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+	buf     bytes.Buffer
+}
+
+func (e *eventWriter) add(id, name string, data []byte) {
+	fmt.Fprintf(&e.buf, "id: %s\nevent: %s\ndata: %s\n\n", id, name, data)
+}
+
+func (e *eventWriter) flush() error {
+	if err := e.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
+		return err
+	}
+	e.buf.Reset()
+	return e.control.Flush()
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	livePath     = "/api/v1/providers/{id}/live"
+	liveProtocol = "sessiongate.live"
+	// A browser cannot set a header on a WebSocket: it names its key as a
+	// subprotocol, which, unlike a URL, no log keeps.
+	liveKeyPrefix = "sessiongate.key."
+	liveEvery     = 5 * time.Second
+	liveSettle    = 200 * time.Millisecond
+	liveTimeout   = 10 * time.Second
+)
+
+// liveMessage is what a live page of a provider's is told.
+type liveMessage struct {
+	Type string `json:"type"` // counts, session or reset
+	// With counts.
+	Counts *shape.LiveCounts `json:"counts,omitempty"`
+	// With session: what it is now.
+	Session      *protocol.LiveState `json:"session,omitempty"`
+	ServerTimeMS int64               `json:"server_time_ms"`
+}
+
+// routeLive adds the one endpoint that is a WebSocket.
+func (a *api) routeLive() {
+	op := route{
+		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: readers, errors: []int{404, 503},
+		summary: "Live counts and session changes, by WebSocket",
+	}.operation(a)
+	op.Description += " Messages: counts ({active, paused, pending}, at once and after changes), session (a LiveState), reset (something was missed). " +
+		"A browser offers the subprotocols " + liveProtocol + " and " + liveKeyPrefix + "<key>."
+	op.Responses["101"] = &huma.Response{Description: "A WebSocket"}
+	op.Middlewares = append(huma.Middlewares{keyFromProtocol}, op.Middlewares...)
+	huma.Register(a.huma, op, a.live)
+}
+
+// keyFromProtocol takes a browser's key from its subprotocols.
+func keyFromProtocol(hc huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(hc)
+	if r.Header.Get("Authorization") == "" {
+		for _, offered := range strings.Split(r.Header.Get("Sec-WebSocket-Protocol"), ",") {
+			if key, ok := strings.CutPrefix(strings.TrimSpace(offered), liveKeyPrefix); ok {
+				r.Header.Set("Authorization", "Bearer "+key)
+			}
+		}
+	}
+	next(hc)
+}
+
+type liveInput struct {
+	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+}
+
+func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, a.answerOf(ctx, err)
+	}
+	sub, err := a.s.Subscribe("")
+	if err != nil {
+		return nil, a.answerOf(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		// A key is the proof, whatever page has it. A cookie comes along by
+		// itself: then the page must be ours.
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+			Subprotocols: []string{liveProtocol}, InsecureSkipVerify: !callerOf(ctx).ByCookie,
+		})
+		if err != nil {
+			return // Accept has answered
+		}
+		defer conn.CloseNow()
+		ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
+		defer cancel()
+		defer context.AfterFunc(a.Stopping, cancel)()
+		a.follow(ctx, conn, in.ID, sub, func() bool {
+			_, err := a.authorize(r, readers)
+			return err == nil
+		})
+		conn.Close(websocket.StatusTryAgainLater, "come back") // it may have left already
+	}}, nil
+}
+
+// follow tells conn what changes, until one of the two ends, or its caller may
+// no longer know.
+func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *service.Subscription, mayKnow func() bool) {
+	nextCounts := time.Now() // at once
+	for {
+		wait, cancel := context.WithDeadline(ctx, nextCounts)
+		batch, err := sub.Next(wait)
+		cancel()
+		if ctx.Err() != nil || errors.Is(err, service.ErrStreamDown) {
+			return
+		}
+		list := a.changesOf(providerID, batch)
+		if len(list) > 0 {
+			nextCounts = earlier(nextCounts, time.Now().Add(liveSettle))
+		}
+		if now := time.Now(); !now.Before(nextCounts) {
+			if !mayKnow() {
+				return
+			}
+			counts, err := a.s.LiveCounts(ctx, providerID)
+			if err == nil {
+				list = append(list, liveMessage{Type: "counts", Counts: &counts})
+			}
+			nextCounts = now.Add(liveEvery)
+		}
+		for _, m := range list {
+			m.ServerTimeMS = a.Now().UnixMilli()
+			if send(ctx, conn, m) != nil {
+				return
+			}
+		}
+	}
+}
+
+func send(ctx context.Context, conn *websocket.Conn, m liveMessage) error {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	return wsjson.Write(ctx, conn, m)
+}
+
+// changesOf is what a batch means for one provider. Every
+// subscription begins with a reset: whoever follows lists sessions then.
+func (a *api) changesOf(providerID string, batch service.Batch) []liveMessage {
+	var list []liveMessage
+	if batch.Reset {
+		list = append(list, liveMessage{Type: "reset"})
+	}
+	for _, e := range batch.Events {
+		var l protocol.LiveState
+		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID {
+			list = append(list, liveMessage{Type: "session", Session: &l})
+		}
+	}
+	return list
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/backend/shape"
+)
+
+const exportPage = 500
+
+type exportInput struct {
+	UserPath
+	SessionsBefore string `query:"sessions_before" maxLength:"64" pattern:"^[0-9a-f-]+$"`
+	LedgerCursor   string `query:"ledger_cursor" maxLength:"256"`
+	EventsAfter    string `query:"events_after" maxLength:"64" pattern:"^[0-9a-f-]+$"`
+}
+
+type userEventBody struct {
+	SessionID string          `json:"session_id"`
+	Source    string          `json:"source" enum:"session,page"`
+	Name      string          `json:"name"`
+	AtMS      int64           `json:"at_ms"`
+	Props     json.RawMessage `json:"props"`
+}
+
+type exportOutput struct {
+	Body struct {
+		UserID    string              `json:"user_id"`
+		Available int64               `json:"available"`
+		Held      int64               `json:"held"`
+		Sessions  []shape.SessionBody `json:"sessions" nullable:"false"`
+		Ledger    []entryBody         `json:"ledger" nullable:"false"`
+		Events    []userEventBody     `json:"events" nullable:"false"`
+		// Ask again with these for what did not fit; absent when it all did.
+		SessionsBefore string `json:"sessions_before,omitempty"`
+		LedgerCursor   string `json:"ledger_cursor,omitempty"`
+		EventsAfter    string `json:"events_after,omitempty"`
+	}
+}
+
+type eraseInput struct {
+	Idempotent
+	UserPath
+	Body *nothing
+}
+
+type eraseOutput struct {
+	Body struct {
+		Pseudonym string `json:"pseudonym" doc:"The name under which the ledger goes on" example:"erased_7x3kq2m5n4p6r8s9t2va"`
+	}
+}
+
+type auditInput struct {
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type auditBody struct {
+	ID        string `json:"id"`
+	At        int64  `json:"at"`
+	Actor     string `json:"actor" doc:"The id of the administrator's key"`
+	Action    string `json:"action" example:"update-provider"`
+	Target    string `json:"target"`
+	RequestID string `json:"request_id"`
+}
+
+type auditOutput struct {
+	Body struct {
+		Entries    []auditBody `json:"entries" nullable:"false"`
+		NextCursor string      `json:"next_cursor,omitempty"`
+	}
+}
+
+func (a *api) routePrivacy() {
+	register(a, route{
+		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", tag: "Users", roles: []service.Role{service.RoleMarketplace},
+		summary: "All that is kept of a user",
+	}, a.exportUser)
+	register(a, route{
+		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
+		errors: []int{404, 409}, summary: "Erase a user; the ledger goes on under a pseudonym",
+	}, a.eraseUser)
+	register(a, route{
+		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", tag: "Operations", roles: []service.Role{service.RoleAdmin},
+		summary: "What administrators did, and who made and revoked API keys, newest first",
+	}, a.audit)
+}
+
+func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, error) {
+	out := &exportOutput{}
+	b := &out.Body
+	balance, err := a.s.Balance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b.UserID, b.Available, b.Held = in.ID, balance.Available(), balance.Held
+	list, err := a.list(ctx, &listInput{UserID: in.ID, Cursor: in.SessionsBefore, Limit: exportPage})
+	if err != nil {
+		return nil, err
+	}
+	b.Sessions, b.SessionsBefore = list.Body.Sessions, list.Body.NextCursor
+	entries, err := a.ledger(ctx, &ledgerInput{UserPath: in.UserPath, Cursor: in.LedgerCursor, Limit: exportPage})
+	if err != nil {
+		return nil, err
+	}
+	b.Ledger, b.LedgerCursor = entries.Body.Entries, entries.Body.NextCursor
+	events, err := a.s.EventsOfUser(ctx, in.ID, in.EventsAfter, exportPage)
+	if err != nil {
+		return nil, err
+	}
+	b.Events = make([]userEventBody, 0, len(events))
+	for _, e := range events {
+		b.Events = append(b.Events, userEventBody{SessionID: e.SessionID, Source: e.Source, Name: e.Name, AtMS: e.AtMS, Props: json.RawMessage(e.Props)})
+	}
+	if len(events) == exportPage {
+		b.EventsAfter = events[exportPage-1].ID
+	}
+	return out, nil
+}
+
+func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, error) {
+	// The audit log tells of the pseudonym: it must not keep whom it stands for.
+	req, err := in.request(ctx, "erase-user", "", in.ID)
+	if err != nil {
+		return nil, err
+	}
+	pseudonym, err := a.s.EraseUser(ctx, req, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &eraseOutput{}
+	out.Body.Pseudonym = pseudonym
+	return out, nil
+}
+
+func (a *api) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	list, err := a.s.AuditEntries(ctx, in.Cursor, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &auditOutput{}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		out.Body.NextCursor = list[in.Limit-1].ID
+	}
+	out.Body.Entries = make([]auditBody, 0, len(list))
+	for _, e := range list {
+		out.Body.Entries = append(out.Body.Entries, auditBody(e))
+	}
+	return out, nil
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// problemOf turns an error into what its caller is told. It is the only place
+// where errors become HTTP.
+func problemOf(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	r := service.Explain(err)
+	p := newProblem(r.Code, r.Detail)
+	p.ReturnURL, p.ConsentURL, p.SessionID = r.ReturnURL, r.ConsentURL, r.SessionID
+	return p
+}
+
+// problem is a [protocol.Problem] as huma writes it.
+type problem struct {
+	protocol.Problem
+	Errors []fieldError `json:"errors,omitempty" doc:"What is wrong with the request, field by field"`
+}
+
+// fieldError is one thing wrong with a request. It never quotes the value.
+type fieldError struct {
+	Location string `json:"location,omitempty" doc:"Where, as in body.user_id"`
+	Message  string `json:"message" doc:"What is wrong there"`
+}
+
+func newProblem(code protocol.Code, detail string) *problem {
+	status := protocol.StatusOf(code)
+	return &problem{Problem: protocol.Problem{Title: http.StatusText(status), Status: status, Detail: detail, Code: code}}
+}
+
+// GetStatus implements [huma.StatusError].
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements [huma.ContentTypeFilter].
+func (p *problem) ContentType(string) string { return protocol.ProblemType }
+
+// huma makes its own errors by a package variable. Ours replaces it: with a
+// code, and without the offending values, which may be secrets.
+func init() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		code, ok := map[int]protocol.Code{
+			400: protocol.InvalidRequest, 404: protocol.NotFound, 405: protocol.InvalidRequest,
+			406: protocol.InvalidRequest, 408: protocol.Unavailable, 413: protocol.TooLarge,
+			415: protocol.InvalidRequest, 422: protocol.InvalidRequest,
+		}[status]
+		if !ok {
+			code = protocol.Internal
+		}
+		p := newProblem(code, "")
+		p.Status, p.Title = status, http.StatusText(status)
+		if status < 500 && status != 0 {
+			p.Detail = sentence(message)
+		}
+		if status == http.StatusUnsupportedMediaType {
+			p.Detail = "Send the body as JSON, with Content-Type: application/json."
+			return p
+		}
+		for _, err := range errs {
+			var d *huma.ErrorDetail
+			switch {
+			case err == nil:
+			case errors.As(err, &d):
+				p.Errors = append(p.Errors, fieldError{Location: d.Location, Message: d.Message})
+			case status == 422:
+				p.Errors = append(p.Errors, fieldError{Message: "the body cannot be read"})
+			}
+		}
+		return p
+	}
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// JSON is p's body.
+func (p *problem) JSON() []byte {
+	if len(p.Errors) == 0 {
+		return p.Problem.JSON()
+	}
+	body, err := json.Marshal(p)
+	if err != nil { // strings and one int: cannot fail
+		return p.Problem.JSON()
+	}
+	return body
+}

@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+)
+
+// providerBody is a provider as the API shows it.
+type providerBody struct {
+	ID        string           `json:"id"`
+	Name      string           `json:"name"`
+	Domains   []string         `json:"domains" nullable:"false"`
+	OriginURL string           `json:"origin_url"`
+	AppURL    string           `json:"app_url" doc:"Where a launch link points"`
+	Policies  service.Policies `json:"policies"`
+	CreatedAt int64            `json:"created_at"`
+	UpdatedAt int64            `json:"updated_at"`
+}
+
+func providerBodyOf(p service.Provider) providerBody {
+	if p.Domains == nil {
+		p.Domains = []string{}
+	}
+	return providerBody{
+		ID: p.ID, Name: p.Name, Domains: p.Domains, OriginURL: p.OriginURL, AppURL: service.AppURL(p), Policies: p.Policies,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+type providerOutput struct{ Body providerBody }
+
+type createProviderInput struct {
+	Idempotent
+	Body struct {
+		ID        string            `json:"id,omitempty" pattern:"^prov_[a-z0-9_]+$" maxLength:"64" example:"prov_demo" doc:"Default: a random one"`
+		Name      string            `json:"name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"Demo app"`
+		Domains   []string          `json:"domains,omitempty" maxItems:"50" example:"[\"app.provider.com\"]"`
+		OriginURL string            `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
+		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Where a launch link points. Default: https at the first domain"`
+		Policies  *service.Policies `json:"policies,omitempty"`
+	}
+}
+
+type patchProviderInput struct {
+	Idempotent
+	ID   string `path:"id" maxLength:"128"`
+	Body struct {
+		Name      *string           `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$"`
+		Domains   *[]string         `json:"domains,omitempty" maxItems:"50"`
+		OriginURL *string           `json:"origin_url,omitempty" maxLength:"2048"`
+		AppURL    *string           `json:"app_url,omitempty" maxLength:"2048"`
+		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces the policies as a whole; return_hosts stay when left out"`
+	}
+}
+
+type listProvidersInput struct {
+	Cursor string `query:"cursor" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type listProvidersOutput struct {
+	Body struct {
+		Providers  []providerBody `json:"providers" nullable:"false"`
+		NextCursor string         `json:"next_cursor,omitempty"`
+	}
+}
+
+type readProviderInput struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
+func (a *api) routeProviders() {
+	const path = "/api/v1/providers"
+	both := []service.Role{service.RoleAdmin, service.RoleProvider}
+	register(a, route{
+		method: http.MethodPost, path: path, id: "create-provider", tag: "Providers", status: http.StatusCreated,
+		summary: "Register a provider", roles: []service.Role{service.RoleAdmin}, errors: []int{409},
+	}, a.createProvider)
+	register(a, route{
+		method: http.MethodGet, path: path, id: "list-providers", tag: "Providers",
+		summary: "List providers; a provider's key sees its own", roles: both,
+	}, a.listProviders)
+	register(a, route{
+		method: http.MethodGet, path: path + "/{id}", id: "get-provider", tag: "Providers",
+		summary: "Read a provider", roles: both, errors: []int{404},
+	}, a.readProvider)
+	register(a, route{
+		method: http.MethodPatch, path: path + "/{id}", id: "update-provider", tag: "Providers",
+		summary: "Change a provider", roles: both, errors: []int{404, 409},
+	}, a.patchProvider)
+}
+
+func (a *api) createProvider(ctx context.Context, in *createProviderInput) (*providerOutput, error) {
+	req, err := in.request(ctx, "create-provider", "", in.Body)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	p := service.Provider{ID: b.ID, Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL}
+	if b.Policies != nil {
+		p.Policies = *b.Policies
+	}
+	p, err = a.s.CreateProvider(ctx, req, p)
+	if err != nil {
+		return nil, err
+	}
+	return &providerOutput{Body: providerBodyOf(p)}, nil
+}
+
+func (a *api) patchProvider(ctx context.Context, in *patchProviderInput) (*providerOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "update-provider", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	p, err := a.s.PatchProvider(ctx, req, in.ID, service.ProviderPatch{
+		Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL, Policies: b.Policies,
+		MayReturn: callerOf(ctx).Role == service.RoleAdmin,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &providerOutput{Body: providerBodyOf(p)}, nil
+}
+
+func (a *api) readProvider(ctx context.Context, in *readProviderInput) (*providerOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	p, err := a.s.Provider(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &providerOutput{Body: providerBodyOf(p)}, nil
+}
+
+func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listProvidersOutput, error) {
+	out := &listProvidersOutput{}
+	out.Body.Providers = []providerBody{}
+	if c := callerOf(ctx); c.Role == service.RoleProvider {
+		p, err := a.s.Provider(ctx, c.ProviderID)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p))
+		return out, nil
+	}
+	list, err := a.s.Providers(ctx, in.Cursor, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		out.Body.NextCursor = list[in.Limit-1].ID
+	}
+	for _, p := range list {
+		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p))
+	}
+	return out, nil
+}
+
+// readers may read what is a provider's: itself, and an administrator, who
+// changes none of it but the provider's own entry.
+var readers = []service.Role{service.RoleProvider, service.RoleAdmin}
+
+// readable is [ownProvider] for what [readers] read: to an administrator, a
+// provider that does not exist has no figures rather than none yet.
+func (a *api) readable(ctx context.Context, id string) error {
+	if callerOf(ctx).Role == service.RoleAdmin {
+		_, err := a.s.Provider(ctx, id)
+		return err
+	}
+	return ownProvider(ctx, id)
+}
+
+// ownProvider hides other providers' rows from a provider's key: they are not
+// found, whether they exist or not.
+func ownProvider(ctx context.Context, id string) error {
+	if c := callerOf(ctx); c.Role == service.RoleProvider && c.ProviderID != id {
+		return service.ErrNotFound
+	}
+	return nil
+}

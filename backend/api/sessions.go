@@ -1,0 +1,263 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// Idempotent is the header that every write takes. It is exported, like the
+// other embedded inputs, because huma passes over unexported ones.
+type Idempotent struct {
+	Key string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes the request take effect once within 24 hours, however often it is sent"`
+}
+
+// request describes a write for [write].
+func (i Idempotent) request(ctx context.Context, operation, target string, body any) (service.Request, error) {
+	c := callerOf(ctx)
+	req, err := service.NewRequest(c.Scope, i.Key, operation, target, body)
+	if c.Role == service.RoleAdmin {
+		req = recorded(ctx, req)
+	}
+	return req, err
+}
+
+// recorded is r, to be written to the audit log with who asks.
+func recorded(ctx context.Context, r service.Request) service.Request {
+	r.Actor, r.ID = callerOf(ctx).KeyID, requestID(ctx)
+	return r
+}
+
+type createBody struct {
+	UserID               string              `json:"user_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
+	ProviderID           string              `json:"provider_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$" example:"prov_demo"`
+	TokensAllocated      int64               `json:"tokens_allocated" minimum:"0" maximum:"1000000000" example:"500"`
+	DurationLimitSeconds int64               `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
+	ReturnURL            string              `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes at the end. Its host must be among the provider's return_hosts"`
+	Clock                string              `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
+	Extension            *protocol.Extension `json:"extension,omitempty" doc:"How much more the user may buy from inside the provider's page"`
+	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user may agree to more than that. Its host must be among the provider's return_hosts. Default: return_url"`
+}
+
+type createInput struct {
+	Idempotent
+	Body createBody
+}
+
+type createOutput struct {
+	Body struct {
+		Session   shape.SessionBody `json:"session"`
+		Token     string            `json:"token" doc:"The launch token"`
+		LaunchURL string            `json:"launch_url" doc:"Where to send the user: the provider's app with the launch token. Empty when the provider has no address"`
+	}
+}
+
+func (a *api) routeSessions() {
+	register(a, route{
+		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated,
+		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
+	}, a.create)
+	register(a, route{
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", tag: "Sessions",
+		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
+	}, a.list)
+	register(a, route{
+		method: http.MethodGet, path: protocol.Sessions + "/{id}", id: "get-session", tag: "Sessions",
+		summary: "Read a session", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
+	}, a.read)
+	a.routeTimeline()
+	a.routeValidate()
+}
+
+func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error) {
+	req, err := in.request(ctx, "create-session", "", in.Body)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	o := service.Order{
+		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
+		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Extension: b.Extension,
+	}
+	if b.ConsentURL != "" && !isHTTP(b.ConsentURL) {
+		return nil, service.Refuse(protocol.InvalidRequest, "consent_url must be an http:// or https:// URL.")
+	}
+	sold, err := a.s.Sell(ctx, req, o)
+	if err != nil {
+		return nil, err
+	}
+	out := &createOutput{}
+	out.Body.Session, out.Body.Token, out.Body.LaunchURL = shape.SessionBodyOf(sold.Session), sold.Token, sold.LaunchURL
+	return out, nil
+}
+
+type listInput struct {
+	ProviderID string `query:"provider_id" maxLength:"128"`
+	UserID     string `query:"user_id" maxLength:"128"`
+	Status     string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
+	Cursor     string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type listOutput struct {
+	Body struct {
+		Sessions   []shape.SessionBody `json:"sessions" nullable:"false"`
+		NextCursor string              `json:"next_cursor,omitempty" doc:"Asks for the next page; absent on the last"`
+	}
+}
+
+func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	f := service.SessionFilter{
+		ProviderID: in.ProviderID, UserID: in.UserID, Status: service.Status(in.Status), Before: in.Cursor,
+	}
+	if c := callerOf(ctx); c.Role == service.RoleProvider {
+		if in.ProviderID != "" && in.ProviderID != c.ProviderID {
+			return nil, service.ErrNotFound
+		}
+		f.ProviderID = c.ProviderID
+	}
+	return a.page(ctx, f, in.Limit)
+}
+
+// page answers the first sessions that a filter selects, and where to go on.
+func (a *api) page(ctx context.Context, f service.SessionFilter, limit int) (*listOutput, error) {
+	f.Limit = limit + 1
+	list, err := a.s.Sessions(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput{}
+	if len(list) > limit {
+		list = list[:limit]
+		out.Body.NextCursor = list[limit-1].ID
+	}
+	out.Body.Sessions = make([]shape.SessionBody, 0, len(list))
+	for _, c := range list {
+		out.Body.Sessions = append(out.Body.Sessions, shape.SessionBodyOf(c))
+	}
+	return out, nil
+}
+
+// SessionPath is the id of the session that a request is about.
+type SessionPath struct {
+	ID string `path:"id" maxLength:"64" example:"0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11"`
+}
+
+type readOutput struct{ Body shape.SessionBody }
+
+func (a *api) read(ctx context.Context, in *SessionPath) (*readOutput, error) {
+	c, err := a.s.Session(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if who := callerOf(ctx); who.Role == service.RoleProvider && who.ProviderID != c.ProviderID {
+		return nil, service.ErrNotFound
+	}
+	return &readOutput{Body: shape.SessionBodyOf(c)}, nil
+}
+
+type validateBody struct {
+	JTI string `json:"jti" doc:"The session id"`
+}
+
+// validateAnswer is the spec's ValidateResponse; a refusal is a problem too.
+type validateAnswer struct {
+	Valid   bool               `json:"valid"`
+	Session *shape.SessionBody `json:"session,omitempty" doc:"When it is valid; also when it is only paused or pending"`
+	Error   string             `json:"error,omitempty" doc:"The spec's text"`
+	Title   string             `json:"title,omitempty"`
+	Status  int                `json:"status,omitempty"`
+	Detail  string             `json:"detail,omitempty"`
+	Code    protocol.Code      `json:"code,omitempty"`
+	// Where the user goes, when the session is known and over.
+	ReturnURL string `json:"return_url,omitempty"`
+	// The service's clock, from which pages measure their own clock's offset.
+	ServerTimeMS int64 `json:"server_time_ms,omitempty"`
+}
+
+type validateInput struct {
+	Authorization string `header:"Authorization" doc:"Bearer and the session's launch or session token"`
+	RawBody       []byte
+}
+
+type validateOutput struct {
+	Status      int
+	ContentType string `header:"Content-Type"`
+	Body        validateAnswer
+}
+
+// routeValidate adds the one endpoint whose refusals have the spec's shape, so
+// that it reads its own body and caller.
+func (a *api) routeValidate() {
+	op := route{
+		method: http.MethodPost, path: protocol.Sessions + "/validate", id: "validate-session", tag: "Sessions",
+		summary: "Check a session's token",
+	}.operation(a)
+	op.Security = []map[string][]string{{"session": {}}}
+	op.Description = "Callers: session. Refusals carry the spec's valid and error beside a problem's fields."
+	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateBody](), true, ""))
+	op.SkipValidateBody = true
+	answer := a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateAnswer](), true, "")
+	op.Errors = nil
+	for _, status := range []string{"400", "401", "404"} {
+		op.Responses[status] = &huma.Response{Description: "Not valid", Content: map[string]*huma.MediaType{protocol.ProblemType: {Schema: answer}}}
+	}
+	huma.Register(a.huma, op, a.validate)
+}
+
+func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput, error) {
+	var body validateBody
+	if p := decodeStrictly(in.RawBody, &body); p != nil || body.JTI == "" {
+		return invalid(400, protocol.InvalidRequest, "Invalid request", "The body is {\"jti\": \"<session id>\"}."), nil
+	}
+	bearer := bearerOf(in.Authorization)
+	if bearer == "" {
+		return invalid(401, protocol.Unauthorized, "Missing authorization token", "Send the session's token: Authorization: Bearer …"), nil
+	}
+	claims, err := a.s.Bearer(ctx, bearer)
+	if err != nil {
+		p := problemOf(err)
+		a.logRefusal(ctx, p, err)
+		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
+	}
+	if claims.ID != body.JTI {
+		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token is another session's."), nil
+	}
+	c, err := a.s.Session(ctx, body.JTI)
+	if err != nil {
+		p := problemOf(err)
+		a.logRefusal(ctx, p, err)
+		text := "Session not found"
+		if p.Status != http.StatusNotFound {
+			text = "Session could not be checked"
+		}
+		return invalid(p.Status, p.Code, text, p.Detail), nil
+	}
+	shown := shape.SessionBodyOf(c)
+	out := &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}
+	if protocol.Status(c.Status) != protocol.Active {
+		out = invalid(400, protocol.CodeOf(protocol.Status(c.Status)), "Session is not active", "The session is "+string(c.Status)+".")
+		out.Body.ReturnURL = c.ReturnURL
+		if !c.Status.Terminal() {
+			out.Body.Session = &shown
+		}
+	}
+	out.Body.ServerTimeMS = a.Now().UnixMilli()
+	return out, nil
+}
+
+func invalid(status int, code protocol.Code, text, detail string) *validateOutput {
+	return &validateOutput{Status: status, ContentType: protocol.ProblemType, Body: validateAnswer{
+		Error: text, Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
+	}}
+}
+
+func isHTTP(raw string) bool {
+	return strings.HasPrefix(raw, "https://") || strings.HasPrefix(raw, "http://")
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/sessiongate/sessiongate/backend/dashboard"
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// oidcCookie holds a sign-in on its way to the identity provider and back.
+const oidcCookie = "sg_signing_in"
+
+// routeSignIn adds the pages with which people sign in. They need no script, and
+// are for browsers: the OpenAPI document does not list them.
+//
+//	GET  /auth/           who is signed in, or how to sign in
+//	GET  /auth/oidc       to the identity provider
+//	GET  /auth/callback   back from it
+//	POST /auth/key        sign in with a key
+//	POST /auth/switch     to another role of the same person
+//	POST /auth/sign-out
+func (a *api) routeSignIn() {
+	a.signInPage("GET "+service.AuthPath+"{$}", func(w http.ResponseWriter, r *http.Request) error { a.showSignIn(w, r, nil); return nil })
+	a.signInPage("GET "+service.AuthPath+"oidc", a.toProvider)
+	a.signInPage("GET "+service.OIDCCallback, a.fromProvider)
+	a.signInPage("POST "+service.AuthPath+"key", a.signInWithKey)
+	a.signInPage("POST "+service.AuthPath+"switch", a.switchRole)
+	a.signInPage("POST "+service.AuthPath+"sign-out", a.signOut)
+	a.routePortal()
+}
+
+// signInPage adds a page that needs no sign-in: limited by address, its writes
+// from our own pages only, its refusals shown on the sign-in page.
+func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		// First: a refusal is shown on a page that reads the form, too.
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		err := a.s.LimitAddress(r.Context(), a.addressOf(r))
+		if err == nil && r.Method == http.MethodPost {
+			if err = otherSites.Check(r); err != nil {
+				err = &service.Refusal{Code: protocol.Forbidden, Detail: "A page of another site sent this.", Cause: err}
+			}
+		}
+		if err == nil {
+			err = handle(w, r)
+		}
+		if err != nil {
+			p := problemOf(err)
+			a.logRefusal(r.Context(), p, err)
+			a.showSignIn(w, r, p)
+		}
+	})
+}
+
+// showSignIn shows who is signed in, or how to sign in, and what went wrong.
+func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *problem) {
+	view := dashboard.SignIn{To: localPath(r.FormValue("to"))}
+	if problem != nil {
+		view.Problem = problem.Detail
+		if problem.Status == http.StatusTooManyRequests || problem.Status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
+	}
+	view.Provider = a.s.IdentityProviderName()
+	if c, err := a.signedIn(r); err == nil {
+		view.Name, view.Role, view.ProviderID = c.Name, string(c.Role), c.ProviderID
+		others, err := a.s.OtherRoles(r.Context(), c)
+		if err != nil {
+			a.Log.Warn("a person's roles could not be read")
+		}
+		for _, p := range others {
+			view.Others = append(view.Others, dashboard.Role{ID: p.ID, Role: p.Role, ProviderID: p.ProviderID})
+		}
+	}
+	status := http.StatusOK
+	if problem != nil {
+		status = problem.Status
+	}
+	if err := view.Write(w, status); err != nil {
+		a.Log.Debug("the sign-in page was not read to its end") // the reader left
+	}
+}
+
+// dashboard serves the app, to whom is signed in: the others would see it ask, be
+// refused and leave.
+func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
+	if !dashboard.IsFile(r.URL.Path) {
+		if _, err := a.signedIn(r); errors.Is(err, service.ErrNotFound) {
+			a.leave(w, service.AuthPath+"?to="+url.QueryEscape(r.URL.RequestURI()))
+			return
+		}
+	}
+	dashboard.ServeApp(w, r)
+}
+
+// toProvider sends a browser to the identity provider.
+func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
+	kept, to, err := a.s.BeginSignIn(r.Context(), localPath(r.URL.Query().Get("to")))
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, a.cookie(oidcCookie, kept, service.OIDCPatience))
+	a.leave(w, to)
+	return nil
+}
+
+// fromProvider signs in whom the identity provider sent back.
+func (a *api) fromProvider(w http.ResponseWriter, r *http.Request) error {
+	http.SetCookie(w, a.cookie(oidcCookie, "", 0)) // one answer for each attempt
+	in, to, err := a.s.FinishSignIn(r.Context(), a.cookieValue(r, oidcCookie), r.URL.Query())
+	return a.welcome(w, in, to, err)
+}
+
+func (a *api) signInWithKey(w http.ResponseWriter, r *http.Request) error {
+	in, err := a.s.SignInWithKey(r.Context(), r.PostFormValue("key"))
+	return a.welcome(w, in, r.PostFormValue("to"), err)
+}
+
+func (a *api) switchRole(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.signedIn(r)
+	if err != nil {
+		return err
+	}
+	in, err := a.s.SwitchRole(r.Context(), c, r.PostFormValue("person"))
+	if err == nil {
+		err = a.s.SignOut(r.Context(), a.cookieValue(r, signInCookie))
+	}
+	return a.welcome(w, in, r.PostFormValue("to"), err)
+}
+
+func (a *api) signOut(w http.ResponseWriter, r *http.Request) error {
+	if value := a.cookieValue(r, signInCookie); value != "" {
+		if err := a.s.SignOut(r.Context(), value); err != nil && !errors.Is(err, service.ErrNotFound) {
+			return err
+		}
+	}
+	http.SetCookie(w, a.cookie(signInCookie, "", 0))
+	a.leave(w, service.AuthPath)
+	return nil
+}
+
+// welcome hands a browser its cookie and sends it on.
+func (a *api) welcome(w http.ResponseWriter, in service.OpenSignIn, to string, err error) error {
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, a.cookie(signInCookie, in.Value, in.Lasts))
+	a.leave(w, localPath(to))
+	return nil
+}
+
+func (a *api) leave(w http.ResponseWriter, to string) {
+	h := w.Header()
+	h.Set("Location", to)
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+type UserPath struct {
+	ID string `path:"id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
+}
+
+type creditInput struct {
+	Idempotent
+	UserPath
+	Body struct {
+		Amount int64 `json:"amount" minimum:"1" maximum:"1000000000" example:"500"`
+	}
+}
+
+type balanceOutput struct {
+	Body struct {
+		UserID    string `json:"user_id"`
+		Available int64  `json:"available" doc:"Tokens to spend"`
+		Held      int64  `json:"held" doc:"Tokens set aside for running sessions"`
+	}
+}
+
+func balanceOf(userID string, b service.Balance) *balanceOutput {
+	out := &balanceOutput{}
+	out.Body.UserID, out.Body.Available, out.Body.Held = userID, b.Available(), b.Held
+	return out
+}
+
+func (a *api) routeUsers() {
+	const path = "/api/v1/users/{id}/"
+	roles := []service.Role{service.RoleMarketplace}
+	register(a, route{
+		method: http.MethodPost, path: path + "tokens", id: "credit-user", tag: "Users", status: http.StatusCreated,
+		summary: "Give a user tokens", roles: roles, errors: []int{409},
+	}, a.credit)
+	register(a, route{
+		method: http.MethodGet, path: path + "balance", id: "get-balance", tag: "Users",
+		summary: "What a user has", roles: roles,
+	}, a.balance)
+	register(a, route{
+		method: http.MethodGet, path: path + "ledger", id: "list-ledger", tag: "Users",
+		summary: "A user's ledger entries, newest first", roles: roles,
+	}, a.ledger)
+}
+
+func (a *api) credit(ctx context.Context, in *creditInput) (*balanceOutput, error) {
+	req, err := in.request(ctx, "credit-user", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.s.Credit(ctx, req, in.ID, in.Body.Amount)
+	if err != nil {
+		return nil, err
+	}
+	return balanceOf(in.ID, b), nil
+}
+
+func (a *api) balance(ctx context.Context, in *UserPath) (*balanceOutput, error) {
+	b, err := a.s.Balance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return balanceOf(in.ID, b), nil
+}
+
+type ledgerInput struct {
+	UserPath
+	SessionID string `query:"session_id" maxLength:"64"`
+	Cursor    string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
+// entryBody is one ledger entry, which takes from one account what it gives to
+// another.
+type entryBody struct {
+	ID         string `json:"id"`
+	Kind       string `json:"kind" enum:"credit,hold,capture,release"`
+	Amount     int64  `json:"amount" minimum:"1"`
+	Debit      string `json:"debit" doc:"The account that gives" example:"user:user_7:held"`
+	Credit     string `json:"credit" doc:"The account that receives" example:"provider:prov_demo"`
+	SessionID  string `json:"session_id,omitempty"`
+	ProviderID string `json:"provider_id,omitempty"`
+	At         int64  `json:"at"`
+}
+
+type ledgerOutput struct {
+	Body struct {
+		Entries    []entryBody `json:"entries" nullable:"false"`
+		NextCursor string      `json:"next_cursor,omitempty"`
+	}
+}
+
+func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error) {
+	f := service.EntryFilter{UserID: in.ID, SessionID: in.SessionID, Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		var err error
+		if f.BeforeUS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	list, err := a.s.Entries(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &ledgerOutput{}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		last := list[in.Limit-1]
+		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.At, last.ID))
+	}
+	out.Body.Entries = make([]entryBody, 0, len(list))
+	for _, t := range list {
+		out.Body.Entries = append(out.Body.Entries, entryBody{
+			ID: t.ID, Kind: string(t.Kind), Amount: t.Amount, Debit: string(t.Debit), Credit: string(t.Credit),
+			SessionID: t.SessionID, ProviderID: t.ProviderID, At: t.At / 1_000_000,
+		})
+	}
+	return out, nil
+}
+
+func parseCursor(cursor string) (us int64, id string, err error) {
+	bad := service.Refuse(protocol.InvalidRequest, "The cursor is not one of ours.")
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, "", bad
+	}
+	digits, id, ok := strings.Cut(string(raw), " ")
+	if us, err = strconv.ParseInt(digits, 10, 64); err != nil || !ok || us < 1 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return 0, "", bad
+	}
+	return us, id, nil
+}

@@ -1,0 +1,240 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/service"
+)
+
+// WebhookPath names a provider's webhook.
+type WebhookPath struct {
+	ID  string `path:"id" maxLength:"128" example:"prov_demo"`
+	WID string `path:"wid" maxLength:"64" example:"wh_7x3kq2m5n4p6r8s9t2va"`
+}
+
+// webhookBody is a webhook as the API shows it.
+type webhookBody struct {
+	ID          string   `json:"id" example:"wh_7x3kq2m5n4p6r8s9t2va"`
+	URL         string   `json:"url" example:"https://hooks.provider.com/sessiongate"`
+	Events      []string `json:"events" nullable:"false" doc:"The types it wants; none: all"`
+	Description string   `json:"description,omitempty"`
+	Enabled     bool     `json:"enabled"`
+	// Why and since when it is not.
+	DisabledReason string `json:"disabled_reason,omitempty" enum:"gone,failing,requested" doc:"gone: it answered 410. failing: every attempt failed for five days"`
+	DisabledAt     int64  `json:"disabled_at,omitempty"`
+	FailingSince   int64  `json:"failing_since,omitempty" doc:"Since when every attempt has failed"`
+	CreatedAt      int64  `json:"created_at"`
+	UpdatedAt      int64  `json:"updated_at"`
+}
+
+func webhookBodyOf(h service.Webhook) webhookBody {
+	if h.Events == nil {
+		h.Events = []string{}
+	}
+	return webhookBody{
+		ID: h.ID, URL: h.URL, Events: h.Events, Description: h.Description, Enabled: h.DisabledAt == 0,
+		DisabledReason: h.DisabledReason, DisabledAt: h.DisabledAt, FailingSince: h.FailingSince,
+		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
+	}
+}
+
+// webhookBodyFor is h as its caller may see it: to others than its provider, the
+// query of its URL, which may be a secret between the two ends, is "…".
+func webhookBodyFor(ctx context.Context, h service.Webhook) webhookBody {
+	b := webhookBodyOf(h)
+	if u, err := url.Parse(h.URL); callerOf(ctx).Role != service.RoleProvider && err == nil && u.RawQuery != "" {
+		u.RawQuery = ""
+		b.URL = u.String() + "?…"
+	}
+	return b
+}
+
+type webhookOutput struct{ Body webhookBody }
+
+// secretOutput shows a secret, this once.
+type secretOutput struct {
+	Body struct {
+		Webhook webhookBody `json:"webhook"`
+		Secret  string      `json:"secret" doc:"Signs every call. Shown this once" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+		// Until when the secret before it signs too.
+		OldSecretUntil int64 `json:"old_secret_until,omitempty"`
+	}
+}
+
+type createWebhookInput struct {
+	Idempotent
+	ID   string `path:"id" maxLength:"128"`
+	Body struct {
+		URL         string   `json:"url" minLength:"1" maxLength:"2048" format:"uri" example:"https://hooks.provider.com/sessiongate"`
+		Events      []string `json:"events,omitempty" maxItems:"20" example:"[\"session.started\",\"session.ended\"]" doc:"The types it wants; none: all"`
+		Description string   `json:"description,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
+	}
+}
+
+type patchWebhookInput struct {
+	Idempotent
+	WebhookPath
+	Body struct {
+		URL         *string   `json:"url,omitempty" minLength:"1" maxLength:"2048" format:"uri"`
+		Events      *[]string `json:"events,omitempty" maxItems:"20"`
+		Description *string   `json:"description,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
+		Enabled     *bool     `json:"enabled,omitempty" doc:"false stops deliveries and gives up what waits; true starts them again"`
+	}
+}
+
+type rotateSecretInput struct {
+	Idempotent
+	WebhookPath
+	Body *struct {
+		OverlapSeconds *int64 `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long the old secret signs too. Default: 86400"`
+	}
+}
+
+type webhookInput struct{ WebhookPath }
+
+type deleteWebhookInput struct {
+	Idempotent
+	WebhookPath
+}
+
+type listWebhooksInput struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
+type listWebhooksOutput struct {
+	Body struct {
+		Webhooks []webhookBody `json:"webhooks" nullable:"false"`
+	}
+}
+
+func (a *api) routeWebhooks() {
+	const path = "/api/v1/providers/{id}/webhooks"
+	own := []service.Role{service.RoleProvider}
+	add := func(method, suffix, id, summary string, status int, errs ...int) route {
+		roles := own
+		if method == http.MethodGet {
+			roles = readers
+		}
+		return route{
+			method: method, path: path + suffix, id: id, tag: "Webhooks", summary: summary, roles: roles, status: status,
+			errors: append([]int{404}, errs...),
+		}
+	}
+	register(a, add(http.MethodPost, "", "create-webhook", "Register a URL; answers its secret, this once", 201, 409), a.createWebhook)
+	register(a, add(http.MethodGet, "", "list-webhooks", "List a provider's webhooks", 0), a.listWebhooks)
+	register(a, add(http.MethodGet, "/{wid}", "get-webhook", "Read a webhook", 0), a.readWebhook)
+	register(a, add(http.MethodPatch, "/{wid}", "update-webhook", "Change, disable or enable a webhook", 0, 409), a.patchWebhook)
+	register(a, add(http.MethodDelete, "/{wid}", "delete-webhook", "Remove a webhook and its deliveries", 204, 409), a.deleteWebhook)
+	register(a, add(http.MethodPost, "/{wid}/rotate-secret", "rotate-webhook-secret", "Give it a new secret; both sign for a while", 0, 409), a.rotateSecret)
+	register(a, add(http.MethodGet, "/{wid}/deliveries", "list-deliveries", "List deliveries, newest first", 0), a.listDeliveries)
+	register(a, add(http.MethodGet, "/{wid}/deliveries/{did}", "get-delivery", "Read a delivery with its attempts", 0), a.readDelivery)
+	register(a, add(http.MethodPost, "/{wid}/deliveries/{did}/replay", "replay-delivery", "Deliver one again", 202, 409), a.replayOne)
+	register(a, add(http.MethodPost, "/{wid}/replay", "replay-deliveries", "Deliver again what was made in a range of time", 202, 409), a.replayRange)
+	register(a, route{
+		method: http.MethodPost, path: "/api/v1/webhooks/test", id: "test-webhook", tag: "Webhooks",
+		summary: "Send a webhook a test message and see how it answers", roles: own, errors: []int{404, 409, 429},
+	}, a.testWebhook)
+}
+
+func (a *api) createWebhook(ctx context.Context, in *createWebhookInput) (*secretOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	events, err := service.CheckEvents(in.Body.Events)
+	if err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "create-webhook", in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return shown(a.s.AddWebhook(ctx, req, service.Webhook{ProviderID: in.ID, URL: in.Body.URL, Events: events, Description: in.Body.Description}))
+}
+
+func shown(h service.Webhook, err error) (*secretOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &secretOutput{}
+	out.Body.Webhook, out.Body.Secret, out.Body.OldSecretUntil = webhookBodyOf(h), h.Secret, h.OldSecretUntil
+	return out, nil
+}
+
+func (a *api) rotateSecret(ctx context.Context, in *rotateSecretInput) (*secretOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	overlap := service.SecretOverlap
+	if in.Body != nil && in.Body.OverlapSeconds != nil {
+		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+	}
+	req, err := in.request(ctx, "rotate-webhook-secret", in.WID, overlap)
+	if err != nil {
+		return nil, err
+	}
+	return shown(a.s.RotateSecret(ctx, req, in.ID, in.WID, overlap))
+}
+
+func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWebhooksOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	list, err := a.s.Webhooks(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &listWebhooksOutput{}
+	out.Body.Webhooks = make([]webhookBody, 0, len(list))
+	for _, h := range list {
+		out.Body.Webhooks = append(out.Body.Webhooks, webhookBodyFor(ctx, h))
+	}
+	return out, nil
+}
+
+func (a *api) readWebhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
+	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	h, err := a.s.Webhook(ctx, in.ID, in.WID)
+	if err != nil {
+		return nil, err
+	}
+	return &webhookOutput{Body: webhookBodyFor(ctx, h)}, nil
+}
+
+func (a *api) patchWebhook(ctx context.Context, in *patchWebhookInput) (*webhookOutput, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "update-webhook", in.WID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	p := service.WebhookPatch{URL: in.Body.URL, Description: in.Body.Description, Enabled: in.Body.Enabled}
+	if in.Body.Events != nil {
+		events, err := service.CheckEvents(*in.Body.Events)
+		if err != nil {
+			return nil, err
+		}
+		p.Events = &events
+	}
+	h, err := a.s.PatchWebhook(ctx, req, in.ID, in.WID, p)
+	if err != nil {
+		return nil, err
+	}
+	return &webhookOutput{Body: webhookBodyOf(h)}, nil
+}
+
+func (a *api) deleteWebhook(ctx context.Context, in *deleteWebhookInput) (*struct{}, error) {
+	if err := ownProvider(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	req, err := in.request(ctx, "delete-webhook", in.WID, nil)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.s.DeleteWebhook(ctx, req, in.ID, in.WID)
+}

@@ -1,0 +1,93 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+const (
+	// How old figures may be, at least.
+	rollupEvery = 5 * time.Second
+	// And longer if counting takes long: it may take this share of the time.
+	rollupShare = 20
+)
+
+// analyticsLoop keeps the roll-ups, until ctx ends. Several backends may do so
+// at once: each recounts days as a whole.
+func (s *Service) analyticsLoop(ctx context.Context) {
+	for {
+		begun := time.Now()
+		if _, err := s.Rollup(ctx, begun); err != nil && ctx.Err() == nil {
+			s.log.Warn("analytics could not be counted", zap.Error(err))
+		}
+		timer := time.NewTimer(max(rollupEvery, rollupShare*time.Since(begun)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// Rollup counts what changed until now and returns how many days it counted.
+func (s *Service) Rollup(ctx context.Context, now time.Time) (int, error) {
+	return s.store.Rollup(ctx, now, idAt)
+}
+
+// Days reads every day of a provider's range, sums it, and says up to which
+// moment changes are counted.
+func (s *Service) Days(ctx context.Context, providerID string, first, last int64) (days []store.Day, total store.Day, asOf time.Time, err error) {
+	found, err := s.store.Days(ctx, providerID, first, last)
+	if err != nil {
+		return nil, total, asOf, err
+	}
+	if asOf, err = s.store.RolledUpTo(ctx); err != nil {
+		return nil, total, asOf, err
+	}
+	days = make([]store.Day, last-first+1)
+	for i := range days {
+		days[i].Day = first + int64(i)
+	}
+	for _, d := range found {
+		days[d.Day-first] = d
+		total.Sessions += d.Sessions
+		total.Entered += d.Entered
+		total.Completed += d.Completed
+		total.Expired += d.Expired
+		total.Revoked += d.Revoked
+		total.Canceled += d.Canceled
+		total.TokensAllocated += d.TokensAllocated
+		total.PaidSeconds += d.PaidSeconds
+		total.UsedSeconds += d.UsedSeconds
+		total.Users += d.Users
+		total.NewUsers += d.NewUsers
+		total.Captures += d.Captures
+		total.Captured += d.Captured
+		total.Released += d.Released
+		total.Held += d.Held
+		total.Extensions += d.Extensions
+	}
+	return days, total, asOf, nil
+}
+
+// Totals is a provider's figures of all days.
+func (s *Service) Totals(ctx context.Context, providerID string) (store.Totals, error) {
+	return s.store.Totals(ctx, providerID)
+}
+
+// EventDays is how often a provider's pages noticed something, by day and name.
+func (s *Service) EventDays(ctx context.Context, providerID string, first, last int64) ([]store.EventDay, error) {
+	return s.store.EventDays(ctx, providerID, first, last)
+}
+
+func (s *Service) LiveCounts(ctx context.Context, providerID string) (shape.LiveCounts, error) {
+	counts, err := s.store.Live(ctx, providerID)
+	return shape.LiveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
+}

@@ -1,0 +1,170 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// Launch redeems a launch token: once, but for the same redemption again within
+// [session.RedeemAgain]. A session that is over is refused with where to go.
+func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protocol.LaunchAnswer, error) {
+	var none protocol.LaunchAnswer
+	claims, err := s.verify.Verify(ctx, in.Token, token.Expect{
+		Kinds: []token.Kind{token.Launch}, IgnoreExpiry: true, Now: s.now(),
+	})
+	if err != nil {
+		return none, &Refusal{Code: protocol.LaunchInvalid, Detail: tokenDetail(err), Cause: err}
+	}
+	provider, err := s.providerAt(ctx, in)
+	if err != nil {
+		return none, err
+	}
+	if provider != claims.ProviderID {
+		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
+	}
+	launched, err := write(ctx, s, Request{}, func(w *work) (session.Session, error) {
+		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
+		case errors.Is(err, session.ErrSpent):
+			return c, &Refusal{Code: protocol.LaunchSpent, SessionID: c.ID, ReturnURL: c.ReturnURL, Cause: err,
+				Detail: "The launch token was used already. The session is open where it was used first."}
+		}
+		return c, err
+	})
+	if err != nil {
+		return none, err
+	}
+	now := s.now()
+	signed, err := s.keys.Signer().Sign(token.Session, s.sessionClaims(launched, now))
+	if err != nil {
+		return none, err
+	}
+	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: now.UnixMilli()}, nil
+}
+
+// providerAt is the provider of the site where a token was presented.
+func (s *Service) providerAt(ctx context.Context, in protocol.LaunchRequest) (string, error) {
+	if in.ProviderID != "" {
+		return in.ProviderID, nil
+	}
+	if in.Host == "" {
+		return "", Refuse(protocol.InvalidRequest, "Either host or provider_id is required.")
+	}
+	_, p, err := s.Host(ctx, in.Host)
+	return p.ID, err
+}
+
+// Host finds the provider that owns a host, whatever its port, and the host's
+// one spelling.
+func (s *Service) Host(ctx context.Context, host string) (domain string, p store.Provider, err error) {
+	domain, err = normalizeDomain(host)
+	if err == nil {
+		if p, err = s.store.ProviderByDomain(ctx, domain); err == nil {
+			return domain, p, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return "", p, err
+		}
+	}
+	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "No provider has this domain.", Cause: err}
+}
+
+// Heartbeats takes a batch of beats from an edge at an address, and answers what
+// it does not know.
+func (s *Service) Heartbeats(ctx context.Context, in protocol.HeartbeatsRequest, address string) (protocol.HeartbeatsAnswer, error) {
+	out := protocol.HeartbeatsAnswer{States: []protocol.LiveState{}}
+	ids := make([]string, len(in.Beats))
+	for i, b := range in.Beats {
+		ids[i] = b.ID
+	}
+	states, err := s.live(ctx, ids)
+	if err != nil {
+		return out, err
+	}
+	now := s.now()
+	s.reports.edge(in.EdgeID, address, in.Edge, now)
+	for _, p := range in.Pages {
+		s.reports.page(p, now)
+	}
+	for i, b := range in.Beats {
+		state := states[i]
+		if state.ID == "" {
+			out.Unknown = append(out.Unknown, b.ID)
+			continue
+		}
+		if b.At > 0 {
+			s.beats.add(b, now)
+		}
+		if state.Version <= b.Version {
+			continue
+		}
+		var l protocol.LiveState
+		if err := json.Unmarshal(state.Data, &l); err != nil {
+			return out, fmt.Errorf("reading live state: %w", err)
+		}
+		out.States = append(out.States, l)
+	}
+	out.ServerTimeMS = s.now().UnixMilli()
+	return out, nil
+}
+
+// live returns the live states of ids in their order, zero for those that never
+// existed: from memory, and from the record what memory has lost.
+func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error) {
+	states, err := s.coord.States(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading live states: %w", err)
+	}
+	for i := range states {
+		if states[i].ID != "" || len(ids[i]) > maxSessionID {
+			continue
+		}
+		c, err := s.store.Session(ctx, ids[i])
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if states[i], err = s.state(c); err != nil {
+			return nil, err
+		}
+		if err := s.coord.Remember(ctx, states[i]); err != nil {
+			return nil, fmt.Errorf("keeping live state: %w", err)
+		}
+	}
+	return states, nil
+}
+
+// maxSessionID is longer than any id of ours: a longer one is not looked up.
+const maxSessionID = 64
+
+// Heartbeat takes one beat of a page that calls the API itself.
+func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
+	c, err := s.Session(ctx, id)
+	if err != nil {
+		return protocol.HeartbeatAnswer{}, err
+	}
+	now := s.now()
+	s.beats.add(protocol.Beat{ID: id, At: now.Unix(), Active: active, Count: 1}, now)
+	return protocol.HeartbeatAnswer{
+		Acknowledged: true, RemainingSeconds: c.Remaining(now), Status: protocol.Status(c.Status),
+		Version: c.Version, ExpiresAt: c.ExpiresAt, ServerTimeMS: now.UnixMilli(),
+	}, nil
+}
+
+// Subscribe returns all live-state changes after the event lastID, or a reset.
+func (s *Service) Subscribe(lastID string) (*coord.Subscription, error) {
+	return s.coord.Subscribe(lastID)
+}

@@ -1,0 +1,229 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+const (
+	edgeLookupTime  = 3 * time.Second
+	edgeLookupKeep  = time.Minute
+	edgeLookupRetry = 10 * time.Second // after one that failed
+	maxEdgeHosts    = 16
+	maxEdgeRecords  = 8 // addresses that a domain is told to name
+)
+
+// Lookup finds the addresses of a host name, as [net.Resolver] does.
+type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+func SystemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// EdgeHosts is where visitors reach the edges, as the operator named it, and
+// the addresses behind the names.
+type EdgeHosts struct {
+	names     []string
+	addresses []netip.Addr
+	lookup    Lookup
+	now       func() time.Time
+
+	mu    sync.Mutex // guards found and askAt, and is held while asking
+	found []netip.Addr
+	askAt time.Time // when found is too old
+}
+
+// NewEdgeHosts reads what the operator named, or says what is wrong with it.
+func NewEdgeHosts(list []string, lookup Lookup, now func() time.Time) (*EdgeHosts, error) {
+	e := &EdgeHosts{lookup: lookup, now: now}
+	for _, raw := range list {
+		text := strings.TrimSpace(raw)
+		if text == "" {
+			continue // a comma at the end
+		}
+		if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+			if a = a.Unmap(); a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
+				return nil, fmt.Errorf("%s is no address at which an edge is reached", text)
+			}
+			e.addresses = append(e.addresses, a)
+			continue
+		}
+		name, err := normalizeDomain(text)
+		labels := strings.Split(name, ".")
+		tooLong := func(label string) bool { return len(label) > 63 }
+		if err != nil || slices.ContainsFunc(labels, tooLong) || strings.ContainsAny(text, ":/*_") || strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+			return nil, fmt.Errorf("an edge host is a name such as edge.example.com or an address such as 203.0.113.7, without scheme and port, not %q", text)
+		}
+		e.names = append(e.names, name)
+	}
+	slices.SortFunc(e.addresses, ofFamily)
+	e.addresses = slices.Compact(e.addresses)
+	if len(e.names)+len(e.addresses) > maxEdgeHosts {
+		return nil, fmt.Errorf("%d edge hosts are named, and %d is the most: name one host for many edges", len(e.names)+len(e.addresses), maxEdgeHosts)
+	}
+	return e, nil
+}
+
+// ofFamily sorts IPv4 before IPv6.
+func ofFamily(a, b netip.Addr) int {
+	return cmp.Or(cmp.Compare(a.BitLen(), b.BitLen()), a.Compare(b))
+}
+
+// named reports whether the operator said anything.
+func (e *EdgeHosts) named() bool { return len(e.names)+len(e.addresses) > 0 }
+
+// list is what the operator named, names first.
+func (e *EdgeHosts) list() []string {
+	all := slices.Clone(e.names)
+	for _, a := range e.addresses {
+		all = append(all, a.String())
+	}
+	return all
+}
+
+// behind is the addresses of the names. They are asked for at most once a
+// minute, whoever wants them; when nobody answers, the last answer stays.
+func (e *EdgeHosts) behind(ctx context.Context) []netip.Addr {
+	if len(e.names) == 0 {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.now()
+	if now.Before(e.askAt) {
+		return e.found
+	}
+	// The answer is for others, too, so that a caller who leaves spoils nothing.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), edgeLookupTime)
+	defer cancel()
+	var found []netip.Addr
+	keep := edgeLookupKeep
+	for _, name := range e.names {
+		list, err := e.lookup(ctx, name)
+		if err != nil {
+			keep = edgeLookupRetry
+			continue
+		}
+		for _, a := range list {
+			found = append(found, a.Unmap())
+		}
+	}
+	if len(found) > 0 {
+		slices.SortFunc(found, ofFamily)
+		e.found = slices.Compact(found)
+	}
+	e.askAt = now.Add(keep)
+	return e.found
+}
+
+// all is every address at which an edge may be reached.
+func (e *EdgeHosts) all(ctx context.Context) []netip.Addr {
+	list := slices.Concat(e.addresses, e.behind(ctx))
+	slices.SortFunc(list, ofFamily)
+	return slices.Compact(list)
+}
+
+// DNSRecord is one DNS record.
+type DNSRecord struct {
+	Kind, Name, Value string // of type CNAME, A or AAAA
+}
+
+// DomainRecords is what has a domain lead to the edges.
+type DomainRecords struct {
+	Domain string
+	Zone   string // the registered domain in which the records are set; empty for an address
+	Label  string // the name within the zone; @ is the zone itself
+	// Set all of these. None: the note says why.
+	Records []DNSRecord
+	// Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an
+	// ANAME or a flattened CNAME names instead of addresses.
+	Alias string
+	Note  string // what to know besides
+}
+
+// DNSRecords returns where the edges are, as the operator named it, and what
+// each of a provider's domains needs to lead there.
+func (s *Service) DNSRecords(ctx context.Context, providerID string) (hosts []string, domains []DomainRecords, err error) {
+	p, err := s.store.Provider(ctx, providerID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.edges.named() {
+		return []string{}, nil, nil
+	}
+	for _, domain := range p.Domains {
+		domains = append(domains, s.edges.recordsFor(ctx, domain))
+	}
+	return s.edges.list(), domains, nil
+}
+
+// recordsFor says what to set for a domain, in its one spelling.
+func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords {
+	out := DomainRecords{Domain: domain}
+	if _, err := netip.ParseAddr(domain); err == nil {
+		out.Note = "This is an address: it has no DNS record."
+		return out
+	}
+	zone, err := publicsuffix.EffectiveTLDPlusOne(domain)
+	if err != nil {
+		zone = domain // a public suffix by itself, such as localhost
+	}
+	out.Zone, out.Label = zone, "@"
+	if domain != zone {
+		out.Label = strings.TrimSuffix(domain, "."+zone)
+	}
+	switch {
+	case slices.Contains(e.names, domain):
+		out.Note = "This is the gate's own name."
+		return out
+	case domain != zone && len(e.names) > 0:
+		out.Records = append(out.Records, DNSRecord{"CNAME", domain, e.names[0]})
+		if others := e.names[1:]; len(others) > 0 {
+			out.Note = "Or, instead of that value, " + strings.Join(others, " or ") + "."
+		}
+		return out
+	}
+	list := e.addresses
+	if len(list) == 0 {
+		list = e.behind(ctx)
+	}
+	for _, a := range list[:min(len(list), maxEdgeRecords)] {
+		kind := "A"
+		if a.Is6() {
+			kind = "AAAA"
+		}
+		out.Records = append(out.Records, DNSRecord{kind, domain, a.String()})
+	}
+	if len(e.names) > 0 {
+		out.Alias = e.names[0]
+		if len(list) == 0 {
+			out.Note = "The addresses of " + e.names[0] + " could not be looked up just now. Try again in a moment."
+		}
+	}
+	return out
+}
+
+// remedy is what to do with a domain that does not lead to the edges.
+func (r DomainRecords) remedy() string {
+	if len(r.Records) == 0 {
+		return ""
+	}
+	var set []string
+	for _, one := range r.Records {
+		set = append(set, one.Kind+" "+one.Name+" to "+one.Value)
+	}
+	text := "Set " + strings.Join(set, ", and ") + "."
+	if r.Alias != "" {
+		text += " An ALIAS or ANAME record to " + r.Alias + " does as well."
+	}
+	return text
+}

@@ -1,0 +1,149 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+)
+
+const (
+	// The longest the loop sleeps: what another process writes is found then.
+	expirySleep = time.Second
+	// Sessions settled in one transaction: one disk flush for all of them, and
+	// other writers wait no longer than that takes.
+	expiryBatch = 64
+)
+
+// expiryLoop settles every session when it is due, until ctx ends. Deadlines
+// are in the record, so a restart finds what came due meanwhile.
+func (s *Service) expiryLoop(ctx context.Context) {
+	for {
+		n, err := s.SettleDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("due sessions could not be settled", zap.Error(err))
+		}
+		wait := expirySleep
+		if err == nil {
+			if n > 0 {
+				continue
+			}
+			wait = s.untilDue(ctx)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// untilDue is how long to sleep: to the next deadline, a second at most.
+func (s *Service) untilDue(ctx context.Context) time.Duration {
+	due, err := s.store.NextDue(ctx)
+	if err != nil || due == 0 {
+		return expirySleep
+	}
+	return max(0, min(expirySleep, time.Unix(due, 0).Sub(s.now())))
+}
+
+// SettleDue settles one batch of sessions that are due and returns how many.
+// Each is written at the version it was read at, so two backends never settle
+// one twice.
+func (s *Service) SettleDue(ctx context.Context) (int, error) {
+	ids, err := s.store.Due(ctx, s.now(), expiryBatch)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	settled, err := s.settle(ctx, ids)
+	if err == nil {
+		return settled, nil
+	}
+	// One that cannot be settled must not hold up the others.
+	settled = 0
+	var errs []error
+	for _, id := range ids {
+		n, err := s.settle(ctx, []string{id})
+		settled += n
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return settled, errors.Join(errs...)
+}
+
+func (s *Service) settle(ctx context.Context, ids []string) (int, error) {
+	return write(ctx, s, Request{}, func(w *work) (int, error) {
+		before := len(w.changed)
+		for _, id := range ids {
+			c, err := w.catchUp(ctx, id)
+			if err != nil {
+				return 0, err
+			}
+			if c.Status.Terminal() {
+				s.metric.late.Observe(w.now.Sub(time.Unix(c.EndedAt, 0)).Seconds())
+			}
+		}
+		return len(w.changed) - before, nil
+	})
+}
+
+// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook deliveries) and notices
+// rotated signing keys, until ctx ends.
+func (s *Service) housekeepingLoop(ctx context.Context) {
+	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	var forgotten time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.keys.Refresh(ctx); err != nil {
+			s.log.Warn("signing keys could not be read; the old ones stay", zap.Error(err))
+		}
+		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the use of API keys could not be noted", zap.Error(err))
+		}
+		if now := s.now(); now.Sub(forgotten) > forgetEvery {
+			forgotten = now
+			if err := s.Forget(ctx, now); err != nil && ctx.Err() == nil {
+				s.log.Warn("what is old could not be removed", zap.Error(err))
+			}
+		}
+	}
+}
+
+// Forget removes what is old.
+func (s *Service) Forget(ctx context.Context, now time.Time) error {
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.ForgetAnswers(ctx, now); err != nil {
+			return err
+		}
+		if _, err := tx.ForgetSignIns(ctx, now); err != nil {
+			return err
+		}
+		if _, err := tx.ForgetEdges(ctx, now.Add(-keepEdges)); err != nil {
+			return err
+		}
+		_, err := tx.ForgetPageReports(ctx, now.Add(-keepPages))
+		return err
+	})
+	// Some at once, so that other writers need not wait; all of them in the end.
+	for n := int64(1); err == nil && n > 0; {
+		err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))
+			return err
+		})
+	}
+	return err
+}

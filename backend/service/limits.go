@@ -1,0 +1,99 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// rates is how much one caller may ask. A limit without interval is none.
+type rates struct {
+	key     coord.Limit // of one API key
+	address coord.Limit // of one address without a key: open endpoints, wrong keys
+}
+
+// sessionLimit is how often one session may call on its own behalf: pages beat
+// every 30 s, and a page that runs wild stops here.
+var sessionLimit = coord.Limit{Interval: 50 * time.Millisecond, Burst: 100}
+
+// perSecond is n a second on average, and two seconds' worth at once.
+func perSecond(n int) coord.Limit {
+	if n < 0 {
+		return coord.Limit{}
+	}
+	return coord.Limit{Interval: time.Second / time.Duration(n), Burst: 2 * n}
+}
+
+// limited refuses a use beyond a limit.
+func (s *Service) limited(ctx context.Context, key string, l coord.Limit) error {
+	if l.Interval == 0 {
+		return nil
+	}
+	wait, err := s.limit.Allow(ctx, key, l)
+	if err != nil {
+		return fmt.Errorf("limiting: %w", err)
+	}
+	if wait > 0 {
+		return &Refusal{Code: protocol.RateLimited, Detail: "Too many requests.", Cause: &WaitError{wait}}
+	}
+	return nil
+}
+
+// LimitAddress refuses a request beyond what one address may ask without a key.
+func (s *Service) LimitAddress(ctx context.Context, address string) error {
+	return s.limited(ctx, "address:"+address, s.rates.address)
+}
+
+// LimitCaller refuses a request beyond what one caller may ask.
+func (s *Service) LimitCaller(ctx context.Context, c Caller) error {
+	if c.Role != RoleSession {
+		return s.limited(ctx, c.Scope, s.rates.key)
+	}
+	wait, err := s.limit.Allow(ctx, c.Scope, sessionLimit)
+	if err != nil {
+		return fmt.Errorf("limiting: %w", err)
+	}
+	if wait > 0 {
+		return &Refusal{Code: protocol.RateLimited, Detail: "Too many requests for this session.", Cause: &WaitError{wait}}
+	}
+	return nil
+}
+
+// keyUse gathers when keys were used, until it is written.
+type keyUse struct {
+	mu   sync.Mutex // guards used
+	used map[string]int64
+}
+
+// note remembers a use, once a minute.
+func (u *keyUse) note(k store.APIKey, now time.Time) {
+	at := now.Unix() / 60 * 60
+	if at <= k.LastUsedAt {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.used[k.ID] = at
+}
+
+func (u *keyUse) take() map[string]int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	used := u.used
+	u.used = map[string]int64{}
+	return used
+}
+
+// FlushKeyUse writes when keys were used.
+func (s *Service) FlushKeyUse(ctx context.Context) error {
+	used := s.used.take()
+	if len(used) == 0 {
+		return nil
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.TouchAPIKeys(ctx, used) })
+}

@@ -1,0 +1,304 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+const (
+	OIDCCallback  = AuthPath + "callback"
+	OIDCPatience  = 10 * time.Minute // from our link to the answer
+	oidcTimeout   = 10 * time.Second // of each question to the identity provider
+	maxOIDCAnswer = 4096             // of a code or a state
+)
+
+// OIDC is an identity provider with which people sign in, by OpenID Connect:
+// authorization code with PKCE. Register the address ISSUER/auth/callback there.
+type OIDC struct {
+	// The identity provider's issuer URL; its discovery document stands below it.
+	Issuer string
+	// What this service is called there, and its secret; a public client has none.
+	ClientID, ClientSecret string
+	// What the button says after "Sign in with". Default: the issuer's host.
+	Name string
+	// Takes an address that the identity provider does not say is verified.
+	// Only for providers whose users cannot choose their address.
+	TrustEmail bool
+}
+
+func (o OIDC) configured() bool { return o.Issuer != "" || o.ClientID != "" || o.ClientSecret != "" }
+
+// WithDefaults returns o with every default filled in, or what is wrong with it.
+func (o OIDC) WithDefaults() (OIDC, error) {
+	if !o.configured() {
+		return o, nil
+	}
+	u, err := url.Parse(o.Issuer)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		return o, errors.New("the identity provider's issuer must be an https URL")
+	}
+	if o.ClientID == "" {
+		return o, errors.New("the identity provider needs a client id")
+	}
+	if o.Name == "" {
+		o.Name = u.Host
+	}
+	return o, nil
+}
+
+// identityProvider signs people in. It is asked for its addresses at the first
+// use: it may be down when we start.
+type identityProvider struct {
+	config   OIDC
+	callback string
+	client   *http.Client
+	now      func() time.Time
+
+	asking singleflight.Group
+	found  atomic.Pointer[oidc.Provider]
+}
+
+// newIdentityProvider returns nil when none is configured.
+func newIdentityProvider(config OIDC, issuer string, now func() time.Time) *identityProvider {
+	if !config.configured() {
+		return nil
+	}
+	return &identityProvider{config: config, callback: issuer + OIDCCallback, client: &http.Client{Timeout: oidcTimeout}, now: now}
+}
+
+// discover returns the provider's addresses and keys, asked for once.
+func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
+	found := p.found.Load()
+	if found == nil {
+		_, err, _ := p.asking.Do("", func() (any, error) {
+			// It keeps the context for its keys, which outlive this request.
+			found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.config.Issuer)
+			if err == nil {
+				p.found.Store(found)
+			}
+			return nil, err
+		})
+		if found = p.found.Load(); found == nil {
+			return nil, nil, &Refusal{Code: protocol.Unavailable, Detail: "The identity provider does not answer just now. Try again, or sign in with a key.", Cause: err}
+		}
+	}
+	return found, &oauth2.Config{
+		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.callback,
+		Scopes: []string{oidc.ScopeOpenID, "email"},
+	}, nil
+}
+
+// attempt is a sign-in on its way, as its browser keeps it. Only that browser
+// can finish it.
+type attempt struct {
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`
+	To       string `json:"t"`
+}
+
+func (at attempt) encode() (string, error) {
+	text, err := json.Marshal(at)
+	return base64.RawURLEncoding.EncodeToString(text), err
+}
+
+func decodeAttempt(encoded string) (at attempt, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
+	return at, err == nil && json.Unmarshal(text, &at) == nil && at.State != "" && at.Nonce != "" && at.Verifier != ""
+}
+
+// begin is where to send a browser, for which at is kept.
+func (p *identityProvider) begin(ctx context.Context, at attempt) (string, error) {
+	_, config, err := p.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	return config.AuthCodeURL(at.State, oidc.Nonce(at.Nonce), oauth2.S256ChallengeOption(at.Verifier)), nil
+}
+
+// account is who the identity provider says signed in.
+type account struct {
+	Subject string // issuer and subject: names the account for good
+	Email   string // in lower case
+}
+
+// finish trades the code of an answer for the account, and checks all that the
+// standard asks: signature, issuer, audience, time, nonce.
+func (p *identityProvider) finish(ctx context.Context, at attempt, code string) (account, error) {
+	found, config, err := p.discover(ctx)
+	if err != nil {
+		return account{}, err
+	}
+	ctx = oidc.ClientContext(ctx, p.client)
+	tokens, err := config.Exchange(ctx, code, oauth2.VerifierOption(at.Verifier))
+	if err != nil {
+		return account{}, notSignedIn("The identity provider did not take its own answer back. Sign in again.", hideOAuth(err))
+	}
+	raw, _ := tokens.Extra("id_token").(string)
+	idToken, err := found.VerifierContext(ctx, &oidc.Config{ClientID: p.config.ClientID, Now: p.now}).Verify(ctx, raw)
+	if err != nil {
+		return account{}, notSignedIn("The identity provider's answer does not verify. Tell the operator.", err)
+	}
+	if idToken.Nonce != at.Nonce {
+		return account{}, notSignedIn("The answer belongs to another attempt. Sign in again.", nil)
+	}
+	var claims struct {
+		Email    string `json:"email"`
+		Verified bool   `json:"email_verified"`
+	}
+	if err := idToken.Claims(&claims); err != nil {
+		return account{}, notSignedIn("The identity provider's answer cannot be read. Tell the operator.", err)
+	}
+	if claims.Email == "" { // many tell it only when asked
+		info, err := found.UserInfo(ctx, config.TokenSource(ctx, tokens))
+		if err != nil {
+			return account{}, notSignedIn("The identity provider does not tell your address. Tell the operator.", hideOAuth(err))
+		}
+		if info.Subject != idToken.Subject {
+			return account{}, notSignedIn("The identity provider contradicts itself. Tell the operator.", nil)
+		}
+		claims.Email, claims.Verified = info.Email, info.EmailVerified
+	}
+	email, err := normalEmail(claims.Email)
+	if err != nil {
+		return account{}, notSignedIn("The identity provider does not tell your address. Tell the operator.", nil)
+	}
+	if !claims.Verified && !p.config.TrustEmail {
+		return account{}, notSignedIn("The identity provider has not verified your address. Verify it there, and sign in again.", nil)
+	}
+	return account{Subject: idToken.Issuer + "|" + idToken.Subject, Email: email}, nil
+}
+
+func notSignedIn(detail string, cause error) error {
+	return &Refusal{Code: protocol.Forbidden, Detail: detail, Cause: cause}
+}
+
+// hideOAuth keeps what an identity provider answered, which may hold tokens, out
+// of the log.
+func hideOAuth(err error) error {
+	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return fmt.Errorf("the token endpoint answered %s %q", e.Response.Status, e.ErrorCode)
+	}
+	return err
+}
+
+// IdentityProviderName is what people know their identity provider by; empty:
+// none is configured.
+func (s *Service) IdentityProviderName() string {
+	if s.people == nil {
+		return ""
+	}
+	return s.people.config.Name
+}
+
+var errNoIdentityProvider = Refuse(protocol.NotFound, "No identity provider is configured here. Sign in with a key.")
+
+// BeginSignIn returns where to send a browser to sign in with the identity
+// provider, and what it must keep until then. Afterwards it goes to the path to.
+func (s *Service) BeginSignIn(ctx context.Context, to string) (kept, redirect string, err error) {
+	if s.people == nil {
+		return "", "", errNoIdentityProvider
+	}
+	at := attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), To: to}
+	if redirect, err = s.people.begin(ctx, at); err != nil {
+		return "", "", err
+	}
+	kept, err = at.encode()
+	return kept, redirect, err
+}
+
+// FinishSignIn opens a sign-in for whom the identity provider sent back with
+// answer. kept is what the browser kept.
+func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Values) (in OpenSignIn, to string, err error) {
+	if s.people == nil {
+		return in, "", errNoIdentityProvider
+	}
+	at, ok := decodeAttempt(kept)
+	if !ok {
+		return in, "", notSignedIn("This browser began no sign-in, or more than ten minutes ago. Sign in again.", nil)
+	}
+	code, err := answerOfProvider(answer, at, s.people.config.Issuer)
+	if err != nil {
+		return in, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*oidcTimeout)
+	defer cancel()
+	who, err := s.people.finish(ctx, at, code)
+	if err != nil {
+		return in, "", err
+	}
+	in, err = s.signInAs(ctx, who)
+	return in, at.To, err
+}
+
+// signInAs opens a sign-in for an account, in the first role it was given.
+func (s *Service) signInAs(ctx context.Context, who account) (OpenSignIn, error) {
+	roles, err := s.store.PeopleByEmail(ctx, who.Email)
+	if err != nil {
+		return OpenSignIn{}, err
+	}
+	if len(roles) == 0 {
+		return OpenSignIn{}, notSignedIn("Nobody gave "+who.Email+" access. Ask the operator to add this address.", nil)
+	}
+	for _, p := range roles {
+		if p.Subject != "" && p.Subject != who.Subject {
+			return OpenSignIn{}, notSignedIn("Another account signed in as "+who.Email+" before. If the address is yours now, ask the operator to remove it and add it again.", nil)
+		}
+	}
+	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.BindPeople(ctx, who.Email, who.Subject, s.now()) }); err != nil {
+		return OpenSignIn{}, err
+	}
+	return s.signIn(ctx, store.SignIn{PersonID: roles[0].ID})
+}
+
+// answer is what an identity provider sent a browser back with.
+func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err error) {
+	switch state, iss := q.Get("state"), q.Get("iss"); {
+	case state != at.State:
+		return "", notSignedIn("The answer belongs to another attempt. Sign in again.", nil)
+	case iss != "" && iss != issuer: // RFC 9207
+		return "", notSignedIn("The answer comes from another identity provider. Sign in again.", nil)
+	case q.Get("error") == "access_denied":
+		return "", notSignedIn("Signing in was canceled.", nil)
+	case q.Get("error") != "":
+		return "", notSignedIn("The identity provider refused. Try again, or tell the operator.", fmt.Errorf("it says %.80q", q.Get("error")))
+	}
+	code = q.Get("code")
+	if code == "" || len(code) > maxOIDCAnswer {
+		return "", notSignedIn("The identity provider's answer is incomplete. Sign in again.", nil)
+	}
+	return code, nil
+}
+
+// loopback reports whether host is this machine, which needs no TLS.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// normalEmail is an address as people are found by it.
+func normalEmail(email string) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	name, host, ok := strings.Cut(email, "@")
+	if !ok || name == "" || host == "" || len(email) > 254 || strings.ContainsAny(email, " \t\r\n<>\"\\,;:") || strings.Contains(host, "@") {
+		return "", ErrEmail
+	}
+	return email, nil
+}

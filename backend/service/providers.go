@@ -1,0 +1,209 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// defaultWarnings is when a user is warned unless the provider says otherwise,
+// in seconds before the end.
+var defaultWarnings = []int64{300, 60}
+
+// Provider reads a provider.
+func (s *Service) Provider(ctx context.Context, id string) (store.Provider, error) {
+	return s.store.Provider(ctx, id)
+}
+
+// Providers lists providers after the id of one of them.
+func (s *Service) Providers(ctx context.Context, after string, limit int) ([]store.Provider, error) {
+	return s.store.Providers(ctx, after, limit)
+}
+
+// CreateProvider registers a provider. Without an id it is given one.
+func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provider) (store.Provider, error) {
+	if err := normalizeProvider(&p); err != nil {
+		return p, err
+	}
+	return write(ctx, s, req, func(w *work) (store.Provider, error) {
+		made := p
+		if made.ID == "" {
+			made.ID = "prov_" + strings.ToLower(rand.Text()[:16])
+		}
+		made.Version, made.CreatedAt, made.UpdatedAt = 1, w.now.Unix(), w.now.Unix()
+		return made, w.InsertProvider(ctx, made, w.now)
+	})
+}
+
+// ProviderPatch is what changes; nil fields stay.
+type ProviderPatch struct {
+	Name      *string
+	Domains   *[]string
+	OriginURL *string
+	AppURL    *string
+	Policies  *store.Policies
+	// Whether return_hosts may change: they are the marketplace's to say.
+	MayReturn bool
+}
+
+// PatchProvider changes a provider. Sessions already sold keep their terms.
+func (s *Service) PatchProvider(ctx context.Context, req Request, id string, patch ProviderPatch) (store.Provider, error) {
+	return write(ctx, s, req, func(w *work) (store.Provider, error) {
+		p, err := w.Provider(ctx, id)
+		if err != nil {
+			return p, err
+		}
+		before := p.Policies.ReturnHosts
+		set(&p.Name, patch.Name)
+		set(&p.Domains, patch.Domains)
+		set(&p.OriginURL, patch.OriginURL)
+		set(&p.AppURL, patch.AppURL)
+		set(&p.Policies, patch.Policies)
+		if patch.Policies != nil && patch.Policies.ReturnHosts == nil {
+			p.Policies.ReturnHosts = before
+		}
+		if err := normalizeProvider(&p); err != nil {
+			return p, err
+		}
+		if !patch.MayReturn && !slices.Equal(before, p.Policies.ReturnHosts) {
+			return p, Refuse(protocol.Forbidden, "Only an administrator may change return_hosts.")
+		}
+		if err := w.UpdateProvider(ctx, p, w.now); err != nil {
+			return p, err
+		}
+		p.Version++
+		p.UpdatedAt = w.now.Unix()
+		return p, nil
+	})
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// normalizeProvider fills defaults and spells hosts the one way they are
+// compared in, or says what is wrong.
+func normalizeProvider(p *store.Provider) error {
+	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
+		return Refuse(protocol.InvalidRequest, "A provider needs a name.")
+	}
+	for i, d := range p.Domains {
+		n, err := normalizeDomain(d)
+		if err != nil {
+			return &Refusal{Code: protocol.InvalidRequest, Detail: fmt.Sprintf("domains[%d] is not a host name.", i), Cause: err}
+		}
+		p.Domains[i] = n
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(p.Domains)))) != len(p.Domains) {
+		return Refuse(protocol.InvalidRequest, "A domain is named twice.")
+	}
+	if p.OriginURL != "" {
+		u, err := url.Parse(p.OriginURL)
+		if err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
+			return Refuse(protocol.InvalidRequest, "origin_url must be http:// or https:// with a host and no path.")
+		}
+	}
+	if p.AppURL != "" {
+		u, err := url.Parse(p.AppURL)
+		if err != nil || !httpURL(u) || u.Fragment != "" {
+			return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
+		}
+	}
+	return normalizePolicies(&p.Policies)
+}
+
+func normalizePolicies(p *store.Policies) error {
+	if p.Settlement == "" {
+		p.Settlement = session.Full
+	}
+	if p.Settlement != session.Full && p.Settlement != session.Prorated {
+		return Refuse(protocol.InvalidRequest, "policies.settlement is full or prorated.")
+	}
+	if q := p.Pause; q != nil && (q.MaxCount < 0 || q.MaxCount > 1000 || q.MaxSeconds < 0 || q.MaxSeconds > 86400) {
+		return Refuse(protocol.InvalidRequest, "policies.pause allows at most 1000 pauses and 86400 seconds.")
+	}
+	if p.WarningSeconds == nil {
+		p.WarningSeconds = slices.Clone(defaultWarnings)
+	}
+	slices.SortFunc(p.WarningSeconds, func(a, b int64) int { return int(b - a) })
+	p.WarningSeconds = slices.Compact(p.WarningSeconds)
+	for _, w := range p.WarningSeconds {
+		if w < 1 || w > 86400 {
+			return Refuse(protocol.InvalidRequest, "policies.warning_seconds are from 1 to 86400.")
+		}
+	}
+	if p.LaunchWindowSeconds == 0 {
+		p.LaunchWindowSeconds = session.DefaultLaunchWindow
+	}
+	if p.LaunchWindowSeconds < 0 || p.LaunchWindowSeconds > 86400 {
+		return Refuse(protocol.InvalidRequest, "policies.launch_window_seconds is at most 86400.")
+	}
+	for i, h := range p.ReturnHosts {
+		n, err := normalizeHostPort(h)
+		if err != nil {
+			return &Refusal{Code: protocol.InvalidRequest, Detail: fmt.Sprintf("policies.return_hosts[%d] is not a host or host:port.", i), Cause: err}
+		}
+		p.ReturnHosts[i] = n
+	}
+	return nil
+}
+
+func httpURL(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}
+
+var errHost = errors.New("not a host name")
+
+// normalizeDomain is a host's one spelling: lower case, ASCII (IDNA), without
+// port or final dot. IP addresses are hosts too.
+func normalizeDomain(raw string) (string, error) {
+	host := strings.TrimSpace(raw)
+	if h, port, err := net.SplitHostPort(host); err == nil && port != "" {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().String(), nil
+	}
+	ascii, err := idna.Lookup.ToASCII(strings.ToLower(host))
+	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, "/:@?# %\\") {
+		return "", errHost
+	}
+	return ascii, nil
+}
+
+func normalizeHostPort(raw string) (string, error) {
+	u, err := url.Parse("x://" + strings.TrimSpace(raw))
+	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", errHost
+	}
+	host, err := normalizeDomain(u.Hostname())
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if u.Port() == "" {
+		return host, nil
+	}
+	if n, err := strconv.Atoi(u.Port()); err != nil || n < 1 || n > 65535 {
+		return "", errHost
+	}
+	return host + ":" + u.Port(), nil
+}

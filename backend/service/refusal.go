@@ -1,0 +1,81 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// Refusal is a use case's no, with what the caller needs to go on.
+type Refusal struct {
+	Code       protocol.Code
+	Detail     string
+	ReturnURL  string
+	ConsentURL string
+	SessionID  string
+	Cause      error // for the log; never sent
+}
+
+func (r *Refusal) Error() string {
+	if r.Cause != nil {
+		return string(r.Code) + ": " + r.Cause.Error()
+	}
+	return string(r.Code)
+}
+
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+func Refuse(code protocol.Code, detail string) *Refusal { return &Refusal{Code: code, Detail: detail} }
+
+// WaitError is a refusal until some time has passed.
+type WaitError struct{ Wait time.Duration }
+
+func (e *WaitError) Error() string { return "rate limit: wait " + e.Wait.String() }
+
+// Explain returns what a caller is told of an error. It is the only place where
+// errors get their codes. Unknown ones are [protocol.Internal] and say nothing.
+func Explain(err error) *Refusal {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r
+	}
+	if e, ok := errors.AsType[*session.IllegalError](err); ok {
+		return Refuse(protocol.IllegalTransition, "The session is "+string(e.From)+": it cannot "+e.Event+".")
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Refuse(protocol.NotFound, "There is no such thing here.")
+	case errors.Is(err, store.ErrLive):
+		return Refuse(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
+	case errors.Is(err, ErrEmail):
+		return Refuse(protocol.InvalidRequest, "That is no e-mail address.")
+	case errors.Is(err, ErrRole):
+		return Refuse(protocol.InvalidRequest, "A key's role is provider, with a provider_id, or marketplace, edge or admin, without one.")
+	case errors.Is(err, ErrPersonRole):
+		return Refuse(protocol.InvalidRequest, "A person's role is provider, with a provider_id, or admin, without one.")
+	case errors.Is(err, store.ErrTaken):
+		return Refuse(protocol.AlreadyExists, "That is there already: an id, a domain or a person's role belongs to somebody.")
+	case errors.Is(err, store.ErrKeyReused):
+		return Refuse(protocol.IdempotencyConflict, "This Idempotency-Key came before, with another request. Use a new key.")
+	case errors.Is(err, ledger.ErrInsufficient):
+		return Refuse(protocol.InsufficientTokens, "The user has too few tokens available.")
+	case errors.Is(err, ledger.ErrAmount), errors.Is(err, session.ErrTerms), errors.Is(err, session.ErrRefund):
+		return Refuse(protocol.InvalidRequest, "A figure is out of range.")
+	case errors.Is(err, session.ErrPause):
+		return Refuse(protocol.PauseNotAllowed, "The provider's policy allows no further pause.")
+	case errors.Is(err, coord.ErrDown):
+		return Refuse(protocol.Unavailable, "There is no stream just now. Ask by heartbeats until it is back.")
+	case store.Unkeepable(err):
+		return Refuse(protocol.InvalidRequest, "A text of the request has a zero byte, or is not UTF-8.")
+	case store.Unavailable(err):
+		return Refuse(protocol.Unavailable, "The database does not answer just now. Try again.")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Refuse(protocol.Unavailable, "The request took too long. Try again.")
+	}
+	return Refuse(protocol.Internal, "Something went wrong on our side. The log has it under this request's id.")
+}

@@ -1,0 +1,338 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// sale is a created session as it is remembered for its idempotency key: what
+// the launch token says, never the token itself.
+type sale struct {
+	Session session.Session `json:"session"`
+	Claims  *token.Claims   `json:"claims"`
+	AppURL  string          `json:"app_url"`
+}
+
+// create sells a session: it holds the user's tokens and writes the record.
+func (s *Service) create(ctx context.Context, req Request, o session.Order) (sale, error) {
+	sold, err := write(ctx, s, req, func(w *work) (sale, error) {
+		p, err := w.Provider(ctx, o.ProviderID)
+		if errors.Is(err, store.ErrNotFound) {
+			return sale{}, Refuse(protocol.InvalidRequest, "There is no provider with this provider_id.")
+		}
+		if err != nil {
+			return sale{}, err
+		}
+		order := o
+		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
+			return sale{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
+		}
+		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
+			return sale{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not among the provider's return_hosts.")
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return sale{}, fmt.Errorf("making a session id: %w", err)
+		}
+		order.ID = id.String()
+		order.LaunchWindow = p.Policies.LaunchWindowSeconds
+		order.Terms.Settlement = p.Policies.Settlement
+		order.Terms.Pause = p.Policies.Pause
+		order.Terms.WarningSeconds = p.Policies.WarningSeconds
+		tr, err := session.New(order, w.now)
+		if err != nil {
+			return sale{}, err
+		}
+		if !s.launchClaims(tr.Session, w.now).Fits() {
+			return sale{}, Refuse(protocol.InvalidRequest, "return_url is too long for the session's token, in which each & counts six times and other letters than ASCII several.")
+		}
+		posting, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, w.now)
+		if err != nil {
+			return sale{}, err
+		}
+		if err := w.Insert(ctx, tr, w.now); err != nil {
+			return sale{}, err
+		}
+		if err := w.Post(ctx, posting); err != nil {
+			return sale{}, err
+		}
+		if err := w.announce(ctx, tr); err != nil {
+			return sale{}, err
+		}
+		w.changed = append(w.changed, tr.Session)
+		return sale{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
+	})
+	if err == nil {
+		s.metric.created.Inc()
+	}
+	return sold, err
+}
+
+// soldSession is a session with its user's way in.
+type soldSession struct {
+	Session   session.Session
+	Token     string // the launch token
+	LaunchURL string // the app with the launch token; empty when it has no address
+}
+
+// Order is what a marketplace asks for.
+type Order struct {
+	UserID, ProviderID    string
+	Tokens, Seconds       int64
+	ReturnURL, ConsentURL string
+	Clock                 string // when the paid clock starts; empty: at creation
+	Extension             *protocol.Extension
+}
+
+// Sell creates a session and signs its launch token.
+func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, error) {
+	terms := session.Order{
+		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
+		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
+	}
+	if e := o.Extension; e != nil {
+		terms.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
+	}
+	sold, err := s.create(ctx, req, terms)
+	if err != nil {
+		return soldSession{}, err
+	}
+	signed, err := s.keys.Signer().Sign(token.Launch, sold.Claims)
+	if err != nil {
+		return soldSession{}, err
+	}
+	return soldSession{Session: sold.Session, Token: signed, LaunchURL: launchLink(sold.AppURL, signed)}, nil
+}
+
+// launchLink is where the user goes with a launch token; empty when the
+// provider has no address yet.
+func launchLink(app, launchToken string) string {
+	u, err := url.Parse(app)
+	if err != nil || app == "" {
+		return ""
+	}
+	q := u.Query()
+	q.Set(protocol.LaunchParam, launchToken)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func AppURL(p store.Provider) string {
+	if p.AppURL != "" {
+		return p.AppURL
+	}
+	if len(p.Domains) == 0 {
+		return ""
+	}
+	return "https://" + p.Domains[0] + "/"
+}
+
+// returnAllowed reports whether raw is an http or https URL at one of hosts,
+// which name a port where it is not the scheme's own.
+func returnAllowed(raw string, hosts []string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Hostname() == "" {
+		return false
+	}
+	port, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	if !known {
+		return false
+	}
+	own := u.Port() == "" || u.Port() == port
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	if err != nil {
+		return false
+	}
+	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
+}
+
+// Session reads one session as it is now.
+func (s *Service) Session(ctx context.Context, id string) (session.Session, error) {
+	c, err := s.store.Session(ctx, id)
+	if err != nil || asOf(c, s.now()).Version == c.Version {
+		return c, err
+	}
+	// Due, and the expiry loop has yet to come: whoever reads a settlement must
+	// find it in the ledger, too.
+	if _, err := s.settle(ctx, []string{id}); err != nil {
+		return c, err
+	}
+	return s.store.Session(ctx, id)
+}
+
+// Sessions lists sessions as they are now, newest first.
+func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]session.Session, error) {
+	list, err := s.store.Sessions(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var due []string
+	for _, c := range list {
+		if asOf(c, now).Version != c.Version {
+			due = append(due, c.ID)
+		}
+	}
+	if len(due) == 0 {
+		return list, nil
+	}
+	if _, err := s.settle(ctx, due); err != nil {
+		return nil, err
+	}
+	return s.store.Sessions(ctx, f)
+}
+
+// Enter starts a pending session for a page that has no edge before it, which
+// would have redeemed the launch token. It is a call of its own, since merely
+// validating a token must not spend paid time. One that runs or is paused is
+// answered as it is: a page that was reloaded goes on. The token's bearer gains
+// nothing beyond what validating gives. The redemption is nobody's to repeat, so
+// no edge admits the token afterwards.
+func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		current, err := w.catchUp(ctx, id)
+		if err != nil || current.Status == session.Active || current.Status == session.Paused {
+			return current, err
+		}
+		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
+	})
+}
+
+// change applies an event to a session.
+func (s *Service) change(ctx context.Context, req Request, id string, e session.Event) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		return s.applyOrExplain(ctx, w, id, e)
+	})
+}
+
+// Extend buys more time: for a user, what the session's offer allows; for a
+// marketplace, any.
+func (s *Service) Extend(ctx context.Context, req Request, id string, byMarketplace bool, seconds, tokens int64) (session.Session, error) {
+	e := session.Extend{By: session.User, Seconds: seconds, Tokens: tokens}
+	if byMarketplace {
+		e.By = session.Marketplace
+	}
+	return s.change(ctx, req, id, e)
+}
+
+// Pause stops the paid clock, if the provider allows it.
+func (s *Service) Pause(ctx context.Context, req Request, id string) (session.Session, error) {
+	return s.change(ctx, req, id, session.Pause{})
+}
+
+// Resume starts the paid clock again.
+func (s *Service) Resume(ctx context.Context, req Request, id string) (session.Session, error) {
+	return s.change(ctx, req, id, session.Resume{})
+}
+
+// End ends a session by its user.
+func (s *Service) End(ctx context.Context, req Request, id string) (session.Session, error) {
+	return s.finish(ctx, req, id, session.User)
+}
+
+// Complete ends a session by its marketplace.
+func (s *Service) Complete(ctx context.Context, req Request, id string) (session.Session, error) {
+	return s.finish(ctx, req, id, session.Marketplace)
+}
+
+// Revoke ends a session now. refund is full, prorated or none.
+func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator bool, refund, reason string) (session.Session, error) {
+	by := session.Marketplace
+	if byOperator {
+		by = session.Operator
+	}
+	return s.change(ctx, req, id, session.Revoke{By: by, Refund: session.Refund(refund), Reason: reason})
+}
+
+// finish ends a session. One that is over already is answered as it is: the
+// same settlement, however often it is asked for.
+func (s *Service) finish(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
+	return write(ctx, s, req, func(w *work) (session.Session, error) {
+		current, err := w.catchUp(ctx, id)
+		if err != nil || current.Status.Terminal() {
+			return current, err
+		}
+		tr, err := session.Apply(current, session.Complete{By: by}, w.now)
+		if err != nil {
+			return current, err
+		}
+		return tr.Session, w.record(ctx, tr)
+	})
+}
+
+// applyOrExplain applies e and gives refusals what the user needs to go on.
+func (s *Service) applyOrExplain(ctx context.Context, w *work, id string, e session.Event) (session.Session, error) {
+	c, err := w.apply(ctx, id, e)
+	if err == nil {
+		return c, nil
+	}
+	_, illegal := errors.AsType[*session.IllegalError](err)
+	switch {
+	case errors.Is(err, session.ErrConsent):
+		return c, &Refusal{Code: protocol.ConsentRequired, ConsentURL: consentLink(c), SessionID: c.ID, Cause: err,
+			Detail: "This is beyond what was offered. The user can agree to it on the marketplace's own page."}
+	case illegal && c.Status.Terminal():
+		return c, over(c)
+	}
+	return c, err
+}
+
+// consentLink is where the user may agree to spend more on c: the page that the
+// marketplace named, else the one that it takes its users back to.
+func consentLink(c session.Session) string {
+	page := c.ConsentURL
+	if page == "" {
+		page = c.ReturnURL
+	}
+	return protocol.WithSessionID(page, c.ID)
+}
+
+// over is the refusal of a session that has ended.
+func over(c session.Session) *Refusal {
+	return &Refusal{Code: protocol.CodeOf(protocol.Status(c.Status)), SessionID: c.ID, ReturnURL: c.ReturnURL,
+		Detail: "The session is " + string(c.Status) + "."}
+}
+
+// Extensions lists what was bought, oldest first.
+func (s *Service) Extensions(ctx context.Context, id string) ([]store.Extension, error) {
+	if _, err := s.store.Session(ctx, id); err != nil {
+		return nil, err
+	}
+	return s.store.Extensions(ctx, id)
+}
+
+// eventsAfterEnd is how long after its end a session's pages may tell what they
+// noticed: the SDK keeps what it could not send for 20 hours. Its token outlives
+// the session for good, and must not fill the record for as long.
+const eventsAfterEnd = 24 * time.Hour
+
+// AddPageEvents records what a session's pages noticed.
+func (s *Service) AddPageEvents(ctx context.Context, req Request, id string, events []store.PageEvent) error {
+	_, err := write(ctx, s, req, func(w *work) (int, error) {
+		c, err := w.Session(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if c = asOf(c, w.now); c.Status.Terminal() && w.now.Sub(time.Unix(c.EndedAt, 0)) > eventsAfterEnd {
+			return 0, over(c)
+		}
+		return len(events), w.AddPageEvents(ctx, c, events, w.now)
+	})
+	return err
+}

@@ -1,0 +1,81 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/sessiongate/sessiongate/backend/keyring"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// launchClaims is what the launch token of a new session says. Its iat is the
+// start of the paid clock, the next full second, so that exp = iat + duration
+// is the deadline and cuts nobody short; nbf is the second before, so that it
+// works at once. The token of a pending session lives through its launch
+// window, or its duration if that is longer: the record decides, not the token.
+func (s *Service) launchClaims(c session.Session, now time.Time) *token.Claims {
+	iat := c.StartedAt
+	exp := c.ExpiresAt
+	if c.Status == session.Pending {
+		iat = now.Unix()
+		exp = max(c.LaunchBy, iat+c.Duration)
+	}
+	return s.claims(c, iat, now.Unix(), exp)
+}
+
+// sessionClaims is what the session token says: exp is the deadline as known
+// now. An extension moves the deadline and leaves the token as it is.
+func (s *Service) sessionClaims(c session.Session, now time.Time) *token.Claims {
+	return s.claims(c, now.Unix(), now.Unix(), c.ExpiresAt)
+}
+
+func (s *Service) claims(c session.Session, iat, nbf, exp int64) *token.Claims {
+	return &token.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: s.issuer, Subject: c.UserID, Audience: jwt.ClaimStrings{c.ProviderID}, ID: c.ID,
+			IssuedAt: date(iat), NotBefore: date(nbf), ExpiresAt: date(exp),
+		},
+		ProviderID: c.ProviderID, TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
+	}
+}
+
+func date(unix int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(unix, 0)) }
+
+// Bearer verifies a session's JWT of either kind. Its exp is not asked: the
+// record knows the deadline, and why a session is over.
+func (s *Service) Bearer(ctx context.Context, raw string) (*token.Claims, error) {
+	claims, err := s.verify.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Session, token.Launch}, IgnoreExpiry: true, Now: s.now(),
+	})
+	if err != nil {
+		return nil, &Refusal{Code: protocol.TokenInvalid, Detail: tokenDetail(err), Cause: err}
+	}
+	return claims, nil
+}
+
+// tokenDetail says why a token is refused, without a word of the token.
+func tokenDetail(err error) string {
+	for _, known := range []error{
+		token.ErrMalformed, token.ErrTooLarge, token.ErrKind, token.ErrSignature, token.ErrUnknownKey,
+		token.ErrNotYet, token.ErrIssuer, token.ErrAudience, token.ErrIncomplete,
+	} {
+		if errors.Is(err, known) {
+			return "The " + known.Error() + "."
+		}
+	}
+	return "The token does not verify."
+}
+
+// Signer is the key that signs now.
+func (s *Service) Signer() *token.Signer { return s.keys.Signer() }
+
+// JWKS is all keys that verify our tokens.
+func (s *Service) JWKS() token.JWKS { return s.keys.JWKS() }
+
+// SigningKeys lists the keys, without the keys themselves.
+func (s *Service) SigningKeys() []keyring.Info { return s.keys.List() }

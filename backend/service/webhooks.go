@@ -1,0 +1,427 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// The types of webhook messages beside those of [webhookTypes].
+const (
+	WebhookTest     = "webhook.test"
+	webhookDisabled = "webhook.disabled"
+)
+
+// webhookTypes is the message type of each transition. What is missing is
+// nothing that a provider acts on: a session that was sold and not yet begun,
+// and the entry into one whose clock runs already.
+var webhookTypes = map[session.Name]string{
+	session.Started:  "session.started",
+	session.Warned:   "session.warning",
+	session.Extended: "session.extended",
+	session.PausedAt: "session.paused",
+	session.Resumed:  "session.resumed",
+	session.Ended:    "session.ended",
+}
+
+const (
+	maxWebhooks     = 20
+	SecretOverlap   = 24 * time.Hour
+	keepDeliveries  = 30 * 24 * time.Hour
+	reasonGone      = "gone"
+	reasonFailing   = "failing"
+	reasonRequested = "requested"
+)
+
+// testLimit is how often one provider may have messages sent at its word: each
+// test waits for its receiver, which may be anybody's server and may take long.
+var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
+
+// webhookMessage is the body of every message.
+type webhookMessage struct {
+	Type      string    `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      any       `json:"data"`
+}
+
+// webhookSession is the data of a message about a session.
+type webhookSession struct {
+	Session shape.SessionBody `json:"session"`
+	// With session.warning.
+	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
+	// With session.extended.
+	Extension *shape.ExtensionBody `json:"extension,omitempty"`
+	// With a test delivery: nothing of it happened.
+	Test bool `json:"test,omitempty"`
+}
+
+// announce writes what a transition means for webhooks, into its transaction.
+func (w *work) announce(ctx context.Context, tr session.Transition) error {
+	kind := webhookTypes[tr.Name]
+	if kind == "" {
+		return nil
+	}
+	c := tr.Session
+	data := webhookSession{Session: shape.SessionBodyOf(c)}
+	if tr.Name == session.Warned {
+		data.RemainingSeconds = c.Remaining(w.now)
+	}
+	if x := tr.Extension; x != nil {
+		data.Extension = &shape.ExtensionBody{By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: w.now.Unix()}
+	}
+	return w.tell(ctx, store.Announcement{
+		MessageID: "msg_" + c.ID + "_" + strconv.FormatInt(c.Version, 10), ProviderID: c.ProviderID, Type: kind, SessionID: c.ID,
+	}, data)
+}
+
+// tell announces data to a provider's webhooks.
+func (w *work) tell(ctx context.Context, a store.Announcement, data any) error {
+	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
+	if err != nil {
+		return fmt.Errorf("announcing: %w", err)
+	}
+	a.Payload = string(body)
+	n, err := w.Announce(ctx, a, w.now)
+	w.told += n
+	return err
+}
+
+// webhook reads a provider's webhook. Another's is not found.
+func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (store.Webhook, error) {
+	h, err := r.Webhook(ctx, id)
+	if err == nil && h.ProviderID != providerID {
+		return store.Webhook{}, store.ErrNotFound
+	}
+	return h, err
+}
+
+// AddWebhook registers a URL. Its secret is in the answer, also when the same
+// request comes again.
+func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) (store.Webhook, error) {
+	if err := s.guard.Check(ctx, h.URL); err != nil {
+		return h, badURL(err)
+	}
+	made, err := write(ctx, s, req, func(w *work) (string, error) {
+		list, err := w.Webhooks(ctx, h.ProviderID)
+		if err != nil {
+			return "", err
+		}
+		if _, err := w.Provider(ctx, h.ProviderID); err != nil {
+			return "", err
+		}
+		if len(list) >= maxWebhooks {
+			return "", Refuse(protocol.InvalidRequest, "A provider has at most "+strconv.Itoa(maxWebhooks)+" webhooks.")
+		}
+		fresh := h
+		fresh.ID = "wh_" + shortID()
+		fresh.Secret = s.seal.SealText(webhook.NewSecret(), fresh.ID)
+		return fresh.ID, w.InsertWebhook(ctx, fresh, w.now)
+	})
+	if err != nil {
+		return h, err
+	}
+	return s.withSecret(ctx, h.ProviderID, made)
+}
+
+// shortID is 100 random bits.
+func shortID() string { return strings.ToLower(rand.Text()[:20]) }
+
+// withSecret reads a webhook and opens its secret.
+func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.Webhook, error) {
+	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
+	if err != nil {
+		return h, err
+	}
+	h.Secret, err = s.seal.OpenText(h.Secret, h.ID)
+	return h, err
+}
+
+// WebhookPatch is what changes; nil fields stay.
+type WebhookPatch struct {
+	URL         *string
+	Events      *[]string
+	Description *string
+	Enabled     *bool
+}
+
+func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id string, p WebhookPatch) (store.Webhook, error) {
+	if p.URL != nil {
+		if err := s.guard.Check(ctx, *p.URL); err != nil {
+			return store.Webhook{}, badURL(err)
+		}
+	}
+	return write(ctx, s, req, func(w *work) (store.Webhook, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return h, err
+		}
+		set(&h.URL, p.URL)
+		set(&h.Events, p.Events)
+		set(&h.Description, p.Description)
+		if p.Enabled != nil {
+			switch {
+			case *p.Enabled:
+				h.DisabledAt, h.DisabledReason, h.FailingSince = 0, "", 0
+			case h.DisabledAt == 0:
+				h, err = w.disable(ctx, h, reasonRequested)
+				return withoutSecrets(h), err
+			}
+		}
+		err = w.saveWebhook(ctx, &h)
+		return withoutSecrets(h), err
+	})
+}
+
+// withoutSecrets is h as an answer may be remembered.
+func withoutSecrets(h store.Webhook) store.Webhook {
+	h.Secret, h.OldSecret = "", ""
+	return h
+}
+
+func (w *work) saveWebhook(ctx context.Context, h *store.Webhook) error {
+	if err := w.UpdateWebhook(ctx, *h, w.now); err != nil {
+		return err
+	}
+	h.Version++
+	h.UpdatedAt = w.now.Unix()
+	return nil
+}
+
+// disable stops a webhook and gives up what waits for it, until a replay.
+func (w *work) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
+	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
+	if err := w.saveWebhook(ctx, &h); err != nil {
+		return h, err
+	}
+	return h, w.FailPending(ctx, h.ID, w.now)
+}
+
+func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, w.DeleteWebhook(ctx, id)
+	})
+	return err
+}
+
+// RotateSecret gives a webhook a new secret. Both sign until overlap is over.
+func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id string, overlap time.Duration) (store.Webhook, error) {
+	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return struct{}{}, err
+		}
+		h.OldSecret, h.OldSecretUntil = h.Secret, w.now.Add(overlap).Unix()
+		h.Secret = s.seal.SealText(webhook.NewSecret(), h.ID)
+		return struct{}{}, w.saveWebhook(ctx, &h)
+	})
+	if err != nil {
+		return store.Webhook{}, err
+	}
+	return s.withSecret(ctx, providerID, id)
+}
+
+// Replay makes one delivery due again, or, without an id, what was made within
+// a range of time. It returns how many.
+func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
+	return write(ctx, s, req, func(w *work) (int64, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return 0, err
+		}
+		if h.DisabledAt != 0 {
+			return 0, Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
+		}
+		var n int64 = 1
+		if deliveryID != "" {
+			err = w.Replay(ctx, id, deliveryID, w.now)
+		} else {
+			n, err = w.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, w.now)
+		}
+		w.told += n
+		return n, err
+	})
+}
+
+type ReplayRange struct {
+	Since, Until time.Time
+	OnlyFailed   bool
+}
+
+// TestWebhook sends a webhook a message that says it is a test, and returns how
+// that went. It is not retried.
+func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
+	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	deliveryID, err := write(ctx, s, req, func(w *work) (string, error) {
+		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return "", err
+		}
+		var data any = map[string]any{"webhook_id": id, "test": true}
+		if kind != WebhookTest {
+			data = sampleOf(kind, providerID, w.now)
+		}
+		body, err := json.Marshal(webhookMessage{Type: kind, Timestamp: w.now.UTC(), Data: data})
+		if err != nil {
+			return "", fmt.Errorf("announcing: %w", err)
+		}
+		message := "msg_test_" + shortID()
+		d := store.Delivery{
+			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
+			// Ours to attempt: no loop finds it before the lease is over.
+			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
+		}
+		return d.ID, w.InsertDelivery(ctx, d)
+	})
+	if err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	if err := s.attemptNow(ctx, deliveryID); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	attempts, err := s.store.Attempts(ctx, deliveryID)
+	if err == nil && len(attempts) == 0 {
+		err = &Refusal{Code: protocol.Unavailable, Detail: "The test is still running. Look at the webhook's deliveries."}
+	}
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	return d, attempts[0], nil
+}
+
+// attemptNow makes the one attempt of a test delivery, unless it was made
+// before: the request may be a repeated one.
+func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
+		return err
+	}
+	h, err := s.store.Webhook(ctx, d.WebhookID)
+	if err != nil {
+		return err
+	}
+	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		d, err = tx.ClaimDelivery(ctx, deliveryID, s.now().Add(webhook.Lease))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	job, err := s.job(h, d)
+	if err != nil {
+		return err
+	}
+	job.Try = webhook.MaxTries // no retry follows
+	result, err := s.sender.Send(ctx, job.Message)
+	if err != nil {
+		return err
+	}
+	return s.finishAttempt(ctx, job, result)
+}
+
+func sampleOf(kind, providerID string, now time.Time) webhookSession {
+	c := session.Session{
+		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
+		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
+		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
+	}
+	data := webhookSession{Test: true}
+	switch kind {
+	case webhookTypes[session.Warned]:
+		data.RemainingSeconds = 60
+	case webhookTypes[session.Extended]:
+		data.Extension = &shape.ExtensionBody{By: string(session.User), AdditionalSeconds: 300, TokensDeducted: 50, ExtendedAt: now.Unix()}
+	case webhookTypes[session.PausedAt]:
+		c.Status, c.PausedAt = session.Paused, now.Unix()
+	case webhookTypes[session.Ended]:
+		c.Status, c.EndedAt, c.EndReason = session.Completed, now.Unix(), "completed"
+		c.Settlement = &session.Settlement{Captured: 60, Released: 40, UsedSeconds: 360}
+	}
+	data.Session = shape.SessionBodyOf(c)
+	return data
+}
+
+func badURL(err error) error {
+	detail := "This URL cannot be a webhook."
+	if errors.Is(err, webhook.ErrURL) {
+		_, why, _ := strings.Cut(err.Error(), ": ")
+		detail = "The url cannot be a webhook: " + why + "."
+	}
+	return &Refusal{Code: protocol.InvalidRequest, Detail: detail, Cause: err}
+}
+
+// knownTypes is every type that a webhook may ask for.
+func knownTypes() []string {
+	list := []string{webhookDisabled}
+	for _, t := range webhookTypes {
+		list = append(list, t)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Webhooks lists a provider's webhooks.
+func (s *Service) Webhooks(ctx context.Context, providerID string) ([]store.Webhook, error) {
+	return s.store.Webhooks(ctx, providerID)
+}
+
+// Webhook reads a provider's webhook. Another's is not found.
+func (s *Service) Webhook(ctx context.Context, providerID, id string) (store.Webhook, error) {
+	return webhookOf(ctx, s.store.Reader, providerID, id)
+}
+
+// Deliveries lists a webhook's deliveries, newest first.
+func (s *Service) Deliveries(ctx context.Context, providerID string, f store.DeliveryFilter) ([]store.Delivery, error) {
+	if _, err := s.Webhook(ctx, providerID, f.WebhookID); err != nil {
+		return nil, err
+	}
+	return s.store.Deliveries(ctx, f)
+}
+
+// Delivery reads one of a webhook's deliveries and its attempts, newest first.
+func (s *Service) Delivery(ctx context.Context, providerID, webhookID, id string) (store.Delivery, []store.Attempt, error) {
+	if _, err := s.Webhook(ctx, providerID, webhookID); err != nil {
+		return store.Delivery{}, nil, err
+	}
+	d, err := s.store.Delivery(ctx, id)
+	if err == nil && d.WebhookID != webhookID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Delivery{}, nil, err
+	}
+	attempts, err := s.store.Attempts(ctx, id)
+	return d, attempts, err
+}
+
+// CheckEvents refuses types that do not exist and drops those named twice.
+func CheckEvents(list []string) ([]string, error) {
+	known := knownTypes()
+	for i, e := range list {
+		if !slices.Contains(known, e) {
+			return nil, Refuse(protocol.InvalidRequest, fmt.Sprintf("events[%d] is none of %s.", i, strings.Join(known, ", ")))
+		}
+	}
+	sorted := slices.Sorted(slices.Values(list))
+	return slices.Compact(sorted), nil
+}
