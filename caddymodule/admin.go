@@ -73,7 +73,7 @@ func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
 	list := []adminSession{}
 	eachEdge(func(e *edge) bool {
 		e.live.each(func(s *liveSession) {
-			if !s.state.Load().status.status().Terminal() && s.code() != protocol.SessionExpired {
+			if !s.record().live().Status.Terminal() && s.code() != protocol.SessionExpired {
 				list = append(list, describe(s))
 			}
 		})
@@ -120,22 +120,11 @@ func (adminAPI) origins(w http.ResponseWriter, r *http.Request) error {
 }
 
 func describe(s *liveSession) adminSession {
-	st := s.state.Load().live()
+	st := s.record().live()
 	return adminSession{
 		ID: s.id(), ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
 		Version: st.Version, OpenRequests: s.openCount(),
 	}
-}
-
-// eachEdge calls f for every edge of this process until f returns false.
-func eachEdge(f func(*edge) bool) {
-	more := true
-	edges.Range(func(_, v any) bool {
-		if e, ok := v.(*edge); ok && more {
-			more = f(e)
-		}
-		return more
-	})
 }
 
 func adminJSON(w http.ResponseWriter, v any) error {

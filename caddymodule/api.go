@@ -70,7 +70,7 @@ func (g *Gate) problemFor(why refusal) *protocol.Problem {
 
 // answerSession tells a page its session, from memory.
 func (g *Gate) answerSession(w http.ResponseWriter, s *liveSession) error {
-	return writeJSON(w, protocol.SessionAnswer{Session: s.state.Load().live().View(), ServerTimeMS: g.edge.clock.nowMS()})
+	return writeJSON(w, protocol.SessionAnswer{Session: s.record().live().View(), ServerTimeMS: g.edge.clock.nowMS()})
 }
 
 // heartbeat answers from memory at once; the backend learns of it with the next
@@ -84,7 +84,7 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 	if len(body) > 0 && json.Unmarshal(body, &beat) != nil {
 		return writeProblem(w, problemOfBody(errNotJSON))
 	}
-	st, now := s.state.Load().live(), g.edge.clock.nowMS()
+	st, now := s.record().live(), g.edge.clock.nowMS()
 	g.edge.beats.add(protocol.Beat{ID: s.id(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
 	ends := st.ExpiresAt
 	if st.Status == protocol.Paused && st.PausedAt > 0 {

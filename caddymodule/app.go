@@ -150,8 +150,7 @@ func (a *App) Cleanup() error {
 	if a.poolKey == "" {
 		return nil
 	}
-	_, err := edges.Delete(a.poolKey)
-	return err
+	return unloadEdge(a.poolKey)
 }
 
 // appOf is the app of the configuration that ctx belongs to.

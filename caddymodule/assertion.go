@@ -44,13 +44,6 @@ type asserter struct {
 	jwks   []byte
 }
 
-// assertion is a signed statement and until when it is sent again.
-type assertion struct {
-	host  string
-	value string
-	until int64 // the backend's clock, ms
-}
-
 // defaultAssertionKey is where the key is kept unless the configuration says.
 func defaultAssertionKey() string {
 	return filepath.Join(caddy.AppDataDir(), "session_gate", "assertion.pem")
@@ -126,11 +119,11 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 
 // header is the statement about s for the site at host, as a header's value.
 func (a *asserter) header(s *liveSession, host string) (string, error) {
-	now := s.set.clock.nowMS()
-	if known := s.extras().assertion.Load(); known != nil && now < known.until && known.host == host {
+	now := s.now()
+	if known := s.assertion(); known != nil && now < known.until && known.host == host {
 		return known.value, nil
 	}
-	st := s.state.Load().live()
+	st := s.record().live()
 	at := time.UnixMilli(now)
 	ends := at.Add(assertionLife)
 	if deadline := time.Unix(st.ExpiresAt, 0); deadline.Before(ends) {
@@ -146,7 +139,7 @@ func (a *asserter) header(s *liveSession, host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fresh := &assertion{host: host, value: signed, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
-	s.extras().assertion.Store(fresh)
+	fresh := &signedAssertion{host: host, value: signed, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
+	s.setAssertion(fresh)
 	return fresh.value, nil
 }

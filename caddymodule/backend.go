@@ -166,3 +166,19 @@ func problemOf(resp *http.Response, body []byte) error {
 	p.Status = resp.StatusCode
 	return &p
 }
+
+// codeOfRedeemError is why a launch is refused that could not be redeemed.
+func codeOfRedeemError(err error) protocol.Code {
+	var problem *protocol.Problem
+	if errors.Is(err, errBackendDown) || !errors.As(err, &problem) {
+		return protocol.BackendUnavailable
+	}
+	switch problem.Code {
+	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
+		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
+		return problem.Code
+	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
+		return protocol.BackendUnavailable // this edge's own trouble, not the user's
+	}
+	return protocol.LaunchInvalid
+}

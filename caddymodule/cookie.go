@@ -26,7 +26,7 @@ func cookieName(r *http.Request) string {
 // has no lifetime: an extension would outlive it, and the session's state
 // decides anyway. A partitioned cookie (CHIPS) also works within a frame of
 // another site, in that site's frames alone; it needs TLS.
-func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
+func setCookie(h http.Header, name, value string, partitioned bool) {
 	c := name + "=" + value + "; Path=/; HttpOnly"
 	switch {
 	case name == secureCookie && partitioned:
@@ -36,7 +36,7 @@ func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
 	default:
 		c += "; SameSite=Lax"
 	}
-	w.Header().Add("Set-Cookie", c)
+	h.Add("Set-Cookie", c)
 }
 
 // keepPrivate keeps an answer of the origin's that was given a session's cookie

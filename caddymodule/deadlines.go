@@ -11,7 +11,7 @@ import (
 // known of them. Sessions of one second stand in one list, which they link
 // themselves.
 type deadlines struct {
-	clock *clock
+	now func() int64 // the backend's time in Unix ms
 
 	mu      sync.Mutex // guards the rest, and the sessions' links
 	seconds map[int64]*liveSession
@@ -22,8 +22,8 @@ type deadlines struct {
 // overdue stands for every second that had passed when it was set.
 const overdue = -1
 
-func newDeadlines(c *clock) *deadlines {
-	return &deadlines{clock: c, seconds: make(map[int64]*liveSession), hurry: make(chan struct{}, 1)}
+func newDeadlines(now func() int64) *deadlines {
+	return &deadlines{now: now, seconds: make(map[int64]*liveSession), hurry: make(chan struct{}, 1)}
 }
 
 // set makes s wake at a moment, in ms, rounded up to the second, instead of the
@@ -113,7 +113,7 @@ func (d *deadlines) run(ctx context.Context) {
 	for {
 		// Until the second is over, by the backend's clock; it may be set
 		// meanwhile, so that no wait is longer.
-		timer := time.NewTimer(time.Duration(1000-d.clock.nowMS()%1000) * time.Millisecond)
+		timer := time.NewTimer(time.Duration(1000-d.now()%1000) * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -122,7 +122,7 @@ func (d *deadlines) run(ctx context.Context) {
 			timer.Stop()
 		case <-timer.C:
 		}
-		for _, s := range d.take(d.clock.nowMS()) {
+		for _, s := range d.take(d.now()) {
 			if s.idle() {
 				s.wake()
 				continue

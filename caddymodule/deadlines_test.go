@@ -14,7 +14,7 @@ import (
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
-	d := newDeadlines(new(clock))
+	d := newDeadlines(unixMS)
 	all := make([]*liveSession, 300)
 	want := map[*liveSession]int64{} // its moment
 	late := map[*liveSession]bool{}  // past already when it was set
@@ -63,7 +63,7 @@ func TestDeadlines(t *testing.T) {
 // A session that was due before it was known wakes at the next look.
 func TestOverdueIsDueAtOnce(t *testing.T) {
 	t.Parallel()
-	d := newDeadlines(new(clock))
+	d := newDeadlines(unixMS)
 	d.take(10_000)
 	late, later := new(liveSession), new(liveSession)
 	d.set(late, 3_000)
@@ -84,14 +84,14 @@ func TestOverdueIsDueAtOnce(t *testing.T) {
 // Ended sessions are forgotten after their afterlife, and their deadlines with them.
 func TestForgottenSessionsLeaveNothing(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
+	l := newLiveSet(unixMS)
 	const n = 1000
 	for i := range n {
 		id := fmt.Sprint("s", i)
-		l.vouch("token-"+id, l.put(state(id, 1, protocol.Revoked, -2*afterlife), 1))
+		l.vouch("token-"+id, l.put(liveState(id, 1, protocol.Revoked, -2*afterlife), 1))
 		l.vouch("second-"+id, l.byID(id))
 	}
-	for _, s := range l.deadlines.take(l.clock.nowMS() + 2*afterlife.Milliseconds()) {
+	for _, s := range l.deadlines.take(unixMS() + 2*afterlife.Milliseconds()) {
 		s.wake()
 	}
 	tokens := 0

@@ -30,10 +30,9 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool, with .
 	t.Helper()
 	handler := next
 	if gated {
-		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Minute, logger: zap.NewNop(),
+		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop(),
 			injector: newInjector(exact)}
-		g.edge.stream.connected.Store(true)
-		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), monotonicMS()+1)
 		g.edge.live.vouch("token", s)
 		for _, f := range with {
 			f(g)

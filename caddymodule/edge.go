@@ -61,7 +61,7 @@ type edge struct {
 }
 
 // loadEdge returns the process's edge for a backend and key; the caller gives
-// it back with edges.Delete(key).
+// it back with unloadEdge.
 func loadEdge(base *url.URL, edgeKey string, logger *zap.Logger) (*edge, string, error) {
 	sum := sha256.Sum256([]byte(edgeKey))
 	poolKey := base.String() + " " + hex.EncodeToString(sum[:8])
@@ -74,9 +74,26 @@ func loadEdge(base *url.URL, edgeKey string, logger *zap.Logger) (*edge, string,
 	return v.(*edge), poolKey, nil
 }
 
+// unloadEdge gives back what loadEdge returned.
+func unloadEdge(poolKey string) error {
+	_, err := edges.Delete(poolKey)
+	return err
+}
+
+// eachEdge calls f for every edge of this process until f returns false.
+func eachEdge(f func(*edge) bool) {
+	more := true
+	edges.Range(func(_, v any) bool {
+		if e, ok := v.(*edge); ok && more {
+			more = f(e)
+		}
+		return more
+	})
+}
+
 func newEdge(base *url.URL, edgeKey string, logger *zap.Logger) *edge {
 	c := &clock{}
-	e := &edge{id: rand.Text(), logger: logger, clock: c, backend: newBackendClient(base, edgeKey, c), live: newLiveSet(c)}
+	e := &edge{id: rand.Text(), logger: logger, clock: c, backend: newBackendClient(base, edgeKey, c), live: newLiveSet(c.nowMS)}
 	e.verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.backend.url(protocol.JWKS), e.backend.client, time.Now)}
 	e.stream = &stream{backend: e.backend, logger: logger, onState: e.learn, onReset: e.reset}
 	e.beats = &heartbeats{
@@ -157,7 +174,7 @@ func (e *edge) answered(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sen
 // for it after the last gap in the stream, and the stream runs, or ran within
 // maxStaleness, or the backend vouched for s itself as recently.
 func (e *edge) fresh(s *liveSession, maxStaleness time.Duration) bool {
-	confirmed := s.confirmed.Load()
+	confirmed := s.confirmedAt()
 	if confirmed <= e.resetAt.Load() {
 		return false
 	}

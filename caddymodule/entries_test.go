@@ -27,7 +27,7 @@ func (l *launches) enter(t *testing.T, r *http.Request) (string, error) {
 		if !first {
 			return "", &protocol.Problem{Code: protocol.LaunchSpent}
 		}
-		l.e.live.put(state("s", 1, protocol.Active, time.Hour), monotonicMS())
+		l.e.live.put(stateOf("s", 1, protocol.Active, time.Hour), monotonicMS())
 		return "cookie", nil
 	})
 }
@@ -49,12 +49,12 @@ func TestLinkOpenedTwiceByOneClientEnters(t *testing.T) {
 		{"a double click", "a", 10 * time.Millisecond, nil, "cookie"},
 		{"a reload", "a", 3 * time.Second, nil, "cookie"},
 		{"another client", "b", 10 * time.Millisecond, nil, ""},
-		{"somebody is in", "a", time.Second, func(e *edge) { e.live.byID("s").register(&openRequest{}) }, ""},
+		{"somebody is in", "a", time.Second, func(e *edge) { e.live.byID("s").register(&registration{request: cutterFunc(func() {})}) }, ""},
 		{"too late", "a", 11 * time.Second, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &launches{e: testEdge(t)}
+				l := &launches{e: aloneEdge(t)}
 				first := make(chan string, 1)
 				go func() {
 					cookie, _ := l.enter(t, visit("a"))
@@ -84,7 +84,7 @@ func TestLinkOpenedTwiceByOneClientEnters(t *testing.T) {
 // is asked by the second.
 func TestFailedEntriesAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t)
+	e := aloneEdge(t)
 	for _, want := range []error{errBackendDown, nil} {
 		cookie, err := e.entries.once(t.Context(), entryKeyOf(visit("a"), "token"), "s", func() (string, error) { return "cookie", want })
 		if !errors.Is(err, want) || cookie != "cookie" {
@@ -100,7 +100,7 @@ func TestFailedEntriesAreTriedAgain(t *testing.T) {
 // others to wait for.
 func TestBrokenLaunchHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t)
+	e := aloneEdge(t)
 	key := entryKeyOf(visit("a"), "token")
 	func() {
 		defer func() { _ = recover() }()
@@ -117,7 +117,7 @@ func TestBrokenLaunchHoldsUpNobody(t *testing.T) {
 func TestEntriesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const burst = 1024
-		e := testEdge(t)
+		e := aloneEdge(t)
 		for n := range 10 * burst {
 			if n%burst == 0 {
 				time.Sleep(entryRepeats)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -110,9 +111,9 @@ func TestCookieIsHardened(t *testing.T) {
 		{secureCookie, true, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
 		{plainCookie, true, "session_gate=v; Path=/; HttpOnly; SameSite=Lax"}, // browsers refuse None without TLS
 	} {
-		w := httptest.NewRecorder()
-		setCookie(w, tt.name, "v", tt.partitioned)
-		if got := w.Header().Get("Set-Cookie"); got != tt.want {
+		h := http.Header{}
+		setCookie(h, tt.name, "v", tt.partitioned)
+		if got := h.Get("Set-Cookie"); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
@@ -220,8 +221,8 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
 	r.Header.Set("X-Drop", "1")
 	dropIdentity(r.Header)
-	s := newLiveSet(new(clock)).put(state("a", 1, protocol.Active, time.Hour), 1)
-	setIdentity(r.Header, s.state.Load(), new([4]string))
+	s := testEdge(t).live.put(state("a", 1, protocol.Active, time.Hour), 1)
+	setIdentity(r.Header, s.record(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")
 	httputil.NewSingleHostReverseProxy(to).ServeHTTP(httptest.NewRecorder(), r)
 	for _, name := range []string{headerSession, headerUser, headerProvider, headerExpires, headerAssertion} {
@@ -231,6 +232,29 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	}
 	if got.Get("X-Drop") != "" {
 		t.Error("another header that Connection names reached the origin")
+	}
+}
+
+// What the origin is told is safe to stand in a header, and nobody's addition or
+// change reaches another request, or the session itself.
+func TestIdentityHeaders(t *testing.T) {
+	t.Parallel()
+	rec := testEdge(t).live.put(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, 1).record()
+	first, second := http.Header{}, http.Header{}
+	setIdentity(first, rec, new([4]string))
+	first.Add(headerUser, "more")
+	for _, values := range first { // as request_header with find and replace does
+		for i := range values {
+			values[i] = "changed"
+		}
+	}
+	setIdentity(second, rec, new([4]string))
+	want := http.Header{headerSession: {"s1"}, headerUser: {"eveX-Admin: 1"}, headerProvider: {"p"}, headerExpires: {"99"}}
+	if !reflect.DeepEqual(second, want) {
+		t.Errorf("got %q, want %q", second, want)
+	}
+	if rec.headers[recordID] != "s1" {
+		t.Errorf("the session is called %s now", rec.headers[recordID])
 	}
 }
 
@@ -258,5 +282,23 @@ func TestObserverRefusesNoEntry(t *testing.T) {
 				t.Errorf("POST %s: %d, the app was asked for %q", query, w.Code, reached)
 			}
 		}
+	}
+}
+
+// The cookie of a session that was redeemed late comes with whatever is asked
+// for next, and a cache before the edge may keep that for everybody.
+func TestLateCookieIsInNoCache(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t)}
+	s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+	s.upgrade("tok")
+	o := &openRequest{ResponseWriter: httptest.NewRecorder(), onHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), s, provisionalPrefix+"x")}
+	h := o.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
+	h.Set("CDN-Cache-Control", "max-age=60")
+	o.WriteHeader(http.StatusOK)
+	if got := h.Get("Cache-Control"); got != "no-store" || h.Get("Expires") != "" || h.Get("CDN-Cache-Control") != "" || h.Get("Set-Cookie") == "" {
+		t.Errorf("the session's token leaves with %v", h)
 	}
 }

@@ -60,7 +60,7 @@ func (a *announcer) ended(s *liveSession, code protocol.Code) {
 
 // eventData names no user: handlers pass it on to who knows where.
 func eventData(s *liveSession) map[string]any {
-	return map[string]any{"session": s.id(), "provider": s.provider(), "expires_at": s.state.Load().expiresAt}
+	return map[string]any{"session": s.id(), "provider": s.provider(), "expires_at": s.expiresAt()}
 }
 
 // add queues an event if anybody listens. It never waits.

@@ -79,21 +79,17 @@ func (l *listener) waitHeard(t *testing.T, n int) []string {
 
 func TestEventsTellEachEndOnce(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t)
+	e := aloneEdge(t)
 	l := listen(t, e)
-	s := e.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+	s := e.live.put(stateOf("a", 1, protocol.Active, time.Hour), 1)
 	e.events.entered(s)
-	e.live.put(state("a", 2, protocol.Paused, time.Hour), 2) // no end
-	e.live.put(state("a", 3, protocol.Revoked, time.Hour), 3)
-	s.wake() // its timer, later
-	e.live.put(state("b", 9, protocol.Completed, time.Hour), 3)
-	short := e.live.put(state("c", 1, protocol.Active, 0), 1) // over as it is first seen
-	short.wake()
-	d := e.live.put(state("d", 1, protocol.Active, time.Hour), 1)
-	late := state("d", 2, protocol.Active, -time.Second)
-	d.apply(late, 4)
-	d.apply(state("d", 3, protocol.Active, time.Hour), 5) // extended after all
-	d.apply(state("d", 4, protocol.Completed, time.Hour), 6)
+	e.live.put(stateOf("a", 2, protocol.Paused, time.Hour), 2) // no end
+	e.live.put(stateOf("a", 3, protocol.Revoked, time.Hour), 3)
+	e.live.put(stateOf("b", 9, protocol.Completed, time.Hour), 3)
+	d := e.live.put(stateOf("d", 1, protocol.Active, time.Hour), 1)
+	d.apply(stateOf("d", 2, protocol.Active, -time.Second), 4)
+	d.apply(stateOf("d", 3, protocol.Active, time.Hour), 5) // extended after all
+	d.apply(stateOf("d", 4, protocol.Completed, time.Hour), 6)
 	got := l.waitHeard(t, 4)
 	want := []string{
 		"session_gate.entered a <nil>", "session_gate.ended a session_revoked",
@@ -107,7 +103,7 @@ func TestEventsTellEachEndOnce(t *testing.T) {
 // TestSlowEventHandlerHoldsNothingUp ends more sessions than events may wait.
 func TestSlowEventHandlerHoldsNothingUp(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t)
+	e := aloneEdge(t)
 	l := listen(t, e)
 	l.mu.Lock() // the handler waits from its first event on
 	const sessions = eventsMost + 100

@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -32,11 +29,7 @@ func TestAnswerFromBeforeAResetIsNotFresh(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e = newEdge(base, "key", zap.NewNop())
+	e = edgeOf(t, server.URL)
 	e.stream.connected.Store(true)
 	asked, err := e.ask(t.Context(), "a")
 	if err != nil {
@@ -67,12 +60,8 @@ func TestSilentBackendHoldsUpOneRequest(t *testing.T) {
 		_, _ = w.Write([]byte(`{"states":[]}`))
 	}))
 	defer server.Close()
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := newEdge(base, "key", zap.NewNop())
-	a, b := e.live.put(state("a", 1, protocol.Active, time.Hour), 0), e.live.put(state("b", 1, protocol.Active, time.Hour), 0)
+	e := edgeOf(t, server.URL)
+	a, b := e.live.put(stateOf("a", 1, protocol.Active, time.Hour), 0), e.live.put(stateOf("b", 1, protocol.Active, time.Hour), 0)
 	for _, back := range []bool{false, true} {
 		e.downUntil.Store(1) // it was down
 		first := make(chan struct{})

@@ -219,10 +219,11 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, raw string, explain bool) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), tunnel: isTunnel(r), uploads: r.ContentLength != 0, cancel: cancel}
-	if tok := upgraded(s, raw); tok != "" {
-		o.cookie, o.value, o.partitioned = cookieName(r), tok, g.partitioned()
-	}
+	o := &admitted{openRequest: openRequest{
+		ResponseWriter: w, websocket: isWebSocket(r), tunnel: isTunnel(r), uploads: r.ContentLength != 0, cancel: cancel,
+		onHeader: g.onHeader(r, s, raw), beneath: beneath,
+	}}
+	o.request = &o.openRequest
 	inner := r.WithContext(ctx)
 	o.linger(inner, time.Duration(g.UploadGrace))
 	// From here on it may be cut at any time, unless the gate only watches.
@@ -233,16 +234,16 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 			}
 		}()
 	} else {
-		if code := s.register(o); code != "" {
+		if code := s.register(&o.registration); code != "" {
 			return g.refuse(w, r, refusalOf(s, code))
 		}
-		defer s.release(o)
+		defer s.release(&o.registration)
 	}
 
 	g.edge.metrics.admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity != identityOff {
-		setIdentity(r.Header, s.state.Load(), &o.identity)
+		setIdentity(r.Header, s.record(), &o.identity)
 	}
 	if g.asserter != nil {
 		signed, err := g.asserter.header(s, r.Host)
@@ -252,11 +253,11 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		r.Header[headerAssertion] = []string{signed}
 	}
 	showPlaceholders(ctx, s)
-	out := http.ResponseWriter(o)
+	out := http.ResponseWriter(&o.openRequest)
 	path := r.URL.Path // handlers below may rewrite it
 	var page *inject.Writer
 	if g.injector != nil && !o.websocket {
-		page = g.injector.Wrap(o, inner, r.Host)
+		page = g.injector.Wrap(&o.openRequest, inner, r.Host)
 		out = page
 		if explain {
 			page.Explain(headerDebug)
@@ -303,17 +304,33 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 			w.Header().Set("Connection", "close")
 		}
 		return g.refuse(w, r, refusalOf(s, code))
-	case o.conn != nil:
+	case o.upgraded():
 		return nil
 	}
 	// Half an answer must not look like a whole one.
 	panic(http.ErrAbortHandler)
 }
 
+// onHeader is what is done to the header of an answer to a request with the
+// cookie raw: the origin cannot set the gate's cookie, and a provisional cookie
+// becomes what it has become.
+func (g *Gate) onHeader(r *http.Request, s *liveSession, raw string) func(http.Header) {
+	sessionToken := upgraded(s, raw)
+	if sessionToken == "" {
+		return guardCookie
+	}
+	name := cookieName(r)
+	return func(h http.Header) {
+		guardCookie(h)
+		setCookie(h, name, sessionToken, g.partitioned())
+		keepPrivate(h)
+	}
+}
+
 // served counts what became of a page's clock, and notes of which page.
 func (g *Gate) served(s *liveSession, host, path string, o inject.Outcome) {
 	g.edge.metrics.page(o)
-	record := s.state.Load()
+	record := s.record()
 	g.edge.pages.note(pageSeen{
 		provider: record.headers[recordProvider], user: record.headers[recordUser], host: host, path: path, outcome: o,
 	})

@@ -12,7 +12,7 @@ import (
 // is down.
 func TestMadeUpHostsPushOutNobody(t *testing.T) {
 	t.Parallel()
-	c := newHostCache(testEdge(t).backend) // which answers nothing
+	c := newHostCache(aloneEdge(t).backend) // which answers nothing
 	c.keep("app.example", hostEntry{answer: &protocol.HostAnswer{ProviderID: "p"}, until: -1})
 	for i := range 2 * hostsMax {
 		c.keep(fmt.Sprintf("%d.example", i), hostEntry{until: 1 << 60})

@@ -70,15 +70,3 @@ func setIdentity(h http.Header, r *record, room *[4]string) {
 	h[headerSession], h[headerUser] = one(recordID), one(recordUser)
 	h[headerProvider], h[headerExpires] = one(recordProvider), one(recordExpires)
 }
-
-// headerSafe keeps a user id, which is the marketplace's own string, from
-// breaking out of its header.
-func headerSafe(s string) string {
-	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}
-	return strings.Map(clean, s)
-}

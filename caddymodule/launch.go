@@ -94,7 +94,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.refuseEntry(w, r, rest, why, err)
 	}
-	setCookie(w, cookieName(r), cookie, g.partitioned())
+	setCookie(h, cookieName(r), cookie, g.partitioned())
 	return g.redirectClean(w, r, rest)
 }
 
@@ -206,21 +206,6 @@ func codeOfLaunchError(err error) protocol.Code {
 		return protocol.LaunchInvalid
 	}
 	return protocol.BackendUnavailable // the keys could not be fetched
-}
-
-func codeOfRedeemError(err error) protocol.Code {
-	var problem *protocol.Problem
-	if errors.Is(err, errBackendDown) || !errors.As(err, &problem) {
-		return protocol.BackendUnavailable
-	}
-	switch problem.Code {
-	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
-		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
-		return problem.Code
-	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
-		return protocol.BackendUnavailable // this edge's own trouble, not the user's
-	}
-	return protocol.LaunchInvalid
 }
 
 func codeOfHostError(err error) protocol.Code {

@@ -20,7 +20,7 @@ type tokenKey [2]uint64
 // says whose token it is, and the session's state says the rest.
 type liveSet struct {
 	seeds [2]maphash.Seed
-	clock *clock
+	now   func() int64 // the backend's time in Unix ms
 	// Called once at each session's end, with its lock held; nil for nobody.
 	ended     func(*liveSession, protocol.Code)
 	records   archive
@@ -83,8 +83,8 @@ func (sh *idShard) eachLocked(f func(*liveSession)) {
 	}
 }
 
-func newLiveSet(c *clock) *liveSet {
-	l := &liveSet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, clock: c, deadlines: newDeadlines(c)}
+func newLiveSet(now func() int64) *liveSet {
+	l := &liveSet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, now: now, deadlines: newDeadlines(now)}
 	for i := range shardCount {
 		l.tokens[i].m = make(map[tokenKey]*liveSession)
 		l.ids[i].m = make(map[uint64]*liveSession)

@@ -5,39 +5,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// state is a live session's state that ends in the given time.
-func state(id string, version int64, status protocol.Status, left time.Duration) *protocol.LiveState {
+// liveState is a live session's state that ends in the given time.
+func liveState(id string, version int64, status protocol.Status, left time.Duration) *protocol.LiveState {
 	return &protocol.LiveState{
 		ID: id, Version: version, Status: status, ProviderID: "p",
 		ExpiresAt: time.Now().Add(left).Unix(),
 	}
 }
 
+// unixMS is the backend's time where its clock is this machine's.
+func unixMS() int64 { return time.Now().UnixMilli() }
+
+// request is one under way: it notes why it was cut.
+type request struct {
+	code protocol.Code
+	then func() // what else a cut does; nil for nothing
+}
+
+func (r *request) cut(code protocol.Code) {
+	r.code = code
+	if r.then != nil {
+		r.then()
+	}
+}
+
 func TestOlderNewsChangesNothing(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
-	s := l.put(state("a", 5, protocol.Revoked, time.Hour), 1)
-	if l.put(state("a", 4, protocol.Active, time.Hour), 2) != s {
+	l := newLiveSet(unixMS)
+	s := l.put(liveState("a", 5, protocol.Revoked, time.Hour), 1)
+	if l.put(liveState("a", 4, protocol.Active, time.Hour), 2) != s {
 		t.Fatal("the session was made twice")
 	}
 	if code := s.code(); code != protocol.SessionRevoked {
 		t.Errorf("after older news: %q, want it revoked still", code)
 	}
-	if s.apply(state("a", 5, protocol.Revoked, time.Hour), 3); s.confirmed.Load() != 3 {
+	if s.apply(liveState("a", 5, protocol.Revoked, time.Hour), 3); s.confirmed.Load() != 3 {
 		t.Error("the same news again did not confirm")
 	}
 }
 
 func TestVerdictsAreForgottenWithTheirSession(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
-	s := l.put(state("a", 1, protocol.Active, time.Hour), 1)
+	l := newLiveSet(unixMS)
+	s := l.put(liveState("a", 1, protocol.Active, time.Hour), 1)
 	l.vouch("token-1", s)
 	l.vouch("token-2", s)
 	if l.byToken("token-1") != s || l.byToken("token-2") != s || l.byToken("token-3") != nil {
@@ -56,8 +73,8 @@ func TestVerdictsAreForgottenWithTheirSession(t *testing.T) {
 // Two ids with one hash are two sessions.
 func TestIDsThatCollide(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
-	a, b := l.put(state("a", 1, protocol.Active, time.Hour), 1), l.put(state("b", 1, protocol.Active, time.Hour), 1)
+	l := newLiveSet(unixMS)
+	a, b := l.put(liveState("a", 1, protocol.Active, time.Hour), 1), l.put(liveState("b", 1, protocol.Active, time.Hour), 1)
 	sh := idShard{m: map[uint64]*liveSession{}}
 	sh.addLocked(7, a)
 	sh.addLocked(7, b)
@@ -73,30 +90,51 @@ func TestIDsThatCollide(t *testing.T) {
 
 func TestCutReachesEveryOpenRequestOnce(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
-	s := l.put(state("a", 1, protocol.Active, time.Hour), 1)
+	l := newLiveSet(unixMS)
+	s := l.put(liveState("a", 1, protocol.Active, time.Hour), 1)
 	var cut int
-	open := make([]*openRequest, 5)
+	open := make([]*registration, 5)
 	for i := range open {
-		open[i] = &openRequest{cancel: func() { cut++ }}
+		open[i] = &registration{request: &request{then: func() { cut++ }}}
 		if code := s.register(open[i]); code != "" {
 			t.Fatal(code)
 		}
 	}
 	s.release(open[2])
 	s.release(open[2]) // again does nothing
-	s.apply(state("a", 2, protocol.Paused, time.Hour), 2)
+	s.apply(liveState("a", 2, protocol.Paused, time.Hour), 2)
 	if cut != 4 {
 		t.Errorf("%d requests were cut, want the 4 that were open", cut)
 	}
 	for i, o := range open {
-		if code := o.finish(); (i == 2) != (code == "") || i != 2 && code != protocol.SessionPaused {
+		if code := o.request.(*request).code; (i == 2) != (code == "") || i != 2 && code != protocol.SessionPaused {
 			t.Errorf("request %d was cut for %q", i, code)
 		}
 		s.release(o)
 	}
 	if code := s.register(open[0]); code != protocol.SessionPaused {
 		t.Errorf("a paused session took a request: %q", code)
+	}
+}
+
+// The end of a session is told once; more time after its deadline is another life.
+func TestEachEndIsToldOnce(t *testing.T) {
+	t.Parallel()
+	l := newLiveSet(unixMS)
+	var told []string
+	l.ended = func(s *liveSession, code protocol.Code) { told = append(told, s.id()+" "+string(code)) }
+	s := l.put(liveState("a", 1, protocol.Active, time.Hour), 1)
+	l.put(liveState("a", 2, protocol.Paused, time.Hour), 2) // no end
+	l.put(liveState("a", 3, protocol.Revoked, time.Hour), 3)
+	s.wake() // its timer, later
+	l.put(liveState("b", 9, protocol.Completed, time.Hour), 3)
+	l.put(liveState("c", 1, protocol.Active, 0), 1).wake() // over as it is first seen
+	d := l.put(liveState("d", 1, protocol.Active, time.Hour), 1)
+	d.apply(liveState("d", 2, protocol.Active, -time.Second), 4)
+	d.apply(liveState("d", 3, protocol.Active, time.Hour), 5) // extended after all
+	d.apply(liveState("d", 4, protocol.Completed, time.Hour), 6)
+	if want := []string{"a session_revoked", "d session_expired", "d session_completed"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 
@@ -111,13 +149,13 @@ func runs(t *testing.T, l *liveSet) {
 
 func TestExtensionMovesTheDeadlineOfOpenRequests(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
+	l := newLiveSet(unixMS)
 	runs(t, l)
-	first := state("a", 1, protocol.Active, 0)
+	first := liveState("a", 1, protocol.Active, 0)
 	first.ExpiresAt = time.Now().Unix() + 1
 	s := l.put(first, 1)
 	ended := make(chan struct{})
-	if code := s.register(&openRequest{cancel: func() { close(ended) }}); code != "" {
+	if code := s.register(&registration{request: &request{then: func() { close(ended) }}}); code != "" {
 		t.Fatal(code)
 	}
 	second := *first
@@ -129,87 +167,24 @@ func TestExtensionMovesTheDeadlineOfOpenRequests(t *testing.T) {
 	}
 }
 
-// A reload with another edge key gives the edge up, and an event stream that
-// began under it goes on: to its session's end and no further.
-func TestOpenRequestsOfAnEdgeThatIsGivenUpEndInTime(t *testing.T) {
-	t.Parallel()
-	e := testEdge(t)
-	e.start()
-	st := state("a", 1, protocol.Active, 0)
-	st.ExpiresAt = time.Now().Unix() + 2
-	s := e.live.put(st, 1)
-	ended := make(chan struct{})
-	if code := s.register(&openRequest{cancel: func() { close(ended) }}); code != "" {
-		t.Fatal(code)
-	}
-	if err := e.Destruct(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-ended:
-	case <-time.After(10 * time.Second):
-		t.Fatal("it runs on after the deadline")
-	}
-	if early := time.Until(time.Unix(st.ExpiresAt, 0)); early > 0 {
-		t.Errorf("it was cut %s early", early)
-	}
-}
-
 func TestAbandonedSessionTakesNoRequest(t *testing.T) {
 	t.Parallel()
-	l := newLiveSet(new(clock))
-	s := l.put(state("a", 1, protocol.Active, time.Hour), 1)
+	l := newLiveSet(unixMS)
+	s := l.put(liveState("a", 1, protocol.Active, time.Hour), 1)
 	l.drop(s)
 	s.abandon() // between a request's admission and its registration
-	if code := s.register(&openRequest{cancel: func() {}}); code == "" {
+	if code := s.register(&registration{request: new(request)}); code == "" {
 		t.Error("a request is open that no deadline ends")
-	}
-}
-
-func TestClockFollowsTheBestSample(t *testing.T) {
-	t.Parallel()
-	c := new(clock)
-	asked := time.Now()
-	ahead := time.Hour.Milliseconds()
-	c.observe(asked, asked.Add(20*time.Millisecond), asked.UnixMilli()+10+ahead)
-	off := func() int64 { return c.nowMS() - time.Now().UnixMilli() }
-	if got := off(); got < ahead-5 || got > ahead+5 {
-		t.Errorf("the clock is %d ms ahead, want %d", got, ahead)
-	}
-	// A slow answer says less than a quick one.
-	c.observe(asked, asked.Add(3*time.Second), asked.UnixMilli()+ahead)
-	if got := off(); got < ahead-5 || got > ahead+5 {
-		t.Errorf("a slow answer moved the clock to %d ms ahead", got)
-	}
-	c.observe(asked, asked.Add(time.Millisecond), 0) // no time in the answer
-	if got := off(); got < ahead-5 {
-		t.Errorf("an answer without time moved the clock to %d ms ahead", got)
-	}
-}
-
-// A machine that was suspended, or a backend whose clock was set, must not judge
-// by the old time for the rest of a minute.
-func TestClockFollowsAJumpAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, jump := range []time.Duration{5 * time.Minute, -5 * time.Minute, time.Second} {
-		c := new(clock)
-		asked := time.Now().Add(-10 * time.Second)
-		c.observe(asked, asked.Add(time.Millisecond), asked.UnixMilli())
-		later := asked.Add(9 * time.Second)
-		c.observe(later, later.Add(40*time.Millisecond), later.UnixMilli()+20+jump.Milliseconds())
-		if off := c.nowMS() - time.Now().UnixMilli() - jump.Milliseconds(); off < -30 || off > 30 {
-			t.Errorf("after a jump of %s the clock is %d ms off", jump, off)
-		}
 	}
 }
 
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{1, 100_000} {
 		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
-			l := newLiveSet(new(clock))
+			l := newLiveSet(unixMS)
 			for i := range n {
 				id := fmt.Sprintf("session-%d", i)
-				l.vouch("token-"+id, l.put(state(id, 1, protocol.Active, time.Hour), 1))
+				l.vouch("token-"+id, l.put(liveState(id, 1, protocol.Active, time.Hour), 1))
 			}
 			now := time.Now().UnixMilli()
 			b.ReportAllocs()
@@ -233,7 +208,7 @@ func BenchmarkMillionSessions(b *testing.B) {
 		return float64(m.HeapAlloc)
 	}
 	for b.Loop() {
-		l := newLiveSet(new(clock))
+		l := newLiveSet(unixMS)
 		before := alive()
 		ends := time.Now().Unix()
 		for i := range sessions {

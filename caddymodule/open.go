@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -33,13 +31,11 @@ type openRequest struct {
 	uploads   bool    // the request has a body
 	upload    *upload // its body, with upload_grace
 	cancel    context.CancelFunc
-	// A cookie to set with the answer, if any.
-	cookie, value string
-	partitioned   bool
-	identity      [4]string // the values of the request's identity headers
-
-	prev, next *openRequest // guarded by the session's mu
-	listed     bool         // guarded by the session's mu
+	// Called with the answer's header before it goes out; nil for nothing.
+	onHeader func(http.Header)
+	// The server's own writer, below those of handlers that keep deadlines for
+	// their own goroutine; nil to take the request's own.
+	beneath func(http.ResponseWriter) *http.ResponseController
 
 	ended atomic.Pointer[protocol.Code] // why it was cut; nil while it runs
 
@@ -81,7 +77,7 @@ func (o *openRequest) pressLocked() {
 		return
 	}
 	if o.wroteHeader {
-		_ = beneath(o.ResponseWriter).SetWriteDeadline(time.Now())
+		_ = o.serverWriter().SetWriteDeadline(time.Now())
 	}
 	if o.uploads {
 		// The server takes the rest of a body before it lets the connection go.
@@ -94,19 +90,12 @@ func (o *openRequest) pressLocked() {
 	})
 }
 
-// beneath controls the server's own writer below Caddy's idle timeouts, which
-// keep what deadline a handler sets and are for its goroutine alone.
-func beneath(w http.ResponseWriter) *http.ResponseController {
-	for inner := w; ; {
-		switch t := inner.(type) {
-		case *caddyhttp.IdleTimeoutWriter:
-			return t.Ctrl
-		case interface{ Unwrap() http.ResponseWriter }:
-			inner = t.Unwrap()
-		default:
-			return http.NewResponseController(w)
-		}
+// serverWriter controls the server's own writer.
+func (o *openRequest) serverWriter() *http.ResponseController {
+	if o.beneath != nil {
+		return o.beneath(o.ResponseWriter)
 	}
+	return http.NewResponseController(o.ResponseWriter)
 }
 
 // finish says that the handler has returned, and answers why it was cut, or "".
@@ -132,6 +121,13 @@ func (o *openRequest) started() bool {
 	return o.wroteHeader || o.conn != nil
 }
 
+// upgraded reports whether the connection was taken over.
+func (o *openRequest) upgraded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.conn != nil
+}
+
 // WriteHeader implements [http.ResponseWriter]. Once the session has ended it
 // does nothing: the gate answers then, and the proxy's own report of a canceled
 // request (499) is not for the client.
@@ -140,10 +136,8 @@ func (o *openRequest) WriteHeader(status int) {
 		return
 	}
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		guardCookie(o.Header())
-		if o.cookie != "" {
-			setCookie(o, o.cookie, o.value, o.partitioned)
-			keepPrivate(o.Header())
+		if o.onHeader != nil {
+			o.onHeader(o.Header())
 		}
 		o.mu.Lock()
 		o.wroteHeader = true
@@ -152,7 +146,7 @@ func (o *openRequest) WriteHeader(status int) {
 	o.ResponseWriter.WriteHeader(status)
 	if o.tunnel && status/100 == 2 {
 		_ = http.NewResponseController(o.ResponseWriter).Flush() // from here on, each write is flushed
-		o.adopt(&upgradedConn{Conn: streamConn{w: o.ResponseWriter}, websocket: true, stream: true})
+		o.adopt(&upgradedConn{Conn: streamConn{w: o.ResponseWriter, server: o.serverWriter()}, websocket: true, stream: true})
 	}
 }
 

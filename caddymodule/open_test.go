@@ -34,7 +34,9 @@ func TestCutEndsWritesUnderIdleTimeouts(t *testing.T) {
 	opened := make(chan *openRequest, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())
-		o := &openRequest{ResponseWriter: idle(w), cancel: cancel}
+		o := &openRequest{ResponseWriter: idle(w), cancel: cancel, beneath: func(w http.ResponseWriter) *http.ResponseController {
+			return w.(*caddyhttp.IdleTimeoutWriter).Ctrl
+		}}
 		o.WriteHeader(http.StatusOK)
 		opened <- o
 		page := make([]byte, 64<<10)

@@ -27,7 +27,7 @@ func showPlaceholders(ctx context.Context, s *liveSession) {
 		return
 	}
 	repl.Map(func(key string) (any, bool) {
-		st := s.state.Load().live()
+		st := s.record().live()
 		switch key {
 		case placeholderSession:
 			return st.ID, true
@@ -36,7 +36,7 @@ func showPlaceholders(ctx context.Context, s *liveSession) {
 		case placeholderProvider:
 			return st.ProviderID, true
 		case placeholderRemaining:
-			return max(0, (st.ExpiresAt*1000-s.set.clock.nowMS())/1000), true
+			return max(0, (st.ExpiresAt*1000-s.now())/1000), true
 		}
 		return nil, false
 	})

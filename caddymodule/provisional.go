@@ -52,7 +52,7 @@ func (p *provisionals) admit(req *protocol.LaunchRequest, claims *token.Claims) 
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,
 	}, monotonicMS())
-	s.extras().provisional.Store(true)
+	s.setProvisional(true)
 	cookie = provisionalPrefix + rand.Text()
 	p.edge.live.vouch(cookie, s)
 	p.waiting[s.id()] = req
@@ -99,8 +99,8 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 	case err == nil:
 		s := p.edge.live.put(&answer.Session, asked)
 		p.edge.live.vouch(answer.SessionToken, s)
-		s.extras().upgrade.Store(&answer.SessionToken)
-		s.extras().provisional.Store(false)
+		s.upgrade(answer.SessionToken)
+		s.setProvisional(false)
 		p.edge.metrics.entries.Inc()
 		p.edge.events.entered(s)
 		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.id()))
@@ -112,9 +112,9 @@ func (p *provisionals) redeem(ctx context.Context, req *protocol.LaunchRequest) 
 	id := p.idOf(req)
 	p.edge.logger.Warn("a session entered while the backend was down is refused", zap.String("session", id), zap.String("code", string(problem.Code)))
 	if s := p.edge.live.byID(id); s != nil {
-		over := *s.state.Load().live()
+		over := *s.record().live()
 		over.Version, over.Status = versionRefused, statusOfCode(problem.Code)
-		s.extras().provisional.Store(false)
+		s.setProvisional(false)
 		if problem.Code == protocol.LaunchSpent || !s.apply(&over, monotonicMS()) {
 			// The session lives on, elsewhere: whose it is asks for it anew, and
 			// whoever entered here with its link has entered nothing.

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
@@ -25,11 +23,7 @@ func refusing(t *testing.T, status int, code protocol.Code) (e *edge, cookie str
 		fmt.Fprintf(w, `{"code":%q,"status":%d,"title":"x"}`, code, status)
 	}))
 	t.Cleanup(server.Close)
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e = newEdge(base, "key", zap.NewNop())
+	e = edgeOf(t, server.URL)
 	now := time.Now()
 	req = &protocol.LaunchRequest{Token: "t", RedemptionID: "r"}
 	cookie, ok := e.early.admit(req, &token.Claims{
@@ -51,11 +45,10 @@ func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		e, cookie, req := refusing(t, http.StatusConflict, protocol.LaunchSpent)
 		if heard {
-			e.learn(state("s1", 1, protocol.Active, time.Hour))
+			e.learn(stateOf("s1", 1, protocol.Active, time.Hour))
 		}
 		cut := false
-		o := &openRequest{cancel: func() { cut = true }}
-		e.live.byID("s1").register(o)
+		e.live.byID("s1").register(&registration{request: cutterFunc(func() { cut = true })})
 		if err := e.early.redeem(t.Context(), req); err == nil {
 			t.Fatal("the launch was redeemed")
 		}
@@ -63,7 +56,7 @@ func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 			t.Errorf("heard of the other edge %t: the cookie still opens the session, its request ended %t", heard, cut)
 		}
 		// Whoever owns the session is not shut out by it.
-		if s := e.live.put(state("s1", 1, protocol.Active, time.Hour), 1); s.code() != "" {
+		if s := e.live.put(stateOf("s1", 1, protocol.Active, time.Hour), 1); s.code() != "" {
 			t.Errorf("heard of the other edge %t: the session itself is refused: %s", heard, s.code())
 		}
 	}
@@ -96,20 +89,5 @@ func TestRefusedEdgeEndsNoSession(t *testing.T) {
 		if s := e.live.byToken(cookie); s == nil || s.code() != "" || len(e.early.list()) != 1 {
 			t.Errorf("%s ended the session", code)
 		}
-	}
-}
-
-// The cookie of a session that was redeemed late comes with whatever is asked
-// for next, and a cache before the edge may keep that for everybody.
-func TestLateCookieIsInNoCache(t *testing.T) {
-	t.Parallel()
-	o := &openRequest{ResponseWriter: httptest.NewRecorder(), cookie: secureCookie, value: "tok"}
-	h := o.Header()
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
-	h.Set("CDN-Cache-Control", "max-age=60")
-	o.WriteHeader(http.StatusOK)
-	if got := h.Get("Cache-Control"); got != "no-store" || h.Get("Expires") != "" || h.Get("CDN-Cache-Control") != "" || h.Get("Set-Cookie") == "" {
-		t.Errorf("the session's token leaves with %v", h)
 	}
 }

@@ -187,3 +187,15 @@ func appendInts(b []byte, list ...int64) []byte {
 	}
 	return b
 }
+
+// headerSafe keeps a user id, which is the marketplace's own string, from
+// breaking out of its header.
+func headerSafe(s string) string {
+	clean := func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}
+	return strings.Map(clean, s)
+}

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"reflect"
 	"testing"
 
@@ -42,29 +41,5 @@ func TestRecordsComeBackWhole(t *testing.T) {
 	}
 	if got := c.record(&protocol.LiveState{Status: "novel"}, nil); got.status.status().Terminal() == false {
 		t.Error("a status that nobody knows is live")
-	}
-}
-
-// What the origin is told is safe to stand in a header, and nobody's addition or
-// change reaches another request, or the session itself.
-func TestIdentityHeaders(t *testing.T) {
-	t.Parallel()
-	var c archive
-	rec := c.record(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, nil)
-	first, second := http.Header{}, http.Header{}
-	setIdentity(first, rec, new([4]string))
-	first.Add(headerUser, "more")
-	for _, values := range first { // as request_header with find and replace does
-		for i := range values {
-			values[i] = "changed"
-		}
-	}
-	setIdentity(second, rec, new([4]string))
-	want := http.Header{headerSession: {"s1"}, headerUser: {"eveX-Admin: 1"}, headerProvider: {"p"}, headerExpires: {"99"}}
-	if !reflect.DeepEqual(second, want) {
-		t.Errorf("got %q, want %q", second, want)
-	}
-	if rec.headers[recordID] != "s1" {
-		t.Errorf("the session is called %s now", rec.headers[recordID])
 	}
 }

@@ -46,7 +46,7 @@ type refusal struct {
 
 // refusalOf says why a session does not pass.
 func refusalOf(s *liveSession, code protocol.Code) refusal {
-	return refusal{code: code, returnURL: s.state.Load().terms.returnURL, sessionID: s.id()}
+	return refusal{code: code, returnURL: s.returnURL(), sessionID: s.id()}
 }
 
 // refuse answers a request that may not pass.

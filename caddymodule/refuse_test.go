@@ -91,6 +91,14 @@ func TestExtendedConnectIsAWebSocket(t *testing.T) {
 	}
 }
 
+// state is a session's state that ends in the given time.
+func state(id string, version int64, status protocol.Status, left time.Duration) *protocol.LiveState {
+	return &protocol.LiveState{
+		ID: id, Version: version, Status: status, ProviderID: "p",
+		ExpiresAt: time.Now().Add(left).Unix(),
+	}
+}
+
 // testEdge is an edge that was never started.
 func testEdge(t *testing.T) *edge {
 	t.Helper()
@@ -262,9 +270,8 @@ func TestPreparedPageResumesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := newEdge(base, "key", zap.NewNop())
-			e.stream.connected.Store(true)
 			e.live.vouch("tok", e.live.put(state("a", 1, protocol.Paused, time.Hour), monotonicMS()+1))
-			g := &Gate{Provider: "p", edge: e, logger: zap.NewNop(), OnExpired: &Answer{}}
+			g := &Gate{Provider: "p", edge: e, maxStaleness: time.Hour, logger: zap.NewNop(), OnExpired: &Answer{}}
 			r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 			r.Header.Set("Cookie", "session_gate=tok")

@@ -6,14 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
-	"go.uber.org/zap"
 )
 
 // heartbeatsOf is a backend that takes heartbeats, strictly or not, and keeps
@@ -60,20 +58,16 @@ func newHeartbeatsOf(t *testing.T, before bool) (*heartbeatsOf, *edge) {
 		fmt.Fprintf(w, `{"states":[],"server_time_ms":%d}`, time.Now().UnixMilli())
 	}))
 	t.Cleanup(server.Close)
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b, newEdge(base, "key", zap.NewNop())
+	return b, edgeOf(t, server.URL)
 }
 
 // TestEdgesReportThemselves sends a batch as the loop does.
 func TestEdgesReportThemselves(t *testing.T) {
 	t.Parallel()
 	b, e := newHeartbeatsOf(t, false)
-	e.live.put(state("a", 1, protocol.Active, time.Hour), 1)
-	e.live.put(state("b", 1, protocol.Paused, time.Hour), 1)
-	e.live.put(state("c", 1, protocol.Active, -time.Second), 1)
+	e.live.put(stateOf("a", 1, protocol.Active, time.Hour), 1)
+	e.live.put(stateOf("b", 1, protocol.Paused, time.Hour), 1)
+	e.live.put(stateOf("c", 1, protocol.Active, -time.Second), 1)
 	if err := e.beats.flush(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +145,7 @@ func TestPagesAreReported(t *testing.T) {
 // TestPagesAreKeptWhileTheBackendIsDown gives them with the next batch.
 func TestPagesAreKeptWhileTheBackendIsDown(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t) // whose backend never answers
+	e := aloneEdge(t) // whose backend never answers
 	e.pages.note(pageSeen{provider: "p", host: "h", path: "/", outcome: inject.Outcome{Mode: inject.ModeIdentity}})
 	e.beats.report.look(time.Now())
 	if err := e.beats.flush(t.Context(), true); err == nil {

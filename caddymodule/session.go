@@ -27,19 +27,41 @@ type liveSession struct {
 	earlier, later *liveSession // guarded by the deadlines' mu
 	due            int64        // guarded by the deadlines' mu
 
-	mu   sync.Mutex // guards the rest
-	open *openRequest
-	told bool // the set was told of its end
+	mu   sync.Mutex    // guards the rest
+	open *registration // the requests that are under way
+	told bool          // the set was told of its end
 	gone bool
 	used bool // a browser came with its cookie
+}
+
+// cutter is what a session ends when it ends: a request under way. cut may be
+// called at any time, from any goroutine, and again.
+type cutter interface {
+	cut(code protocol.Code)
+}
+
+// registration is the place of one request in its session's list of those that
+// are under way.
+type registration struct {
+	request    cutter
+	prev, next *registration // guarded by the session's mu
+	listed     bool          // guarded by the session's mu
+}
+
+// signedAssertion is a signed statement about a session for the site at host,
+// which is sent again until the given time of the backend's clock, in ms.
+type signedAssertion struct {
+	host  string
+	value string
+	until int64
 }
 
 // extras is what only some sessions have.
 type extras struct {
 	// Set from entry without the backend until it redeems the launch.
 	provisional atomic.Bool
-	assertion   atomic.Pointer[assertion] // the last one signed
-	upgrade     atomic.Pointer[string]    // the session token that came of it
+	assertion   atomic.Pointer[signedAssertion] // the last one signed
+	upgrade     atomic.Pointer[string]          // the session token that came of it
 
 	tokens []tokenKey // verified after the first; guarded by the id's shard
 }
@@ -75,6 +97,41 @@ func newLiveSession(st *protocol.LiveState, confirmedAt int64, set *liveSet) *li
 	return s
 }
 
+// record is the session's newest state. It does not change: a newer state is
+// another record.
+func (s *liveSession) record() *record { return s.state.Load() }
+
+// confirmedAt is this machine's monotonic ms at which the backend last vouched
+// for the session's state.
+func (s *liveSession) confirmedAt() int64 { return s.confirmed.Load() }
+
+// expiresAt is when the session ends, in Unix seconds of the backend's clock.
+func (s *liveSession) expiresAt() int64 { return s.state.Load().expiresAt }
+
+// returnURL is where the session's marketplace wants its user back.
+func (s *liveSession) returnURL() string { return s.state.Load().terms.returnURL }
+
+// now is the backend's time in Unix milliseconds.
+func (s *liveSession) now() int64 { return s.set.now() }
+
+// setProvisional says whether the session was admitted without the backend and
+// still waits for it.
+func (s *liveSession) setProvisional(is bool) { s.extras().provisional.Store(is) }
+
+// upgrade keeps the session token that the provisional cookie has become.
+func (s *liveSession) upgrade(sessionToken string) { s.extras().upgrade.Store(&sessionToken) }
+
+// assertion is the last signed statement about the session, or nil.
+func (s *liveSession) assertion() *signedAssertion {
+	if x := s.extra.Load(); x != nil {
+		return x.assertion.Load()
+	}
+	return nil
+}
+
+// setAssertion keeps a signed statement to be sent again.
+func (s *liveSession) setAssertion(a *signedAssertion) { s.extras().assertion.Store(a) }
+
 // id is the session's id.
 func (s *liveSession) id() string { return s.state.Load().headers[recordID] }
 
@@ -109,7 +166,7 @@ func (s *liveSession) apply(st *protocol.LiveState, confirmedAt int64) bool {
 		return false
 	}
 	s.setLocked(st, confirmedAt)
-	var cut *openRequest
+	var cut *registration
 	code := s.code()
 	if code != "" {
 		cut = s.takeOpenLocked()
@@ -138,7 +195,7 @@ func (s *liveSession) confirm(version, confirmedAt int64) {
 // code is why the session is refused, or "" if it is live.
 func (s *liveSession) code() protocol.Code {
 	st := s.state.Load()
-	if st.status.status() == protocol.Active && !st.admits(s.set.clock.nowMS()) {
+	if st.status.status() == protocol.Active && !st.admits(s.set.now()) {
 		return protocol.SessionExpired
 	}
 	return protocol.CodeOf(st.status.status())
@@ -146,7 +203,7 @@ func (s *liveSession) code() protocol.Code {
 
 // register lists o as open until [liveSession.release]; it returns why not when
 // the session ended since the decision.
-func (s *liveSession) register(o *openRequest) protocol.Code {
+func (s *liveSession) register(o *registration) protocol.Code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if code := s.code(); code != "" {
@@ -166,7 +223,7 @@ func (s *liveSession) register(o *openRequest) protocol.Code {
 }
 
 // release takes o off the list, if it is still there.
-func (s *liveSession) release(o *openRequest) {
+func (s *liveSession) release(o *registration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !o.listed {
@@ -196,7 +253,7 @@ func (s *liveSession) wake() {
 		s.mu.Unlock()
 		return
 	}
-	if s.set.clock.nowMS() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
+	if s.set.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
 		s.gone = true
 		s.mu.Unlock()
 		s.set.drop(s)
@@ -224,7 +281,7 @@ func (s *liveSession) armLocked() {
 }
 
 func (s *liveSession) lookAgainLocked() {
-	s.set.deadlines.set(s, s.set.clock.nowMS()+afterlife.Milliseconds())
+	s.set.deadlines.set(s, s.set.now()+afterlife.Milliseconds())
 }
 
 // claimed reports whether a browser came with the session's cookie.
@@ -269,7 +326,7 @@ func (s *liveSession) openCount() (n int) {
 	return n
 }
 
-func (s *liveSession) takeOpenLocked() *openRequest {
+func (s *liveSession) takeOpenLocked() *registration {
 	list := s.open
 	for o := list; o != nil; o = o.next {
 		o.listed = false
@@ -279,11 +336,11 @@ func (s *liveSession) takeOpenLocked() *openRequest {
 }
 
 // cutAll ends every request of a list taken off its session.
-func cutAll(list *openRequest, code protocol.Code) {
+func cutAll(list *registration, code protocol.Code) {
 	for o := list; o != nil; {
 		next := o.next
 		o.prev, o.next = nil, nil
-		o.cut(code)
+		o.request.cut(code)
 		o = next
 	}
 }

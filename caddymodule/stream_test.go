@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bufio"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // TestRefusedEdgesAreToldWhy: what the log says of a key that the backend does
@@ -28,4 +31,34 @@ func TestRefusedEdgesAreToldWhy(t *testing.T) {
 			t.Errorf("%d: %v; want %q in it", status, err, want)
 		}
 	}
+}
+
+// FuzzEventStream: no stream that a backend could send makes the edge panic or
+// read without end.
+func FuzzEventStream(f *testing.F) {
+	f.Add("id: 1\nevent: state\ndata: {\"id\":\"s\"}\n\n")
+	f.Add(":\n\nevent:reset\n\ndata\r\nid:\x00\n\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &stream{onState: func(st *protocol.LiveState) {
+			if st.ID == "" {
+				t.Error("took a state without id")
+			}
+		}, onReset: func() {}}
+		r := bufio.NewReaderSize(strings.NewReader(text), 16)
+		var ev event
+		for {
+			line, err := readLine(r)
+			if err != nil {
+				return
+			}
+			if len(line) > 0 {
+				ev.line(line)
+				continue
+			}
+			if s.dispatch(&ev) != nil {
+				return
+			}
+			ev = event{}
+		}
+	})
 }

@@ -31,6 +31,7 @@ func isTunnel(r *http.Request) bool {
 type streamConn struct {
 	net.Conn // never set: nothing else is called
 	w        http.ResponseWriter
+	server   *http.ResponseController // of the server's own writer
 }
 
 // Write implements [net.Conn]: what is written is sent.
@@ -54,7 +55,7 @@ func (c streamConn) SetWriteDeadline(t time.Time) error {
 }
 
 // hurry moves the deadline of a Write that may be under way.
-func (c streamConn) hurry(t time.Time) { _ = beneath(c.w).SetWriteDeadline(t) }
+func (c streamConn) hurry(t time.Time) { _ = c.server.SetWriteDeadline(t) }
 
 // SetReadDeadline ends nothing: the body's reader ends with the handler.
 func (c streamConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }

@@ -22,7 +22,7 @@ func TestUploadIsCutAsItBegins(t *testing.T) {
 	g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), UploadGrace: 1 << 40, OnExpired: &Answer{}, ForwardIdentity: identityOff}
 	s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
 	go func() {
-		for s.idle() { // until it is registered, and not a moment longer
+		for s.openCount() == 0 { // until it is registered, and not a moment longer
 			time.Sleep(10 * time.Microsecond)
 		}
 		s.apply(state("a", 2, protocol.Revoked, time.Hour), 2)

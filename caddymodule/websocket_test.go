@@ -205,3 +205,24 @@ func TestTunnelEndsBetweenTwoFrames(t *testing.T) {
 		t.Errorf("sent %q, want %q", r.out, want)
 	}
 }
+
+// FuzzFrames: however a server's frames are cut, boundaries are the same.
+func FuzzFrames(f *testing.F) {
+	f.Add(append(serverFrame(3), serverFrame(200)...), uint8(1))
+	f.Add([]byte{0x81, 0x80, 1, 2, 3}, uint8(2))
+	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
+		var whole, parts frameTracker
+		whole.advance(stream)
+		for n := max(int(step), 1); len(stream) > 0; {
+			n = min(n, len(stream))
+			if rest := parts.rest(n); rest < 0 || rest > n {
+				t.Fatalf("rest of %d is %d", n, rest)
+			}
+			parts.advance(stream[:n])
+			stream = stream[n:]
+		}
+		if whole != parts {
+			t.Errorf("in one piece %+v, in parts %+v", whole, parts)
+		}
+	})
+}
