@@ -41,8 +41,8 @@ bench: build
 	$(GO) run ./bench/edge
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
-	$(GO) test -run '^$$' -bench Decide ./caddymodule
-	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule
+	$(GO) test -run '^$$' -bench Decide ./caddymodule/live
+	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule/live
 
 # The session service killed fifty times on each database, under load.
 test-long: build

@@ -1,6 +1,10 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"encoding/json"
 	"errors"
 	"io"
@@ -44,12 +48,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
-		count(g.edge.metrics.refusals, protocol.CrossSite)
+		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
 	}
 	s, raw, why := g.decide(r)
 	if why.code != "" && why.code != protocol.SessionPaused {
-		count(g.edge.metrics.refusals, why.code)
+		edge.Count(g.edge.Metrics.Refusals, why.code)
 		return writeProblem(w, g.problemFor(why))
 	}
 	switch r.URL.Path {
@@ -69,13 +73,13 @@ func (g *Gate) problemFor(why refusal) *protocol.Problem {
 }
 
 // answerSession tells a page its session, from memory.
-func (g *Gate) answerSession(w http.ResponseWriter, s *liveSession) error {
-	return writeJSON(w, protocol.SessionAnswer{Session: s.record().live().View(), ServerTimeMS: g.edge.clock.nowMS()})
+func (g *Gate) answerSession(w http.ResponseWriter, s *live.Session) error {
+	return writeJSON(w, protocol.SessionAnswer{Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS()})
 }
 
 // heartbeat answers from memory at once; the backend learns of it with the next
 // batch.
-func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession) error {
+func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session) error {
 	body, err := readBody(w, r)
 	if err != nil {
 		return writeProblem(w, problemOfBody(err))
@@ -84,8 +88,8 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 	if len(body) > 0 && json.Unmarshal(body, &beat) != nil {
 		return writeProblem(w, problemOfBody(errNotJSON))
 	}
-	st, now := s.record().live(), g.edge.clock.nowMS()
-	g.edge.beats.add(protocol.Beat{ID: s.id(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
+	st, now := s.Record().State(), g.edge.Clock.NowMS()
+	g.edge.Heartbeats.Add(protocol.Beat{ID: s.ID(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
 	ends := st.ExpiresAt
 	if st.Status == protocol.Paused && st.PausedAt > 0 {
 		ends += now/1000 - st.PausedAt
@@ -98,7 +102,7 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 
 // act does what only the backend can: it passes the page's wish on with the
 // session token that scripts never see, and answers the session as it is then.
-func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, action string) error {
+func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw, action string) error {
 	body, err := readBody(w, r)
 	if err != nil {
 		return writeProblem(w, problemOfBody(err))
@@ -109,27 +113,27 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, 
 	if len(body) == 0 && (action == protocol.ActionExtend || action == protocol.ActionEvents) {
 		body = []byte("{}")
 	}
-	sessionToken := bearer(s, raw)
+	sessionToken := edge.SessionToken(s, raw)
 	if sessionToken == "" {
 		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
 	}
-	err = g.edge.backend.act(r.Context(), s.id(), action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	err = g.edge.Backend.Act(r.Context(), s.ID(), action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
-	case errors.Is(err, errBackendDown) || !errors.As(err, &problem):
+	case errors.Is(err, edge.ErrBackendDown) || !errors.As(err, &problem):
 		g.logger.Warn("a page's request did not reach the backend", zap.String("action", action), zap.Error(err))
 		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
 	default:
 		g.logger.Info("a page's request was refused", zap.String("action", action),
-			zap.String("session", s.id()), zap.String("code", string(problem.Code)))
+			zap.String("session", s.ID()), zap.String("code", string(problem.Code)))
 		return writeProblem(w, problem)
 	}
 	if action == protocol.ActionEvents {
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
-	if _, err := g.edge.ask(r.Context(), s.id()); err != nil {
+	if _, err := g.edge.FetchSession(r.Context(), s.ID()); err != nil {
 		// It was done; the event stream will say so in a moment.
 		g.logger.Warn("a session's new state could not be read", zap.Error(err))
 	}

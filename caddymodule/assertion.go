@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -118,12 +120,12 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 }
 
 // header is the statement about s for the site at host, as a header's value.
-func (a *asserter) header(s *liveSession, host string) (string, error) {
-	now := s.now()
-	if known := s.assertion(); known != nil && now < known.until && known.host == host {
-		return known.value, nil
+func (a *asserter) header(s *live.Session, host string) (string, error) {
+	now := s.NowMS()
+	if known := s.Assertion(); known != nil && now < known.UntilMS && known.Host == host {
+		return known.Value, nil
 	}
-	st := s.record().live()
+	st := s.Record().State()
 	at := time.UnixMilli(now)
 	ends := at.Add(assertionLife)
 	if deadline := time.Unix(st.ExpiresAt, 0); deadline.Before(ends) {
@@ -139,7 +141,7 @@ func (a *asserter) header(s *liveSession, host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fresh := &signedAssertion{host: host, value: signed, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
-	s.setAssertion(fresh)
-	return fresh.value, nil
+	fresh := &live.Assertion{Host: host, Value: signed, UntilMS: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
+	s.SetAssertion(fresh)
+	return fresh.Value, nil
 }

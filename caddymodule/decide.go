@@ -1,6 +1,10 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"context"
 	"errors"
 	"net/http"
@@ -15,7 +19,7 @@ import (
 
 // decide finds the session of a request and says why it is refused; an empty
 // code admits it. For a session that is known it does no I/O.
-func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal) {
+func (g *Gate) decide(r *http.Request) (s *live.Session, raw string, why refusal) {
 	provider, err := g.providerOf(r)
 	if err != nil {
 		return nil, "", refusal{code: codeOfHostError(err)}
@@ -23,8 +27,8 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 	if s, raw, why.code = g.find(r, provider, isLive); s == nil {
 		return nil, "", why
 	}
-	g.edge.confirm(r.Context(), s, g.maxStaleness)
-	if code := s.code(); code != "" {
+	g.edge.Confirm(r.Context(), s, g.maxStaleness)
+	if code := s.Refusal(); code != "" {
 		return s, raw, refusalOf(s, code)
 	}
 	return s, raw, refusal{}
@@ -34,7 +38,7 @@ func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal)
 // There may be several cookies of the name: a browser keeps a partitioned one
 // beside one that is not, and without TLS other hosts can set them. The first
 // whose session suits counts, else one whose session has not ended, else any.
-func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) bool) (s *liveSession, raw string, code protocol.Code) {
+func (g *Gate) find(r *http.Request, provider string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
 	code = protocol.SessionMissing
 	left := maxVerified
 	eachCookie(r.Header, cookieName(r), func(value string) bool {
@@ -46,7 +50,7 @@ func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) b
 		case suits(found):
 			s, raw = found, value
 			return false
-		case s == nil, hasEnded(s.code()) && !hasEnded(found.code()):
+		case s == nil, live.IsEnd(s.Refusal()) && !live.IsEnd(found.Refusal()):
 			s, raw = found, value
 		}
 		return true
@@ -54,7 +58,7 @@ func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) b
 	return s, raw, code
 }
 
-func isLive(s *liveSession) bool { return s.code() == "" }
+func isLive(s *live.Session) bool { return s.Refusal() == "" }
 
 // maxVerified is how many tokens that are not known yet one request may have
 // verified. Browsers send one, or two; each costs a tenth of a millisecond, and a
@@ -63,22 +67,22 @@ const maxVerified = 4
 
 // identify finds the session that a cookie stands for, or why there is none. left
 // is how many more tokens may be verified.
-func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*liveSession, protocol.Code) {
-	if s := g.edge.live.byToken(raw); s != nil {
-		if s.provider() != provider {
+func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*live.Session, protocol.Code) {
+	if s := g.edge.Sessions.ByToken(raw); s != nil {
+		if s.ProviderID() != provider {
 			return nil, protocol.WrongProvider
 		}
 		return s, ""
 	}
-	if strings.HasPrefix(raw, provisionalPrefix) {
+	if strings.HasPrefix(raw, edge.ProvisionalPrefix) {
 		return nil, protocol.SessionInvalid // of a process that is gone
 	}
 	if *left == 0 {
 		return nil, protocol.SessionInvalid
 	}
 	*left--
-	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
 		code := codeOfLaunchError(err)
@@ -87,23 +91,23 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 		}
 		return nil, code
 	}
-	s := g.edge.live.byID(claims.SessionID())
+	s := g.edge.Sessions.ByID(claims.SessionID())
 	if s == nil {
-		if s, err = g.edge.ask(ctx, claims.SessionID()); errors.Is(err, errUnknownSession) {
+		if s, err = g.edge.FetchSession(ctx, claims.SessionID()); errors.Is(err, edge.ErrUnknownSession) {
 			return nil, protocol.SessionInvalid
 		} else if err != nil {
 			g.logger.Warn("a session could not be looked up", zap.Error(err))
 			return nil, protocol.BackendUnavailable
 		}
 	}
-	g.edge.live.vouch(raw, s)
+	g.edge.Sessions.BindToken(raw, s)
 	return s, ""
 }
 
 // holds is the session with this id if a cookie of the request opens it already.
-func (g *Gate) holds(r *http.Request, provider, id string) *liveSession {
-	s, _, _ := g.find(r, provider, func(s *liveSession) bool { return s.id() == id })
-	if s == nil || s.id() != id {
+func (g *Gate) holds(r *http.Request, provider, id string) *live.Session {
+	s, _, _ := g.find(r, provider, func(s *live.Session) bool { return s.ID() == id })
+	if s == nil || s.ID() != id {
 		return nil
 	}
 	return s
@@ -114,7 +118,7 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 	if g.Provider != "" {
 		return g.Provider, nil
 	}
-	host, err := g.edge.hosts.find(r.Context(), r.Host)
+	host, err := g.edge.Hosts.Find(r.Context(), r.Host)
 	if err != nil {
 		return "", err
 	}

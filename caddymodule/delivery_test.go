@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -32,8 +34,8 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool, with .
 	if gated {
 		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop(),
 			injector: newInjector(exact)}
-		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), monotonicMS()+1)
-		g.edge.live.vouch("token", s)
+		s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1)
+		g.edge.Sessions.BindToken("token", s)
 		for _, f := range with {
 			f(g)
 		}

@@ -1,6 +1,12 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
 	"context"
 	"crypto/ecdsa"
 	"encoding/base64"
@@ -137,7 +143,7 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 	for id, status := range map[string]protocol.Status{
 		"live": protocol.Active, "paused": protocol.Paused, "ended": protocol.Completed, "revoked": protocol.Revoked,
 	} {
-		g.edge.live.vouch(id, g.edge.live.put(state(id, 1, status, time.Hour), monotonicMS()))
+		g.edge.Sessions.BindToken(id, g.edge.Sessions.Put(state(id, 1, status, time.Hour), edge.MonotonicMS()))
 	}
 	for _, tt := range []struct{ cookies, want string }{
 		{"session_gate=live", "live"},
@@ -151,7 +157,7 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 		r.Header.Set("Cookie", tt.cookies)
 		s, raw, why := g.decide(r)
-		if s == nil || s.id() != tt.want || raw != tt.want || (why.code == "") != (tt.want == "live") {
+		if s == nil || s.ID() != tt.want || raw != tt.want || (why.code == "") != (tt.want == "live") {
 			t.Errorf("%s: %q for %q, want %s", tt.cookies, raw, why.code, tt.want)
 		}
 		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
@@ -176,8 +182,8 @@ func TestCookiesWithoutEndAreNotAllVerified(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t)}
 	keys := new(keysAsked)
-	g.edge.verifier = &token.Verifier{Keys: keys}
-	g.edge.live.vouch("live", g.edge.live.put(state("live", 1, protocol.Active, time.Hour), monotonicMS()))
+	g.edge.Verifier = &token.Verifier{Keys: keys}
+	g.edge.Sessions.BindToken("live", g.edge.Sessions.Put(state("live", 1, protocol.Active, time.Hour), edge.MonotonicMS()))
 	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"session+jwt","kid":"k"}`)) + ".e30.AAAA"
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header.Set("Cookie", strings.Repeat("session_gate="+forged+"; ", 4000))
@@ -221,8 +227,8 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
 	r.Header.Set("X-Drop", "1")
 	dropIdentity(r.Header)
-	s := testEdge(t).live.put(state("a", 1, protocol.Active, time.Hour), 1)
-	setIdentity(r.Header, s.record(), new([4]string))
+	s := testEdge(t).Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
+	setIdentity(r.Header, s.Record(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")
 	httputil.NewSingleHostReverseProxy(to).ServeHTTP(httptest.NewRecorder(), r)
 	for _, name := range []string{headerSession, headerUser, headerProvider, headerExpires, headerAssertion} {
@@ -239,7 +245,7 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 // change reaches another request, or the session itself.
 func TestIdentityHeaders(t *testing.T) {
 	t.Parallel()
-	rec := testEdge(t).live.put(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, 1).record()
+	rec := testEdge(t).Sessions.Put(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, 1).Record()
 	first, second := http.Header{}, http.Header{}
 	setIdentity(first, rec, new([4]string))
 	first.Add(headerUser, "more")
@@ -253,8 +259,8 @@ func TestIdentityHeaders(t *testing.T) {
 	if !reflect.DeepEqual(second, want) {
 		t.Errorf("got %q, want %q", second, want)
 	}
-	if rec.headers[recordID] != "s1" {
-		t.Errorf("the session is called %s now", rec.headers[recordID])
+	if rec.Headers[live.HeaderID] != "s1" {
+		t.Errorf("the session is called %s now", rec.Headers[live.HeaderID])
 	}
 }
 
@@ -290,9 +296,9 @@ func TestObserverRefusesNoEntry(t *testing.T) {
 func TestLateCookieIsInNoCache(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t)}
-	s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
-	s.upgrade("tok")
-	o := &openRequest{ResponseWriter: httptest.NewRecorder(), onHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), s, provisionalPrefix+"x")}
+	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
+	s.SetUpgrade("tok")
+	o := &cut.Request{ResponseWriter: httptest.NewRecorder(), OnHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), s, edge.ProvisionalPrefix+"x")}
 	h := o.Header()
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")

@@ -1,6 +1,12 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -74,7 +80,7 @@ type Gate struct {
 	// Log what would be refused or cut, and refuse and cut nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge         *edge
+	edge         *edge.Edge
 	maxStaleness time.Duration
 	debugKey     string
 	admitEarly   bool // new entries while the backend is down
@@ -201,14 +207,14 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 // resume starts a paused session's clock again, since its user is back.
-func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
-	if err := g.edge.backend.act(ctx, s.id(), protocol.ActionResume, bearer(s, raw), "", nil); err != nil {
-		g.logger.Info("a paused session was not resumed", zap.String("session", s.id()), zap.Error(err))
+func (g *Gate) resume(ctx context.Context, s *live.Session, raw string) refusal {
+	if err := g.edge.Backend.Act(ctx, s.ID(), protocol.ActionResume, edge.SessionToken(s, raw), "", nil); err != nil {
+		g.logger.Info("a paused session was not resumed", zap.String("session", s.ID()), zap.Error(err))
 	}
-	if _, err := g.edge.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
+	if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
 		return refusal{code: protocol.BackendUnavailable}
 	}
-	if code := s.code(); code != "" {
+	if code := s.Refusal(); code != "" {
 		return refusalOf(s, code)
 	}
 	return refusal{}
@@ -216,34 +222,34 @@ func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
 
 // serve passes an admitted request to the origin, and ends it when its session
 // ends.
-func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, raw string, explain bool) (err error) {
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *live.Session, raw string, explain bool) (err error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	o := &admitted{openRequest: openRequest{
-		ResponseWriter: w, websocket: isWebSocket(r), tunnel: isTunnel(r), uploads: r.ContentLength != 0, cancel: cancel,
-		onHeader: g.onHeader(r, s, raw), beneath: beneath,
+	o := &passage{Request: cut.Request{
+		ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0, Cancel: cancel,
+		OnHeader: g.onHeader(r, s, raw), Beneath: beneath,
 	}}
-	o.request = &o.openRequest
+	o.Cutter = &o.Request
 	inner := r.WithContext(ctx)
-	o.linger(inner, time.Duration(g.UploadGrace))
+	o.AllowUpload(inner, time.Duration(g.UploadGrace))
 	// From here on it may be cut at any time, unless the gate only watches.
 	if g.ObserveOnly {
 		defer func() {
-			if code := s.code(); code != "" {
-				g.logger.Info("would cut", zap.String("code", string(code)), zap.String("session", s.id()))
+			if code := s.Refusal(); code != "" {
+				g.logger.Info("would cut", zap.String("code", string(code)), zap.String("session", s.ID()))
 			}
 		}()
 	} else {
-		if code := s.register(&o.registration); code != "" {
+		if code := s.Register(&o.Registration); code != "" {
 			return g.refuse(w, r, refusalOf(s, code))
 		}
-		defer s.release(&o.registration)
+		defer s.Release(&o.Registration)
 	}
 
-	g.edge.metrics.admissions.Inc()
+	g.edge.Metrics.Admissions.Inc()
 	hideCookies(r.Header)
 	if g.ForwardIdentity != identityOff {
-		setIdentity(r.Header, s.record(), &o.identity)
+		setIdentity(r.Header, s.Record(), &o.identity)
 	}
 	if g.asserter != nil {
 		signed, err := g.asserter.header(s, r.Host)
@@ -253,11 +259,11 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		r.Header[headerAssertion] = []string{signed}
 	}
 	showPlaceholders(ctx, s)
-	out := http.ResponseWriter(&o.openRequest)
+	out := http.ResponseWriter(&o.Request)
 	path := r.URL.Path // handlers below may rewrite it
 	var page *inject.Writer
-	if g.injector != nil && !o.websocket {
-		page = g.injector.Wrap(&o.openRequest, inner, r.Host)
+	if g.injector != nil && !o.WebSocket {
+		page = g.injector.Wrap(&o.Request, inner, r.Host)
 		out = page
 		if explain {
 			page.Explain(headerDebug)
@@ -266,8 +272,8 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	returned := false
 	defer func() {
 		if !returned { // the proxy panics when it is cut, or the origin breaks off
-			if code := o.finish(); code != "" {
-				count(g.edge.metrics.cuts, code)
+			if code := o.Finish(); code != "" {
+				edge.Count(g.edge.Metrics.Cuts, code)
 			}
 			if page != nil {
 				page.Abort()
@@ -277,9 +283,9 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}()
 	err = next.ServeHTTP(out, inner)
 	returned = true
-	code := o.finish()
+	code := o.Finish()
 	if code != "" {
-		count(g.edge.metrics.cuts, code)
+		edge.Count(g.edge.Metrics.Cuts, code)
 	}
 	if page != nil {
 		defer func() { g.served(s, r.Host, path, page.Outcome()) }()
@@ -291,20 +297,20 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	switch {
 	case code == "" && err == nil:
-		g.edge.origins.answered(s.provider())
+		g.edge.Origins.Answered(s.ProviderID())
 		return nil
 	case code == "":
-		if o.started() {
+		if o.Started() {
 			return err
 		}
-		return g.originFailure(w, r, s.provider(), err)
-	case !o.started():
+		return g.originFailure(w, r, s.ProviderID(), err)
+	case !o.Started():
 		forgetAnswer(w.Header())
-		if o.uploads && r.ProtoMajor == 1 {
+		if o.HasBody && r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close")
 		}
 		return g.refuse(w, r, refusalOf(s, code))
-	case o.upgraded():
+	case o.Upgraded():
 		return nil
 	}
 	// Half an answer must not look like a whole one.
@@ -314,8 +320,8 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 // onHeader is what is done to the header of an answer to a request with the
 // cookie raw: the origin cannot set the gate's cookie, and a provisional cookie
 // becomes what it has become.
-func (g *Gate) onHeader(r *http.Request, s *liveSession, raw string) func(http.Header) {
-	sessionToken := upgraded(s, raw)
+func (g *Gate) onHeader(r *http.Request, s *live.Session, raw string) func(http.Header) {
+	sessionToken := edge.UpgradedToken(s, raw)
 	if sessionToken == "" {
 		return guardCookie
 	}
@@ -328,11 +334,11 @@ func (g *Gate) onHeader(r *http.Request, s *liveSession, raw string) func(http.H
 }
 
 // served counts what became of a page's clock, and notes of which page.
-func (g *Gate) served(s *liveSession, host, path string, o inject.Outcome) {
-	g.edge.metrics.page(o)
-	record := s.record()
-	g.edge.pages.note(pageSeen{
-		provider: record.headers[recordProvider], user: record.headers[recordUser], host: host, path: path, outcome: o,
+func (g *Gate) served(s *live.Session, host, path string, o inject.Outcome) {
+	g.edge.Metrics.CountPage(o)
+	record := s.Record()
+	g.edge.Pages.Add(edge.ServedPage{
+		ProviderID: record.Headers[live.HeaderProvider], UserID: record.Headers[live.HeaderUser], Host: host, Path: path, Outcome: o,
 	})
 }
 

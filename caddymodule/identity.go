@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"net/http"
 	"strings"
 )
@@ -64,9 +66,9 @@ func looksLikeIdentity(name string) bool {
 // setIdentity tells the origin whose session it serves. The values stand in room
 // of the request's own, since handlers may change them in their place; they have
 // no spare room, so that whoever adds a value gets a slice of its own.
-func setIdentity(h http.Header, r *record, room *[4]string) {
-	*room = r.headers
+func setIdentity(h http.Header, r *live.Record, room *[4]string) {
+	*room = r.Headers
 	one := func(i int) []string { return room[i : i+1 : i+1] }
-	h[headerSession], h[headerUser] = one(recordID), one(recordUser)
-	h[headerProvider], h[headerExpires] = one(recordProvider), one(recordExpires)
+	h[headerSession], h[headerUser] = one(live.HeaderID), one(live.HeaderUser)
+	h[headerProvider], h[headerExpires] = one(live.HeaderProvider), one(live.HeaderExpires)
 }

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
 	"context"
 	"crypto/rand"
 	"errors"
@@ -77,21 +79,21 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if err != nil {
 		return g.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
 	}
-	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
 		return g.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
 	if s := g.holds(r, provider, claims.SessionID()); s != nil {
-		s.claim()
+		s.Claim()
 		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
 	}
-	cookie, err := g.edge.entries.once(ctx, entryKeyOf(r, raw), claims.SessionID(), func() (string, error) {
+	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
 		return g.admit(r, raw, claims, provider)
 	})
 	if err != nil {
-		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
+		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.refuseEntry(w, r, rest, why, err)
 	}
 	setCookie(h, cookieName(r), cookie, g.partitioned())
@@ -100,20 +102,20 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 
 // admit redeems a launch token and returns the cookie of its session.
 func (g *Gate) admit(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
-	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
-	asked := monotonicMS()
+	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
+	asked := edge.MonotonicMS()
 	answer, err := g.redeem(r.Context(), req, provider)
-	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
+	if err != nil && g.admitEarly && errors.Is(err, edge.ErrBackendDown) {
 		return g.admitEarlier(req, claims)
 	}
 	if err != nil {
 		return "", err
 	}
-	s := g.edge.live.put(&answer.Session, asked)
-	g.edge.live.vouch(answer.SessionToken, s)
-	g.edge.metrics.entries.Inc()
-	g.edge.events.entered(s)
-	g.logger.Info("session entered", zap.String("session", s.id()), zap.String("provider", provider),
+	s := g.edge.Sessions.Put(&answer.Session, asked)
+	g.edge.Sessions.BindToken(answer.SessionToken, s)
+	g.edge.Metrics.Entries.Inc()
+	g.edge.Events.Entered(s)
+	g.logger.Info("session entered", zap.String("session", s.ID()), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return answer.SessionToken, nil
 }
@@ -129,9 +131,9 @@ func isPrefetch(r *http.Request) bool {
 func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
 	// The browser may go away while the backend redeems; the redemption stands.
 	ctx = context.WithoutCancel(ctx)
-	answer, err := g.edge.backend.launch(ctx, req)
-	if errors.Is(err, errBackendDown) {
-		answer, err = g.edge.backend.launch(ctx, req)
+	answer, err := g.edge.Backend.Launch(ctx, req)
+	if errors.Is(err, edge.ErrBackendDown) {
+		answer, err = g.edge.Backend.Launch(ctx, req)
 	}
 	if err == nil && answer.Session.ProviderID != provider {
 		return nil, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.WrongProvider}
@@ -141,10 +143,10 @@ func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider
 
 // admitEarlier admits a launch that the backend cannot redeem now.
 func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
-	if g.edge.clock.nowMS() >= claims.Deadline().UnixMilli() {
+	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
-	cookie, ok := g.edge.early.admit(req, claims)
+	cookie, ok := g.edge.Offline.Admit(req, claims)
 	if !ok { // it is open here already
 		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
 	}
@@ -209,7 +211,7 @@ func codeOfLaunchError(err error) protocol.Code {
 }
 
 func codeOfHostError(err error) protocol.Code {
-	if errors.Is(err, errUnknownHost) {
+	if errors.Is(err, edge.ErrUnknownHost) {
 		return protocol.HostUnknown
 	}
 	return protocol.BackendUnavailable

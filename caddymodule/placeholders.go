@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"context"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,13 +23,13 @@ const placeholderOriginHost = "session_gate.origin_host"
 
 // showPlaceholders makes the session's placeholders known to the request. They
 // are worked out only when somebody asks.
-func showPlaceholders(ctx context.Context, s *liveSession) {
+func showPlaceholders(ctx context.Context, s *live.Session) {
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
 	repl.Map(func(key string) (any, bool) {
-		st := s.record().live()
+		st := s.Record().State()
 		switch key {
 		case placeholderSession:
 			return st.ID, true
@@ -36,7 +38,7 @@ func showPlaceholders(ctx context.Context, s *liveSession) {
 		case placeholderProvider:
 			return st.ProviderID, true
 		case placeholderRemaining:
-			return max(0, (st.ExpiresAt*1000-s.now())/1000), true
+			return max(0, (st.ExpiresAt*1000-s.NowMS())/1000), true
 		}
 		return nil, false
 	})

@@ -1,6 +1,12 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+
 	"fmt"
 	"net/http"
 	"net/url"
@@ -45,13 +51,13 @@ type refusal struct {
 }
 
 // refusalOf says why a session does not pass.
-func refusalOf(s *liveSession, code protocol.Code) refusal {
-	return refusal{code: code, returnURL: s.returnURL(), sessionID: s.id()}
+func refusalOf(s *live.Session, code protocol.Code) refusal {
+	return refusal{code: code, returnURL: s.ReturnURL(), sessionID: s.ID()}
 }
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
-	count(g.edge.metrics.refusals, why.code)
+	edge.Count(g.edge.Metrics.Refusals, why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
@@ -114,7 +120,7 @@ func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to stri
 // isNavigation reports whether a person waits for a page: by Fetch Metadata
 // where the browser sends it, else by what it accepts.
 func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || isWebSocket(r) {
+	if r.Method == http.MethodOptions || cut.IsWebSocket(r) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
@@ -176,7 +182,7 @@ func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, provider st
 	default:
 		return err
 	}
-	g.edge.origins.failed(provider, handlerErr.StatusCode, time.Now())
+	g.edge.Origins.Failed(provider, handlerErr.StatusCode, time.Now())
 	if !isNavigation(r) || g.OriginErrors == passErrors {
 		return err
 	}

@@ -1,6 +1,10 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
 	"context"
 	"encoding/json"
 	"net/http"
@@ -85,8 +89,8 @@ func TestExtendedConnectIsAWebSocket(t *testing.T) {
 		if tt.pseudo != "" {
 			r.Header[":protocol"] = []string{tt.pseudo}
 		}
-		if isWebSocket(r) != tt.want || isTunnel(r) != tt.want || tt.want && isNavigation(r) {
-			t.Errorf("%+v: WebSocket %v, navigation %v", tt, isWebSocket(r), isNavigation(r))
+		if cut.IsWebSocket(r) != tt.want || cut.IsTunnel(r) != tt.want || tt.want && isNavigation(r) {
+			t.Errorf("%+v: WebSocket %v, navigation %v", tt, cut.IsWebSocket(r), isNavigation(r))
 		}
 	}
 }
@@ -100,9 +104,9 @@ func state(id string, version int64, status protocol.Status, left time.Duration)
 }
 
 // testEdge is an edge that was never started.
-func testEdge(t *testing.T) *edge {
+func testEdge(t *testing.T) *edge.Edge {
 	t.Helper()
-	return newEdge(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", zap.NewNop())
+	return edge.New(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", zap.NewNop())
 }
 
 func checkRefusal(t *testing.T, w *httptest.ResponseRecorder, want string) {
@@ -166,7 +170,7 @@ func TestEveryCodeHasItsPageInEveryLanguage(t *testing.T) {
 		if words.Back == "" || words.Shop == "" || words.Retry == "" || words.Dir != map[bool]string{true: "rtl", false: "ltr"}[words.lang == "ar"] {
 			t.Errorf("%s lacks a label or its direction", words.lang)
 		}
-		for _, code := range refusalCodes {
+		for _, code := range edge.RefusalCodes {
 			if code == protocol.CrossSite { // never shown to a person
 				continue
 			}
@@ -269,8 +273,8 @@ func TestPreparedPageResumesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := newEdge(base, "key", zap.NewNop())
-			e.live.vouch("tok", e.live.put(state("a", 1, protocol.Paused, time.Hour), monotonicMS()+1))
+			e := edge.New(base, "key", zap.NewNop())
+			e.Sessions.BindToken("tok", e.Sessions.Put(state("a", 1, protocol.Paused, time.Hour), edge.MonotonicMS()+1))
 			g := &Gate{Provider: "p", edge: e, maxStaleness: time.Hour, logger: zap.NewNop(), OnExpired: &Answer{}}
 			r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+
 	"context"
 	"io"
 	"net/http"
@@ -20,12 +22,12 @@ import (
 func TestUploadIsCutAsItBegins(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), UploadGrace: 1 << 40, OnExpired: &Answer{}, ForwardIdentity: identityOff}
-	s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	go func() {
-		for s.openCount() == 0 { // until it is registered, and not a moment longer
+		for s.OpenRequests() == 0 { // until it is registered, and not a moment longer
 			time.Sleep(10 * time.Microsecond)
 		}
-		s.apply(state("a", 2, protocol.Revoked, time.Hour), 2)
+		s.Apply(state("a", 2, protocol.Revoked, time.Hour), 2)
 	}()
 	r := httptest.NewRequest(http.MethodPost, "http://app.example/", strings.NewReader("body"))
 	w := httptest.NewRecorder()
@@ -47,9 +49,9 @@ func TestObserverCutsNothing(t *testing.T) {
 	t.Parallel()
 	for _, observe := range []bool{false, true} {
 		g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: observe, OnExpired: &Answer{}, ForwardIdentity: identityOff}
-		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+		s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+			s.Apply(state("a", 2, protocol.Completed, time.Hour), 2)
 			if err := r.Context().Err(); err != nil {
 				return err
 			}
@@ -68,17 +70,17 @@ func TestObserverCutsNothing(t *testing.T) {
 // place arrives whole.
 func TestRefusalIsNotDescribedAsTheAnswer(t *testing.T) {
 	t.Parallel()
-	var s *liveSession
+	var s *live.Session
 	client, r := deliver(t, func(w http.ResponseWriter, _ *http.Request) error {
 		for k, v := range map[string]string{
 			"Content-Length": "5", "Content-Type": "image/png", "Content-Encoding": "gzip", "Content-Disposition": "attachment", "Etag": `"x"`,
 		} {
 			w.Header().Set(k, v)
 		}
-		s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+		s.Apply(state("a", 2, protocol.Completed, time.Hour), 2)
 		_, _ = w.Write([]byte("12345")) // as http.ServeContent does
 		return nil
-	}, true, false, func(g *Gate) { s, g.OnExpired = g.edge.live.byID("a"), &Answer{} })
+	}, true, false, func(g *Gate) { s, g.OnExpired = g.edge.Sessions.ByID("a"), &Answer{} })
 	r.Header.Del("Accept-Encoding")
 	resp, err := client.Do(r)
 	if err != nil {

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+
 	"context"
 	"errors"
 	"net/http"
@@ -49,7 +51,7 @@ func TestOriginIsFoundAgainForARetry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEdge(base, "key", zap.NewNop())
+	e := edge.New(base, "key", zap.NewNop())
 	u := &Upstreams{AllowPrivate: true, edge: e}
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))

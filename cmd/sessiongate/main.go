@@ -13,7 +13,7 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	"github.com/sessiongate/sessiongate/caddymodule"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	_ "github.com/sessiongate/sessiongate/edgestorage"
 )
 
@@ -47,6 +47,6 @@ func main() {
 		os.Exit(2)
 	}
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
-	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
+	caddy.CustomVersion = "Sessiongate " + edge.Version() + ", Caddy"
 	caddycmd.Main()
 }
