@@ -8,10 +8,12 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,6 +32,9 @@ var rules = []rule{
 		module + "backend/":          "the edge knows the backend by its API alone, so that each can be replaced",
 		module + "examples/":         "the product does not depend on its demonstration",
 		"github.com/redis/go-redis/": "coordination is the backend's; the edge follows its event stream",
+	}},
+	{"caddymodule/edge/", map[string]string{
+		module + "caddymodule": "it survives the gates of one configuration, so it knows none",
 	}},
 	{"caddymodule/inject/", map[string]string{
 		"github.com/caddyserver/caddy/": "the injector is plain net/http, so that it can be fuzzed and measured alone",
@@ -136,6 +141,37 @@ func TestImports(t *testing.T) {
 		if !seen[r.folder] {
 			t.Errorf("no package stands below %s; does the rule still mean anything?", r.folder)
 		}
+	}
+}
+
+// narrow are packages that import the standard library and what is named here,
+// directly or through others, and why.
+var narrow = map[string]struct {
+	allowed []string
+	why     string
+}{
+	"caddymodule/live": {[]string{module + "internal/protocol"}, "sessions end what is registered with them by an interface; they know no request and no Caddy"},
+	"caddymodule/cut":  {[]string{module + "internal/protocol"}, "it ends requests of any net/http server, and does not know whose they are"},
+}
+
+func TestNarrowImports(t *testing.T) {
+	left := maps.Clone(narrow)
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		n, ok := narrow[name]
+		if !ok {
+			continue
+		}
+		delete(left, name)
+		for _, imported := range p.Deps {
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !slices.Contains(n.allowed, imported) {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, n.why)
+			}
+		}
+	}
+	for name := range left {
+		t.Errorf("there is no package %s; does the rule still mean anything?", name)
 	}
 }
 
