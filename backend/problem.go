@@ -37,21 +37,6 @@ func (r *refusal) Unwrap() error { return r.cause }
 
 func refuse(code protocol.Code, detail string) *refusal { return &refusal{code: code, detail: detail} }
 
-// statuses is the HTTP status of each code.
-var statuses = map[protocol.Code]int{
-	protocol.SessionMissing: 401, protocol.SessionInvalid: 401, protocol.SessionExpired: 401,
-	protocol.SessionCompleted: 401, protocol.SessionRevoked: 401, protocol.SessionCanceled: 401,
-	protocol.SessionPaused: 423, protocol.SessionPending: 409, protocol.LaunchSpent: 409,
-	protocol.LaunchInvalid: 401, protocol.LaunchExpired: 401, protocol.WrongProvider: 403,
-	protocol.HostUnknown: 404,
-
-	protocol.Unauthorized: 401, protocol.Forbidden: 403, protocol.NotFound: 404, protocol.InvalidRequest: 422,
-	protocol.InsufficientTokens: 402, protocol.ConsentRequired: 403, protocol.IdempotencyConflict: 409,
-	protocol.IllegalTransition: 409, protocol.PauseNotAllowed: 403, protocol.ReturnNotAllowed: 422,
-	protocol.TokenInvalid: 401, protocol.TokenMismatch: 401, protocol.AlreadyExists: 409,
-	protocol.RateLimited: 429, protocol.TooLarge: 413, protocol.Unavailable: 503, protocol.Internal: 500,
-}
-
 // problemOf turns an error into what its caller is told. It is the only place
 // where errors become HTTP. Unknown ones become 500 and say nothing.
 func problemOf(err error) *problem {
@@ -112,10 +97,7 @@ type fieldError struct {
 }
 
 func newProblem(code protocol.Code, detail string) *problem {
-	status := statuses[code]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
+	status := protocol.StatusOf(code)
 	return &problem{Problem: protocol.Problem{Title: http.StatusText(status), Status: status, Detail: detail, Code: code}}
 }
 

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +54,28 @@ func TestViewNamesNoUser(t *testing.T) {
 		if reflect.ValueOf(view).Field(i).IsZero() {
 			t.Errorf("%s was not copied", reflect.TypeOf(view).Field(i).Name)
 		}
+	}
+}
+
+// TestEveryCodeHasItsStatus reads the constants from the source, so that a code
+// added later is not forgotten, and compares each with the status in its comment.
+func TestEveryCodeHasItsStatus(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Code = "([a-z_]+)" +// ([0-9]{3}(?:, [0-9]{3})*)`).FindAllStringSubmatch(string(source), -1)
+	if len(found) != strings.Count(string(source), ` Code = "`) || len(found) < 30 {
+		t.Fatalf("%d codes have a status in their comment", len(found))
+	}
+	for _, code := range found {
+		if got := strconv.Itoa(protocol.StatusOf(protocol.Code(code[1]))); !strings.Contains(code[2], got) {
+			t.Errorf("%s is %s, and its comment says %s", code[1], got, code[2])
+		}
+	}
+	if got := protocol.StatusOf("unheard-of"); got != 500 {
+		t.Errorf("an unknown code is %d", got)
 	}
 }
 
