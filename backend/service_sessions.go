@@ -225,15 +225,7 @@ func consentLink(c session.Session) string {
 	if page == "" {
 		page = c.ReturnURL
 	}
-	u, err := url.Parse(page)
-	if err != nil {
-		return ""
-	}
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += "session_id=" + url.QueryEscape(c.ID)
-	return u.String()
+	return protocol.WithSessionID(page, c.ID)
 }
 
 // over is the refusal of a session that has ended.

@@ -79,6 +79,21 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 	}
 }
 
+func TestWithSessionID(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ page, id, want string }{
+		{"https://m.example/", "s1", "https://m.example/?session_id=s1"},
+		{"https://m.example/done?a=%20b&c#top", "s 1", "https://m.example/done?a=%20b&c&session_id=s+1#top"},
+		{"https://m.example/", "", "https://m.example/"},
+		{"", "s1", ""},
+		{"https://m.example/%zz", "s1", ""},
+	} {
+		if got := protocol.WithSessionID(c.page, c.id); got != c.want {
+			t.Errorf("%q with %q is %q, want %q", c.page, c.id, got, c.want)
+		}
+	}
+}
+
 func TestProblemThereAndBack(t *testing.T) {
 	t.Parallel()
 	p := &protocol.Problem{Title: "Conflict", Status: 409, Code: protocol.LaunchSpent, Detail: "secret", SessionID: "s1", ReturnURL: "https://m.example/"}
