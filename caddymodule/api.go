@@ -51,18 +51,18 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
 	}
-	s, raw, why := g.decide(r)
-	if why.code != "" && why.code != protocol.SessionPaused {
+	v := g.decide(r)
+	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
 		edge.Count(g.edge.Metrics.Refusals, why.code)
 		return writeProblem(w, g.problemFor(why))
 	}
 	switch r.URL.Path {
 	case protocol.GateSession:
-		return g.answerSession(w, s)
+		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
-		return g.heartbeat(w, r, s)
+		return g.heartbeat(w, r, v.session)
 	}
-	return g.act(w, r, s, raw, strings.TrimPrefix(name, "/"))
+	return g.act(w, r, v.session, v.cookie, strings.TrimPrefix(name, "/"))
 }
 
 func (g *Gate) problemFor(why refusal) *protocol.Problem {

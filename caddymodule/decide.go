@@ -17,21 +17,39 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// decide finds the session of a request and says why it is refused; an empty
-// code admits it. For a session that is known it does no I/O.
-func (g *Gate) decide(r *http.Request) (s *live.Session, raw string, why refusal) {
+// verdict is what a gate decided about a request.
+type verdict struct {
+	session *live.Session // nil where there is none
+	cookie  string        // which opened it
+	refusal refusal       // with an empty code: it is admitted
+}
+
+// decide finds the session of a request and says why it is refused. For a
+// session that is known it does no I/O.
+func (g *Gate) decide(r *http.Request) (v verdict) {
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return nil, "", refusal{code: codeOfHostError(err)}
+		v.refusal.code = codeOfHostError(err)
+		return v
 	}
-	if s, raw, why.code = g.find(r, provider, isLive); s == nil {
-		return nil, "", why
+	if v.session, v.cookie, v.refusal.code = g.find(r, provider, isLive); v.session == nil {
+		return v
 	}
-	g.edge.Confirm(r.Context(), s, g.maxStaleness)
-	if code := s.Refusal(); code != "" {
-		return s, raw, refusalOf(s, code)
+	g.edge.Confirm(r.Context(), v.session, g.maxStaleness)
+	v.refusal = refusalOf(v.session, v.session.Refusal())
+	return v
+}
+
+// resume starts a paused session's clock again, since its user is back.
+func (g *Gate) resume(ctx context.Context, v verdict) refusal {
+	s := v.session
+	if err := g.edge.Backend.Act(ctx, s.ID(), protocol.ActionResume, edge.SessionToken(s, v.cookie), "", nil); err != nil {
+		g.logger.Info("a paused session was not resumed", zap.String("session", s.ID()), zap.Error(err))
 	}
-	return s, raw, refusal{}
+	if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
+		return refusal{code: protocol.BackendUnavailable}
+	}
+	return refusalOf(s, s.Refusal())
 }
 
 // find is the session that the request's cookie opens, or why there is none.

@@ -39,6 +39,7 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool, with .
 		for _, f := range with {
 			f(g)
 		}
+		g.policy = policyOf(g)
 		handler = func(w http.ResponseWriter, r *http.Request) error { return g.ServeHTTP(w, r, next) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -156,9 +156,9 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 		r.Header.Set("Cookie", tt.cookies)
-		s, raw, why := g.decide(r)
-		if s == nil || s.ID() != tt.want || raw != tt.want || (why.code == "") != (tt.want == "live") {
-			t.Errorf("%s: %q for %q, want %s", tt.cookies, raw, why.code, tt.want)
+		v := g.decide(r)
+		if v.session == nil || v.session.ID() != tt.want || v.cookie != tt.want || (v.refusal.code == "") != (tt.want == "live") {
+			t.Errorf("%s: %q for %q, want %s", tt.cookies, v.cookie, v.refusal.code, tt.want)
 		}
 		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
 			if held := g.holds(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
@@ -187,15 +187,15 @@ func TestCookiesWithoutEndAreNotAllVerified(t *testing.T) {
 	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"session+jwt","kid":"k"}`)) + ".e30.AAAA"
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header.Set("Cookie", strings.Repeat("session_gate="+forged+"; ", 4000))
-	if s, _, why := g.decide(r); s != nil || why.code != protocol.SessionInvalid {
-		t.Errorf("got %v, %q", s, why.code)
+	if v := g.decide(r); v.session != nil || v.refusal.code != protocol.SessionInvalid {
+		t.Errorf("got %v, %q", v.session, v.refusal.code)
 	}
 	if keys.times == 0 || keys.times > 10 {
 		t.Errorf("%d tokens of one request were verified", keys.times)
 	}
 	// What is known already is still found behind them.
 	r.Header.Set("Cookie", r.Header.Get("Cookie")+"session_gate=live")
-	if s, _, _ := g.decide(r); s == nil {
+	if v := g.decide(r); v.session == nil {
 		t.Error("the session's own cookie is not found")
 	}
 }
@@ -270,6 +270,7 @@ func TestObserverRefusesNoEntry(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, query := range []string{"session=eyJhbGciOiJIUzI1NiJ9.e30.AAAA&a=1", "session=eyJ&a=1&session=eyJ"} {
 			g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: true}
+			g.policy = policyOf(g)
 			r := httptest.NewRequest(method, "http://app.example/x?"+query, nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 			reached := ""

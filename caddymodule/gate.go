@@ -3,16 +3,9 @@ package caddymodule
 import (
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
 
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
-	"github.com/sessiongate/sessiongate/caddymodule/cut"
-
-	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +77,8 @@ type Gate struct {
 	maxStaleness time.Duration
 	debugKey     string
 	admitEarly   bool // new entries while the backend is down
-	injector     *inject.Injector
+	policy       policy
+	injector     *inject.Injector   // nil: off
 	asserter     *asserter          // with jwt
 	template     *template.Template // nil: the built-in page
 	logger       *zap.Logger
@@ -125,6 +119,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	if g.Inject != injectOff {
 		g.injector = newInjector(g.Inject == injectExact)
 	}
+	g.policy = policyOf(g)
 	return nil
 }
 
@@ -171,175 +166,6 @@ func (g *Gate) Validate() error {
 		}
 	}
 	return nil
-}
-
-// ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	explain := g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
-	caddyhttp.SetVar(r.Context(), guardedVar, true)
-	dropIdentity(r.Header)
-	hideReferer(r)
-	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
-		return g.serveAPI(w, r)
-	}
-	if r.URL.RawQuery != "" {
-		if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-			if !g.ObserveOnly || r.Method == http.MethodGet {
-				return g.enter(w, r, tokens, rest)
-			}
-			hideTokens(r, rest)
-		}
-	}
-	s, raw, why := g.decide(r)
-	// Nobody is back yet when a browser only prepares a page.
-	if why.code == protocol.SessionPaused && isNavigation(r) && !isPrefetch(r) {
-		why = g.resume(r.Context(), s, raw)
-	}
-	if why.code != "" {
-		if !g.ObserveOnly {
-			return g.refuse(w, r, why)
-		}
-		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID))
-		hideCookies(r.Header)
-		return next.ServeHTTP(w, r)
-	}
-	return g.serve(w, r, next, s, raw, explain)
-}
-
-// resume starts a paused session's clock again, since its user is back.
-func (g *Gate) resume(ctx context.Context, s *live.Session, raw string) refusal {
-	if err := g.edge.Backend.Act(ctx, s.ID(), protocol.ActionResume, edge.SessionToken(s, raw), "", nil); err != nil {
-		g.logger.Info("a paused session was not resumed", zap.String("session", s.ID()), zap.Error(err))
-	}
-	if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
-		return refusal{code: protocol.BackendUnavailable}
-	}
-	if code := s.Refusal(); code != "" {
-		return refusalOf(s, code)
-	}
-	return refusal{}
-}
-
-// serve passes an admitted request to the origin, and ends it when its session
-// ends.
-func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *live.Session, raw string, explain bool) (err error) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	o := &passage{Request: cut.Request{
-		ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0, Cancel: cancel,
-		OnHeader: g.onHeader(r, s, raw), Beneath: beneath,
-	}}
-	o.Cutter = &o.Request
-	inner := r.WithContext(ctx)
-	o.AllowUpload(inner, time.Duration(g.UploadGrace))
-	// From here on it may be cut at any time, unless the gate only watches.
-	if g.ObserveOnly {
-		defer func() {
-			if code := s.Refusal(); code != "" {
-				g.logger.Info("would cut", zap.String("code", string(code)), zap.String("session", s.ID()))
-			}
-		}()
-	} else {
-		if code := s.Register(&o.Registration); code != "" {
-			return g.refuse(w, r, refusalOf(s, code))
-		}
-		defer s.Release(&o.Registration)
-	}
-
-	g.edge.Metrics.Admissions.Inc()
-	hideCookies(r.Header)
-	if g.ForwardIdentity != identityOff {
-		setIdentity(r.Header, s.Record(), &o.identity)
-	}
-	if g.asserter != nil {
-		signed, err := g.asserter.header(s, r.Host)
-		if err != nil {
-			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
-		}
-		r.Header[headerAssertion] = []string{signed}
-	}
-	showPlaceholders(ctx, s)
-	out := http.ResponseWriter(&o.Request)
-	path := r.URL.Path // handlers below may rewrite it
-	var page *inject.Writer
-	if g.injector != nil && !o.WebSocket {
-		page = g.injector.Wrap(&o.Request, inner, r.Host)
-		out = page
-		if explain {
-			page.Explain(headerDebug)
-		}
-	}
-	returned := false
-	defer func() {
-		if !returned { // the proxy panics when it is cut, or the origin breaks off
-			if code := o.Finish(); code != "" {
-				edge.Count(g.edge.Metrics.Cuts, code)
-			}
-			if page != nil {
-				page.Abort()
-				g.served(s, r.Host, path, page.Outcome())
-			}
-		}
-	}()
-	err = next.ServeHTTP(out, inner)
-	returned = true
-	code := o.Finish()
-	if code != "" {
-		edge.Count(g.edge.Metrics.Cuts, code)
-	}
-	if page != nil {
-		defer func() { g.served(s, r.Host, path, page.Outcome()) }()
-		if err != nil || code != "" {
-			page.Abort()
-		} else if page.Close() != nil {
-			panic(http.ErrAbortHandler) // the page is cut short: let the client notice
-		}
-	}
-	switch {
-	case code == "" && err == nil:
-		g.edge.Origins.Answered(s.ProviderID())
-		return nil
-	case code == "":
-		if o.Started() {
-			return err
-		}
-		return g.originFailure(w, r, s.ProviderID(), err)
-	case !o.Started():
-		forgetAnswer(w.Header())
-		if o.HasBody && r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close")
-		}
-		return g.refuse(w, r, refusalOf(s, code))
-	case o.Upgraded():
-		return nil
-	}
-	// Half an answer must not look like a whole one.
-	panic(http.ErrAbortHandler)
-}
-
-// onHeader is what is done to the header of an answer to a request with the
-// cookie raw: the origin cannot set the gate's cookie, and a provisional cookie
-// becomes what it has become.
-func (g *Gate) onHeader(r *http.Request, s *live.Session, raw string) func(http.Header) {
-	sessionToken := edge.UpgradedToken(s, raw)
-	if sessionToken == "" {
-		return guardCookie
-	}
-	name := cookieName(r)
-	return func(h http.Header) {
-		guardCookie(h)
-		setCookie(h, name, sessionToken, g.partitioned())
-		keepPrivate(h)
-	}
-}
-
-// served counts what became of a page's clock, and notes of which page.
-func (g *Gate) served(s *live.Session, host, path string, o inject.Outcome) {
-	g.edge.Metrics.CountPage(o)
-	record := s.Record()
-	g.edge.Pages.Add(edge.ServedPage{
-		ProviderID: record.Headers[live.HeaderProvider], UserID: record.Headers[live.HeaderUser], Host: host, Path: path, Outcome: o,
-	})
 }
 
 func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }

@@ -64,7 +64,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	h.Set("Referrer-Policy", "no-referrer")
 
 	if len(tokens) > 1 {
-		return g.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
+		return g.policy.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
 	// A prefetch or a link checker must not spend the token: the person's own
 	// visit comes later.
@@ -77,13 +77,13 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	ctx := r.Context()
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return g.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
+		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
 	}
 	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
-		return g.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
+		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
 	if s := g.holds(r, provider, claims.SessionID()); s != nil {
 		s.Claim()
@@ -94,7 +94,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	})
 	if err != nil {
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
-		return g.refuseEntry(w, r, rest, why, err)
+		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
 	setCookie(h, cookieName(r), cookie, g.partitioned())
 	return g.redirectClean(w, r, rest)
@@ -152,15 +152,6 @@ func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (
 	}
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return cookie, nil
-}
-
-func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {
-	if g.ObserveOnly {
-		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
-		return g.redirectClean(w, r, rest)
-	}
-	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("host", r.Host), zap.String("session", why.sessionID), zap.Error(cause))
-	return g.refuse(w, r, why)
 }
 
 // redirectClean sends the browser to the address it asked for, as it asked for

@@ -50,8 +50,11 @@ type refusal struct {
 	sessionID string
 }
 
-// refusalOf says why a session does not pass.
+// refusalOf says why a session does not pass; with an empty code it passes.
 func refusalOf(s *live.Session, code protocol.Code) refusal {
+	if code == "" {
+		return refusal{}
+	}
 	return refusal{code: code, returnURL: s.ReturnURL(), sessionID: s.ID()}
 }
 

@@ -276,6 +276,7 @@ func TestPreparedPageResumesNothing(t *testing.T) {
 			e := edge.New(base, "key", zap.NewNop())
 			e.Sessions.BindToken("tok", e.Sessions.Put(state("a", 1, protocol.Paused, time.Hour), edge.MonotonicMS()+1))
 			g := &Gate{Provider: "p", edge: e, maxStaleness: time.Hour, logger: zap.NewNop(), OnExpired: &Answer{}}
+			g.policy = policyOf(g)
 			r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 			r.Header.Set("Cookie", "session_gate=tok")

@@ -22,6 +22,7 @@ import (
 func TestUploadIsCutAsItBegins(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), UploadGrace: 1 << 40, OnExpired: &Answer{}, ForwardIdentity: identityOff}
+	g.policy = policyOf(g)
 	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	go func() {
 		for s.OpenRequests() == 0 { // until it is registered, and not a moment longer
@@ -39,7 +40,7 @@ func TestUploadIsCutAsItBegins(t *testing.T) {
 		}
 		return context.Cause(r.Context())
 	})
-	if err := g.serve(w, r, next, s, "", false); err != nil || w.Code != http.StatusUnauthorized {
+	if err := g.pass(w, r, next, verdict{session: s}, false); err != nil || w.Code != http.StatusUnauthorized {
 		t.Errorf("got %d, %v", w.Code, err)
 	}
 }
@@ -49,6 +50,7 @@ func TestObserverCutsNothing(t *testing.T) {
 	t.Parallel()
 	for _, observe := range []bool{false, true} {
 		g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: observe, OnExpired: &Answer{}, ForwardIdentity: identityOff}
+		g.policy = policyOf(g)
 		s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			s.Apply(state("a", 2, protocol.Completed, time.Hour), 2)
@@ -59,7 +61,7 @@ func TestObserverCutsNothing(t *testing.T) {
 			return err
 		})
 		w := httptest.NewRecorder()
-		err := g.serve(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, s, "", false)
+		err := g.pass(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, verdict{session: s}, false)
 		if want := map[bool]int{false: http.StatusUnauthorized, true: http.StatusOK}[observe]; err != nil || w.Code != want {
 			t.Errorf("observing %t: %d, %v; want %d", observe, w.Code, err, want)
 		}
