@@ -1,10 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 

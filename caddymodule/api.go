@@ -1,10 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,9 +8,12 @@ import (
 	"net/url"
 	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
-	"go.uber.org/zap"
 )
 
 // maxPageBody is the longest body that a page may send to the gate's API.
@@ -41,7 +40,7 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		method = http.MethodGet
 	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents:
 	default:
-		return writeProblem(w, &protocol.Problem{Status: http.StatusNotFound, Code: protocol.NotFound})
+		return writeProblem(w, &protocol.Problem{Code: protocol.NotFound})
 	}
 	if r.Method != method {
 		w.Header().Set("Allow", method)
@@ -49,12 +48,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
 		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
-		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
+		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
 	v := g.decide(r)
 	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
 		edge.Count(g.edge.Metrics.Refusals, why.code)
-		return writeProblem(w, g.problemFor(why))
+		return writeProblem(w, problemFor(why))
 	}
 	switch r.URL.Path {
 	case protocol.GateSession:
@@ -63,13 +62,6 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return g.heartbeat(w, r, v.session)
 	}
 	return g.act(w, r, v.session, v.cookie, strings.TrimPrefix(name, "/"))
-}
-
-func (g *Gate) problemFor(why refusal) *protocol.Problem {
-	return &protocol.Problem{
-		Status: statusOf(why.code), Code: why.code, Detail: detailOf(why.code),
-		ReturnURL: withSession(why.returnURL, why.sessionID), SessionID: why.sessionID,
-	}
 }
 
 // answerSession tells a page its session, from memory.
@@ -115,15 +107,15 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw,
 	}
 	sessionToken := edge.SessionToken(s, raw)
 	if sessionToken == "" {
-		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	}
-	err = g.edge.Backend.Act(r.Context(), s.ID(), action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	err = g.edge.Act(r.Context(), s, action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
 	case errors.Is(err, edge.ErrBackendDown) || !errors.As(err, &problem):
 		g.logger.Warn("a page's request did not reach the backend", zap.String("action", action), zap.Error(err))
-		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	default:
 		g.logger.Info("a page's request was refused", zap.String("action", action),
 			zap.String("session", s.ID()), zap.String("code", string(problem.Code)))
@@ -132,10 +124,6 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw,
 	if action == protocol.ActionEvents {
 		w.WriteHeader(http.StatusAccepted)
 		return nil
-	}
-	if _, err := g.edge.FetchSession(r.Context(), s.ID()); err != nil {
-		// It was done; the event stream will say so in a moment.
-		g.logger.Warn("a session's new state could not be read", zap.Error(err))
 	}
 	return g.answerSession(w, s)
 }
@@ -158,7 +146,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func problemOfBody(err error) *protocol.Problem {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return &protocol.Problem{Status: http.StatusRequestEntityTooLarge, Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
+		return &protocol.Problem{Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
 	}
 	return &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest, Detail: "The body must be JSON."}
 }
@@ -166,16 +154,6 @@ func problemOfBody(err error) *protocol.Problem {
 func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(v)
-}
-
-func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
-	if p.Title == "" {
-		p.Title = http.StatusText(p.Status)
-	}
-	w.Header().Set("Content-Type", protocol.ProblemType)
-	w.WriteHeader(p.Status)
-	_, err := w.Write(p.JSON())
-	return err
 }
 
 // serveAsset serves a script: for ever under its own name, and unchecked by any

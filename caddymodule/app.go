@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {

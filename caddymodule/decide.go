@@ -1,10 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 	"errors"
 	"net/http"
@@ -13,6 +9,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -43,11 +41,12 @@ func (g *Gate) decide(r *http.Request) (v verdict) {
 // resume starts a paused session's clock again, since its user is back.
 func (g *Gate) resume(ctx context.Context, v verdict) refusal {
 	s := v.session
-	if err := g.edge.Backend.Act(ctx, s.ID(), protocol.ActionResume, edge.SessionToken(s, v.cookie), "", nil); err != nil {
+	if err := g.edge.Act(ctx, s, protocol.ActionResume, edge.SessionToken(s, v.cookie), "", nil); err != nil {
 		g.logger.Info("a paused session was not resumed", zap.String("session", s.ID()), zap.Error(err))
-	}
-	if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
-		return refusal{code: protocol.BackendUnavailable}
+		// Another request may have resumed it, or it is over.
+		if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
+			return refusal{code: protocol.BackendUnavailable}
+		}
 	}
 	return refusalOf(s, s.Refusal())
 }

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -15,9 +13,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
-	"go.uber.org/zap"
 )
 
 const (

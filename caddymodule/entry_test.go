@@ -1,12 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
-	"github.com/sessiongate/sessiongate/caddymodule/cut"
-
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"context"
 	"crypto/ecdsa"
 	"encoding/base64"
@@ -23,6 +17,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"errors"
 	"fmt"
 	"html/template"
@@ -14,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"

@@ -1,10 +1,10 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"net/http"
 	"strings"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
 // Headers by which the origin learns who is there. The gate alone sets them.

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,9 +10,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
-	"go.uber.org/zap"
 )
 
 // launchTokens are the values of ?session= that may be launch tokens. An app

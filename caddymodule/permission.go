@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {

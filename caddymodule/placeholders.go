@@ -1,11 +1,11 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
 // Placeholders of an admitted request, for log fields, headers and matchers of

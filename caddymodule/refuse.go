@@ -1,12 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
-	"github.com/sessiongate/sessiongate/caddymodule/cut"
-
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,8 +11,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
+
+// retryAfter is the value of Retry-After, in seconds.
+const retryAfter = "5"
 
 // Answer is how the gate turns a navigation away: by a page of its own, or by
 // a redirect. Anything but a navigation gets a 401 problem document.
@@ -65,28 +65,18 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
 	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Accept-Language, Cookie")
-	status := statusOf(why.code)
-	back := withSession(why.returnURL, why.sessionID)
-	if why.code == protocol.BackendUnavailable || why.code == protocol.OriginUnavailable {
-		h.Set("Retry-After", "5")
-	}
 	if !isNavigation(r) {
-		h.Set("Content-Type", protocol.ProblemType)
-		w.WriteHeader(status)
-		_, err := w.Write((&protocol.Problem{
-			Title: http.StatusText(status), Status: status, Code: why.code,
-			Detail: detailOf(why.code), ReturnURL: back, SessionID: why.sessionID,
-		}).JSON())
-		return err
+		return writeProblem(w, problemFor(why))
 	}
-	to, redirect := g.wayOut(r, why.code, back)
+	setRetryAfter(h, why.code)
+	to, redirect := g.redirectTarget(r, why.code, protocol.WithSessionID(why.returnURL, why.sessionID))
 	if redirect {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return g.writePage(w, r, status, pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
+	return g.writePage(w, r, protocol.StatusOf(why.code), pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
 }
 
 // forgetAnswer removes what a handler said of a body that was not sent after all:
@@ -98,9 +88,9 @@ func forgetAnswer(h http.Header) {
 	}
 }
 
-// wayOut is where a refused navigation leads ("" for nowhere), and whether it
+// redirectTarget is where a refused navigation leads ("" for nowhere), and whether it
 // goes there at once or by a button.
-func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
+func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
 	var answer *Answer
 	switch code {
 	case protocol.SessionMissing:
@@ -139,38 +129,36 @@ func isNavigation(r *http.Request) bool {
 	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func statusOf(code protocol.Code) int {
-	switch code {
-	case protocol.SessionPaused:
-		return http.StatusLocked
-	case protocol.SessionPending, protocol.LaunchSpent:
-		return http.StatusConflict
-	case protocol.WrongProvider, protocol.CrossSite:
-		return http.StatusForbidden
-	case protocol.BackendUnavailable:
-		return http.StatusServiceUnavailable
-	case protocol.OriginUnavailable:
-		return http.StatusBadGateway
-	case protocol.HostUnknown:
-		return http.StatusNotFound
+// problemFor is the problem document of a refusal.
+func problemFor(why refusal) *protocol.Problem {
+	return &protocol.Problem{
+		Code: why.code, Detail: detailOf(why.code),
+		ReturnURL: protocol.WithSessionID(why.returnURL, why.sessionID), SessionID: why.sessionID,
 	}
-	return http.StatusUnauthorized
 }
 
-// withSession adds session_id to a return URL.
-func withSession(returnURL, sessionID string) string {
-	if returnURL == "" || sessionID == "" {
-		return returnURL
+// writeProblem answers with a problem document, and with Retry-After where its
+// cause passes by itself. The status is the code's unless p has another.
+func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
+	if p.Status == 0 {
+		p.Status = protocol.StatusOf(p.Code)
 	}
-	u, err := url.Parse(returnURL)
-	if err != nil {
-		return ""
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
 	}
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
+	setRetryAfter(w.Header(), p.Code)
+	w.Header().Set("Content-Type", protocol.ProblemType)
+	w.WriteHeader(p.Status)
+	_, err := w.Write(p.JSON())
+	return err
+}
+
+// setRetryAfter says when to try again, if trying again may help.
+func setRetryAfter(h http.Header, code protocol.Code) {
+	switch code {
+	case protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.Unavailable, protocol.RateLimited:
+		h.Set("Retry-After", retryAfter)
 	}
-	u.RawQuery += "session_id=" + url.QueryEscape(sessionID)
-	return u.String()
 }
 
 // originFailure turns an error of the origin's into the gate's own page, since

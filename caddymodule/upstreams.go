@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
-
 	"context"
 	"errors"
 	"net/http"
@@ -12,8 +10,9 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func TestOnlyPublicAddressesAreOrigins(t *testing.T) {

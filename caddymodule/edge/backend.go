@@ -28,6 +28,16 @@ const (
 // that it cannot serve. Everything else it says is a [*protocol.Problem].
 var ErrBackendDown = errors.New("backend is unavailable")
 
+// errNoEndpoint is returned, with [ErrBackendDown], when the backend answered 404
+// and not as our API does.
+var errNoEndpoint = errors.New("it answered 404 Not Found")
+
+// lacksEndpoint reports whether err says that the backend has no such endpoint.
+func lacksEndpoint(err error) bool {
+	problem, ok := errors.AsType[*protocol.Problem](err)
+	return errors.Is(err, errNoEndpoint) || ok && problem.Code == protocol.NotFound
+}
+
 // BackendClient calls the backend's API with the edge's key.
 type BackendClient struct {
 	base   *url.URL
@@ -88,14 +98,38 @@ func (b *BackendClient) host(ctx context.Context, host string) (*protocol.HostAn
 	return &out, nil
 }
 
-// Act performs a session's own action with its token, as the user's page asked.
-func (b *BackendClient) Act(ctx context.Context, id, action, sessionToken, idempotencyKey string, body json.RawMessage) error {
+// states asks for the live states of sessions.
+func (b *BackendClient) states(ctx context.Context, ids ...string) (*protocol.StatesAnswer, error) {
+	var out protocol.StatesAnswer
+	asked := time.Now()
+	if err := b.call(ctx, "states", http.MethodPost, protocol.EdgeStates, b.key, "", &protocol.StatesRequest{IDs: ids}, &out); err != nil {
+		return nil, fmt.Errorf("fetching live states: %w", err)
+	}
+	b.clock.observe(asked, time.Now(), out.ServerTimeMS)
+	return &out, nil
+}
+
+// actionAnswer is what the backend answers to an action. Session is a
+// [protocol.LiveState] and more.
+type actionAnswer struct {
+	Session      protocol.LiveState `json:"session"`
+	ServerTimeMS int64              `json:"server_time_ms"`
+}
+
+// act performs a session's own action with its token, as the user's page asked.
+func (b *BackendClient) act(ctx context.Context, id, action, sessionToken, idempotencyKey string, body json.RawMessage) (*actionAnswer, error) {
 	path := protocol.Sessions + "/" + url.PathEscape(id) + "/" + action
 	var in any
 	if len(body) > 0 {
 		in = body
 	}
-	return b.call(ctx, action, http.MethodPost, path, sessionToken, idempotencyKey, in, nil)
+	var out actionAnswer
+	asked := time.Now()
+	if err := b.call(ctx, action, http.MethodPost, path, sessionToken, idempotencyKey, in, &out); err != nil {
+		return nil, err
+	}
+	b.clock.observe(asked, time.Now(), out.ServerTimeMS)
+	return &out, nil
 }
 
 func (b *BackendClient) call(ctx context.Context, name, method, path, bearer, idempotencyKey string, in, out any) (err error) {
@@ -158,6 +192,9 @@ func problemOf(resp *http.Response, body []byte) error {
 	var p protocol.Problem
 	if media != protocol.ProblemType && media != "application/json" ||
 		json.Unmarshal(body, &p) != nil || p.Code == "" {
+		if resp.StatusCode == http.StatusNotFound {
+			return fmt.Errorf("%w: %w", ErrBackendDown, errNoEndpoint)
+		}
 		return fmt.Errorf("%w: it answered %s", ErrBackendDown, resp.Status)
 	}
 	if resp.StatusCode >= 500 {

@@ -4,8 +4,6 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,10 +16,12 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/sessiongate/sessiongate/internal/protocol"
-	"github.com/sessiongate/sessiongate/internal/token"
 	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // downPause is how long the backend, once found down, is not asked again about
@@ -59,6 +59,9 @@ type Edge struct {
 	resetAt atomic.Int64
 	// Monotonic ms until which the backend is taken to be down; 0 while it answers.
 	downUntil atomic.Int64
+	// Monotonic ms until which states are fetched by heartbeats: the backend is
+	// older than the endpoint for them.
+	legacyUntil atomic.Int64
 
 	startOnce sync.Once
 	cancel    context.CancelFunc
@@ -210,33 +213,4 @@ func (e *Edge) Confirm(ctx context.Context, s *live.Session, maxStaleness time.D
 		until = MonotonicMS() + downPause.Milliseconds()
 	}
 	e.downUntil.Store(until)
-}
-
-// ErrUnknownSession is returned by ask when the backend has no such session.
-var ErrUnknownSession = errors.New("session is unknown to the backend")
-
-// FetchSession fetches a session's state from the backend; many who ask about one
-// session at once share a question.
-func (e *Edge) FetchSession(ctx context.Context, id string) (*live.Session, error) {
-	v, err, _ := e.fetches.Do(id, func() (any, error) {
-		// The answer says how things stood after this moment, and of what the
-		// stream lost since then it may know nothing.
-		asked := MonotonicMS()
-		answer, err := e.Backend.heartbeats(context.WithoutCancel(ctx), &protocol.HeartbeatsRequest{
-			EdgeID: e.id, Beats: []protocol.Beat{{ID: id}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		for i := range answer.States {
-			if answer.States[i].ID == id {
-				return e.Sessions.Put(&answer.States[i], asked), nil
-			}
-		}
-		return nil, ErrUnknownSession
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*live.Session), nil
 }

@@ -1,14 +1,13 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"net/url"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 

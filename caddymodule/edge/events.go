@@ -1,14 +1,14 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 

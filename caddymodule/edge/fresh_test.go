@@ -20,7 +20,7 @@ func TestAnswerFromBeforeAResetIsNotFresh(t *testing.T) {
 		time.Sleep(2 * time.Millisecond) // the next moment of the clock in use
 		e.reset()
 		time.Sleep(2 * time.Millisecond)
-		var answer any = protocol.HeartbeatsAnswer{States: []protocol.LiveState{*stateOf("a", 1, protocol.Active, time.Hour)}}
+		var answer any = protocol.StatesAnswer{States: []protocol.LiveState{*stateOf("a", 1, protocol.Active, time.Hour)}}
 		if r.URL.Path == protocol.EdgeLaunch {
 			answer = protocol.LaunchAnswer{Session: *stateOf("s1", 1, protocol.Active, time.Hour), SessionToken: "tok"}
 		}

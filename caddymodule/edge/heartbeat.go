@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 const (

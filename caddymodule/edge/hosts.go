@@ -10,8 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 const (

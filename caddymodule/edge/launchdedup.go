@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -12,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
 // repeatWindow is how long a launch link may be opened again by the client that

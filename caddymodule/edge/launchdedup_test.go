@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"context"
 	"errors"
 	"net/http"
@@ -12,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 

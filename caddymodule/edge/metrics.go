@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )

@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"github.com/sessiongate/sessiongate/caddymodule/live"
-
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
