@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,56 @@ func breach(r rule, importer, imported string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// processWide are calls that change something for the whole process, and what
+// they look like in code.
+var processWide = regexp.MustCompile(`\b(` + strings.Join([]string{
+	`debug\.Set(GCPercent|MaxStack|MaxThreads|MemoryLimit|PanicOnFault)\(`, `runtime\.GOMAXPROCS\([^0]`, `os\.(Setenv|Unsetenv|Clearenv|Chdir)\(`,
+	`http\.(DefaultTransport|DefaultClient|DefaultServeMux)\b`, `http\.(Handle|HandleFunc)\(`, `expvar\.(Publish|New\w+)\(`,
+	`otel\.Set\w+\(`, `prometheus\.(MustRegister|Register|DefaultRegisterer)\b`, `promauto\.New`,
+	`slog\.SetDefault\(`, `log\.Set(Output|Flags|Prefix)\(`, `zap\.(ReplaceGlobals|RedirectStdLog\w*)\(`,
+	`net\.DefaultResolver\s*=`, `rand\.Seed\(`, `signal\.(Notify|Ignore|Reset)\(`,
+}, "|") + `)`)
+
+// TestModuleChangesNothingProcessWide: what others load into their Caddy leaves
+// their process as it is, and takes no name there without its prefix. Only our
+// own main may do more.
+func TestModuleChangesNothingProcessWide(t *testing.T) {
+	all := packages(t)
+	loaded := map[string]bool{strings.TrimSuffix(module, "/"): true}
+	for _, p := range all {
+		if loaded[p.ImportPath] {
+			for _, d := range p.Deps {
+				loaded[d] = true
+			}
+		}
+	}
+	moduleID := regexp.MustCompile(`ModuleInfo\{\s*ID: +"([^"]*)"`)
+	files := 0
+	for _, p := range all {
+		if !loaded[p.ImportPath] {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			body, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files++
+			for _, found := range processWide.FindAll(body, -1) {
+				t.Errorf("%s: %s…: it changes the process of whoever loads the module", filepath.Join(p.ImportPath, name), found)
+			}
+			for _, id := range moduleID.FindAllSubmatch(body, -1) {
+				if !strings.Contains(string(id[1]), "session_gate") {
+					t.Errorf("%s: module %s: its name lacks the prefix session_gate", filepath.Join(p.ImportPath, name), id[1])
+				}
+			}
+		}
+	}
+	if files < 50 {
+		t.Errorf("looked at %d files", files)
+	}
 }
 
 // TestPureRulesTakeTheClock makes sure that state machine and ledger are given

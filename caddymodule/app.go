@@ -134,7 +134,6 @@ func (a *App) Start() error {
 		a.logger.Warn("edge_key is empty: the backend will refuse this edge, and nobody will be admitted; " +
 			"make one with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
 	}
-	spareTheCollector()
 	a.edge.Events.Audience.Store(a.audience)
 	a.edge.Start()
 	return nil

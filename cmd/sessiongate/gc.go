@@ -1,24 +1,23 @@
-package caddymodule
+package main
 
 import (
 	"os"
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
-	"sync"
 )
 
 // heapFloor is the size below which the heap of an edge need not be collected.
 // Go collects a small heap each time it has doubled: with some megabytes alive
-// that is dozens of times a second under load, each as dear as the last.
+// that is dozens of times a second under load.
 const heapFloor = 32 << 20
 
 // Bounds of what [collectorPercent] answers; 100 is Go's own default.
 const minPercent, maxPercent = 100, 1000
 
 // collectorPercent is how much garbage, in percent of what is alive, may gather
-// before the next collection: enough to reach the floor, and no more than Go
-// allows by itself once more than half of that is alive.
+// before the next collection: enough to reach the floor, and Go's own default
+// once more than half of that is alive.
 func collectorPercent(alive uint64) int {
 	if alive == 0 {
 		return minPercent
@@ -29,16 +28,13 @@ func collectorPercent(alive uint64) int {
 	return int(min(max(minPercent, (heapFloor-alive)*100/alive), maxPercent))
 }
 
-var spareCollector sync.Once // the collector is the process's
-
-// spareTheCollector lets a small heap grow to heapFloor before it is collected,
-// in this whole process. An operator who sets GOGC has decided otherwise. A
-// memory limit, which Caddy takes from its cgroup, holds in any case.
-func spareTheCollector() {
-	if os.Getenv("GOGC") != "" {
-		return
+// tuneGC lets a small heap of this process grow to heapFloor before it is
+// collected. It does nothing where the operator has set GOGC. A memory limit,
+// which Caddy takes from its cgroup, holds in any case. Call it once.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" {
+		afterEachCollection(adjustCollector())
 	}
-	spareCollector.Do(func() { afterEachCollection(adjustCollector()) })
 }
 
 // adjustCollector returns what to do after a collection: follow what is alive.
