@@ -121,8 +121,8 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 	return s, ""
 }
 
-// holds is the session with this id if a cookie of the request opens it already.
-func (g *Gate) holds(r *http.Request, provider, id string) *live.Session {
+// findByID is the session with this id if a cookie of the request opens it already.
+func (g *Gate) findByID(r *http.Request, provider, id string) *live.Session {
 	s, _, _ := g.find(r, provider, func(s *live.Session) bool { return s.ID() == id })
 	if s == nil || s.ID() != id {
 		return nil

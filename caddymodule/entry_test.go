@@ -50,7 +50,7 @@ func TestLaunchTokensLeaveTheQuery(t *testing.T) {
 	}
 }
 
-func TestRedirectCleanStaysOnTheSite(t *testing.T) {
+func TestRedirectStaysOnTheSite(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ target, want string }{
 		{"/a/b?session=eyJ", "/a/b"},
@@ -60,7 +60,7 @@ func TestRedirectCleanStaysOnTheSite(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example"+tt.target, nil)
 		w := httptest.NewRecorder()
-		if err := new(Gate).redirectClean(w, r, ""); err != nil {
+		if err := new(Gate).redirectWithoutToken(w, r, ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Header().Get("Location"); got != tt.want {
@@ -86,7 +86,7 @@ func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
 		if tt.in != nil {
 			h["Cookie"] = slices.Clone(tt.in)
 		}
-		hideCookies(h)
+		stripCookies(h)
 		if got := h["Cookie"]; !slices.Equal(got, tt.want) {
 			t.Errorf("hideCookies(%q) leaves %q, want %q", tt.in, got, tt.want)
 		}
@@ -97,7 +97,7 @@ func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure",
 		"=session_gate=forged; Path=/", " = session_gate=forged", "b=session_gate"}}
-	guardCookie(h)
+	protectCookie(h)
 	if got, want := h["Set-Cookie"], []string{"a=1; Path=/", "b=session_gate"}; !slices.Equal(got, want) {
 		t.Errorf("left %q, want %q", got, want)
 	}
@@ -158,7 +158,7 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 			t.Errorf("%s: %q for %q, want %s", tt.cookies, v.cookie, v.refusal.code, tt.want)
 		}
 		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
-			if held := g.holds(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
+			if held := g.findByID(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
 				t.Errorf("%s: holds %s is %t", tt.cookies, id, held)
 			}
 		}
@@ -204,7 +204,7 @@ func TestSpoofedIdentityIsRemoved(t *testing.T) {
 		h[name] = []string{"forged"}
 	}
 	h["Session-Gateway"], h["X-Session-Gate-User"] = []string{"kept"}, []string{"kept"}
-	dropIdentity(h)
+	stripIdentity(h)
 	if len(h) != 2 {
 		t.Errorf("left %v; want the two headers that are not the gate's", h)
 	}
@@ -223,7 +223,7 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
 	r.Header.Set("X-Drop", "1")
-	dropIdentity(r.Header)
+	stripIdentity(r.Header)
 	s := testEdge(t).Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	setIdentity(r.Header, s.Record(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")

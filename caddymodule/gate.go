@@ -72,15 +72,15 @@ type Gate struct {
 	// Log what would be refused or cut, and refuse and cut nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge         *edge.Edge
-	maxStaleness time.Duration
-	debugKey     string
-	admitEarly   bool // new entries while the backend is down
-	policy       policy
-	injector     *inject.Injector   // nil: off
-	asserter     *asserter          // with jwt
-	template     *template.Template // nil: the built-in page
-	logger       *zap.Logger
+	edge           *edge.Edge
+	maxStaleness   time.Duration
+	debugKey       string
+	offlineEntries bool // new entries while the backend is down
+	policy         policy
+	injector       *inject.Injector   // nil: off
+	asserter       *asserter          // with jwt
+	template       *template.Template // nil: the built-in page
+	logger         *zap.Logger
 }
 
 // CaddyModule implements [caddy.Module].
@@ -96,7 +96,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
-	g.admitEarly = app.WhenBackendDown == admitEntries
+	g.offlineEntries = app.WhenBackendDown == admitEntries
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}

@@ -41,9 +41,9 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	return tokens, strings.Join(kept, "&")
 }
 
-// hideTokens takes launch tokens out of a request that goes on to the origin;
+// stripTokens takes launch tokens out of a request that goes on to the origin;
 // rest is its query without them.
-func hideTokens(r *http.Request, rest string) {
+func stripTokens(r *http.Request, rest string) {
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
 	r.URL.RawQuery = rest
 	r.RequestURI = r.URL.RequestURI()
@@ -85,28 +85,28 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if err != nil {
 		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
-	if s := g.holds(r, provider, claims.SessionID()); s != nil {
+	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
 		s.Claim()
-		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
+		return g.redirectWithoutToken(w, r, rest) // the link again, in the browser that has the session
 	}
 	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
-		return g.admit(r, raw, claims, provider)
+		return g.redeemLaunch(r, raw, claims, provider)
 	})
 	if err != nil {
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
 	setCookie(h, cookieName(r), cookie, g.partitioned())
-	return g.redirectClean(w, r, rest)
+	return g.redirectWithoutToken(w, r, rest)
 }
 
-// admit redeems a launch token and returns the cookie of its session.
-func (g *Gate) admit(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
+// redeemLaunch redeems a launch token and returns the cookie of its session.
+func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
 	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
 	asked := edge.MonotonicMS()
-	answer, err := g.redeem(r.Context(), req, provider)
-	if err != nil && g.admitEarly && errors.Is(err, edge.ErrBackendDown) {
-		return g.admitEarlier(req, claims)
+	answer, err := g.redeemOnce(r.Context(), req, provider)
+	if err != nil && g.offlineEntries && errors.Is(err, edge.ErrBackendDown) {
+		return g.admitOffline(req, claims)
 	}
 	if err != nil {
 		return "", err
@@ -126,9 +126,9 @@ func isPrefetch(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
-// redeem asks the backend, and once more if its answer was lost: the same
+// redeemOnce asks the backend, and once more if its answer was lost: the same
 // redemption id makes the second try the same redemption.
-func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
+func (g *Gate) redeemOnce(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
 	// The browser may go away while the backend redeems; the redemption stands.
 	ctx = context.WithoutCancel(ctx)
 	answer, err := g.edge.Backend.Launch(ctx, req)
@@ -141,8 +141,8 @@ func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider
 	return answer, err
 }
 
-// admitEarlier admits a launch that the backend cannot redeem now.
-func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
+// admitOffline admits a launch that the backend cannot redeem now.
+func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
 	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
@@ -154,9 +154,9 @@ func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (
 	return cookie, nil
 }
 
-// redirectClean sends the browser to the address it asked for, as it asked for
+// redirectWithoutToken sends the browser to the address it asked for, as it asked for
 // it before any rewriting, without the token.
-func (g *Gate) redirectClean(w http.ResponseWriter, r *http.Request, rest string) error {
+func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest string) error {
 	u := *r.URL
 	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		u = *orig.URL
@@ -179,8 +179,8 @@ func (g *Gate) redirectClean(w http.ResponseWriter, r *http.Request, rest string
 	return nil
 }
 
-// hideReferer removes a Referer that carries a launch token.
-func hideReferer(r *http.Request) {
+// stripReferer removes a Referer that carries a launch token.
+func stripReferer(r *http.Request) {
 	if ref := r.Header.Get("Referer"); strings.Contains(ref, protocol.LaunchParam+"=eyJ") {
 		r.Header.Del("Referer")
 		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)

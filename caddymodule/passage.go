@@ -54,13 +54,13 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(http.Header) {
 	sessionToken := edge.UpgradedToken(s, cookie)
 	if sessionToken == "" {
-		return guardCookie
+		return protectCookie
 	}
 	name := cookieName(r)
 	return func(h http.Header) {
-		guardCookie(h)
+		protectCookie(h)
 		setCookie(h, name, sessionToken, g.partitioned())
-		keepPrivate(h)
+		forbidCaching(h)
 	}
 }
 
@@ -68,7 +68,7 @@ func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(ht
 // session the request belongs to. The two requests share their header.
 func (p *passage) identify() error {
 	h := p.r.Header
-	hideCookies(h)
+	stripCookies(h)
 	if p.gate.ForwardIdentity != identityOff {
 		setIdentity(h, p.session.Record(), &p.identity)
 	}

@@ -62,12 +62,12 @@ func (observer) entersBy(r *http.Request) bool { return r.Method == http.MethodG
 
 func (o observer) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {
 	o.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
-	return o.redirectClean(w, r, rest)
+	return o.redirectWithoutToken(w, r, rest)
 }
 
 func (o observer) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error {
 	o.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID))
-	hideCookies(r.Header)
+	stripCookies(r.Header)
 	return next.ServeHTTP(w, r)
 }
 

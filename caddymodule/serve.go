@@ -15,7 +15,7 @@ import (
 // without a live session are refused, and the others pass to the origin.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	explain := g.asksForOutcome(r)
-	stripForged(r)
+	sanitize(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
@@ -23,7 +23,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		if g.policy.entersBy(r) {
 			return g.enter(w, r, tokens, rest)
 		}
-		hideTokens(r, rest)
+		stripTokens(r, rest)
 	}
 	v := g.decide(r)
 	if v.resumes(r) {
@@ -41,12 +41,12 @@ func (g *Gate) asksForOutcome(r *http.Request) bool {
 	return g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
 }
 
-// stripForged takes from a request what a client may not tell the origin: the
+// sanitize takes from a request what a client may not tell the origin: the
 // gate's own headers, and a launch token in the Referer.
-func stripForged(r *http.Request) {
-	caddyhttp.SetVar(r.Context(), guardedVar, true)
-	dropIdentity(r.Header)
-	hideReferer(r)
+func sanitize(r *http.Request) {
+	caddyhttp.SetVar(r.Context(), handledVar, true)
+	stripIdentity(r.Header)
+	stripReferer(r)
 }
 
 // resumes reports whether the request resumes its paused session: a navigation of

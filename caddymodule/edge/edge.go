@@ -61,7 +61,7 @@ type Edge struct {
 	downUntil atomic.Int64
 	// Monotonic ms until which states are fetched by heartbeats: the backend is
 	// older than the endpoint for them.
-	legacyUntil atomic.Int64
+	heartbeatsUntil atomic.Int64
 
 	startOnce sync.Once
 	cancel    context.CancelFunc
@@ -103,10 +103,10 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	c := &Clock{}
 	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
 	e.Verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.Backend.url(protocol.JWKS), e.Backend.client, time.Now)}
-	e.stream = &follower{backend: e.Backend, logger: logger, onState: e.learn, onReset: e.reset}
+	e.stream = &follower{backend: e.Backend, logger: logger, onState: e.applyEvent, onReset: e.reset}
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
-		onAnswer: e.answered, pending: make(map[string]protocol.Beat), reporter: &reporter{edge: e},
+		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Beat), reporter: &reporter{edge: e},
 	}
 	e.Hosts = newHostCache(e.Backend)
 	e.Metrics = newMetrics(e)
@@ -144,9 +144,9 @@ func (e *Edge) Destruct() error {
 	return nil
 }
 
-// learn takes a state that the backend sent by itself. States of sessions that
+// applyEvent takes a state that the backend sent by itself. States of sessions that
 // this edge never saw are not kept: their first request asks.
-func (e *Edge) learn(st *protocol.LiveState) {
+func (e *Edge) applyEvent(st *protocol.LiveState) {
 	if s := e.Sessions.ByID(st.ID); s != nil {
 		s.Apply(st, MonotonicMS())
 	}
@@ -158,9 +158,9 @@ func (e *Edge) reset() {
 	e.downUntil.Store(0)
 }
 
-// answered takes the backend's answer to a batch of beats. A session that it
+// applyAnswer takes the backend's answer to a batch of beats. A session that it
 // does not name is as this edge holds it.
-func (e *Edge) answered(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sentAt int64) {
+func (e *Edge) applyAnswer(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sentAt int64) {
 	changed := make(map[string]bool, len(a.States)+len(a.Unknown))
 	for i := range a.States {
 		changed[a.States[i].ID] = true

@@ -26,7 +26,7 @@ func (e *Edge) FetchSession(ctx context.Context, id string) (*live.Session, erro
 		// The answer says how things stood after this moment, and of what the
 		// stream lost since then it may know nothing.
 		asked := MonotonicMS()
-		states, err := e.fetchStates(context.WithoutCancel(ctx), id)
+		states, err := e.fetchState(context.WithoutCancel(ctx), id)
 		if err != nil {
 			return nil, err
 		}
@@ -43,10 +43,10 @@ func (e *Edge) FetchSession(ctx context.Context, id string) (*live.Session, erro
 	return v.(*live.Session), nil
 }
 
-// fetchStates asks for the state of one session: by the endpoint for states, or,
+// fetchState asks for the state of one session: by the endpoint for states, or,
 // where the backend is older than that, by a heartbeat that counts for none.
-func (e *Edge) fetchStates(ctx context.Context, id string) ([]protocol.LiveState, error) {
-	if MonotonicMS() >= e.legacyUntil.Load() {
+func (e *Edge) fetchState(ctx context.Context, id string) ([]protocol.LiveState, error) {
+	if MonotonicMS() >= e.heartbeatsUntil.Load() {
 		answer, err := e.Backend.states(ctx, id)
 		if err == nil {
 			return answer.States, nil
@@ -54,7 +54,7 @@ func (e *Edge) fetchStates(ctx context.Context, id string) ([]protocol.LiveState
 		if !lacksEndpoint(err) {
 			return nil, err
 		}
-		e.legacyUntil.Store(MonotonicMS() + legacyFor.Milliseconds())
+		e.heartbeatsUntil.Store(MonotonicMS() + legacyFor.Milliseconds())
 	}
 	answer, err := e.Backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: e.id, Beats: []protocol.Beat{{ID: id}}})
 	if err != nil {

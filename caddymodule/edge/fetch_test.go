@@ -131,7 +131,7 @@ func TestOlderBackendIsAskedByHeartbeats(t *testing.T) {
 			fetch()
 			fetch()
 			b.check(t, map[string]int{protocol.EdgeStates: 1, protocol.EdgeHeartbeats: 2})
-			e.legacyUntil.Store(MonotonicMS()) // ten minutes later
+			e.heartbeatsUntil.Store(MonotonicMS()) // ten minutes later
 			fetch()
 			b.check(t, map[string]int{protocol.EdgeStates: 2, protocol.EdgeHeartbeats: 3})
 		})

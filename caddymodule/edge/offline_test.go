@@ -46,7 +46,7 @@ func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		e, cookie, req := refusing(t, http.StatusConflict, protocol.LaunchSpent)
 		if heard {
-			e.learn(stateOf("s1", 1, protocol.Active, time.Hour))
+			e.applyEvent(stateOf("s1", 1, protocol.Active, time.Hour))
 		}
 		cut := false
 		e.Sessions.ByID("s1").Register(&live.Registration{Cutter: cutterFunc(func() { cut = true })})

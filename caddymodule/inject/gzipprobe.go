@@ -15,17 +15,17 @@ const (
 	pinned          // has to be encoded again
 )
 
-// canary keeps a verdict for each origin. The first gzip page of an origin is
+// gzipVerdicts keeps a verdict for each origin. The first gzip page of an origin is
 // decoded beside its delivery; an origin whose trailer is wrong or that sends
 // several members is pinned, because a decoder that minds would choke on what
 // we make of such a stream.
-type canary struct {
+type gzipVerdicts struct {
 	mu       sync.RWMutex // guards verdicts
 	verdicts map[string]verdict
 }
 
 // pinned reports whether an origin's pages have to be encoded again.
-func (c *canary) pinned(origin string) bool {
+func (c *gzipVerdicts) pinned(origin string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.verdicts[origin] == pinned
@@ -33,7 +33,7 @@ func (c *canary) pinned(origin string) bool {
 
 // claim returns the verdict on an origin. For the one caller that sees unknown
 // it marks the origin as being judged: that caller owes a settle.
-func (c *canary) claim(origin string) verdict {
+func (c *gzipVerdicts) claim(origin string) verdict {
 	c.mu.RLock()
 	v := c.verdicts[origin]
 	c.mu.RUnlock()
@@ -49,7 +49,7 @@ func (c *canary) claim(origin string) verdict {
 }
 
 // settle ends a claim; unknown lets the next response be judged instead.
-func (c *canary) settle(origin string, v verdict) {
+func (c *gzipVerdicts) settle(origin string, v verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v == unknown {
@@ -59,7 +59,7 @@ func (c *canary) settle(origin string, v verdict) {
 	c.setLocked(origin, v)
 }
 
-func (c *canary) setLocked(origin string, v verdict) {
+func (c *gzipVerdicts) setLocked(origin string, v verdict) {
 	if c.verdicts == nil {
 		c.verdicts = make(map[string]verdict)
 	}
@@ -72,26 +72,26 @@ func (c *canary) setLocked(origin string, v verdict) {
 	c.verdicts[origin] = v
 }
 
-// judge decodes one response beside its delivery.
-type judge struct {
-	canary *canary
-	origin string
-	gunzip *gunzip
-	err    error
+// gzipProbe decodes one response beside its delivery.
+type gzipProbe struct {
+	verdicts *gzipVerdicts
+	origin   string
+	gunzip   *gunzip
+	err      error
 }
 
-func newJudge(c *canary, origin string) *judge {
-	return &judge{canary: c, origin: origin, gunzip: newGunzip()}
+func newGzipProbe(c *gzipVerdicts, origin string) *gzipProbe {
+	return &gzipProbe{verdicts: c, origin: origin, gunzip: newGunzip()}
 }
 
-func (j *judge) watch(b []byte) {
+func (j *gzipProbe) watch(b []byte) {
 	if j.err == nil {
 		j.err = j.gunzip.push(b, func([]byte) error { return nil })
 	}
 }
 
 // finish settles the verdict; whole says that the origin ended its body well.
-func (j *judge) finish(whole bool) {
+func (j *gzipProbe) finish(whole bool) {
 	v := unknown
 	if whole {
 		if j.err == nil {
@@ -102,6 +102,6 @@ func (j *judge) finish(whole bool) {
 			v = pinned
 		}
 	}
-	j.canary.settle(j.origin, v)
+	j.verdicts.settle(j.origin, v)
 	j.gunzip.free()
 }

@@ -65,7 +65,7 @@ func TestReencode(t *testing.T) {
 	}
 }
 
-func TestCanary(t *testing.T) {
+func TestGzipProbe(t *testing.T) {
 	t.Parallel()
 	page := testPage(100_000)
 	whole := gzipped(t, 6, page)
@@ -104,9 +104,9 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-func TestCanaryIsBounded(t *testing.T) {
+func TestGzipProbeIsBounded(t *testing.T) {
 	t.Parallel()
-	var c canary
+	var c gzipVerdicts
 	for n := range 3 * maxOrigins {
 		origin := strconv.Itoa(n)
 		if v := c.claim(origin); v != unknown {

@@ -12,9 +12,9 @@ const (
 	maxPeek   = 4 << 10  // and the most of it
 )
 
-// look is the memory of a page whose place for the tag is not known yet. It is
+// lookahead is the memory of a page whose place for the tag is not known yet. It is
 // pooled, because a page needs it only for its first bytes.
-type look struct {
+type lookahead struct {
 	gzip    bool
 	length  int64  // Content-Length, or -1
 	held    []byte // input that came before the last piece
@@ -33,10 +33,10 @@ type look struct {
 	out    [maxPeek]byte
 }
 
-var looks = sync.Pool{New: func() any { return new(look) }}
+var lookaheads = sync.Pool{New: func() any { return new(lookahead) }}
 
-func newLook(h http.Header) *look {
-	l := looks.Get().(*look)
+func newLookahead(h http.Header) *lookahead {
+	l := lookaheads.Get().(*lookahead)
 	l.gzip = coding(h) == codingGzip
 	l.length = -1
 	if n, err := strconv.ParseInt(first(h, "Content-Length"), 10, 64); err == nil {
@@ -49,10 +49,10 @@ func newLook(h http.Header) *look {
 	return l
 }
 
-func (l *look) free() { looks.Put(l) }
+func (l *lookahead) free() { lookaheads.Put(l) }
 
 // at looks for the place in all input so far; eof says that there is no more.
-func (l *look) at(data []byte, eof bool) (scanResult, Reason) {
+func (l *lookahead) at(data []byte, eof bool) (scanResult, Reason) {
 	if l.found {
 		return scanInsert, ReasonNone
 	}
@@ -73,7 +73,7 @@ func (l *look) at(data []byte, eof bool) (scanResult, Reason) {
 }
 
 // inflate decodes no more than it takes to find the place.
-func (l *look) inflate(data []byte) scanResult {
+func (l *lookahead) inflate(data []byte) scanResult {
 	if l.header == 0 {
 		n, state := gzipHeader(data)
 		switch state {
@@ -108,7 +108,7 @@ func (l *look) inflate(data []byte) scanResult {
 // ends says, for a gzip body that may be prefixed, how it goes on after a final
 // block that is already in sight: it must be followed by a trailer and nothing.
 // scanMore means that this is not known yet.
-func (l *look) ends(data []byte, eof, hurry bool) (scanResult, Reason) {
+func (l *lookahead) ends(data []byte, eof, hurry bool) (scanResult, Reason) {
 	if l.last != inflateDone {
 		return scanInsert, ReasonNone
 	}
