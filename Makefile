@@ -40,8 +40,8 @@ bench: build ## measure, and print the figures
 	$(GO) run ./bench/edge
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
-	$(GO) test -run '^$$' -bench Decide ./caddymodule
-	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule
+	$(GO) test -run '^$$' -bench Decide ./caddymodule/live
+	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule/live
 
 test-long: build ## kill the session service fifty times on each database, under load
 	SESSIONGATE_BIN=$(CURDIR)/bin/sessiongate SESSIONGATE_KILL_ROUNDS=50 $(GO) test -count=1 -timeout 15m -run TestKilledUnderLoad ./e2e

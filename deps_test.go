@@ -8,10 +8,13 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +36,9 @@ var rules = []rule{
 		module + "backend/":          "the edge knows the backend by its API alone, so that each can be replaced",
 		module + "examples/":         "the product does not depend on its demonstration",
 		"github.com/redis/go-redis/": "coordination is the backend's; the edge follows its event stream",
+	}},
+	{folder: "caddymodule/edge/", forbidden: map[string]string{
+		module + "caddymodule": "it survives the gates of one configuration, so it knows none",
 	}},
 	{folder: "caddymodule/inject/", forbidden: map[string]string{
 		"github.com/caddyserver/caddy/": "the injector is plain net/http, so that it can be fuzzed and measured alone",
@@ -191,6 +197,37 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// narrow are packages that import the standard library and what is named here,
+// directly or through others, and why.
+var narrow = map[string]struct {
+	allowed []string
+	why     string
+}{
+	"caddymodule/live": {[]string{module + "internal/protocol"}, "sessions end what is registered with them by an interface; they know no request and no Caddy"},
+	"caddymodule/cut":  {[]string{module + "internal/protocol"}, "it ends requests of any net/http server, and does not know whose they are"},
+}
+
+func TestNarrowImports(t *testing.T) {
+	left := maps.Clone(narrow)
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		n, ok := narrow[name]
+		if !ok {
+			continue
+		}
+		delete(left, name)
+		for _, imported := range p.Deps {
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !slices.Contains(n.allowed, imported) {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, n.why)
+			}
+		}
+	}
+	for name := range left {
+		t.Errorf("there is no package %s; does the rule still mean anything?", name)
+	}
+}
+
 func breach(r rule, importer, imported string) (string, bool) {
 	for name, why := range r.forbidden {
 		folder, below := strings.CutSuffix(name, "/")
@@ -199,6 +236,56 @@ func breach(r rule, importer, imported string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// processWide are calls that change something for the whole process, and what
+// they look like in code.
+var processWide = regexp.MustCompile(`\b(` + strings.Join([]string{
+	`debug\.Set(GCPercent|MaxStack|MaxThreads|MemoryLimit|PanicOnFault)\(`, `runtime\.GOMAXPROCS\([^0]`, `os\.(Setenv|Unsetenv|Clearenv|Chdir)\(`,
+	`http\.(DefaultTransport|DefaultClient|DefaultServeMux)\b`, `http\.(Handle|HandleFunc)\(`, `expvar\.(Publish|New\w+)\(`,
+	`otel\.Set\w+\(`, `prometheus\.(MustRegister|Register|DefaultRegisterer)\b`, `promauto\.New`,
+	`slog\.SetDefault\(`, `log\.Set(Output|Flags|Prefix)\(`, `zap\.(ReplaceGlobals|RedirectStdLog\w*)\(`,
+	`net\.DefaultResolver\s*=`, `rand\.Seed\(`, `signal\.(Notify|Ignore|Reset)\(`,
+}, "|") + `)`)
+
+// TestModuleChangesNothingProcessWide: what others load into their Caddy leaves
+// their process as it is, and takes no name there without its prefix. Only our
+// own main may do more.
+func TestModuleChangesNothingProcessWide(t *testing.T) {
+	all := packages(t)
+	loaded := map[string]bool{strings.TrimSuffix(module, "/"): true}
+	for _, p := range all {
+		if loaded[p.ImportPath] {
+			for _, d := range p.Deps {
+				loaded[d] = true
+			}
+		}
+	}
+	moduleID := regexp.MustCompile(`ModuleInfo\{\s*ID: +"([^"]*)"`)
+	files := 0
+	for _, p := range all {
+		if !loaded[p.ImportPath] {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			body, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files++
+			for _, found := range processWide.FindAll(body, -1) {
+				t.Errorf("%s: %s…: it changes the process of whoever loads the module", filepath.Join(p.ImportPath, name), found)
+			}
+			for _, id := range moduleID.FindAllSubmatch(body, -1) {
+				if !strings.Contains(string(id[1]), "session_gate") {
+					t.Errorf("%s: module %s: its name lacks the prefix session_gate", filepath.Join(p.ImportPath, name), id[1])
+				}
+			}
+		}
+	}
+	if files < 50 {
+		t.Errorf("looked at %d files", files)
+	}
 }
 
 // TestPureRulesTakeTheClock makes sure that state machine and ledger are given

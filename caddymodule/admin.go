@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -71,9 +74,9 @@ func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
 		limit = n
 	}
 	list := []adminSession{}
-	eachEdge(func(e *edge) bool {
-		e.live.each(func(s *liveSession) {
-			if !s.state.Load().status.status().Terminal() && s.code() != protocol.SessionExpired {
+	edge.Each(func(e *edge.Edge) bool {
+		e.Sessions.Each(func(s *live.Session) {
+			if !s.Record().State().Status.Terminal() && s.Refusal() != protocol.SessionExpired {
 				list = append(list, describe(s))
 			}
 		})
@@ -86,10 +89,10 @@ func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
 
 func (adminAPI) one(w http.ResponseWriter, r *http.Request) error {
 	id := strings.TrimPrefix(r.URL.Path, adminPath+"/")
-	var held *edge
-	var s *liveSession
-	eachEdge(func(e *edge) bool {
-		held, s = e, e.live.byID(id)
+	var held *edge.Edge
+	var s *live.Session
+	edge.Each(func(e *edge.Edge) bool {
+		held, s = e, e.Sessions.ByID(id)
 		return s == nil
 	})
 	if s == nil {
@@ -99,8 +102,8 @@ func (adminAPI) one(w http.ResponseWriter, r *http.Request) error {
 	case http.MethodGet:
 		return adminJSON(w, describe(s))
 	case http.MethodDelete:
-		held.live.drop(s)
-		s.abandon()
+		held.Sessions.Forget(s)
+		s.Abandon()
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
@@ -111,31 +114,20 @@ func (adminAPI) origins(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return adminError(http.StatusMethodNotAllowed, "use GET")
 	}
-	failing := []failingOrigin{}
-	eachEdge(func(e *edge) bool {
-		failing = append(failing, e.origins.list()...)
+	failing := []edge.FailingOrigin{}
+	edge.Each(func(e *edge.Edge) bool {
+		failing = append(failing, e.Origins.List()...)
 		return true
 	})
 	return adminJSON(w, map[string]any{"failing": failing})
 }
 
-func describe(s *liveSession) adminSession {
-	st := s.state.Load().live()
+func describe(s *live.Session) adminSession {
+	st := s.Record().State()
 	return adminSession{
-		ID: s.id(), ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
-		Version: st.Version, OpenRequests: s.openCount(),
+		ID: s.ID(), ProviderID: st.ProviderID, Status: st.Status, ExpiresAt: st.ExpiresAt,
+		Version: st.Version, OpenRequests: s.OpenRequests(),
 	}
-}
-
-// eachEdge calls f for every edge of this process until f returns false.
-func eachEdge(f func(*edge) bool) {
-	more := true
-	edges.Range(func(_, v any) bool {
-		if e, ok := v.(*edge); ok && more {
-			more = f(e)
-		}
-		return more
-	})
 }
 
 func adminJSON(w http.ResponseWriter, v any) error {

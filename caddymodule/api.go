@@ -8,9 +8,12 @@ import (
 	"net/url"
 	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
-	"go.uber.org/zap"
 )
 
 // maxPageBody is the longest body that a page may send to the gate's API.
@@ -37,45 +40,38 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		method = http.MethodGet
 	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents:
 	default:
-		return writeProblem(w, &protocol.Problem{Status: http.StatusNotFound, Code: protocol.NotFound})
+		return writeProblem(w, &protocol.Problem{Code: protocol.NotFound})
 	}
 	if r.Method != method {
 		w.Header().Set("Allow", method)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
-		count(g.edge.metrics.refusals, protocol.CrossSite)
-		return writeProblem(w, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.CrossSite, Detail: detailOf(protocol.CrossSite)})
+		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
+		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
-	s, raw, why := g.decide(r)
-	if why.code != "" && why.code != protocol.SessionPaused {
-		count(g.edge.metrics.refusals, why.code)
-		return writeProblem(w, g.problemFor(why))
+	v := g.decide(r)
+	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
+		edge.Count(g.edge.Metrics.Refusals, why.code)
+		return writeProblem(w, problemFor(why))
 	}
 	switch r.URL.Path {
 	case protocol.GateSession:
-		return g.answerSession(w, s)
+		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
-		return g.heartbeat(w, r, s)
+		return g.heartbeat(w, r, v.session)
 	}
-	return g.act(w, r, s, raw, strings.TrimPrefix(name, "/"))
-}
-
-func (g *Gate) problemFor(why refusal) *protocol.Problem {
-	return &protocol.Problem{
-		Status: statusOf(why.code), Code: why.code, Detail: detailOf(why.code),
-		ReturnURL: withSession(why.returnURL, why.sessionID), SessionID: why.sessionID,
-	}
+	return g.act(w, r, v.session, v.cookie, strings.TrimPrefix(name, "/"))
 }
 
 // answerSession tells a page its session, from memory.
-func (g *Gate) answerSession(w http.ResponseWriter, s *liveSession) error {
-	return writeJSON(w, protocol.SessionAnswer{Session: s.state.Load().live().View(), ServerTimeMS: g.edge.clock.nowMS()})
+func (g *Gate) answerSession(w http.ResponseWriter, s *live.Session) error {
+	return writeJSON(w, protocol.SessionAnswer{Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS()})
 }
 
 // heartbeat answers from memory at once; the backend learns of it with the next
 // batch.
-func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession) error {
+func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session) error {
 	body, err := readBody(w, r)
 	if err != nil {
 		return writeProblem(w, problemOfBody(err))
@@ -84,8 +80,8 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 	if len(body) > 0 && json.Unmarshal(body, &beat) != nil {
 		return writeProblem(w, problemOfBody(errNotJSON))
 	}
-	st, now := s.state.Load().live(), g.edge.clock.nowMS()
-	g.edge.beats.add(protocol.Beat{ID: s.id(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
+	st, now := s.Record().State(), g.edge.Clock.NowMS()
+	g.edge.Heartbeats.Add(protocol.Beat{ID: s.ID(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
 	ends := st.ExpiresAt
 	if st.Status == protocol.Paused && st.PausedAt > 0 {
 		ends += now/1000 - st.PausedAt
@@ -98,7 +94,7 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *liveSession)
 
 // act does what only the backend can: it passes the page's wish on with the
 // session token that scripts never see, and answers the session as it is then.
-func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, action string) error {
+func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw, action string) error {
 	body, err := readBody(w, r)
 	if err != nil {
 		return writeProblem(w, problemOfBody(err))
@@ -109,29 +105,25 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *liveSession, raw, 
 	if len(body) == 0 && (action == protocol.ActionExtend || action == protocol.ActionEvents) {
 		body = []byte("{}")
 	}
-	sessionToken := bearer(s, raw)
+	sessionToken := edge.SessionToken(s, raw)
 	if sessionToken == "" {
-		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	}
-	err = g.edge.backend.act(r.Context(), s.id(), action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
+	err = g.edge.Act(r.Context(), s, action, sessionToken, r.Header.Get(protocol.HeaderIdempotencyKey), body)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
-	case errors.Is(err, errBackendDown) || !errors.As(err, &problem):
+	case errors.Is(err, edge.ErrBackendDown) || !errors.As(err, &problem):
 		g.logger.Warn("a page's request did not reach the backend", zap.String("action", action), zap.Error(err))
-		return writeProblem(w, g.problemFor(refusal{code: protocol.BackendUnavailable}))
+		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	default:
 		g.logger.Info("a page's request was refused", zap.String("action", action),
-			zap.String("session", s.id()), zap.String("code", string(problem.Code)))
+			zap.String("session", s.ID()), zap.String("code", string(problem.Code)))
 		return writeProblem(w, problem)
 	}
 	if action == protocol.ActionEvents {
 		w.WriteHeader(http.StatusAccepted)
 		return nil
-	}
-	if _, err := g.edge.ask(r.Context(), s.id()); err != nil {
-		// It was done; the event stream will say so in a moment.
-		g.logger.Warn("a session's new state could not be read", zap.Error(err))
 	}
 	return g.answerSession(w, s)
 }
@@ -154,7 +146,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func problemOfBody(err error) *protocol.Problem {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return &protocol.Problem{Status: http.StatusRequestEntityTooLarge, Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
+		return &protocol.Problem{Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
 	}
 	return &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest, Detail: "The body must be JSON."}
 }
@@ -162,16 +154,6 @@ func problemOfBody(err error) *protocol.Problem {
 func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(v)
-}
-
-func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
-	if p.Title == "" {
-		p.Title = http.StatusText(p.Status)
-	}
-	w.Header().Set("Content-Type", protocol.ProblemType)
-	w.WriteHeader(p.Status)
-	_, err := w.Write(p.JSON())
-	return err
 }
 
 // serveAsset serves a script: for ever under its own name, and unchecked by any

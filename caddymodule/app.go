@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {
@@ -51,9 +53,9 @@ type App struct {
 	// answer, whether the page got its clock, or why not. Empty: nobody.
 	DebugKey string `json:"debug_key,omitempty"`
 
-	edge     *edge
+	edge     *edge.Edge
 	poolKey  string
-	audience *audience
+	audience *edge.Audience
 	logger   *zap.Logger
 }
 
@@ -89,15 +91,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("session_gate: reading the backend's URL: %w", err)
 	}
-	if a.edge, a.poolKey, err = loadEdge(base, a.EdgeKey, a.logger); err != nil {
+	if a.edge, a.poolKey, err = edge.Load(base, a.EdgeKey, a.logger); err != nil {
 		return err
 	}
 	events, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("session_gate: %w", err)
 	}
-	a.audience = &audience{ctx: ctx, app: events.(*caddyevents.App)}
-	if err := a.edge.metrics.register(ctx.GetMetricsRegistry()); err != nil {
+	a.audience = &edge.Audience{Ctx: ctx, App: events.(*caddyevents.App)}
+	if err := a.edge.Metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("session_gate: registering metrics: %w", err)
 	}
 	return nil
@@ -132,16 +134,15 @@ func (a *App) Start() error {
 		a.logger.Warn("edge_key is empty: the backend will refuse this edge, and nobody will be admitted; " +
 			"make one with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
 	}
-	spareTheCollector()
-	a.edge.events.audience.Store(a.audience)
-	a.edge.start()
+	a.edge.Events.Audience.Store(a.audience)
+	a.edge.Start()
 	return nil
 }
 
 // Stop implements [caddy.App]. What is shared goes on until Cleanup finds that
 // no configuration uses it; a new configuration has started by now.
 func (a *App) Stop() error {
-	a.edge.events.audience.CompareAndSwap(a.audience, nil)
+	a.edge.Events.Audience.CompareAndSwap(a.audience, nil)
 	return nil
 }
 
@@ -150,8 +151,7 @@ func (a *App) Cleanup() error {
 	if a.poolKey == "" {
 		return nil
 	}
-	_, err := edges.Delete(a.poolKey)
-	return err
+	return edge.Unload(a.poolKey)
 }
 
 // appOf is the app of the configuration that ctx belongs to.

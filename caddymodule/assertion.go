@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -42,13 +43,6 @@ type assertionClaims struct {
 type asserter struct {
 	signer *token.Signer
 	jwks   []byte
-}
-
-// assertion is a signed statement and until when it is sent again.
-type assertion struct {
-	host  string
-	value string
-	until int64 // the backend's clock, ms
 }
 
 // defaultAssertionKey is where the key is kept unless the configuration says.
@@ -125,12 +119,12 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 }
 
 // header is the statement about s for the site at host, as a header's value.
-func (a *asserter) header(s *liveSession, host string) (string, error) {
-	now := s.set.clock.nowMS()
-	if known := s.extras().assertion.Load(); known != nil && now < known.until && known.host == host {
-		return known.value, nil
+func (a *asserter) header(s *live.Session, host string) (string, error) {
+	now := s.NowMS()
+	if known := s.Assertion(); known != nil && now < known.UntilMS && known.Host == host {
+		return known.Value, nil
 	}
-	st := s.state.Load().live()
+	st := s.Record().State()
 	at := time.UnixMilli(now)
 	ends := at.Add(assertionLife)
 	if deadline := time.Unix(st.ExpiresAt, 0); deadline.Before(ends) {
@@ -146,7 +140,7 @@ func (a *asserter) header(s *liveSession, host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fresh := &assertion{host: host, value: signed, until: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
-	s.extras().assertion.Store(fresh)
-	return fresh.value, nil
+	fresh := &live.Assertion{Host: host, Value: signed, UntilMS: min(now+assertionReuse.Milliseconds(), ends.UnixMilli())}
+	s.SetAssertion(fresh)
+	return fresh.Value, nil
 }

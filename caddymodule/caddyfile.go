@@ -43,9 +43,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	var seen onceEach
+	var seen seenOptions
 	for d.NextBlock(0) {
-		if err := seen.note(d); err != nil {
+		if err := seen.add(d); err != nil {
 			return err
 		}
 		switch name := d.Val(); name {
@@ -99,7 +99,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	}
 	routes := h.NewRoute(matcher, gate)
 	if matcher != nil {
-		routes = append(routes, h.NewRoute(nil, LeftOut{})...)
+		routes = append(routes, h.NewRoute(nil, Sanitizer{})...)
 	}
 	return routes, nil
 }
@@ -123,9 +123,9 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	var seen onceEach
+	var seen seenOptions
 	for d.NextBlock(0) {
-		if err := seen.note(d); err != nil {
+		if err := seen.add(d); err != nil {
 			return err
 		}
 		switch name := d.Val(); name {
@@ -202,11 +202,11 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	return nil
 }
 
-// onceEach are the options of a block so far. Of two with one name, one would
+// seenOptions are the options of a block so far. Of two with one name, one would
 // be lost without a word.
-type onceEach []string
+type seenOptions []string
 
-func (o *onceEach) note(d *caddyfile.Dispenser) error {
+func (o *seenOptions) add(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	if slices.Contains(*o, name) {
 		return d.Errf("%s stands twice in this block", name)

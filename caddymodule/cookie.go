@@ -26,7 +26,7 @@ func cookieName(r *http.Request) string {
 // has no lifetime: an extension would outlive it, and the session's state
 // decides anyway. A partitioned cookie (CHIPS) also works within a frame of
 // another site, in that site's frames alone; it needs TLS.
-func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
+func setCookie(h http.Header, name, value string, partitioned bool) {
 	c := name + "=" + value + "; Path=/; HttpOnly"
 	switch {
 	case name == secureCookie && partitioned:
@@ -36,12 +36,12 @@ func setCookie(w http.ResponseWriter, name, value string, partitioned bool) {
 	default:
 		c += "; SameSite=Lax"
 	}
-	w.Header().Add("Set-Cookie", c)
+	h.Add("Set-Cookie", c)
 }
 
-// keepPrivate keeps an answer of the origin's that was given a session's cookie
+// forbidCaching keeps an answer of the origin's that was given a session's cookie
 // out of every cache: it may be a script that all visitors share.
-func keepPrivate(h http.Header) {
+func forbidCaching(h http.Header) {
 	for _, name := range []string{"Expires", "CDN-Cache-Control", "Surrogate-Control"} {
 		h.Del(name)
 	}
@@ -68,9 +68,9 @@ func eachCookie(h http.Header, name string, f func(value string) bool) {
 	}
 }
 
-// hideCookies removes the gate's cookies, of both names, from what the origin
+// stripCookies removes the gate's cookies, of both names, from what the origin
 // will see.
-func hideCookies(h http.Header) {
+func stripCookies(h http.Header) {
 	lines := h["Cookie"]
 	kept := lines[:0:0]
 	for i, line := range lines {
@@ -117,9 +117,9 @@ func isGateCookie(name string) bool {
 	return name == plainCookie || name == secureCookie
 }
 
-// guardCookie drops from an answer of the origin any attempt to set the gate's
+// protectCookie drops from an answer of the origin any attempt to set the gate's
 // cookie.
-func guardCookie(h http.Header) {
+func protectCookie(h http.Header) {
 	set := h["Set-Cookie"]
 	for i, line := range set {
 		if !strings.Contains(line, plainCookie) {

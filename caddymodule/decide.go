@@ -9,32 +9,53 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// decide finds the session of a request and says why it is refused; an empty
-// code admits it. For a session that is known it does no I/O.
-func (g *Gate) decide(r *http.Request) (s *liveSession, raw string, why refusal) {
+// verdict is what a gate decided about a request.
+type verdict struct {
+	session *live.Session // nil where there is none
+	cookie  string        // which opened it
+	refusal refusal       // with an empty code: it is admitted
+}
+
+// decide finds the session of a request and says why it is refused. For a
+// session that is known it does no I/O.
+func (g *Gate) decide(r *http.Request) (v verdict) {
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return nil, "", refusal{code: codeOfHostError(err)}
+		v.refusal.code = codeOfHostError(err)
+		return v
 	}
-	if s, raw, why.code = g.find(r, provider, isLive); s == nil {
-		return nil, "", why
+	if v.session, v.cookie, v.refusal.code = g.find(r, provider, isLive); v.session == nil {
+		return v
 	}
-	g.edge.confirm(r.Context(), s, g.maxStaleness)
-	if code := s.code(); code != "" {
-		return s, raw, refusalOf(s, code)
+	g.edge.Confirm(r.Context(), v.session, g.maxStaleness)
+	v.refusal = refusalOf(v.session, v.session.Refusal())
+	return v
+}
+
+// resume starts a paused session's clock again, since its user is back.
+func (g *Gate) resume(ctx context.Context, v verdict) refusal {
+	s := v.session
+	if err := g.edge.Act(ctx, s, protocol.ActionResume, edge.SessionToken(s, v.cookie), "", nil); err != nil {
+		g.logger.Info("a paused session was not resumed", zap.String("session", s.ID()), zap.Error(err))
+		// Another request may have resumed it, or it is over.
+		if _, err := g.edge.FetchSession(ctx, s.ID()); errors.Is(err, edge.ErrBackendDown) {
+			return refusal{code: protocol.BackendUnavailable}
+		}
 	}
-	return s, raw, refusal{}
+	return refusalOf(s, s.Refusal())
 }
 
 // find is the session that the request's cookie opens, or why there is none.
 // There may be several cookies of the name: a browser keeps a partitioned one
 // beside one that is not, and without TLS other hosts can set them. The first
 // whose session suits counts, else one whose session has not ended, else any.
-func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) bool) (s *liveSession, raw string, code protocol.Code) {
+func (g *Gate) find(r *http.Request, provider string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
 	code = protocol.SessionMissing
 	left := maxVerified
 	eachCookie(r.Header, cookieName(r), func(value string) bool {
@@ -46,7 +67,7 @@ func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) b
 		case suits(found):
 			s, raw = found, value
 			return false
-		case s == nil, hasEnded(s.code()) && !hasEnded(found.code()):
+		case s == nil, live.IsEnd(s.Refusal()) && !live.IsEnd(found.Refusal()):
 			s, raw = found, value
 		}
 		return true
@@ -54,7 +75,7 @@ func (g *Gate) find(r *http.Request, provider string, suits func(*liveSession) b
 	return s, raw, code
 }
 
-func isLive(s *liveSession) bool { return s.code() == "" }
+func isLive(s *live.Session) bool { return s.Refusal() == "" }
 
 // maxVerified is how many tokens that are not known yet one request may have
 // verified. Browsers send one, or two; each costs a tenth of a millisecond, and a
@@ -63,22 +84,22 @@ const maxVerified = 4
 
 // identify finds the session that a cookie stands for, or why there is none. left
 // is how many more tokens may be verified.
-func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*liveSession, protocol.Code) {
-	if s := g.edge.live.byToken(raw); s != nil {
-		if s.provider() != provider {
+func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*live.Session, protocol.Code) {
+	if s := g.edge.Sessions.ByToken(raw); s != nil {
+		if s.ProviderID() != provider {
 			return nil, protocol.WrongProvider
 		}
 		return s, ""
 	}
-	if strings.HasPrefix(raw, provisionalPrefix) {
+	if strings.HasPrefix(raw, edge.ProvisionalPrefix) {
 		return nil, protocol.SessionInvalid // of a process that is gone
 	}
 	if *left == 0 {
 		return nil, protocol.SessionInvalid
 	}
 	*left--
-	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Session}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
 		code := codeOfLaunchError(err)
@@ -87,23 +108,23 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 		}
 		return nil, code
 	}
-	s := g.edge.live.byID(claims.SessionID())
+	s := g.edge.Sessions.ByID(claims.SessionID())
 	if s == nil {
-		if s, err = g.edge.ask(ctx, claims.SessionID()); errors.Is(err, errUnknownSession) {
+		if s, err = g.edge.FetchSession(ctx, claims.SessionID()); errors.Is(err, edge.ErrUnknownSession) {
 			return nil, protocol.SessionInvalid
 		} else if err != nil {
 			g.logger.Warn("a session could not be looked up", zap.Error(err))
 			return nil, protocol.BackendUnavailable
 		}
 	}
-	g.edge.live.vouch(raw, s)
+	g.edge.Sessions.BindToken(raw, s)
 	return s, ""
 }
 
-// holds is the session with this id if a cookie of the request opens it already.
-func (g *Gate) holds(r *http.Request, provider, id string) *liveSession {
-	s, _, _ := g.find(r, provider, func(s *liveSession) bool { return s.id() == id })
-	if s == nil || s.id() != id {
+// findByID is the session with this id if a cookie of the request opens it already.
+func (g *Gate) findByID(r *http.Request, provider, id string) *live.Session {
+	s, _, _ := g.find(r, provider, func(s *live.Session) bool { return s.ID() == id })
+	if s == nil || s.ID() != id {
 		return nil
 	}
 	return s
@@ -114,7 +135,7 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 	if g.Provider != "" {
 		return g.Provider, nil
 	}
-	host, err := g.edge.hosts.find(r.Context(), r.Host)
+	host, err := g.edge.Hosts.Find(r.Context(), r.Host)
 	if err != nil {
 		return "", err
 	}

@@ -13,9 +13,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
-	"go.uber.org/zap"
 )
 
 const (
@@ -30,14 +32,14 @@ func deliver(t *testing.T, next caddyhttp.HandlerFunc, gated, exact bool, with .
 	t.Helper()
 	handler := next
 	if gated {
-		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Minute, logger: zap.NewNop(),
+		g := &Gate{Provider: "p", ForwardIdentity: identityHeaders, edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop(),
 			injector: newInjector(exact)}
-		g.edge.stream.connected.Store(true)
-		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
-		g.edge.live.vouch("token", s)
+		s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1)
+		g.edge.Sessions.BindToken("token", s)
 		for _, f := range with {
 			f(g)
 		}
+		g.policy = policyOf(g)
 		handler = func(w http.ResponseWriter, r *http.Request) error { return g.ServeHTTP(w, r, next) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,15 +1,13 @@
-// Package caddymodule is the edge: a Caddy app and a handler that admit live
-// sessions to a provider's site, show them their clock, and end them on time.
+// Package caddymodule is a Caddy app and a handler that admit live sessions to a
+// provider's site, show them their clock, and end them on time.
 //
-//	request ──► Gate.ServeHTTP
-//	             ├─ /.session-gate/…   the page's own API          api.go, apiproxy.go
+//	request ──► Gate.ServeHTTP                                     gate.go
+//	             ├─ /.session-gate/…   the page's own API          api.go
 //	             ├─ ?session=<launch>  entry, once                 launch.go
-//	             └─ cookie ─► admission ─► live session            gate.go, live.go, session.go
+//	             └─ cookie ─► decision ─► live session             decide.go, live/
 //	                           ├─ refused: redirect, page, 401     refuse.go, page.go
 //	                           └─ admitted: identity, injection,   identity.go, inject/
-//	                              origin, cut off at the deadline  open.go, websocket.go
+//	                              origin, cut off at the deadline  passage.go, cut/
 //
-// What must outlive a reload of the configuration stands in an [edge], which
-// configurations share through a usage pool: live sessions, the issuer's keys,
-// the event stream, the heartbeats on their way, the backend's clock.
+// Package edge holds what must outlive a reload of the configuration.
 package caddymodule

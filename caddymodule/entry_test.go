@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -46,7 +50,7 @@ func TestLaunchTokensLeaveTheQuery(t *testing.T) {
 	}
 }
 
-func TestRedirectCleanStaysOnTheSite(t *testing.T) {
+func TestRedirectStaysOnTheSite(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ target, want string }{
 		{"/a/b?session=eyJ", "/a/b"},
@@ -56,7 +60,7 @@ func TestRedirectCleanStaysOnTheSite(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example"+tt.target, nil)
 		w := httptest.NewRecorder()
-		if err := new(Gate).redirectClean(w, r, ""); err != nil {
+		if err := new(Gate).redirectWithoutToken(w, r, ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Header().Get("Location"); got != tt.want {
@@ -82,7 +86,7 @@ func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
 		if tt.in != nil {
 			h["Cookie"] = slices.Clone(tt.in)
 		}
-		hideCookies(h)
+		stripCookies(h)
 		if got := h["Cookie"]; !slices.Equal(got, tt.want) {
 			t.Errorf("hideCookies(%q) leaves %q, want %q", tt.in, got, tt.want)
 		}
@@ -93,7 +97,7 @@ func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure",
 		"=session_gate=forged; Path=/", " = session_gate=forged", "b=session_gate"}}
-	guardCookie(h)
+	protectCookie(h)
 	if got, want := h["Set-Cookie"], []string{"a=1; Path=/", "b=session_gate"}; !slices.Equal(got, want) {
 		t.Errorf("left %q, want %q", got, want)
 	}
@@ -110,9 +114,9 @@ func TestCookieIsHardened(t *testing.T) {
 		{secureCookie, true, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
 		{plainCookie, true, "session_gate=v; Path=/; HttpOnly; SameSite=Lax"}, // browsers refuse None without TLS
 	} {
-		w := httptest.NewRecorder()
-		setCookie(w, tt.name, "v", tt.partitioned)
-		if got := w.Header().Get("Set-Cookie"); got != tt.want {
+		h := http.Header{}
+		setCookie(h, tt.name, "v", tt.partitioned)
+		if got := h.Get("Set-Cookie"); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
@@ -136,7 +140,7 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 	for id, status := range map[string]protocol.Status{
 		"live": protocol.Active, "paused": protocol.Paused, "ended": protocol.Completed, "revoked": protocol.Revoked,
 	} {
-		g.edge.live.vouch(id, g.edge.live.put(state(id, 1, status, time.Hour), monotonicMS()))
+		g.edge.Sessions.BindToken(id, g.edge.Sessions.Put(state(id, 1, status, time.Hour), edge.MonotonicMS()))
 	}
 	for _, tt := range []struct{ cookies, want string }{
 		{"session_gate=live", "live"},
@@ -149,12 +153,12 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 		r.Header.Set("Cookie", tt.cookies)
-		s, raw, why := g.decide(r)
-		if s == nil || s.id() != tt.want || raw != tt.want || (why.code == "") != (tt.want == "live") {
-			t.Errorf("%s: %q for %q, want %s", tt.cookies, raw, why.code, tt.want)
+		v := g.decide(r)
+		if v.session == nil || v.session.ID() != tt.want || v.cookie != tt.want || (v.refusal.code == "") != (tt.want == "live") {
+			t.Errorf("%s: %q for %q, want %s", tt.cookies, v.cookie, v.refusal.code, tt.want)
 		}
 		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
-			if held := g.holds(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
+			if held := g.findByID(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
 				t.Errorf("%s: holds %s is %t", tt.cookies, id, held)
 			}
 		}
@@ -175,20 +179,20 @@ func TestCookiesWithoutEndAreNotAllVerified(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t)}
 	keys := new(keysAsked)
-	g.edge.verifier = &token.Verifier{Keys: keys}
-	g.edge.live.vouch("live", g.edge.live.put(state("live", 1, protocol.Active, time.Hour), monotonicMS()))
+	g.edge.Verifier = &token.Verifier{Keys: keys}
+	g.edge.Sessions.BindToken("live", g.edge.Sessions.Put(state("live", 1, protocol.Active, time.Hour), edge.MonotonicMS()))
 	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"session+jwt","kid":"k"}`)) + ".e30.AAAA"
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header.Set("Cookie", strings.Repeat("session_gate="+forged+"; ", 4000))
-	if s, _, why := g.decide(r); s != nil || why.code != protocol.SessionInvalid {
-		t.Errorf("got %v, %q", s, why.code)
+	if v := g.decide(r); v.session != nil || v.refusal.code != protocol.SessionInvalid {
+		t.Errorf("got %v, %q", v.session, v.refusal.code)
 	}
 	if keys.times == 0 || keys.times > 10 {
 		t.Errorf("%d tokens of one request were verified", keys.times)
 	}
 	// What is known already is still found behind them.
 	r.Header.Set("Cookie", r.Header.Get("Cookie")+"session_gate=live")
-	if s, _, _ := g.decide(r); s == nil {
+	if v := g.decide(r); v.session == nil {
 		t.Error("the session's own cookie is not found")
 	}
 }
@@ -200,7 +204,7 @@ func TestSpoofedIdentityIsRemoved(t *testing.T) {
 		h[name] = []string{"forged"}
 	}
 	h["Session-Gateway"], h["X-Session-Gate-User"] = []string{"kept"}, []string{"kept"}
-	dropIdentity(h)
+	stripIdentity(h)
 	if len(h) != 2 {
 		t.Errorf("left %v; want the two headers that are not the gate's", h)
 	}
@@ -219,9 +223,9 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
 	r.Header.Set("X-Drop", "1")
-	dropIdentity(r.Header)
-	s := newLiveSet(new(clock)).put(state("a", 1, protocol.Active, time.Hour), 1)
-	setIdentity(r.Header, s.state.Load(), new([4]string))
+	stripIdentity(r.Header)
+	s := testEdge(t).Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
+	setIdentity(r.Header, s.Record(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")
 	httputil.NewSingleHostReverseProxy(to).ServeHTTP(httptest.NewRecorder(), r)
 	for _, name := range []string{headerSession, headerUser, headerProvider, headerExpires, headerAssertion} {
@@ -234,12 +238,36 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	}
 }
 
+// What the origin is told is safe to stand in a header, and nobody's addition or
+// change reaches another request, or the session itself.
+func TestIdentityHeaders(t *testing.T) {
+	t.Parallel()
+	rec := testEdge(t).Sessions.Put(&protocol.LiveState{ID: "s1", UserID: "eve\r\nX-Admin: 1", ProviderID: "p", ExpiresAt: 99}, 1).Record()
+	first, second := http.Header{}, http.Header{}
+	setIdentity(first, rec, new([4]string))
+	first.Add(headerUser, "more")
+	for _, values := range first { // as request_header with find and replace does
+		for i := range values {
+			values[i] = "changed"
+		}
+	}
+	setIdentity(second, rec, new([4]string))
+	want := http.Header{headerSession: {"s1"}, headerUser: {"eveX-Admin: 1"}, headerProvider: {"p"}, headerExpires: {"99"}}
+	if !reflect.DeepEqual(second, want) {
+		t.Errorf("got %q, want %q", second, want)
+	}
+	if rec.Headers[live.HeaderID] != "s1" {
+		t.Errorf("the session is called %s now", rec.Headers[live.HeaderID])
+	}
+}
+
 // An app in use may have a parameter of that name with a JWT of its own.
 func TestObserverRefusesNoEntry(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, query := range []string{"session=eyJhbGciOiJIUzI1NiJ9.e30.AAAA&a=1", "session=eyJ&a=1&session=eyJ"} {
 			g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: true}
+			g.policy = policyOf(g)
 			r := httptest.NewRequest(method, "http://app.example/x?"+query, nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 			reached := ""
@@ -258,5 +286,23 @@ func TestObserverRefusesNoEntry(t *testing.T) {
 				t.Errorf("POST %s: %d, the app was asked for %q", query, w.Code, reached)
 			}
 		}
+	}
+}
+
+// The cookie of a session that was redeemed late comes with whatever is asked
+// for next, and a cache before the edge may keep that for everybody.
+func TestLateCookieIsInNoCache(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t)}
+	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
+	s.SetUpgrade("tok")
+	o := &cut.Request{ResponseWriter: httptest.NewRecorder(), OnHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), s, edge.ProvisionalPrefix+"x")}
+	h := o.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
+	h.Set("CDN-Cache-Control", "max-age=60")
+	o.WriteHeader(http.StatusOK)
+	if got := h.Get("Cache-Control"); got != "no-store" || h.Get("Expires") != "" || h.Get("CDN-Cache-Control") != "" || h.Get("Set-Cookie") == "" {
+		t.Errorf("the session's token leaves with %v", h)
 	}
 }

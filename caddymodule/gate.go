@@ -1,12 +1,9 @@
 package caddymodule
 
 import (
-	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
@@ -74,14 +72,15 @@ type Gate struct {
 	// Log what would be refused or cut, and refuse and cut nothing.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge         *edge
-	maxStaleness time.Duration
-	debugKey     string
-	admitEarly   bool // new entries while the backend is down
-	injector     *inject.Injector
-	asserter     *asserter          // with jwt
-	template     *template.Template // nil: the built-in page
-	logger       *zap.Logger
+	edge           *edge.Edge
+	maxStaleness   time.Duration
+	debugKey       string
+	offlineEntries bool // new entries while the backend is down
+	policy         policy
+	injector       *inject.Injector   // nil: off
+	asserter       *asserter          // with jwt
+	template       *template.Template // nil: the built-in page
+	logger         *zap.Logger
 }
 
 // CaddyModule implements [caddy.Module].
@@ -97,7 +96,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
-	g.admitEarly = app.WhenBackendDown == admitEntries
+	g.offlineEntries = app.WhenBackendDown == admitEntries
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
@@ -119,6 +118,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	if g.Inject != injectOff {
 		g.injector = newInjector(g.Inject == injectExact)
 	}
+	g.policy = policyOf(g)
 	return nil
 }
 
@@ -165,158 +165,6 @@ func (g *Gate) Validate() error {
 		}
 	}
 	return nil
-}
-
-// ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	explain := g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
-	caddyhttp.SetVar(r.Context(), guardedVar, true)
-	dropIdentity(r.Header)
-	hideReferer(r)
-	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
-		return g.serveAPI(w, r)
-	}
-	if r.URL.RawQuery != "" {
-		if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-			if !g.ObserveOnly || r.Method == http.MethodGet {
-				return g.enter(w, r, tokens, rest)
-			}
-			hideTokens(r, rest)
-		}
-	}
-	s, raw, why := g.decide(r)
-	// Nobody is back yet when a browser only prepares a page.
-	if why.code == protocol.SessionPaused && isNavigation(r) && !isPrefetch(r) {
-		why = g.resume(r.Context(), s, raw)
-	}
-	if why.code != "" {
-		if !g.ObserveOnly {
-			return g.refuse(w, r, why)
-		}
-		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID))
-		hideCookies(r.Header)
-		return next.ServeHTTP(w, r)
-	}
-	return g.serve(w, r, next, s, raw, explain)
-}
-
-// resume starts a paused session's clock again, since its user is back.
-func (g *Gate) resume(ctx context.Context, s *liveSession, raw string) refusal {
-	if err := g.edge.backend.act(ctx, s.id(), protocol.ActionResume, bearer(s, raw), "", nil); err != nil {
-		g.logger.Info("a paused session was not resumed", zap.String("session", s.id()), zap.Error(err))
-	}
-	if _, err := g.edge.ask(ctx, s.id()); errors.Is(err, errBackendDown) {
-		return refusal{code: protocol.BackendUnavailable}
-	}
-	if code := s.code(); code != "" {
-		return refusalOf(s, code)
-	}
-	return refusal{}
-}
-
-// serve passes an admitted request to the origin, and ends it when its session
-// ends.
-func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *liveSession, raw string, explain bool) (err error) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	o := &openRequest{ResponseWriter: w, websocket: isWebSocket(r), tunnel: isTunnel(r), uploads: r.ContentLength != 0, cancel: cancel}
-	if tok := upgraded(s, raw); tok != "" {
-		o.cookie, o.value, o.partitioned = cookieName(r), tok, g.partitioned()
-	}
-	inner := r.WithContext(ctx)
-	o.linger(inner, time.Duration(g.UploadGrace))
-	// From here on it may be cut at any time, unless the gate only watches.
-	if g.ObserveOnly {
-		defer func() {
-			if code := s.code(); code != "" {
-				g.logger.Info("would cut", zap.String("code", string(code)), zap.String("session", s.id()))
-			}
-		}()
-	} else {
-		if code := s.register(o); code != "" {
-			return g.refuse(w, r, refusalOf(s, code))
-		}
-		defer s.release(o)
-	}
-
-	g.edge.metrics.admissions.Inc()
-	hideCookies(r.Header)
-	if g.ForwardIdentity != identityOff {
-		setIdentity(r.Header, s.state.Load(), &o.identity)
-	}
-	if g.asserter != nil {
-		signed, err := g.asserter.header(s, r.Host)
-		if err != nil {
-			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
-		}
-		r.Header[headerAssertion] = []string{signed}
-	}
-	showPlaceholders(ctx, s)
-	out := http.ResponseWriter(o)
-	path := r.URL.Path // handlers below may rewrite it
-	var page *inject.Writer
-	if g.injector != nil && !o.websocket {
-		page = g.injector.Wrap(o, inner, r.Host)
-		out = page
-		if explain {
-			page.Explain(headerDebug)
-		}
-	}
-	returned := false
-	defer func() {
-		if !returned { // the proxy panics when it is cut, or the origin breaks off
-			if code := o.finish(); code != "" {
-				count(g.edge.metrics.cuts, code)
-			}
-			if page != nil {
-				page.Abort()
-				g.served(s, r.Host, path, page.Outcome())
-			}
-		}
-	}()
-	err = next.ServeHTTP(out, inner)
-	returned = true
-	code := o.finish()
-	if code != "" {
-		count(g.edge.metrics.cuts, code)
-	}
-	if page != nil {
-		defer func() { g.served(s, r.Host, path, page.Outcome()) }()
-		if err != nil || code != "" {
-			page.Abort()
-		} else if page.Close() != nil {
-			panic(http.ErrAbortHandler) // the page is cut short: let the client notice
-		}
-	}
-	switch {
-	case code == "" && err == nil:
-		g.edge.origins.answered(s.provider())
-		return nil
-	case code == "":
-		if o.started() {
-			return err
-		}
-		return g.originFailure(w, r, s.provider(), err)
-	case !o.started():
-		forgetAnswer(w.Header())
-		if o.uploads && r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close")
-		}
-		return g.refuse(w, r, refusalOf(s, code))
-	case o.conn != nil:
-		return nil
-	}
-	// Half an answer must not look like a whole one.
-	panic(http.ErrAbortHandler)
-}
-
-// served counts what became of a page's clock, and notes of which page.
-func (g *Gate) served(s *liveSession, host, path string, o inject.Outcome) {
-	g.edge.metrics.page(o)
-	record := s.state.Load()
-	g.edge.pages.note(pageSeen{
-		provider: record.headers[recordProvider], user: record.headers[recordUser], host: host, path: path, outcome: o,
-	})
 }
 
 func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }

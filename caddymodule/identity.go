@@ -1,8 +1,14 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
 // Headers by which the origin learns who is there. The gate alone sets them.
@@ -19,21 +25,21 @@ const (
 	identityPrefix = "Session-Gate-"
 )
 
-// dropIdentity removes every header that could pass for the gate's own. An
+// stripIdentity removes every header that could pass for the gate's own. An
 // origin that reads headers the CGI way cannot tell Session_Gate_User from
 // Session-Gate-User, so those spellings go as well.
-func dropIdentity(h http.Header) {
+func stripIdentity(h http.Header) {
 	for name := range h {
 		if len(name) >= len(identityPrefix) && looksLikeIdentity(name) {
 			delete(h, name)
 		}
 	}
-	keepIdentity(h)
+	unlistIdentity(h)
 }
 
-// keepIdentity takes the gate's headers out of Connection, by which a client
+// unlistIdentity takes the gate's headers out of Connection, by which a client
 // could have the proxy remove what the gate is about to set.
-func keepIdentity(h http.Header) {
+func unlistIdentity(h http.Header) {
 	for i, line := range h["Connection"] {
 		if len(line) < len(identityPrefix) { // keep-alive, close, Upgrade
 			continue
@@ -64,21 +70,82 @@ func looksLikeIdentity(name string) bool {
 // setIdentity tells the origin whose session it serves. The values stand in room
 // of the request's own, since handlers may change them in their place; they have
 // no spare room, so that whoever adds a value gets a slice of its own.
-func setIdentity(h http.Header, r *record, room *[4]string) {
-	*room = r.headers
+func setIdentity(h http.Header, r *live.Record, room *[4]string) {
+	*room = r.Headers
 	one := func(i int) []string { return room[i : i+1 : i+1] }
-	h[headerSession], h[headerUser] = one(recordID), one(recordUser)
-	h[headerProvider], h[headerExpires] = one(recordProvider), one(recordExpires)
+	h[headerSession], h[headerUser] = one(live.HeaderID), one(live.HeaderUser)
+	h[headerProvider], h[headerExpires] = one(live.HeaderProvider), one(live.HeaderExpires)
 }
 
-// headerSafe keeps a user id, which is the marketplace's own string, from
-// breaking out of its header.
-func headerSafe(s string) string {
-	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
+func init() {
+	caddy.RegisterModule(Sanitizer{})
+}
+
+// handledVar says that a gate has had a request; see [Sanitizer].
+const handledVar = "session_gate.guarded"
+
+// Sanitizer stands beside a gate that has a matcher, and takes from the requests
+// that the matcher leaves out what no origin may see on any path of the site: a
+// client's own identity headers, the session's cookie, and a launch token. The
+// Caddyfile's session_gate directive adds it by itself; JSON configurations put
+// it into a route without a matcher. It does not matter which of the two comes
+// first.
+type Sanitizer struct{}
+
+// CaddyModule implements [caddy.Module].
+func (Sanitizer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session_gate_left_out", New: func() caddy.Module { return new(Sanitizer) }}
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
+func (Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
+		return next.ServeHTTP(w, r)
 	}
-	return strings.Map(clean, s)
+	stripIdentity(r.Header)
+	stripCookies(r.Header)
+	stripReferer(r)
+	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
+		stripTokens(r, rest)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// Interface guards
+var _ caddyhttp.MiddlewareHandler = Sanitizer{}
+
+// Placeholders of an admitted request, for log fields, headers and matchers of
+// handlers that come after the gate.
+const (
+	placeholderSession   = "session_gate.session"
+	placeholderUser      = "session_gate.user"
+	placeholderProvider  = "session_gate.provider"
+	placeholderRemaining = "session_gate.remaining" // whole seconds
+)
+
+// placeholderOriginHost is the Host that an origin of dynamic session_gate is to
+// be asked for. reverse_proxy forgets it again where it has headers to set.
+const placeholderOriginHost = "session_gate.origin_host"
+
+// showPlaceholders makes the session's placeholders known to the request. They
+// are worked out only when somebody asks.
+func showPlaceholders(ctx context.Context, s *live.Session) {
+	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	repl.Map(func(key string) (any, bool) {
+		st := s.Record().State()
+		switch key {
+		case placeholderSession:
+			return st.ID, true
+		case placeholderUser:
+			return st.UserID, true
+		case placeholderProvider:
+			return st.ProviderID, true
+		case placeholderRemaining:
+			return max(0, (st.ExpiresAt*1000-s.NowMS())/1000), true
+		}
+		return nil, false
+	})
 }

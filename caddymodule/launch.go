@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
-	"go.uber.org/zap"
 )
 
 // launchTokens are the values of ?session= that may be launch tokens. An app
@@ -39,9 +41,9 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	return tokens, strings.Join(kept, "&")
 }
 
-// hideTokens takes launch tokens out of a request that goes on to the origin;
+// stripTokens takes launch tokens out of a request that goes on to the origin;
 // rest is its query without them.
-func hideTokens(r *http.Request, rest string) {
+func stripTokens(r *http.Request, rest string) {
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
 	r.URL.RawQuery = rest
 	r.RequestURI = r.URL.RequestURI()
@@ -62,7 +64,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	h.Set("Referrer-Policy", "no-referrer")
 
 	if len(tokens) > 1 {
-		return g.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
+		return g.policy.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
 	// A prefetch or a link checker must not spend the token: the person's own
 	// visit comes later.
@@ -75,45 +77,45 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	ctx := r.Context()
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return g.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
+		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
 	}
-	claims, err := g.edge.verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.clock.nowMS()),
+	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
+		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
-		return g.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
+		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
 	}
-	if s := g.holds(r, provider, claims.SessionID()); s != nil {
-		s.claim()
-		return g.redirectClean(w, r, rest) // the link again, in the browser that has the session
+	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
+		s.Claim()
+		return g.redirectWithoutToken(w, r, rest) // the link again, in the browser that has the session
 	}
-	cookie, err := g.edge.entries.once(ctx, entryKeyOf(r, raw), claims.SessionID(), func() (string, error) {
-		return g.admit(r, raw, claims, provider)
+	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
+		return g.redeemLaunch(r, raw, claims, provider)
 	})
 	if err != nil {
-		why := refusal{code: codeOfRedeemError(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
-		return g.refuseEntry(w, r, rest, why, err)
+		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
+		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
-	setCookie(w, cookieName(r), cookie, g.partitioned())
-	return g.redirectClean(w, r, rest)
+	setCookie(h, cookieName(r), cookie, g.partitioned())
+	return g.redirectWithoutToken(w, r, rest)
 }
 
-// admit redeems a launch token and returns the cookie of its session.
-func (g *Gate) admit(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
-	req := &protocol.LaunchRequest{Token: raw, Host: bareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
-	asked := monotonicMS()
-	answer, err := g.redeem(r.Context(), req, provider)
-	if err != nil && g.admitEarly && errors.Is(err, errBackendDown) {
-		return g.admitEarlier(req, claims)
+// redeemLaunch redeems a launch token and returns the cookie of its session.
+func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {
+	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
+	asked := edge.MonotonicMS()
+	answer, err := g.redeemOnce(r.Context(), req, provider)
+	if err != nil && g.offlineEntries && errors.Is(err, edge.ErrBackendDown) {
+		return g.admitOffline(req, claims)
 	}
 	if err != nil {
 		return "", err
 	}
-	s := g.edge.live.put(&answer.Session, asked)
-	g.edge.live.vouch(answer.SessionToken, s)
-	g.edge.metrics.entries.Inc()
-	g.edge.events.entered(s)
-	g.logger.Info("session entered", zap.String("session", s.id()), zap.String("provider", provider),
+	s := g.edge.Sessions.Put(&answer.Session, asked)
+	g.edge.Sessions.BindToken(answer.SessionToken, s)
+	g.edge.Metrics.Entries.Inc()
+	g.edge.Events.Entered(s)
+	g.logger.Info("session entered", zap.String("session", s.ID()), zap.String("provider", provider),
 		zap.Int64("expires_at", answer.Session.ExpiresAt))
 	return answer.SessionToken, nil
 }
@@ -124,14 +126,14 @@ func isPrefetch(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
-// redeem asks the backend, and once more if its answer was lost: the same
+// redeemOnce asks the backend, and once more if its answer was lost: the same
 // redemption id makes the second try the same redemption.
-func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
+func (g *Gate) redeemOnce(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
 	// The browser may go away while the backend redeems; the redemption stands.
 	ctx = context.WithoutCancel(ctx)
-	answer, err := g.edge.backend.launch(ctx, req)
-	if errors.Is(err, errBackendDown) {
-		answer, err = g.edge.backend.launch(ctx, req)
+	answer, err := g.edge.Backend.Launch(ctx, req)
+	if errors.Is(err, edge.ErrBackendDown) {
+		answer, err = g.edge.Backend.Launch(ctx, req)
 	}
 	if err == nil && answer.Session.ProviderID != provider {
 		return nil, &protocol.Problem{Status: http.StatusForbidden, Code: protocol.WrongProvider}
@@ -139,12 +141,12 @@ func (g *Gate) redeem(ctx context.Context, req *protocol.LaunchRequest, provider
 	return answer, err
 }
 
-// admitEarlier admits a launch that the backend cannot redeem now.
-func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
-	if g.edge.clock.nowMS() >= claims.Deadline().UnixMilli() {
+// admitOffline admits a launch that the backend cannot redeem now.
+func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
+	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
-	cookie, ok := g.edge.early.admit(req, claims)
+	cookie, ok := g.edge.Offline.Admit(req, claims)
 	if !ok { // it is open here already
 		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
 	}
@@ -152,18 +154,9 @@ func (g *Gate) admitEarlier(req *protocol.LaunchRequest, claims *token.Claims) (
 	return cookie, nil
 }
 
-func (g *Gate) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {
-	if g.ObserveOnly {
-		g.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
-		return g.redirectClean(w, r, rest)
-	}
-	g.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("host", r.Host), zap.String("session", why.sessionID), zap.Error(cause))
-	return g.refuse(w, r, why)
-}
-
-// redirectClean sends the browser to the address it asked for, as it asked for
+// redirectWithoutToken sends the browser to the address it asked for, as it asked for
 // it before any rewriting, without the token.
-func (g *Gate) redirectClean(w http.ResponseWriter, r *http.Request, rest string) error {
+func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest string) error {
 	u := *r.URL
 	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		u = *orig.URL
@@ -186,8 +179,8 @@ func (g *Gate) redirectClean(w http.ResponseWriter, r *http.Request, rest string
 	return nil
 }
 
-// hideReferer removes a Referer that carries a launch token.
-func hideReferer(r *http.Request) {
+// stripReferer removes a Referer that carries a launch token.
+func stripReferer(r *http.Request) {
 	if ref := r.Header.Get("Referer"); strings.Contains(ref, protocol.LaunchParam+"=eyJ") {
 		r.Header.Del("Referer")
 		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
@@ -208,23 +201,8 @@ func codeOfLaunchError(err error) protocol.Code {
 	return protocol.BackendUnavailable // the keys could not be fetched
 }
 
-func codeOfRedeemError(err error) protocol.Code {
-	var problem *protocol.Problem
-	if errors.Is(err, errBackendDown) || !errors.As(err, &problem) {
-		return protocol.BackendUnavailable
-	}
-	switch problem.Code {
-	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
-		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
-		return problem.Code
-	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
-		return protocol.BackendUnavailable // this edge's own trouble, not the user's
-	}
-	return protocol.LaunchInvalid
-}
-
 func codeOfHostError(err error) protocol.Code {
-	if errors.Is(err, errUnknownHost) {
+	if errors.Is(err, edge.ErrUnknownHost) {
 		return protocol.HostUnknown
 	}
 	return protocol.BackendUnavailable

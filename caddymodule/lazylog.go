@@ -38,7 +38,7 @@ type LazyEncoder struct {
 
 // CaddyModule implements [caddy.Module].
 func (LazyEncoder) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "caddy.logging.encoders.lazy", New: func() caddy.Module { return new(LazyEncoder) }}
+	return caddy.ModuleInfo{ID: "caddy.logging.encoders.session_gate_lazy", New: func() caddy.Module { return new(LazyEncoder) }}
 }
 
 // Provision loads the encoder that writes.
@@ -83,7 +83,7 @@ func (e *LazyEncoder) ConfigureDefaultFormat(to caddy.WriterOpener) error {
 
 // UnmarshalCaddyfile reads
 //
-//	format lazy [<encoder> ...]
+//	format session_gate_lazy [<encoder> ...]
 func (e *LazyEncoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the encoder's name
 	if !d.NextArg() {

@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {
@@ -21,7 +23,7 @@ func init() {
 // remembered, and a domain that was found stays allowed while the backend is
 // down.
 type Permission struct {
-	edge *edge
+	edge *edge.Edge
 }
 
 // CaddyModule implements [caddy.Module].
@@ -40,8 +42,8 @@ func (p *Permission) Provision(ctx caddy.Context) error {
 
 // CertificateAllowed implements [caddytls.OnDemandPermission].
 func (p *Permission) CertificateAllowed(ctx context.Context, name string) error {
-	_, err := p.edge.hosts.find(ctx, name)
-	if errors.Is(err, errUnknownHost) {
+	_, err := p.edge.Hosts.Find(ctx, name)
+	if errors.Is(err, edge.ErrUnknownHost) {
 		return fmt.Errorf("%s: %w: %w", name, caddytls.ErrPermissionDenied, err)
 	}
 	return err

@@ -11,8 +11,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
+
+// retryAfter is the value of Retry-After, in seconds.
+const retryAfter = "5"
 
 // Answer is how the gate turns a navigation away: by a page of its own, or by
 // a redirect. Anything but a navigation gets a 401 problem document.
@@ -44,40 +50,33 @@ type refusal struct {
 	sessionID string
 }
 
-// refusalOf says why a session does not pass.
-func refusalOf(s *liveSession, code protocol.Code) refusal {
-	return refusal{code: code, returnURL: s.state.Load().terms.returnURL, sessionID: s.id()}
+// refusalOf says why a session does not pass; with an empty code it passes.
+func refusalOf(s *live.Session, code protocol.Code) refusal {
+	if code == "" {
+		return refusal{}
+	}
+	return refusal{code: code, returnURL: s.ReturnURL(), sessionID: s.ID()}
 }
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
-	count(g.edge.metrics.refusals, why.code)
+	edge.Count(g.edge.Metrics.Refusals, why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
 	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Accept-Language, Cookie")
-	status := statusOf(why.code)
-	back := withSession(why.returnURL, why.sessionID)
-	if why.code == protocol.BackendUnavailable || why.code == protocol.OriginUnavailable {
-		h.Set("Retry-After", "5")
-	}
 	if !isNavigation(r) {
-		h.Set("Content-Type", protocol.ProblemType)
-		w.WriteHeader(status)
-		_, err := w.Write((&protocol.Problem{
-			Title: http.StatusText(status), Status: status, Code: why.code,
-			Detail: detailOf(why.code), ReturnURL: back, SessionID: why.sessionID,
-		}).JSON())
-		return err
+		return writeProblem(w, problemFor(why))
 	}
-	to, redirect := g.wayOut(r, why.code, back)
+	setRetryAfter(h, why.code)
+	to, redirect := g.redirectTarget(r, why.code, protocol.WithSessionID(why.returnURL, why.sessionID))
 	if redirect {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return g.writePage(w, r, status, pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
+	return g.writePage(w, r, protocol.StatusOf(why.code), pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
 }
 
 // forgetAnswer removes what a handler said of a body that was not sent after all:
@@ -89,9 +88,9 @@ func forgetAnswer(h http.Header) {
 	}
 }
 
-// wayOut is where a refused navigation leads ("" for nowhere), and whether it
+// redirectTarget is where a refused navigation leads ("" for nowhere), and whether it
 // goes there at once or by a button.
-func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
+func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
 	var answer *Answer
 	switch code {
 	case protocol.SessionMissing:
@@ -114,7 +113,7 @@ func (g *Gate) wayOut(r *http.Request, code protocol.Code, back string) (to stri
 // isNavigation reports whether a person waits for a page: by Fetch Metadata
 // where the browser sends it, else by what it accepts.
 func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || isWebSocket(r) {
+	if r.Method == http.MethodOptions || cut.IsWebSocket(r) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
@@ -130,38 +129,36 @@ func isNavigation(r *http.Request) bool {
 	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func statusOf(code protocol.Code) int {
-	switch code {
-	case protocol.SessionPaused:
-		return http.StatusLocked
-	case protocol.SessionPending, protocol.LaunchSpent:
-		return http.StatusConflict
-	case protocol.WrongProvider, protocol.CrossSite:
-		return http.StatusForbidden
-	case protocol.BackendUnavailable:
-		return http.StatusServiceUnavailable
-	case protocol.OriginUnavailable:
-		return http.StatusBadGateway
-	case protocol.HostUnknown:
-		return http.StatusNotFound
+// problemFor is the problem document of a refusal.
+func problemFor(why refusal) *protocol.Problem {
+	return &protocol.Problem{
+		Code: why.code, Detail: detailOf(why.code),
+		ReturnURL: protocol.WithSessionID(why.returnURL, why.sessionID), SessionID: why.sessionID,
 	}
-	return http.StatusUnauthorized
 }
 
-// withSession adds session_id to a return URL.
-func withSession(returnURL, sessionID string) string {
-	if returnURL == "" || sessionID == "" {
-		return returnURL
+// writeProblem answers with a problem document, and with Retry-After where its
+// cause passes by itself. The status is the code's unless p has another.
+func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
+	if p.Status == 0 {
+		p.Status = protocol.StatusOf(p.Code)
 	}
-	u, err := url.Parse(returnURL)
-	if err != nil {
-		return ""
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
 	}
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
+	setRetryAfter(w.Header(), p.Code)
+	w.Header().Set("Content-Type", protocol.ProblemType)
+	w.WriteHeader(p.Status)
+	_, err := w.Write(p.JSON())
+	return err
+}
+
+// setRetryAfter says when to try again, if trying again may help.
+func setRetryAfter(h http.Header, code protocol.Code) {
+	switch code {
+	case protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.Unavailable, protocol.RateLimited:
+		h.Set("Retry-After", retryAfter)
 	}
-	u.RawQuery += "session_id=" + url.QueryEscape(sessionID)
-	return u.String()
 }
 
 // originFailure turns an error of the origin's into the gate's own page, since
@@ -176,7 +173,7 @@ func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, provider st
 	default:
 		return err
 	}
-	g.edge.origins.failed(provider, handlerErr.StatusCode, time.Now())
+	g.edge.Origins.Failed(provider, handlerErr.StatusCode, time.Now())
 	if !isNavigation(r) || g.OriginErrors == passErrors {
 		return err
 	}

@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 func TestRefusalMatrix(t *testing.T) {
@@ -85,16 +88,24 @@ func TestExtendedConnectIsAWebSocket(t *testing.T) {
 		if tt.pseudo != "" {
 			r.Header[":protocol"] = []string{tt.pseudo}
 		}
-		if isWebSocket(r) != tt.want || isTunnel(r) != tt.want || tt.want && isNavigation(r) {
-			t.Errorf("%+v: WebSocket %v, navigation %v", tt, isWebSocket(r), isNavigation(r))
+		if cut.IsWebSocket(r) != tt.want || cut.IsTunnel(r) != tt.want || tt.want && isNavigation(r) {
+			t.Errorf("%+v: WebSocket %v, navigation %v", tt, cut.IsWebSocket(r), isNavigation(r))
 		}
 	}
 }
 
+// state is a session's state that ends in the given time.
+func state(id string, version int64, status protocol.Status, left time.Duration) *protocol.LiveState {
+	return &protocol.LiveState{
+		ID: id, Version: version, Status: status, ProviderID: "p",
+		ExpiresAt: time.Now().Add(left).Unix(),
+	}
+}
+
 // testEdge is an edge that was never started.
-func testEdge(t *testing.T) *edge {
+func testEdge(t *testing.T) *edge.Edge {
 	t.Helper()
-	return newEdge(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", zap.NewNop())
+	return edge.New(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", zap.NewNop())
 }
 
 func checkRefusal(t *testing.T, w *httptest.ResponseRecorder, want string) {
@@ -158,7 +169,7 @@ func TestEveryCodeHasItsPageInEveryLanguage(t *testing.T) {
 		if words.Back == "" || words.Shop == "" || words.Retry == "" || words.Dir != map[bool]string{true: "rtl", false: "ltr"}[words.lang == "ar"] {
 			t.Errorf("%s lacks a label or its direction", words.lang)
 		}
-		for _, code := range refusalCodes {
+		for _, code := range edge.RefusalCodes {
 			if code == protocol.CrossSite { // never shown to a person
 				continue
 			}
@@ -231,54 +242,33 @@ func TestOperatorsOwnTemplate(t *testing.T) {
 
 func TestReturnURLThatIsNoURLLeadsNowhere(t *testing.T) {
 	t.Parallel()
-	if got := withSession("https://a.example/%zz", "s"); got != "" {
+	if got := protocol.WithSessionID("https://a.example/%zz", "s"); got != "" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// A person who comes back starts a paused clock; a browser that guesses that
-// they may come does not.
-func TestPreparedPageResumesNothing(t *testing.T) {
+// Every answer that says "try again" says when: a page, a problem, and what the
+// page's own API answers while the backend is down.
+func TestUnavailableSaysWhenToTryAgain(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name, header, value string
-		resumed             bool
-	}{
-		{"navigation", "", "", true},
-		{"prerender", "Sec-Purpose", "prefetch;prerender", false},
-		{"prefetch", "Sec-Purpose", "prefetch", false},
-		{"prefetch of an older browser", "Purpose", "prefetch", false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			resumed := false
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				resumed = resumed || strings.HasSuffix(r.URL.Path, "/"+protocol.ActionResume)
-				_, _ = w.Write([]byte(`{"states":[]}`))
-			}))
-			defer server.Close()
-			base, err := url.Parse(server.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := newEdge(base, "key", zap.NewNop())
-			e.stream.connected.Store(true)
-			e.live.vouch("tok", e.live.put(state("a", 1, protocol.Paused, time.Hour), monotonicMS()+1))
-			g := &Gate{Provider: "p", edge: e, logger: zap.NewNop(), OnExpired: &Answer{}}
-			r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
-			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
-			r.Header.Set("Cookie", "session_gate=tok")
-			r.Header.Set("Sec-Fetch-Mode", "navigate")
-			if tt.header != "" {
-				r.Header.Set(tt.header, tt.value)
-			}
+	for _, code := range []protocol.Code{protocol.BackendUnavailable, protocol.OriginUnavailable} {
+		for _, mode := range []string{"navigate", "cors"} {
+			r := httptest.NewRequest(http.MethodGet, "https://app.example/", nil)
+			r.Header.Set("Sec-Fetch-Mode", mode)
 			w := httptest.NewRecorder()
-			if err := g.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusLocked {
-				t.Errorf("got %d, %v", w.Code, err)
+			if err := (&Gate{edge: testEdge(t)}).refuse(w, r, refusal{code: code}); err != nil || w.Header().Get("Retry-After") == "" {
+				t.Errorf("%s, %s: %v, %v", code, mode, w.Header(), err)
 			}
-			if resumed != tt.resumed {
-				t.Errorf("resumed: %t, want %t", resumed, tt.resumed)
-			}
-		})
+		}
+	}
+	g := &Gate{Provider: "p", edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop()}
+	g.edge.Sessions.BindToken("tok", g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1))
+	r := httptest.NewRequest(http.MethodPost, "http://app.example"+protocol.GatePause, nil)
+	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+	r.Header.Set("Cookie", "session_gate=tok")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	w := httptest.NewRecorder()
+	if err := g.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("a pause while the backend is down: %d, %v, %v", w.Code, w.Header(), err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -20,12 +21,13 @@ import (
 func TestUploadIsCutAsItBegins(t *testing.T) {
 	t.Parallel()
 	g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), UploadGrace: 1 << 40, OnExpired: &Answer{}, ForwardIdentity: identityOff}
-	s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+	g.policy = policyOf(g)
+	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	go func() {
-		for s.idle() { // until it is registered, and not a moment longer
+		for s.OpenRequests() == 0 { // until it is registered, and not a moment longer
 			time.Sleep(10 * time.Microsecond)
 		}
-		s.apply(state("a", 2, protocol.Revoked, time.Hour), 2)
+		s.Apply(state("a", 2, protocol.Revoked, time.Hour), 2)
 	}()
 	r := httptest.NewRequest(http.MethodPost, "http://app.example/", strings.NewReader("body"))
 	w := httptest.NewRecorder()
@@ -37,7 +39,7 @@ func TestUploadIsCutAsItBegins(t *testing.T) {
 		}
 		return context.Cause(r.Context())
 	})
-	if err := g.serve(w, r, next, s, "", false); err != nil || w.Code != http.StatusUnauthorized {
+	if err := g.pass(w, r, next, verdict{session: s}, false); err != nil || w.Code != http.StatusUnauthorized {
 		t.Errorf("got %d, %v", w.Code, err)
 	}
 }
@@ -47,9 +49,10 @@ func TestObserverCutsNothing(t *testing.T) {
 	t.Parallel()
 	for _, observe := range []bool{false, true} {
 		g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: observe, OnExpired: &Answer{}, ForwardIdentity: identityOff}
-		s := g.edge.live.put(state("a", 1, protocol.Active, time.Hour), 1)
+		g.policy = policyOf(g)
+		s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+			s.Apply(state("a", 2, protocol.Completed, time.Hour), 2)
 			if err := r.Context().Err(); err != nil {
 				return err
 			}
@@ -57,7 +60,7 @@ func TestObserverCutsNothing(t *testing.T) {
 			return err
 		})
 		w := httptest.NewRecorder()
-		err := g.serve(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, s, "", false)
+		err := g.pass(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, verdict{session: s}, false)
 		if want := map[bool]int{false: http.StatusUnauthorized, true: http.StatusOK}[observe]; err != nil || w.Code != want {
 			t.Errorf("observing %t: %d, %v; want %d", observe, w.Code, err, want)
 		}
@@ -68,17 +71,17 @@ func TestObserverCutsNothing(t *testing.T) {
 // place arrives whole.
 func TestRefusalIsNotDescribedAsTheAnswer(t *testing.T) {
 	t.Parallel()
-	var s *liveSession
+	var s *live.Session
 	client, r := deliver(t, func(w http.ResponseWriter, _ *http.Request) error {
 		for k, v := range map[string]string{
 			"Content-Length": "5", "Content-Type": "image/png", "Content-Encoding": "gzip", "Content-Disposition": "attachment", "Etag": `"x"`,
 		} {
 			w.Header().Set(k, v)
 		}
-		s.apply(state("a", 2, protocol.Completed, time.Hour), 2)
+		s.Apply(state("a", 2, protocol.Completed, time.Hour), 2)
 		_, _ = w.Write([]byte("12345")) // as http.ServeContent does
 		return nil
-	}, true, false, func(g *Gate) { s, g.OnExpired = g.edge.live.byID("a"), &Answer{} })
+	}, true, false, func(g *Gate) { s, g.OnExpired = g.edge.Sessions.ByID("a"), &Answer{} })
 	r.Header.Del("Accept-Encoding")
 	resp, err := client.Do(r)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {
@@ -28,6 +30,7 @@ const publicHostVar = "session_gate.public_host"
 const (
 	lookupTimeout = 3 * time.Second
 	lookupLife    = 30 * time.Second // how long a name's address is used unasked
+	namesMax      = 10_000           // how many names are remembered
 )
 
 // Upstreams sends each request to the origin that its host's provider
@@ -41,7 +44,7 @@ type Upstreams struct {
 	// Take origins at private, loopback and link-local addresses.
 	AllowPrivate bool `json:"allow_private,omitempty"`
 
-	edge  *edge
+	edge  *edge.Edge
 	names *nameCache
 }
 
@@ -81,9 +84,9 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		public = r.Host
 		caddyhttp.SetVar(r.Context(), publicHostVar, public)
 	}
-	host, err := u.edge.hosts.find(r.Context(), public)
+	host, err := u.edge.Hosts.Find(r.Context(), public)
 	if err != nil {
-		return nil, fmt.Errorf("finding the origin of %s: %w", bareHost(public), err)
+		return nil, fmt.Errorf("finding the origin of %s: %w", edge.BareHost(public), err)
 	}
 	origin, err := url.Parse(host.OriginURL)
 	if err != nil || origin.Hostname() == "" {
@@ -119,7 +122,7 @@ func (c *nameCache) public(ctx context.Context, name string) (string, error) {
 	c.mu.Lock()
 	known, ok := c.found[name]
 	c.mu.Unlock()
-	if ok && monotonicMS() < known.until {
+	if ok && edge.MonotonicMS() < known.until {
 		return known.address, known.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
@@ -128,7 +131,7 @@ func (c *nameCache) public(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("looking up its address: %w", err)
 	}
-	fresh := lookup{until: monotonicMS() + lookupLife.Milliseconds()}
+	fresh := lookup{until: edge.MonotonicMS() + lookupLife.Milliseconds()}
 	// One private address among public ones is enough to be refused: it would
 	// be dialed sooner or later.
 	for _, a := range addresses {
@@ -140,7 +143,7 @@ func (c *nameCache) public(ctx context.Context, name string) (string, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.found) >= hostsMax {
+	if len(c.found) >= namesMax {
 		clear(c.found)
 	}
 	c.found[name] = fresh

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
-	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
@@ -40,8 +42,15 @@ func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
 // set for the first try.
 func TestOriginIsFoundAgainForARetry(t *testing.T) {
 	t.Parallel()
-	e := testEdge(t)
-	e.hosts.keep("app.example", hostEntry{answer: &protocol.HostAnswer{ProviderID: "p", OriginURL: "https://origin.example"}, until: 1 << 60})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"host":"app.example","provider_id":"p","origin_url":"https://origin.example"}`))
+	}))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := edge.New(base, "key", zap.NewNop())
 	u := &Upstreams{AllowPrivate: true, edge: e}
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))

@@ -25,7 +25,7 @@ func BenchmarkInject(b *testing.B) {
 		} {
 			b.Run(fmt.Sprintf("%s/%dKB", row.name, size>>10), func(b *testing.B) {
 				i := New(row.cfg)
-				i.canary.settle("origin", sound)
+				i.verdicts.settle("origin", sound)
 				header := http.Header{"Content-Type": {"text/html; charset=utf-8"}, "Etag": {`"abc"`}, "Vary": {"Accept-Encoding"}}
 				body := page
 				if row.gzip {

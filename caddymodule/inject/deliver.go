@@ -18,8 +18,8 @@ func (w *Writer) take(p []byte) error {
 		err = w.emit(p)
 	case prefixing:
 		err = w.trailer.forward(p, w.send)
-		if w.judge != nil {
-			w.judge.watch(p)
+		if w.probe != nil {
+			w.probe.watch(p)
 		}
 	case encoding:
 		err = w.encoder.write(p)
@@ -39,7 +39,7 @@ func (w *Writer) take(p []byte) error {
 
 // seek looks for the place of the tag in what is held and p.
 func (w *Writer) seek(p []byte, eof bool) error {
-	l := w.look
+	l := w.lookahead
 	data, rest := p, []byte(nil)
 	if len(l.held) > 0 {
 		n := min(len(p), maxHold-len(l.held))
@@ -77,7 +77,7 @@ func (w *Writer) seek(p []byte, eof bool) error {
 
 // choose picks the way in for a page whose place is found.
 func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
-	l, canary := w.look, &w.injector.canary
+	l, canary := w.lookahead, &w.injector.verdicts
 	switch {
 	case w.class == silentRequest && !l.prelude.document():
 		return ModeNone, scanRefuse, ReasonFragment
@@ -93,7 +93,7 @@ func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
 	case pinned:
 		return ModeReencode, scanInsert, ReasonNone
 	case unknown:
-		w.judge = newJudge(canary, w.origin)
+		w.probe = newGzipProbe(canary, w.origin)
 	}
 	return ModePrefix, scanInsert, ReasonNone
 }
@@ -127,7 +127,7 @@ func (w *Writer) revalidate(h http.Header) {
 
 // insert delivers an uncompressed page.
 func (w *Writer) insert(tag, data, rest []byte) error {
-	place := w.look.prelude.pos
+	place := w.lookahead.prelude.pos
 	growLength(w.rw.Header(), len(tag))
 	w.state = passing
 	w.sendHeader()
@@ -137,7 +137,7 @@ func (w *Writer) insert(tag, data, rest []byte) error {
 // prefix delivers a gzip page behind a copy of its prelude and the tag. Parsers
 // ignore the page's own doctype then, and merge its late <html> and <head>.
 func (w *Writer) prefix(tag, data, rest []byte) error {
-	l := w.look
+	l := w.lookahead
 	content := l.inf.out[:l.inf.n]
 	l.content = l.content[:0]
 	for _, s := range [...]span{l.prelude.doctype, l.prelude.html, l.prelude.head} {
@@ -147,7 +147,7 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 	l.prefix = appendPrefix(l.prefix[:0], l.content)
 	growLength(w.rw.Header(), len(l.prefix)-l.header)
 	w.send = w.emit
-	w.state, w.trailer = prefixing, newTrailer(l.content, remaining(l), w.judge == nil)
+	w.state, w.trailer = prefixing, newTrailer(l.content, remaining(l), w.probe == nil)
 	w.sendHeader()
 	if err := w.emit(l.prefix); err != nil {
 		return err
@@ -157,15 +157,15 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 			return err
 		}
 	}
-	if w.judge != nil {
-		w.judge.watch(data)
-		w.judge.watch(rest)
+	if w.probe != nil {
+		w.probe.watch(data)
+		w.probe.watch(rest)
 	}
 	return nil
 }
 
 // remaining is how long the body is after its gzip header, or -1.
-func remaining(l *look) int64 {
+func remaining(l *lookahead) int64 {
 	if l.length < 0 {
 		return -1
 	}
@@ -176,7 +176,7 @@ func remaining(l *look) int64 {
 func (w *Writer) reencode(tag, data, rest []byte) error {
 	delete(w.rw.Header(), "Content-Length")
 	w.state = encoding
-	w.encoder = newReencoder(emitter{w}, w.look.prelude.pos, tag)
+	w.encoder = newReencoder(emitter{w}, w.lookahead.prelude.pos, tag)
 	w.sendHeader()
 	if err := w.encoder.write(data); err != nil {
 		return err
@@ -216,7 +216,7 @@ func (w *Writer) emitAll(parts ...[]byte) error {
 // emit writes b downstream, or gathers it for the first write.
 func (w *Writer) emit(b []byte) error {
 	if !w.started {
-		l := w.look
+		l := w.lookahead
 		n := min(len(b), gatherMost-len(l.first))
 		l.first = append(l.first, b[:n]...)
 		b = b[n:]
@@ -240,18 +240,18 @@ func (w *Writer) start() error {
 		return nil
 	}
 	w.started = true
-	if w.look == nil || len(w.look.first) == 0 {
+	if w.lookahead == nil || len(w.lookahead.first) == 0 {
 		return nil
 	}
-	_, err := w.rw.Write(w.look.first)
+	_, err := w.rw.Write(w.lookahead.first)
 	return err
 }
 
 // release gives the look back once nothing points into it.
 func (w *Writer) release() {
-	if w.look != nil && w.started && w.state != looking {
-		w.look.free()
-		w.look = nil
+	if w.lookahead != nil && w.started && w.state != looking {
+		w.lookahead.free()
+		w.lookahead = nil
 	}
 }
 
@@ -263,17 +263,17 @@ func (w *Writer) fail(err error) error {
 
 // drop gives all memory back that the response still has.
 func (w *Writer) drop() {
-	if w.look != nil {
-		w.look.free()
-		w.look = nil
+	if w.lookahead != nil {
+		w.lookahead.free()
+		w.lookahead = nil
 	}
 	if w.encoder != nil {
 		w.encoder.free()
 		w.encoder = nil
 	}
-	if w.judge != nil {
-		w.judge.finish(false)
-		w.judge = nil
+	if w.probe != nil {
+		w.probe.finish(false)
+		w.probe = nil
 	}
 }
 

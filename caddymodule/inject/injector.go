@@ -31,10 +31,10 @@ type Config struct {
 // Injector adds one script tag to the HTML documents of any number of origins.
 // It is safe for concurrent use.
 type Injector struct {
-	cfg    Config
-	tag    []byte // the tag of pages that ask for neither nonce nor integrity
-	link   string // its announcement
-	canary canary
+	cfg      Config
+	tag      []byte // the tag of pages that ask for neither nonce nor integrity
+	link     string // its announcement
+	verdicts gzipVerdicts
 }
 
 // New makes an Injector. An empty Src makes no sense and is the caller's to refuse.

@@ -78,7 +78,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		for range 3 {
 			i := New(testConfig())
 			if !row.judged {
-				i.canary.settle("origin", sound)
+				i.verdicts.settle("origin", sound)
 			}
 			c := &counter{header: http.Header{"Content-Type": {"text/html"}}}
 			if row.gzip {
@@ -92,8 +92,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			w := i.Wrap(c, r, "origin")
 			if row.gzip {
 				w.Write(head)
-				if (w.judge != nil) != row.judged {
-					t.Errorf("%s: judged %v", row.name, w.judge != nil)
+				if (w.probe != nil) != row.judged {
+					t.Errorf("%s: judged %v", row.name, w.probe != nil)
 				}
 				for range blocks {
 					w.Write(block)
@@ -111,7 +111,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			if err != nil || w.Outcome().Mode != row.mode {
 				t.Errorf("%s: %v, %v", row.name, err, w.Outcome())
 			}
-			if row.judged && i.canary.claim("origin") != sound {
+			if row.judged && i.verdicts.claim("origin") != sound {
 				t.Errorf("%s: the generated page is not sound", row.name)
 			}
 		}

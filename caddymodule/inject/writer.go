@@ -35,11 +35,11 @@ type Writer struct {
 	hurry   bool  // the handler flushed what is still held
 	started bool  // the first write has left, or need not be gathered
 
-	look    *look              // until the first write has left
-	trailer trailer            // for prefixed pages
-	send    func([]byte) error // emit, bound once
-	judge   *judge             // if this is an origin's first gzip page
-	encoder *reencoder         // for pages that are encoded again
+	lookahead *lookahead         // until the first write has left
+	trailer   trailer            // for prefixed pages
+	send      func([]byte) error // emit, bound once
+	probe     *gzipProbe         // if this is an origin's first gzip page
+	encoder   *reencoder         // for pages that are encoded again
 }
 
 type state uint8
@@ -100,7 +100,7 @@ func (w *Writer) WriteHeader(status int) {
 		w.pass(ReasonHead)
 		return
 	}
-	w.state, w.look = looking, newLook(h)
+	w.state, w.lookahead = looking, newLookahead(h)
 }
 
 // Write takes the next bytes of the body.
@@ -108,7 +108,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.state == waiting {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.state == passing && w.look == nil {
+	if w.state == passing && w.lookahead == nil {
 		return w.rw.Write(p)
 	}
 	if err := w.take(p); err != nil {
@@ -126,12 +126,12 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	for {
-		if rf, ok := w.rw.(io.ReaderFrom); ok && w.state == passing && w.look == nil {
+		if rf, ok := w.rw.(io.ReaderFrom); ok && w.state == passing && w.lookahead == nil {
 			k, err := rf.ReadFrom(src)
 			return n + k, err
 		}
 		b := *buf
-		if w.look != nil {
+		if w.lookahead != nil {
 			b = b[:maxPeek] // enough to find the place; the rest may pass
 		}
 		k, err := src.Read(b)
@@ -228,9 +228,9 @@ func (w *Writer) Close() error {
 	if err == nil {
 		err = w.start()
 	}
-	if w.judge != nil && err == nil {
-		w.judge.finish(true)
-		w.judge = nil
+	if w.probe != nil && err == nil {
+		w.probe.finish(true)
+		w.probe = nil
 	}
 	w.drop()
 	w.state = closed
@@ -243,7 +243,7 @@ func (w *Writer) Abort() {
 	if w.err == nil {
 		switch w.state {
 		case looking:
-			_ = w.refuse(ReasonAborted, w.look.held, nil)
+			_ = w.refuse(ReasonAborted, w.lookahead.held, nil)
 		case prefixing:
 			_ = w.emit(w.trailer.kept[:w.trailer.n])
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -168,17 +169,13 @@ func (d *demo) startEdge() error {
 	if os.Getenv("SESSIONGATE_LOG_LEVEL") != "" {
 		level = os.Getenv("SESSIONGATE_LOG_LEVEL")
 	}
-	for name, value := range map[string]string{
+	example := withVariables(sessiongate.CaddyfileExample, map[string]string{
 		"SESSIONGATE_BIND": "127.0.0.1", "SESSIONGATE_ADMIN": "off", "SESSIONGATE_LOG_LEVEL": level,
 		"SESSIONGATE_BACKEND": d.at.API, "SESSIONGATE_EDGE_KEY": d.at.EdgeKey,
 		"SESSIONGATE_SITE": d.at.App, "SESSIONGATE_PROVIDER": demoProvider, "SESSIONGATE_ORIGIN": d.at.Origin,
 		"SESSIONGATE_MARKETPLACE": d.at.Marketplace,
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("configuring the edge: %w", err)
-		}
-	}
-	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(sessiongate.CaddyfileExample+d.furtherSites()),
+	})
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(example+d.furtherSites()),
 		map[string]any{"filename": "Caddyfile.example"})
 	if err != nil {
 		return fmt.Errorf("reading Caddyfile.example: %w", err)
@@ -190,6 +187,20 @@ func (d *demo) startEdge() error {
 		return fmt.Errorf("starting the edge: %w", err)
 	}
 	return nil
+}
+
+// envVariable is {$NAME} or {$NAME:default} in a Caddyfile.
+var envVariable = regexp.MustCompile(`\{\$(\w+)(?::[^}]*)?\}`)
+
+// withVariables sets variables of a Caddyfile in its text, as the environment
+// would; others stay as they are.
+func withVariables(text string, values map[string]string) string {
+	return envVariable.ReplaceAllStringFunc(text, func(found string) string {
+		if value, ok := values[envVariable.FindStringSubmatch(found)[1]]; ok {
+			return value
+		}
+		return found
+	})
 }
 
 func (d *demo) serve(name string, h http.Handler) {

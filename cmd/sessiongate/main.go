@@ -10,10 +10,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/sessiongate/sessiongate/caddymodule"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	_ "github.com/sessiongate/sessiongate/edgestorage"
 )
 
@@ -31,13 +31,33 @@ are described in docs/caddyfile.md.
 // refuses them, and its help does not list them.
 var replacing = []string{"upgrade", "add-package", "remove-package"}
 
+// runningEdges are the commands that run an edge in this process.
+var runningEdges = []string{"run", "demo"}
+
+func init() {
+	caddy.RegisterModule(formerLazyEncoder{})
+}
+
+// formerLazyEncoder is the log encoder session_gate_lazy under the name that it
+// had: `format lazy` in a Caddyfile goes on working in this program. The module
+// that others build into their Caddy takes no name without its prefix.
+type formerLazyEncoder struct{}
+
+// CaddyModule implements [caddy.Module].
+func (formerLazyEncoder) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.logging.encoders.lazy", New: func() caddy.Module { return new(caddymodule.LazyEncoder) }}
+}
+
 func main() {
 	if len(os.Args) > 1 && slices.Contains(replacing, os.Args[1]) {
 		fmt.Fprintf(os.Stderr, "sessiongate %s: not supported, because it would replace this program with a Caddy without Sessiongate. "+
 			"Install a release instead, or build one with other modules as xcaddy.txt shows.\n", os.Args[1])
 		os.Exit(2)
 	}
+	if len(os.Args) > 1 && slices.Contains(runningEdges, os.Args[1]) {
+		tuneGC()
+	}
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
-	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
+	caddy.CustomVersion = "Sessiongate " + edge.Version() + ", Caddy"
 	caddycmd.Main()
 }

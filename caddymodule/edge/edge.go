@@ -1,0 +1,216 @@
+// Package edge is what one process knows of one backend, and what must survive a
+// reload of Caddy's configuration: the live sessions, the issuer's keys, the
+// event stream, the heartbeats on their way, the backend's clock.
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+// downPause is how long the backend, once found down, is not asked again about
+// a session that is already known.
+const downPause = time.Second
+
+var processStart = time.Now()
+
+// MonotonicMS counts milliseconds since this process started.
+func MonotonicMS() int64 { return time.Since(processStart).Milliseconds() }
+
+// edges holds the state that survives reloads, by backend and key.
+var edges = caddy.NewUsagePool()
+
+// Edge is what one process knows of one backend. Configurations share it.
+type Edge struct {
+	id         string
+	logger     *zap.Logger
+	Clock      *Clock
+	Backend    *BackendClient
+	Sessions   *live.Store
+	Verifier   *token.Verifier
+	stream     *follower
+	Heartbeats *Heartbeats
+	Hosts      *HostCache
+	Metrics    *Metrics
+	Offline    *OfflineAdmissions
+	Launches   *LaunchDedup
+	Events     *Announcer
+	Origins    Origins
+	Pages      PageLog
+
+	fetches singleflight.Group
+	// Monotonic ms: states confirmed at or before it must be confirmed anew.
+	resetAt atomic.Int64
+	// Monotonic ms until which the backend is taken to be down; 0 while it answers.
+	downUntil atomic.Int64
+	// Monotonic ms until which states are fetched by heartbeats: the backend is
+	// older than the endpoint for them.
+	heartbeatsUntil atomic.Int64
+
+	startOnce sync.Once
+	cancel    context.CancelFunc
+	loops     sync.WaitGroup
+}
+
+// Load returns the process's edge for a backend and key; the caller gives
+// it back with unloadEdge.
+func Load(base *url.URL, edgeKey string, logger *zap.Logger) (*Edge, string, error) {
+	sum := sha256.Sum256([]byte(edgeKey))
+	poolKey := base.String() + " " + hex.EncodeToString(sum[:8])
+	v, _, err := edges.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+		return New(base, edgeKey, logger), nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("setting up the edge: %w", err)
+	}
+	return v.(*Edge), poolKey, nil
+}
+
+// Unload gives back what loadEdge returned.
+func Unload(poolKey string) error {
+	_, err := edges.Delete(poolKey)
+	return err
+}
+
+// Each calls f for every edge of this process until f returns false.
+func Each(f func(*Edge) bool) {
+	more := true
+	edges.Range(func(_, v any) bool {
+		if e, ok := v.(*Edge); ok && more {
+			more = f(e)
+		}
+		return more
+	})
+}
+
+func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
+	c := &Clock{}
+	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
+	e.Verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.Backend.url(protocol.JWKS), e.Backend.client, time.Now)}
+	e.stream = &follower{backend: e.Backend, logger: logger, onState: e.applyEvent, onReset: e.reset}
+	e.Heartbeats = &Heartbeats{
+		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
+		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Beat), reporter: &reporter{edge: e},
+	}
+	e.Hosts = newHostCache(e.Backend)
+	e.Metrics = newMetrics(e)
+	e.Launches = newLaunchDedup(e.Sessions)
+	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
+	e.Backend.calls = e.Metrics.calls
+	e.Events = newAnnouncer(e.Metrics.eventsLost)
+	e.Sessions.OnEnd = e.Events.Ended
+	return e
+}
+
+// Start begins to follow the backend, once.
+func (e *Edge) Start() {
+	e.startOnce.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		e.cancel = cancel
+		e.loops.Go(func() { e.Sessions.Run(ctx) })
+		e.loops.Go(func() { e.stream.run(ctx) })
+		e.loops.Go(func() { e.Heartbeats.run(ctx) })
+		e.loops.Go(func() { e.Offline.run(ctx) })
+		e.loops.Go(func() { e.Events.run(ctx) })
+	})
+}
+
+// Destruct ends the loops and sends what is left. The pool calls it when no
+// configuration uses the edge any more. Requests that are open in its name go
+// on, until their sessions end as they were known last.
+func (e *Edge) Destruct() error {
+	if e.cancel != nil {
+		go e.Sessions.RunWhileBusy()
+		e.cancel()
+	}
+	e.loops.Wait()
+	e.Backend.client.CloseIdleConnections()
+	return nil
+}
+
+// applyEvent takes a state that the backend sent by itself. States of sessions that
+// this edge never saw are not kept: their first request asks.
+func (e *Edge) applyEvent(st *protocol.LiveState) {
+	if s := e.Sessions.ByID(st.ID); s != nil {
+		s.Apply(st, MonotonicMS())
+	}
+}
+
+// reset says that changes may have gone unheard.
+func (e *Edge) reset() {
+	e.resetAt.Store(MonotonicMS())
+	e.downUntil.Store(0)
+}
+
+// applyAnswer takes the backend's answer to a batch of beats. A session that it
+// does not name is as this edge holds it.
+func (e *Edge) applyAnswer(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sentAt int64) {
+	changed := make(map[string]bool, len(a.States)+len(a.Unknown))
+	for i := range a.States {
+		changed[a.States[i].ID] = true
+		if s := e.Sessions.ByID(a.States[i].ID); s != nil {
+			s.Apply(&a.States[i], sentAt)
+		}
+	}
+	for _, id := range a.Unknown {
+		changed[id] = true
+	}
+	for _, b := range batch {
+		if s := e.Sessions.ByID(b.ID); s != nil && !changed[b.ID] {
+			s.Confirm(b.Version, sentAt)
+		}
+	}
+}
+
+// fresh reports whether s may be judged by what is held: the backend vouched
+// for it after the last gap in the stream, and the stream runs, or ran within
+// maxStaleness, or the backend vouched for s itself as recently.
+func (e *Edge) fresh(s *live.Session, maxStaleness time.Duration) bool {
+	confirmed := s.ConfirmedAt()
+	if confirmed <= e.resetAt.Load() {
+		return false
+	}
+	if e.stream.connected.Load() {
+		return true
+	}
+	return max(confirmed, e.stream.heardAt.Load()) >= MonotonicMS()-maxStaleness.Milliseconds()
+}
+
+// Confirm asks the backend about s when what is held is too old. While the
+// backend is down, s runs on as it stands: an admitted session is served to its
+// deadline.
+func (e *Edge) Confirm(ctx context.Context, s *live.Session, maxStaleness time.Duration) {
+	if s.Provisional() || e.fresh(s, maxStaleness) {
+		return
+	}
+	now, until := MonotonicMS(), e.downUntil.Load()
+	if now < until {
+		return
+	}
+	// Once it was down, one request finds out whether it is back. An answer that
+	// never comes takes callTimeout, for which the others need not wait.
+	if until > 0 && !e.downUntil.CompareAndSwap(until, now+callTimeout.Milliseconds()) {
+		return
+	}
+	until = 0
+	if _, err := e.FetchSession(ctx, s.ID()); errors.Is(err, ErrBackendDown) {
+		until = MonotonicMS() + downPause.Milliseconds()
+	}
+	e.downUntil.Store(until)
+}

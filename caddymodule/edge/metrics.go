@@ -1,0 +1,112 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// RefusalCodes are all labels that a refusal can have.
+var RefusalCodes = []protocol.Code{
+	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
+	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
+	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
+	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite,
+}
+
+// Metrics is what an edge counts. It belongs to the edge, not to a
+// configuration: a reload registers the same collectors anew and loses no count.
+// Every label has a fixed set of values.
+type Metrics struct {
+	Entries    prometheus.Counter
+	Admissions prometheus.Counter
+	Refusals   map[protocol.Code]prometheus.Counter
+	Cuts       map[protocol.Code]prometheus.Counter
+	pages      map[string]prometheus.Counter // by inject.Outcome.String
+	calls      *prometheus.HistogramVec
+	eventsLost prometheus.Counter
+
+	all []prometheus.Collector
+}
+
+func newMetrics(e *Edge) *Metrics {
+	m := &Metrics{}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "session_gate", Name: name, Help: help})
+		m.all = append(m.all, c)
+		return c
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "session_gate", Name: name, Help: help}, []string{label})
+		m.all = append(m.all, c)
+		return c
+	}
+	gauge := func(name, help string, value func() float64) {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "session_gate", Name: name, Help: help}, value))
+	}
+	m.Entries = counter("entries_total", "Launch tokens redeemed.")
+	m.Admissions = counter("admissions_total", "Requests passed to an origin.")
+	m.Refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
+	m.Cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
+	pages := vec("pages_total", "Answers by what became of the clock: identity, prefix and reencode got it, others say why not.", "outcome")
+	m.pages = make(map[string]prometheus.Counter)
+	for _, o := range inject.Outcomes() {
+		m.pages[o.String()] = pages.WithLabelValues(o.String())
+	}
+	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "session_gate", Name: "backend_seconds", Help: "Time of calls to the backend, by call.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"call"})
+	m.all = append(m.all, m.calls)
+	gauge("live_sessions", "Sessions held in memory, ended ones that are still remembered included.", func() float64 { return float64(e.Sessions.Len()) })
+	gauge("origins_failing", "Providers whose origin did not answer when it was last asked.", func() float64 { return float64(e.Origins.failing.Load()) })
+	gauge("stream_connected", "1 while the event stream from the backend runs.", func() float64 {
+		if e.stream.connected.Load() {
+			return 1
+		}
+		return 0
+	})
+	gauge("stream_silence_seconds", "Time since the event stream was last heard; it speaks every 2 s.", func() float64 {
+		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
+	})
+	gauge("heartbeats_pending", "Sessions whose heartbeats the backend has yet to take.", func() float64 { return float64(e.Heartbeats.len()) })
+	return m
+}
+
+func byCode(vec *prometheus.CounterVec) map[protocol.Code]prometheus.Counter {
+	by := make(map[protocol.Code]prometheus.Counter, len(RefusalCodes))
+	for _, code := range RefusalCodes {
+		by[code] = vec.WithLabelValues(string(code))
+	}
+	return by
+}
+
+// Register makes r show m. Twice is as good as once.
+func (m *Metrics) Register(r *prometheus.Registry) error {
+	for _, c := range m.all {
+		if err := r.Register(c); err != nil {
+			if _, again := err.(prometheus.AlreadyRegisteredError); !again {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// CountPage counts what became of a page's clock.
+func (m *Metrics) CountPage(o inject.Outcome) {
+	if c := m.pages[o.String()]; c != nil {
+		c.Inc()
+	}
+}
+
+// Count adds one to a reason that may be unknown to the set.
+func Count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
+	if c := by[code]; c != nil {
+		c.Inc()
+	}
+}

@@ -1,0 +1,124 @@
+package inject
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+const (
+	maxHold   = 16 << 10 // input held while the place is looked for
+	firstPeek = 256      // content of a gzip body to look at first; doubles
+	maxPeek   = 4 << 10  // and the most of it
+)
+
+// lookahead is the memory of a page whose place for the tag is not known yet. It is
+// pooled, because a page needs it only for its first bytes.
+type lookahead struct {
+	gzip    bool
+	length  int64  // Content-Length, or -1
+	held    []byte // input that came before the last piece
+	first   []byte // output gathered for the first write
+	prefix  []byte // what goes before a gzip body
+	content []byte // and what is in it
+
+	prelude prelude
+	found   bool // prelude.pos is the place
+
+	// For gzip:
+	header int // the header's length, once known
+	used   int // input that was inflated or skipped
+	last   inflateStatus
+	inf    inflater
+	out    [maxPeek]byte
+}
+
+var lookaheads = sync.Pool{New: func() any { return new(lookahead) }}
+
+func newLookahead(h http.Header) *lookahead {
+	l := lookaheads.Get().(*lookahead)
+	l.gzip = coding(h) == codingGzip
+	l.length = -1
+	if n, err := strconv.ParseInt(first(h, "Content-Length"), 10, 64); err == nil {
+		l.length = n
+	}
+	l.held, l.first = l.held[:0], l.first[:0]
+	l.prelude, l.found = prelude{}, false
+	l.header, l.used, l.last = 0, 0, inflateFull
+	l.inf.reset(l.out[:firstPeek])
+	return l
+}
+
+func (l *lookahead) free() { lookaheads.Put(l) }
+
+// at looks for the place in all input so far; eof says that there is no more.
+func (l *lookahead) at(data []byte, eof bool) (scanResult, Reason) {
+	if l.found {
+		return scanInsert, ReasonNone
+	}
+	var r scanResult
+	if l.gzip {
+		r = l.inflate(data)
+	} else {
+		r = l.prelude.scan(data, eof)
+	}
+	if r == scanMore && (eof || len(data) >= maxHold) {
+		if l.prelude.refuse(ReasonUndecided); eof && len(data) == 0 {
+			l.prelude.refuse(ReasonEmpty)
+		}
+		r = scanRefuse
+	}
+	l.found = r == scanInsert
+	return r, l.prelude.reason
+}
+
+// inflate decodes no more than it takes to find the place.
+func (l *lookahead) inflate(data []byte) scanResult {
+	if l.header == 0 {
+		n, state := gzipHeader(data)
+		switch state {
+		case headerMore:
+			return scanMore
+		case headerBad:
+			return l.prelude.refuse(ReasonBadGzip)
+		}
+		l.header, l.used = n, n
+	}
+	for {
+		n, status := l.inf.run(data[l.used:])
+		l.used += n
+		l.last = status
+		if r := l.prelude.scan(l.out[:l.inf.n], status == inflateDone); r != scanMore {
+			return r
+		}
+		switch status {
+		case inflateCorrupt:
+			return l.prelude.refuse(ReasonBadGzip)
+		case inflateInput:
+			return scanMore
+		case inflateFull:
+			if l.inf.n == maxPeek {
+				return l.prelude.refuse(ReasonUndecided)
+			}
+			l.inf.out = l.out[:min(2*l.inf.n, maxPeek)]
+		}
+	}
+}
+
+// ends says, for a gzip body that may be prefixed, how it goes on after a final
+// block that is already in sight: it must be followed by a trailer and nothing.
+// scanMore means that this is not known yet.
+func (l *lookahead) ends(data []byte, eof, hurry bool) (scanResult, Reason) {
+	if l.last != inflateDone {
+		return scanInsert, ReasonNone
+	}
+	switch rest := len(data) - l.used; {
+	case rest > gzipTrailer:
+		return scanRefuse, ReasonMultiMember
+	case rest < gzipTrailer && eof:
+		return scanRefuse, ReasonUndecided
+	case rest == gzipTrailer && (eof || hurry || l.length == int64(len(data))):
+		return scanInsert, ReasonNone
+	}
+	return scanMore, ReasonNone
+}

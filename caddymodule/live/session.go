@@ -1,0 +1,346 @@
+package live
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// afterlife is how long an ended session is remembered, so that its browser is
+// told what happened without a question to the backend.
+const afterlife = 15 * time.Minute
+
+// Session is one session as this edge holds it: its newest state, and the
+// requests that are open in its name and end when it does. There may be a
+// million, so that what few of them need stands in extras.
+type Session struct {
+	set   *Store
+	state atomic.Pointer[Record]
+	// This machine's monotonic ms at which the backend last vouched for state.
+	confirmed atomic.Int64
+	extra     atomic.Pointer[extras]
+
+	token tokenKey // the first that was verified for it; guarded by its id's shard
+
+	earlier, later *Session // guarded by the deadlines' mu
+	due            int64    // guarded by the deadlines' mu
+
+	mu          sync.Mutex    // guards the rest
+	open        *Registration // the requests that are under way
+	endNotified bool          // the set was told of its end
+	gone        bool
+	claimed     bool // a browser came with its cookie
+}
+
+// Cutter is what a session ends when it ends: a request under way. Cut may be
+// called at any time, from any goroutine, and again.
+type Cutter interface {
+	Cut(code protocol.Code)
+}
+
+// Registration is the place of one request in its session's list of those that
+// are under way.
+type Registration struct {
+	Cutter     Cutter
+	prev, next *Registration // guarded by the session's mu
+	listed     bool          // guarded by the session's mu
+}
+
+// Assertion is a signed statement about a session for the site at host,
+// which is sent again until the given time of the backend's clock, in ms.
+type Assertion struct {
+	Host    string
+	Value   string
+	UntilMS int64
+}
+
+// extras is what only some sessions have.
+type extras struct {
+	// Set from entry without the backend until it redeems the launch.
+	provisional atomic.Bool
+	assertion   atomic.Pointer[Assertion] // the last one signed
+	upgrade     atomic.Pointer[string]    // the session token that came of it
+
+	tokens []tokenKey // verified after the first; guarded by the id's shard
+}
+
+// extras are s's own, made at the first need.
+func (s *Session) extras() *extras {
+	if x := s.extra.Load(); x != nil {
+		return x
+	}
+	s.extra.CompareAndSwap(nil, new(extras))
+	return s.extra.Load()
+}
+
+// Upgrade is the session token that a provisional cookie has become, or nil.
+func (s *Session) Upgrade() *string {
+	if x := s.extra.Load(); x != nil {
+		return x.upgrade.Load()
+	}
+	return nil
+}
+
+func (s *Session) Provisional() bool {
+	x := s.extra.Load()
+	return x != nil && x.provisional.Load()
+}
+
+func newSession(st *protocol.LiveState, confirmedAt int64, set *Store) *Session {
+	s := &Session{set: set}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setLocked(st, confirmedAt)
+	s.endNotified = IsEnd(s.Refusal()) // before this edge ever saw it
+	return s
+}
+
+// Record is the session's newest state. It does not change: a newer state is
+// another record.
+func (s *Session) Record() *Record { return s.state.Load() }
+
+// ConfirmedAt is this machine's monotonic ms at which the backend last vouched
+// for the session's state.
+func (s *Session) ConfirmedAt() int64 { return s.confirmed.Load() }
+
+// ExpiresAt is when the session ends, in Unix seconds of the backend's clock.
+func (s *Session) ExpiresAt() int64 { return s.state.Load().expiresAt }
+
+// ReturnURL is where the session's marketplace wants its user back.
+func (s *Session) ReturnURL() string { return s.state.Load().terms.returnURL }
+
+// NowMS is the backend's time in Unix milliseconds.
+func (s *Session) NowMS() int64 { return s.set.now() }
+
+// SetProvisional says whether the session was admitted without the backend and
+// still waits for it.
+func (s *Session) SetProvisional(is bool) { s.extras().provisional.Store(is) }
+
+// SetUpgrade keeps the session token that the provisional cookie has become.
+func (s *Session) SetUpgrade(sessionToken string) { s.extras().upgrade.Store(&sessionToken) }
+
+// Assertion is the last signed statement about the session, or nil.
+func (s *Session) Assertion() *Assertion {
+	if x := s.extra.Load(); x != nil {
+		return x.assertion.Load()
+	}
+	return nil
+}
+
+// SetAssertion keeps a signed statement to be sent again.
+func (s *Session) SetAssertion(a *Assertion) { s.extras().assertion.Store(a) }
+
+// ID is the session's id.
+func (s *Session) ID() string { return s.state.Load().Headers[HeaderID] }
+
+// ProviderID is whose session it is.
+func (s *Session) ProviderID() string { return s.state.Load().Headers[HeaderProvider] }
+
+// IsEnd reports whether a session that is refused for code is over for good.
+func IsEnd(code protocol.Code) bool {
+	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
+}
+
+// notifyEndLocked tells the set of the session's end, once; more time after that
+// is another life.
+func (s *Session) notifyEndLocked(code protocol.Code) {
+	over := IsEnd(code)
+	if over && !s.endNotified && s.set.OnEnd != nil {
+		s.set.OnEnd(s, code)
+	}
+	s.endNotified = over
+}
+
+// Apply takes a state from the backend. Older news than what is held only
+// confirms it. It reports whether anything changed.
+func (s *Session) Apply(st *protocol.LiveState, confirmedAt int64) bool {
+	s.mu.Lock()
+	old := s.state.Load()
+	if st.Version <= old.version {
+		if st.Version == old.version {
+			s.confirmed.Store(max(s.confirmed.Load(), confirmedAt))
+		}
+		s.mu.Unlock()
+		return false
+	}
+	s.setLocked(st, confirmedAt)
+	var cut *Registration
+	code := s.Refusal()
+	if code != "" {
+		cut = s.unlistAllLocked()
+	}
+	s.notifyEndLocked(code)
+	s.mu.Unlock()
+	cutAll(cut, code)
+	return true
+}
+
+func (s *Session) setLocked(st *protocol.LiveState, confirmedAt int64) {
+	s.state.Store(s.set.records.record(st, s.state.Load()))
+	s.confirmed.Store(confirmedAt)
+	s.armLocked()
+}
+
+// Confirm records that the backend vouched for the given version.
+func (s *Session) Confirm(version, confirmedAt int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load().version == version {
+		s.confirmed.Store(max(s.confirmed.Load(), confirmedAt))
+	}
+}
+
+// Refusal is why the session is refused, or "" if it is live.
+func (s *Session) Refusal() protocol.Code {
+	st := s.state.Load()
+	if st.status.status() == protocol.Active && !st.admits(s.set.now()) {
+		return protocol.SessionExpired
+	}
+	return protocol.CodeOf(st.status.status())
+}
+
+// Register lists o as open until [Session.Release]; it returns why not when
+// the session ended since the decision.
+func (s *Session) Register(o *Registration) protocol.Code {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if code := s.Refusal(); code != "" {
+		return code
+	}
+	if s.gone { // abandoned since: nothing would end o any more
+		return protocol.SessionMissing
+	}
+	s.claimed = true
+	o.next = s.open
+	if s.open != nil {
+		s.open.prev = o
+	}
+	s.open = o
+	o.listed = true
+	return ""
+}
+
+// Release takes o off the list, if it is still there.
+func (s *Session) Release(o *Registration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !o.listed {
+		return
+	}
+	if o.prev != nil {
+		o.prev.next = o.next
+	} else {
+		s.open = o.next
+	}
+	if o.next != nil {
+		o.next.prev = o.prev
+	}
+	o.prev, o.next, o.listed = nil, nil, false
+}
+
+// wake runs when the deadline may have come, or the afterlife is over.
+func (s *Session) wake() {
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	code := s.Refusal()
+	if !IsEnd(code) {
+		s.armLocked() // woken early: the deadline moved, or the clock was corrected
+		s.mu.Unlock()
+		return
+	}
+	if s.set.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
+		s.gone = true
+		s.mu.Unlock()
+		s.set.Forget(s)
+		return
+	}
+	cut := s.unlistAllLocked()
+	s.armAfterlifeLocked()
+	s.notifyEndLocked(code)
+	s.mu.Unlock()
+	cutAll(cut, code)
+}
+
+// endMS is when the session ended or will end, by the backend's clock.
+func (s *Session) endMS() int64 { return s.state.Load().expiresAt * 1000 }
+
+func (s *Session) armLocked() {
+	if s.gone {
+		return
+	}
+	if st := s.state.Load(); st.status.status() == protocol.Active {
+		s.set.deadlines.set(s, st.expiresAt*1000)
+		return
+	}
+	s.armAfterlifeLocked() // paused or pending: looked at again; ended: forgotten
+}
+
+func (s *Session) armAfterlifeLocked() {
+	s.set.deadlines.set(s, s.set.now()+afterlife.Milliseconds())
+}
+
+// Claimed reports whether a browser came with the session's cookie.
+func (s *Session) Claimed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claimed
+}
+
+// Claim notes that one did.
+func (s *Session) Claim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claimed = true
+}
+
+// idle reports whether no request is under way.
+func (s *Session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open == nil
+}
+
+// Abandon ends the session's open requests: this edge knows
+// nothing of it any more.
+func (s *Session) Abandon() {
+	s.mu.Lock()
+	s.gone = true
+	s.set.deadlines.remove(s)
+	cut := s.unlistAllLocked()
+	s.mu.Unlock()
+	cutAll(cut, protocol.SessionMissing)
+}
+
+// OpenRequests is how many requests are under way.
+func (s *Session) OpenRequests() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for o := s.open; o != nil; o = o.next {
+		n++
+	}
+	return n
+}
+
+func (s *Session) unlistAllLocked() *Registration {
+	list := s.open
+	for o := list; o != nil; o = o.next {
+		o.listed = false
+	}
+	s.open = nil
+	return list
+}
+
+// cutAll ends every request of a list taken off its session.
+func cutAll(list *Registration, code protocol.Code) {
+	for o := list; o != nil; {
+		next := o.next
+		o.prev, o.next = nil, nil
+		o.Cutter.Cut(code)
+		o = next
+	}
+}

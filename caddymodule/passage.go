@@ -1,0 +1,182 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// passage is an admitted request on its way to the origin and back: what ends it,
+// its place in its session, and the values that the origin is told, in one piece
+// of memory.
+type passage struct {
+	cut.Request       // the writer that handlers answer to
+	live.Registration // in session
+
+	gate    *Gate
+	session *live.Session
+	w       http.ResponseWriter // the server's
+	r       *http.Request       // as it came
+	inner   *http.Request       // as the next handler gets it
+	path    string              // as it came: handlers may rewrite it
+	page    *inject.Writer      // nil where no page is injected
+
+	identity [4]string // the values of the request's identity headers
+}
+
+// newPassage prepares an admitted request. cancel ends its context.
+func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p *passage, cancel context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	p = &passage{
+		Request: cut.Request{
+			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0, Cancel: cancel,
+			OnHeader: g.onHeader(r, v.session, v.cookie), Beneath: beneath,
+		},
+		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path,
+	}
+	p.Cutter = &p.Request
+	p.AllowUpload(p.inner, time.Duration(g.UploadGrace))
+	return p, cancel
+}
+
+// onHeader is what is done to the header of an answer to a request with the
+// cookie: the origin cannot set the gate's cookie, and a provisional cookie
+// is replaced by the session token that it has become.
+func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(http.Header) {
+	sessionToken := edge.UpgradedToken(s, cookie)
+	if sessionToken == "" {
+		return protectCookie
+	}
+	name := cookieName(r)
+	return func(h http.Header) {
+		protectCookie(h)
+		setCookie(h, name, sessionToken, g.partitioned())
+		forbidCaching(h)
+	}
+}
+
+// identify tells the origin, and the placeholders of handlers that follow, whose
+// session the request belongs to. The two requests share their header.
+func (p *passage) identify() error {
+	h := p.r.Header
+	stripCookies(h)
+	if p.gate.ForwardIdentity != identityOff {
+		setIdentity(h, p.session.Record(), &p.identity)
+	}
+	if p.gate.asserter != nil {
+		signed, err := p.gate.asserter.header(p.session, p.r.Host)
+		if err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
+		}
+		h[headerAssertion] = []string{signed}
+	}
+	showPlaceholders(p.inner.Context(), p.session)
+	return nil
+}
+
+// inject has the clock put into the answer, if it is a page. With explain, the
+// answer says whether it was.
+func (p *passage) inject(explain bool) {
+	if p.gate.injector == nil || p.WebSocket {
+		return
+	}
+	p.page = p.gate.injector.Wrap(&p.Request, p.inner, p.r.Host)
+	if explain {
+		p.page.Explain(headerDebug)
+	}
+}
+
+// outcome is how a request ended that was passed on.
+type outcome struct {
+	cut   protocol.Code // why its session ended it, or ""
+	err   error         // of the next handler
+	short bool          // the end of the page could not be sent
+}
+
+// forward has the next handler answer. If that panics, as a proxy does when it is
+// cut or the origin breaks off, the request is accounted for all the same.
+func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
+	returned := false
+	defer func() {
+		if !returned {
+			p.account(&o, false)
+		}
+	}()
+	out := http.ResponseWriter(&p.Request)
+	if p.page != nil {
+		out = p.page
+	}
+	o.err = next.ServeHTTP(out, p.inner)
+	returned = true
+	p.account(&o, o.err == nil)
+	return o
+}
+
+// account ends the request and its page, and counts how they ended. whole says
+// that the handler has answered all that it wanted to.
+func (p *passage) account(o *outcome, whole bool) {
+	if o.cut = p.Finish(); o.cut != "" {
+		edge.Count(p.gate.edge.Metrics.Cuts, o.cut)
+	}
+	if p.page == nil {
+		return
+	}
+	if whole && o.cut == "" {
+		o.short = p.page.Close() != nil
+	} else {
+		p.page.Abort()
+	}
+	result := p.page.Outcome()
+	p.gate.edge.Metrics.CountPage(result)
+	headers := &p.session.Record().Headers
+	p.gate.edge.Pages.Add(edge.ServedPage{
+		ProviderID: headers[live.HeaderProvider], UserID: headers[live.HeaderUser], Host: p.r.Host, Path: p.path, Outcome: result,
+	})
+}
+
+// conclude answers in the place of a handler that could not. It panics with
+// [http.ErrAbortHandler] where half an answer would look like a whole one.
+func (p *passage) conclude(o outcome) error {
+	switch {
+	case o.cut != "" && !p.Started():
+		forgetAnswer(p.w.Header())
+		if p.HasBody && p.r.ProtoMajor == 1 {
+			p.w.Header().Set("Connection", "close")
+		}
+		return p.gate.refuse(p.w, p.r, refusalOf(p.session, o.cut))
+	case o.cut != "" && p.Upgraded():
+		return nil
+	case o.cut != "" || o.short:
+		panic(http.ErrAbortHandler)
+	case o.err == nil:
+		p.gate.edge.Origins.Answered(p.session.ProviderID())
+		return nil
+	case p.Started():
+		return o.err
+	}
+	return p.gate.originFailure(p.w, p.r, p.session.ProviderID(), o.err)
+}
+
+// beneath controls the server's own writer below Caddy's idle timeouts, which
+// keep what deadline a handler sets and are for its goroutine alone.
+func beneath(w http.ResponseWriter) *http.ResponseController {
+	for inner := w; ; {
+		switch t := inner.(type) {
+		case *caddyhttp.IdleTimeoutWriter:
+			return t.Ctrl
+		case interface{ Unwrap() http.ResponseWriter }:
+			inner = t.Unwrap()
+		default:
+			return http.NewResponseController(w)
+		}
+	}
+}
