@@ -27,7 +27,7 @@ test("a provider makes a key, sees it once, and revokes it", async ({ page, cont
   await signIn(page, system, system.provider_key, "/dashboard/settings");
   const problems = watch(page);
   const asked = addresses(page);
-  await expect(row(page, "(yours now)")).toHaveCount(1);
+  await expect(row(page, "(current)")).toHaveCount(1);
   await page.getByRole("button", { name: "Create key" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Create", exact: true }).click();

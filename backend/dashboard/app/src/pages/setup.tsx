@@ -112,7 +112,7 @@ function AppStep({ provider, onSaved }: StepProps) {
   return (
     <Saving
       id="step-app"
-      title="Your app's name and domain"
+      title="About your app"
       button="Save and continue"
       save={async () => {
         const list = lines(domains);
