@@ -79,7 +79,7 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
   await page.getByRole("button", { name: "Done" }).click();
   await expect(step(page, "webhooks")).toHaveAttribute("data-done", "true");
   await look(page, info, "setup-5");
-  await page.getByRole("link", { name: "All done" }).click();
+  await page.getByRole("link", { name: "Finish" }).click();
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await expect(page.getByText("Your app is not set up yet.")).toHaveCount(0);
   receiver.close();
