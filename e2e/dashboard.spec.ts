@@ -151,7 +151,7 @@ test("sessions: found by the service, page by page, and taken away as a file", a
 
 test("webhooks: added, tried, turned off and on, replayed, deleted; and a session's timeline", async ({ page }, info) => {
   await open(page, "webhooks");
-  await expect(page.getByText("Nobody is called yet")).toBeVisible();
+  await expect(page.getByText("No webhooks yet")).toBeVisible();
   // By keyboard alone.
   const add = page.getByRole("button", { name: "Add a webhook" });
   await add.focus();
@@ -173,7 +173,7 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   const secret = page.getByRole("textbox", { name: "Signing secret" });
   await expect(secret).toHaveValue(/^whsec_/);
   const shown = await secret.inputValue();
-  await page.getByRole("button", { name: "I have copied it" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
   await expect(page.getByTestId("state")).toContainText("On");
 
   // It is tried, and answers as it likes.
@@ -235,10 +235,10 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
 
   // A new secret is another one, and shown once.
   await page.getByRole("button", { name: "New secret" }).click();
-  await page.getByRole("button", { name: "Make it" }).click();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
   await expect(secret).toHaveValue(/^whsec_/);
   expect(await secret.inputValue()).not.toBe(shown);
-  await page.getByRole("button", { name: "I have copied it" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
   await page.reload();
   expect(await page.content()).not.toContain("whsec_");
 
@@ -255,7 +255,7 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByText("Nobody is called yet")).toBeVisible();
+  await expect(page.getByText("No webhooks yet")).toBeVisible();
   // The refusal of ftp: is what a browser reports by itself.
   expect(problems.filter((one) => !/status of 422/.test(one))).toEqual([]);
 });
@@ -350,13 +350,13 @@ test("a service that is slow, fails or is away is said, and asked again", async 
   await expect(page.getByTestId("offline")).toBeHidden();
 
   await open(page, "nothing/of/the/kind");
-  await expect(page.getByRole("heading", { name: "No such page" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
   await open(page, "sessions/0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11");
   await expect(page.getByText("There is no session with this id among yours.")).toBeVisible();
 });
 
 test("a page is reached by keyboard, kept by its address, and closed to whoever signs out", async ({ page }) => {
-  const skip = page.getByRole("link", { name: "To the content" });
+  const skip = page.getByRole("link", { name: "Skip to content" });
   await expect(skip).not.toBeInViewport();
   await skip.focus();
   await expect(skip).toBeInViewport();

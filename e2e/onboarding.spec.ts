@@ -30,11 +30,11 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
   await expect(page.getByText("Step 1 of 5")).toBeVisible();
   await page.getByLabel("Name of your app").fill("Notes");
   await page.getByLabel("Domain").fill("not a domain!/");
-  await page.getByRole("button", { name: "Save and go on" }).click();
+  await page.getByRole("button", { name: "Save and continue" }).click();
   await expect(page.getByRole("alert")).toContainText("not a host name");
   await page.getByLabel("Domain").fill("127.0.0.1");
   await look(page, info, "setup-1");
-  await page.getByRole("button", { name: "Save and go on" }).click();
+  await page.getByRole("button", { name: "Save and continue" }).click();
 
   // Origin.
   await expect(page.getByRole("heading", { name: "Set up: Your app's server" })).toBeVisible();
@@ -42,7 +42,7 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
   await expect(page.getByTestId("whose")).toHaveText("Notes");
   await page.getByLabel("Origin").fill(system.origin);
   await look(page, info, "setup-2");
-  await page.getByRole("button", { name: "Save and go on" }).click();
+  await page.getByRole("button", { name: "Save and continue" }).click();
 
   // DNS. One may leave here: what was saved is the service's.
   await expect(page.getByRole("heading", { name: "Set up: DNS" })).toBeVisible();
@@ -75,10 +75,10 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
   await page.getByLabel("URL").fill(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`);
   await page.getByRole("button", { name: "Add it" }).click();
   await expect(page.getByRole("textbox", { name: "Signing secret" })).toHaveValue(/^whsec_/);
-  await page.getByRole("button", { name: "I have copied it" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
   await expect(step(page, "webhooks")).toHaveAttribute("data-done", "true");
   await look(page, info, "setup-5");
-  await page.getByRole("link", { name: "All done" }).click();
+  await page.getByRole("link", { name: "Finish" }).click();
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await expect(page.getByText("Your app is not set up yet.")).toHaveCount(0);
   receiver.close();

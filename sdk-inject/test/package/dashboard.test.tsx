@@ -153,7 +153,7 @@ test("an error is said, and asked again", async () => {
 test("nothing yet is said; a server renders it as loading", async () => {
   rows = [];
   await show();
-  await becomes(() => says("No session was sold yet."));
+  await becomes(() => says("No sessions yet."));
   expect(renderToString(<ProviderDashboard client={client} />)).toContain("Loading…");
   expect(renderToString(<DayChart title="Empty" days={[]} />)).toContain("Nothing yet");
 });

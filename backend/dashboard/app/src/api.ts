@@ -62,10 +62,10 @@ export async function call<T>(
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       });
     } catch {
-      if (signal?.aborted) throw new ApiError("This was not waited for.", 0, "aborted");
+      if (signal?.aborted) throw new ApiError("The request was canceled.", 0, "aborted");
       reached(false);
       throw new ApiError(
-        "The session service does not answer. Check your connection and try again.",
+        "The session service is not responding. Check your connection and try again.",
         0,
         "offline",
       );

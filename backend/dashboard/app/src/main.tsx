@@ -42,7 +42,7 @@ function App() {
   if (!me.data)
     return (
       <main className="alone">
-        <Show of={me} missing="This provider is not there any more.">
+        <Show of={me} missing="This provider no longer exists.">
           {() => null}
         </Show>
       </main>

@@ -38,7 +38,7 @@ export function Shell({ me, name, places, current, children }: ShellProps) {
   return (
     <div className="shell">
       <a className="skip" href="#main">
-        To the content
+        Skip to content
       </a>
       <header className="side">
         <div className="brand">

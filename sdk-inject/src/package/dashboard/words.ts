@@ -92,7 +92,7 @@ export const en: DashboardWords = {
   length: "Length",
   price: "Tokens",
   more: "Show more",
-  noSessions: "No session was sold yet.",
+  noSessions: "No sessions yet.",
   statuses: {
     pending: "Waiting",
     active: "Active",

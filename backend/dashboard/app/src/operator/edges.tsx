@@ -22,7 +22,7 @@ export function Edges() {
         : { name: "Connected", tone: "good" };
   return (
     <>
-      <Title text="Edges">The gates that were seen within the last hour.</Title>
+      <Title text="Edges">Edges that reported within the last hour.</Title>
       <Panel id="edges" title={list.data ? count(list.data.edges.length, "edge") : "Edges"}>
         <Show of={list} missing="This session service does not list its edges yet.">
           {({ edges }) =>
@@ -51,7 +51,7 @@ export function Edges() {
                   { name: "Version", show: ({ version }) => version || "unknown" },
                   { name: "Live", number: true, show: ({ live_sessions }) => number(live_sessions) },
                   {
-                    name: "Heard the stream",
+                    name: "Stream lag",
                     number: true,
                     show: ({ stream_lag_ms }) =>
                       stream_lag_ms < 0 ? "never" : `${number(stream_lag_ms)} ms ago`,
@@ -72,7 +72,7 @@ export function Edges() {
                 ]}
               />
             ) : (
-              <Empty title="No edge is connected">
+              <Empty title="No edges connected">
                 Start one with a key of the role edge: sessiongate apikey create --role edge.
               </Empty>
             )

@@ -12,7 +12,7 @@ import type { MadeKey, Provider, SigningKey } from "../types";
 export function Keys() {
   return (
     <>
-      <Title text="Keys">Who may call the API, and what signs launch links.</Title>
+      <Title text="Keys">API keys and the keys that sign launch links.</Title>
       <ApiKeys />
       <SigningKeys />
     </>
@@ -31,7 +31,7 @@ function ApiKeys() {
         <>
           <WhichKeys onChoose={choose} />
           <button type="button" className="primary" onClick={make}>
-            Make a key
+            Create key
           </button>
         </>
       }
@@ -55,8 +55,8 @@ function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: MadeK
   const known = list.data && !list.data.next_cursor ? list.data.providers : undefined;
   return (
     <FormDialog
-      title="Make an API key"
-      submit="Make it"
+      title="Create an API key"
+      submit="Create"
       busy={busy}
       error={error}
       onClose={onClose}
@@ -117,7 +117,7 @@ function SigningKeys() {
     <Panel
       id="signing"
       title="Signing keys"
-      note="They are replaced by themselves. sessiongate keys does it by hand."
+      note="Rotated automatically. To rotate them yourself, run sessiongate keys."
     >
       <Show
         of={list}

@@ -29,7 +29,7 @@ export function People() {
           </button>
         }
       >
-        Who may sign in here with the identity provider.
+        People who can sign in through the identity provider.
       </Title>
       <Panel id="people" title="Roles">
         <Show of={list}>
@@ -80,8 +80,8 @@ export function People() {
                 />
               </>
             ) : (
-              <Empty title="Nobody yet">
-                People sign in by OpenID Connect, where it is configured. Keys work without.
+              <Empty title="No people yet">
+                If OpenID Connect is configured, the people listed here can sign in. API keys work without it.
               </Empty>
             )
           }
@@ -176,15 +176,15 @@ function AddPerson({ onClose, onAdded }: { onClose: () => void; onAdded: () => v
 const actions: Record<string, string> = {
   "create-provider": "Added a provider",
   "update-provider": "Changed a provider",
-  "create-person": "Gave a role",
-  "delete-person": "Took a role away",
+  "create-person": "Granted a role",
+  "delete-person": "Removed a role",
   "revoke-session": "Revoked a session",
   "erase-user": "Erased a user",
-  "create-portal-link": "Made a sign-in link",
-  "create-api-key": "Made a key",
+  "create-portal-link": "Created a sign-in link",
+  "create-api-key": "Created a key",
   "revoke-api-key": "Revoked a key",
-  "create-provider-api-key": "Made a key, as provider",
-  "revoke-provider-api-key": "Revoked a key, as provider",
+  "create-provider-api-key": "Created a key (provider)",
+  "revoke-provider-api-key": "Revoked a key (provider)",
 };
 
 export function Audit() {
@@ -195,7 +195,7 @@ export function Audit() {
   return (
     <>
       <Title text="Audit log">
-        What administrators did, and who made and revoked keys, newest first. Nothing here can be changed.
+        Actions by administrators, and API keys created or revoked, newest first. Entries cannot be changed.
       </Title>
       <Panel id="audit" title="Entries">
         <Show of={list}>
@@ -246,7 +246,7 @@ export function Audit() {
                 />
               </>
             ) : (
-              <Empty title="Nothing yet">What administrators change is recorded here.</Empty>
+              <Empty title="Nothing yet">Administrator actions are recorded here.</Empty>
             )
           }
         </Show>

@@ -125,8 +125,8 @@ function Invite({ id, onClose }: { id: string; onClose: () => void }) {
     );
   return (
     <FormDialog
-      title="Make a sign-in link"
-      submit="Make it"
+      title="Create a sign-in link"
+      submit="Create"
       busy={busy}
       error={error === "Not found" ? "This session service makes no sign-in links yet." : error}
       onClose={onClose}

@@ -27,7 +27,7 @@ export function Providers() {
           </button>
         }
       >
-        Whose apps are gated here.
+        Providers whose apps are protected by this service.
       </Title>
       <Panel id="providers" title="All providers">
         <Show of={list}>
@@ -76,7 +76,7 @@ export function Providers() {
                 />
               </>
             ) : (
-              <Empty title="No provider yet">
+              <Empty title="No providers yet">
                 Add the first one, and send them a link to set up their app.
               </Empty>
             )

@@ -25,7 +25,7 @@ export function OperatorSessions({ id }: { id: string | undefined }) {
           )
         }
       >
-        Look at any session, or end it and give tokens back.
+        View any session, or revoke it and refund tokens.
       </Title>
       <form
         className="filters"
@@ -54,7 +54,7 @@ export function OperatorSessions({ id }: { id: string | undefined }) {
       {id ? (
         <TimelinePanel key={id} id={id} changes={changes} />
       ) : (
-        <Empty title="Which session?">The marketplace's receipt and each webhook carry its id.</Empty>
+        <Empty title="Find a session">The marketplace's receipt and each webhook carry its id.</Empty>
       )}
       {revoking && id && (
         <Revoke
@@ -91,7 +91,7 @@ function Revoke({
   return (
     <FormDialog
       title="Revoke this session?"
-      submit="Revoke it"
+      submit="Revoke"
       danger
       busy={busy}
       error={error}

@@ -26,7 +26,7 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
           <WhichKeys onChoose={choose} />
           {may && (
             <button type="button" onClick={make}>
-              Make a key
+              Create key
             </button>
           )}
         </>
@@ -72,8 +72,8 @@ function MakeKey({ path, onClose, onMade }: MakeKeyProps) {
   const { busy, error, run } = useAction();
   return (
     <FormDialog
-      title="Make an API key"
-      submit="Make it"
+      title="Create an API key"
+      submit="Create"
       busy={busy}
       error={error}
       onClose={onClose}

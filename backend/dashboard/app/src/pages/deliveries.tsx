@@ -111,7 +111,7 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
               />
             </>
           ) : (
-            <Empty title={status ? "None of these" : "Nothing was sent yet"}>
+            <Empty title={status ? "No matching deliveries" : "No deliveries yet"}>
               {status
                 ? "Choose another status."
                 : replays
@@ -263,12 +263,12 @@ export function DeliveryPage({ provider, webhook, id }: { provider: Provider; we
                 </div>
               )}
             </dl>
-            <Panel title="What was sent" note="The body, as it was signed.">
+            <Panel title="Request body" note="The body, as it was signed.">
               <Code text={pretty(payload)} label="Body" />
             </Panel>
             <Panel
               id="attempts"
-              title={attempts.length ? `What came back, in ${tries(attempts.length)}` : "What came back"}
+              title={attempts.length ? `Responses: ${tries(attempts.length)}` : "Responses"}
             >
               {attempts.length ? (
                 <ol className="attempts">

@@ -178,7 +178,7 @@ export function Pages({ providerId }: { providerId: string }) {
               ]}
             />
           ) : pages.length ? (
-            <Empty title="Every page has its clock" />
+            <Empty title="Every page shows the clock" />
           ) : (
             <Empty title="No page was loaded yet">
               Buy a session and open the app; its pages are here a few seconds later.

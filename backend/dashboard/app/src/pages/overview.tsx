@@ -137,7 +137,7 @@ export function Overview({ provider }: { provider: Provider }) {
             sessions.length ? (
               <SessionsList sessions={sessions} busy={false} />
             ) : (
-              <Empty title="No session was sold yet">
+              <Empty title="No sessions yet">
                 As soon as somebody buys one, it is here, without a reload.
               </Empty>
             )

@@ -52,11 +52,11 @@ export function NotThere({
 }) {
   return (
     <>
-      <Title text="No such page" />
-      <Empty title="There is nothing here">
+      <Title text="Page not found" />
+      <Empty title="Nothing at this address">
         {what}{" "}
         <Link root to="/">
-          To the start
+          Go to the overview
         </Link>
       </Empty>
     </>

@@ -145,7 +145,7 @@ export function TimelinePanel({
                 ))}
             </ol>
           ) : (
-            <Empty title="Nothing happened yet" />
+            <Empty title="No events yet" />
           )
         }
       </Show>

@@ -121,7 +121,7 @@ export function Sessions({ provider }: { provider: Provider }) {
                 </button>
               </Empty>
             ) : (
-              <Empty title="No session was sold yet">As soon as somebody buys one, it is here.</Empty>
+              <Empty title="No sessions yet">As soon as somebody buys one, it is here.</Empty>
             )
           }
         </Show>

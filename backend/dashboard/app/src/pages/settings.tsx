@@ -163,14 +163,14 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
   return (
     <Saving
       id="policies"
-      title="What users may do, and pay"
+      title="Policies"
       save={async () => {
         if (problem) throw new Error(problem);
         onSaved(await patch<Provider>(of(provider.id), { policies: chosen }));
       }}
     >
       <Radios
-        label="Whoever ends early pays"
+        label="Users who end early pay"
         value={settlement}
         onChoose={setSettlement}
         options={[
@@ -204,7 +204,7 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
         />
       ) : null}
       <div className="effects" data-testid="effects" aria-live="polite">
-        <h3>What that means</h3>
+        <h3>Summary</h3>
         {problem ? (
           <p className="hint">{problem}</p>
         ) : (

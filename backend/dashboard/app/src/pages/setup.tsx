@@ -92,7 +92,7 @@ export function Setup({
         {index > 0 ? <Link to={`/setup/${steps[index - 1]?.id}`}>← Back</Link> : <span />}
         {finished && !next ? (
           <Link to="/" className="button primary">
-            All done: to the overview
+            Finish
           </Link>
         ) : next ? (
           <Link to={`/setup/${next.id}`}>{known[at] ? "Next" : "Skip for now"} →</Link>
@@ -112,8 +112,8 @@ function AppStep({ provider, onSaved }: StepProps) {
   return (
     <Saving
       id="step-app"
-      title="Who are you, and where is your app?"
-      button="Save and go on"
+      title="About your app"
+      button="Save and continue"
       save={async () => {
         const list = lines(domains);
         if (!list.length) throw new Error("Name at least one domain, such as app.example.com.");
@@ -147,7 +147,7 @@ function OriginStep({ provider, onSaved }: StepProps) {
     <Saving
       id="step-origin"
       title="Where does your app run?"
-      button="Save and go on"
+      button="Save and continue"
       save={async () => {
         if (!origin.trim()) throw new Error("Give the address of your app's own server.");
         onSaved(await patch<Provider>(of(provider.id), { origin_url: origin.trim() }));
@@ -215,7 +215,7 @@ function WebhookStep({
   return (
     <Panel
       id="step-webhooks"
-      title="Hear of what happens"
+      title="Get notified of events"
       aside={count > 0 && <Badge tone="good">Done</Badge>}
     >
       <p>

@@ -114,8 +114,8 @@ function State({ path, webhook, hook }: { path: string; webhook: Webhook; hook: 
       )}
       {asking === "rotate" && (
         <FormDialog
-          title="Make a new secret?"
-          submit="Make it"
+          title="Create a new secret?"
+          submit="Create"
           onSubmit={() =>
             run(async () => {
               setSecret(await post<Secret>(`${path}/rotate-secret`, { overlap_seconds: Number(overlap) }));

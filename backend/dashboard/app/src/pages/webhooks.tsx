@@ -45,7 +45,7 @@ export function Webhooks({ provider }: { provider: Provider }) {
           ? "Where the provider's server is told what happens. Only the provider changes them, and knows their secrets."
           : "Your server is told what happens, by signed calls that are tried again until they arrive."}
       </Title>
-      <Panel id="webhooks" title="Where we call">
+      <Panel id="webhooks" title="Endpoints">
         <Show of={list}>
           {({ webhooks }) =>
             webhooks.length ? (
@@ -89,7 +89,7 @@ export function Webhooks({ provider }: { provider: Provider }) {
                 ]}
               />
             ) : (
-              <Empty title="Nobody is called yet">
+              <Empty title="No webhooks yet">
                 {reading
                   ? "The provider has no webhook."
                   : "Add the URL of your server. Each call is signed, so that you know it is from us."}
@@ -203,7 +203,7 @@ export function SecretDialog({ secret, onClose }: { secret: Secret; onClose: () 
         ) : null}
         <div className="actions end">
           <button type="button" className="primary" onClick={onClose}>
-            I have copied it
+            Done
           </button>
         </div>
       </div>

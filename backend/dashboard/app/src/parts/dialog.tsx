@@ -77,7 +77,7 @@ export function FormDialog({ submit, danger, busy, error, onSubmit, children, ..
               Cancel
             </button>
             <button type="submit" className={danger ? "danger" : "primary"} disabled={busy}>
-              {busy ? "One moment…" : submit}
+              {busy ? "Working…" : submit}
             </button>
           </div>
         </div>

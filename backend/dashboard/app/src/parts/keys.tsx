@@ -16,9 +16,9 @@ const isLive = (key: ApiKey) => !key.revoked_at && !isOver(key);
 
 function stateOf(key: ApiKey): { name: string; tone: string } {
   if (key.revoked_at) return { name: "Revoked", tone: "" };
-  if (isOver(key)) return { name: "Over", tone: "" };
+  if (isOver(key)) return { name: "Expired", tone: "" };
   if (key.expires_at) return { name: `Until ${moment(key.expires_at * 1000)}`, tone: "coin" };
-  return { name: "Good", tone: "good" };
+  return { name: "Active", tone: "good" };
 }
 
 export const day = (at: number | undefined) =>
@@ -29,7 +29,7 @@ export const day = (at: number | undefined) =>
   );
 
 export const nameOfKey = ({ name, kind }: ApiKey): string =>
-  kind === "link" ? "Sign-in link" : name || "without a name";
+  kind === "link" ? "Sign-in link" : name || "Unnamed";
 
 /** Chooses whether keys that are over are shown. */
 export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
@@ -38,8 +38,8 @@ export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
       aria-label="Which keys"
       onChange={(event: Event) => onChoose((event.target as HTMLSelectElement).value as Shown)}
     >
-      <option value="live">Good ones</option>
-      <option value="all">All, revoked ones too</option>
+      <option value="live">Active</option>
+      <option value="all">All, including revoked</option>
     </select>
   );
 }
@@ -58,7 +58,9 @@ export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
   const rows = keys.filter((one) => which === "all" || isLive(one));
   if (!rows.length)
     return (
-      <Empty title={keys.length ? "No key is good any more" : "No keys yet"}>A program needs one.</Empty>
+      <Empty title={keys.length ? "No active keys" : "No keys yet"}>
+        Create a key for each program that calls the API.
+      </Empty>
     );
   const columns: Column<ApiKey>[] = [
     {
@@ -67,7 +69,7 @@ export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
         <div className="row-link">
           <span className="strong wrap">
             {nameOfKey(one)}
-            {one.id === me.key_id && " (yours now)"}
+            {one.id === me.key_id && " (current)"}
           </span>
           <span className="mono small-text">{one.hint}…</span>
         </div>
@@ -123,7 +125,7 @@ function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
   return (
     <FormDialog
       title={key.kind === "link" ? "Revoke this sign-in link?" : "Revoke this key?"}
-      submit={own ? "Revoke it, and sign me out" : "Revoke it"}
+      submit={own ? "Revoke and sign out" : "Revoke"}
       danger
       busy={busy}
       error={error}
@@ -165,7 +167,7 @@ function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => void }) {
         <Copy text={made.secret} label="API key" />
         <div className="actions end">
           <button type="button" className="primary" onClick={onClose}>
-            I have copied it
+            Done
           </button>
         </div>
       </div>
