@@ -23,6 +23,8 @@ import (
 const (
 	maxBody      = 64 << 10
 	maxBeatsBody = 4 << 20 // 10,000 beats
+
+	maxStatesBody = 256 << 10 // [protocol.MaxStates] ids
 )
 
 // Options is what the API needs besides the use cases.
@@ -237,7 +239,7 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 		a.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	}
 	level := zap.DebugLevel
-	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats {
+	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats && route != "POST "+protocol.EdgeStates {
 		level = zap.InfoLevel
 	}
 	if line := a.Log.Check(level, "request"); line != nil {
