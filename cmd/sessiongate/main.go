@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/caddymodule"
 	_ "github.com/sessiongate/sessiongate/edgestorage"
+	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
 // about is what the program says of itself, in place of Caddy's own.
@@ -46,6 +47,7 @@ func main() {
 			"take a release or build it anew, with other modules as xcaddy.txt shows\n", os.Args[1])
 		os.Exit(2)
 	}
+	redisurl.Silence()
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
 	caddy.CustomVersion = "Sessiongate " + caddymodule.Version() + ", Caddy"
 	caddycmd.Main()
