@@ -31,7 +31,7 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	if provider != claims.ProviderID {
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
-	launched, err := write(ctx, s, Request{}, func(w *work) (session.Session, error) {
+	launched, err := write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
 		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
 		switch {
 		case errors.Is(err, store.ErrNotFound):

@@ -58,18 +58,18 @@ func keysRotate() *cobra.Command {
 // does f, and prints what there is then.
 func withKeys(cmd *cobra.Command, config backend.Config, f func(*keyring.Ring) error) error {
 	config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
-	var shelf keyring.Shelf = keyring.Folder(backend.KeysDir(config.DataDir))
+	var keyStore keyring.KeyStore = keyring.Folder(backend.KeysDir(config.DataDir))
 	if strings.HasPrefix(config.Database, "postgres") { // SQLite's keys stand beside it, whether or not it was made yet
 		st, err := openStore(cmd.Context(), config)
 		if err != nil {
 			return err
 		}
 		defer st.Close()
-		if shelf, err = backend.KeyShelf(config, st); err != nil {
+		if keyStore, err = backend.KeyStore(config, st); err != nil {
 			return err
 		}
 	}
-	ring, err := keyring.Existing(cmd.Context(), shelf, time.Now)
+	ring, err := keyring.Existing(cmd.Context(), keyStore, time.Now)
 	if err == nil {
 		err = f(ring)
 	}
