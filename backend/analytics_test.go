@@ -57,7 +57,7 @@ func TestAnalyticsEqualTheLedger(t *testing.T) {
 				}
 			}
 			if r.IntN(5) == 0 {
-				if _, err := w.b.SettleDue(context.Background()); err != nil {
+				if _, err := w.b.AdvanceDue(context.Background()); err != nil {
 					t.Fatal(err)
 				}
 			}

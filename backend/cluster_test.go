@@ -285,11 +285,11 @@ func TestBackendsShareSigningKeys(t *testing.T) {
 		}
 	}
 	first.run()
-	shelf, err := backend.KeyShelf(backend.Config{DataDir: first.dir}, first.b.Store())
+	keyStore, err := backend.KeyStore(backend.Config{DataDir: first.dir}, first.b.Store())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := keyring.Existing(context.Background(), shelf, time.Now)
+	ring, err := keyring.Existing(context.Background(), keyStore, time.Now)
 	if err == nil {
 		err = ring.Rotate(context.Background())
 	}

@@ -142,7 +142,7 @@ func TestEndingsAtOnceSettleOnce(t *testing.T) {
 		})
 		first := w.call("POST", "/api/v1/sessions/"+id+"/complete", w.market, nil).want(200)
 		w.clock.Add(time.Hour)
-		if n, err := w.b.SettleDue(context.Background()); n != 0 || err != nil {
+		if n, err := w.b.AdvanceDue(context.Background()); n != 0 || err != nil {
 			t.Errorf("settled %d more, %v", n, err)
 		}
 		again := w.call("POST", "/api/v1/sessions/"+id+"/complete", w.market, nil).want(200)
@@ -181,7 +181,7 @@ func TestTwoBackendsSettleEachDeadlineOnce(t *testing.T) {
 	var total atomic.Int64
 	backends := []*backend.Backend{w.b, other}
 	together(4, func(i int) {
-		n, err := backends[i%2].SettleDue(context.Background())
+		n, err := backends[i%2].AdvanceDue(context.Background())
 		if err != nil {
 			t.Error(err)
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// SettleDue settles what is due now, as the expiry loop does.
-func (b *Backend) SettleDue(ctx context.Context) (int, error) {
+// AdvanceDue advances what is due now, as the expiry loop does.
+func (b *Backend) AdvanceDue(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		n, err := b.service.SettleDue(ctx)
+		n, err := b.service.AdvanceDue(ctx)
 		total += n
 		if n == 0 || err != nil {
 			return total, err

@@ -64,15 +64,15 @@ func TestDeadlineSettlesOnceAlsoAfterRestart(t *testing.T) {
 	id, launch := w.sell()
 	w.enter(launch)
 	w.clock.Add(60*time.Second + 400*time.Millisecond) // …060.9: one tenth before the deadline
-	if n, err := w.b.SettleDue(context.Background()); n != 0 || err != nil {
+	if n, err := w.b.AdvanceDue(context.Background()); n != 0 || err != nil {
 		t.Fatalf("settled %d (%v) before the deadline", n, err)
 	}
 	w.clock.Add(100 * time.Millisecond)
 	w.open() // a new process on the same database
-	if n, err := w.b.SettleDue(context.Background()); n != 1 || err != nil {
+	if n, err := w.b.AdvanceDue(context.Background()); n != 1 || err != nil {
 		t.Fatalf("settled %d (%v), want 1", n, err)
 	}
-	if n, err := w.b.SettleDue(context.Background()); n != 0 || err != nil {
+	if n, err := w.b.AdvanceDue(context.Background()); n != 0 || err != nil {
 		t.Fatalf("settled %d (%v) again", n, err)
 	}
 	got := w.call("GET", "/api/v1/sessions/"+id, w.market, nil).want(200)

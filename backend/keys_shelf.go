@@ -11,10 +11,10 @@ import (
 	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
-// KeyShelf is where the signing keys of a backend with this configuration
+// KeyStore is where the signing keys of a backend with this configuration
 // stand: in PostgreSQL, which several backends share, else in the data folder,
 // so that a copy of the SQLite file alone signs nothing.
-func KeyShelf(config Config, st *store.Store) (keyring.Shelf, error) {
+func KeyStore(config Config, st *store.Store) (keyring.KeyStore, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -27,44 +27,44 @@ func KeyShelf(config Config, st *store.Store) (keyring.Shelf, error) {
 	if !st.Shared() {
 		return folder, nil
 	}
-	return sqlShelf{store: st, cipher: cipher}, nil
+	return sqlKeyStore{store: st, cipher: cipher}, nil
 }
 
 // openKeys opens the ring. Keys that stood in the data folder move into a
 // shared database that has none, so that tokens stay valid.
 func openKeys(ctx context.Context, config Config, st *store.Store) (*keyring.Ring, error) {
-	shelf, err := KeyShelf(config, st)
+	keyStore, err := KeyStore(config, st)
 	if err != nil {
 		return nil, err
 	}
 	if st.Shared() {
 		keys, _, err := keyring.Folder(KeysDir(config.DataDir)).Load(ctx)
 		if err == nil {
-			err = shelf.Replace(ctx, keys, "")
+			err = keyStore.Replace(ctx, keys, "")
 		}
 		if err != nil && !errors.Is(err, keyring.ErrNone) && !errors.Is(err, keyring.ErrChanged) {
 			return nil, fmt.Errorf("moving keys into the database: %w", err)
 		}
 	}
-	return keyring.Open(ctx, shelf, config.Now)
+	return keyring.Open(ctx, keyStore, config.Now)
 }
 
-// sqlShelf keeps signing keys in the database.
-type sqlShelf struct {
+// sqlKeyStore keeps signing keys in the database.
+type sqlKeyStore struct {
 	store  *store.Store
 	cipher seal.Cipher
 }
 
-var _ keyring.Shelf = sqlShelf{}
+var _ keyring.KeyStore = sqlKeyStore{}
 
-// Stamp implements [keyring.Shelf].
-func (s sqlShelf) Stamp(ctx context.Context) (string, error) {
+// Stamp implements [keyring.KeyStore].
+func (s sqlKeyStore) Stamp(ctx context.Context) (string, error) {
 	version, err := s.store.RingVersion(ctx)
 	return strconv.FormatInt(version, 10), err
 }
 
-// Load implements [keyring.Shelf].
-func (s sqlShelf) Load(ctx context.Context) ([]keyring.Key, string, error) {
+// Load implements [keyring.KeyStore].
+func (s sqlKeyStore) Load(ctx context.Context) ([]keyring.Key, string, error) {
 	// The stamp first: keys newer than it are only read once more.
 	stamp, err := s.Stamp(ctx)
 	if err != nil {
@@ -90,8 +90,8 @@ func (s sqlShelf) Load(ctx context.Context) ([]keyring.Key, string, error) {
 	return keys, stamp, nil
 }
 
-// Replace implements [keyring.Shelf].
-func (s sqlShelf) Replace(ctx context.Context, keys []keyring.Key, stamp string) error {
+// Replace implements [keyring.KeyStore].
+func (s sqlKeyStore) Replace(ctx context.Context, keys []keyring.Key, stamp string) error {
 	var version int64
 	if stamp != "" {
 		var err error

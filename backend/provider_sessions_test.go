@@ -29,7 +29,7 @@ func TestProvidersSearchTheirSessions(t *testing.T) {
 			w.clock.Add(24 * time.Hour) // the first is of 2027-01-15
 		}
 		// A search by status finds what is written; the loop that writes it is not running.
-		if _, err := w.b.SettleDue(context.Background()); err != nil {
+		if _, err := w.b.AdvanceDue(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		for query, want := range map[string][]string{

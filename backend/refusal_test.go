@@ -22,11 +22,11 @@ import (
 // signer signs with the backend's own current key, as nobody else can.
 func (w *world) signer() *token.Signer {
 	w.t.Helper()
-	shelf, err := backend.KeyShelf(backend.Config{DataDir: w.dir}, w.b.Store())
+	keyStore, err := backend.KeyStore(backend.Config{DataDir: w.dir}, w.b.Store())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ring, err := keyring.Existing(context.Background(), shelf, w.now)
+	ring, err := keyring.Existing(context.Background(), keyStore, w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestPendingSessions(t *testing.T) {
 
 	late, launch := w.sell("clock", "launch")
 	w.clock.Add(16 * time.Minute)
-	if n, err := w.b.SettleDue(context.Background()); n != 2 || err != nil {
+	if n, err := w.b.AdvanceDue(context.Background()); n != 2 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
 	w.launch(launch, "redemption-0000001").want(401, "session_canceled")

@@ -23,6 +23,8 @@ import (
 const (
 	maxBody      = 64 << 10
 	maxBeatsBody = 4 << 20 // 10,000 beats
+
+	maxStatesBody = 256 << 10 // [protocol.MaxStates] ids
 )
 
 // Options is what the API needs besides the use cases.
@@ -57,6 +59,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
 	config.Servers = []*huma.Server{{URL: o.Issuer, Description: "This service"}}
 	config.CreateHooks = nil // no $schema in bodies
+	config.Transformers = []huma.Transformer{ownProblems}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
@@ -86,6 +89,9 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeDNS()
 	a.routeOperations()
 	document := a.huma.OpenAPI()
+	// huma's own error bodies: none is ever sent.
+	delete(document.Components.Schemas.Map(), "ErrorModel")
+	delete(document.Components.Schemas.Map(), "ErrorDetail")
 	addExamples(document)
 	return a.frame(), document
 }
@@ -106,13 +112,19 @@ func (r route) operation(a *api) huma.Operation {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Tags: []string{r.tag},
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
-		Errors: append([]int{http.StatusUnprocessableEntity}, r.errors...),
 	}
-	op.Responses = map[string]*huma.Response{"default": {
-		Description: "Refused or failed", Content: map[string]*huma.MediaType{
-			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
-		},
-	}}
+	// Not by op.Errors: those would have huma's own error body.
+	refused := map[string]*huma.MediaType{
+		protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+	}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Refused or failed", Content: refused}}
+	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
+	if len(r.roles) > 0 {
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	for _, status := range statuses {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: refused}
+	}
 	if r.maxBody != 0 {
 		op.MaxBodyBytes = r.maxBody
 	}
@@ -126,7 +138,6 @@ func (r route) operation(a *api) huma.Operation {
 		op.Middlewares = huma.Middlewares{a.limitAddress}
 	}
 	if len(r.roles) > 0 {
-		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
 		op.Middlewares = huma.Middlewares{a.authenticate(r.roles)}
 		var who []string
 		for _, role := range r.roles {
@@ -237,7 +248,7 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 		a.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	}
 	level := zap.DebugLevel
-	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats {
+	if r.Method != http.MethodGet && route != "POST "+protocol.EdgeHeartbeats && route != "POST "+protocol.EdgeStates {
 		level = zap.InfoLevel
 	}
 	if line := a.Log.Check(level, "request"); line != nil {

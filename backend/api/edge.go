@@ -32,6 +32,10 @@ func (a *api) routeEdge() {
 	}, a.launch)
 	a.routeHeartbeats()
 	register(a, route{
+		method: http.MethodPost, path: protocol.EdgeStates, id: "edge-states", tag: "Edge",
+		summary: "Read the live states of sessions", roles: edge, maxBody: maxStatesBody,
+	}, a.states)
+	register(a, route{
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
 		summary: "Who owns a domain", roles: edge, errors: []int{404},
 	}, a.host)
@@ -70,6 +74,18 @@ func (a *api) host(ctx context.Context, in *hostInput) (*hostOutput, error) {
 		return nil, err
 	}
 	return &hostOutput{Body: protocol.HostAnswer{Host: host, ProviderID: p.ID, OriginURL: p.OriginURL, ReturnHosts: p.Policies.ReturnHosts}}, nil
+}
+
+type statesInput struct{ Body protocol.StatesRequest }
+
+type statesOutput struct{ Body protocol.StatesAnswer }
+
+func (a *api) states(ctx context.Context, in *statesInput) (*statesOutput, error) {
+	answer, err := a.s.States(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &statesOutput{Body: answer}, nil
 }
 
 type beatsInput struct{ RawBody []byte }

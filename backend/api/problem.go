@@ -47,39 +47,43 @@ func (p *problem) GetStatus() int { return p.Status }
 // ContentType implements [huma.ContentTypeFilter].
 func (p *problem) ContentType(string) string { return protocol.ProblemType }
 
-// huma makes its own errors by a package variable. Ours replaces it: with a
-// code, and without the offending values, which may be secrets.
-func init() {
-	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		code, ok := map[int]protocol.Code{
-			400: protocol.InvalidRequest, 404: protocol.NotFound, 405: protocol.InvalidRequest,
-			406: protocol.InvalidRequest, 408: protocol.Unavailable, 413: protocol.TooLarge,
-			415: protocol.InvalidRequest, 422: protocol.InvalidRequest,
-		}[status]
-		if !ok {
-			code = protocol.Internal
-		}
-		p := newProblem(code, "")
-		p.Status, p.Title = status, http.StatusText(status)
-		if status < 500 && status != 0 {
-			p.Detail = sentence(message)
-		}
-		if status == http.StatusUnsupportedMediaType {
-			p.Detail = "Send the body as JSON, with Content-Type: application/json."
-			return p
-		}
-		for _, err := range errs {
-			var d *huma.ErrorDetail
-			switch {
-			case err == nil:
-			case errors.As(err, &d):
-				p.Errors = append(p.Errors, fieldError{Location: d.Location, Message: d.Message})
-			case status == 422:
-				p.Errors = append(p.Errors, fieldError{Message: "the body cannot be read"})
-			}
-		}
-		return p
+// codesOfFrame are the codes of what huma refuses by itself.
+var codesOfFrame = map[int]protocol.Code{
+	400: protocol.InvalidRequest, 404: protocol.NotFound, 405: protocol.InvalidRequest,
+	406: protocol.InvalidRequest, 408: protocol.Unavailable, 413: protocol.TooLarge,
+	415: protocol.InvalidRequest, 422: protocol.InvalidRequest,
+}
+
+// ownProblems is the [huma.Transformer] that turns huma's own errors into
+// problems: with a code, and without the offending values, which may be secrets.
+func ownProblems(_ huma.Context, _ string, body any) (any, error) {
+	e, ok := body.(*huma.ErrorModel)
+	if !ok {
+		return body, nil
 	}
+	code, known := codesOfFrame[e.Status]
+	if !known {
+		code = protocol.Internal
+	}
+	p := newProblem(code, "")
+	p.Status, p.Title = e.Status, http.StatusText(e.Status)
+	if e.Status < 500 {
+		p.Detail = sentence(e.Detail)
+	}
+	if e.Status == http.StatusUnsupportedMediaType {
+		p.Detail = "Send the body as JSON, with Content-Type: application/json."
+		return p, nil
+	}
+	for _, d := range e.Errors {
+		switch {
+		case d == nil:
+		case d.Location != "":
+			p.Errors = append(p.Errors, fieldError{Location: d.Location, Message: d.Message})
+		case e.Status == http.StatusUnprocessableEntity: // the message is a decoder's, which quotes
+			p.Errors = append(p.Errors, fieldError{Message: "the body cannot be read"})
+		}
+	}
+	return p, nil
 }
 
 func sentence(s string) string {

@@ -204,7 +204,8 @@ func (a *api) routeValidate() {
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateBody](), true, ""))
 	op.SkipValidateBody = true
 	answer := a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateAnswer](), true, "")
-	op.Errors = nil
+	delete(op.Responses, "422")
+	delete(op.Responses, "500")
 	for _, status := range []string{"400", "401", "404"} {
 		op.Responses[status] = &huma.Response{Description: "Not valid", Content: map[string]*huma.MediaType{protocol.ProblemType: {Schema: answer}}}
 	}

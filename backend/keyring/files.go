@@ -14,15 +14,15 @@ import (
 
 const ringFile = "ring.json"
 
-// Folder is a shelf on one machine:
+// Folder is a key store on one machine:
 //
 //	ring.json   which key is what
 //	<kid>.pem   PKCS #8, mode 0600
 type Folder string
 
-var _ Shelf = Folder("")
+var _ KeyStore = Folder("")
 
-// Stamp implements [Shelf].
+// Stamp implements [KeyStore].
 func (f Folder) Stamp(context.Context) (string, error) {
 	_, stamp, err := f.ring()
 	return stamp, err
@@ -39,7 +39,7 @@ func (f Folder) ring() (body []byte, stamp string, err error) {
 	return body, hex.EncodeToString(sum[:]), err
 }
 
-// Load implements [Shelf].
+// Load implements [KeyStore].
 func (f Folder) Load(context.Context) ([]Key, string, error) {
 	body, stamp, err := f.ring()
 	if err != nil {
@@ -60,7 +60,7 @@ func (f Folder) Load(context.Context) ([]Key, string, error) {
 	return keys, stamp, nil
 }
 
-// Replace implements [Shelf]. Of two first keys, one wins; later changes are
+// Replace implements [KeyStore]. Of two first keys, one wins; later changes are
 // made by people, one at a time.
 func (f Folder) Replace(ctx context.Context, keys []Key, stamp string) error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {

@@ -1,6 +1,6 @@
 // Package keyring keeps the issuer's ES256 keys: one to sign with, the next one,
 // published ahead of its use, and retired ones, published until the last token
-// they signed is over. They stand on a [Shelf]: a folder of one machine, or a
+// they signed is over. They stand on a [KeyStore]: a folder of one machine, or a
 // database that several backends share.
 package keyring
 
@@ -43,7 +43,7 @@ type Key struct {
 	PEM []byte
 }
 
-// Errors of a [Shelf].
+// Errors of a [KeyStore].
 var (
 	// ErrNone: there are no keys yet.
 	ErrNone = errors.New("there are no signing keys")
@@ -51,8 +51,8 @@ var (
 	ErrChanged = errors.New("the signing keys changed meanwhile")
 )
 
-// Shelf is where keys stand.
-type Shelf interface {
+// KeyStore is where keys stand.
+type KeyStore interface {
 	// Load returns all keys, and a stamp that differs after every change. Without
 	// keys it returns [ErrNone].
 	Load(ctx context.Context) (keys []Key, stamp string, err error)
@@ -63,11 +63,11 @@ type Shelf interface {
 	Replace(ctx context.Context, keys []Key, stamp string) error
 }
 
-// Ring is the keys of a shelf. It implements [token.Keys]. Safe for concurrent
+// Ring is the keys of a key store. It implements [token.Keys]. Safe for concurrent
 // use.
 type Ring struct {
-	shelf Shelf
-	now   func() time.Time
+	keyStore KeyStore
+	now      func() time.Time
 
 	mu     sync.RWMutex // guards all below
 	infos  []Info
@@ -77,10 +77,10 @@ type Ring struct {
 	stamp  string
 }
 
-// Open reads the keys of a shelf, and makes the first ones when there are none.
+// Open reads the keys of a key store, and makes the first ones when there are none.
 // When several processes do so at once, they all end up with the same.
-func Open(ctx context.Context, shelf Shelf, now func() time.Time) (*Ring, error) {
-	r := &Ring{shelf: shelf, now: now}
+func Open(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ring, error) {
+	r := &Ring{keyStore: keyStore, now: now}
 	err := r.load(ctx)
 	if errors.Is(err, ErrNone) {
 		if err := r.initialize(ctx); err != nil && !errors.Is(err, ErrChanged) {
@@ -94,9 +94,9 @@ func Open(ctx context.Context, shelf Shelf, now func() time.Time) (*Ring, error)
 	return r, nil
 }
 
-// Existing reads the keys of a shelf, and makes none.
-func Existing(ctx context.Context, shelf Shelf, now func() time.Time) (*Ring, error) {
-	r := &Ring{shelf: shelf, now: now}
+// Existing reads the keys of a key store, and makes none.
+func Existing(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ring, error) {
+	r := &Ring{keyStore: keyStore, now: now}
 	err := r.load(ctx)
 	if errors.Is(err, ErrNone) {
 		return nil, fmt.Errorf("%w: the session service makes them on its first start", err)
@@ -145,13 +145,13 @@ func (r *Ring) initialize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.shelf.Replace(ctx, []Key{current, next}, "")
+	return r.keyStore.Replace(ctx, []Key{current, next}, "")
 }
 
 // Rotate makes the next key current, retires the current one, makes a new next
 // one, and forgets keys retired longer than [Overlap] ago.
 func (r *Ring) Rotate(ctx context.Context) error {
-	keys, stamp, err := r.shelf.Load(ctx)
+	keys, stamp, err := r.keyStore.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("rotating keys: %w", err)
 	}
@@ -176,15 +176,15 @@ func (r *Ring) Rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.shelf.Replace(ctx, append(kept, next), stamp); err != nil {
+	if err := r.keyStore.Replace(ctx, append(kept, next), stamp); err != nil {
 		return fmt.Errorf("rotating keys: %w", err)
 	}
 	return r.load(ctx)
 }
 
-// Refresh reads the shelf again if another process changed it.
+// Refresh reads the key store again if another process changed it.
 func (r *Ring) Refresh(ctx context.Context) error {
-	stamp, err := r.shelf.Stamp(ctx)
+	stamp, err := r.keyStore.Stamp(ctx)
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}
@@ -198,7 +198,7 @@ func (r *Ring) Refresh(ctx context.Context) error {
 }
 
 func (r *Ring) load(ctx context.Context) error {
-	keys, stamp, err := r.shelf.Load(ctx)
+	keys, stamp, err := r.keyStore.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}

@@ -199,7 +199,7 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 	}
 	// The audit log names the key, so that its end is found with its beginning.
 	req.target = kept.ID
-	_, err = write(ctx, s, req, func(w *work) (struct{}, error) {
+	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if providerID != "" {
 			if _, err := w.Provider(ctx, providerID); err != nil {
 				return struct{}{}, err
@@ -227,14 +227,14 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 
 // RevokeAPIKey ends a key or a portal link at once.
 func (s *Service) RevokeAPIKey(ctx context.Context, req Request, id string) error {
-	_, err := write(ctx, s, req, func(w *work) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, id, w.now) })
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, id, w.now) })
 	return err
 }
 
 // RevokeProviderKey is revokeAPIKey for one of a provider's own. Another's is
 // not found.
 func (s *Service) RevokeProviderKey(ctx context.Context, req Request, providerID, id string) error {
-	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		k, err := w.APIKey(ctx, id)
 		if err != nil {
 			return struct{}{}, err

@@ -105,7 +105,7 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 		DeliveryID: d.ID, Attempt: int64(d.Attempt), AtMS: r.At.UnixMilli(), TookMS: r.Took.Milliseconds(),
 		Status: int64(r.Code), Response: r.Response,
 	}
-	disabled, err := write(ctx, s, Request{}, func(w *work) (string, error) {
+	disabled, err := write(ctx, s, Request{}, func(w *writeTx) (string, error) {
 		if decision.Status != webhook.Pending {
 			row.DoneMS = w.now.UnixMilli()
 		}
@@ -128,7 +128,7 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 
 // judge keeps what an attempt says of its endpoint, and disables one that is
 // gone or has failed for days. It returns why, and tells the provider's others.
-func (w *work) judge(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
+func (w *writeTx) judge(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
 	h, err := w.Webhook(ctx, id)
 	if err != nil || h.DisabledAt != 0 {
 		return "", err
@@ -152,7 +152,7 @@ func (w *work) judge(ctx context.Context, id string, r webhook.Result, gone bool
 	if _, err := w.disable(ctx, h, reason); err != nil {
 		return "", err
 	}
-	return reason, w.tell(ctx, store.Announcement{
+	return reason, w.enqueueWebhook(ctx, store.Announcement{
 		MessageID: "msg_" + h.ID + "_" + strconv.FormatInt(h.Version, 10), ProviderID: h.ProviderID, Type: webhookDisabled,
 	}, map[string]any{"webhook_id": h.ID, "url": h.URL, "reason": reason, "failing_since": cmp.Or(h.FailingSince, w.now.Unix())})
 }

@@ -31,7 +31,7 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	if provider != claims.ProviderID {
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
-	launched, err := write(ctx, s, Request{}, func(w *work) (session.Session, error) {
+	launched, err := write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
 		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -109,14 +109,45 @@ func (s *Service) Heartbeats(ctx context.Context, in protocol.HeartbeatsRequest,
 		if state.Version <= b.Version {
 			continue
 		}
-		var l protocol.LiveState
-		if err := json.Unmarshal(state.Data, &l); err != nil {
-			return out, fmt.Errorf("reading live state: %w", err)
+		l, err := decodeState(state)
+		if err != nil {
+			return out, err
 		}
 		out.States = append(out.States, l)
 	}
 	out.ServerTimeMS = s.now().UnixMilli()
 	return out, nil
+}
+
+// States returns the live states of sessions in the order of the request, and
+// the ids of those that never existed. It counts no heartbeat.
+func (s *Service) States(ctx context.Context, in protocol.StatesRequest) (protocol.StatesAnswer, error) {
+	out := protocol.StatesAnswer{States: []protocol.LiveState{}}
+	states, err := s.live(ctx, in.IDs)
+	if err != nil {
+		return out, err
+	}
+	for i, state := range states {
+		if state.ID == "" {
+			out.Unknown = append(out.Unknown, in.IDs[i])
+			continue
+		}
+		l, err := decodeState(state)
+		if err != nil {
+			return out, err
+		}
+		out.States = append(out.States, l)
+	}
+	out.ServerTimeMS = s.now().UnixMilli()
+	return out, nil
+}
+
+func decodeState(state coord.State) (protocol.LiveState, error) {
+	var l protocol.LiveState
+	if err := json.Unmarshal(state.Data, &l); err != nil {
+		return l, fmt.Errorf("reading live state: %w", err)
+	}
+	return l, nil
 }
 
 // live returns the live states of ids in their order, zero for those that never

@@ -22,7 +22,7 @@ const (
 // are in the record, so a restart finds what came due meanwhile.
 func (s *Service) expiryLoop(ctx context.Context) {
 	for {
-		n, err := s.SettleDue(ctx)
+		n, err := s.AdvanceDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("due sessions could not be settled", zap.Error(err))
 		}
@@ -54,15 +54,16 @@ func (s *Service) untilDue(ctx context.Context) time.Duration {
 	return max(0, min(expirySleep, time.Unix(due, 0).Sub(s.now())))
 }
 
-// SettleDue settles one batch of sessions that are due and returns how many.
+// AdvanceDue settles, warns or resumes one batch of sessions that are due and
+// returns how many changes it wrote.
 // Each is written at the version it was read at, so two backends never settle
 // one twice.
-func (s *Service) SettleDue(ctx context.Context) (int, error) {
+func (s *Service) AdvanceDue(ctx context.Context) (int, error) {
 	ids, err := s.store.Due(ctx, s.now(), expiryBatch)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	settled, err := s.settle(ctx, ids)
+	settled, err := s.advance(ctx, ids)
 	if err == nil {
 		return settled, nil
 	}
@@ -70,7 +71,7 @@ func (s *Service) SettleDue(ctx context.Context) (int, error) {
 	settled = 0
 	var errs []error
 	for _, id := range ids {
-		n, err := s.settle(ctx, []string{id})
+		n, err := s.advance(ctx, []string{id})
 		settled += n
 		if err != nil {
 			errs = append(errs, err)
@@ -79,8 +80,8 @@ func (s *Service) SettleDue(ctx context.Context) (int, error) {
 	return settled, errors.Join(errs...)
 }
 
-func (s *Service) settle(ctx context.Context, ids []string) (int, error) {
-	return write(ctx, s, Request{}, func(w *work) (int, error) {
+func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
+	return write(ctx, s, Request{}, func(w *writeTx) (int, error) {
 		before := len(w.changed)
 		for _, id := range ids {
 			c, err := w.catchUp(ctx, id)

@@ -12,7 +12,7 @@ import (
 
 // Credit gives a user tokens and returns the balance after it.
 func (s *Service) Credit(ctx context.Context, req Request, userID string, amount int64) (ledger.Balance, error) {
-	return write(ctx, s, req, func(w *work) (ledger.Balance, error) {
+	return write(ctx, s, req, func(w *writeTx) (ledger.Balance, error) {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return ledger.Balance{}, fmt.Errorf("making an entry id: %w", err)

@@ -44,7 +44,7 @@ func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email s
 
 // AddPerson gives an address a role.
 func (s *Service) AddPerson(ctx context.Context, req Request, role Role, providerID, email string) (store.Person, error) {
-	return write(ctx, s, req, func(w *work) (store.Person, error) {
+	return write(ctx, s, req, func(w *writeTx) (store.Person, error) {
 		return AddPerson(ctx, w.Tx, role, providerID, email, w.now.Unix())
 	})
 }
@@ -56,6 +56,6 @@ func (s *Service) ListPeople(ctx context.Context, after string, limit int) ([]st
 
 // DeletePerson takes a role away, and ends its sign-ins.
 func (s *Service) DeletePerson(ctx context.Context, req Request, id string) error {
-	_, err := write(ctx, s, req, func(w *work) (struct{}, error) { return struct{}{}, w.DeletePerson(ctx, id) })
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) { return struct{}{}, w.DeletePerson(ctx, id) })
 	return err
 }

@@ -71,7 +71,7 @@ func (s *Service) SignInByLink(ctx context.Context, link string) (OpenSignIn, er
 
 // CreatePortalLink makes a link to this service.
 func (s *Service) CreatePortalLink(ctx context.Context, req Request, providerID string, good time.Duration) (link string, kept store.APIKey, err error) {
-	_, err = write(ctx, s, req, func(w *work) (struct{}, error) {
+	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		link, kept, err = addPortalLink(ctx, w.Tx, s.issuer, providerID, good, w.now)
 		return struct{}{}, err
 	})

@@ -15,7 +15,7 @@ func (s *Service) EventsOfUser(ctx context.Context, userID, after string, limit 
 // EraseUser erases a user and returns the pseudonym under which the ledger goes on.
 func (s *Service) EraseUser(ctx context.Context, req Request, userID string) (pseudonym string, err error) {
 	s.flushReports(ctx) // pages that name the user are erased with the rest
-	return write(ctx, s, req, func(w *work) (string, error) {
+	return write(ctx, s, req, func(w *writeTx) (string, error) {
 		name := "erased_" + shortID()
 		return name, w.EraseUser(ctx, userID, name)
 	})

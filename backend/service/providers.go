@@ -38,7 +38,7 @@ func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provi
 	if err := normalizeProvider(&p); err != nil {
 		return p, err
 	}
-	return write(ctx, s, req, func(w *work) (store.Provider, error) {
+	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		made := p
 		if made.ID == "" {
 			made.ID = "prov_" + strings.ToLower(rand.Text()[:16])
@@ -61,7 +61,7 @@ type ProviderPatch struct {
 
 // PatchProvider changes a provider. Sessions already sold keep their terms.
 func (s *Service) PatchProvider(ctx context.Context, req Request, id string, patch ProviderPatch) (store.Provider, error) {
-	return write(ctx, s, req, func(w *work) (store.Provider, error) {
+	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		p, err := w.Provider(ctx, id)
 		if err != nil {
 			return p, err

@@ -165,9 +165,9 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 	return Request{scope: scope, key: key, hash: hex.EncodeToString(sum[:]), operation: operation, target: target}, nil
 }
 
-// work is one write in progress: its transaction, its moment, and what to tell
+// writeTx is one write in progress: its transaction, its moment, and what to tell
 // the world once it is committed.
-type work struct {
+type writeTx struct {
 	*store.Tx
 	s       *Service
 	now     time.Time
@@ -178,13 +178,13 @@ type work struct {
 // write runs f in one transaction and publishes what it changed once that is
 // committed. With an idempotency key, a request that was answered before is
 // answered the same and f does not run; a refused one leaves no trace.
-func write[T any](ctx context.Context, s *Service, req Request, f func(*work) (T, error)) (T, error) {
+func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx) (T, error)) (T, error) {
 	var out T
-	var w *work
+	var w *writeTx
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		var zero T
 		out = zero
-		w = &work{Tx: tx, s: s, now: s.now()}
+		w = &writeTx{Tx: tx, s: s, now: s.now()}
 		if req.key != "" {
 			answer, fresh, err := tx.Once(ctx, req.scope, req.key, req.hash, w.now)
 			if err != nil {
@@ -226,7 +226,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*work) (T
 }
 
 // auditLog writes what is recorded to the audit log.
-func (w *work) auditLog(ctx context.Context, req Request) error {
+func (w *writeTx) auditLog(ctx context.Context, req Request) error {
 	if req.Actor == "" {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (w *work) auditLog(ctx context.Context, req Request) error {
 
 // apply brings session id up to date with the time, then applies e, and writes
 // what changed: record, ledger and events.
-func (w *work) apply(ctx context.Context, id string, e session.Event) (session.Session, error) {
+func (w *writeTx) apply(ctx context.Context, id string, e session.Event) (session.Session, error) {
 	current, err := w.catchUp(ctx, id)
 	if err != nil {
 		return current, err
@@ -257,7 +257,7 @@ func (w *work) apply(ctx context.Context, id string, e session.Event) (session.S
 }
 
 // catchUp reads a session and writes what time has done to it since.
-func (w *work) catchUp(ctx context.Context, id string) (session.Session, error) {
+func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, error) {
 	current, err := w.Session(ctx, id)
 	if err != nil {
 		return current, err
@@ -278,7 +278,7 @@ func (w *work) catchUp(ctx context.Context, id string) (session.Session, error) 
 }
 
 // record writes one transition of a session that exists.
-func (w *work) record(ctx context.Context, tr session.Transition) error {
+func (w *writeTx) record(ctx context.Context, tr session.Transition) error {
 	if err := w.Update(ctx, tr, w.now); err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func (w *work) record(ctx context.Context, tr session.Transition) error {
 		}
 	}
 	w.changed = append(w.changed, tr.Session)
-	return w.announce(ctx, tr)
+	return w.enqueueTransition(ctx, tr)
 }
 
 // publish tells the world of sessions that changed. The change is committed: a

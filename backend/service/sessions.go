@@ -18,34 +18,34 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// sale is a created session as it is remembered for its idempotency key: what
+// createdSession is a created session as it is remembered for its idempotency key: what
 // the launch token says, never the token itself.
-type sale struct {
+type createdSession struct {
 	Session session.Session `json:"session"`
 	Claims  *token.Claims   `json:"claims"`
 	AppURL  string          `json:"app_url"`
 }
 
 // create sells a session: it holds the user's tokens and writes the record.
-func (s *Service) create(ctx context.Context, req Request, o session.Order) (sale, error) {
-	sold, err := write(ctx, s, req, func(w *work) (sale, error) {
+func (s *Service) create(ctx context.Context, req Request, o session.Order) (createdSession, error) {
+	sold, err := write(ctx, s, req, func(w *writeTx) (createdSession, error) {
 		p, err := w.Provider(ctx, o.ProviderID)
 		if errors.Is(err, store.ErrNotFound) {
-			return sale{}, Refuse(protocol.InvalidRequest, "There is no provider with this provider_id.")
+			return createdSession{}, Refuse(protocol.InvalidRequest, "There is no provider with this provider_id.")
 		}
 		if err != nil {
-			return sale{}, err
+			return createdSession{}, err
 		}
 		order := o
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
-			return sale{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
+			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
 		}
 		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
-			return sale{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not among the provider's return_hosts.")
+			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not among the provider's return_hosts.")
 		}
 		id, err := uuid.NewV7()
 		if err != nil {
-			return sale{}, fmt.Errorf("making a session id: %w", err)
+			return createdSession{}, fmt.Errorf("making a session id: %w", err)
 		}
 		order.ID = id.String()
 		order.LaunchWindow = p.Policies.LaunchWindowSeconds
@@ -54,26 +54,26 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (sal
 		order.Terms.WarningSeconds = p.Policies.WarningSeconds
 		tr, err := session.New(order, w.now)
 		if err != nil {
-			return sale{}, err
+			return createdSession{}, err
 		}
 		if !s.launchClaims(tr.Session, w.now).Fits() {
-			return sale{}, Refuse(protocol.InvalidRequest, "return_url is too long for the session's token, in which each & counts six times and other letters than ASCII several.")
+			return createdSession{}, Refuse(protocol.InvalidRequest, "return_url is too long for the session's token, in which each & counts six times and other letters than ASCII several.")
 		}
 		posting, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, w.now)
 		if err != nil {
-			return sale{}, err
+			return createdSession{}, err
 		}
 		if err := w.Insert(ctx, tr, w.now); err != nil {
-			return sale{}, err
+			return createdSession{}, err
 		}
 		if err := w.Post(ctx, posting); err != nil {
-			return sale{}, err
+			return createdSession{}, err
 		}
-		if err := w.announce(ctx, tr); err != nil {
-			return sale{}, err
+		if err := w.enqueueTransition(ctx, tr); err != nil {
+			return createdSession{}, err
 		}
 		w.changed = append(w.changed, tr.Session)
-		return sale{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
+		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
 	})
 	if err == nil {
 		s.metric.created.Inc()
@@ -170,7 +170,7 @@ func (s *Service) Session(ctx context.Context, id string) (session.Session, erro
 	}
 	// Due, and the expiry loop has yet to come: whoever reads a settlement must
 	// find it in the ledger, too.
-	if _, err := s.settle(ctx, []string{id}); err != nil {
+	if _, err := s.advance(ctx, []string{id}); err != nil {
 		return c, err
 	}
 	return s.store.Session(ctx, id)
@@ -192,7 +192,7 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 	if len(due) == 0 {
 		return list, nil
 	}
-	if _, err := s.settle(ctx, due); err != nil {
+	if _, err := s.advance(ctx, due); err != nil {
 		return nil, err
 	}
 	return s.store.Sessions(ctx, f)
@@ -205,7 +205,7 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 // nothing beyond what validating gives. The redemption is nobody's to repeat, so
 // no edge admits the token afterwards.
 func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
-	return write(ctx, s, req, func(w *work) (session.Session, error) {
+	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
 		if err != nil || current.Status == session.Active || current.Status == session.Paused {
 			return current, err
@@ -216,7 +216,7 @@ func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Se
 
 // change applies an event to a session.
 func (s *Service) change(ctx context.Context, req Request, id string, e session.Event) (session.Session, error) {
-	return write(ctx, s, req, func(w *work) (session.Session, error) {
+	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		return s.applyOrExplain(ctx, w, id, e)
 	})
 }
@@ -263,7 +263,7 @@ func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator
 // finish ends a session. One that is over already is answered as it is: the
 // same settlement, however often it is asked for.
 func (s *Service) finish(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
-	return write(ctx, s, req, func(w *work) (session.Session, error) {
+	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
 		if err != nil || current.Status.Terminal() {
 			return current, err
@@ -277,7 +277,7 @@ func (s *Service) finish(ctx context.Context, req Request, id string, by session
 }
 
 // applyOrExplain applies e and gives refusals what the user needs to go on.
-func (s *Service) applyOrExplain(ctx context.Context, w *work, id string, e session.Event) (session.Session, error) {
+func (s *Service) applyOrExplain(ctx context.Context, w *writeTx, id string, e session.Event) (session.Session, error) {
 	c, err := w.apply(ctx, id, e)
 	if err == nil {
 		return c, nil
@@ -324,7 +324,7 @@ const eventsAfterEnd = 24 * time.Hour
 
 // AddPageEvents records what a session's pages noticed.
 func (s *Service) AddPageEvents(ctx context.Context, req Request, id string, events []store.PageEvent) error {
-	_, err := write(ctx, s, req, func(w *work) (int, error) {
+	_, err := write(ctx, s, req, func(w *writeTx) (int, error) {
 		c, err := w.Session(ctx, id)
 		if err != nil {
 			return 0, err

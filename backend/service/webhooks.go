@@ -68,8 +68,8 @@ type webhookSession struct {
 	Test bool `json:"test,omitempty"`
 }
 
-// announce writes what a transition means for webhooks, into its transaction.
-func (w *work) announce(ctx context.Context, tr session.Transition) error {
+// enqueueTransition writes what a transition means for webhooks, into its transaction.
+func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) error {
 	kind := webhookTypes[tr.Name]
 	if kind == "" {
 		return nil
@@ -82,13 +82,13 @@ func (w *work) announce(ctx context.Context, tr session.Transition) error {
 	if x := tr.Extension; x != nil {
 		data.Extension = &shape.ExtensionBody{By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: w.now.Unix()}
 	}
-	return w.tell(ctx, store.Announcement{
+	return w.enqueueWebhook(ctx, store.Announcement{
 		MessageID: "msg_" + c.ID + "_" + strconv.FormatInt(c.Version, 10), ProviderID: c.ProviderID, Type: kind, SessionID: c.ID,
 	}, data)
 }
 
-// tell announces data to a provider's webhooks.
-func (w *work) tell(ctx context.Context, a store.Announcement, data any) error {
+// enqueueWebhook enqueues a message with data to a provider's webhooks.
+func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data any) error {
 	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
 	if err != nil {
 		return fmt.Errorf("announcing: %w", err)
@@ -114,7 +114,7 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 	if err := s.guard.Check(ctx, h.URL); err != nil {
 		return h, badURL(err)
 	}
-	made, err := write(ctx, s, req, func(w *work) (string, error) {
+	made, err := write(ctx, s, req, func(w *writeTx) (string, error) {
 		list, err := w.Webhooks(ctx, h.ProviderID)
 		if err != nil {
 			return "", err
@@ -163,7 +163,7 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 			return store.Webhook{}, badURL(err)
 		}
 	}
-	return write(ctx, s, req, func(w *work) (store.Webhook, error) {
+	return write(ctx, s, req, func(w *writeTx) (store.Webhook, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
 			return h, err
@@ -191,7 +191,7 @@ func withoutSecrets(h store.Webhook) store.Webhook {
 	return h
 }
 
-func (w *work) saveWebhook(ctx context.Context, h *store.Webhook) error {
+func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	if err := w.UpdateWebhook(ctx, *h, w.now); err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (w *work) saveWebhook(ctx context.Context, h *store.Webhook) error {
 }
 
 // disable stops a webhook and gives up what waits for it, until a replay.
-func (w *work) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
+func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
 	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
 	if err := w.saveWebhook(ctx, &h); err != nil {
 		return h, err
@@ -210,7 +210,7 @@ func (w *work) disable(ctx context.Context, h store.Webhook, reason string) (sto
 }
 
 func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
-	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
 			return struct{}{}, err
 		}
@@ -221,7 +221,7 @@ func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id
 
 // RotateSecret gives a webhook a new secret. Both sign until overlap is over.
 func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id string, overlap time.Duration) (store.Webhook, error) {
-	_, err := write(ctx, s, req, func(w *work) (struct{}, error) {
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
 			return struct{}{}, err
@@ -239,7 +239,7 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 // Replay makes one delivery due again, or, without an id, what was made within
 // a range of time. It returns how many.
 func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
-	return write(ctx, s, req, func(w *work) (int64, error) {
+	return write(ctx, s, req, func(w *writeTx) (int64, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
 			return 0, err
@@ -269,7 +269,7 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
 		return store.Delivery{}, store.Attempt{}, err
 	}
-	deliveryID, err := write(ctx, s, req, func(w *work) (string, error) {
+	deliveryID, err := write(ctx, s, req, func(w *writeTx) (string, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
 			return "", err
 		}

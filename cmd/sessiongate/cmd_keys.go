@@ -66,18 +66,18 @@ func keysRotate() *cobra.Command {
 // f, and prints the resulting list.
 func withKeys(cmd *cobra.Command, config backend.Config, f func(*keyring.Ring) error) error {
 	config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")
-	var shelf keyring.Shelf = keyring.Folder(backend.KeysDir(config.DataDir))
+	var keyStore keyring.KeyStore = keyring.Folder(backend.KeysDir(config.DataDir))
 	if strings.HasPrefix(config.Database, "postgres") { // with SQLite the keys are files, whether or not the database exists yet
 		st, err := openStore(cmd.Context(), config)
 		if err != nil {
 			return err
 		}
 		defer st.Close()
-		if shelf, err = backend.KeyShelf(config, st); err != nil {
+		if keyStore, err = backend.KeyStore(config, st); err != nil {
 			return err
 		}
 	}
-	ring, err := keyring.Existing(cmd.Context(), shelf, time.Now)
+	ring, err := keyring.Existing(cmd.Context(), keyStore, time.Now)
 	if err == nil {
 		err = f(ring)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sessiongate/sessiongate/caddymodule"
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	_ "github.com/sessiongate/sessiongate/edgestorage"
+	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
 // about begins the program's help, in the place of Caddy's own text.
@@ -57,6 +58,7 @@ func main() {
 	if len(os.Args) > 1 && slices.Contains(runningEdges, os.Args[1]) {
 		tuneGC()
 	}
+	redisurl.Silence()
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
 	caddy.CustomVersion = "Sessiongate " + edge.Version() + ", Caddy"
 	caddycmd.Main()

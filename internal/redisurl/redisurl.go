@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,9 +31,9 @@ type Patience struct {
 //	redis+cluster://host:6379?addr=host2:6379     a cluster, by any of its nodes
 //	redis+sentinel://host:26379?master_name=name  whichever server its sentinels name
 //
-// It reaches for no network, and writes nothing to standard error.
+// It connects when first used. go-redis itself writes to standard error when a
+// server cannot be reached, unless [Silence] was called.
 func Connect(address string, p Patience) (redis.UniversalClient, error) {
-	quiet.Do(func() { redis.SetLogger(silent{}) })
 	scheme, rest, _ := strings.Cut(address, "://")
 	kind, plus, found := strings.Cut(scheme, "+")
 	if !found {
@@ -76,10 +75,11 @@ func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	return nil, Err
 }
 
-// silent keeps go-redis from writing to standard error; what matters of it is
-// returned as errors.
+// Silence keeps go-redis from writing to standard error: what matters of it is
+// returned as errors. It changes the whole process, so that only a main function
+// or a test may call it.
+func Silence() { redis.SetLogger(silent{}) }
+
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
-
-var quiet sync.Once // guards the logger that go-redis keeps for the process

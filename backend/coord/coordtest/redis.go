@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
 // Redis is a redis-server in a temporary folder.
@@ -65,7 +67,7 @@ func (r *Redis) URL() string { return "redis://" + r.Addr() }
 // Run starts the server, again after [Redis.Kill].
 func (r *Redis) Run(t testing.TB) {
 	t.Helper()
-	redis.SetLogger(silent{})
+	redisurl.Silence() // servers are down on purpose
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatal("these tests need redis-server: install the package redis-server")
@@ -84,11 +86,6 @@ func (r *Redis) Run(t testing.TB) {
 		return err
 	})
 }
-
-// silent keeps go-redis from writing of servers that are down on purpose.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
 
 // Kill ends the server at once, as a crash does.
 func (r *Redis) Kill(t testing.TB) {
