@@ -42,8 +42,8 @@ const (
 // Gate admits requests that carry a live session and refuses all others. Requests
 // that it admits end with the session, in whatever state they are.
 type Gate struct {
-	// The provider whose sessions are admitted. Empty: whoever owns the
-	// request's host at the backend.
+	// The provider whose sessions are admitted. Empty: the provider that has
+	// registered the request's host at the backend.
 	Provider string `json:"provider,omitempty"`
 	// What a navigation without a session receives. Default: a page.
 	OnMissing *Answer `json:"on_missing,omitempty"`

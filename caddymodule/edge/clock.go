@@ -14,7 +14,7 @@ const clockStep = 250
 
 // Clock tells the backend's time. Deadlines are the backend's, so the edge
 // judges by its clock, measured, and counts on monotonic time in between: a
-// wrong or jumping clock on this machine moves nobody's deadline.
+// wrong or jumping clock on this machine moves no deadline.
 type Clock struct {
 	best atomic.Pointer[clockSample]
 }

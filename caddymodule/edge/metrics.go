@@ -97,7 +97,7 @@ func (m *Metrics) Register(r *prometheus.Registry) error {
 	return nil
 }
 
-// CountPage counts what became of a page's clock.
+// CountPage counts an injection result.
 func (m *Metrics) CountPage(o inject.Outcome) {
 	if c := m.pages[o.String()]; c != nil {
 		c.Inc()
