@@ -57,3 +57,9 @@ func (c *Clock) NowMS() int64 {
 	}
 	return s.serverMS + time.Since(s.at).Milliseconds()
 }
+
+// processStart is when this process started, with a monotonic reading.
+var processStart = time.Now()
+
+// MonotonicMS counts milliseconds since this process started.
+func MonotonicMS() int64 { return time.Since(processStart).Milliseconds() }

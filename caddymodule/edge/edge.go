@@ -28,11 +28,6 @@ import (
 // known session.
 const downPause = time.Second
 
-var processStart = time.Now()
-
-// MonotonicMS counts milliseconds since this process started.
-func MonotonicMS() int64 { return time.Since(processStart).Milliseconds() }
-
 // edges holds the state that survives reloads, by backend and key.
 var edges = caddy.NewUsagePool()
 

@@ -63,7 +63,7 @@ func LaunchKeyOf(r *http.Request, token string) (key LaunchKey) {
 
 // Do runs f for a launch, which returns the cookie of the session with this
 // id. If the same client opens the same link again while f runs, or soon after,
-// and nobody has come with the cookie so far, it gets that cookie.
+// and no request has come with the cookie so far, it gets that cookie.
 func (e *LaunchDedup) Do(ctx context.Context, key LaunchKey, id string, f func() (cookie string, err error)) (string, error) {
 	e.mu.Lock()
 	if first := e.recent[key]; first != nil {
