@@ -66,7 +66,7 @@ func (f *field) caddy(ctx context.Context, name, global, site string) (*contende
 	}
 	log, transport := "", ""
 	if name == "gate" { // as in Caddyfile.example
-		log, transport = "format lazy", "read_buffer 64KiB"
+		log, transport = "format session_gate_lazy", "read_buffer 64KiB"
 	}
 	path, err := f.write(name+".Caddyfile", fmt.Sprintf(`{
 	admin %s
