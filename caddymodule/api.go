@@ -47,12 +47,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
-		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
+		g.edge.Metrics.CountRefusal(protocol.CrossSite)
 		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
 	v := g.decide(r)
 	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
-		edge.Count(g.edge.Metrics.Refusals, why.code)
+		g.edge.Metrics.CountRefusal(why.code)
 		return writeProblem(w, problemFor(why))
 	}
 	switch r.URL.Path {

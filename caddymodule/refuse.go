@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/cut"
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -60,7 +59,7 @@ func refusalOf(s *live.Session, code protocol.Code) refusal {
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
-	edge.Count(g.edge.Metrics.Refusals, why.code)
+	g.edge.Metrics.CountRefusal(why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.

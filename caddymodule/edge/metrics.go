@@ -23,8 +23,8 @@ var RefusalCodes = []protocol.Code{
 type Metrics struct {
 	Entries    prometheus.Counter
 	Admissions prometheus.Counter
-	Refusals   map[protocol.Code]prometheus.Counter
-	Cuts       map[protocol.Code]prometheus.Counter
+	refusals   map[protocol.Code]prometheus.Counter
+	cuts       map[protocol.Code]prometheus.Counter
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
 	eventsLost prometheus.Counter
@@ -49,8 +49,8 @@ func newMetrics(e *Edge) *Metrics {
 	}
 	m.Entries = counter("entries_total", "Launch tokens redeemed.")
 	m.Admissions = counter("admissions_total", "Requests passed to an origin.")
-	m.Refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
-	m.Cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	m.refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
+	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
 	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
 	pages := vec("pages_total", "Responses by injection result: identity, prefix and reencode mean injected, others say why not.", "outcome")
 	m.pages = make(map[string]prometheus.Counter)
@@ -104,8 +104,14 @@ func (m *Metrics) CountPage(o inject.Outcome) {
 	}
 }
 
-// Count adds one to a reason that may be unknown to the set.
-func Count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
+// CountRefusal counts a refused request.
+func (m *Metrics) CountRefusal(code protocol.Code) { count(m.refusals, code) }
+
+// CountCut counts an open request that ended with its session.
+func (m *Metrics) CountCut(code protocol.Code) { count(m.cuts, code) }
+
+// count adds one to a reason that may be unknown to the set.
+func count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
 	if c := by[code]; c != nil {
 		c.Inc()
 	}
