@@ -115,7 +115,7 @@ func TestCaddyfileMistakesAreNamed(t *testing.T) {
 		{global("bakend x"), []string{"Caddyfile:3", `"bakend"`, "backend"}},
 		{global("max_staleness soon"), []string{"Caddyfile:3", `"soon"`, "must be a duration"}},
 		{global("backend ftp://x"), []string{"Caddyfile:3", `"ftp://x"`, "not a URL like"}},
-		{global("backend http://u:p@x"), []string{"Caddyfile:3", "must not hold a password"}},
+		{global("backend http://u:p@x"), []string{"Caddyfile:3", "must not contain a password"}},
 		{global("edge_key a\n\t\tedge_key b"), []string{"Caddyfile:4", "edge_key is given twice"}},
 		{global("when_backend_down wait"), []string{"Caddyfile:3", `"wait"`, "[refuse admit]"}},
 		{site("inject sometimes"), []string{"Caddyfile:3", `"sometimes"`, "must be one of: [on off exact]"}},
