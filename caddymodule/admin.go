@@ -31,7 +31,7 @@ const (
 //	GET    /session_gate/sessions/{id}       one
 //	DELETE /session_gate/sessions/{id}       ends its open requests here and forgets
 //	                                         it; the next request asks the backend
-//	GET    /session_gate/origins             providers whose origin does not answer
+//	GET    /session_gate/origins             providers whose origin is not responding
 //
 // To end a session for good, revoke it at the backend.
 type adminAPI struct{}
@@ -63,7 +63,7 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 
 func (adminAPI) list(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
-		return adminError(http.StatusMethodNotAllowed, "use GET, or DELETE with a session's id")
+		return adminError(http.StatusMethodNotAllowed, "use GET, or DELETE with a session id")
 	}
 	limit := adminListLimit
 	if raw := r.URL.Query().Get("limit"); raw != "" {
@@ -96,7 +96,7 @@ func (adminAPI) one(w http.ResponseWriter, r *http.Request) error {
 		return s == nil
 	})
 	if s == nil {
-		return adminError(http.StatusNotFound, "no such session is held here")
+		return adminError(http.StatusNotFound, "session not found on this edge")
 	}
 	switch r.Method {
 	case http.MethodGet:

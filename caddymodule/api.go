@@ -19,8 +19,8 @@ import (
 // maxPageBody is the longest body that a page may send to the gate's API.
 const maxPageBody = 64 << 10
 
-// serveAPI answers everything below /.session-gate/: scripts to anybody, the
-// rest to pages of a site with a session.
+// serveAPI answers everything below /.session-gate/. Scripts are public; the rest
+// requires a session and, for writes, a page of the same origin.
 func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimPrefix(r.URL.Path, protocol.GatePrefix)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -47,12 +47,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
 	if method == http.MethodPost && !fromOwnPage(r) {
-		edge.Count(g.edge.Metrics.Refusals, protocol.CrossSite)
+		g.edge.Metrics.CountRefusal(protocol.CrossSite)
 		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
 	v := g.decide(r)
 	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
-		edge.Count(g.edge.Metrics.Refusals, why.code)
+		g.edge.Metrics.CountRefusal(why.code)
 		return writeProblem(w, problemFor(why))
 	}
 	switch r.URL.Path {
@@ -64,13 +64,12 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	return g.act(w, r, v.session, v.cookie, strings.TrimPrefix(name, "/"))
 }
 
-// answerSession tells a page its session, from memory.
+// answerSession answers with the session's state, from memory.
 func (g *Gate) answerSession(w http.ResponseWriter, s *live.Session) error {
 	return writeJSON(w, protocol.SessionAnswer{Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS()})
 }
 
-// heartbeat answers from memory at once; the backend learns of it with the next
-// batch.
+// heartbeat answers from memory. The backend receives it with the next batch.
 func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session) error {
 	body, err := readBody(w, r)
 	if err != nil {
@@ -92,8 +91,8 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session
 	})
 }
 
-// act does what only the backend can: it passes the page's wish on with the
-// session token that scripts never see, and answers the session as it is then.
+// act forwards an action to the backend with the session token, which scripts
+// never see, and answers with the session's new state.
 func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw, action string) error {
 	body, err := readBody(w, r)
 	if err != nil {
@@ -114,10 +113,10 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw,
 	switch {
 	case err == nil:
 	case errors.Is(err, edge.ErrBackendDown) || !errors.As(err, &problem):
-		g.logger.Warn("a page's request did not reach the backend", zap.String("action", action), zap.Error(err))
+		g.logger.Warn("forwarding a page's request to the backend failed", zap.String("action", action), zap.Error(err))
 		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	default:
-		g.logger.Info("a page's request was refused", zap.String("action", action),
+		g.logger.Info("the backend refused a page's request", zap.String("action", action),
 			zap.String("session", s.ID()), zap.String("code", string(problem.Code)))
 		return writeProblem(w, problem)
 	}
@@ -146,7 +145,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func problemOfBody(err error) *protocol.Problem {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return &protocol.Problem{Code: protocol.TooLarge, Detail: "The body may have 64 KiB."}
+		return &protocol.Problem{Code: protocol.TooLarge, Detail: "The body must not exceed 64 KiB."}
 	}
 	return &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest, Detail: "The body must be JSON."}
 }
@@ -156,8 +155,8 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-// serveAsset serves a script: for ever under its own name, and unchecked by any
-// cache under an old one.
+// serveAsset serves a script: cached for good under its current name, revalidated
+// under a former one.
 func serveAsset(w http.ResponseWriter, r *http.Request, a sdkinject.Asset) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

@@ -35,22 +35,22 @@ type App struct {
 	// Base URL of the backend. Default: http://127.0.0.1:8081.
 	Backend string `json:"backend,omitempty"`
 	// The edge's API key at the backend (`sessiongate apikey create --role
-	// edge`). Required to admit anybody.
+	// edge`). Without it, every session is rejected.
 	EdgeKey string `json:"edge_key,omitempty"`
 	// How old a session's state may be while the event stream is down, before
 	// the backend is asked again. Default: 10s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
-	// What happens to new entries while the backend is down: refuse, or admit,
-	// on the strength of the launch token alone, until the backend can redeem it.
-	// Sessions admitted before run to their deadline in any case. Default: refuse.
+	// What happens to new entries while the backend is down: refuse, or admit, by
+	// the launch token alone, until the backend can redeem it. Sessions admitted
+	// before run to their deadlines in any case. Default: refuse.
 	WhenBackendDown string `json:"when_backend_down,omitempty"`
 	// File of the ES256 key that signs Session-Gate-Assertion (PKCS #8, PEM), made
 	// when it is missing. Edges that serve one site share it. Default:
 	// session_gate/assertion.pem in Caddy's data folder.
 	AssertionKey string `json:"assertion_key,omitempty"`
-	// Who sends this in Session-Gate-Debug is told, in the same header of the
-	// answer, whether the page got its clock, or why not. Empty: nobody.
+	// Requests carrying it in Session-Gate-Debug receive the injection result in the
+	// same header of the response. Empty: none.
 	DebugKey string `json:"debug_key,omitempty"`
 
 	edge     *edge.Edge
@@ -65,7 +65,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision fills in defaults and finds the state that earlier configurations
-// left. It reaches for no network: `caddy validate` runs it too.
+// left. It uses no network: `caddy validate` runs it, too.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	repl := caddy.NewReplacer()
@@ -105,11 +105,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// checkBackend says why a text is no address of a session service.
+// checkBackend returns an error unless address is the URL of a session service.
 func checkBackend(address string) error {
 	base, err := url.Parse(address)
 	if err == nil && base.User != nil {
-		return errors.New("backend must not hold a password; put the key into edge_key")
+		return errors.New("backend must not contain a password; set the key with edge_key")
 	}
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
 		return fmt.Errorf("backend %q is not a URL like http://127.0.0.1:8081", address)
@@ -131,8 +131,8 @@ func (a *App) Validate() error {
 // Start follows the backend, unless an earlier configuration already does.
 func (a *App) Start() error {
 	if a.EdgeKey == "" {
-		a.logger.Warn("edge_key is empty: the backend will refuse this edge, and nobody will be admitted; " +
-			"make one with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
+		a.logger.Warn("edge_key is empty: the backend rejects this edge, and the edge rejects every session; " +
+			"create a key with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
 	}
 	a.edge.Events.Audience.Store(a.audience)
 	a.edge.Start()

@@ -38,8 +38,8 @@ type assertionClaims struct {
 	ProviderID string `json:"provider_id"`
 }
 
-// asserter signs short-lived statements about who is there, so that an origin
-// need not trust the network that its requests come by.
+// asserter signs short-lived assertions of a request's user and session, so that an
+// origin need not trust the network between it and the edge.
 type asserter struct {
 	signer *token.Signer
 	jwks   []byte

@@ -19,7 +19,7 @@ func init() {
 
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
-		return nil, d.Err("session_gate stands twice among the global options; put all of it into one block")
+		return nil, d.Err("session_gate is given twice in the global options; merge the two blocks")
 	}
 	app := new(App)
 	if err := app.UnmarshalCaddyfile(d); err != nil {
@@ -77,7 +77,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("%q is no option of session_gate; it knows backend, edge_key, max_staleness, when_backend_down, assertion_key and debug_key", name)
+			return d.Errf("unknown option %q of session_gate; options are backend, edge_key, max_staleness, when_backend_down, assertion_key and debug_key", name)
 		}
 	}
 	return nil
@@ -171,7 +171,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			g.ObserveOnly = true
 		default:
-			return d.Errf("%q is no option of session_gate; it knows provider, on_missing, on_expired, inject, "+
+			return d.Errf("unknown option %q of session_gate; options are provider, on_missing, on_expired, inject, "+
 				"forward_identity, cookie, origin_errors, upload_grace, page_template and observe_only", name)
 		}
 	}
@@ -192,9 +192,9 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	case len(args) == 1 && args[0] == "redirect" && urlOptional:
 		*to = &Answer{Redirect: true}
 	case len(args) == 1 && args[0] == "redirect":
-		return d.Errf("%s redirect needs a URL: a visitor without a session has no return_url", option)
+		return d.Errf("%s redirect needs a URL: a request without a session has no return_url", option)
 	default:
-		return d.Errf("%s takes page or redirect, and a URL", option)
+		return d.Errf("%s must be page [<url>] or redirect <url>", option)
 	}
 	if err := checkDestination((*to).To); err != nil {
 		return d.Errf("%s: %v", option, err)
@@ -202,14 +202,14 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	return nil
 }
 
-// seenOptions are the options of a block so far. Of two with one name, one would
-// be lost without a word.
+// seenOptions are the options of a block so far. An option that is given twice is
+// an error: otherwise one of the two would be ignored.
 type seenOptions []string
 
 func (o *seenOptions) add(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	if slices.Contains(*o, name) {
-		return d.Errf("%s stands twice in this block", name)
+		return d.Errf("%s is given twice in this block", name)
 	}
 	*o = append(*o, name)
 	return nil
@@ -252,7 +252,7 @@ func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	}
 	dur, err := caddy.ParseDuration(word)
 	if err != nil || dur <= 0 {
-		return d.Errf("%s is %q; it must be a duration like 10s", option, word)
+		return d.Errf("%s is %q; it must be a duration such as 10s", option, word)
 	}
 	*to = caddy.Duration(dur)
 	return nil

@@ -22,10 +22,10 @@ func cookieName(r *http.Request) string {
 	return plainCookie
 }
 
-// setCookie puts the session token into the browser, out of scripts' reach. It
-// has no lifetime: an extension would outlive it, and the session's state
-// decides anyway. A partitioned cookie (CHIPS) also works within a frame of
-// another site, in that site's frames alone; it needs TLS.
+// setCookie sets the cookie that holds the session token, which scripts cannot
+// read. It has no lifetime: an extension would outlive it, and the session's state
+// decides anyway. A partitioned cookie (CHIPS) also works in a frame of another
+// site, and only in frames of that site; it needs TLS.
 func setCookie(h http.Header, name, value string, partitioned bool) {
 	c := name + "=" + value + "; Path=/; HttpOnly"
 	switch {
@@ -39,8 +39,8 @@ func setCookie(h http.Header, name, value string, partitioned bool) {
 	h.Add("Set-Cookie", c)
 }
 
-// forbidCaching keeps an answer of the origin's that was given a session's cookie
-// out of every cache: it may be a script that all visitors share.
+// forbidCaching keeps a response that sets a session's cookie out of every
+// cache: the origin may have marked it as public.
 func forbidCaching(h http.Header) {
 	for _, name := range []string{"Expires", "CDN-Cache-Control", "Surrogate-Control"} {
 		h.Del(name)

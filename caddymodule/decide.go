@@ -113,7 +113,7 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 		if s, err = g.edge.FetchSession(ctx, claims.SessionID()); errors.Is(err, edge.ErrUnknownSession) {
 			return nil, protocol.SessionInvalid
 		} else if err != nil {
-			g.logger.Warn("a session could not be looked up", zap.Error(err))
+			g.logger.Warn("looking up a session failed", zap.Error(err))
 			return nil, protocol.BackendUnavailable
 		}
 	}

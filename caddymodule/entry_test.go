@@ -50,7 +50,7 @@ func TestLaunchTokensLeaveTheQuery(t *testing.T) {
 	}
 }
 
-func TestRedirectStaysOnTheSite(t *testing.T) {
+func TestRedirectCleanStaysOnTheSite(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ target, want string }{
 		{"/a/b?session=eyJ", "/a/b"},

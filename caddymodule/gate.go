@@ -39,37 +39,37 @@ const (
 	passErrors = "pass"
 )
 
-// Gate admits requests that carry a live session and refuses all others. What
-// it admits ends with the session, wherever it is by then.
+// Gate admits requests that carry a live session and refuses all others. Requests
+// that it admits end with the session, in whatever state they are.
 type Gate struct {
-	// The provider whose sessions are admitted. Empty: whoever owns the
-	// request's host at the backend.
+	// The provider whose sessions are admitted. Empty: the provider that has
+	// registered the request's host at the backend.
 	Provider string `json:"provider,omitempty"`
-	// What a navigation without a session gets. Default: a page.
+	// What a navigation without a session receives. Default: a page.
 	OnMissing *Answer `json:"on_missing,omitempty"`
-	// What a navigation with an ended session gets. Default: a redirect to the
+	// What a navigation with an ended session receives. Default: a redirect to the
 	// session's return_url, with session_id added.
 	OnExpired *Answer `json:"on_expired,omitempty"`
 	// Whether pages get the clock: on, off, or exact (gzip pages are decoded
 	// and encoded again, rather than prefixed). Default: on.
 	Inject string `json:"inject,omitempty"`
-	// Whether the origin learns who is there: headers; jwt, which adds a signed
-	// statement, Session-Gate-Assertion; or off. Default: headers.
+	// How the origin is told the user and session: headers; jwt, which adds a signed
+	// assertion in Session-Gate-Assertion; or off. Default: headers.
 	ForwardIdentity string `json:"forward_identity,omitempty"`
 	// How the cookie is scoped: lax, or partitioned for an app that other sites
 	// frame. Default: lax.
 	Cookie string `json:"cookie,omitempty"`
-	// What a navigation gets when the origin does not answer: page, or pass,
-	// which leaves it to handle_errors. Default: page.
+	// What a navigation receives when the origin does not respond: page, or pass,
+	// which leaves the error to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
-	// How long beyond the deadline an upload that is still coming may go on, and
-	// be answered. Default: not at all.
+	// How long after the deadline an upload in progress may continue and be
+	// answered. Default: 0.
 	UploadGrace caddy.Duration `json:"upload_grace,omitempty"`
 	// An HTML template (Go's html/template) to show instead of the built-in
-	// page. It is given Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
+	// page. Its data are Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
 	// Lang, Dir and Style.
 	PageTemplate string `json:"page_template,omitempty"`
-	// Log what would be refused or cut, and refuse and cut nothing.
+	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
 	edge           *edge.Edge
@@ -122,9 +122,9 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// newInjector makes what puts the clock into pages. The hash in the script's name
-// marks their ETags too: a copy with the tag and one without never answer for
-// each other, nor do copies with tags of two versions.
+// newInjector returns the injector of the clock's script. The hash in the script's
+// name marks the ETags of pages, too: a stored copy with the tag never validates
+// one without it, or one with the tag of another version.
 func newInjector(exact bool) *inject.Injector {
 	boot := sdkinject.Boot()
 	return inject.New(inject.Config{
@@ -154,7 +154,7 @@ func (g *Gate) Validate() error {
 		return errors.New("session_gate: upload_grace must not be negative")
 	}
 	if g.OnMissing != nil && g.OnMissing.Redirect && g.OnMissing.To == "" {
-		return errors.New("session_gate: on_missing redirect needs a URL: a visitor without a session has no return_url")
+		return errors.New("session_gate: on_missing redirect needs a URL: a request without a session has no return_url")
 	}
 	for name, answer := range map[string]*Answer{"on_missing": g.OnMissing, "on_expired": g.OnExpired} {
 		if answer == nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
-// Headers by which the origin learns who is there. The gate alone sets them.
+// Headers that tell the origin the user and session. Only the gate sets them.
 const (
 	headerSession  = "Session-Gate-Session"
 	headerUser     = "Session-Gate-User"
 	headerProvider = "Session-Gate-Provider"
 	headerExpires  = "Session-Gate-Expires" // Unix seconds
 
-	// Asked with the debug_key by an operator, answered with what became of the
-	// page's clock.
+	// An operator's request has the debug_key in it, the response the injection
+	// result.
 	headerDebug = "Session-Gate-Debug"
 
 	identityPrefix = "Session-Gate-"
@@ -69,7 +69,7 @@ func looksLikeIdentity(name string) bool {
 
 // setIdentity tells the origin whose session it serves. The values stand in room
 // of the request's own, since handlers may change them in their place; they have
-// no spare room, so that whoever adds a value gets a slice of its own.
+// no spare capacity, so that adding a value allocates another slice.
 func setIdentity(h http.Header, r *live.Record, room *[4]string) {
 	*room = r.Headers
 	one := func(i int) []string { return room[i : i+1 : i+1] }
@@ -84,12 +84,11 @@ func init() {
 // handledVar says that a gate has had a request; see [Sanitizer].
 const handledVar = "session_gate.guarded"
 
-// Sanitizer stands beside a gate that has a matcher, and takes from the requests
-// that the matcher leaves out what no origin may see on any path of the site: a
-// client's own identity headers, the session's cookie, and a launch token. The
-// Caddyfile's session_gate directive adds it by itself; JSON configurations put
-// it into a route without a matcher. It does not matter which of the two comes
-// first.
+// Sanitizer handles the requests that the matcher of a gate excludes: it removes
+// what no origin may see on any path of the site, which is a client's own identity
+// headers, the session's cookie, and a launch token. The Caddyfile directive
+// session_gate adds it to every gate with a matcher; a JSON configuration puts it
+// into a route without a matcher, before or after the gate's.
 type Sanitizer struct{}
 
 // CaddyModule implements [caddy.Module].
@@ -127,8 +126,8 @@ const (
 // be asked for. reverse_proxy forgets it again where it has headers to set.
 const placeholderOriginHost = "session_gate.origin_host"
 
-// showPlaceholders makes the session's placeholders known to the request. They
-// are worked out only when somebody asks.
+// showPlaceholders adds the session's placeholders to the request. They are
+// evaluated only when used.
 func showPlaceholders(ctx context.Context, s *live.Session) {
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {

@@ -17,9 +17,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// launchTokens are the values of ?session= that may be launch tokens. An app
-// may use a parameter of that name itself: only what looks like a JWT is ours,
-// and that never reaches the origin, whatever it is.
+// launchTokens returns the values of ?session= that may be launch tokens, and the
+// query without them. An app may use a parameter of that name itself: only values
+// that look like a JWT are taken, and those never reach the origin.
 func launchTokens(rawQuery string) (tokens []string, rest string) {
 	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
 		return nil, rawQuery
@@ -52,9 +52,9 @@ func stripTokens(r *http.Request, rest string) {
 // looksLikeJWT reports whether s begins as every JWT does: `{"` in base64url.
 func looksLikeJWT(s string) bool { return strings.HasPrefix(s, "eyJ") }
 
-// enter redeems a launch token and sends the browser to the same address
-// without it, with the session's cookie. The token goes no further: not to the
-// origin, not into a log, not into a Referer.
+// enter redeems a launch token, sets the session's cookie, and redirects the
+// browser to the same address without the token. The token never reaches the
+// origin, a log or a Referer.
 func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, rest string) error {
 	// The server's own access log copied the request, token and all, before any
 	// handler ran. This line replaces it.
@@ -66,8 +66,8 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if len(tokens) > 1 {
 		return g.policy.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
-	// A prefetch or a link checker must not spend the token: the person's own
-	// visit comes later.
+	// A prefetch or a link checker must not spend the token before the user opens
+	// the link.
 	if r.Method != http.MethodGet || isPrefetch(r) {
 		h.Set("Allow", http.MethodGet)
 		w.WriteHeader(http.StatusMethodNotAllowed)

@@ -21,17 +21,16 @@ var refusalHTML string
 //go:embed pages/refusal.css
 var refusalCSS string
 
-// page is what a person reads who was not let in, and what a template of an
-// operator's own is given.
+// page is the data of a refusal page, built-in or an operator's own template.
 type page struct {
 	Code  protocol.Code
 	Title string
 	Text  string
 	Tone  string // "calm", "warn" or "bad": the colour of the mark
-	// Where the person goes from here. Empty: no button.
+	// Where the link leads. Empty: no link.
 	Back      string
 	BackLabel string
-	// What the button says that tries again. Empty: trying again does not help.
+	// The label of the link that reloads the page. Empty: no link.
 	RetryLabel string
 	Lang, Dir  string
 	// The shared colours, spaces and type, and the styles of the built-in page.
@@ -57,8 +56,8 @@ func policyFor(style string) string {
 const customPolicy = "default-src 'none'; style-src 'self' 'unsafe-inline' https:; img-src 'self' data: https:; " +
 	"font-src 'self' data: https:; base-uri 'none'; form-action 'none'; frame-ancestors *"
 
-// loadTemplate reads an operator's own page; it is tried once, so that a
-// mistake in it shows when the configuration is loaded.
+// loadTemplate reads an operator's own page and executes it once, so that a mistake
+// in it is reported when the configuration is loaded.
 func loadTemplate(path string) (*template.Template, error) {
 	t, err := template.ParseFiles(path)
 	if err != nil {
@@ -66,7 +65,7 @@ func loadTemplate(path string) (*template.Template, error) {
 	}
 	sample := pageOf(protocol.SessionExpired, "https://market.example/", english)
 	if err := t.Execute(io.Discard, sample); err != nil {
-		return nil, fmt.Errorf("trying page_template: %w", err)
+		return nil, fmt.Errorf("executing page_template: %w", err)
 	}
 	return t, nil
 }
@@ -117,13 +116,13 @@ func pageOf(code protocol.Code, back string, t *texts) page {
 	return p
 }
 
-// detailOf says in a problem document what the page says to a person.
+// detailOf is the detail of a problem document: the text of the page for the code.
 func detailOf(code protocol.Code) string {
 	switch code {
 	case protocol.CrossSite:
-		return "Only pages of this site may call this."
+		return "Only pages of this site may call this endpoint."
 	case protocol.SessionMissing:
-		return "The request carries no session. Open the app through a launch link of the marketplace."
+		return "The request has no session cookie. Open the app through a launch link from the marketplace."
 	}
 	title, text := english.page(code)
 	return title + ". " + text

@@ -125,7 +125,7 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 // that the handler has answered all that it wanted to.
 func (p *passage) account(o *outcome, whole bool) {
 	if o.cut = p.Finish(); o.cut != "" {
-		edge.Count(p.gate.edge.Metrics.Cuts, o.cut)
+		p.gate.edge.Metrics.CountCut(o.cut)
 	}
 	if p.page == nil {
 		return

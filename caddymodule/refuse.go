@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/cut"
-	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -30,15 +29,15 @@ type Answer struct {
 	To string `json:"to,omitempty"`
 }
 
-// checkDestination says why a text is nowhere to send people: a name without a
-// scheme would be a page of the same site. Placeholders are not known yet.
+// checkDestination returns an error unless to is a URL or a path of this site: a
+// name without a scheme would be a path, too. Placeholders are not known yet.
 func checkDestination(to string) error {
 	if to == "" || strings.Contains(to, "{") || (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//")) {
 		return nil
 	}
 	u, err := url.Parse(to)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("%q is neither a URL like https://market.example/ nor a path of this site", to)
+		return fmt.Errorf("%q is neither a URL such as https://market.example/ nor a path of this site", to)
 	}
 	return nil
 }
@@ -60,7 +59,7 @@ func refusalOf(s *live.Session, code protocol.Code) refusal {
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
-	edge.Count(g.edge.Metrics.Refusals, why.code)
+	g.edge.Metrics.CountRefusal(why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
@@ -79,8 +78,8 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	return g.writePage(w, r, protocol.StatusOf(why.code), pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
 }
 
-// forgetAnswer removes what a handler said of a body that was not sent after all:
-// its length and coding are not those of the refusal in its place.
+// forgetAnswer removes the headers of a body that was not sent: its length and
+// coding are not those of the refusal that is sent instead.
 func forgetAnswer(h http.Header) {
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range",
 		"Accept-Ranges", "Etag", "Last-Modified", "Trailer", "Transfer-Encoding"} {
@@ -88,8 +87,8 @@ func forgetAnswer(h http.Header) {
 	}
 }
 
-// redirectTarget is where a refused navigation leads ("" for nowhere), and whether it
-// goes there at once or by a button.
+// redirectTarget returns where a refused navigation leads, "" for nowhere, and
+// whether it is redirected there or shown a page with a link.
 func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) (to string, redirect bool) {
 	var answer *Answer
 	switch code {
@@ -110,8 +109,8 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 	return to, answer.Redirect && to != ""
 }
 
-// isNavigation reports whether a person waits for a page: by Fetch Metadata
-// where the browser sends it, else by what it accepts.
+// isNavigation reports whether a browser requests a page to show: by Fetch
+// Metadata where the browser sends it, otherwise by the Accept header.
 func isNavigation(r *http.Request) bool {
 	if r.Method == http.MethodOptions || cut.IsWebSocket(r) {
 		return false
@@ -177,6 +176,6 @@ func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, provider st
 	if !isNavigation(r) || g.OriginErrors == passErrors {
 		return err
 	}
-	g.logger.Warn("the origin does not answer", zap.String("provider", provider), zap.Error(handlerErr.Err))
+	g.logger.Warn("the origin is not responding", zap.String("provider", provider), zap.Error(handlerErr.Err))
 	return g.refuse(w, r, refusal{code: protocol.OriginUnavailable})
 }

@@ -157,7 +157,7 @@ func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 	if err := (&Gate{edge: testEdge(t)}).refuse(w, r, refusal{code: protocol.SessionMissing}); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "opened with a session") {
+	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "requires a session") {
 		t.Errorf("got %d, want the page", w.Code)
 	}
 }

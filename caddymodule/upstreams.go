@@ -90,7 +90,7 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 	}
 	origin, err := url.Parse(host.OriginURL)
 	if err != nil || origin.Hostname() == "" {
-		return nil, fmt.Errorf("provider %s has no origin that can be reached", host.ProviderID)
+		return nil, fmt.Errorf("provider %s has no usable origin URL", host.ProviderID)
 	}
 	port := origin.Port()
 	if port == "" {
@@ -115,7 +115,7 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 	return []*reverseproxy.Upstream{{Dial: net.JoinHostPort(address, port)}}, nil
 }
 
-var errPrivateOrigin = errors.New("its address is private: register a public one, or set allow_private on the edge")
+var errPrivateOrigin = errors.New("its address is private: register an origin with a public address, or set allow_private on the edge")
 
 // public returns an address of name, if all of them are public.
 func (c *nameCache) public(ctx context.Context, name string) (string, error) {
@@ -173,7 +173,7 @@ func (u *Upstreams) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for d.NextBlock(0) {
 		if d.Val() != "allow_private" {
-			return d.Errf("%q is no option of dynamic session_gate; it knows allow_private", d.Val())
+			return d.Errf("unknown option %q of dynamic session_gate; the only option is allow_private", d.Val())
 		}
 		if d.NextArg() {
 			return d.ArgErr()

@@ -111,15 +111,15 @@ func TestCaddyfileMistakesAreNamed(t *testing.T) {
 		{global("bakend x"), []string{"Caddyfile:3", `"bakend"`, "backend"}},
 		{global("max_staleness soon"), []string{"Caddyfile:3", `"soon"`, "must be a duration"}},
 		{global("backend ftp://x"), []string{"Caddyfile:3", `"ftp://x"`, "not a URL like"}},
-		{global("backend http://u:p@x"), []string{"Caddyfile:3", "must not hold a password"}},
-		{global("edge_key a\n\t\tedge_key b"), []string{"Caddyfile:4", "edge_key stands twice"}},
+		{global("backend http://u:p@x"), []string{"Caddyfile:3", "must not contain a password"}},
+		{global("edge_key a\n\t\tedge_key b"), []string{"Caddyfile:4", "edge_key is given twice"}},
 		{global("when_backend_down wait"), []string{"Caddyfile:3", `"wait"`, "[refuse admit]"}},
 		{site("inject sometimes"), []string{"Caddyfile:3", `"sometimes"`, "must be one of: [on off exact]"}},
 		{site("on_missing redirect"), []string{"Caddyfile:3", "needs a URL"}},
 		{site("on_missing redirect market.example"), []string{"Caddyfile:3", `"market.example"`, "https://"}},
 		{site("on_expired page //evil.example"), []string{"Caddyfile:3", `"//evil.example"`}},
 		{site("prvider x"), []string{"Caddyfile:3", `"prvider"`, "provider"}},
-		{site("provider a\n\t\tprovider b"), []string{"Caddyfile:4", "provider stands twice"}},
+		{site("provider a\n\t\tprovider b"), []string{"Caddyfile:4", "provider is given twice"}},
 	} {
 		file := filepath.Join(t.TempDir(), "Caddyfile")
 		if err := os.WriteFile(file, []byte(tt.config), 0o600); err != nil {

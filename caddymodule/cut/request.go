@@ -17,16 +17,16 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// copyStep is how much of a body the kernel may send without asking us whether
-// the session still runs.
+// copyStep is how much of a body the kernel may send before the request checks
+// whether it was cut.
 const copyStep = 1 << 20
 
-// errCut is what a handler's writes get once its session has ended.
+// errCut is returned by a handler's writes once the request was cut.
 var errCut = errors.New("session has ended")
 
-// Request is an admitted request under way, and the writer its handler
-// answers to. When the session ends, [Request.Cut] ends it, wherever it is:
-// waiting for the origin, in the middle of a body, or as an open WebSocket.
+// Request is an open request and the writer of its handler. [Request.Cut] ends it
+// in any state: waiting for the origin, in the middle of a body, or as an open
+// WebSocket.
 type Request struct {
 	http.ResponseWriter
 	WebSocket bool
@@ -101,8 +101,8 @@ func (o *Request) serverWriter() *http.ResponseController {
 	return http.NewResponseController(o.ResponseWriter)
 }
 
-// Finish says that the handler has returned, and answers why it was cut, or "".
-// From here on cut does nothing.
+// Finish must be called when the handler has returned. It returns why the request
+// was cut, or "". From then on Cut does nothing.
 func (o *Request) Finish() protocol.Code {
 	o.mu.Lock()
 	o.finished = true
@@ -117,7 +117,7 @@ func (o *Request) Finish() protocol.Code {
 	return ""
 }
 
-// Started reports whether a header went out or the connection was taken over.
+// Started reports whether a header was sent or the connection was taken over.
 func (o *Request) Started() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -131,9 +131,9 @@ func (o *Request) Upgraded() bool {
 	return o.conn != nil
 }
 
-// WriteHeader implements [http.ResponseWriter]. Once the session has ended it
-// does nothing: the gate answers then, and the proxy's own report of a canceled
-// request (499) is not for the client.
+// WriteHeader implements [http.ResponseWriter]. Once the request was
+// cut it does nothing: the caller of the handler answers then, and not the proxy,
+// which would report a canceled request (499).
 func (o *Request) WriteHeader(status int) {
 	if o.ended.Load() != nil {
 		return
@@ -244,7 +244,7 @@ func (o *Request) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap implements what [http.ResponseController] looks for.
 func (o *Request) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
-// writerOnly hides ReadFrom, so that io.Copy does not come back to it.
+// writerOnly hides ReadFrom, so that io.Copy does not call it again.
 type writerOnly struct{ io.Writer }
 
 // Interface guards
@@ -255,8 +255,8 @@ var (
 	_ io.ReaderFrom       = (*Request)(nil)
 )
 
-// upload is the body of a request that may outlive its session's deadline by a
-// grace, as long as it is still coming.
+// upload is the body of a request that may continue for a grace period after its
+// session's deadline, until it is complete.
 type upload struct {
 	io.ReadCloser
 	grace time.Duration

@@ -66,8 +66,8 @@ func TestCutEndsWritesUnderIdleTimeouts(t *testing.T) {
 		if !errors.Is(err, errCut) {
 			t.Errorf("a write after the cut: %v", err)
 		}
-	case <-time.After(5 * time.Second):
-		t.Error("the handler still writes, five seconds after it was cut")
+	case <-time.After(30 * time.Second):
+		t.Error("the handler still writes, half a minute after it was cut")
 	}
 }
 

@@ -23,9 +23,9 @@ const (
 	closeGrace = 700 * time.Millisecond // for the client's own close frame
 )
 
-// upgradedConn is a client connection that a handler took over. It ends with
-// its session: as a WebSocket with a close frame, put between two frames of the
-// origin's, else by closing.
+// upgradedConn is a client connection that a handler took over. A WebSocket ends
+// with a close frame, inserted between two frames of the origin; any other
+// connection is closed.
 type upgradedConn struct {
 	net.Conn
 	websocket bool
@@ -40,7 +40,7 @@ type upgradedConn struct {
 
 	mu     sync.Mutex // guards the rest
 	ending bool
-	closed chan struct{} // closed when nobody here uses the connection any more
+	closed chan struct{} // closed when this type no longer uses the connection
 }
 
 // Read implements [net.Conn].
@@ -93,8 +93,8 @@ func (c *upgradedConn) completeLocked(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close implements [net.Conn]. While the session's end is being said, the
-// connection is closed by whoever says it.
+// Close implements [net.Conn]. While the close frame is being sent, the goroutine
+// that sends it closes the connection.
 func (c *upgradedConn) Close() error {
 	if c.isEnding() {
 		return nil
@@ -102,7 +102,7 @@ func (c *upgradedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite passes a half-close on, where the connection knows it.
+// CloseWrite forwards a half-close if the connection supports it.
 func (c *upgradedConn) CloseWrite() error {
 	if c.isEnding() {
 		return nil
@@ -319,10 +319,10 @@ func (c streamConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Read is for nobody.
+// Read is never called.
 func (c streamConn) Read([]byte) (int, error) { return 0, io.EOF }
 
-// Close leaves the stream to the server, which ends it once the handler returns.
+// Close does nothing: the server ends the stream when the handler returns.
 func (c streamConn) Close() error { return nil }
 
 // SetWriteDeadline implements [net.Conn]. Not to be called during a Write.

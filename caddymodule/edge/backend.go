@@ -27,8 +27,8 @@ const (
 	maxAnswerSize = 16 << 20 // a full heartbeats answer: 10,000 states
 )
 
-// ErrBackendDown is returned when the backend could not be reached, or answered
-// that it cannot serve. Everything else it says is a [*protocol.Problem].
+// ErrBackendDown is returned when the backend cannot be reached or answers with a
+// server error. Any other refusal is a [*protocol.Problem].
 var ErrBackendDown = errors.New("backend is unavailable")
 
 // errNoEndpoint is returned, with [ErrBackendDown], when the backend answered 404
@@ -225,13 +225,12 @@ func RedeemCode(err error) protocol.Code {
 
 const tracerName = "github.com/sessiongate/sessiongate/caddymodule"
 
-// Traces begin with Caddy's own tracing directive. What the gate asks the
-// backend on behalf of a request becomes a span of that request's trace, and the
-// backend goes on from there down to SQL. Without the directive nothing of this
-// costs more than a look into the context.
+// Traces begin with Caddy's own tracing directive. Each call to the backend for a
+// request becomes a span of that request's trace, which the backend continues.
+// Without the directive, tracing costs one look-up in the context.
 
-// traceCall begins the span of one question to the backend. end tells it how
-// that went. It names what was asked and never the session.
+// traceCall begins the span of one call to the backend; end records its result.
+// The span names the call and never the session.
 func traceCall(ctx context.Context, name string) (traced context.Context, end func(error)) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -242,7 +241,7 @@ func traceCall(ctx context.Context, name string) (traced context.Context, end fu
 		if p, ok := errors.AsType[*protocol.Problem](err); ok {
 			span.SetAttributes(attribute.String("session_gate.code", string(p.Code)))
 		} else if err != nil {
-			span.SetStatus(codes.Error, "the backend did not answer")
+			span.SetStatus(codes.Error, "backend did not respond")
 		}
 		span.End()
 	}

@@ -14,7 +14,7 @@ const clockStep = 250
 
 // Clock tells the backend's time. Deadlines are the backend's, so the edge
 // judges by its clock, measured, and counts on monotonic time in between: a
-// wrong or jumping clock on this machine moves nobody's deadline.
+// wrong or jumping clock on this machine moves no deadline.
 type Clock struct {
 	best atomic.Pointer[clockSample]
 }
@@ -57,3 +57,9 @@ func (c *Clock) NowMS() int64 {
 	}
 	return s.serverMS + time.Since(s.at).Milliseconds()
 }
+
+// processStart is when this process started, with a monotonic reading.
+var processStart = time.Now()
+
+// MonotonicMS counts milliseconds since this process started.
+func MonotonicMS() int64 { return time.Since(processStart).Milliseconds() }

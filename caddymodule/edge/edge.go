@@ -24,14 +24,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// downPause is how long the backend, once found down, is not asked again about
-// a session that is already known.
+// downPause is how long a backend that was found down is not called again about a
+// known session.
 const downPause = time.Second
-
-var processStart = time.Now()
-
-// MonotonicMS counts milliseconds since this process started.
-func MonotonicMS() int64 { return time.Since(processStart).Milliseconds() }
 
 // edges holds the state that survives reloads, by backend and key.
 var edges = caddy.NewUsagePool()
@@ -63,13 +58,11 @@ type Edge struct {
 	// older than the endpoint for them.
 	heartbeatsUntil atomic.Int64
 
-	startOnce sync.Once
-	cancel    context.CancelFunc
-	loops     sync.WaitGroup
+	loops loops
 }
 
 // Load returns the process's edge for a backend and key; the caller gives
-// it back with unloadEdge.
+// it back with [Unload].
 func Load(base *url.URL, edgeKey string, logger *zap.Logger) (*Edge, string, error) {
 	sum := sha256.Sum256([]byte(edgeKey))
 	poolKey := base.String() + " " + hex.EncodeToString(sum[:8])
@@ -82,7 +75,7 @@ func Load(base *url.URL, edgeKey string, logger *zap.Logger) (*Edge, string, err
 	return v.(*Edge), poolKey, nil
 }
 
-// Unload gives back what loadEdge returned.
+// Unload releases what [Load] returned.
 func Unload(poolKey string) error {
 	_, err := edges.Delete(poolKey)
 	return err
@@ -99,6 +92,7 @@ func Each(f func(*Edge) bool) {
 	})
 }
 
+// New returns an edge that is not started. Configurations use [Load].
 func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	c := &Clock{}
 	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
@@ -118,30 +112,50 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	return e
 }
 
-// Start begins to follow the backend, once.
+// Start begins to follow the backend. Further calls do nothing.
 func (e *Edge) Start() {
-	e.startOnce.Do(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		e.cancel = cancel
-		e.loops.Go(func() { e.Sessions.Run(ctx) })
-		e.loops.Go(func() { e.stream.run(ctx) })
-		e.loops.Go(func() { e.Heartbeats.run(ctx) })
-		e.loops.Go(func() { e.Offline.run(ctx) })
-		e.loops.Go(func() { e.Events.run(ctx) })
-	})
+	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run)
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no
 // configuration uses the edge any more. Requests that are open in its name go
 // on, until their sessions end as they were known last.
 func (e *Edge) Destruct() error {
-	if e.cancel != nil {
+	if e.loops.started() {
 		go e.Sessions.RunWhileBusy()
-		e.cancel()
 	}
-	e.loops.Wait()
+	e.loops.stop()
 	e.Backend.client.CloseIdleConnections()
 	return nil
+}
+
+// loops are the background work of an edge. Each loop runs until its context
+// ends, and has finished what it does then when stop returns.
+type loops struct {
+	once    sync.Once
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// start runs the loops, once.
+func (l *loops) start(all ...func(context.Context)) {
+	l.once.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		l.cancel = cancel
+		for _, run := range all {
+			l.running.Go(func() { run(ctx) })
+		}
+	})
+}
+
+func (l *loops) started() bool { return l.cancel != nil }
+
+// stop ends the loops and waits for them.
+func (l *loops) stop() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.running.Wait()
 }
 
 // applyEvent takes a state that the backend sent by itself. States of sessions that

@@ -12,8 +12,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// Events of Caddy's event app, from the module session_gate. Refusals are none:
-// anybody could cause as many as they like; metrics count them.
+// Events of Caddy's event app, from the module session_gate. Refusals are
+// not events, since any client can cause any number of them; metrics count them.
 const (
 	eventEntered = "session_gate.entered" // a launch was redeemed here
 	eventEnded   = "session_gate.ended"   // a session that entered here, or was used here, is over
@@ -60,12 +60,12 @@ func (a *Announcer) Ended(s *live.Session, code protocol.Code) {
 	})
 }
 
-// eventData names no user: handlers pass it on to who knows where.
+// eventData leaves out the user: handlers may send it anywhere.
 func eventData(s *live.Session) map[string]any {
 	return map[string]any{"session": s.ID(), "provider": s.ProviderID(), "expires_at": s.ExpiresAt()}
 }
 
-// add queues an event if anybody listens. It never waits.
+// add queues an event if there is a handler for it. It never blocks.
 func (a *Announcer) add(name string, data func() map[string]any) {
 	to := a.Audience.Load()
 	if to == nil || !to.App.ShouldEmit(name) {

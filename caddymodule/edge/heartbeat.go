@@ -18,9 +18,8 @@ const (
 	flushTimeout = 3 * time.Second
 )
 
-// Heartbeats gathers the pages' signs of life, at most one a session, and sends
-// them to the backend in batches. What could not be sent is kept and sent with
-// the next batch.
+// Heartbeats collects the heartbeats of pages, one per session, and sends them to
+// the backend in batches. A batch that fails is merged into the next one.
 type Heartbeats struct {
 	edgeID   string
 	interval time.Duration
@@ -65,7 +64,7 @@ func (h *Heartbeats) run(ctx context.Context) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 			defer cancel()
 			if err := h.flush(ctx, false); err != nil {
-				h.logger.Warn("last heartbeats were not delivered", zap.Error(err))
+				h.logger.Warn("sending the last heartbeats failed", zap.Error(err))
 			}
 			return
 		case now := <-tick.C:
@@ -77,7 +76,7 @@ func (h *Heartbeats) run(ctx context.Context) {
 			last = now
 			err := h.flush(ctx, true)
 			if err != nil && !failing && ctx.Err() == nil {
-				h.logger.Warn("heartbeats are kept until the backend takes them", zap.Error(err))
+				h.logger.Warn("sending heartbeats failed; they are kept and sent again", zap.Error(err))
 			}
 			failing = err != nil
 		}

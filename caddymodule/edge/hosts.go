@@ -17,7 +17,7 @@ import (
 
 const (
 	hostFound   = time.Minute      // how long an answer is used unasked
-	hostMissing = 10 * time.Second // how long a "no such host" is
+	hostMissing = 10 * time.Second // how long a missing host is
 	hostsMax    = 10_000
 )
 
@@ -84,7 +84,7 @@ func (c *HostCache) keep(host string, e hostEntry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.hosts) >= hostsMax {
-		// Hosts that nobody owns come without end, and anybody can make them up.
+		// Clients can make up any number of hosts that have no provider.
 		maps.DeleteFunc(c.hosts, func(_ string, e hostEntry) bool { return e.answer == nil })
 		if len(c.hosts) >= hostsMax {
 			clear(c.hosts)

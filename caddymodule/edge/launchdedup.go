@@ -14,13 +14,13 @@ import (
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
 
-// repeatWindow is how long a launch link may be opened again by the client that
-// opened it, as long as nothing came of it. A double click, or a reload while the
-// redirect is under way, makes browsers throw away the answer that held the
-// cookie: the link is spent, and the user would stand before a closed door.
+// repeatWindow is how long a client may open its launch link again, if no request
+// came with the session's cookie yet. On a double click, or on a reload during the
+// redirect, browsers discard the response that sets the cookie: without this, the
+// link would be spent and the user refused.
 const repeatWindow = 10 * time.Second
 
-// errBrokenOff is how an entry ended whose launch panicked.
+// errBrokenOff is the error of a launch that panicked.
 var errBrokenOff = errors.New("the launch was broken off")
 
 // LaunchDedup are the launches of the last seconds. Safe for concurrent use.
@@ -63,7 +63,7 @@ func LaunchKeyOf(r *http.Request, token string) (key LaunchKey) {
 
 // Do runs f for a launch, which returns the cookie of the session with this
 // id. If the same client opens the same link again while f runs, or soon after,
-// and nobody has come with the cookie so far, it gets that cookie.
+// and no request has come with the cookie so far, it gets that cookie.
 func (e *LaunchDedup) Do(ctx context.Context, key LaunchKey, id string, f func() (cookie string, err error)) (string, error) {
 	e.mu.Lock()
 	if first := e.recent[key]; first != nil {

@@ -23,8 +23,8 @@ var RefusalCodes = []protocol.Code{
 type Metrics struct {
 	Entries    prometheus.Counter
 	Admissions prometheus.Counter
-	Refusals   map[protocol.Code]prometheus.Counter
-	Cuts       map[protocol.Code]prometheus.Counter
+	refusals   map[protocol.Code]prometheus.Counter
+	cuts       map[protocol.Code]prometheus.Counter
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
 	eventsLost prometheus.Counter
@@ -49,10 +49,10 @@ func newMetrics(e *Edge) *Metrics {
 	}
 	m.Entries = counter("entries_total", "Launch tokens redeemed.")
 	m.Admissions = counter("admissions_total", "Requests passed to an origin.")
-	m.Refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
-	m.Cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	m.refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
+	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
 	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
-	pages := vec("pages_total", "Answers by what became of the clock: identity, prefix and reencode got it, others say why not.", "outcome")
+	pages := vec("pages_total", "Responses by injection result: identity, prefix and reencode mean injected, others say why not.", "outcome")
 	m.pages = make(map[string]prometheus.Counter)
 	for _, o := range inject.Outcomes() {
 		m.pages[o.String()] = pages.WithLabelValues(o.String())
@@ -62,18 +62,18 @@ func newMetrics(e *Edge) *Metrics {
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 	}, []string{"call"})
 	m.all = append(m.all, m.calls)
-	gauge("live_sessions", "Sessions held in memory, ended ones that are still remembered included.", func() float64 { return float64(e.Sessions.Len()) })
-	gauge("origins_failing", "Providers whose origin did not answer when it was last asked.", func() float64 { return float64(e.Origins.failing.Load()) })
+	gauge("live_sessions", "Sessions held in memory, including ended ones.", func() float64 { return float64(e.Sessions.Len()) })
+	gauge("origins_failing", "Providers whose origin did not respond to the last request.", func() float64 { return float64(e.Origins.failing.Load()) })
 	gauge("stream_connected", "1 while the event stream from the backend runs.", func() float64 {
 		if e.stream.connected.Load() {
 			return 1
 		}
 		return 0
 	})
-	gauge("stream_silence_seconds", "Time since the event stream was last heard; it speaks every 2 s.", func() float64 {
+	gauge("stream_silence_seconds", "Time since the last line of the event stream; the backend sends one every 2 s.", func() float64 {
 		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
 	})
-	gauge("heartbeats_pending", "Sessions whose heartbeats the backend has yet to take.", func() float64 { return float64(e.Heartbeats.len()) })
+	gauge("heartbeats_pending", "Sessions whose heartbeats are not sent yet.", func() float64 { return float64(e.Heartbeats.len()) })
 	return m
 }
 
@@ -97,15 +97,21 @@ func (m *Metrics) Register(r *prometheus.Registry) error {
 	return nil
 }
 
-// CountPage counts what became of a page's clock.
+// CountPage counts an injection result.
 func (m *Metrics) CountPage(o inject.Outcome) {
 	if c := m.pages[o.String()]; c != nil {
 		c.Inc()
 	}
 }
 
-// Count adds one to a reason that may be unknown to the set.
-func Count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
+// CountRefusal counts a refused request.
+func (m *Metrics) CountRefusal(code protocol.Code) { count(m.refusals, code) }
+
+// CountCut counts an open request that ended with its session.
+func (m *Metrics) CountCut(code protocol.Code) { count(m.cuts, code) }
+
+// count adds one to a reason that may be unknown to the set.
+func count(by map[protocol.Code]prometheus.Counter, code protocol.Code) {
 	if c := by[code]; c != nil {
 		c.Inc()
 	}

@@ -117,8 +117,8 @@ func (p *OfflineAdmissions) redeem(ctx context.Context, req *protocol.LaunchRequ
 		over.Version, over.Status = versionRefused, statusOfCode(problem.Code)
 		s.SetProvisional(false)
 		if problem.Code == protocol.LaunchSpent || !s.Apply(&over, MonotonicMS()) {
-			// The session lives on, elsewhere: whose it is asks for it anew, and
-			// whoever entered here with its link has entered nothing.
+			// The session goes on in the browser that redeemed the link; its next
+			// request fetches the state. The browser that entered here has no session.
 			p.edge.Sessions.Forget(s)
 			s.Abandon()
 		}

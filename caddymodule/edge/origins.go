@@ -10,8 +10,8 @@ import (
 // originsMost bounds the providers whose origins are remembered as failing.
 const originsMost = 10_000
 
-// Origins remembers which providers' origins do not answer, for the operator.
-// It decides nothing: whom to try is reverse_proxy's own (fail_duration).
+// Origins records which providers' origins do not respond, for the operator. It
+// decides nothing: reverse_proxy has its own health checks (fail_duration).
 type Origins struct {
 	failing atomic.Int32 // how many there are; read after each answer
 
@@ -48,8 +48,8 @@ func (o *Origins) Failed(provider string, status int, now time.Time) {
 	f.Status = status
 }
 
-// Answered forgets the failures of a provider's origin. While nobody's fails,
-// it costs next to nothing.
+// Answered forgets the failures of a provider's origin. While no origin
+// fails, it takes no lock.
 func (o *Origins) Answered(provider string) {
 	if o.failing.Load() == 0 {
 		return

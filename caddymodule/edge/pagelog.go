@@ -18,9 +18,9 @@ const (
 	maxHost  = 255
 )
 
-// PageLog notes what became of the clock in HTML pages. Noting takes no lock and
-// allocates nothing: strings are the request's own until the loop that reports
-// them looks.
+// PageLog records the injection results of HTML pages. Adding one takes no lock and
+// allocates nothing: it keeps the request's own strings until the reporting loop
+// drains the log.
 type PageLog struct {
 	next  atomic.Uint32
 	slots [pageSlots]pageSlot

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// streamSilence is how long the stream may say nothing (the backend sends
-	// its time every 2 s) before it is taken for dead.
+	// streamSilence is how long the stream may be silent before it is closed and
+	// opened again. The backend sends its time every 2 s.
 	streamSilence  = 7 * time.Second
 	streamLineMax  = 256 << 10
 	streamRetryMin = 100 * time.Millisecond
@@ -55,7 +55,7 @@ func (s *follower) run(ctx context.Context) {
 		if time.Since(began) > streamSilence {
 			wait = streamRetryMin
 		}
-		s.logger.Warn("event stream ended; connecting again", zap.Error(err), zap.Duration("in", wait))
+		s.logger.Warn("event stream ended; reconnecting", zap.Error(err), zap.Duration("in", wait))
 		select {
 		case <-ctx.Done():
 			return
@@ -123,7 +123,7 @@ func (s *follower) dispatch(ev *event) error {
 	case protocol.StreamState:
 		var st protocol.LiveState
 		if err := json.Unmarshal(ev.data, &st); err != nil || st.ID == "" {
-			return errors.New("reading event stream: a state is damaged")
+			return errors.New("reading event stream: malformed state")
 		}
 		s.onState(&st)
 	case protocol.StreamReset:
@@ -183,13 +183,13 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// keyTrouble is what a status says of the edge's key, if anything.
+// keyTrouble explains a status that is caused by the edge's key; "" for others.
 func keyTrouble(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
-		return ": it knows no such edge_key, or no more; make one with `sessiongate apikey create --role edge`"
+		return ": edge_key is unknown or revoked; create a key with `sessiongate apikey create --role edge`"
 	case http.StatusForbidden:
-		return ": edge_key is a key of another role; it must be one of role edge"
+		return ": edge_key has another role; it must have the role edge"
 	}
 	return ""
 }

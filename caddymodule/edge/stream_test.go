@@ -18,7 +18,7 @@ import (
 func TestRefusedEdgesAreToldWhy(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]string{
-		http.StatusUnauthorized: "no such edge_key", http.StatusForbidden: "must be one of role edge", http.StatusBadGateway: "502",
+		http.StatusUnauthorized: "unknown or revoked", http.StatusForbidden: "must have the role edge", http.StatusBadGateway: "502",
 	} {
 		backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		t.Cleanup(backend.Close)

@@ -77,23 +77,23 @@ func (w *Writer) seek(p []byte, eof bool) error {
 
 // choose picks the way in for a page whose place is found.
 func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
-	l, canary := w.lookahead, &w.injector.verdicts
+	l, verdicts := w.lookahead, &w.injector.verdicts
 	switch {
 	case w.class == silentRequest && !l.prelude.document():
 		return ModeNone, scanRefuse, ReasonFragment
 	case !l.gzip:
 		return ModeIdentity, scanInsert, ReasonNone
-	case w.injector.cfg.Exact, l.prelude.bom, canary.pinned(w.origin):
+	case w.injector.cfg.Exact, l.prelude.bom, verdicts.pinned(w.origin):
 		return ModeReencode, scanInsert, ReasonNone
 	}
 	if result, why := l.ends(data, eof, w.hurry); result != scanInsert {
 		return ModeNone, result, why
 	}
-	switch canary.claim(w.origin) {
+	switch verdicts.claim(w.origin) {
 	case pinned:
 		return ModeReencode, scanInsert, ReasonNone
 	case unknown:
-		w.probe = newGzipProbe(canary, w.origin)
+		w.probe = newGzipProbe(verdicts, w.origin)
 	}
 	return ModePrefix, scanInsert, ReasonNone
 }

@@ -2,7 +2,7 @@ package inject
 
 import "sync"
 
-// maxOrigins bounds the verdicts kept; more origins than that are judged again.
+// maxOrigins bounds the verdicts kept; beyond it, origins are probed again.
 const maxOrigins = 4096
 
 // verdict is what is known about an origin's gzip bodies.
@@ -10,15 +10,15 @@ type verdict uint8
 
 const (
 	unknown verdict = iota
-	judging         // a response is being decoded beside its delivery
+	probing         // a response is being decoded beside its delivery
 	sound           // may be prefixed
 	pinned          // has to be encoded again
 )
 
 // gzipVerdicts keeps a verdict for each origin. The first gzip page of an origin is
 // decoded beside its delivery; an origin whose trailer is wrong or that sends
-// several members is pinned, because a decoder that minds would choke on what
-// we make of such a stream.
+// several members is pinned: a strict decoder would reject what prefixing makes
+// of such a stream.
 type gzipVerdicts struct {
 	mu       sync.RWMutex // guards verdicts
 	verdicts map[string]verdict
@@ -32,7 +32,7 @@ func (c *gzipVerdicts) pinned(origin string) bool {
 }
 
 // claim returns the verdict on an origin. For the one caller that sees unknown
-// it marks the origin as being judged: that caller owes a settle.
+// it marks the origin as being probed; that caller must call settle.
 func (c *gzipVerdicts) claim(origin string) verdict {
 	c.mu.RLock()
 	v := c.verdicts[origin]
@@ -43,12 +43,12 @@ func (c *gzipVerdicts) claim(origin string) verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v = c.verdicts[origin]; v == unknown {
-		c.setLocked(origin, judging)
+		c.setLocked(origin, probing)
 	}
 	return v
 }
 
-// settle ends a claim; unknown lets the next response be judged instead.
+// settle ends a claim; unknown lets the next response be probed instead.
 func (c *gzipVerdicts) settle(origin string, v verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

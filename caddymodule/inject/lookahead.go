@@ -12,8 +12,8 @@ const (
 	maxPeek   = 4 << 10  // and the most of it
 )
 
-// lookahead is the memory of a page whose place for the tag is not known yet. It is
-// pooled, because a page needs it only for its first bytes.
+// lookahead holds the beginning of a page until the place for the tag is found. It
+// is pooled: a page needs it only for its first bytes.
 type lookahead struct {
 	gzip    bool
 	length  int64  // Content-Length, or -1

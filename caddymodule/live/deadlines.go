@@ -6,28 +6,27 @@ import (
 	"time"
 )
 
-// deadlines wakes sessions at moments of the backend's clock, to the second: a
-// timer for each would cost a million sessions more memory than all else that is
-// known of them. Sessions of one second stand in one list, which they link
-// themselves.
+// deadlines wakes sessions at times of the backend's clock, to the second. A timer
+// for each session would take more memory than the rest of the session. Sessions
+// that are due in the same second form one intrusive linked list.
 type deadlines struct {
 	now func() int64 // the backend's time in Unix ms
 
 	mu      sync.Mutex // guards the rest, and the sessions' links
 	seconds map[int64]*Session
 	passed  int64         // the last second whose sessions were woken
-	overdue chan struct{} // tells run of a session that is due already
+	wakeNow chan struct{} // tells run that a session is due already
 }
 
 // overdue stands for every second that had passed when it was set.
 const overdue = -1
 
 func newDeadlines(now func() int64) *deadlines {
-	return &deadlines{now: now, seconds: make(map[int64]*Session), overdue: make(chan struct{}, 1)}
+	return &deadlines{now: now, seconds: make(map[int64]*Session), wakeNow: make(chan struct{}, 1)}
 }
 
-// set makes s wake at a moment, in ms, rounded up to the second, instead of the
-// one that was set before. A moment that has passed is now.
+// set makes s wake at a time in ms, rounded up to the second, instead of the one
+// set before. A time that has passed means now.
 func (d *deadlines) set(s *Session, ms int64) {
 	at := (ms + 999) / 1000
 	d.mu.Lock()
@@ -47,13 +46,13 @@ func (d *deadlines) set(s *Session, ms int64) {
 	d.seconds[at] = s
 	if late {
 		select {
-		case d.overdue <- struct{}{}:
+		case d.wakeNow <- struct{}{}:
 		default: // told already
 		}
 	}
 }
 
-// remove makes s wake no more.
+// remove clears the time of s.
 func (d *deadlines) remove(s *Session) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,7 +117,7 @@ func (d *deadlines) run(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-d.overdue:
+		case <-d.wakeNow:
 			timer.Stop()
 		case <-timer.C:
 		}

@@ -69,7 +69,7 @@ func TestOverdueIsDueAtOnce(t *testing.T) {
 	d.set(late, 3_000)
 	d.set(later, 11_000)
 	select {
-	case <-d.overdue:
+	case <-d.wakeNow:
 	default:
 		t.Error("nobody is told")
 	}

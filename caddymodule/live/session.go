@@ -8,17 +8,17 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// afterlife is how long an ended session is remembered, so that its browser is
-// told what happened without a question to the backend.
+// afterlife is how long an ended session is kept, so that its browser is told what
+// happened without a call to the backend.
 const afterlife = 15 * time.Minute
 
-// Session is one session as this edge holds it: its newest state, and the
-// requests that are open in its name and end when it does. There may be a
-// million, so that what few of them need stands in extras.
+// Session is one session as this edge holds it: its newest state, and the open
+// requests that end when it does. A process may hold a million, so that fields
+// which few of them need are in extras.
 type Session struct {
-	set   *Store
+	store *Store
 	state atomic.Pointer[Record]
-	// This machine's monotonic ms at which the backend last vouched for state.
+	// Monotonic ms of this machine at which the backend last confirmed state.
 	confirmed atomic.Int64
 	extra     atomic.Pointer[extras]
 
@@ -28,45 +28,43 @@ type Session struct {
 	due            int64    // guarded by the deadlines' mu
 
 	mu          sync.Mutex    // guards the rest
-	open        *Registration // the requests that are under way
-	endNotified bool          // the set was told of its end
-	gone        bool
-	claimed     bool // a browser came with its cookie
+	open        *Registration // the open requests
+	endNotified bool          // OnEnd was called
+	forgotten   bool          // no longer in the store
+	claimed     bool          // a request came with its cookie
 }
 
-// Cutter is what a session ends when it ends: a request under way. Cut may be
-// called at any time, from any goroutine, and again.
+// Cutter is an open request, which ends when its session does. Cut may be called
+// at any time, from any goroutine, and more than once.
 type Cutter interface {
 	Cut(code protocol.Code)
 }
 
-// Registration is the place of one request in its session's list of those that
-// are under way.
+// Registration is the place of one request in its session's list of open requests.
 type Registration struct {
 	Cutter     Cutter
 	prev, next *Registration // guarded by the session's mu
 	listed     bool          // guarded by the session's mu
 }
 
-// Assertion is a signed statement about a session for the site at host,
-// which is sent again until the given time of the backend's clock, in ms.
+// Assertion is a signed assertion of a session for one site.
 type Assertion struct {
-	Host    string
+	Host    string // of the site
 	Value   string
-	UntilMS int64
+	UntilMS int64 // when it is signed anew, by the backend's clock
 }
 
-// extras is what only some sessions have.
+// extras are the fields that few sessions need.
 type extras struct {
-	// Set from entry without the backend until it redeems the launch.
+	// Set from an offline admission until the backend redeems the launch.
 	provisional atomic.Bool
 	assertion   atomic.Pointer[Assertion] // the last one signed
-	upgrade     atomic.Pointer[string]    // the session token that came of it
+	upgrade     atomic.Pointer[string]    // the session token, once redeemed
 
 	tokens []tokenKey // verified after the first; guarded by the id's shard
 }
 
-// extras are s's own, made at the first need.
+// extras returns the extras of s, allocated at the first call.
 func (s *Session) extras() *extras {
 	if x := s.extra.Load(); x != nil {
 		return x
@@ -75,7 +73,7 @@ func (s *Session) extras() *extras {
 	return s.extra.Load()
 }
 
-// Upgrade is the session token that a provisional cookie has become, or nil.
+// Upgrade returns the session token that replaces the provisional cookie, or nil.
 func (s *Session) Upgrade() *string {
 	if x := s.extra.Load(); x != nil {
 		return x.upgrade.Load()
@@ -83,13 +81,15 @@ func (s *Session) Upgrade() *string {
 	return nil
 }
 
+// Provisional reports whether the session was admitted offline and is not redeemed
+// yet.
 func (s *Session) Provisional() bool {
 	x := s.extra.Load()
 	return x != nil && x.provisional.Load()
 }
 
-func newSession(st *protocol.LiveState, confirmedAt int64, set *Store) *Session {
-	s := &Session{set: set}
+func newSession(st *protocol.LiveState, confirmedAt int64, store *Store) *Session {
+	s := &Session{store: store}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setLocked(st, confirmedAt)
@@ -97,31 +97,30 @@ func newSession(st *protocol.LiveState, confirmedAt int64, set *Store) *Session 
 	return s
 }
 
-// Record is the session's newest state. It does not change: a newer state is
+// Record returns the session's newest state. It is immutable: a newer state is
 // another record.
 func (s *Session) Record() *Record { return s.state.Load() }
 
-// ConfirmedAt is this machine's monotonic ms at which the backend last vouched
-// for the session's state.
+// ConfirmedAt returns the monotonic ms of this machine at which the backend last
+// confirmed the session's state.
 func (s *Session) ConfirmedAt() int64 { return s.confirmed.Load() }
 
-// ExpiresAt is when the session ends, in Unix seconds of the backend's clock.
+// ExpiresAt returns when the session ends, in Unix seconds of the backend's clock.
 func (s *Session) ExpiresAt() int64 { return s.state.Load().expiresAt }
 
-// ReturnURL is where the session's marketplace wants its user back.
+// ReturnURL returns the marketplace's URL for the user after the session.
 func (s *Session) ReturnURL() string { return s.state.Load().terms.returnURL }
 
-// NowMS is the backend's time in Unix milliseconds.
-func (s *Session) NowMS() int64 { return s.set.now() }
+// NowMS returns the backend's time in Unix milliseconds.
+func (s *Session) NowMS() int64 { return s.store.now() }
 
-// SetProvisional says whether the session was admitted without the backend and
-// still waits for it.
+// SetProvisional marks the session as admitted offline, or as redeemed since.
 func (s *Session) SetProvisional(is bool) { s.extras().provisional.Store(is) }
 
-// SetUpgrade keeps the session token that the provisional cookie has become.
+// SetUpgrade sets the session token that replaces the provisional cookie.
 func (s *Session) SetUpgrade(sessionToken string) { s.extras().upgrade.Store(&sessionToken) }
 
-// Assertion is the last signed statement about the session, or nil.
+// Assertion returns the last signed assertion of the session, or nil.
 func (s *Session) Assertion() *Assertion {
 	if x := s.extra.Load(); x != nil {
 		return x.assertion.Load()
@@ -129,26 +128,26 @@ func (s *Session) Assertion() *Assertion {
 	return nil
 }
 
-// SetAssertion keeps a signed statement to be sent again.
+// SetAssertion keeps a signed assertion for further requests.
 func (s *Session) SetAssertion(a *Assertion) { s.extras().assertion.Store(a) }
 
-// ID is the session's id.
+// ID returns the session's id.
 func (s *Session) ID() string { return s.state.Load().Headers[HeaderID] }
 
-// ProviderID is whose session it is.
+// ProviderID returns the id of the session's provider.
 func (s *Session) ProviderID() string { return s.state.Load().Headers[HeaderProvider] }
 
-// IsEnd reports whether a session that is refused for code is over for good.
+// IsEnd reports whether a refusal code means that the session is over.
 func IsEnd(code protocol.Code) bool {
 	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
 }
 
-// notifyEndLocked tells the set of the session's end, once; more time after that
-// is another life.
+// notifyEndLocked calls OnEnd once for each end: a session that is extended after
+// its deadline can end again.
 func (s *Session) notifyEndLocked(code protocol.Code) {
 	over := IsEnd(code)
-	if over && !s.endNotified && s.set.OnEnd != nil {
-		s.set.OnEnd(s, code)
+	if over && !s.endNotified && s.store.OnEnd != nil {
+		s.store.OnEnd(s, code)
 	}
 	s.endNotified = over
 }
@@ -178,7 +177,7 @@ func (s *Session) Apply(st *protocol.LiveState, confirmedAt int64) bool {
 }
 
 func (s *Session) setLocked(st *protocol.LiveState, confirmedAt int64) {
-	s.state.Store(s.set.records.record(st, s.state.Load()))
+	s.state.Store(s.store.records.record(st, s.state.Load()))
 	s.confirmed.Store(confirmedAt)
 	s.armLocked()
 }
@@ -195,7 +194,7 @@ func (s *Session) Confirm(version, confirmedAt int64) {
 // Refusal is why the session is refused, or "" if it is live.
 func (s *Session) Refusal() protocol.Code {
 	st := s.state.Load()
-	if st.status.status() == protocol.Active && !st.admits(s.set.now()) {
+	if st.status.status() == protocol.Active && !st.admits(s.store.now()) {
 		return protocol.SessionExpired
 	}
 	return protocol.CodeOf(st.status.status())
@@ -209,7 +208,7 @@ func (s *Session) Register(o *Registration) protocol.Code {
 	if code := s.Refusal(); code != "" {
 		return code
 	}
-	if s.gone { // abandoned since: nothing would end o any more
+	if s.forgotten { // abandoned since: nothing would end o any more
 		return protocol.SessionMissing
 	}
 	s.claimed = true
@@ -243,7 +242,7 @@ func (s *Session) Release(o *Registration) {
 // wake runs when the deadline may have come, or the afterlife is over.
 func (s *Session) wake() {
 	s.mu.Lock()
-	if s.gone {
+	if s.forgotten {
 		s.mu.Unlock()
 		return
 	}
@@ -253,10 +252,10 @@ func (s *Session) wake() {
 		s.mu.Unlock()
 		return
 	}
-	if s.set.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
-		s.gone = true
+	if s.store.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
+		s.forgotten = true
 		s.mu.Unlock()
-		s.set.Forget(s)
+		s.store.Forget(s)
 		return
 	}
 	cut := s.unlistAllLocked()
@@ -270,18 +269,18 @@ func (s *Session) wake() {
 func (s *Session) endMS() int64 { return s.state.Load().expiresAt * 1000 }
 
 func (s *Session) armLocked() {
-	if s.gone {
+	if s.forgotten {
 		return
 	}
 	if st := s.state.Load(); st.status.status() == protocol.Active {
-		s.set.deadlines.set(s, st.expiresAt*1000)
+		s.store.deadlines.set(s, st.expiresAt*1000)
 		return
 	}
 	s.armAfterlifeLocked() // paused or pending: looked at again; ended: forgotten
 }
 
 func (s *Session) armAfterlifeLocked() {
-	s.set.deadlines.set(s, s.set.now()+afterlife.Milliseconds())
+	s.store.deadlines.set(s, s.store.now()+afterlife.Milliseconds())
 }
 
 // Claimed reports whether a browser came with the session's cookie.
@@ -309,8 +308,8 @@ func (s *Session) idle() bool {
 // nothing of it any more.
 func (s *Session) Abandon() {
 	s.mu.Lock()
-	s.gone = true
-	s.set.deadlines.remove(s)
+	s.forgotten = true
+	s.store.deadlines.remove(s)
 	cut := s.unlistAllLocked()
 	s.mu.Unlock()
 	cutAll(cut, protocol.SessionMissing)

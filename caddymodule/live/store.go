@@ -24,13 +24,13 @@ const shardCount = 64 // a power of two
 // client can find a token that collides with another's.
 type tokenKey [2]uint64
 
-// Store holds the sessions that this edge knows, by id, and the verdicts on
-// the tokens it has verified. A verdict needs no expiry of its own: it only
-// says whose token it is, and the session's state says the rest.
+// Store holds the sessions that this edge knows, by id and by the tokens that were
+// verified for them. A token needs no expiry here: it identifies its session, and
+// the session's state decides.
 type Store struct {
 	seeds [2]maphash.Seed
 	now   func() int64 // the backend's time in Unix ms
-	// Called once at each session's end, with its lock held; nil for nobody.
+	// Called once at each end of a session, with its lock held. May be nil.
 	OnEnd     func(*Session, protocol.Code)
 	records   interner
 	deadlines *deadlines
@@ -101,7 +101,7 @@ func NewStore(now func() int64) *Store {
 	return l
 }
 
-// ByToken is the session of a token that was verified before, or nil.
+// ByToken returns the session of a token that was verified before, or nil.
 func (l *Store) ByToken(raw string) *Session {
 	k := l.key(raw)
 	sh := &l.tokens[k[0]%shardCount]
@@ -111,7 +111,7 @@ func (l *Store) ByToken(raw string) *Session {
 	return s
 }
 
-// ByID is the session with the given id, or nil.
+// ByID returns the session with the given id, or nil.
 func (l *Store) ByID(id string) *Session {
 	sh, hash := l.idShard(id)
 	sh.mu.RLock()
@@ -119,7 +119,7 @@ func (l *Store) ByID(id string) *Session {
 	return sh.findLocked(hash, id)
 }
 
-// Put takes a state from the backend, making the session known if it was not.
+// Put applies a state from the backend, adding the session if it is not held yet.
 func (l *Store) Put(st *protocol.LiveState, confirmedAt int64) *Session {
 	sh, hash := l.idShard(st.ID)
 	sh.mu.Lock()
@@ -154,7 +154,7 @@ func (l *Store) BindToken(raw string, s *Session) {
 	sh.mu.Unlock()
 }
 
-// Forget forgets a session and the verdicts on its tokens.
+// Forget removes a session and its tokens.
 func (l *Store) Forget(s *Session) {
 	l.deadlines.remove(s)
 	ids, hash := l.idShard(s.ID())
@@ -171,7 +171,7 @@ func (l *Store) Forget(s *Session) {
 	}
 }
 
-// forgetLocked forgets the verdict on a token.
+// forgetLocked removes a token.
 func (l *Store) forgetLocked(k tokenKey) {
 	sh := &l.tokens[k[0]%shardCount]
 	sh.mu.Lock()

@@ -9,23 +9,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Kind tells the tokens apart; it is the JWT's typ header. A token of one kind
-// is never accepted where the other is asked for.
+// Kind is the type of a token, its JWT's typ header. A token of one kind is never
+// accepted in the place of another.
 type Kind string
 
 const (
 	Launch    Kind = "launch+jwt"
 	Session   Kind = "session+jwt"
-	Assertion Kind = "assertion+jwt" // the gate's statement to an origin
+	Assertion Kind = "assertion+jwt" // the gate's assertion to an origin
 )
 
-// MaxSize is the longest token that is looked at, in bytes. Ours are near 700.
+// MaxSize is the size of the longest token that is verified, in bytes. Typical
+// tokens have 700.
 const MaxSize = 4096
 
 // Leeway is how far iat and nbf may lie in the future. Deadlines get none.
 const Leeway = 30 * time.Second
 
-// Claims is what a token says. Times are Unix seconds in the JWT.
+// Claims are the claims of a token. Times are Unix seconds in the JWT.
 type Claims struct {
 	jwt.RegisteredClaims
 	ProviderID      string `json:"provider_id"`
@@ -33,13 +34,14 @@ type Claims struct {
 	ReturnURL       string `json:"return_url"`
 }
 
-// SessionID is the session that the token is about (its jti).
+// SessionID returns the id of the token's session, its jti.
 func (c *Claims) SessionID() string { return c.ID }
 
-// UserID is who may use it (its sub).
+// UserID returns the id of the session's user, the token's sub.
 func (c *Claims) UserID() string { return c.Subject }
 
-// Deadline is when the token ends, as far as its signer knew.
+// Deadline returns when the token expires. An extension of its session does not
+// change it.
 func (c *Claims) Deadline() time.Time {
 	if c.ExpiresAt == nil {
 		return time.Time{}
@@ -47,12 +49,12 @@ func (c *Claims) Deadline() time.Time {
 	return c.ExpiresAt.Time
 }
 
-// frame is what a token has beside its claims, and a cookie beside its token:
-// header, signature and name, with room for numbers that grow.
+// frame is the size of all that a cookie holds beside the claims: the token's
+// header and signature and the cookie's name, with a reserve for growing numbers.
 const frame = 300
 
-// Fits reports whether a token that says this is short enough to be verified,
-// and for browsers to keep as a cookie.
+// Fits reports whether a token with these claims is short enough to be verified,
+// and to be kept by browsers as a cookie.
 func (c *Claims) Fits() bool {
 	body, err := json.Marshal(c)
 	return err == nil && base64.RawURLEncoding.EncodedLen(len(body))+frame <= MaxSize
@@ -62,7 +64,7 @@ func (c *Claims) Fits() bool {
 var (
 	ErrMalformed  = errors.New("token is malformed")
 	ErrTooLarge   = errors.New("token is too large")
-	ErrKind       = errors.New("token is of another kind")
+	ErrKind       = errors.New("token has another type")
 	ErrSignature  = errors.New("token's signature does not verify")
 	ErrUnknownKey = errors.New("token is signed with an unknown key")
 	ErrExpired    = errors.New("token has expired")
