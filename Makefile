@@ -39,6 +39,7 @@ bench: build ## measure, and print the figures
 	cd bench/edge/workerd && npm ci --no-audit --no-fund
 	$(GO) run ./bench/edge
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
+	cd sdk-inject && npm ci --no-audit --no-fund && node ../bench/sdk/tasks.mjs
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
 	$(GO) test -run '^$$' -bench Decide ./caddymodule/live
 	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule/live

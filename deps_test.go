@@ -244,7 +244,7 @@ var processWide = regexp.MustCompile(`\b(` + strings.Join([]string{
 	`debug\.Set(GCPercent|MaxStack|MaxThreads|MemoryLimit|PanicOnFault)\(`, `runtime\.GOMAXPROCS\([^0]`, `os\.(Setenv|Unsetenv|Clearenv|Chdir)\(`,
 	`http\.(DefaultTransport|DefaultClient|DefaultServeMux)\b`, `http\.(Handle|HandleFunc)\(`, `expvar\.(Publish|New\w+)\(`,
 	`otel\.Set\w+\(`, `prometheus\.(MustRegister|Register|DefaultRegisterer)\b`, `promauto\.New`,
-	`slog\.SetDefault\(`, `log\.Set(Output|Flags|Prefix)\(`, `zap\.(ReplaceGlobals|RedirectStdLog\w*)\(`,
+	`redis\.SetLogger\(`, `huma\.NewError\w*\s*=`, `slog\.SetDefault\(`, `log\.Set(Output|Flags|Prefix)\(`, `zap\.(ReplaceGlobals|RedirectStdLog\w*)\(`,
 	`net\.DefaultResolver\s*=`, `rand\.Seed\(`, `signal\.(Notify|Ignore|Reset)\(`,
 }, "|") + `)`)
 

@@ -146,7 +146,7 @@ func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) erro
 	run, stopRun := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRun()
 	var loops sync.WaitGroup
-	loops.Go(func() { b.Run(run) })
+	loops.Go(func() { _ = b.Run(run) }) // it returns nil
 	b.log.Info("session service is ready", zap.Stringer("address", listener.Addr()), zap.String("issuer", b.config.Issuer))
 
 	var err error

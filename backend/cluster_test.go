@@ -122,7 +122,7 @@ func TestTwoBackends(t *testing.T) {
 	p.a.audit()
 }
 
-// Redis goes and comes back, with and without what it held: nobody is admitted
+// Redis goes and comes back, with and without what it held: no session is admitted
 // who should not be, no token is lost, requests are answered all the while.
 func TestRedisFaultsBehindTwoBackends(t *testing.T) {
 	t.Parallel()

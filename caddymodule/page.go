@@ -26,14 +26,14 @@ type page struct {
 	Code  protocol.Code
 	Title string
 	Text  string
-	Tone  string // "calm", "warn" or "bad": the colour of the mark
+	Tone  string // "calm", "warn" or "bad": the color of the mark
 	// Where the link leads. Empty: no link.
 	Back      string
 	BackLabel string
 	// The label of the link that reloads the page. Empty: no link.
 	RetryLabel string
 	Lang, Dir  string
-	// The shared colours, spaces and type, and the styles of the built-in page.
+	// The shared colors, spaces and type, and the styles of the built-in page.
 	Style template.CSS
 }
 

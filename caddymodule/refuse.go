@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -163,7 +164,7 @@ func setRetryAfter(h http.Header, code protocol.Code) {
 // originFailure turns an error of the origin's into the gate's own page, since
 // Caddy's answer would be an empty one; others are passed on to handle_errors.
 func (g *Gate) originFailure(w http.ResponseWriter, r *http.Request, provider string, err error) error {
-	handlerErr, ok := err.(caddyhttp.HandlerError)
+	handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err)
 	if !ok {
 		return err
 	}

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { buy, eventually, freePorts, read, start, type System } from "./system.ts";
 
-// Applications that none of us wrote, unchanged, behind the gate: Prometheus
+// Third-party applications, unchanged, behind the gate: Prometheus
 // from Debian's packages (identity pages, an API that it polls) and Verdaccio
 // from npm (a React app that answers gzip, with an ETag and a policy).
 

@@ -103,7 +103,7 @@ function firstLine(child: ChildProcess): Promise<string> {
 const taken: Socket[] = [];
 
 /**
- * The first of four neighbouring ports that nobody listens on and no other test uses. A socket for
+ * The first of four neighboring ports that nobody listens on and no other test uses. A socket for
  * UDP on the last of them says so: an edge that serves HTTP/3 uses one of the others.
  */
 export async function freePorts(): Promise<number> {
@@ -119,7 +119,7 @@ export async function freePorts(): Promise<number> {
     }
     socket.close();
   }
-  throw new Error("no four neighbouring ports are free");
+  throw new Error("no four neighboring ports are free");
 }
 
 function take(port: number): Promise<Socket | undefined> {

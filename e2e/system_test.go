@@ -180,7 +180,7 @@ func init() { nextPorts.Store(int64(os.Getpid() % 1000)) }
 // these tests. They are closed when the process ends, and not before.
 var takenPorts sync.Map // of int to net.PacketConn
 
-// freePorts finds four neighbouring ports that nobody listens on and no other
+// freePorts finds four neighboring ports that nobody listens on and no other
 // test uses, and returns the first. They stay this process's until it ends: a
 // socket for UDP on the last of them says so, which is why an edge that serves
 // HTTP/3 uses one of the others.
@@ -200,7 +200,7 @@ func freePorts(t testing.TB) int {
 		takenPorts.Store(base, taken)
 		return base
 	}
-	t.Fatal("no four neighbouring ports are free")
+	t.Fatal("no four neighboring ports are free")
 	return 0
 }
 

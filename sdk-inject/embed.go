@@ -91,7 +91,7 @@ func Find(name string) (Asset, bool) {
 	return asset, true
 }
 
-// TokensCSS is the style sheet of colours, spaces and type that all our pages share.
+// TokensCSS is the style sheet of colors, spaces and type that all our pages share.
 func TokensCSS() string { return tokensCSS }
 
 // isHashed reports whether rest is "<hexadecimal>.js". The length is left open:

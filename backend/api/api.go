@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -220,7 +221,7 @@ func (a *api) frame() http.Handler {
 		r, endSpan := a.trace(r)
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
-			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+			if cause := recover(); cause != nil && !aborted(cause) {
 				a.Log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 				if rec.status == 0 {
 					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
@@ -320,3 +321,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // Unwrap serves [http.ResponseController].
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// aborted reports whether a handler panicked only to break the connection off.
+func aborted(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}

@@ -87,7 +87,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		if err != nil {
 			return // Accept has answered
 		}
-		defer conn.CloseNow()
+		defer func() { _ = conn.CloseNow() }()
 		ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
 		defer cancel()
 		defer context.AfterFunc(a.Stopping, cancel)()

@@ -152,7 +152,7 @@ func onEach(t *testing.T, test func(t *testing.T, open func(now func() time.Time
 func TestConformance(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(func() time.Time) coordinator) {
 		c := open(nil)
-		t.Run("old news is no news", func(t *testing.T) { oldNews(t, c) })
+		t.Run("an older state is ignored", func(t *testing.T) { oldNews(t, c) })
 		t.Run("what the record said is still told", func(t *testing.T) { rememberedIsTold(t, c) })
 		t.Run("streams resume", func(t *testing.T) { resuming(t, c) })
 		t.Run("next waits for news", func(t *testing.T) { waiting(t, c) })

@@ -49,7 +49,7 @@ func Explain(err error) *Refusal {
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return Refuse(protocol.NotFound, "There is no such thing here.")
+		return Refuse(protocol.NotFound, "Resource not found.")
 	case errors.Is(err, store.ErrLive):
 		return Refuse(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
 	case errors.Is(err, ErrEmail):

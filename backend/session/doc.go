@@ -7,7 +7,7 @@
 //	                    │ ├─ deadline passes                        ─► expired
 //	                    │ └─ revoke (operator, marketplace)         ─► revoked
 //
-// Seconds are whole. The clock rounds in the user's favour: it starts at the
+// Seconds are whole. The clock rounds in the user's favor: it starts at the
 // next full second after the moment of creation or launch, a pause begins at
 // the full second before it was asked for and ends at the one after. A second
 // that has started counts as used when a session is settled by time.

@@ -148,7 +148,7 @@ func (s *Store) Audit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("auditing: %w", err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // it has only read
 	return Reader{q: s.q.WithTx(tx)}.Audit(ctx)
 }
 

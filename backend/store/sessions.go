@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -214,7 +215,7 @@ func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
 // Beats returns a session's heartbeats; zero when there were none.
 func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
 	row, err := r.q.GetBeats(ctx, sessionID)
-	if err = found(err); err == ErrNotFound {
+	if err = found(err); errors.Is(err, ErrNotFound) {
 		return Beats{SessionID: sessionID}, nil
 	}
 	if err != nil {

@@ -206,7 +206,7 @@ func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if err := f(&Tx{Reader{q: s.wq.WithTx(tx)}, tx, s.engine}); err != nil {
 		return err
 	}

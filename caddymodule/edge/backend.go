@@ -189,7 +189,7 @@ func (b *BackendClient) call(ctx context.Context, name, method, path, bearer, id
 }
 
 // problemOf turns a refusal into the problem it carries, or into
-// errBackendDown where no refusal of ours is recognised in it.
+// errBackendDown where no refusal of ours is recognized in it.
 func problemOf(resp *http.Response, body []byte) error {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var p protocol.Problem

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,7 +90,7 @@ func byCode(vec *prometheus.CounterVec) map[protocol.Code]prometheus.Counter {
 func (m *Metrics) Register(r *prometheus.Registry) error {
 	for _, c := range m.all {
 		if err := r.Register(c); err != nil {
-			if _, again := err.(prometheus.AlreadyRegisteredError); !again {
+			if _, again := errors.AsType[prometheus.AlreadyRegisteredError](err); !again {
 				return err
 			}
 		}

@@ -48,7 +48,7 @@ func stripSuffix(tag, suffix string) (string, bool) {
 // made reports whether a stripped tag is one that we made of a date.
 func made(tag string) bool { return strings.HasPrefix(tag, `W/"`+dateTag) }
 
-// keepOwnValidators leaves only conditions that our own copies fulfil: with any
+// keepOwnValidators leaves only conditions that our own copies fulfill: with any
 // other, a 304 would let a browser show a copy without the script. It reports
 // whether any is left.
 func keepOwnValidators(h http.Header, suffix string) bool {

@@ -32,7 +32,7 @@ const (
 	ReasonBinary          Reason = "binary"           // NUL bytes where markup should be
 	ReasonFragment        Reason = "fragment"         // no sign of a navigation nor of a whole document
 	ReasonUndecided       Reason = "undecided"        // prelude longer than we look, or cut short
-	ReasonBadGzip         Reason = "bad_gzip"         // labelled gzip, but is not
+	ReasonBadGzip         Reason = "bad_gzip"         // labeled gzip, but is not
 	ReasonMultiMember     Reason = "multi_member"     // bytes after the first gzip member
 	ReasonAborted         Reason = "aborted"          // the origin failed before the place was found
 )

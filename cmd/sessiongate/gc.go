@@ -52,7 +52,7 @@ func adjustCollector() func() {
 }
 
 // afterEachCollection calls f after every one, for as long as the process lives:
-// an object that nothing holds is finalised by each, and leaves another.
+// an object that nothing holds is finalized by each, and leaves another.
 func afterEachCollection(f func()) {
 	type nothing struct{ _ *int } // with a pointer, or it might share a slot
 	runtime.SetFinalizer(new(nothing), func(*nothing) {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/sessiongate/sessiongate/caddymodule"
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
@@ -58,7 +59,7 @@ func main() {
 	if len(os.Args) > 1 && slices.Contains(runningEdges, os.Args[1]) {
 		tuneGC()
 	}
-	redisurl.Silence()
+	redis.SetLogger(redisurl.NoLog{})
 	caddy.CustomBinaryName, caddy.CustomLongDescription = "sessiongate", about
 	caddy.CustomVersion = "Sessiongate " + edge.Version() + ", Caddy"
 	caddycmd.Main()

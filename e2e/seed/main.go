@@ -57,7 +57,7 @@ func seed(ctx context.Context, file, provider string, sessions, days int) error 
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // nothing after a commit
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if err := fill(ctx, tx, provider, sessions, days, time.Now()); err != nil {
 		return err
 	}

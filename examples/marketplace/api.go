@@ -175,12 +175,12 @@ func (a *api) send(ctx context.Context, method, path, idempotencyKey string, bod
 	}
 	res, err := a.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w: %v", method, path, errUnavailable, err)
+		return fmt.Errorf("%s %s: %w: %w", method, path, errUnavailable, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
-		return fmt.Errorf("%s %s: %w: %v", method, path, errUnavailable, err)
+		return fmt.Errorf("%s %s: %w: %w", method, path, errUnavailable, err)
 	}
 	switch {
 	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
@@ -194,7 +194,7 @@ func (a *api) send(ctx context.Context, method, path, idempotencyKey string, bod
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("%s %s: %w: %v", method, path, errUnavailable, err)
+		return fmt.Errorf("%s %s: %w: %w", method, path, errUnavailable, err)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func RosetteApp(providerID string, seconds int64) App {
 		Name:       "Rosette",
 		Provider:   "Kiln & Petal",
 		Tagline:    "Draw a line, get a window",
-		Description: "A drawing board that turns every stroke around its centre, up to twenty-four times. " +
+		Description: "A drawing board that turns every stroke around its center, up to twenty-four times. " +
 			"Choose inks, fold it, mirror it, and take the picture home as a PNG.",
 		Picture: picture("rosette"),
 		Plans: []Plan{

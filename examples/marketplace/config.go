@@ -25,7 +25,7 @@ type Config struct {
 	// Demo tokens that a new visitor gets, and that a top-up adds.
 	// Default: 100.
 	StartBalance int64
-	// The colours, spaces and type that app.css is written against.
+	// The colors, spaces and type that app.css is written against.
 	TokensCSS string
 
 	// Default: a client with a timeout of 10 s.

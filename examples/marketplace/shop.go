@@ -10,7 +10,7 @@ import (
 // offer is an app as the shop shows it.
 type offer struct {
 	App
-	// Position in Config.Apps; gives each app its own colour.
+	// Position in Config.Apps; gives each app its own color.
 	Index int
 	Terms []term
 	Plans []priced

@@ -15,7 +15,7 @@ type sessionView struct {
 	App App
 	// One or two words: "Running", "Ended by you".
 	Outcome string
-	// The colour that goes with them: live, good, warn or bad.
+	// The color that goes with them: live, good, warn or bad.
 	Tone string
 	// A sentence for the receipt.
 	Summary string

@@ -1,5 +1,5 @@
 // Package rosette is a drawing board that repeats every stroke around its
-// centre: a small web app as anyone might run one, for trying things out on.
+// center: a small web app as anyone might run one, for trying things out on.
 //
 //	GET  /               the board
 //	GET  /static/{file}  its style sheet, its scripts and its mark

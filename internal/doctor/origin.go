@@ -65,7 +65,7 @@ func (p *patient) askOrigin(ctx context.Context, where netip.AddrPort) (*answer,
 	return p.ask(ctx, q)
 }
 
-// lockedByTLS recognises nginx's and Go's ways to say that a client certificate
+// lockedByTLS recognizes nginx's and Go's ways to say that a client certificate
 // is missing, which come as an answer rather than a failed handshake.
 func lockedByTLS(p *Page) bool {
 	return p.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(string(p.Body)), "certificate")

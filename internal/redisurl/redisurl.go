@@ -32,7 +32,8 @@ type Patience struct {
 //	redis+sentinel://host:26379?master_name=name  whichever server its sentinels name
 //
 // It connects when first used. go-redis itself writes to standard error when a
-// server cannot be reached, unless [Silence] was called.
+// server cannot be reached, unless the
+// program sets [NoLog].
 func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	kind, plus, found := strings.Cut(scheme, "+")
@@ -75,11 +76,10 @@ func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	return nil, Err
 }
 
-// Silence keeps go-redis from writing to standard error: what matters of it is
-// returned as errors. It changes the whole process, so that only a main function
-// or a test may call it.
-func Silence() { redis.SetLogger(silent{}) }
+// NoLog is a logger for [redis.SetLogger] that writes nothing. go-redis returns
+// everything that matters as errors, but it also writes to standard error. Its
+// logger belongs to the whole process, so only a main function may set it.
+type NoLog struct{}
 
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
+// Printf implements go-redis' logger.
+func (NoLog) Printf(context.Context, string, ...any) {}

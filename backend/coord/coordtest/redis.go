@@ -67,7 +67,7 @@ func (r *Redis) URL() string { return "redis://" + r.Addr() }
 // Run starts the server, again after [Redis.Kill].
 func (r *Redis) Run(t testing.TB) {
 	t.Helper()
-	redisurl.Silence() // servers are down on purpose
+	redis.SetLogger(redisurl.NoLog{}) // servers are down on purpose
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatal("these tests need redis-server: install the package redis-server")

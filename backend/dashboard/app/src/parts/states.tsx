@@ -85,7 +85,7 @@ export function Waiting({ rows = 4, what = "Loading" }: { rows?: number; what?: 
 interface ShowProps<T> {
   of: Loaded<T>;
   rows?: number;
-  /** What it means that there is no such thing. */
+  /** What it means that the resource does not exist. */
   missing?: string;
   children: (data: T) => ReactNode;
 }
