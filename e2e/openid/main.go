@@ -10,6 +10,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -94,7 +95,7 @@ func run(in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, issuer); err != nil {
 		return fmt.Errorf("printing the issuer: %w", err)
 	}
-	if err := server.Serve(listener); err != http.ErrServerClosed {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
