@@ -161,7 +161,7 @@ func TestEdgeHostsAreLookedUpOnceAMinute(t *testing.T) {
 
 	w = newEdgeWorld(t, newZone(nil), "edge.example.com")
 	w.domains("provider.com")
-	w.mustTell(map[string]string{"provider.com": "@ in provider.com; alias edge.example.com; The addresses of edge.example.com could not be looked up just now. Try again in a moment."})
+	w.mustTell(map[string]string{"provider.com": "@ in provider.com; alias edge.example.com; The addresses of edge.example.com could not be resolved. Try again in a moment."})
 }
 
 func TestDNSRecordsByAddress(t *testing.T) {
@@ -212,7 +212,7 @@ func TestEdgeHostsThatAreNone(t *testing.T) {
 		}
 	}
 	many := strings.Split(strings.Repeat("edge.example.com,", 17), ",")
-	if _, err := backend.Open(context.Background(), backend.Config{DataDir: t.TempDir(), EdgeHosts: many}, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "16 is the most") {
+	if _, err := backend.Open(context.Background(), backend.Config{DataDir: t.TempDir(), EdgeHosts: many}, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "maximum of 16") {
 		t.Errorf("many: %v", err)
 	}
 }

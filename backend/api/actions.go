@@ -101,7 +101,7 @@ func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error
 	}
 	byMarketplace := callerOf(ctx).Role == service.RoleMarketplace
 	if byMarketplace && body.AdditionalSeconds < 1 {
-		return nil, service.Refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
+		return nil, service.Refuse(protocol.InvalidRequest, "additional_seconds is required for callers with a marketplace key.")
 	}
 	req, err := in.request(ctx, "extend-session", in.ID, body)
 	if err != nil {
@@ -147,7 +147,7 @@ func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, e
 			return nil, err
 		}
 		if len(props) > 2048 {
-			return nil, service.Refuse(protocol.InvalidRequest, "The props of one event may have 2 KiB.")
+			return nil, service.Refuse(protocol.InvalidRequest, "The props of an event must not exceed 2 KiB.")
 		}
 		list = append(list, service.PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
 	}

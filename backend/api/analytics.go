@@ -45,7 +45,7 @@ func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
 		}
 	}
 	if first > last || last-first >= maxDays {
-		return 0, 0, service.Refuse(protocol.InvalidRequest, "The range is from 1 to "+strconv.Itoa(maxDays)+" days, from before to.")
+		return 0, 0, service.Refuse(protocol.InvalidRequest, "The range must be 1 to "+strconv.Itoa(maxDays)+" days, and from must not be after to.")
 	}
 	return first, last, nil
 }
@@ -53,7 +53,7 @@ func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
 func dayOf(date, name string) (int64, error) {
 	t, err := time.Parse(dateForm, date)
 	if err != nil || t.Year() < 1970 {
-		return 0, service.Refuse(protocol.InvalidRequest, name+" is a date, as in 2027-01-31.")
+		return 0, service.Refuse(protocol.InvalidRequest, name+" must be a date, such as 2027-01-31.")
 	}
 	return t.Unix() / secondsADay, nil
 }

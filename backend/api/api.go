@@ -182,10 +182,10 @@ func (a *api) answerOf(ctx context.Context, err error) error {
 
 func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 	if p.Status >= 500 {
-		a.Log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+		a.Log.Error("request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 		return
 	}
-	a.Log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+	a.Log.Debug("request refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 }
 
 func writeProblem(w http.ResponseWriter, p *problem, err error) {
@@ -221,9 +221,9 @@ func (a *api) frame() http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
-				a.Log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+				a.Log.Error("request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 				if rec.status == 0 {
-					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
+					writeProblem(rec, newProblem(protocol.Internal, "Internal error."), nil)
 				}
 			}
 			a.logRequest(r, rec, id, time.Since(begun))
@@ -274,11 +274,11 @@ func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		writeProblem(w, newProblem(protocol.NotFound, "There is no such path. /docs lists those there are."), nil)
+		writeProblem(w, newProblem(protocol.NotFound, "Path not found. See /docs for the API reference."), nil)
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	p := newProblem(protocol.InvalidRequest, "This path takes "+strings.Join(allowed, ", ")+".")
+	p := newProblem(protocol.InvalidRequest, "Method not allowed. This path accepts "+strings.Join(allowed, ", ")+".")
 	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
 	writeProblem(w, p, nil)
 }

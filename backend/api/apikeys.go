@@ -171,7 +171,7 @@ func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*stru
 		return nil, err
 	}
 	if callerOf(ctx).Guest {
-		return nil, service.Refuse(protocol.Forbidden, "You came by a sign-in link, which revokes no keys. Sign in with a key of your own, or ask the operator.")
+		return nil, service.Refuse(protocol.Forbidden, "Portal links cannot revoke API keys. Sign in with a key of your own, or ask the operator.")
 	}
 	req, err := in.request(ctx, "revoke-provider-api-key", in.KID, nil)
 	if err != nil {

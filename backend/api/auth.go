@@ -78,7 +78,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 			err = cmp.Or(a.s.LimitAddress(r.Context(), a.addressOf(r)), err) // as with a wrong key
 		}
 		if err == nil && !slices.Contains(roles, c.Role) {
-			err = service.Refuse(protocol.Forbidden, "This is not for the role "+string(c.Role)+".")
+			err = service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 		}
 		if err == nil {
 			err = a.s.LimitCaller(r.Context(), c)
@@ -89,7 +89,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 		return service.Caller{}, service.Refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
 	}
 	if !strings.HasPrefix(bearer, "sg_") && !slices.Contains(roles, service.RoleSession) {
-		return service.Caller{}, service.Refuse(protocol.Unauthorized, "This needs an API key.")
+		return service.Caller{}, service.Refuse(protocol.Unauthorized, "An API key is required.")
 	}
 	c, err := a.s.Identify(r.Context(), bearer)
 	if err != nil {
@@ -103,10 +103,10 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 		return c, err
 	}
 	if !slices.Contains(roles, c.Role) {
-		return c, service.Refuse(protocol.Forbidden, "A key with the role "+string(c.Role)+" may not do this.")
+		return c, service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 	}
 	if c.Role == service.RoleSession && c.SessionID != r.PathValue("id") {
-		return c, service.Refuse(protocol.TokenMismatch, "The token is another session's.")
+		return c, service.Refuse(protocol.TokenMismatch, "The token belongs to another session.")
 	}
 	return c, a.s.LimitCaller(r.Context(), c)
 }

@@ -113,7 +113,7 @@ func (a *api) routeHeartbeats() {
 			return nil, p
 		}
 		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 || len(body.Pages) > protocol.MaxPages {
-			return nil, refusedField("body.beats", "a batch has at most 10000 beats and 200 pages, and edge_id 64 bytes")
+			return nil, refusedField("body.beats", "a batch must not exceed 10000 beats or 200 pages, and edge_id must not exceed 64 bytes")
 		}
 		address, _ := ctx.Value(addressKey).(string)
 		answer, err := a.s.Heartbeats(ctx, body, address)
@@ -139,7 +139,7 @@ func decode(d *json.Decoder, into any) *problem {
 		if _, err = d.Token(); err == io.EOF {
 			return nil
 		}
-		return refusedField("body", "there is something after the JSON value")
+		return refusedField("body", "unexpected data after the JSON value")
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return refusedField("body."+e.Field, "expected "+e.Type.Kind().String())
@@ -147,7 +147,7 @@ func decode(d *json.Decoder, into any) *problem {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return refusedField("body."+strings.Trim(name, `"`), "unexpected property")
 	}
-	p := newProblem(protocol.InvalidRequest, "The body is not JSON.")
+	p := newProblem(protocol.InvalidRequest, "The body is not valid JSON.")
 	p.Status, p.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
 	return p
 }

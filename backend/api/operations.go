@@ -40,7 +40,7 @@ func (a *api) routeOperations() {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		if err := page.Execute(w, a.documented()); err != nil {
-			a.Log.Debug("the documentation page was not read to its end") // the reader left
+			a.Log.Debug("the client closed the connection before the documentation page ended") // the reader left
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (a *api) routePortal() {
 	}, a.createPortalLink)
 	a.signInPage("GET "+service.PortalPath, func(w http.ResponseWriter, _ *http.Request) error {
 		if err := dashboard.WritePortal(w); err != nil {
-			a.Log.Debug("the portal page was not read to its end") // the reader left
+			a.Log.Debug("the client closed the connection before the portal page ended") // the reader left
 		}
 		return nil
 	})

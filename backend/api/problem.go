@@ -80,7 +80,7 @@ func ownProblems(_ huma.Context, _ string, body any) (any, error) {
 		case d.Location != "":
 			p.Errors = append(p.Errors, fieldError{Location: d.Location, Message: d.Message})
 		case e.Status == http.StatusUnprocessableEntity: // the message is a decoder's, which quotes
-			p.Errors = append(p.Errors, fieldError{Message: "the body cannot be read"})
+			p.Errors = append(p.Errors, fieldError{Message: "the body is not valid JSON for this request"})
 		}
 	}
 	return p, nil

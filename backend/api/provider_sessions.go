@@ -45,7 +45,7 @@ func (in SessionSearch) filter() (service.SessionFilter, error) {
 		f.Until = (day + 1) * secondsADay
 	}
 	if f.Until != 0 && f.Since >= f.Until {
-		return f, service.Refuse(protocol.InvalidRequest, "from is not after to.")
+		return f, service.Refuse(protocol.InvalidRequest, "from must not be after to.")
 	}
 	return f, nil
 }

@@ -215,7 +215,7 @@ func (a *api) routeValidate() {
 func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput, error) {
 	var body validateBody
 	if p := decodeStrictly(in.RawBody, &body); p != nil || body.JTI == "" {
-		return invalid(400, protocol.InvalidRequest, "Invalid request", "The body is {\"jti\": \"<session id>\"}."), nil
+		return invalid(400, protocol.InvalidRequest, "Invalid request", "The body must be {\"jti\": \"<session id>\"}."), nil
 	}
 	bearer := bearerOf(in.Authorization)
 	if bearer == "" {
@@ -228,7 +228,7 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
 	}
 	if claims.ID != body.JTI {
-		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token is another session's."), nil
+		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token belongs to another session."), nil
 	}
 	c, err := a.s.Session(ctx, body.JTI)
 	if err != nil {

@@ -131,7 +131,7 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 }
 
 func parseCursor(cursor string) (us int64, id string, err error) {
-	bad := service.Refuse(protocol.InvalidRequest, "The cursor is not one of ours.")
+	bad := service.Refuse(protocol.InvalidRequest, "cursor is not valid.")
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return 0, "", bad
