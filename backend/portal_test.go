@@ -73,7 +73,7 @@ func TestPortalLinksSignIn(t *testing.T) {
 		if _, status := b.me(); status != 401 {
 			t.Errorf("after its end: %d", status)
 		}
-		openPortal(b, secret).mustSay(t, 401, "This link is over")
+		openPortal(b, secret).mustSay(t, 401, "The link has expired")
 
 		id, secret = w.portal(map[string]any{"provider_id": "prov_demo", "expires_in_seconds": 60})
 		openPortal(b, secret)

@@ -55,16 +55,16 @@ type api struct {
 // NewHandler returns the HTTP API of s, and what /openapi.json says of it.
 func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	config := huma.DefaultConfig("Sessiongate", "1.0.0")
-	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
+	config.Info.Description = "Sells timed sessions in web apps, accounts for their tokens in a ledger, and ends them on time."
 	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
 	config.Servers = []*huma.Server{{URL: o.Issuer, Description: "This service"}}
 	config.CreateHooks = nil // no $schema in bodies
 	config.Transformers = []huma.Transformer{ownProblems}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
-		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
-		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
+		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key (sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…), created with `sessiongate apikey create`."},
+		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "The cookie of a browser that signed in at /auth/."},
+		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The session's launch or session token."},
 	}
 	mux := http.NewServeMux()
 	a := &api{
@@ -117,7 +117,7 @@ func (r route) operation(a *api) huma.Operation {
 	refused := map[string]*huma.MediaType{
 		protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
 	}
-	op.Responses = map[string]*huma.Response{"default": {Description: "Refused or failed", Content: refused}}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused}}
 	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
 	if len(r.roles) > 0 {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)

@@ -37,13 +37,13 @@ func (a *api) routeEdge() {
 	}, a.states)
 	register(a, route{
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
-		summary: "Who owns a domain", roles: edge, errors: []int{404},
+		summary: "Find the provider of a domain", roles: edge, errors: []int{404},
 	}, a.host)
 	op := route{
 		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
-		summary: "Live-state changes as server-sent events, resumable", roles: edge, errors: []int{503},
+		summary: "Stream live-state changes as server-sent events; resumable", roles: edge, errors: []int{503},
 	}.operation(a)
-	op.Description += " Events: state (a LiveState), reset (ask for every state again), time (every 2 s)."
+	op.Description += " Events: state (a LiveState), reset (read every state again), time (every 2 s)."
 	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
 		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
@@ -97,7 +97,7 @@ type beatsOutput struct{ Body protocol.HeartbeatsAnswer }
 func (a *api) routeHeartbeats() {
 	r := route{
 		method: http.MethodPost, path: protocol.EdgeHeartbeats, id: "edge-heartbeats", tag: "Edge",
-		summary: "Report heartbeats in a batch; learn what changed", roles: []service.Role{service.RoleEdge}, maxBody: maxBeatsBody,
+		summary: "Report a batch of heartbeats and read changed states", roles: []service.Role{service.RoleEdge}, maxBody: maxBeatsBody,
 	}
 	op := r.operation(a)
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[protocol.HeartbeatsRequest](), true, ""))

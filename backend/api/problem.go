@@ -27,13 +27,13 @@ func problemOf(err error) *problem {
 // problem is a [protocol.Problem] as huma writes it.
 type problem struct {
 	protocol.Problem
-	Errors []fieldError `json:"errors,omitempty" doc:"What is wrong with the request, field by field"`
+	Errors []fieldError `json:"errors,omitempty" doc:"Errors by field"`
 }
 
 // fieldError is one thing wrong with a request. It never quotes the value.
 type fieldError struct {
-	Location string `json:"location,omitempty" doc:"Where, as in body.user_id"`
-	Message  string `json:"message" doc:"What is wrong there"`
+	Location string `json:"location,omitempty" doc:"The field, such as body.user_id"`
+	Message  string `json:"message" doc:"What is wrong with the field"`
 }
 
 func newProblem(code protocol.Code, detail string) *problem {
