@@ -63,7 +63,7 @@ func (a *answer) server() string {
 }
 
 // ask sends q and reads its answer, following no redirect.
-func (p *patient) ask(ctx context.Context, q question) (*answer, error) {
+func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	transport := &http.Transport{
@@ -119,6 +119,6 @@ func (p *patient) ask(ctx context.Context, q question) (*answer, error) {
 }
 
 // at is the domain's URL with another path.
-func (p *patient) at(path string) *url.URL {
+func (p *probe) at(path string) *url.URL {
 	return &url.URL{Scheme: p.URL.Scheme, Host: p.URL.Host, Path: path}
 }

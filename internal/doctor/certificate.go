@@ -17,7 +17,7 @@ import (
 const dialTimeout = 8 * time.Second
 
 // checkCertificate looks at the certificate of every address.
-func (p *patient) checkCertificate(ctx context.Context) {
+func (p *probe) checkCertificate(ctx context.Context) {
 	const name = "tls"
 	if len(p.addresses) == 0 {
 		p.note(name, NotChecked, "there is no address to ask", "")
@@ -47,7 +47,7 @@ func (p *patient) checkCertificate(ctx context.Context) {
 }
 
 // checkPlain sees whether a site without TLS takes connections.
-func (p *patient) checkPlain(ctx context.Context) {
+func (p *probe) checkPlain(ctx context.Context) {
 	const name = "tls"
 	var allowed, forbidden []netip.AddrPort
 	for _, address := range p.addresses {
@@ -78,7 +78,7 @@ func (p *patient) checkPlain(ctx context.Context) {
 
 const remedyUnreachable = "Let connections from the internet reach the edge at this port: firewall, port forwarding, and whether it runs at all."
 
-func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Check {
+func (p *probe) certificateAt(ctx context.Context, address netip.AddrPort) Check {
 	raw, err := p.dial(ctx, address)
 	if errors.Is(err, errForbidden) {
 		return Check{Grade: NotChecked, Found: fmt.Sprintf("%s: %s", address, errForbidden), Remedy: remedyForbidden}
@@ -165,7 +165,7 @@ func issuer(c *x509.Certificate) string {
 }
 
 // dial connects to an address, if it may be dialed.
-func (p *patient) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+func (p *probe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if p.Control != nil {
 		d.Control = func(network, address string, c syscall.RawConn) error {

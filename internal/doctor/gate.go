@@ -11,7 +11,7 @@ import (
 )
 
 // checkGate asks every address for what only a gate knows.
-func (p *patient) checkGate(ctx context.Context) {
+func (p *probe) checkGate(ctx context.Context) {
 	const name = "gate"
 	if !p.reached {
 		p.note(name, NotChecked, "nothing could be reached", "")
@@ -45,7 +45,7 @@ func (p *patient) checkGate(ctx context.Context) {
 }
 
 // checkRefusal comes without a session, in the ways that browsers do.
-func (p *patient) checkRefusal(ctx context.Context) {
+func (p *probe) checkRefusal(ctx context.Context) {
 	const name = "refusal"
 	if !p.reached {
 		p.note(name, NotChecked, "nothing could be reached", "")
@@ -106,7 +106,7 @@ func refuses(p *Page, target *url.URL) bool {
 }
 
 // checkWebSocket asks to upgrade, without a session and with one.
-func (p *patient) checkWebSocket(ctx context.Context) {
+func (p *probe) checkWebSocket(ctx context.Context) {
 	const name = "websocket"
 	if !p.gated {
 		p.note(name, NotChecked, "there is no gate to ask", "")
@@ -127,7 +127,7 @@ func (p *patient) checkWebSocket(ctx context.Context) {
 }
 
 // checkUpgrade opens a WebSocket of the app's as an admitted visitor.
-func (p *patient) checkUpgrade(ctx context.Context) {
+func (p *probe) checkUpgrade(ctx context.Context) {
 	const name = "websocket"
 	if p.WebSocket == "" {
 		return
@@ -144,7 +144,7 @@ func (p *patient) checkUpgrade(ctx context.Context) {
 	}
 }
 
-func (p *patient) upgrade(ctx context.Context, path, cookie string) (*answer, error) {
+func (p *probe) upgrade(ctx context.Context, path, cookie string) (*answer, error) {
 	header := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
 		"Sec-WebSocket-Key", "c2Vzc2lvbmdhdGUtZHJjMQ==", "Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "websocket",
 		"Origin", p.URL.Scheme + "://" + p.URL.Host}

@@ -22,7 +22,7 @@ func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 // checkNames finds out where visitors end up.
-func (p *patient) checkNames(ctx context.Context) {
+func (p *probe) checkNames(ctx context.Context) {
 	const name = "dns"
 	host := p.URL.Hostname()
 	port := portOf(p.URL.Port(), p.URL.Scheme)
@@ -61,7 +61,7 @@ func (p *patient) checkNames(ctx context.Context) {
 }
 
 // judgeNames compares where a name leads with where the gate is.
-func (p *patient) judgeNames(name, host string, found []netip.Addr) {
+func (p *probe) judgeNames(name, host string, found []netip.Addr) {
 	var right, astray []netip.Addr
 	for _, a := range found {
 		if slices.Contains(p.Gate.Addresses, a) {
@@ -87,7 +87,7 @@ func (p *patient) judgeNames(name, host string, found []netip.Addr) {
 
 // believeGate takes the gate's own word over its addresses: a proxy may stand
 // before it, or it may have more of them than one answer names.
-func (p *patient) believeGate() {
+func (p *probe) believeGate() {
 	if p.gated && p.astray != "" {
 		p.report.Checks[0] = Check{Name: "dns", Grade: OK,
 			Found: fmt.Sprintf("%s points at %s, which the operator does not list, and the gate answers there", p.URL.Hostname(), p.astray)}
@@ -95,7 +95,7 @@ func (p *patient) believeGate() {
 }
 
 // checkMove compares where DNS points with the edge that was named.
-func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
+func (p *probe) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
 	const name = "dns"
 	edgeHost, edgePort, err := net.SplitHostPort(p.Edge)
 	if err != nil {
@@ -126,7 +126,7 @@ func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, 
 	p.note(name, OK, fmt.Sprintf("%s is the edge, %s", host, join(there)), "")
 }
 
-func (p *patient) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+func (p *probe) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil
 	}

@@ -13,7 +13,7 @@ import (
 
 // checkOrigin comes to the app's own server past the gate, as somebody would
 // who does not want to pay.
-func (p *patient) checkOrigin(ctx context.Context) {
+func (p *probe) checkOrigin(ctx context.Context) {
 	const name = "origin_lock"
 	if p.Origin == nil {
 		p.note(name, NotChecked, "the app's own server is not known", "Give its address with --origin, as the provider registered it.")
@@ -53,7 +53,7 @@ func (p *patient) checkOrigin(ctx context.Context) {
 
 // askOrigin asks for the page as the edge does: an origin with http is told the
 // public host, one with https its own.
-func (p *patient) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
+func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
 	target := &url.URL{Scheme: p.Origin.Scheme, Host: p.Origin.Host, Path: p.URL.Path}
 	if target.Path == "" {
 		target.Path = "/"
@@ -73,7 +73,7 @@ func lockedByTLS(p *Page) bool {
 
 // predict says what the gate would do with a page of the origin's, if no
 // visitor saw one.
-func (p *patient) predict(page *Page) {
+func (p *probe) predict(page *Page) {
 	const name = "injection"
 	if p.cookie != "" {
 		return

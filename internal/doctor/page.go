@@ -21,7 +21,7 @@ import (
 const debugHeader = "Session-Gate-Debug"
 
 // checkPage looks at a page as an admitted visitor sees it.
-func (p *patient) checkPage(ctx context.Context) {
+func (p *probe) checkPage(ctx context.Context) {
 	const name = "injection"
 	switch {
 	case !p.gated:
@@ -76,7 +76,7 @@ func (p *patient) checkPage(ctx context.Context) {
 }
 
 // enter gets an admitted visitor's cookie.
-func (p *patient) enter(ctx context.Context) error {
+func (p *probe) enter(ctx context.Context) error {
 	cookieName := "session_gate"
 	if p.URL.Scheme == "https" {
 		cookieName = "__Host-session_gate"
@@ -179,7 +179,7 @@ func plain(p *Page) []byte {
 // checkPolicies judges the policies of a page with the clock as it reaches the
 // browser. What the gate could add, it has added: what is left comes from the
 // page's own markup, or from what stands before the edge.
-func (p *patient) checkPolicies(page *Page, nonce string) {
+func (p *probe) checkPolicies(page *Page, nonce string) {
 	const name = "policy"
 	policies := 0
 	judge := func(list []string, where, remedy string) bool {

@@ -55,7 +55,7 @@ func Explain(word string) string {
 	return strings.ToUpper(why.means[:1]) + why.means[1:] + ". " + why.remedy
 }
 
-func (p *patient) noteReason(name, outcome string) {
+func (p *probe) noteReason(name, outcome string) {
 	why, ok := reasons[outcome]
 	if !ok {
 		p.note(name, Warning, fmt.Sprintf("the page carries no clock: the gate says %q", outcome), "See docs/caddyfile.md for what this edge's version means by it.")
