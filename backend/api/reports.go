@@ -32,7 +32,7 @@ type pageBody struct {
 	Injected bool   `json:"injected"`
 	Count    int64  `json:"count" doc:"Number of such pages that edges saw, at least"`
 	LastAt   int64  `json:"last_at"`
-	Remedy   string `json:"remedy" doc:"What the outcome means and what to do; empty when the clock was injected" example:"The page forbids changes by Cache-Control: no-transform. Remove that word from the app's Cache-Control."`
+	Remedy   string `json:"remedy" doc:"What the outcome means and what to do; empty when the clock was injected" example:"The page forbids changes with Cache-Control: no-transform. Remove no-transform from the app's Cache-Control header."`
 }
 
 type pagesOutput struct {

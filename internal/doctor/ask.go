@@ -59,7 +59,7 @@ func (a *answer) server() string {
 	if s := a.Header.Get("Server"); s != "" {
 		return s
 	}
-	return "a server without a name"
+	return "an unnamed server"
 }
 
 // ask sends q and reads its answer, following no redirect.
@@ -107,7 +107,7 @@ func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxPageBody))
 	a.Whole = err == nil && len(a.Body) < maxPageBody
 	if err != nil && len(a.Body) == 0 {
-		return nil, fmt.Errorf("reading its answer: %w", err)
+		return nil, fmt.Errorf("reading the response: %w", err)
 	}
 	if strings.HasPrefix(a.Header.Get("Content-Type"), protocol.ProblemType) {
 		var problem protocol.Problem
