@@ -174,9 +174,6 @@ func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, e
 func (a *api) answerOf(ctx context.Context, err error) error {
 	p := problemOf(err)
 	a.logRefusal(ctx, p, err)
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter(err)}})
-	}
 	return p
 }
 
@@ -186,20 +183,6 @@ func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 		return
 	}
 	a.Log.Debug("request refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
-}
-
-func writeProblem(w http.ResponseWriter, p *problem, err error) {
-	h := w.Header()
-	h.Set("Content-Type", protocol.ProblemType)
-	h.Set("Cache-Control", "no-store")
-	switch p.Status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter(err))
-	}
-	w.WriteHeader(p.Status)
-	w.Write(p.JSON()) // a caller that has left is no error of ours
 }
 
 // frame is everything around the endpoints: a request id, a log line, metrics,
@@ -223,7 +206,7 @@ func (a *api) frame() http.Handler {
 			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
 				a.Log.Error("request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 				if rec.status == 0 {
-					writeProblem(rec, newProblem(protocol.Internal, "Internal error."), nil)
+					newProblem(protocol.Internal, "Internal error.").write(rec)
 				}
 			}
 			a.logRequest(r, rec, id, time.Since(begun))
@@ -274,13 +257,13 @@ func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		writeProblem(w, newProblem(protocol.NotFound, "Path not found. See /docs for the API reference."), nil)
+		newProblem(protocol.NotFound, "Path not found. See /docs for the API reference.").write(w)
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	p := newProblem(protocol.InvalidRequest, "Method not allowed. This path accepts "+strings.Join(allowed, ", ")+".")
 	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
-	writeProblem(w, p, nil)
+	p.write(w)
 }
 
 func goodRequestID(id string) bool {

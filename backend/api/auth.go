@@ -3,14 +3,11 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -18,13 +15,6 @@ import (
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
-
-func retryAfter(err error) string {
-	if w, ok := errors.AsType[*service.WaitError](err); ok {
-		return strconv.Itoa(int((w.Wait + time.Second - 1) / time.Second))
-	}
-	return "1"
-}
 
 type contextKey int
 
@@ -53,7 +43,7 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 		if err != nil {
 			p := problemOf(err)
 			a.logRefusal(r.Context(), p, err)
-			writeProblem(w, p, err)
+			p.write(w)
 			return
 		}
 		next(huma.WithValue(hc, callerKey, c))
@@ -64,7 +54,7 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
 	if err := a.s.LimitAddress(r.Context(), a.addressOf(r)); err != nil {
-		writeProblem(w, problemOf(err), err)
+		problemOf(err).write(w)
 		return
 	}
 	next(hc)

@@ -60,8 +60,8 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 	view := dashboard.SignIn{To: localPath(r.FormValue("to"))}
 	if problem != nil {
 		view.Problem = problem.Detail
-		if problem.Status == http.StatusTooManyRequests || problem.Status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "1")
+		if wait := problem.GetHeaders().Get("Retry-After"); wait != "" {
+			w.Header().Set("Retry-After", wait)
 		}
 	}
 	view.Provider = a.s.IdentityProviderName()
