@@ -116,7 +116,7 @@ func TestChecksReachNoPrivateAddress(t *testing.T) {
 				t.Errorf("%s: %s is %s: %s", page, name, grade, a.raw)
 			}
 		}
-		if !strings.Contains(string(a.raw), "it is no public address") {
+		if !strings.Contains(string(a.raw), "it is not a public address") {
 			t.Errorf("%s: %s", page, a.raw)
 		}
 	}

@@ -84,14 +84,14 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	u, err := url.Parse(c.Issuer)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return c, errors.New("the issuer must be an http or https URL without query")
+		return c, errors.New("the issuer must be an http or https URL without a query")
 	}
 	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
 	if c.OIDC, err = c.OIDC.WithDefaults(); err != nil {
 		return c, err
 	}
 	if c.EventLog < 0 {
-		return c, fmt.Errorf("the event log cannot keep %d changes", c.EventLog)
+		return c, fmt.Errorf("the event log cannot hold %d changes", c.EventLog)
 	}
 	if c.EventLog == 0 {
 		c.EventLog = 16384
@@ -119,7 +119,7 @@ func (c Config) trusted() (list []netip.Prefix, err error) {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("a trusted proxy is an address or a prefix such as 10.0.0.0/8, not %q", text)
+			return nil, fmt.Errorf("trusted proxy %q must be an address or a prefix such as 10.0.0.0/8", text)
 		}
 		list = append(list, p)
 	}

@@ -161,7 +161,7 @@ func TestEdgeHostsAreLookedUpOnceAMinute(t *testing.T) {
 
 	w = newEdgeWorld(t, newZone(nil), "edge.example.com")
 	w.domains("provider.com")
-	w.mustTell(map[string]string{"provider.com": "@ in provider.com; alias edge.example.com; The addresses of edge.example.com could not be looked up just now. Try again in a moment."})
+	w.mustTell(map[string]string{"provider.com": "@ in provider.com; alias edge.example.com; The addresses of edge.example.com could not be resolved. Try again in a moment."})
 }
 
 func TestDNSRecordsByAddress(t *testing.T) {
@@ -212,7 +212,7 @@ func TestEdgeHostsThatAreNone(t *testing.T) {
 		}
 	}
 	many := strings.Split(strings.Repeat("edge.example.com,", 17), ",")
-	if _, err := backend.Open(context.Background(), backend.Config{DataDir: t.TempDir(), EdgeHosts: many}, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "16 is the most") {
+	if _, err := backend.Open(context.Background(), backend.Config{DataDir: t.TempDir(), EdgeHosts: many}, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "maximum of 16") {
 		t.Errorf("many: %v", err)
 	}
 }
@@ -245,9 +245,9 @@ func TestChecksSayWhereADomainLeads(t *testing.T) {
 		port        string
 		grade, says string
 	}{
-		{nil, "1", "failed", "app.provider.com does not resolve: no such host → Set CNAME app.provider.com to edge.example.com. If you just did"},
+		{nil, "1", "failed", "app.provider.com does not resolve: no such host → Set CNAME app.provider.com to edge.example.com. After a recent change"},
 		{[]string{"127.0.0.1"}, "1", "failed", "app.provider.com points at 127.0.0.1, which is not the gate (203.0.113.7) → Set CNAME app.provider.com to edge.example.com."},
-		{[]string{"127.0.0.1"}, u.Port(), "ok", "app.provider.com points at 127.0.0.1, which the operator does not list, and the gate answers there → "},
+		{[]string{"127.0.0.1"}, u.Port(), "ok", "app.provider.com points at 127.0.0.1, which is not in the operator's list, but the gate answers there → "},
 	} {
 		z.set("app.provider.com", tt.is...)
 		if grade, says := look(tt.port); grade != tt.grade || !strings.HasPrefix(says, tt.says) {
@@ -259,7 +259,7 @@ func TestChecksSayWhereADomainLeads(t *testing.T) {
 		t.Errorf("at the gate: %s, %q", grade, says)
 	}
 	z.set("app.provider.com", "127.0.0.1", "127.0.0.3")
-	if grade, says := look("1"); grade != "failed" || !strings.HasPrefix(says, "app.provider.com points at 127.0.0.3, which is not the gate, besides 127.0.0.1, which is → Remove the records of 127.0.0.3") {
+	if grade, says := look("1"); grade != "failed" || !strings.HasPrefix(says, "app.provider.com points at 127.0.0.3, which is not the gate, and at 127.0.0.1, which is → Remove the records of 127.0.0.3") {
 		t.Errorf("beside the gate: %s, %q", grade, says)
 	}
 }

@@ -148,8 +148,8 @@ func TestAPortalGuestMakesNoKey(t *testing.T) {
 		_ = json.NewDecoder(resp.Body).Decode(&p) // no refusal: no detail
 		return page{status: resp.StatusCode, body: p.Detail}
 	}
-	send("POST", ofKeys, `{"name":"mine"}`).mustSay(t, 403, "a key would outlive it")
-	send("DELETE", ofKeys+"/"+w.keyID(w.provider), "").mustSay(t, 403, "revokes no keys")
+	send("POST", ofKeys, `{"name":"mine"}`).mustSay(t, 403, "Portal links cannot create API keys")
+	send("DELETE", ofKeys+"/"+w.keyID(w.provider), "").mustSay(t, 403, "Portal links cannot revoke API keys")
 	var list struct{ Keys []map[string]any }
 	if p := b.get(home + ofKeys); p.status != 200 || json.Unmarshal([]byte(p.body), &list) != nil || len(list.Keys) != 2 {
 		t.Errorf("the guest reads %d: %s", p.status, p.body)

@@ -176,8 +176,8 @@ func TestPeopleSignInWithAnIdentityProvider(t *testing.T) {
 				t.Errorf("a provider's person sees the audit log: %d", p.status)
 			}
 			// The same answer opens nothing twice, and nothing in another browser.
-			b.get(back).mustSay(t, 403, "This browser began no sign-in")
-			newBrowser(w).get(back).mustSay(t, 403, "This browser began no sign-in")
+			b.get(back).mustSay(t, 403, "This sign-in attempt has expired or was started in another browser")
+			newBrowser(w).get(back).mustSay(t, 403, "This sign-in attempt has expired or was started in another browser")
 
 			other := b.do("POST", home+"/auth/switch", url.Values{"person": {adminID}, "to": {"/docs"}})
 			if who, _ = b.me(); other.location() != "/docs" || who["role"] != "admin" {
@@ -210,14 +210,14 @@ func TestIdentityProviderRefusals(t *testing.T) {
 	w.addPerson("bob@example.com", "admin", "")
 	try := func(user string) page { b := newBrowser(w); return b.get(b.toCallback("/", user)) }
 
-	try("eve").mustSay(t, 403, "Nobody gave eve@example.com access")
-	try("mallory").mustSay(t, 403, "has not verified your address")
-	try("nameless").mustSay(t, 403, "does not tell your address")
+	try("eve").mustSay(t, 403, "eve@example.com does not have access")
+	try("mallory").mustSay(t, 403, "has not verified your e-mail address")
+	try("nameless").mustSay(t, 403, "did not send your e-mail address")
 	if p := try("ada"); p.status != http.StatusSeeOther {
 		t.Fatalf("ada: %d %s", p.status, p.body)
 	}
 	// The address was given to somebody else: that account is not ada's.
-	try("new-ada").mustSay(t, 403, "Another account signed in as ada@example.com before")
+	try("new-ada").mustSay(t, 403, "Another account has signed in as ada@example.com")
 	w.call("DELETE", "/api/v1/people/"+ada, w.admin, nil).want(204)
 	w.addPerson("ada@example.com", "admin", "")
 	if p := try("new-ada"); p.status != http.StatusSeeOther {
@@ -227,8 +227,8 @@ func TestIdentityProviderRefusals(t *testing.T) {
 	b := newBrowser(w)
 	back := mustParse(t, b.toCallback("/", "new-ada"))
 	for change, say := range map[string]string{
-		"state=forged":              "another attempt",
-		"iss=https://evil.example":  "another identity provider",
+		"state=forged":              "another sign-in attempt",
+		"iss=https://evil.example":  "different identity provider",
 		"error=access_denied":       "canceled",
 		"error=server_error&code=x": "refused",
 		"code=":                     "incomplete",
@@ -246,12 +246,12 @@ func TestIdentityProviderRefusals(t *testing.T) {
 	q := back.Query()
 	q.Set("code", "never-issued")
 	back.RawQuery = q.Encode()
-	b.get(back.String()).mustSay(t, 403, "did not take its own answer back")
+	b.get(back.String()).mustSay(t, 403, "rejected the authorization code")
 
 	stop()
 	w.open() // one that has not asked for its addresses
 	down := newBrowser(w).get(home + "/auth/oidc")
-	down.mustSay(t, 503, "The identity provider does not answer just now")
+	down.mustSay(t, 503, "The identity provider is unavailable")
 	if down.header.Get("Retry-After") == "" {
 		t.Error("when to try again is not said")
 	}

@@ -55,9 +55,9 @@ func TestPortalLinksSignIn(t *testing.T) {
 		// No program uses it, and no key form takes it.
 		w.call("GET", "/api/v1/me", secret, nil).want(401)
 		b2 := newBrowser(w)
-		b2.do("POST", home+"/auth/key", url.Values{"key": {secret}}).mustSay(t, 401, "unknown or was revoked")
-		openPortal(b2, w.provider).mustSay(t, 401, "This link is over, or was revoked")
-		openPortal(b2, "").mustSay(t, 401, "This link is over, or was revoked")
+		b2.do("POST", home+"/auth/key", url.Values{"key": {secret}}).mustSay(t, 401, "unknown or revoked")
+		openPortal(b2, w.provider).mustSay(t, 401, "The link has expired or was revoked")
+		openPortal(b2, "").mustSay(t, 401, "The link has expired or was revoked")
 		if p := b2.do("POST", home+"/auth/portal", url.Values{"link": {secret}}, "Sec-Fetch-Site", "cross-site"); p.status != 403 || p.header.Get("Set-Cookie") != "" {
 			t.Errorf("another site opens it: %d", p.status)
 		}
@@ -73,7 +73,7 @@ func TestPortalLinksSignIn(t *testing.T) {
 		if _, status := b.me(); status != 401 {
 			t.Errorf("after its end: %d", status)
 		}
-		openPortal(b, secret).mustSay(t, 401, "This link is over")
+		openPortal(b, secret).mustSay(t, 401, "The link has expired")
 
 		id, secret = w.portal(map[string]any{"provider_id": "prov_demo", "expires_in_seconds": 60})
 		openPortal(b, secret)

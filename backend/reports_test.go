@@ -91,7 +91,7 @@ func TestPagesAreSeen(t *testing.T) {
 			if p := line(1); p["outcome"] != "sneezed" || p["injected"] != false || !strings.Contains(p["remedy"].(string), "does not know") {
 				t.Errorf("the second is %v", p)
 			}
-			if p := line(2); p["path"] != "/orders/…" || p["remedy"] != "The page forbids changes by Cache-Control: no-transform. Remove that word from the app's Cache-Control." {
+			if p := line(2); p["path"] != "/orders/…" || p["remedy"] != "The page forbids changes with Cache-Control: no-transform. Remove no-transform from the app's Cache-Control header." {
 				t.Errorf("the third is %v", p)
 			}
 		}

@@ -130,10 +130,10 @@ func TestKeysSignIn(t *testing.T) {
 	sign := func(b *browser, key string) page {
 		return b.do("POST", home+"/auth/key", url.Values{"key": {key}, "to": {"/docs"}})
 	}
-	sign(newBrowser(w), w.market).mustSay(t, 403, "This key is for programs")
-	sign(newBrowser(w), w.edge).mustSay(t, 403, "This key is for programs")
-	sign(newBrowser(w), "sg_adm_"+strings.Repeat("A", 43)).mustSay(t, 401, "unknown or was revoked")
-	sign(newBrowser(w), "hunter2").mustSay(t, 401, "they begin with sg_")
+	sign(newBrowser(w), w.market).mustSay(t, 403, "Keys with this role cannot sign in")
+	sign(newBrowser(w), w.edge).mustSay(t, 403, "Keys with this role cannot sign in")
+	sign(newBrowser(w), "sg_adm_"+strings.Repeat("A", 43)).mustSay(t, 401, "unknown or revoked")
+	sign(newBrowser(w), "hunter2").mustSay(t, 401, "API keys begin with sg_")
 	newBrowser(w).get(home+"/auth/oidc").mustSay(t, 404, "No identity provider is configured")
 
 	b := newBrowser(w)

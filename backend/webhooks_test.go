@@ -330,7 +330,7 @@ func TestWebhookFailingForDaysIsDisabled(t *testing.T) {
 	eventually(t, "it is disabled", func() bool {
 		return w.call("GET", hooks+"/"+id, w.provider, nil).str("disabled_reason") == "failing"
 	})
-	if !strings.Contains(w.log.String(), "a webhook was disabled") {
+	if !strings.Contains(w.log.String(), "webhook disabled") {
 		t.Error("the log does not report it")
 	}
 	if m := string(w.call("GET", "/metrics", "", nil).raw); !strings.Contains(m, `sessiongate_webhooks_disabled_total{reason="failing"} 1`) {

@@ -330,11 +330,11 @@ test("a service that is slow, fails or is away is said, and asked again", async 
   await page.unroute(path);
 
   await page.route(path, (route) =>
-    route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Internal","detail":"Something went wrong on our side."}' }),
+    route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Internal","detail":"Internal error."}' }),
   );
   await page.getByLabel("Status").selectOption("expired");
   const alert = page.getByRole("alert");
-  await expect(alert).toContainText("Something went wrong on our side.");
+  await expect(alert).toContainText("Internal error.");
   await look(page, info, "error");
   await page.unroute(path);
   await alert.getByRole("button", { name: "Try again" }).click();

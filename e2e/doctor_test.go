@@ -108,7 +108,7 @@ func TestDoctorOnARunningSite(t *testing.T) {
 	}
 	_, r = examine(t, "", s.App+"/page", "--session", raw, "--key", "a guess")
 	check(t, r, "injection warning", "does not know this debug key")
-	check(t, r, "injection ok", "carries the clock")
+	check(t, r, "injection ok", "has the clock")
 	status, r = examine(t, "", s.App+"/page", "--session", raw, "--websocket", "/page")
 	check(t, r, "websocket failed", "got 200")
 	if status != 1 || r.Failed != 1 {
@@ -117,7 +117,7 @@ func TestDoctorOnARunningSite(t *testing.T) {
 
 	// Without a session, what the gate would do is predicted.
 	_, r = examine(t, "", s.App+"/meta", "--origin", app.URL)
-	check(t, r, "injection ok", "would put the clock")
+	check(t, r, "injection ok", "would inject the clock")
 	check(t, r, "policy failed", "<meta>")
 	_, r = examine(t, "", s.App+"/sandbox", "--origin", app.URL)
 	check(t, r, "injection warning", "csp_sandbox")
@@ -141,10 +141,10 @@ func TestDoctorOnARunningSite(t *testing.T) {
 	}
 	s.reload(t, strings.NewReplacer("provider prov_split", "", s.App+" {", strings.Replace(s.App, "127.0.0.1", "", 1)+" {").Replace(s.caddyfile("")))
 	_, r = examine(t, "", strings.Replace(s.App, "127.0.0.1", "localhost", 1)+"/page", "--edge", strings.TrimPrefix(s.App, "http://"))
-	check(t, r, "gate failed", "knows no provider of localhost")
+	check(t, r, "gate failed", "knows no provider for localhost")
 	s.Link.Cut()
 	_, r = examine(t, "", strings.Replace(s.App, "127.0.0.1", "unknown.localhost", 1)+"/page", "--edge", strings.TrimPrefix(s.App, "http://"))
-	check(t, r, "gate failed", "does not reach its session service")
+	check(t, r, "gate failed", "cannot reach its session service")
 	s.Link.Mend()
 }
 
@@ -180,14 +180,14 @@ func TestDoctorElsewhere(t *testing.T) {
 	secure := httptest.NewTLSServer(named("secure"))
 	t.Cleanup(secure.Close)
 	status, r = examine(t, "", secure.URL, "--session", "eyJ0eXAiOiJsYXVuY2grand0In0.e30.c2ln")
-	check(t, r, "tls failed", "nobody whom browsers trust")
+	check(t, r, "tls failed", "not from an authority that browsers trust")
 	if status != 1 {
 		t.Errorf("a certificate of nobody's: status %d", status)
 	}
 
 	closed := "http://127.0.0.1:" + strconv.Itoa(freePorts(t))
 	status, r = examine(t, "", closed, "--origin", closed)
-	check(t, r, "tls failed", "takes no connection")
+	check(t, r, "tls failed", "cannot connect")
 	check(t, r, "origin_lock ok", "")
 	if status != 1 || r.Failed != 1 {
 		t.Errorf("nobody there: status %d, %+v", status, r.Checks)

@@ -45,20 +45,20 @@ func (a *api) routeSessionActions() {
 		}
 	}
 	own := []service.Role{service.RoleSession}
-	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock: launch, where no edge does", own), a.action("launch-session", a.s.Enter))
-	register(a, action(protocol.ActionHeartbeat, "A page's sign of life", own), a.heartbeat)
+	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock launch, where no edge does it", own), a.action("launch-session", a.s.Enter))
+	register(a, action(protocol.ActionHeartbeat, "Send a page's heartbeat", own), a.heartbeat)
 	register(a, action(protocol.ActionExtend, "Buy more time", []service.Role{service.RoleSession, service.RoleMarketplace}, 402), a.extend)
 	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.action("pause-session", a.s.Pause))
 	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.action("resume-session", a.s.Resume))
-	register(a, action(protocol.ActionEnd, "End the session, by its user", own), a.action("end-session", a.s.End))
-	register(a, action(protocol.ActionComplete, "Settle the session; again answers the same", []service.Role{service.RoleMarketplace}), a.action("complete-session", a.s.Complete))
+	register(a, action(protocol.ActionEnd, "End the session on behalf of its user", own), a.action("end-session", a.s.End))
+	register(a, action(protocol.ActionComplete, "Settle the session; idempotent", []service.Role{service.RoleMarketplace}), a.action("complete-session", a.s.Complete))
 	register(a, action(protocol.ActionRevoke, "End the session now, with a chosen refund", []service.Role{service.RoleMarketplace, service.RoleAdmin}), a.revoke)
-	events := action(protocol.ActionEvents, "Record what a page noticed; no personal data", own)
+	events := action(protocol.ActionEvents, "Record page events; no personal data", own)
 	events.status = http.StatusAccepted
 	register(a, events, a.pageEvents)
 	register(a, route{
 		method: http.MethodGet, path: protocol.Sessions + "/{id}/extensions", id: "list-extensions", tag: "Sessions",
-		summary: "What was bought beyond the first purchase", roles: []service.Role{service.RoleSession, service.RoleMarketplace}, errors: []int{404},
+		summary: "List a session's extensions", roles: []service.Role{service.RoleSession, service.RoleMarketplace}, errors: []int{404},
 	}, a.extensions)
 }
 
@@ -101,7 +101,7 @@ func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error
 	}
 	byMarketplace := callerOf(ctx).Role == service.RoleMarketplace
 	if byMarketplace && body.AdditionalSeconds < 1 {
-		return nil, service.Refuse(protocol.InvalidRequest, "additional_seconds is required with a marketplace key.")
+		return nil, service.Refuse(protocol.InvalidRequest, "additional_seconds is required for callers with a marketplace key.")
 	}
 	req, err := in.request(ctx, "extend-session", in.ID, body)
 	if err != nil {
@@ -111,7 +111,7 @@ func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error
 }
 
 type revokeBody struct {
-	Refund string `json:"refund" enum:"full,prorated,none" doc:"What the user gets back: everything, what was not used, nothing"`
+	Refund string `json:"refund" enum:"full,prorated,none" doc:"full returns every token, prorated the unused ones, none no token"`
 	Reason string `json:"reason,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$" example:"chargeback"`
 }
 
@@ -147,7 +147,7 @@ func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, e
 			return nil, err
 		}
 		if len(props) > 2048 {
-			return nil, service.Refuse(protocol.InvalidRequest, "The props of one event may have 2 KiB.")
+			return nil, service.Refuse(protocol.InvalidRequest, "The props of an event must not exceed 2 KiB.")
 		}
 		list = append(list, service.PageEvent{Name: e.Name, AtMS: e.At, Props: string(props)})
 	}

@@ -10,7 +10,7 @@ import (
 // signingKeyBody is what may be said of a signing key.
 type signingKeyBody struct {
 	KID       string `json:"kid" example:"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"`
-	State     string `json:"state" enum:"next,current,retired" doc:"next: published ahead of its use. retired: verifies until no token of it can be in use"`
+	State     string `json:"state" enum:"next,current,retired" doc:"next: published, not used yet. retired: verifies tokens that it signed until they have expired"`
 	CreatedAt int64  `json:"created_at"`
 	RetiredAt int64  `json:"retired_at,omitempty"`
 }
@@ -25,7 +25,7 @@ type signingKeysOutput struct {
 func (a *api) routeAdmin() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/keys/signing", id: "list-signing-keys", tag: "Operations", roles: []service.Role{service.RoleAdmin},
-		summary: "The keys that sign tokens, without the keys themselves",
+		summary: "List the signing keys, without key material",
 	}, a.signingKeys)
 }
 

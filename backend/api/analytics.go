@@ -26,8 +26,8 @@ const (
 // RangeInput is a provider and a range of days.
 type RangeInput struct {
 	ID   string `path:"id" maxLength:"128" example:"prov_demo"`
-	From string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"The first day, UTC. Default: 29 days before the last"`
-	To   string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"The last day, UTC. Default: today"`
+	From string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"First day, UTC. Default: 29 days before the last"`
+	To   string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"Last day, UTC. Default: today"`
 }
 
 // bounds is the range as days since 1970.
@@ -45,7 +45,7 @@ func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
 		}
 	}
 	if first > last || last-first >= maxDays {
-		return 0, 0, service.Refuse(protocol.InvalidRequest, "The range is from 1 to "+strconv.Itoa(maxDays)+" days, from before to.")
+		return 0, 0, service.Refuse(protocol.InvalidRequest, "The range must be 1 to "+strconv.Itoa(maxDays)+" days, and from must not be after to.")
 	}
 	return first, last, nil
 }
@@ -53,7 +53,7 @@ func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
 func dayOf(date, name string) (int64, error) {
 	t, err := time.Parse(dateForm, date)
 	if err != nil || t.Year() < 1970 {
-		return 0, service.Refuse(protocol.InvalidRequest, name+" is a date, as in 2027-01-31.")
+		return 0, service.Refuse(protocol.InvalidRequest, name+" must be a date, such as 2027-01-31.")
 	}
 	return t.Unix() / secondsADay, nil
 }
@@ -66,14 +66,14 @@ type RangeBody struct {
 	ProviderID string `json:"provider_id"`
 	From       string `json:"from" format:"date"`
 	To         string `json:"to" format:"date"`
-	AsOf       int64  `json:"as_of" doc:"The moment up to which changes are counted; 0: not yet"`
+	AsOf       int64  `json:"as_of" doc:"Time up to which changes are counted; 0 before the first count"`
 }
 
 // sessionDay, revenueDay and userDay are one day, or a total without a date.
 type sessionDay struct {
 	Date            string `json:"date,omitempty"`
 	Sessions        int64  `json:"sessions" doc:"Created on this day"`
-	Entered         int64  `json:"entered" doc:"Of them, entered by their user"`
+	Entered         int64  `json:"entered" doc:"Of these, sessions that their user entered"`
 	Completed       int64  `json:"completed"`
 	Expired         int64  `json:"expired"`
 	Revoked         int64  `json:"revoked"`
@@ -81,7 +81,7 @@ type sessionDay struct {
 	TokensAllocated int64  `json:"tokens_allocated"`
 	PaidSeconds     int64  `json:"paid_seconds"`
 	UsedSeconds     int64  `json:"used_seconds"`
-	Extensions      int64  `json:"extensions" doc:"Bought for them"`
+	Extensions      int64  `json:"extensions" doc:"Extensions bought for these sessions"`
 }
 
 func sessionDayOf(date string, d service.Day) sessionDay {
@@ -90,10 +90,10 @@ func sessionDayOf(date string, d service.Day) sessionDay {
 
 type revenueDay struct {
 	Date        string `json:"date,omitempty"`
-	Settlements int64  `json:"settlements" doc:"Sessions of which something was captured on this day"`
-	Captured    int64  `json:"captured" doc:"Tokens earned on this day, by the ledger"`
-	Released    int64  `json:"released" doc:"Tokens given back"`
-	Held        int64  `json:"held" doc:"Tokens set aside"`
+	Settlements int64  `json:"settlements" doc:"Sessions with a capture on this day"`
+	Captured    int64  `json:"captured" doc:"Tokens captured on this day, from the ledger"`
+	Released    int64  `json:"released" doc:"Tokens released"`
+	Held        int64  `json:"held" doc:"Tokens held"`
 }
 
 func revenueDayOf(date string, d service.Day) revenueDay {
@@ -103,7 +103,7 @@ func revenueDayOf(date string, d service.Day) revenueDay {
 type userDay struct {
 	Date      string `json:"date,omitempty"`
 	Users     int64  `json:"users" doc:"Users with a session created on this day. In a total: the sum of the days"`
-	NewUsers  int64  `json:"new_users" doc:"Of them, users who never had one before"`
+	NewUsers  int64  `json:"new_users" doc:"Of these, users without an earlier session"`
 	Returning int64  `json:"returning"`
 }
 
@@ -124,11 +124,11 @@ func (a *api) routeAnalytics() {
 	const path = "/api/v1/providers/{id}"
 	register(a, route{
 		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: readers, errors: []int{404},
-		summary: "A provider's figures at a glance",
+		summary: "Read a provider's overview",
 	}, a.stats)
 	a.routeProviderSessions()
 	routeAnalysis(a, "sessions", "Sessions by day", sessionDayOf)
-	routeAnalysis(a, "revenue", "Tokens earned by day, as the ledger has them", revenueDayOf)
+	routeAnalysis(a, "revenue", "Tokens earned by day, from the ledger", revenueDayOf)
 	routeAnalysis(a, "users", "Users by day", userDayOf)
 	a.routeEventCounts()
 	a.routeLive()
@@ -208,7 +208,7 @@ type statsInput struct {
 type statsOutput struct {
 	Body struct {
 		ProviderID string           `json:"provider_id"`
-		Live       shape.LiveCounts `json:"live" doc:"Sessions that are not over, now"`
+		Live       shape.LiveCounts `json:"live" doc:"Sessions that have not ended, now"`
 		Today      struct {
 			Sessions int64 `json:"sessions"`
 			Users    int64 `json:"users"`
@@ -221,7 +221,7 @@ type statsOutput struct {
 			Released    int64 `json:"released"`
 			UsedSeconds int64 `json:"used_seconds"`
 		} `json:"total"`
-		AsOf int64 `json:"as_of" doc:"The moment up to which today and total are counted; 0: not yet"`
+		AsOf int64 `json:"as_of" doc:"Time up to which today and total are counted; 0 before the first count"`
 	}
 }
 

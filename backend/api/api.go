@@ -56,16 +56,16 @@ type api struct {
 // NewHandler returns the HTTP API of s, and what /openapi.json says of it.
 func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	config := huma.DefaultConfig("Sessiongate", "1.0.0")
-	config.Info.Description = "Sells timed sessions of web apps, keeps their money, and ends them on time."
+	config.Info.Description = "Sells timed sessions in web apps, accounts for their tokens in a ledger, and ends them on time."
 	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
 	config.Servers = []*huma.Server{{URL: o.Issuer, Description: "This service"}}
 	config.CreateHooks = nil // no $schema in bodies
 	config.Transformers = []huma.Transformer{ownProblems}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key: sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…, by `sessiongate apikey create`."},
-		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "A person's browser, signed in at /auth/."},
-		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A session's own launch or session token."},
+		"apiKey":  {Type: "http", Scheme: "bearer", Description: "An API key (sg_mkt_…, sg_prv_…, sg_edge_… or sg_adm_…), created with `sessiongate apikey create`."},
+		"signIn":  {Type: "apiKey", In: "cookie", Name: o.cookieName(signInCookie), Description: "The cookie of a browser that signed in at /auth/."},
+		"session": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The session's launch or session token."},
 	}
 	mux := http.NewServeMux()
 	a := &api{
@@ -118,7 +118,7 @@ func (r route) operation(a *api) huma.Operation {
 	refused := map[string]*huma.MediaType{
 		protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
 	}
-	op.Responses = map[string]*huma.Response{"default": {Description: "Refused or failed", Content: refused}}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused}}
 	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
 	if len(r.roles) > 0 {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
@@ -175,32 +175,15 @@ func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, e
 func (a *api) answerOf(ctx context.Context, err error) error {
 	p := problemOf(err)
 	a.logRefusal(ctx, p, err)
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter(err)}})
-	}
 	return p
 }
 
 func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 	if p.Status >= 500 {
-		a.Log.Error("a request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
+		a.Log.Error("request failed", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 		return
 	}
-	a.Log.Debug("a request was refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
-}
-
-func writeProblem(w http.ResponseWriter, p *problem, err error) {
-	h := w.Header()
-	h.Set("Content-Type", protocol.ProblemType)
-	h.Set("Cache-Control", "no-store")
-	switch p.Status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter(err))
-	}
-	w.WriteHeader(p.Status)
-	w.Write(p.JSON()) // a caller that has left is no error of ours
+	a.Log.Debug("request refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 }
 
 // frame is everything around the endpoints: a request id, a log line, metrics,
@@ -222,9 +205,9 @@ func (a *api) frame() http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil && !aborted(cause) {
-				a.Log.Error("a request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+				a.Log.Error("request panicked", zap.String("request_id", id), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 				if rec.status == 0 {
-					writeProblem(rec, newProblem(protocol.Internal, "Something went wrong on our side."), nil)
+					newProblem(protocol.Internal, "Internal error.").write(rec)
 				}
 			}
 			a.logRequest(r, rec, id, time.Since(begun))
@@ -275,13 +258,13 @@ func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		writeProblem(w, newProblem(protocol.NotFound, "There is no such path. /docs lists those there are."), nil)
+		newProblem(protocol.NotFound, "Path not found. See /docs for the API reference.").write(w)
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	p := newProblem(protocol.InvalidRequest, "This path takes "+strings.Join(allowed, ", ")+".")
+	p := newProblem(protocol.InvalidRequest, "Method not allowed. This path accepts "+strings.Join(allowed, ", ")+".")
 	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
-	writeProblem(w, p, nil)
+	p.write(w)
 }
 
 func goodRequestID(id string) bool {

@@ -11,20 +11,20 @@ import (
 // apiKeyBody is what may be said of an API key or a portal link: never itself.
 type apiKeyBody struct {
 	ID         string `json:"id"`
-	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link, which signs a browser in"`
-	Hint       string `json:"hint" example:"sg_prv_7x3k" doc:"How it begins"`
+	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link"`
+	Hint       string `json:"hint" example:"sg_prv_7x3k" doc:"The first characters of the key"`
 	Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
 	ProviderID string `json:"provider_id,omitempty"`
 	Name       string `json:"name,omitempty"`
 	CreatedAt  int64  `json:"created_at"`
-	LastUsedAt int64  `json:"last_used_at,omitempty" doc:"To the minute; absent: never"`
-	ExpiresAt  int64  `json:"expires_at,omitempty" doc:"Of a link, or of a key that another took the place of"`
+	LastUsedAt int64  `json:"last_used_at,omitempty" doc:"Time of the last use, to the minute; absent: never"`
+	ExpiresAt  int64  `json:"expires_at,omitempty" doc:"Expiry of a portal link or of a rotated key"`
 	RevokedAt  int64  `json:"revoked_at,omitempty"`
 }
 
 type apiKeysOutput struct {
 	Body struct {
-		Keys []apiKeyBody `json:"keys" nullable:"false" doc:"Oldest first, revoked ones too"`
+		Keys []apiKeyBody `json:"keys" nullable:"false" doc:"Oldest first, including revoked ones"`
 	}
 }
 
@@ -44,22 +44,22 @@ type providerKeyPath struct {
 type createKeyInput struct {
 	Body struct {
 		Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
-		ProviderID string `json:"provider_id,omitempty" maxLength:"128" doc:"With the role provider, and only there"`
-		Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+		ProviderID string `json:"provider_id,omitempty" maxLength:"128" doc:"Required for the role provider, not allowed for others"`
+		Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
 	}
 }
 
 type createProviderKeyInput struct {
 	ID   string `path:"id" maxLength:"128"`
 	Body struct {
-		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"What people call it"`
+		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
 	}
 }
 
 type createKeyOutput struct {
 	Body struct {
 		Key    apiKeyBody `json:"key"`
-		Secret string     `json:"secret" doc:"The key itself. Shown this once" example:"sg_prv_7x3kq2m5n4p6r8s9t2va…"`
+		Secret string     `json:"secret" doc:"The key. Shown only once" example:"sg_prv_7x3kq2m5n4p6r8s9t2va…"`
 	}
 }
 
@@ -70,27 +70,27 @@ func (a *api) routeAPIKeys() {
 	admin, provider := []service.Role{service.RoleAdmin}, []service.Role{service.RoleProvider}
 	register(a, route{
 		method: http.MethodGet, path: all, id: "list-api-keys", tag: "Operations", roles: admin,
-		summary: "API keys and portal links, without the keys themselves",
+		summary: "List API keys and portal links, without their secrets",
 	}, a.apiKeys)
 	register(a, route{
 		method: http.MethodPost, path: all, id: "create-api-key", tag: "Operations", status: http.StatusCreated, roles: admin, errors: []int{404},
-		summary: "Make an API key; answers it, this once",
+		summary: "Create an API key; returns it once",
 	}, a.createAPIKey)
 	register(a, route{
 		method: http.MethodDelete, path: all + "/{id}", id: "revoke-api-key", tag: "Operations", status: http.StatusNoContent, roles: admin,
-		errors: []int{404, 409}, summary: "End a key or a portal link at once, and the sign-ins made with it",
+		errors: []int{404, 409}, summary: "Revoke a key or portal link and end its sign-ins, immediately",
 	}, a.revokeAPIKey)
 	register(a, route{
 		method: http.MethodGet, path: own, id: "list-provider-api-keys", tag: "Providers", roles: readers, errors: []int{404},
-		summary: "A provider's API keys and portal links, without the keys themselves",
+		summary: "List a provider's API keys and portal links, without their secrets",
 	}, a.providerKeys)
 	register(a, route{
 		method: http.MethodPost, path: own, id: "create-provider-api-key", tag: "Providers", status: http.StatusCreated, roles: provider, errors: []int{404},
-		summary: "Make a key for the provider's own programs; answers it, this once. Not by a portal link",
+		summary: "Create an API key for the provider; returns it once. Not allowed for portal links",
 	}, a.createProviderKey)
 	register(a, route{
 		method: http.MethodDelete, path: own + "/{kid}", id: "revoke-provider-api-key", tag: "Providers", status: http.StatusNoContent, roles: provider,
-		errors: []int{404, 409}, summary: "End one of the provider's keys or portal links at once, and the sign-ins made with it. Not by a portal link",
+		errors: []int{404, 409}, summary: "Revoke one of the provider's keys or portal links and end its sign-ins, immediately. Not allowed for portal links",
 	}, a.revokeProviderKey)
 }
 
@@ -171,7 +171,7 @@ func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*stru
 		return nil, err
 	}
 	if callerOf(ctx).Guest {
-		return nil, service.Refuse(protocol.Forbidden, "You came by a sign-in link, which revokes no keys. Sign in with a key of your own, or ask the operator.")
+		return nil, service.Refuse(protocol.Forbidden, "Portal links cannot revoke API keys. Sign in with a key of your own, or ask the operator.")
 	}
 	req, err := in.request(ctx, "revoke-provider-api-key", in.KID, nil)
 	if err != nil {

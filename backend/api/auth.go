@@ -3,14 +3,11 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -18,13 +15,6 @@ import (
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
-
-func retryAfter(err error) string {
-	if w, ok := errors.AsType[*service.WaitError](err); ok {
-		return strconv.Itoa(int((w.Wait + time.Second - 1) / time.Second))
-	}
-	return "1"
-}
 
 type contextKey int
 
@@ -53,7 +43,7 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 		if err != nil {
 			p := problemOf(err)
 			a.logRefusal(r.Context(), p, err)
-			writeProblem(w, p, err)
+			p.write(w)
 			return
 		}
 		next(huma.WithValue(hc, callerKey, c))
@@ -64,7 +54,7 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
 	if err := a.s.LimitAddress(r.Context(), a.addressOf(r)); err != nil {
-		writeProblem(w, problemOf(err), err)
+		problemOf(err).write(w)
 		return
 	}
 	next(hc)
@@ -78,7 +68,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 			err = cmp.Or(a.s.LimitAddress(r.Context(), a.addressOf(r)), err) // as with a wrong key
 		}
 		if err == nil && !slices.Contains(roles, c.Role) {
-			err = service.Refuse(protocol.Forbidden, "This is not for the role "+string(c.Role)+".")
+			err = service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 		}
 		if err == nil {
 			err = a.s.LimitCaller(r.Context(), c)
@@ -89,7 +79,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 		return service.Caller{}, service.Refuse(protocol.Unauthorized, "Send an API key or a session token: Authorization: Bearer …")
 	}
 	if !strings.HasPrefix(bearer, "sg_") && !slices.Contains(roles, service.RoleSession) {
-		return service.Caller{}, service.Refuse(protocol.Unauthorized, "This needs an API key.")
+		return service.Caller{}, service.Refuse(protocol.Unauthorized, "An API key is required.")
 	}
 	c, err := a.s.Identify(r.Context(), bearer)
 	if err != nil {
@@ -103,10 +93,10 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 		return c, err
 	}
 	if !slices.Contains(roles, c.Role) {
-		return c, service.Refuse(protocol.Forbidden, "A key with the role "+string(c.Role)+" may not do this.")
+		return c, service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 	}
 	if c.Role == service.RoleSession && c.SessionID != r.PathValue("id") {
-		return c, service.Refuse(protocol.TokenMismatch, "The token is another session's.")
+		return c, service.Refuse(protocol.TokenMismatch, "The token belongs to another session.")
 	}
 	return c, a.s.LimitCaller(r.Context(), c)
 }

@@ -17,17 +17,17 @@ type checksInput struct {
 
 // checkBody is one thing that was looked at.
 type checkBody struct {
-	Name   string `json:"name" enum:"dns,tls,gate,refusal,websocket,injection,policy,origin_lock" doc:"As docs/doctor.md has them"`
-	Grade  string `json:"grade" enum:"ok,warning,failed,unchecked" doc:"unchecked: what was needed for it is missing; the remedy says what"`
-	Found  string `json:"found" doc:"What was seen" example:"it answers on its address"`
-	Remedy string `json:"remedy" doc:"What to do, in plain words; empty when all is well" example:"Point DNS at the edge."`
+	Name   string `json:"name" enum:"dns,tls,gate,refusal,websocket,injection,policy,origin_lock" doc:"The checks that docs/doctor.md describes"`
+	Grade  string `json:"grade" enum:"ok,warning,failed,unchecked" doc:"unchecked: the check could not run; the remedy says what it needs"`
+	Found  string `json:"found" doc:"What the check found" example:"the gate answers on its address"`
+	Remedy string `json:"remedy" doc:"What to do; empty when nothing is wrong" example:"Point DNS at the edge."`
 }
 
 type checksOutput struct {
 	Body struct {
 		URL    string      `json:"url" example:"https://app.provider.com/"`
 		At     int64       `json:"at"`
-		Failed int         `json:"failed" minimum:"0" doc:"How many of the checks"`
+		Failed int         `json:"failed" minimum:"0" doc:"Number of failed checks"`
 		Checks []checkBody `json:"checks" nullable:"false"`
 	}
 }
@@ -42,7 +42,7 @@ var grades = map[doctor.Grade]string{
 func (a *api) routeChecks() {
 	register(a, route{
 		method: http.MethodPost, path: "/api/v1/providers/{id}/checks", id: "check-provider", tag: "Providers", roles: []service.Role{service.RoleProvider, service.RoleAdmin},
-		errors: []int{404, 429}, summary: "Look at a provider's site from outside, as sessiongate doctor does; takes up to 20 s",
+		errors: []int{404, 429}, summary: "Check a provider's site from outside, as sessiongate doctor does; takes up to 20 s",
 	}, a.check)
 }
 

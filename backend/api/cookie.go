@@ -74,7 +74,7 @@ func (a *api) callerByCookie(r *http.Request) (service.Caller, error) {
 		return c, err
 	}
 	if err := otherSites.Check(r); err != nil {
-		return c, &service.Refusal{Code: protocol.Forbidden, Detail: "A page of another site sent this.", Cause: err}
+		return c, &service.Refusal{Code: protocol.Forbidden, Detail: "Cross-site requests are not allowed.", Cause: err}
 	}
 	return c, nil
 }

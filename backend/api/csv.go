@@ -24,7 +24,7 @@ func csvFile(name string, body []byte) *csvOutput {
 
 // answersCSV documents an operation's answer.
 func answersCSV(op *huma.Operation) {
-	op.Responses["200"] = &huma.Response{Description: "A line for every row", Content: map[string]*huma.MediaType{
+	op.Responses["200"] = &huma.Response{Description: "One line for each row", Content: map[string]*huma.MediaType{
 		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
 }

@@ -13,12 +13,12 @@ import (
 type deliveryBody struct {
 	ID         string `json:"id"`
 	WebhookID  string `json:"webhook_id"`
-	MessageID  string `json:"message_id" doc:"The webhook-id that the receiver sees, at every attempt and replay"`
+	MessageID  string `json:"message_id" doc:"The webhook-id header of every attempt and replay"`
 	Type       string `json:"type" example:"session.ended"`
 	SessionID  string `json:"session_id,omitempty"`
 	Status     string `json:"status" enum:"pending,delivered,failed"`
 	Attempts   int64  `json:"attempts"`
-	LastStatus int64  `json:"last_status,omitempty" doc:"HTTP status of the last attempt; absent when no answer came"`
+	LastStatus int64  `json:"last_status,omitempty" doc:"HTTP status of the last attempt; absent without a response"`
 	NextTryAt  int64  `json:"next_try_at,omitempty"`
 	CreatedAt  int64  `json:"created_at"`
 	DoneAt     int64  `json:"done_at,omitempty"`
@@ -35,8 +35,8 @@ type attemptBody struct {
 	Attempt  int64  `json:"attempt"`
 	At       int64  `json:"at"`
 	TookMS   int64  `json:"took_ms"`
-	Status   int64  `json:"status" doc:"HTTP status; 0: no answer came"`
-	Response string `json:"response" doc:"The answer's first 4 KiB, or why there was none"`
+	Status   int64  `json:"status" doc:"HTTP status; 0 without a response"`
+	Response string `json:"response" doc:"The first 4 KiB of the response, or why there was none"`
 }
 
 func attemptBodyOf(t service.Attempt) attemptBody {
@@ -46,7 +46,7 @@ func attemptBodyOf(t service.Attempt) attemptBody {
 type listDeliveriesInput struct {
 	WebhookPath
 	Status string `query:"status" enum:"pending,delivered,failed"`
-	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
@@ -94,8 +94,8 @@ type DeliveryPath struct {
 type deliveryOutput struct {
 	Body struct {
 		Delivery deliveryBody  `json:"delivery"`
-		Payload  string        `json:"payload" doc:"The body as it was signed"`
-		Attempts []attemptBody `json:"attempts" nullable:"false" doc:"The newest first"`
+		Payload  string        `json:"payload" doc:"The signed body"`
+		Attempts []attemptBody `json:"attempts" nullable:"false" doc:"Newest first"`
 	}
 }
 
@@ -118,7 +118,7 @@ func (a *api) readDelivery(ctx context.Context, in *DeliveryPath) (*deliveryOutp
 
 type replayOutput struct {
 	Body struct {
-		Replayed int64 `json:"replayed" doc:"How many deliveries are due again"`
+		Replayed int64 `json:"replayed" doc:"Number of deliveries that will be sent again"`
 	}
 }
 
@@ -152,9 +152,9 @@ type replayRangeInput struct {
 	Idempotent
 	WebhookPath
 	Body struct {
-		Since      int64 `json:"since" minimum:"0" maximum:"99999999999" example:"1800000000" doc:"From this moment on"`
-		Until      int64 `json:"until,omitempty" minimum:"0" maximum:"99999999999" doc:"Until before this moment. Default: now"`
-		OnlyFailed bool  `json:"only_failed,omitempty" doc:"Leave out what was delivered"`
+		Since      int64 `json:"since" minimum:"0" maximum:"99999999999" example:"1800000000" doc:"Start of the range"`
+		Until      int64 `json:"until,omitempty" minimum:"0" maximum:"99999999999" doc:"End of the range, exclusive. Default: now"`
+		OnlyFailed bool  `json:"only_failed,omitempty" doc:"Skip deliveries that succeeded"`
 	}
 }
 
@@ -177,13 +177,13 @@ type testWebhookInput struct {
 	Idempotent
 	Body struct {
 		WebhookID string `json:"webhook_id" minLength:"1" maxLength:"64" example:"wh_7x3kq2m5n4p6r8s9t2va"`
-		Type      string `json:"type,omitempty" enum:"webhook.test,session.started,session.warning,session.extended,session.paused,session.resumed,session.ended" doc:"Which message to send, with made-up data. Default: webhook.test"`
+		Type      string `json:"type,omitempty" enum:"webhook.test,session.started,session.warning,session.extended,session.paused,session.resumed,session.ended" doc:"Type of the message, which carries sample data. Default: webhook.test"`
 	}
 }
 
 type testWebhookOutput struct {
 	Body struct {
-		Delivered bool         `json:"delivered" doc:"Whether it answered 2xx"`
+		Delivered bool         `json:"delivered" doc:"Whether the receiver answered 2xx"`
 		Delivery  deliveryBody `json:"delivery"`
 		Attempt   attemptBody  `json:"attempt"`
 	}

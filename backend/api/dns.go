@@ -8,24 +8,24 @@ import (
 // dnsRecord is one record, as the forms of DNS hosts ask for it.
 type dnsRecord struct {
 	Type  string `json:"type" enum:"CNAME,A,AAAA"`
-	Name  string `json:"name" example:"app.provider.com" doc:"The whole name"`
+	Name  string `json:"name" example:"app.provider.com" doc:"The fully qualified name"`
 	Value string `json:"value" example:"edge.example.com"`
 }
 
 // domainRecords is what has a domain lead to the edges.
 type domainRecords struct {
 	Domain  string      `json:"domain" example:"app.provider.com"`
-	Zone    string      `json:"zone" example:"provider.com" doc:"The registered domain in which the records are set; empty for an address"`
-	Label   string      `json:"label" example:"app" doc:"The name within the zone, as many forms want it; @ is the zone itself"`
-	Records []dnsRecord `json:"records" nullable:"false" doc:"Set all of these. None: the note says why"`
-	Alias   string      `json:"alias,omitempty" example:"edge.example.com" doc:"Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an ANAME or a flattened CNAME names instead of addresses"`
-	Note    string      `json:"note" example:"" doc:"What to know besides, in plain words; often empty"`
+	Zone    string      `json:"zone" example:"provider.com" doc:"The DNS zone of the records; empty for an IP address"`
+	Label   string      `json:"label" example:"app" doc:"The name within the zone, as many DNS forms expect it; @ is the zone itself"`
+	Records []dnsRecord `json:"records" nullable:"false" doc:"Records to set, all of them. If empty, the note says why"`
+	Alias   string      `json:"alias,omitempty" example:"edge.example.com" doc:"For a domain at its zone's apex, where CNAME is not allowed: the target of an ALIAS, ANAME or flattened CNAME record"`
+	Note    string      `json:"note" example:"" doc:"Additional information; often empty"`
 }
 
 type dnsOutput struct {
 	Body struct {
-		EdgeHosts []string        `json:"edge_hosts" nullable:"false" example:"[\"edge.example.com\"]" doc:"Where the edges are, as the operator named it (--edge-host). None: it named nothing, and no record can be told"`
-		Domains   []domainRecords `json:"domains" nullable:"false" doc:"Of the provider, in its order"`
+		EdgeHosts []string        `json:"edge_hosts" nullable:"false" example:"[\"edge.example.com\"]" doc:"Hosts of the edges, as the operator configured them (--edge-host). If empty, no records can be computed"`
+		Domains   []domainRecords `json:"domains" nullable:"false" doc:"The provider's domains, in its order"`
 	}
 }
 
@@ -33,7 +33,7 @@ type dnsOutput struct {
 func (a *api) routeDNS() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/providers/{id}/dns", id: "get-dns-records", tag: "Providers", roles: readers,
-		errors: []int{404}, summary: "The DNS records that lead a provider's domains to the edges",
+		errors: []int{404}, summary: "List the DNS records that point a provider's domains at the edges",
 	}, a.dnsRecords)
 }
 

@@ -37,13 +37,13 @@ func (a *api) routeEdge() {
 	}, a.states)
 	register(a, route{
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
-		summary: "Who owns a domain", roles: edge, errors: []int{404},
+		summary: "Find the provider of a domain", roles: edge, errors: []int{404},
 	}, a.host)
 	op := route{
 		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
-		summary: "Live-state changes as server-sent events, resumable", roles: edge, errors: []int{503},
+		summary: "Stream live-state changes as server-sent events; resumable", roles: edge, errors: []int{503},
 	}.operation(a)
-	op.Description += " Events: state (a LiveState), reset (ask for every state again), time (every 2 s)."
+	op.Description += " Events: state (a LiveState), reset (read every state again), time (every 2 s)."
 	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
 		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
@@ -97,7 +97,7 @@ type beatsOutput struct{ Body protocol.HeartbeatsAnswer }
 func (a *api) routeHeartbeats() {
 	r := route{
 		method: http.MethodPost, path: protocol.EdgeHeartbeats, id: "edge-heartbeats", tag: "Edge",
-		summary: "Report heartbeats in a batch; learn what changed", roles: []service.Role{service.RoleEdge}, maxBody: maxBeatsBody,
+		summary: "Report a batch of heartbeats and read changed states", roles: []service.Role{service.RoleEdge}, maxBody: maxBeatsBody,
 	}
 	op := r.operation(a)
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[protocol.HeartbeatsRequest](), true, ""))
@@ -113,7 +113,7 @@ func (a *api) routeHeartbeats() {
 			return nil, p
 		}
 		if len(body.Beats) > 10_000 || len(body.EdgeID) > 64 || len(body.Pages) > protocol.MaxPages {
-			return nil, refusedField("body.beats", "a batch has at most 10000 beats and 200 pages, and edge_id 64 bytes")
+			return nil, refusedField("body.beats", "a batch must not exceed 10000 beats or 200 pages, and edge_id must not exceed 64 bytes")
 		}
 		address, _ := ctx.Value(addressKey).(string)
 		answer, err := a.s.Heartbeats(ctx, body, address)
@@ -139,7 +139,7 @@ func decode(d *json.Decoder, into any) *problem {
 		if _, err = d.Token(); err == io.EOF {
 			return nil
 		}
-		return refusedField("body", "there is something after the JSON value")
+		return refusedField("body", "unexpected data after the JSON value")
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return refusedField("body."+e.Field, "expected "+e.Type.Kind().String())
@@ -147,7 +147,7 @@ func decode(d *json.Decoder, into any) *problem {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return refusedField("body."+strings.Trim(name, `"`), "unexpected property")
 	}
-	p := newProblem(protocol.InvalidRequest, "The body is not JSON.")
+	p := newProblem(protocol.InvalidRequest, "The body is not valid JSON.")
 	p.Status, p.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
 	return p
 }

@@ -11,22 +11,22 @@ import (
 // in the whole range.
 type eventDay struct {
 	Date     string `json:"date,omitempty"`
-	Name     string `json:"name" example:"page_view" doc:"As the page named it; (other) stands for the names of a day beyond 500"`
+	Name     string `json:"name" example:"page_view" doc:"Name that the page chose; (other) collects the names of a day beyond 500"`
 	Events   int64  `json:"events"`
-	Sessions int64  `json:"sessions" doc:"Sessions that noticed it for the first time"`
+	Sessions int64  `json:"sessions" doc:"Sessions that recorded the event for the first time"`
 }
 
 type eventCountsOutput struct {
 	Body struct {
 		RangeBody
-		Events []eventDay `json:"events" nullable:"false" doc:"By day, and within a day the most frequent first; days and names without any are left out"`
-		Totals []eventDay `json:"totals" nullable:"false" doc:"Of the range, the most frequent first"`
+		Events []eventDay `json:"events" nullable:"false" doc:"By day, most frequent first within a day; days and names without events are omitted"`
+		Totals []eventDay `json:"totals" nullable:"false" doc:"Totals of the range, most frequent first"`
 	}
 }
 
 // routeEventCounts adds what pages noticed: counts, and nothing of whom.
 func (a *api) routeEventCounts() {
-	const summary = "What pages noticed, by day and name"
+	const summary = "Page events by day and name"
 	register(a, route{
 		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,

@@ -43,7 +43,7 @@ var samples = map[string]any{
 	"server_time_ms": int64(1_800_000_000_500), "at_ms": int64(1_800_000_000_500), "edge_id": "edge-1", "host": "app.provider.com",
 	"origin_url": "http://127.0.0.1:3000", "app_url": "https://app.provider.com/", "expires_at": int64(1_800_003_600),
 	"created_at": int64(1_800_000_000), "started_at": int64(1_800_000_000), "updated_at": int64(1_800_000_000), "at": int64(1_800_000_000),
-	"date": "2027-01-15", "from": "2027-01-01", "to": "2027-01-31", "title": "Unauthorized", "status": int64(401), "detail": "What to do about it.",
+	"date": "2027-01-15", "from": "2027-01-01", "to": "2027-01-31", "title": "Unauthorized", "status": int64(401), "detail": "The API key is unknown or revoked.",
 	"code": "unauthorized", "name": "example", "version": int64(1), "payload": `{"type":"session.ended","timestamp":"2027-01-15T08:00:31Z","data":{}}`,
 }
 

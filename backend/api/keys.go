@@ -29,11 +29,11 @@ type jwksOutput struct {
 func (a *api) routeKeys() {
 	register(a, route{
 		method: http.MethodGet, path: protocol.PublicKey, id: "get-public-key", tag: "Keys",
-		summary: "The key that signs now",
+		summary: "Read the current signing key",
 	}, a.publicKey)
 	register(a, route{
 		method: http.MethodGet, path: protocol.JWKS, id: "get-jwks", tag: "Keys",
-		summary: "All keys that verify our tokens (RFC 7517)",
+		summary: "Read the JSON Web Key Set that verifies tokens (RFC 7517)",
 	}, a.jwks)
 }
 

@@ -43,10 +43,10 @@ type liveMessage struct {
 func (a *api) routeLive() {
 	op := route{
 		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: readers, errors: []int{404, 503},
-		summary: "Live counts and session changes, by WebSocket",
+		summary: "Stream live counts and session changes over a WebSocket",
 	}.operation(a)
-	op.Description += " Messages: counts ({active, paused, pending}, at once and after changes), session (a LiveState), reset (something was missed). " +
-		"A browser offers the subprotocols " + liveProtocol + " and " + liveKeyPrefix + "<key>."
+	op.Description += " Messages: counts ({active, paused, pending}, on connect and after changes), session (a LiveState), reset (changes were missed). " +
+		"Browsers authenticate with the subprotocols " + liveProtocol + " and " + liveKeyPrefix + "<key>."
 	op.Responses["101"] = &huma.Response{Description: "A WebSocket"}
 	op.Middlewares = append(huma.Middlewares{keyFromProtocol}, op.Middlewares...)
 	huma.Register(a.huma, op, a.live)
@@ -95,7 +95,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 			_, err := a.authorize(r, readers)
 			return err == nil
 		})
-		conn.Close(websocket.StatusTryAgainLater, "come back") // it may have left already
+		conn.Close(websocket.StatusTryAgainLater, "try again later") // it may have left already
 	}}, nil
 }
 

@@ -11,7 +11,7 @@ type httpMetrics struct {
 func newHTTPMetrics(registry *prometheus.Registry) httpMetrics {
 	m := httpMetrics{
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sessiongate_http_request_seconds", Help: "Time to answer, by route and status.",
+			Name: "sessiongate_http_request_seconds", Help: "Duration of requests, by route and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"route", "status"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{

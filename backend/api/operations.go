@@ -26,10 +26,10 @@ type healthOutput struct {
 // routeOperations adds what operators and people look at.
 func (a *api) routeOperations() {
 	register(a, route{
-		method: http.MethodGet, path: "/healthz", id: "health", tag: "Operations", summary: "Whether the process lives",
+		method: http.MethodGet, path: "/healthz", id: "health", tag: "Operations", summary: "Check that the process is alive",
 	}, func(context.Context, *struct{}) (*healthOutput, error) { return healthy(), nil })
 	register(a, route{
-		method: http.MethodGet, path: "/readyz", id: "ready", tag: "Operations", summary: "Whether it can serve: its database answers",
+		method: http.MethodGet, path: "/readyz", id: "ready", tag: "Operations", summary: "Check that the service is ready: the database answers",
 		errors: []int{503},
 	}, a.ready)
 	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.Registry(), promhttp.HandlerOpts{}))
@@ -40,7 +40,7 @@ func (a *api) routeOperations() {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		if err := page.Execute(w, a.documented()); err != nil {
-			a.Log.Debug("the documentation page was not read to its end") // the reader left
+			a.Log.Debug("the client closed the connection before the documentation page ended") // the reader left
 		}
 	})
 }

@@ -15,7 +15,7 @@ type personBody struct {
 	Role       string `json:"role" enum:"provider,admin"`
 	ProviderID string `json:"provider_id,omitempty"`
 	CreatedAt  int64  `json:"created_at"`
-	LastSeenAt int64  `json:"last_seen_at,omitempty" doc:"The last sign-in; absent: never"`
+	LastSeenAt int64  `json:"last_seen_at,omitempty" doc:"Time of the last sign-in; absent: never"`
 }
 
 func personBodyOf(p service.Person) personBody {
@@ -25,16 +25,16 @@ func personBodyOf(p service.Person) personBody {
 type createPersonInput struct {
 	Idempotent
 	Body struct {
-		Email      string `json:"email" minLength:"3" maxLength:"254" example:"ada@example.com" doc:"As the identity provider tells it"`
+		Email      string `json:"email" minLength:"3" maxLength:"254" example:"ada@example.com" doc:"As the identity provider reports it"`
 		Role       string `json:"role" enum:"provider,admin"`
-		ProviderID string `json:"provider_id,omitempty" maxLength:"64" doc:"With the role provider, and only there"`
+		ProviderID string `json:"provider_id,omitempty" maxLength:"64" doc:"Required for the role provider, not allowed for others"`
 	}
 }
 
 type personOutput struct{ Body personBody }
 
 type listPeopleInput struct {
-	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
@@ -54,13 +54,13 @@ type meOutput struct {
 	Body struct {
 		Role       string `json:"role" enum:"provider,admin"`
 		ProviderID string `json:"provider_id,omitempty"`
-		Name       string `json:"name" doc:"The person's address, or the key's name" example:"ada@example.com"`
-		Person     bool   `json:"person" doc:"Whether a person signed in, rather than a key"`
-		KeyID      string `json:"key_id,omitempty" doc:"Of the API key or portal link, when it is one"`
-		Guest      bool   `json:"guest" doc:"Whether a portal link signed the caller in"`
-		ExpiresAt  int64  `json:"expires_at,omitempty" doc:"When the key or link stops working; absent: never by itself"`
+		Name       string `json:"name" doc:"The person's e-mail address, or the key's name" example:"ada@example.com"`
+		Person     bool   `json:"person" doc:"Whether the caller is a person who signed in with the identity provider"`
+		KeyID      string `json:"key_id,omitempty" doc:"Id of the API key or portal link, for callers that use one"`
+		Guest      bool   `json:"guest" doc:"Whether the caller signed in with a portal link"`
+		ExpiresAt  int64  `json:"expires_at,omitempty" doc:"When the key or link expires; absent: never"`
 		// So that a page has it without asking again.
-		Provider *providerBody `json:"provider,omitempty" doc:"The caller's own, with the role provider"`
+		Provider *providerBody `json:"provider,omitempty" doc:"The caller's provider, for callers with the role provider"`
 	}
 }
 
@@ -69,17 +69,17 @@ func (a *api) routePeople() {
 	admin := []service.Role{service.RoleAdmin}
 	register(a, route{
 		method: http.MethodPost, path: path, id: "create-person", tag: tag, status: http.StatusCreated, roles: admin, errors: []int{404, 409},
-		summary: "Give a person a role, for signing in with the identity provider",
+		summary: "Give a person a role for signing in with the identity provider",
 	}, a.createPerson)
 	register(a, route{
 		method: http.MethodGet, path: path, id: "list-people", tag: tag, roles: admin, summary: "List people and their roles",
 	}, a.listPeople)
 	register(a, route{
 		method: http.MethodDelete, path: path + "/{id}", id: "delete-person", tag: tag, status: http.StatusNoContent, roles: admin, errors: []int{404},
-		summary: "Take a person's role away, and end its sign-ins",
+		summary: "Remove a person's role and end its sign-ins",
 	}, a.deletePerson)
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/me", id: "get-me", tag: tag, roles: []service.Role{service.RoleProvider, service.RoleAdmin}, summary: "Who the caller is",
+		method: http.MethodGet, path: "/api/v1/me", id: "get-me", tag: tag, roles: []service.Role{service.RoleProvider, service.RoleAdmin}, summary: "Read the caller's identity",
 	}, a.me)
 }
 

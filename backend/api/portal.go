@@ -14,15 +14,15 @@ import (
 type portalInput struct {
 	Body struct {
 		ProviderID       string `json:"provider_id" minLength:"1" maxLength:"128" example:"prov_demo"`
-		ExpiresInSeconds int64  `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"604800" example:"86400" doc:"How long it is good for. Default: 86400, a day"`
+		ExpiresInSeconds int64  `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"604800" example:"86400" doc:"Validity of the link. Default: 86400, one day"`
 	}
 }
 
 type portalOutput struct {
 	Body struct {
-		ID         string `json:"id" doc:"Ends the link by DELETE /api/v1/apikeys/{id}"`
+		ID         string `json:"id" doc:"Id for revoking the link: DELETE /api/v1/apikeys/{id}"`
 		ProviderID string `json:"provider_id"`
-		URL        string `json:"url" example:"https://api.example.com/auth/portal#sg_link_…" doc:"Whoever opens it may sign in as the provider's guest. Shown this once"`
+		URL        string `json:"url" example:"https://api.example.com/auth/portal#sg_link_…" doc:"Signs its bearer in as the provider's guest. Shown only once"`
 		ExpiresAt  int64  `json:"expires_at"`
 	}
 }
@@ -34,11 +34,11 @@ type portalOutput struct {
 func (a *api) routePortal() {
 	register(a, route{
 		method: http.MethodPost, path: "/api/v1/portal", id: "create-portal-link", tag: "People", status: http.StatusCreated, roles: []service.Role{service.RoleAdmin},
-		errors: []int{404}, summary: "Make a link that signs a browser in as a provider's guest",
+		errors: []int{404}, summary: "Create a portal link, which signs a browser in as a provider's guest",
 	}, a.createPortalLink)
 	a.signInPage("GET "+service.PortalPath, func(w http.ResponseWriter, _ *http.Request) error {
 		if err := dashboard.WritePortal(w); err != nil {
-			a.Log.Debug("the portal page was not read to its end") // the reader left
+			a.Log.Debug("the client closed the connection before the portal page ended") // the reader left
 		}
 		return nil
 	})

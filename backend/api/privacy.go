@@ -49,19 +49,19 @@ type eraseInput struct {
 
 type eraseOutput struct {
 	Body struct {
-		Pseudonym string `json:"pseudonym" doc:"The name under which the ledger goes on" example:"erased_7x3kq2m5n4p6r8s9t2va"`
+		Pseudonym string `json:"pseudonym" doc:"The id that replaces the user's in the ledger" example:"erased_7x3kq2m5n4p6r8s9t2va"`
 	}
 }
 
 type auditInput struct {
-	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 type auditBody struct {
 	ID        string `json:"id"`
 	At        int64  `json:"at"`
-	Actor     string `json:"actor" doc:"The id of the administrator's key"`
+	Actor     string `json:"actor" doc:"Id of the key that acted"`
 	Action    string `json:"action" example:"update-provider"`
 	Target    string `json:"target"`
 	RequestID string `json:"request_id"`
@@ -77,15 +77,15 @@ type auditOutput struct {
 func (a *api) routePrivacy() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", tag: "Users", roles: []service.Role{service.RoleMarketplace},
-		summary: "All that is kept of a user",
+		summary: "Export all data about a user",
 	}, a.exportUser)
 	register(a, route{
 		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
-		errors: []int{404, 409}, summary: "Erase a user; the ledger goes on under a pseudonym",
+		errors: []int{404, 409}, summary: "Erase a user; the ledger keeps a pseudonym",
 	}, a.eraseUser)
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", tag: "Operations", roles: []service.Role{service.RoleAdmin},
-		summary: "What administrators did, and who made and revoked API keys, newest first",
+		summary: "List the audit log: administrators' actions and the creation and revocation of API keys, newest first",
 	}, a.audit)
 }
 

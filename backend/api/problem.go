@@ -3,8 +3,11 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,19 +24,24 @@ func problemOf(err error) *problem {
 	r := service.Explain(err)
 	p := newProblem(r.Code, r.Detail)
 	p.ReturnURL, p.ConsentURL, p.SessionID = r.ReturnURL, r.ConsentURL, r.SessionID
+	if w, ok := errors.AsType[*service.WaitError](err); ok {
+		p.wait = w.Wait
+	}
 	return p
 }
 
 // problem is a [protocol.Problem] as huma writes it.
 type problem struct {
 	protocol.Problem
-	Errors []fieldError `json:"errors,omitempty" doc:"What is wrong with the request, field by field"`
+	Errors []fieldError `json:"errors,omitempty" doc:"Errors by field"`
+
+	wait time.Duration // until a retry can succeed; 0: unknown
 }
 
 // fieldError is one thing wrong with a request. It never quotes the value.
 type fieldError struct {
-	Location string `json:"location,omitempty" doc:"Where, as in body.user_id"`
-	Message  string `json:"message" doc:"What is wrong there"`
+	Location string `json:"location,omitempty" doc:"The field, such as body.user_id"`
+	Message  string `json:"message" doc:"What is wrong with the field"`
 }
 
 func newProblem(code protocol.Code, detail string) *problem {
@@ -46,6 +54,30 @@ func (p *problem) GetStatus() int { return p.Status }
 
 // ContentType implements [huma.ContentTypeFilter].
 func (p *problem) ContentType(string) string { return protocol.ProblemType }
+
+// GetHeaders implements [huma.HeadersError]. It returns the headers that p's
+// status requires. Every response that reports p has them.
+func (p *problem) GetHeaders() http.Header {
+	h := http.Header{}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		seconds := (max(p.wait, time.Second) + time.Second - 1) / time.Second
+		h.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	return h
+}
+
+// write sends p as a response of its own, outside of huma.
+func (p *problem) write(w http.ResponseWriter) {
+	h := w.Header()
+	maps.Copy(h, p.GetHeaders())
+	h.Set("Content-Type", protocol.ProblemType)
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	w.Write(p.JSON()) // an error here means that the client has disconnected
+}
 
 // codesOfFrame are the codes of what huma refuses by itself.
 var codesOfFrame = map[int]protocol.Code{
@@ -80,7 +112,7 @@ func ownProblems(_ huma.Context, _ string, body any) (any, error) {
 		case d.Location != "":
 			p.Errors = append(p.Errors, fieldError{Location: d.Location, Message: d.Message})
 		case e.Status == http.StatusUnprocessableEntity: // the message is a decoder's, which quotes
-			p.Errors = append(p.Errors, fieldError{Message: "the body cannot be read"})
+			p.Errors = append(p.Errors, fieldError{Message: "the body is not valid JSON for this request"})
 		}
 	}
 	return p, nil

@@ -22,9 +22,9 @@ type SessionSearch struct {
 	ID     string `path:"id" maxLength:"128" example:"prov_demo"`
 	UserID string `query:"user_id" maxLength:"128"`
 	Status string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
-	From   string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"The first day of creation, UTC. Default: any"`
-	To     string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"The last day of creation, UTC. Default: any"`
-	Q      string `query:"q" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"A session's id, or the beginning of a user's id"`
+	From   string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"First creation day, UTC. Default: no limit"`
+	To     string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"Last creation day, UTC. Default: no limit"`
+	Q      string `query:"q" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"A session id, or the prefix of a user id"`
 }
 
 // filter reads in, or says what is wrong with it.
@@ -45,14 +45,14 @@ func (in SessionSearch) filter() (service.SessionFilter, error) {
 		f.Until = (day + 1) * secondsADay
 	}
 	if f.Until != 0 && f.Since >= f.Until {
-		return f, service.Refuse(protocol.InvalidRequest, "from is not after to.")
+		return f, service.Refuse(protocol.InvalidRequest, "from must not be after to.")
 	}
 	return f, nil
 }
 
 type providerSessionsInput struct {
 	SessionSearch
-	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 

@@ -13,7 +13,7 @@ type providerBody struct {
 	Name      string           `json:"name"`
 	Domains   []string         `json:"domains" nullable:"false"`
 	OriginURL string           `json:"origin_url"`
-	AppURL    string           `json:"app_url" doc:"Where a launch link points"`
+	AppURL    string           `json:"app_url" doc:"Base URL of launch links"`
 	Policies  service.Policies `json:"policies"`
 	CreatedAt int64            `json:"created_at"`
 	UpdatedAt int64            `json:"updated_at"`
@@ -34,11 +34,11 @@ type providerOutput struct{ Body providerBody }
 type createProviderInput struct {
 	Idempotent
 	Body struct {
-		ID        string            `json:"id,omitempty" pattern:"^prov_[a-z0-9_]+$" maxLength:"64" example:"prov_demo" doc:"Default: a random one"`
+		ID        string            `json:"id,omitempty" pattern:"^prov_[a-z0-9_]+$" maxLength:"64" example:"prov_demo" doc:"Default: a random id"`
 		Name      string            `json:"name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"Demo app"`
 		Domains   []string          `json:"domains,omitempty" maxItems:"50" example:"[\"app.provider.com\"]"`
 		OriginURL string            `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
-		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Where a launch link points. Default: https at the first domain"`
+		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Base URL of launch links. Default: https at the first domain"`
 		Policies  *service.Policies `json:"policies,omitempty"`
 	}
 }
@@ -51,7 +51,7 @@ type patchProviderInput struct {
 		Domains   *[]string         `json:"domains,omitempty" maxItems:"50"`
 		OriginURL *string           `json:"origin_url,omitempty" maxLength:"2048"`
 		AppURL    *string           `json:"app_url,omitempty" maxLength:"2048"`
-		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces the policies as a whole; return_hosts stay when left out"`
+		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces all policies; return_hosts are kept when omitted"`
 	}
 }
 
@@ -80,7 +80,7 @@ func (a *api) routeProviders() {
 	}, a.createProvider)
 	register(a, route{
 		method: http.MethodGet, path: path, id: "list-providers", tag: "Providers",
-		summary: "List providers; a provider's key sees its own", roles: both,
+		summary: "List providers; a provider's key lists only its own", roles: both,
 	}, a.listProviders)
 	register(a, route{
 		method: http.MethodGet, path: path + "/{id}", id: "get-provider", tag: "Providers",
@@ -88,7 +88,7 @@ func (a *api) routeProviders() {
 	}, a.readProvider)
 	register(a, route{
 		method: http.MethodPatch, path: path + "/{id}", id: "update-provider", tag: "Providers",
-		summary: "Change a provider", roles: both, errors: []int{404, 409},
+		summary: "Update a provider", roles: both, errors: []int{404, 409},
 	}, a.patchProvider)
 }
 

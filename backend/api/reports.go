@@ -11,13 +11,13 @@ import (
 
 // edgeBody is an edge as the API shows it.
 type edgeBody struct {
-	ID           string   `json:"id" example:"4ZQ7XK2M5N4P6R8S9T2VA3BCDE" doc:"Of its process: a restarted edge has another"`
+	ID           string   `json:"id" example:"4ZQ7XK2M5N4P6R8S9T2VA3BCDE" doc:"Id of the edge's process; changes when the edge restarts"`
 	Version      string   `json:"version" example:"v1.0.0"`
 	StartedAt    int64    `json:"started_at"`
 	LastSeenAt   int64    `json:"last_seen_at"`
-	LiveSessions int64    `json:"live_sessions" doc:"Sessions that it admits, counted every 10 s"`
-	StreamLagMS  int64    `json:"stream_lag_ms" minimum:"-1" doc:"Since it heard its event stream, which speaks every 2 s; -1: never"`
-	Addresses    []string `json:"addresses" nullable:"false" example:"[\"203.0.113.7\"]" doc:"Where it calls from"`
+	LiveSessions int64    `json:"live_sessions" doc:"Sessions that the edge admits, counted every 10 s"`
+	StreamLagMS  int64    `json:"stream_lag_ms" minimum:"-1" doc:"Milliseconds since the edge last received data on its event stream, which sends every 2 s; -1: never"`
+	Addresses    []string `json:"addresses" nullable:"false" example:"[\"203.0.113.7\"]" doc:"Addresses from which the edge connects"`
 }
 
 // injectedOutcomes are those of pages that have their clock; any other says why
@@ -27,24 +27,24 @@ var injectedOutcomes = []string{"identity", "prefix", "reencode"}
 // pageBody is what became of the clock in pages of one path.
 type pageBody struct {
 	Host     string `json:"host"`
-	Path     string `json:"path" example:"/orders/…" doc:"Without query; … stands for what may be somebody's name or number"`
-	Outcome  string `json:"outcome" example:"no_transform" doc:"identity, prefix or reencode: how the clock got in. Otherwise the reason why not, as in the metric session_gate_pages_total"`
+	Path     string `json:"path" example:"/orders/…" doc:"Path without query; … replaces segments that may be personal data"`
+	Outcome  string `json:"outcome" example:"no_transform" doc:"identity, prefix or reencode: how the clock was injected. Other values say why it was not, as in the metric session_gate_pages_total"`
 	Injected bool   `json:"injected"`
-	Count    int64  `json:"count" doc:"How many such pages edges saw, at least"`
+	Count    int64  `json:"count" doc:"Number of such pages that edges saw, at least"`
 	LastAt   int64  `json:"last_at"`
-	Remedy   string `json:"remedy" doc:"What it means and what to do, in plain words; empty when injected" example:"The page forbids changes by Cache-Control: no-transform. Remove that word from the app's Cache-Control."`
+	Remedy   string `json:"remedy" doc:"What the outcome means and what to do; empty when the clock was injected" example:"The page forbids changes with Cache-Control: no-transform. Remove no-transform from the app's Cache-Control header."`
 }
 
 type pagesOutput struct {
 	Body struct {
-		Pages []pageBody `json:"pages" nullable:"false" doc:"The last seen first, at most 200, of the last 30 days"`
+		Pages []pageBody `json:"pages" nullable:"false" doc:"At most 200 of the last 30 days, most recently seen first"`
 		AsOf  int64      `json:"as_of"`
 	}
 }
 
 type edgesOutput struct {
 	Body struct {
-		Edges []edgeBody `json:"edges" nullable:"false" doc:"Seen within the last hour, the oldest process first"`
+		Edges []edgeBody `json:"edges" nullable:"false" doc:"Edges seen within the last hour, oldest process first"`
 	}
 }
 
@@ -52,11 +52,11 @@ type edgesOutput struct {
 func (a *api) routeReports() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/edges", id: "list-edges", tag: "Operations", roles: []service.Role{service.RoleAdmin},
-		summary: "The edges of the last hour and how they do",
+		summary: "List the edges of the last hour and their state",
 	}, a.edges)
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/providers/{id}/pages", id: "list-pages", tag: "Analytics", roles: readers,
-		errors: []int{404}, summary: "What became of the clock in a provider's pages, as edges saw it",
+		errors: []int{404}, summary: "List the injection results of a provider's pages, as edges reported them",
 	}, a.pages)
 }
 

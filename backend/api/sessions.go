@@ -15,7 +15,7 @@ import (
 // Idempotent is the header that every write takes. It is exported, like the
 // other embedded inputs, because huma passes over unexported ones.
 type Idempotent struct {
-	Key string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes the request take effect once within 24 hours, however often it is sent"`
+	Key string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes retries within 24 hours safe: the request takes effect once"`
 }
 
 // request describes a write for [write].
@@ -39,10 +39,10 @@ type createBody struct {
 	ProviderID           string              `json:"provider_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$" example:"prov_demo"`
 	TokensAllocated      int64               `json:"tokens_allocated" minimum:"0" maximum:"1000000000" example:"500"`
 	DurationLimitSeconds int64               `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
-	ReturnURL            string              `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes at the end. Its host must be among the provider's return_hosts"`
+	ReturnURL            string              `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes when the session ends. Its host must be in the provider's return_hosts"`
 	Clock                string              `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
-	Extension            *protocol.Extension `json:"extension,omitempty" doc:"How much more the user may buy from inside the provider's page"`
-	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user may agree to more than that. Its host must be among the provider's return_hosts. Default: return_url"`
+	Extension            *protocol.Extension `json:"extension,omitempty" doc:"How much time the user may buy from within the provider's page"`
+	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
 }
 
 type createInput struct {
@@ -54,7 +54,7 @@ type createOutput struct {
 	Body struct {
 		Session   shape.SessionBody `json:"session"`
 		Token     string            `json:"token" doc:"The launch token"`
-		LaunchURL string            `json:"launch_url" doc:"Where to send the user: the provider's app with the launch token. Empty when the provider has no address"`
+		LaunchURL string            `json:"launch_url" doc:"URL to send the user to: the provider's app with the launch token. Empty when the provider has neither app_url nor a domain"`
 	}
 }
 
@@ -101,14 +101,14 @@ type listInput struct {
 	ProviderID string `query:"provider_id" maxLength:"128"`
 	UserID     string `query:"user_id" maxLength:"128"`
 	Status     string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
-	Cursor     string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the page before"`
+	Cursor     string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 type listOutput struct {
 	Body struct {
 		Sessions   []shape.SessionBody `json:"sessions" nullable:"false"`
-		NextCursor string              `json:"next_cursor,omitempty" doc:"Asks for the next page; absent on the last"`
+		NextCursor string              `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
 }
 
@@ -169,8 +169,8 @@ type validateBody struct {
 // validateAnswer is the spec's ValidateResponse; a refusal is a problem too.
 type validateAnswer struct {
 	Valid   bool               `json:"valid"`
-	Session *shape.SessionBody `json:"session,omitempty" doc:"When it is valid; also when it is only paused or pending"`
-	Error   string             `json:"error,omitempty" doc:"The spec's text"`
+	Session *shape.SessionBody `json:"session,omitempty" doc:"Present when the session is valid, paused or pending"`
+	Error   string             `json:"error,omitempty" doc:"The error text that the provider SDK specification defines"`
 	Title   string             `json:"title,omitempty"`
 	Status  int                `json:"status,omitempty"`
 	Detail  string             `json:"detail,omitempty"`
@@ -182,7 +182,7 @@ type validateAnswer struct {
 }
 
 type validateInput struct {
-	Authorization string `header:"Authorization" doc:"Bearer and the session's launch or session token"`
+	Authorization string `header:"Authorization" doc:"Bearer, followed by the launch or session token"`
 	RawBody       []byte
 }
 
@@ -197,10 +197,10 @@ type validateOutput struct {
 func (a *api) routeValidate() {
 	op := route{
 		method: http.MethodPost, path: protocol.Sessions + "/validate", id: "validate-session", tag: "Sessions",
-		summary: "Check a session's token",
+		summary: "Validate a session's token",
 	}.operation(a)
 	op.Security = []map[string][]string{{"session": {}}}
-	op.Description = "Callers: session. Refusals carry the spec's valid and error beside a problem's fields."
+	op.Description = "Callers: session. Error bodies carry valid and error, as the provider SDK specification defines them, and the fields of a problem."
 	op.RequestBody = a.bodySchema(a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateBody](), true, ""))
 	op.SkipValidateBody = true
 	answer := a.huma.OpenAPI().Components.Schemas.Schema(typeOf[validateAnswer](), true, "")
@@ -217,7 +217,7 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 	refused := decodeStrictly(in.RawBody, &body)
 	if refused != nil || body.JTI == "" {
 		//nolint:nilerr // the answer is the refusal: its shape is this endpoint's own
-		return invalid(400, protocol.InvalidRequest, "Invalid request", "The body is {\"jti\": \"<session id>\"}."), nil
+		return invalid(400, protocol.InvalidRequest, "Invalid request", "The body must be {\"jti\": \"<session id>\"}."), nil
 	}
 	bearer := bearerOf(in.Authorization)
 	if bearer == "" {
@@ -230,7 +230,7 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
 	}
 	if claims.ID != body.JTI {
-		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token is another session's."), nil
+		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token belongs to another session."), nil
 	}
 	c, err := a.s.Session(ctx, body.JTI)
 	if err != nil {

@@ -41,7 +41,7 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 		err := a.s.LimitAddress(r.Context(), a.addressOf(r))
 		if err == nil && r.Method == http.MethodPost {
 			if err = otherSites.Check(r); err != nil {
-				err = &service.Refusal{Code: protocol.Forbidden, Detail: "A page of another site sent this.", Cause: err}
+				err = &service.Refusal{Code: protocol.Forbidden, Detail: "Cross-site requests are not allowed.", Cause: err}
 			}
 		}
 		if err == nil {
@@ -60,8 +60,8 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 	view := dashboard.SignIn{To: localPath(r.FormValue("to"))}
 	if problem != nil {
 		view.Problem = problem.Detail
-		if problem.Status == http.StatusTooManyRequests || problem.Status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "1")
+		if wait := problem.GetHeaders().Get("Retry-After"); wait != "" {
+			w.Header().Set("Retry-After", wait)
 		}
 	}
 	view.Provider = a.s.IdentityProviderName()
@@ -69,7 +69,7 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 		view.Name, view.Role, view.ProviderID = c.Name, string(c.Role), c.ProviderID
 		others, err := a.s.OtherRoles(r.Context(), c)
 		if err != nil {
-			a.Log.Warn("a person's roles could not be read")
+			a.Log.Warn("failed to read a person's roles")
 		}
 		for _, p := range others {
 			view.Others = append(view.Others, dashboard.Role{ID: p.ID, Role: p.Role, ProviderID: p.ProviderID})
@@ -80,7 +80,7 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 		status = problem.Status
 	}
 	if err := view.Write(w, status); err != nil {
-		a.Log.Debug("the sign-in page was not read to its end") // the reader left
+		a.Log.Debug("the client closed the connection before the sign-in page ended") // the reader left
 	}
 }
 

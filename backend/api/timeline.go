@@ -12,14 +12,14 @@ import (
 type timelineOutput struct {
 	Body struct {
 		SessionID string                `json:"session_id"`
-		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"Oldest first, at most 1000; what pages noticed is left out first"`
+		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"Oldest first, at most 1000; page events are omitted first"`
 	}
 }
 
 func (a *api) routeTimeline() {
 	register(a, route{
 		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", tag: "Sessions",
-		summary: "All that happened to a session, in order", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
+		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }
 

@@ -27,8 +27,8 @@ type creditInput struct {
 type balanceOutput struct {
 	Body struct {
 		UserID    string `json:"user_id"`
-		Available int64  `json:"available" doc:"Tokens to spend"`
-		Held      int64  `json:"held" doc:"Tokens set aside for running sessions"`
+		Available int64  `json:"available" doc:"Tokens that can be spent"`
+		Held      int64  `json:"held" doc:"Tokens held for sessions that have not ended"`
 	}
 }
 
@@ -43,15 +43,15 @@ func (a *api) routeUsers() {
 	roles := []service.Role{service.RoleMarketplace}
 	register(a, route{
 		method: http.MethodPost, path: path + "tokens", id: "credit-user", tag: "Users", status: http.StatusCreated,
-		summary: "Give a user tokens", roles: roles, errors: []int{409},
+		summary: "Credit tokens to a user", roles: roles, errors: []int{409},
 	}, a.credit)
 	register(a, route{
 		method: http.MethodGet, path: path + "balance", id: "get-balance", tag: "Users",
-		summary: "What a user has", roles: roles,
+		summary: "Read a user's balance", roles: roles,
 	}, a.balance)
 	register(a, route{
 		method: http.MethodGet, path: path + "ledger", id: "list-ledger", tag: "Users",
-		summary: "A user's ledger entries, newest first", roles: roles,
+		summary: "List a user's ledger entries, newest first", roles: roles,
 	}, a.ledger)
 }
 
@@ -78,7 +78,7 @@ func (a *api) balance(ctx context.Context, in *UserPath) (*balanceOutput, error)
 type ledgerInput struct {
 	UserPath
 	SessionID string `query:"session_id" maxLength:"64"`
-	Cursor    string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+	Cursor    string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
@@ -88,8 +88,8 @@ type entryBody struct {
 	ID         string `json:"id"`
 	Kind       string `json:"kind" enum:"credit,hold,capture,release"`
 	Amount     int64  `json:"amount" minimum:"1"`
-	Debit      string `json:"debit" doc:"The account that gives" example:"user:user_7:held"`
-	Credit     string `json:"credit" doc:"The account that receives" example:"provider:prov_demo"`
+	Debit      string `json:"debit" doc:"The debited account" example:"user:user_7:held"`
+	Credit     string `json:"credit" doc:"The credited account" example:"provider:prov_demo"`
 	SessionID  string `json:"session_id,omitempty"`
 	ProviderID string `json:"provider_id,omitempty"`
 	At         int64  `json:"at"`
@@ -131,7 +131,7 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 }
 
 func parseCursor(cursor string) (us int64, id string, err error) {
-	bad := service.Refuse(protocol.InvalidRequest, "The cursor is not one of ours.")
+	bad := service.Refuse(protocol.InvalidRequest, "cursor is not valid.")
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return 0, "", bad

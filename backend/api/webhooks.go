@@ -19,13 +19,13 @@ type WebhookPath struct {
 type webhookBody struct {
 	ID          string   `json:"id" example:"wh_7x3kq2m5n4p6r8s9t2va"`
 	URL         string   `json:"url" example:"https://hooks.provider.com/sessiongate"`
-	Events      []string `json:"events" nullable:"false" doc:"The types it wants; none: all"`
+	Events      []string `json:"events" nullable:"false" doc:"Event types to deliver; empty: all"`
 	Description string   `json:"description,omitempty"`
 	Enabled     bool     `json:"enabled"`
 	// Why and since when it is not.
-	DisabledReason string `json:"disabled_reason,omitempty" enum:"gone,failing,requested" doc:"gone: it answered 410. failing: every attempt failed for five days"`
+	DisabledReason string `json:"disabled_reason,omitempty" enum:"gone,failing,requested" doc:"gone: the receiver answered 410. failing: every attempt failed for five days"`
 	DisabledAt     int64  `json:"disabled_at,omitempty"`
-	FailingSince   int64  `json:"failing_since,omitempty" doc:"Since when every attempt has failed"`
+	FailingSince   int64  `json:"failing_since,omitempty" doc:"Time since which every attempt has failed"`
 	CreatedAt      int64  `json:"created_at"`
 	UpdatedAt      int64  `json:"updated_at"`
 }
@@ -58,7 +58,7 @@ type webhookOutput struct{ Body webhookBody }
 type secretOutput struct {
 	Body struct {
 		Webhook webhookBody `json:"webhook"`
-		Secret  string      `json:"secret" doc:"Signs every call. Shown this once" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+		Secret  string      `json:"secret" doc:"Signs every request. Shown only once" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 		// Until when the secret before it signs too.
 		OldSecretUntil int64 `json:"old_secret_until,omitempty"`
 	}
@@ -69,7 +69,7 @@ type createWebhookInput struct {
 	ID   string `path:"id" maxLength:"128"`
 	Body struct {
 		URL         string   `json:"url" minLength:"1" maxLength:"2048" format:"uri" example:"https://hooks.provider.com/sessiongate"`
-		Events      []string `json:"events,omitempty" maxItems:"20" example:"[\"session.started\",\"session.ended\"]" doc:"The types it wants; none: all"`
+		Events      []string `json:"events,omitempty" maxItems:"20" example:"[\"session.started\",\"session.ended\"]" doc:"Event types to deliver; empty: all"`
 		Description string   `json:"description,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
 	}
 }
@@ -81,7 +81,7 @@ type patchWebhookInput struct {
 		URL         *string   `json:"url,omitempty" minLength:"1" maxLength:"2048" format:"uri"`
 		Events      *[]string `json:"events,omitempty" maxItems:"20"`
 		Description *string   `json:"description,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
-		Enabled     *bool     `json:"enabled,omitempty" doc:"false stops deliveries and gives up what waits; true starts them again"`
+		Enabled     *bool     `json:"enabled,omitempty" doc:"false stops deliveries and abandons pending ones; true resumes deliveries"`
 	}
 }
 
@@ -89,7 +89,7 @@ type rotateSecretInput struct {
 	Idempotent
 	WebhookPath
 	Body *struct {
-		OverlapSeconds *int64 `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long the old secret signs too. Default: 86400"`
+		OverlapSeconds *int64 `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" doc:"How long the old secret also signs. Default: 86400"`
 	}
 }
 
@@ -123,19 +123,19 @@ func (a *api) routeWebhooks() {
 			errors: append([]int{404}, errs...),
 		}
 	}
-	register(a, add(http.MethodPost, "", "create-webhook", "Register a URL; answers its secret, this once", 201, 409), a.createWebhook)
+	register(a, add(http.MethodPost, "", "create-webhook", "Create a webhook; returns its secret once", 201, 409), a.createWebhook)
 	register(a, add(http.MethodGet, "", "list-webhooks", "List a provider's webhooks", 0), a.listWebhooks)
 	register(a, add(http.MethodGet, "/{wid}", "get-webhook", "Read a webhook", 0), a.readWebhook)
-	register(a, add(http.MethodPatch, "/{wid}", "update-webhook", "Change, disable or enable a webhook", 0, 409), a.patchWebhook)
-	register(a, add(http.MethodDelete, "/{wid}", "delete-webhook", "Remove a webhook and its deliveries", 204, 409), a.deleteWebhook)
-	register(a, add(http.MethodPost, "/{wid}/rotate-secret", "rotate-webhook-secret", "Give it a new secret; both sign for a while", 0, 409), a.rotateSecret)
+	register(a, add(http.MethodPatch, "/{wid}", "update-webhook", "Update, disable or enable a webhook", 0, 409), a.patchWebhook)
+	register(a, add(http.MethodDelete, "/{wid}", "delete-webhook", "Delete a webhook and its deliveries", 204, 409), a.deleteWebhook)
+	register(a, add(http.MethodPost, "/{wid}/rotate-secret", "rotate-webhook-secret", "Rotate a webhook's secret; the old one also signs during the overlap", 0, 409), a.rotateSecret)
 	register(a, add(http.MethodGet, "/{wid}/deliveries", "list-deliveries", "List deliveries, newest first", 0), a.listDeliveries)
-	register(a, add(http.MethodGet, "/{wid}/deliveries/{did}", "get-delivery", "Read a delivery with its attempts", 0), a.readDelivery)
-	register(a, add(http.MethodPost, "/{wid}/deliveries/{did}/replay", "replay-delivery", "Deliver one again", 202, 409), a.replayOne)
-	register(a, add(http.MethodPost, "/{wid}/replay", "replay-deliveries", "Deliver again what was made in a range of time", 202, 409), a.replayRange)
+	register(a, add(http.MethodGet, "/{wid}/deliveries/{did}", "get-delivery", "Read a delivery and its attempts", 0), a.readDelivery)
+	register(a, add(http.MethodPost, "/{wid}/deliveries/{did}/replay", "replay-delivery", "Replay a delivery", 202, 409), a.replayOne)
+	register(a, add(http.MethodPost, "/{wid}/replay", "replay-deliveries", "Replay the deliveries of a time range", 202, 409), a.replayRange)
 	register(a, route{
 		method: http.MethodPost, path: "/api/v1/webhooks/test", id: "test-webhook", tag: "Webhooks",
-		summary: "Send a webhook a test message and see how it answers", roles: own, errors: []int{404, 409, 429},
+		summary: "Send a test message to a webhook and return its response", roles: own, errors: []int{404, 409, 429},
 	}, a.testWebhook)
 }
 

@@ -345,8 +345,8 @@ func TestRedisThatNeverAnswered(t *testing.T) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
-	coordtest.Eventually(t, "the log says that Redis is down", func() error {
-		if n := logs.FilterMessageSnippet("Redis is down").Len(); n != 1 {
+	coordtest.Eventually(t, "the log says that Redis is unavailable", func() error {
+		if n := logs.FilterMessageSnippet("Redis is unavailable").Len(); n != 1 {
 			return fmt.Errorf("it is said %d times", n)
 		}
 		return nil

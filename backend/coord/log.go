@@ -10,7 +10,7 @@ const maxBatch = 1024
 
 // ErrDown: the stream of changes is not to be had just now. Whoever follows it
 // asks for states instead, until it is back.
-var ErrDown = errors.New("the stream of changes is down")
+var ErrDown = errors.New("the change stream is down")
 
 // eventLog is the newest events, which subscribers read each at its own pace.
 // Safe for concurrent use.

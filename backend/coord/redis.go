@@ -302,7 +302,7 @@ func (r *Redis) Allow(ctx context.Context, key string, l Limit) (time.Duration, 
 	return time.Duration(wait) * time.Microsecond, nil
 }
 
-var errCut = errors.New("Redis did not answer a moment ago")
+var errCut = errors.New("Redis did not answer recently")
 
 // do runs commands with little patience, and none at all right after a failure:
 // requests go on without Redis, at their usual pace.

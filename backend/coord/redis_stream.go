@@ -47,7 +47,7 @@ func (r *Redis) Run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, errGap):
-			r.log.Warn("changes were lost in Redis; edges ask for every state again", zap.Error(err))
+			r.log.Warn("changes were lost in Redis; edges will read every state again", zap.Error(err))
 			r.forget()
 		default:
 			// Once more at once: a connection may have died of age. A server that
@@ -67,7 +67,7 @@ func (r *Redis) Run(ctx context.Context) {
 func (r *Redis) lose(err error) {
 	r.events.setDown(true)
 	if !r.lost { // said once, also of a Redis that never answered
-		r.log.Warn("Redis is down; states are read from the database", zap.Error(err))
+		r.log.Warn("Redis is unavailable; reading states from the database", zap.Error(err))
 	}
 	r.lost = true
 	r.forget()
@@ -76,7 +76,7 @@ func (r *Redis) lose(err error) {
 // found notes that the stream is there, and says so if it was said to be down.
 func (r *Redis) found() {
 	if r.lost {
-		r.log.Info("Redis is back")
+		r.log.Info("Redis is available again")
 	}
 	r.lost = false
 }
@@ -107,7 +107,7 @@ func (r *Redis) attach(ctx context.Context) error {
 			r.found()
 			return nil
 		}
-		r.log.Warn("Redis lost the stream; edges ask for every state again")
+		r.log.Warn("Redis lost the stream; edges will read every state again")
 		r.forget()
 	}
 	list, err := r.client.XRevRangeN(within, streamKey, "+", "-", int64(r.size)).Result()

@@ -46,9 +46,9 @@ type Key struct {
 // Errors of a [KeyStore].
 var (
 	// ErrNone: there are no keys yet.
-	ErrNone = errors.New("there are no signing keys")
+	ErrNone = errors.New("no signing keys")
 	// ErrChanged: somebody else changed the keys since they were read.
-	ErrChanged = errors.New("the signing keys changed meanwhile")
+	ErrChanged = errors.New("the signing keys changed during the operation")
 )
 
 // KeyStore is where keys stand.
@@ -99,7 +99,7 @@ func Existing(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ri
 	r := &Ring{keyStore: keyStore, now: now}
 	err := r.load(ctx)
 	if errors.Is(err, ErrNone) {
-		return nil, fmt.Errorf("%w: the session service makes them on its first start", err)
+		return nil, fmt.Errorf("%w: the session service creates them when it first starts", err)
 	}
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (r *Ring) Rotate(ctx context.Context) error {
 		kept = append(kept, k)
 	}
 	if !promoted {
-		return errors.New("rotating keys: there is no next key")
+		return errors.New("rotating keys: no next key")
 	}
 	next, err := generate(Next, now)
 	if err != nil {
@@ -216,7 +216,7 @@ func (r *Ring) load(ctx context.Context) error {
 			return fmt.Errorf("reading keys: %w", err)
 		}
 		if s.KeyID() != k.KeyID {
-			return fmt.Errorf("reading keys: what is kept as key %s is another key", k.KeyID)
+			return fmt.Errorf("reading keys: the content stored as key %s is a different key", k.KeyID)
 		}
 		jwk, err := token.NewJWK(s.Public())
 		if err != nil {
@@ -232,7 +232,7 @@ func (r *Ring) load(ctx context.Context) error {
 		jwks.Keys = append(jwks.Keys, jwk)
 	}
 	if signer == nil {
-		return errors.New("reading keys: none is current")
+		return errors.New("reading keys: no current key")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -28,7 +28,7 @@ func (b *Book) Post(p Posting) error {
 	}
 	for _, t := range p.Transfers {
 		if _, twice := b.Transfers[t.ID]; twice {
-			return fmt.Errorf("transfer %s is written already", t.ID)
+			return fmt.Errorf("transfer %s is already recorded", t.ID)
 		}
 	}
 	b.Balances[p.UserID] = bal

@@ -40,8 +40,8 @@ const MaxAmount = 1_000_000_000_000
 var (
 	ErrAmount       = errors.New("amount is out of range")
 	ErrInsufficient = errors.New("not enough tokens available")
-	ErrSettled      = errors.New("hold is settled already")
-	ErrUnbalanced   = errors.New("capture and release are not what is held")
+	ErrSettled      = errors.New("hold is already settled")
+	ErrUnbalanced   = errors.New("capture and release do not add up to the hold")
 )
 
 // Transfer is one movement. ID is derived from what caused it, so that writing

@@ -24,7 +24,7 @@ func (s *Service) analyticsLoop(ctx context.Context) {
 	for {
 		begun := time.Now()
 		if _, err := s.Rollup(ctx, begun); err != nil && ctx.Err() == nil {
-			s.log.Warn("analytics could not be counted", zap.Error(err))
+			s.log.Warn("failed to update analytics", zap.Error(err))
 		}
 		timer := time.NewTimer(max(rollupEvery, rollupShare*time.Since(begun)))
 		select {

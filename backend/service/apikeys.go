@@ -41,7 +41,7 @@ var prefixes = map[Role]string{
 func Roles() []Role { return []Role{RoleMarketplace, RoleProvider, RoleEdge, RoleAdmin} }
 
 // ErrRole is returned for a role that does not exist, or lacks its provider.
-var ErrRole = errors.New("role is marketplace, provider (with a provider id), edge or admin")
+var ErrRole = errors.New("role must be marketplace, provider (with a provider id), edge or admin")
 
 // CreateAPIKey makes a key in st and returns it. This is the only time that it
 // can be seen: the store keeps its SHA-256.
@@ -149,7 +149,7 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 	// bits needs no constant time.
 	k, err := s.store.APIKeyByHash(ctx, hashKey(bearer))
 	if errors.Is(err, store.ErrNotFound) || (err == nil && (!k.Live(s.now()) || k.Kind != store.KindKey)) {
-		return Caller{}, Refuse(protocol.Unauthorized, "The API key is unknown or was revoked.")
+		return Caller{}, Refuse(protocol.Unauthorized, "The API key is unknown or revoked.")
 	}
 	if err != nil {
 		return Caller{}, err
@@ -173,9 +173,9 @@ const MaxProviderKeys = 50
 func mayMakeKeys(c Caller) error {
 	switch {
 	case c.Guest:
-		return Refuse(protocol.Forbidden, "You came by a sign-in link, which ends; a key would outlive it. Ask the operator for a key.")
+		return Refuse(protocol.Forbidden, "Portal links cannot create API keys. Ask the operator for a key.")
 	case c.ExpiresAt != 0:
-		return Refuse(protocol.Forbidden, "Another key took the place of this one, which ends; a key made with it would outlive it. Use the new one.")
+		return Refuse(protocol.Forbidden, "This key was rotated and cannot create keys. Use the new key.")
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 				}
 			}
 			if live >= most {
-				return struct{}{}, Refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the most. Revoke one that nobody uses.")
+				return struct{}{}, Refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the maximum. Revoke one that is not in use.")
 			}
 		}
 		return struct{}{}, w.InsertAPIKey(ctx, kept)

@@ -66,7 +66,7 @@ func (s *Service) FlushBeats(ctx context.Context) {
 		batch := list[:n]
 		list = list[n:]
 		if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.AddBeats(ctx, batch) }); err != nil {
-			s.log.Warn("heartbeats could not be recorded", zap.Int("sessions", n), zap.Error(err))
+			s.log.Warn("failed to record heartbeats", zap.Int("sessions", n), zap.Error(err))
 			continue
 		}
 		for _, b := range batch {

@@ -61,7 +61,7 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 		return nil, err
 	}
 	if !s.checks.begin(p.ID) {
-		return nil, &Refusal{Code: protocol.RateLimited, Detail: "A check of this provider is running. Wait for it.", Cause: &WaitError{time.Second}}
+		return nil, &Refusal{Code: protocol.RateLimited, Detail: "A check of this provider is already running. Wait until it ends.", Cause: &WaitError{time.Second}}
 	}
 	defer s.checks.end(p.ID)
 	if err := s.limited(ctx, "checks:"+p.ID, checkLimit); err != nil {
@@ -86,7 +86,7 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 // first domain's.
 func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if len(p.Domains) == 0 {
-		return nil, Refuse(protocol.InvalidRequest, "This provider has no domain yet. Register the one that its users visit, then check it.")
+		return nil, Refuse(protocol.InvalidRequest, "The provider has no domain yet. Register the domain that its users visit, then run the check.")
 	}
 	named := raw != ""
 	if !named {
@@ -94,12 +94,12 @@ func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || !httpURL(u) {
-		return nil, Refuse(protocol.InvalidRequest, "url is an http:// or https:// address of a page.")
+		return nil, Refuse(protocol.InvalidRequest, "url must be an http:// or https:// URL.")
 	}
 	domain, err := normalizeDomain(u.Hostname())
 	if err != nil || !slices.Contains(p.Domains, domain) {
 		if named {
-			return nil, Refuse(protocol.InvalidRequest, "The host of url is not among the provider's domains. Register it first.")
+			return nil, Refuse(protocol.InvalidRequest, "The host of url is not in the provider's domains. Register it first.")
 		}
 		u = &url.URL{Scheme: "https", Host: p.Domains[0]}
 	}

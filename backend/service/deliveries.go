@@ -121,7 +121,7 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 	s.metric.attempts.WithLabelValues(resultClass(r.Code)).Inc()
 	if disabled != "" {
 		s.metric.disabled.WithLabelValues(disabled).Inc()
-		s.log.Warn("a webhook was disabled", zap.String("webhook", d.WebhookID), zap.String("reason", disabled))
+		s.log.Warn("webhook disabled", zap.String("webhook", d.WebhookID), zap.String("reason", disabled))
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
 		case errors.Is(err, session.ErrSpent):
 			return c, &Refusal{Code: protocol.LaunchSpent, SessionID: c.ID, ReturnURL: c.ReturnURL, Cause: err,
-				Detail: "The launch token was used already. The session is open where it was used first."}
+				Detail: "The launch token was already used. The session is open in the browser that used it first."}
 		}
 		return c, err
 	})
@@ -77,7 +77,7 @@ func (s *Service) Host(ctx context.Context, host string) (domain string, p store
 			return "", p, err
 		}
 	}
-	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "No provider has this domain.", Cause: err}
+	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
 }
 
 // Heartbeats takes a batch of beats from an edge at an address, and answers what

@@ -52,7 +52,7 @@ func NewEdgeHosts(list []string, lookup Lookup, now func() time.Time) (*EdgeHost
 		}
 		if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 			if a = a.Unmap(); a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
-				return nil, fmt.Errorf("%s is no address at which an edge is reached", text)
+				return nil, fmt.Errorf("edge host %s is not a usable address", text)
 			}
 			e.addresses = append(e.addresses, a)
 			continue
@@ -61,14 +61,14 @@ func NewEdgeHosts(list []string, lookup Lookup, now func() time.Time) (*EdgeHost
 		labels := strings.Split(name, ".")
 		tooLong := func(label string) bool { return len(label) > 63 }
 		if err != nil || slices.ContainsFunc(labels, tooLong) || strings.ContainsAny(text, ":/*_") || strings.Trim(labels[len(labels)-1], "0123456789") == "" {
-			return nil, fmt.Errorf("an edge host is a name such as edge.example.com or an address such as 203.0.113.7, without scheme and port, not %q", text)
+			return nil, fmt.Errorf("edge host %q must be a name such as edge.example.com or an address such as 203.0.113.7, without scheme or port", text)
 		}
 		e.names = append(e.names, name)
 	}
 	slices.SortFunc(e.addresses, ofFamily)
 	e.addresses = slices.Compact(e.addresses)
 	if len(e.names)+len(e.addresses) > maxEdgeHosts {
-		return nil, fmt.Errorf("%d edge hosts are named, and %d is the most: name one host for many edges", len(e.names)+len(e.addresses), maxEdgeHosts)
+		return nil, fmt.Errorf("%d edge hosts exceed the maximum of %d: use one host for many edges", len(e.names)+len(e.addresses), maxEdgeHosts)
 	}
 	return e, nil
 }
@@ -206,7 +206,7 @@ func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords
 	if len(e.names) > 0 {
 		out.Alias = e.names[0]
 		if len(list) == 0 {
-			out.Note = "The addresses of " + e.names[0] + " could not be looked up just now. Try again in a moment."
+			out.Note = "The addresses of " + e.names[0] + " could not be resolved. Try again in a moment."
 		}
 	}
 	return out

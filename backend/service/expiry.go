@@ -24,7 +24,7 @@ func (s *Service) expiryLoop(ctx context.Context) {
 	for {
 		n, err := s.AdvanceDue(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("due sessions could not be settled", zap.Error(err))
+			s.log.Error("failed to advance due sessions", zap.Error(err))
 		}
 		wait := expirySleep
 		if err == nil {
@@ -110,15 +110,15 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := s.keys.Refresh(ctx); err != nil {
-			s.log.Warn("signing keys could not be read; the old ones stay", zap.Error(err))
+			s.log.Warn("failed to read signing keys; keeping the previous ones", zap.Error(err))
 		}
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the use of API keys could not be noted", zap.Error(err))
+			s.log.Warn("failed to record the use of API keys", zap.Error(err))
 		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
 			if err := s.Forget(ctx, now); err != nil && ctx.Err() == nil {
-				s.log.Warn("what is old could not be removed", zap.Error(err))
+				s.log.Warn("failed to remove old records", zap.Error(err))
 			}
 		}
 	}

@@ -96,7 +96,7 @@ func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth
 			return nil, err
 		})
 		if found = p.found.Load(); found == nil {
-			return nil, nil, &Refusal{Code: protocol.Unavailable, Detail: "The identity provider does not answer just now. Try again, or sign in with a key.", Cause: err}
+			return nil, nil, &Refusal{Code: protocol.Unavailable, Detail: "The identity provider is unavailable. Try again, or sign in with a key.", Cause: err}
 		}
 	}
 	return found, &oauth2.Config{
@@ -149,39 +149,39 @@ func (p *identityProvider) finish(ctx context.Context, at attempt, code string) 
 	ctx = oidc.ClientContext(ctx, p.client)
 	tokens, err := config.Exchange(ctx, code, oauth2.VerifierOption(at.Verifier))
 	if err != nil {
-		return account{}, notSignedIn("The identity provider did not take its own answer back. Sign in again.", hideOAuth(err))
+		return account{}, notSignedIn("The identity provider rejected the authorization code. Sign in again.", hideOAuth(err))
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	idToken, err := found.VerifierContext(ctx, &oidc.Config{ClientID: p.config.ClientID, Now: p.now}).Verify(ctx, raw)
 	if err != nil {
-		return account{}, notSignedIn("The identity provider's answer does not verify. Tell the operator.", err)
+		return account{}, notSignedIn("The identity provider's ID token is not valid. Contact the operator.", err)
 	}
 	if idToken.Nonce != at.Nonce {
-		return account{}, notSignedIn("The answer belongs to another attempt. Sign in again.", nil)
+		return account{}, notSignedIn("The response belongs to another sign-in attempt. Sign in again.", nil)
 	}
 	var claims struct {
 		Email    string `json:"email"`
 		Verified bool   `json:"email_verified"`
 	}
 	if err := idToken.Claims(&claims); err != nil {
-		return account{}, notSignedIn("The identity provider's answer cannot be read. Tell the operator.", err)
+		return account{}, notSignedIn("The identity provider's response is not valid. Contact the operator.", err)
 	}
 	if claims.Email == "" { // many tell it only when asked
 		info, err := found.UserInfo(ctx, config.TokenSource(ctx, tokens))
 		if err != nil {
-			return account{}, notSignedIn("The identity provider does not tell your address. Tell the operator.", hideOAuth(err))
+			return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", hideOAuth(err))
 		}
 		if info.Subject != idToken.Subject {
-			return account{}, notSignedIn("The identity provider contradicts itself. Tell the operator.", nil)
+			return account{}, notSignedIn("The identity provider's responses name different accounts. Contact the operator.", nil)
 		}
 		claims.Email, claims.Verified = info.Email, info.EmailVerified
 	}
 	email, err := normalEmail(claims.Email)
 	if err != nil {
-		return account{}, notSignedIn("The identity provider does not tell your address. Tell the operator.", nil)
+		return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", nil)
 	}
 	if !claims.Verified && !p.config.TrustEmail {
-		return account{}, notSignedIn("The identity provider has not verified your address. Verify it there, and sign in again.", nil)
+		return account{}, notSignedIn("The identity provider has not verified your e-mail address. Verify it there, then sign in again.", nil)
 	}
 	return account{Subject: idToken.Issuer + "|" + idToken.Subject, Email: email}, nil
 }
@@ -208,7 +208,7 @@ func (s *Service) IdentityProviderName() string {
 	return s.people.config.Name
 }
 
-var errNoIdentityProvider = Refuse(protocol.NotFound, "No identity provider is configured here. Sign in with a key.")
+var errNoIdentityProvider = Refuse(protocol.NotFound, "No identity provider is configured. Sign in with a key.")
 
 // BeginSignIn returns where to send a browser to sign in with the identity
 // provider, and what it must keep until then. Afterwards it goes to the path to.
@@ -232,7 +232,7 @@ func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Valu
 	}
 	at, ok := decodeAttempt(kept)
 	if !ok {
-		return in, "", notSignedIn("This browser began no sign-in, or more than ten minutes ago. Sign in again.", nil)
+		return in, "", notSignedIn("This sign-in attempt has expired or was started in another browser. Sign in again.", nil)
 	}
 	code, err := answerOfProvider(answer, at, s.people.config.Issuer)
 	if err != nil {
@@ -255,11 +255,11 @@ func (s *Service) signInAs(ctx context.Context, who account) (OpenSignIn, error)
 		return OpenSignIn{}, err
 	}
 	if len(roles) == 0 {
-		return OpenSignIn{}, notSignedIn("Nobody gave "+who.Email+" access. Ask the operator to add this address.", nil)
+		return OpenSignIn{}, notSignedIn(who.Email+" does not have access. Ask the operator to add this address.", nil)
 	}
 	for _, p := range roles {
 		if p.Subject != "" && p.Subject != who.Subject {
-			return OpenSignIn{}, notSignedIn("Another account signed in as "+who.Email+" before. If the address is yours now, ask the operator to remove it and add it again.", nil)
+			return OpenSignIn{}, notSignedIn("Another account has signed in as "+who.Email+". If the address is now yours, ask the operator to remove it and add it again.", nil)
 		}
 	}
 	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.BindPeople(ctx, who.Email, who.Subject, s.now()) }); err != nil {
@@ -272,17 +272,17 @@ func (s *Service) signInAs(ctx context.Context, who account) (OpenSignIn, error)
 func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err error) {
 	switch state, iss := q.Get("state"), q.Get("iss"); {
 	case state != at.State:
-		return "", notSignedIn("The answer belongs to another attempt. Sign in again.", nil)
+		return "", notSignedIn("The response belongs to another sign-in attempt. Sign in again.", nil)
 	case iss != "" && iss != issuer: // RFC 9207
-		return "", notSignedIn("The answer comes from another identity provider. Sign in again.", nil)
+		return "", notSignedIn("The response is from a different identity provider. Sign in again.", nil)
 	case q.Get("error") == "access_denied":
-		return "", notSignedIn("Signing in was canceled.", nil)
+		return "", notSignedIn("Sign-in was canceled.", nil)
 	case q.Get("error") != "":
-		return "", notSignedIn("The identity provider refused. Try again, or tell the operator.", fmt.Errorf("it says %.80q", q.Get("error")))
+		return "", notSignedIn("The identity provider refused the sign-in. Try again, or contact the operator.", fmt.Errorf("the identity provider answered with error %.80q", q.Get("error")))
 	}
 	code = q.Get("code")
 	if code == "" || len(code) > maxOIDCAnswer {
-		return "", notSignedIn("The identity provider's answer is incomplete. Sign in again.", nil)
+		return "", notSignedIn("The identity provider's response is incomplete. Sign in again.", nil)
 	}
 	return code, nil
 }

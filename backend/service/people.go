@@ -12,10 +12,10 @@ import (
 
 // ErrPersonRole is returned for a role that no person can have, or that lacks
 // its provider.
-var ErrPersonRole = errors.New("a person's role is provider (with a provider id) or admin")
+var ErrPersonRole = errors.New("role must be provider (with a provider id) or admin")
 
 // ErrEmail is returned for what is no e-mail address.
-var ErrEmail = errors.New("that is no e-mail address")
+var ErrEmail = errors.New("not a valid e-mail address")
 
 // AddPerson gives an address a role within tx: [RoleProvider] with a provider's
 // id, or [RoleAdmin]. It returns [ErrPersonRole],

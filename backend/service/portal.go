@@ -44,7 +44,7 @@ func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID s
 
 func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string, good time.Duration, now time.Time) (link string, kept store.APIKey, err error) {
 	if good <= 0 || good > MaxPortalTime {
-		return "", kept, Refuse(protocol.InvalidRequest, "A portal link is good for at most "+MaxPortalTime.String()+".")
+		return "", kept, Refuse(protocol.InvalidRequest, "A portal link is valid for at most "+MaxPortalTime.String()+".")
 	}
 	if _, err := tx.Provider(ctx, providerID); err != nil {
 		return "", kept, err
@@ -61,7 +61,7 @@ func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string,
 func (s *Service) SignInByLink(ctx context.Context, link string) (OpenSignIn, error) {
 	k, err := s.store.APIKeyByHash(ctx, hashKey(strings.TrimSpace(link)))
 	if errors.Is(err, store.ErrNotFound) || (err == nil && (k.Kind != store.KindLink || !k.Live(s.now()))) {
-		return OpenSignIn{}, Refuse(protocol.Unauthorized, "This link is over, or was revoked. Ask whoever gave it to you for another.")
+		return OpenSignIn{}, Refuse(protocol.Unauthorized, "The link has expired or was revoked. Ask its sender for a new one.")
 	}
 	if err != nil {
 		return OpenSignIn{}, err

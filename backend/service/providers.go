@@ -100,7 +100,7 @@ func set[T any](to *T, from *T) {
 // compared in, or says what is wrong.
 func normalizeProvider(p *store.Provider) error {
 	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
-		return Refuse(protocol.InvalidRequest, "A provider needs a name.")
+		return Refuse(protocol.InvalidRequest, "name is required.")
 	}
 	for i, d := range p.Domains {
 		n, err := normalizeDomain(d)
@@ -110,12 +110,12 @@ func normalizeProvider(p *store.Provider) error {
 		p.Domains[i] = n
 	}
 	if len(slices.Compact(slices.Sorted(slices.Values(p.Domains)))) != len(p.Domains) {
-		return Refuse(protocol.InvalidRequest, "A domain is named twice.")
+		return Refuse(protocol.InvalidRequest, "domains contains a duplicate.")
 	}
 	if p.OriginURL != "" {
 		u, err := url.Parse(p.OriginURL)
 		if err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
-			return Refuse(protocol.InvalidRequest, "origin_url must be http:// or https:// with a host and no path.")
+			return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
 		}
 	}
 	if p.AppURL != "" {
@@ -132,10 +132,10 @@ func normalizePolicies(p *store.Policies) error {
 		p.Settlement = session.Full
 	}
 	if p.Settlement != session.Full && p.Settlement != session.Prorated {
-		return Refuse(protocol.InvalidRequest, "policies.settlement is full or prorated.")
+		return Refuse(protocol.InvalidRequest, "policies.settlement must be full or prorated.")
 	}
 	if q := p.Pause; q != nil && (q.MaxCount < 0 || q.MaxCount > 1000 || q.MaxSeconds < 0 || q.MaxSeconds > 86400) {
-		return Refuse(protocol.InvalidRequest, "policies.pause allows at most 1000 pauses and 86400 seconds.")
+		return Refuse(protocol.InvalidRequest, "policies.pause must not exceed 1000 pauses or 86400 seconds.")
 	}
 	if p.WarningSeconds == nil {
 		p.WarningSeconds = slices.Clone(defaultWarnings)
@@ -144,14 +144,14 @@ func normalizePolicies(p *store.Policies) error {
 	p.WarningSeconds = slices.Compact(p.WarningSeconds)
 	for _, w := range p.WarningSeconds {
 		if w < 1 || w > 86400 {
-			return Refuse(protocol.InvalidRequest, "policies.warning_seconds are from 1 to 86400.")
+			return Refuse(protocol.InvalidRequest, "policies.warning_seconds must be between 1 and 86400.")
 		}
 	}
 	if p.LaunchWindowSeconds == 0 {
 		p.LaunchWindowSeconds = session.DefaultLaunchWindow
 	}
 	if p.LaunchWindowSeconds < 0 || p.LaunchWindowSeconds > 86400 {
-		return Refuse(protocol.InvalidRequest, "policies.launch_window_seconds is at most 86400.")
+		return Refuse(protocol.InvalidRequest, "policies.launch_window_seconds must be at most 86400.")
 	}
 	for i, h := range p.ReturnHosts {
 		n, err := normalizeHostPort(h)

@@ -39,7 +39,7 @@ func (s *Service) reconcileLoop(ctx context.Context) {
 			back = reconcileFar
 		}
 		if err := s.reconcile(ctx, back); err != nil && ctx.Err() == nil {
-			s.log.Warn("recent changes could not be looked through", zap.Error(err))
+			s.log.Warn("failed to reconcile recent changes", zap.Error(err))
 		}
 	}
 }

@@ -45,37 +45,37 @@ func Explain(err error) *Refusal {
 		return r
 	}
 	if e, ok := errors.AsType[*session.IllegalError](err); ok {
-		return Refuse(protocol.IllegalTransition, "The session is "+string(e.From)+": it cannot "+e.Event+".")
+		return Refuse(protocol.IllegalTransition, "Cannot "+e.Event+" a session that is "+string(e.From)+".")
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return Refuse(protocol.NotFound, "Resource not found.")
 	case errors.Is(err, store.ErrLive):
-		return Refuse(protocol.IllegalTransition, "The user has sessions that are not over. End them first.")
+		return Refuse(protocol.IllegalTransition, "The user has sessions that have not ended. End them first.")
 	case errors.Is(err, ErrEmail):
-		return Refuse(protocol.InvalidRequest, "That is no e-mail address.")
+		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
 	case errors.Is(err, ErrRole):
-		return Refuse(protocol.InvalidRequest, "A key's role is provider, with a provider_id, or marketplace, edge or admin, without one.")
+		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or marketplace, edge or admin, without one.")
 	case errors.Is(err, ErrPersonRole):
-		return Refuse(protocol.InvalidRequest, "A person's role is provider, with a provider_id, or admin, without one.")
+		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or admin, without one.")
 	case errors.Is(err, store.ErrTaken):
-		return Refuse(protocol.AlreadyExists, "That is there already: an id, a domain or a person's role belongs to somebody.")
+		return Refuse(protocol.AlreadyExists, "The id, domain or person's role already exists.")
 	case errors.Is(err, store.ErrKeyReused):
-		return Refuse(protocol.IdempotencyConflict, "This Idempotency-Key came before, with another request. Use a new key.")
+		return Refuse(protocol.IdempotencyConflict, "This Idempotency-Key was already used for a different request. Use a new key.")
 	case errors.Is(err, ledger.ErrInsufficient):
-		return Refuse(protocol.InsufficientTokens, "The user has too few tokens available.")
+		return Refuse(protocol.InsufficientTokens, "The user does not have enough available tokens.")
 	case errors.Is(err, ledger.ErrAmount), errors.Is(err, session.ErrTerms), errors.Is(err, session.ErrRefund):
-		return Refuse(protocol.InvalidRequest, "A figure is out of range.")
+		return Refuse(protocol.InvalidRequest, "A value is out of range.")
 	case errors.Is(err, session.ErrPause):
-		return Refuse(protocol.PauseNotAllowed, "The provider's policy allows no further pause.")
+		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
 	case errors.Is(err, coord.ErrDown):
-		return Refuse(protocol.Unavailable, "There is no stream just now. Ask by heartbeats until it is back.")
+		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
 	case store.Unkeepable(err):
-		return Refuse(protocol.InvalidRequest, "A text of the request has a zero byte, or is not UTF-8.")
+		return Refuse(protocol.InvalidRequest, "A string in the request contains a null byte or is not valid UTF-8.")
 	case store.Unavailable(err):
-		return Refuse(protocol.Unavailable, "The database does not answer just now. Try again.")
+		return Refuse(protocol.Unavailable, "The database is unavailable. Try again.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Refuse(protocol.Unavailable, "The request took too long. Try again.")
 	}
-	return Refuse(protocol.Internal, "Something went wrong on our side. The log has it under this request's id.")
+	return Refuse(protocol.Internal, "Internal error. The server's log has the details under this request's id.")
 }

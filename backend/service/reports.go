@@ -103,7 +103,7 @@ func (s *Service) flushReports(ctx context.Context) {
 		return tx.AddPageReports(ctx, pages)
 	})
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("what edges reported could not be recorded", zap.Error(err))
+		s.log.Warn("failed to record edge reports", zap.Error(err))
 	}
 }
 

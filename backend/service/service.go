@@ -134,7 +134,7 @@ func (s *Service) WakeWebhooks() { s.hooks.Wake() }
 // Ready reports whether the database answers.
 func (s *Service) Ready(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {
-		return &Refusal{Code: protocol.Unavailable, Detail: "The database does not answer.", Cause: err}
+		return &Refusal{Code: protocol.Unavailable, Detail: "The database is unavailable.", Cause: err}
 	}
 	return nil
 }
@@ -316,7 +316,7 @@ func (s *Service) publish(ctx context.Context, changed []session.Session) {
 			err = s.coord.Publish(context.WithoutCancel(ctx), state)
 		}
 		if err != nil {
-			s.log.Error("a session's change could not be published", zap.String("session", c.ID), zap.Error(err))
+			s.log.Error("failed to publish a session's change", zap.String("session", c.ID), zap.Error(err))
 		}
 	}
 	if len(changed) > 0 {

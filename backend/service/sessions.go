@@ -31,17 +31,17 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 	sold, err := write(ctx, s, req, func(w *writeTx) (createdSession, error) {
 		p, err := w.Provider(ctx, o.ProviderID)
 		if errors.Is(err, store.ErrNotFound) {
-			return createdSession{}, Refuse(protocol.InvalidRequest, "There is no provider with this provider_id.")
+			return createdSession{}, Refuse(protocol.InvalidRequest, "provider_id is unknown.")
 		}
 		if err != nil {
 			return createdSession{}, err
 		}
 		order := o
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
-			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not among the provider's return_hosts.")
+			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not in the provider's return_hosts.")
 		}
 		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
-			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not among the provider's return_hosts.")
+			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not in the provider's return_hosts.")
 		}
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -57,7 +57,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, err
 		}
 		if !s.launchClaims(tr.Session, w.now).Fits() {
-			return createdSession{}, Refuse(protocol.InvalidRequest, "return_url is too long for the session's token, in which each & counts six times and other letters than ASCII several.")
+			return createdSession{}, Refuse(protocol.InvalidRequest, "return_url is too long for the session's token, where each & takes six bytes and each non-ASCII character takes several.")
 		}
 		posting, err := ledger.Open(tr.Session.ID, tr.Session.UserID, tr.Session.ProviderID, tr.Hold, w.now)
 		if err != nil {
@@ -286,7 +286,7 @@ func (s *Service) applyOrExplain(ctx context.Context, w *writeTx, id string, e s
 	switch {
 	case errors.Is(err, session.ErrConsent):
 		return c, &Refusal{Code: protocol.ConsentRequired, ConsentURL: consentLink(c), SessionID: c.ID, Cause: err,
-			Detail: "This is beyond what was offered. The user can agree to it on the marketplace's own page."}
+			Detail: "The extension exceeds the session's offer. The user can consent to it on the marketplace's page."}
 	case illegal && c.Status.Terminal():
 		return c, over(c)
 	}

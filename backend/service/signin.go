@@ -50,14 +50,14 @@ func (s *Service) signIn(ctx context.Context, in store.SignIn) (OpenSignIn, erro
 // SignInWithKey opens a sign-in for whoever holds a provider's or an admin's key.
 func (s *Service) SignInWithKey(ctx context.Context, key string) (OpenSignIn, error) {
 	if key = strings.TrimSpace(key); !strings.HasPrefix(key, "sg_") {
-		return OpenSignIn{}, Refuse(protocol.Unauthorized, "That is no API key: they begin with sg_.")
+		return OpenSignIn{}, Refuse(protocol.Unauthorized, "The API key is not valid: API keys begin with sg_.")
 	}
 	c, err := s.Identify(ctx, key)
 	switch {
 	case err != nil:
 		return OpenSignIn{}, err
 	case c.Role != RoleProvider && c.Role != RoleAdmin:
-		return OpenSignIn{}, Refuse(protocol.Forbidden, "This key is for programs. Sign in with a provider's or an admin's key.")
+		return OpenSignIn{}, Refuse(protocol.Forbidden, "Keys with this role cannot sign in. Sign in with a provider or admin key.")
 	}
 	return s.signIn(ctx, store.SignIn{KeyID: c.KeyID})
 }

@@ -68,7 +68,7 @@ func tokenDetail(err error) string {
 			return "The " + known.Error() + "."
 		}
 	}
-	return "The token does not verify."
+	return "The token is not valid."
 }
 
 // Signer is the key that signs now.

@@ -301,7 +301,7 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 	}
 	attempts, err := s.store.Attempts(ctx, deliveryID)
 	if err == nil && len(attempts) == 0 {
-		err = &Refusal{Code: protocol.Unavailable, Detail: "The test is still running. Look at the webhook's deliveries."}
+		err = &Refusal{Code: protocol.Unavailable, Detail: "The test is still running. See the webhook's deliveries for its result."}
 	}
 	if err != nil {
 		return d, store.Attempt{}, err
@@ -362,10 +362,10 @@ func sampleOf(kind, providerID string, now time.Time) webhookSession {
 }
 
 func badURL(err error) error {
-	detail := "This URL cannot be a webhook."
+	detail := "url is not a valid webhook URL."
 	if errors.Is(err, webhook.ErrURL) {
 		_, why, _ := strings.Cut(err.Error(), ": ")
-		detail = "The url cannot be a webhook: " + why + "."
+		detail = "url is not a valid webhook URL: " + why + "."
 	}
 	return &Refusal{Code: protocol.InvalidRequest, Detail: detail, Cause: err}
 }
@@ -419,7 +419,7 @@ func CheckEvents(list []string) ([]string, error) {
 	known := knownTypes()
 	for i, e := range list {
 		if !slices.Contains(known, e) {
-			return nil, Refuse(protocol.InvalidRequest, fmt.Sprintf("events[%d] is none of %s.", i, strings.Join(known, ", ")))
+			return nil, Refuse(protocol.InvalidRequest, fmt.Sprintf("events[%d] must be one of %s.", i, strings.Join(known, ", ")))
 		}
 	}
 	sorted := slices.Sorted(slices.Values(list))

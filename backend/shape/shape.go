@@ -11,17 +11,17 @@ type SessionBody struct {
 	protocol.LiveState
 	Clock      string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
 	CreatedAt  int64           `json:"created_at"`
-	LaunchBy   int64           `json:"launch_by,omitempty" doc:"The last moment at which a pending session may be entered"`
+	LaunchBy   int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
 	EndedAt    int64           `json:"ended_at,omitempty"`
 	EndReason  string          `json:"end_reason,omitempty" example:"deadline"`
 	ConsentURL string          `json:"consent_url,omitempty"`
-	Settlement *SettlementBody `json:"settlement,omitempty" doc:"Who got which tokens, once the session is over"`
+	Settlement *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
 }
 
 type SettlementBody struct {
-	Captured    int64  `json:"captured" doc:"Tokens the provider earned"`
-	Released    int64  `json:"released" doc:"Tokens the user got back"`
-	UsedSeconds int64  `json:"used_seconds" doc:"Paid seconds that had started"`
+	Captured    int64  `json:"captured" doc:"Tokens captured for the provider"`
+	Released    int64  `json:"released" doc:"Tokens released to the user"`
+	UsedSeconds int64  `json:"used_seconds" doc:"Paid seconds that were started"`
 	Reason      string `json:"reason" example:"deadline"`
 	SettledAt   int64  `json:"settled_at"`
 }
@@ -73,6 +73,6 @@ type LiveCounts struct {
 type TimelineEntry struct {
 	AtMS   int64          `json:"at_ms"`
 	Kind   string         `json:"kind" enum:"session,page,extension,ledger,delivery,heartbeats"`
-	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), warning, extended, paused, resumed or ended. page: as the page named it. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
-	Detail map[string]any `json:"detail" doc:"session: status, version, reason. page: what the page said. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
+	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), warning, extended, paused, resumed or ended. page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
+	Detail map[string]any `json:"detail" doc:"session: status, version, reason. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrNoBackup: PostgreSQL has its own tools for that.
-var ErrNoBackup = errors.New("only SQLite is backed up this way; use pg_dump for PostgreSQL")
+var ErrNoBackup = errors.New("only SQLite databases can be backed up this way; use pg_dump for PostgreSQL")
 
 // Backup writes a copy of the SQLite database, as it is at one moment, to a file
 // that is not there yet. Writers go on meanwhile.

@@ -10,8 +10,8 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// ErrLive: the user has sessions that are not over.
-var ErrLive = errors.New("the user has sessions that are not over")
+// ErrLive: the user has sessions that have not ended.
+var ErrLive = errors.New("the user has sessions that have not ended")
 
 // EraseUser gives everything of a user another name, and removes what else says
 // who it was. Accounts, holds and entries stay, so that the ledger still sums

@@ -27,14 +27,14 @@ type Provider struct {
 
 // Policies is what a provider decides about its sessions.
 type Policies struct {
-	Settlement session.Policy  `json:"settlement,omitempty" enum:"full,prorated" doc:"How a session that was entered is settled. Default: full"`
-	Pause      *session.Pauses `json:"pause,omitempty" doc:"What a user may pause. Default: nothing"`
+	Settlement session.Policy  `json:"settlement,omitempty" enum:"full,prorated" doc:"How an entered session is settled. Default: full"`
+	Pause      *session.Pauses `json:"pause,omitempty" doc:"How often and how long a user may pause. Default: not at all"`
 	// Default: 300 and 60.
 	WarningSeconds []int64 `json:"warning_seconds,omitempty" maxItems:"10" doc:"Seconds before the end at which the user is warned, largest first. Default: 300, 60"`
 	// host or host:port, as in a return_url.
-	ReturnHosts []string `json:"return_hosts,omitempty" maxItems:"100" doc:"Hosts, with port where it is not the scheme's own, that a return_url may name"`
+	ReturnHosts []string `json:"return_hosts,omitempty" maxItems:"100" doc:"Hosts that return_url may use, with the port if it is not the scheme's default"`
 	// Default: 900.
-	LaunchWindowSeconds int64 `json:"launch_window_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long a session with clock launch waits to be entered. Default: 900"`
+	LaunchWindowSeconds int64 `json:"launch_window_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long a session with clock launch can be entered. Default: 900"`
 }
 
 // Provider returns the provider with this id, or [ErrNotFound].

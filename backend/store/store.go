@@ -29,10 +29,10 @@ var (
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("not found")
 	// ErrTaken: an id or a domain belongs to somebody already.
-	ErrTaken = errors.New("taken already")
+	ErrTaken = errors.New("already taken")
 	// ErrConflict: the row changed since it was read. [Store.Write] runs the
 	// change again; callers see it only when that never ends.
-	ErrConflict = errors.New("changed by somebody else")
+	ErrConflict = errors.New("changed concurrently")
 )
 
 const (
@@ -134,7 +134,7 @@ func sqliteDSN(path string, extra ...string) string {
 func openPostgres(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
 	name, err := postgresAddress(address)
 	if err != nil {
-		return nil, errors.New("opening database: the postgres address cannot be read") // err may quote the password
+		return nil, errors.New("opening database: the postgres address is not valid") // err may quote the password
 	}
 	conn, err := openSQL("pgx", name, traces)
 	if err != nil {

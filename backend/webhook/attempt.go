@@ -93,7 +93,7 @@ func explain(err error) string {
 		err = e.Err
 	}
 	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
-		return "the host is no public address"
+		return "the host is not a public address"
 	}
 	return clean([]byte(err.Error()))
 }

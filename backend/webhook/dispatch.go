@@ -90,7 +90,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for ctx.Err() == nil {
 		if err := d.round(ctx, attempts, &all); err != nil && ctx.Err() == nil {
-			d.log.Error("webhook deliveries could not be claimed", zap.Error(err))
+			d.log.Error("failed to claim webhook deliveries", zap.Error(err))
 		}
 		timer := time.NewTimer(pollEvery)
 		select {
@@ -145,11 +145,11 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery Delivery) {
 		return // its lease runs out, and somebody tries again
 	}
 	if err != nil { // ours to mend; recorded, so that it does not come back at once
-		d.log.Error("a webhook could not be sent", zap.String("webhook", delivery.WebhookID), zap.String("delivery", delivery.ID), zap.Error(err))
-		result = Result{Response: "it could not be sent", At: d.sender.now()}
+		d.log.Error("failed to send a webhook", zap.String("webhook", delivery.WebhookID), zap.String("delivery", delivery.ID), zap.Error(err))
+		result = Result{Response: "the request could not be made", At: d.sender.now()}
 	}
 	if err := d.queue.Finish(ctx, delivery, result); err != nil {
-		d.log.Error("a webhook's attempt could not be recorded", zap.String("delivery", delivery.ID), zap.Error(err))
+		d.log.Error("failed to record a webhook attempt", zap.String("delivery", delivery.ID), zap.Error(err))
 	}
 }
 

@@ -27,7 +27,7 @@ type Guard struct {
 }
 
 // ErrURL is a URL that we do not call. What wraps it says why.
-var ErrURL = errors.New("this URL cannot be a webhook")
+var ErrURL = errors.New("not a valid webhook URL")
 
 // control is a [net.Dialer] Control: it sees the address that a name has at the
 // moment of the call, whatever it had when the URL was checked.
@@ -50,7 +50,7 @@ func (g Guard) Control(network, address string, c syscall.RawConn) error {
 func (g Guard) Check(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("%w: it must be https:// with a host, without user name and fragment", ErrURL)
+		return fmt.Errorf("%w: it must be an https:// URL with a host, without a user name or fragment", ErrURL)
 	}
 	addresses, err := g.addresses(ctx, u.Hostname())
 	if err != nil {
@@ -62,7 +62,7 @@ func (g Guard) Check(ctx context.Context, raw string) error {
 		a = a.Unmap() // resolvers give IPv4 in its IPv6 form
 		loopback = loopback && a.IsLoopback()
 		if err := control.Safe(network(a), netip.AddrPortFrom(a, 443).String(), nil); err != nil {
-			return fmt.Errorf("%w: its host is no public address", ErrURL)
+			return fmt.Errorf("%w: its host is not a public address", ErrURL)
 		}
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {

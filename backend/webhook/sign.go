@@ -25,7 +25,7 @@ const (
 )
 
 // ErrSecret is returned for a secret that is not one of ours.
-var ErrSecret = errors.New("a webhook secret is whsec_ and base64")
+var ErrSecret = errors.New("a webhook secret must be whsec_ followed by base64")
 
 // NewSecret makes a secret of 256 random bits.
 func NewSecret() string {

@@ -120,7 +120,7 @@ func TestGuardAtTheCall(t *testing.T) {
 	defer strict.Close()
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
 		r, err := strict.Send(t.Context(), Message{ID: "m", URL: "http://" + host + port, Secrets: []string{NewSecret()}})
-		if err != nil || r.Code != 0 || r.Response != "the host is no public address" {
+		if err != nil || r.Code != 0 || r.Response != "the host is not a public address" {
 			t.Errorf("%s: %+v, %v", host, r, err)
 		}
 	}

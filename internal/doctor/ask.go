@@ -59,11 +59,11 @@ func (a *answer) server() string {
 	if s := a.Header.Get("Server"); s != "" {
 		return s
 	}
-	return "a server without a name"
+	return "an unnamed server"
 }
 
 // ask sends q and reads its answer, following no redirect.
-func (p *patient) ask(ctx context.Context, q question) (*answer, error) {
+func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	transport := &http.Transport{
@@ -107,7 +107,7 @@ func (p *patient) ask(ctx context.Context, q question) (*answer, error) {
 	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxPageBody))
 	a.Whole = err == nil && len(a.Body) < maxPageBody
 	if err != nil && len(a.Body) == 0 {
-		return nil, fmt.Errorf("reading its answer: %w", err)
+		return nil, fmt.Errorf("reading the response: %w", err)
 	}
 	if strings.HasPrefix(a.Header.Get("Content-Type"), protocol.ProblemType) {
 		var problem protocol.Problem
@@ -119,6 +119,6 @@ func (p *patient) ask(ctx context.Context, q question) (*answer, error) {
 }
 
 // at is the domain's URL with another path.
-func (p *patient) at(path string) *url.URL {
+func (p *probe) at(path string) *url.URL {
 	return &url.URL{Scheme: p.URL.Scheme, Host: p.URL.Host, Path: path}
 }

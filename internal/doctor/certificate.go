@@ -17,10 +17,10 @@ import (
 const dialTimeout = 8 * time.Second
 
 // checkCertificate looks at the certificate of every address.
-func (p *patient) checkCertificate(ctx context.Context) {
+func (p *probe) checkCertificate(ctx context.Context) {
 	const name = "tls"
 	if len(p.addresses) == 0 {
-		p.note(name, NotChecked, "there is no address to ask", "")
+		p.note(name, NotChecked, "no address to connect to", "")
 		return
 	}
 	if p.URL.Scheme != "https" {
@@ -47,7 +47,7 @@ func (p *patient) checkCertificate(ctx context.Context) {
 }
 
 // checkPlain sees whether a site without TLS takes connections.
-func (p *patient) checkPlain(ctx context.Context) {
+func (p *probe) checkPlain(ctx context.Context) {
 	const name = "tls"
 	var allowed, forbidden []netip.AddrPort
 	for _, address := range p.addresses {
@@ -57,7 +57,7 @@ func (p *patient) checkPlain(ctx context.Context) {
 			forbidden = append(forbidden, address)
 			continue
 		case err != nil:
-			p.note(name, Failed, fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), remedyUnreachable)
+			p.note(name, Failed, fmt.Sprintf("cannot connect to %s: %s", address, plainly(err)), remedyUnreachable)
 			return
 		}
 		conn.Close()
@@ -72,19 +72,19 @@ func (p *patient) checkPlain(ctx context.Context) {
 	case !slices.ContainsFunc(allowed, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() }):
 		p.note(name, NotChecked, "plain HTTP on this machine", "")
 	default:
-		p.note(name, Warning, "plain HTTP: the session's cookie can be read on the way", "Serve the site by https; Caddy gets the certificate by itself.")
+		p.note(name, Warning, "plain HTTP: the session cookie can be read in transit", "Serve the site over https; Caddy obtains the certificate automatically.")
 	}
 }
 
-const remedyUnreachable = "Let connections from the internet reach the edge at this port: firewall, port forwarding, and whether it runs at all."
+const remedyUnreachable = "Make sure that the edge is running and that connections from the internet reach this port: check the firewall and port forwarding."
 
-func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Check {
+func (p *probe) certificateAt(ctx context.Context, address netip.AddrPort) Check {
 	raw, err := p.dial(ctx, address)
 	if errors.Is(err, errForbidden) {
 		return Check{Grade: NotChecked, Found: fmt.Sprintf("%s: %s", address, errForbidden), Remedy: remedyForbidden}
 	}
 	if err != nil {
-		return Check{Grade: Failed, Found: fmt.Sprintf("%s takes no connection: %s", address, plainly(err)), Remedy: remedyUnreachable}
+		return Check{Grade: Failed, Found: fmt.Sprintf("cannot connect to %s: %s", address, plainly(err)), Remedy: remedyUnreachable}
 	}
 	defer raw.Close()
 	host := p.URL.Hostname()
@@ -94,7 +94,7 @@ func (p *patient) certificateAt(ctx context.Context, address netip.AddrPort) Che
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return Check{Grade: Failed, Found: fmt.Sprintf("%s has no certificate for %s: %s", address, host, plainly(err)),
-			Remedy: "An edge with `permission session_gate` gets certificates for registered domains only: register the domain with its provider (PATCH /api/v1/providers/{id}), and see the edge's log for what its issuer says."}
+			Remedy: "An edge with `permission session_gate` obtains certificates for registered domains only. Register the domain with its provider (PATCH /api/v1/providers/{id}), and see the edge's log for errors of its certificate issuer."}
 	}
 	p.reached = true
 	chain := conn.ConnectionState().PeerCertificates
@@ -116,24 +116,24 @@ func judgeCertificate(chain []*x509.Certificate, host string, roots *x509.CertPo
 	switch {
 	case now.After(leaf.NotAfter):
 		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate expired on %s", day(leaf.NotAfter)),
-			Remedy: "See the edge's log for why it was not renewed: most often port 80 or 443 does not reach it any more."}
+			Remedy: "See the edge's log for why it was not renewed. The most common reason is that port 80 or 443 no longer reaches the edge."}
 	case now.Before(leaf.NotBefore):
 		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid before %s", day(leaf.NotBefore)), Remedy: "Check the clocks of this machine and of the edge."}
 	case errors.As(err, &wrongName):
 		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is for %s, not for %s", names(leaf), host),
-			Remedy: "Add a site for this name to the edge's Caddyfile, or register the domain with its provider; if another server answers, DNS leads to the wrong place."}
+			Remedy: "Add a site for this name to the edge's Caddyfile, or register the domain with its provider. If another server answers, correct the DNS records."}
 	case errors.As(err, &unknown):
-		return Check{Grade: Failed, Found: fmt.Sprintf("nobody whom browsers trust signed the certificate: its issuer is %s", issuer(leaf)),
-			Remedy: "Let Caddy get one from a public authority: remove `local_certs` and `tls internal`. With a certificate of your own, serve its intermediate certificates, too."}
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not from an authority that browsers trust: its issuer is %s", issuer(leaf)),
+			Remedy: "Let Caddy obtain one from a public authority: remove `local_certs` and `tls internal`. If you use your own certificate, also serve its intermediate certificates."}
 	case errors.As(err, &invalid):
-		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate of %s is not valid: %v", issuer(leaf), invalid), Remedy: "Get another one; Caddy does so by itself."}
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate of %s is not valid: %v", issuer(leaf), invalid), Remedy: "Obtain a new certificate; Caddy does this automatically."}
 	case err != nil:
-		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid: %v", err), Remedy: "Get another one; Caddy does so by itself."}
+		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid: %v", err), Remedy: "Obtain a new certificate; Caddy does this automatically."}
 	}
 	found := fmt.Sprintf("valid until %s, for %s, by %s", day(leaf.NotAfter), names(leaf), issuer(leaf))
 	// Caddy renews with a third of the time left.
 	if life := leaf.NotAfter.Sub(leaf.NotBefore); left < life/6 {
-		return Check{Grade: Warning, Found: found, Remedy: "It should have been renewed by now; see the edge's log for what its issuer says."}
+		return Check{Grade: Warning, Found: found, Remedy: "It should have been renewed by now. See the edge's log for errors of its certificate issuer."}
 	}
 	return Check{Grade: OK, Found: found}
 }
@@ -161,11 +161,11 @@ func issuer(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
 		return c.Issuer.CommonName
 	}
-	return "somebody without a name"
+	return "an unnamed issuer"
 }
 
 // dial connects to an address, if it may be dialed.
-func (p *patient) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+func (p *probe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if p.Control != nil {
 		d.Control = func(network, address string, c syscall.RawConn) error {
@@ -179,9 +179,9 @@ func (p *patient) dial(ctx context.Context, address netip.AddrPort) (net.Conn, e
 }
 
 // errForbidden: [Config.Control] does not let this address be dialed.
-var errForbidden = errors.New("it is no public address, and is not looked at from here")
+var errForbidden = errors.New("it is not a public address; this service does not check it")
 
-const remedyForbidden = "Run `sessiongate doctor` on a machine from which visitors would come."
+const remedyForbidden = "Run `sessiongate doctor` on a machine in a network that visitors use."
 
 // plainly is a network error without the addresses around it.
 func plainly(err error) string {
@@ -190,7 +190,7 @@ func plainly(err error) string {
 		return op.Err.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "it does not answer in time"
+		return "timeout"
 	}
 	return err.Error()
 }

@@ -230,7 +230,7 @@ func TestNames(t *testing.T) {
 		says string
 	}{
 		"public":  {[]netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("::ffff:203.0.113.8")}, nil, OK, "203.0.113.7 and 203.0.113.8"},
-		"private": {[]netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil, Warning, "only its own network"},
+		"private": {[]netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil, Warning, "only within its own network"},
 		"nothing": {nil, &net.DNSError{Err: "no such host", Server: "192.0.2.1:53"}, Failed, "does not resolve: no such host"},
 		"empty":   {nil, nil, Failed, "no address"},
 	} {

@@ -111,7 +111,7 @@ func Run(ctx context.Context, c Config) *Report {
 	if c.Lookup == nil {
 		c.Lookup = systemLookup
 	}
-	p := &patient{Config: c, report: &Report{URL: c.URL.Redacted()}}
+	p := &probe{Config: c, report: &Report{URL: c.URL.Redacted()}}
 	p.checkNames(ctx)
 	p.checkCertificate(ctx)
 	p.checkGate(ctx)
@@ -128,8 +128,8 @@ func Run(ctx context.Context, c Config) *Report {
 	return p.report
 }
 
-// patient is a domain under examination, and what is known of it so far.
-type patient struct {
+// probe checks one domain and holds what the checks so far found.
+type probe struct {
 	Config
 	report *Report
 
@@ -141,6 +141,6 @@ type patient struct {
 	cookie    string           // of an admitted visitor; "" while there is none
 }
 
-func (p *patient) note(name string, grade Grade, found, remedy string) {
+func (p *probe) note(name string, grade Grade, found, remedy string) {
 	p.report.Checks = append(p.report.Checks, Check{Name: name, Grade: grade, Found: found, Remedy: remedy})
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // checkGate asks every address for what only a gate knows.
-func (p *patient) checkGate(ctx context.Context) {
+func (p *probe) checkGate(ctx context.Context) {
 	const name = "gate"
 	if !p.reached {
-		p.note(name, NotChecked, "nothing could be reached", "")
+		p.note(name, NotChecked, "no address could be reached", "")
 		return
 	}
 	host := p.URL.Hostname()
@@ -22,33 +22,33 @@ func (p *patient) checkGate(ctx context.Context) {
 		a, err := p.ask(ctx, question{method: http.MethodGet, target: p.at(protocol.GateSession), at: address, header: fetch})
 		switch {
 		case err != nil:
-			p.note(name, Failed, fmt.Sprintf("%s does not answer: %s", address, plainly(err)), remedyUnreachable)
+			p.note(name, Failed, fmt.Sprintf("the request to %s failed: %s", address, plainly(err)), remedyUnreachable)
 			return
 		case a.code() == protocol.SessionMissing:
 			continue
 		case a.code() == protocol.HostUnknown:
-			p.note(name, Failed, fmt.Sprintf("the gate at %s knows no provider of %s", address, host),
-				"Register the domain with its provider (PATCH /api/v1/providers/{id}), or name the provider in the edge's Caddyfile. The gate remembers the old answer for ten seconds.")
+			p.note(name, Failed, fmt.Sprintf("the gate at %s knows no provider for %s", address, host),
+				"Register the domain with its provider (PATCH /api/v1/providers/{id}), or set `provider` in the edge's Caddyfile. The gate caches the old answer for ten seconds.")
 			return
 		case a.code() == protocol.BackendUnavailable:
-			p.note(name, Failed, fmt.Sprintf("the gate at %s does not reach its session service", address),
-				"Check `backend` and `edge_key` in the edge's Caddyfile, and whether the session service runs.")
+			p.note(name, Failed, fmt.Sprintf("the gate at %s cannot reach its session service", address),
+				"Check `backend` and `edge_key` in the edge's Caddyfile, and that the session service is running.")
 			return
 		default:
 			p.note(name, Failed, fmt.Sprintf("no gate at %s: %s answers %d to %s", address, a.server(), a.Status, protocol.GateSession),
-				"Point DNS at the edge. If something stands before the edge, let it pass everything below "+protocol.GatePrefix+". If this is the edge, its Caddyfile needs `session_gate` in this site, matching "+protocol.GatePrefix+"*, too.")
+				"Point DNS at the edge. A proxy in front of the edge must forward all paths below "+protocol.GatePrefix+". On the edge, this site's `session_gate` must also match "+protocol.GatePrefix+"*.")
 			return
 		}
 	}
 	p.gated = true
-	p.note(name, OK, fmt.Sprintf("it answers on %s", count(len(p.addresses), "address", "addresses")), "")
+	p.note(name, OK, fmt.Sprintf("the gate answers on %s", count(len(p.addresses), "address", "addresses")), "")
 }
 
 // checkRefusal comes without a session, in the ways that browsers do.
-func (p *patient) checkRefusal(ctx context.Context) {
+func (p *probe) checkRefusal(ctx context.Context) {
 	const name = "refusal"
 	if !p.reached {
-		p.note(name, NotChecked, "nothing could be reached", "")
+		p.note(name, NotChecked, "no address could be reached", "")
 		return
 	}
 	target := *p.URL
@@ -56,7 +56,7 @@ func (p *patient) checkRefusal(ctx context.Context) {
 	for _, address := range p.addresses {
 		page, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: address, header: navigation})
 		if err != nil {
-			p.note(name, Failed, fmt.Sprintf("a visit gets no answer: %s", plainly(err)), remedyUnreachable)
+			p.note(name, Failed, fmt.Sprintf("a page request failed: %s", plainly(err)), remedyUnreachable)
 			return
 		}
 		if !refuses(page.Page, &target) {
@@ -65,11 +65,11 @@ func (p *patient) checkRefusal(ctx context.Context) {
 		}
 		script, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: address, header: fetch})
 		if err != nil {
-			p.note(name, Failed, fmt.Sprintf("a fetch gets no answer: %s", plainly(err)), remedyUnreachable)
+			p.note(name, Failed, fmt.Sprintf("a fetch failed: %s", plainly(err)), remedyUnreachable)
 			return
 		}
 		if !p.gated && script.problem == nil {
-			p.note(name, NotChecked, fmt.Sprintf("something else than the gate refuses: %s with %d", page.server(), page.Status), "")
+			p.note(name, NotChecked, fmt.Sprintf("a server other than the gate refused: %s with %d", page.server(), page.Status), "")
 			return
 		}
 		if script.problem == nil || script.Status < 400 {
@@ -78,22 +78,22 @@ func (p *patient) checkRefusal(ctx context.Context) {
 		}
 		for _, a := range []*answer{page, script} {
 			if a.Header.Get("Cache-Control") != "no-store" {
-				p.note(name, Warning, fmt.Sprintf("a refusal arrives with Cache-Control %q", a.Header.Get("Cache-Control")),
-					"Something before the edge changes headers: it may keep a refusal and show it to paying users.")
+				p.note(name, Warning, fmt.Sprintf("a refusal has Cache-Control %q", a.Header.Get("Cache-Control")),
+					"A proxy in front of the edge changes headers. It may cache a refusal and show it to paying users.")
 				return
 			}
 		}
 		preflight, err := p.ask(ctx, question{method: http.MethodOptions, target: &target, at: address,
 			header: append([]string{"Origin", "https://other.example", "Access-Control-Request-Method", "PUT"}, fetch...)})
 		if err == nil && preflight.Status < 400 {
-			p.note(name, Warning, fmt.Sprintf("a preflight without a session got %d", preflight.Status), "Something before the edge answers OPTIONS; let it pass to the gate.")
+			p.note(name, Warning, fmt.Sprintf("a preflight without a session got %d", preflight.Status), "A proxy in front of the edge answers OPTIONS. Configure it to forward OPTIONS to the gate.")
 			return
 		}
 	}
-	p.note(name, OK, "a visit without a session is turned away, a fetch gets a problem document", "")
+	p.note(name, OK, "a page request without a session is refused, and a fetch gets a problem document", "")
 }
 
-const remedyOpen = "Put `session_gate` into this site of the edge's Caddyfile, without a matcher that leaves the path out, and without `observe_only`; and let no cache before the edge keep pages."
+const remedyOpen = "Put `session_gate` into this site of the edge's Caddyfile, without `observe_only` and without a matcher that excludes the path. Caches in front of the edge must not store pages."
 
 // refuses reports whether an answer to a visit turns the visitor away.
 func refuses(p *Page, target *url.URL) bool {
@@ -106,28 +106,28 @@ func refuses(p *Page, target *url.URL) bool {
 }
 
 // checkWebSocket asks to upgrade, without a session and with one.
-func (p *patient) checkWebSocket(ctx context.Context) {
+func (p *probe) checkWebSocket(ctx context.Context) {
 	const name = "websocket"
 	if !p.gated {
-		p.note(name, NotChecked, "there is no gate to ask", "")
+		p.note(name, NotChecked, "no gate was found", "")
 		return
 	}
 	a, err := p.upgrade(ctx, "/", "")
 	switch {
 	case err != nil:
-		p.note(name, Failed, "an upgrade gets no answer: "+plainly(err), remedyUnreachable)
+		p.note(name, Failed, "an upgrade request failed: "+plainly(err), remedyUnreachable)
 	case a.Status == http.StatusSwitchingProtocols:
 		p.note(name, Failed, "a WebSocket was opened without a session", remedyOpen)
 	case a.problem == nil:
 		p.note(name, Warning, fmt.Sprintf("an upgrade does not reach the gate: %s answers %d", a.server(), a.Status),
-			"Let whatever stands before the edge pass Upgrade and Connection headers on.")
+			"Configure the proxy in front of the edge to forward the Upgrade and Connection headers.")
 	default:
 		p.note(name, OK, "an upgrade without a session reaches the gate and is refused", "")
 	}
 }
 
 // checkUpgrade opens a WebSocket of the app's as an admitted visitor.
-func (p *patient) checkUpgrade(ctx context.Context) {
+func (p *probe) checkUpgrade(ctx context.Context) {
 	const name = "websocket"
 	if p.WebSocket == "" {
 		return
@@ -135,16 +135,16 @@ func (p *patient) checkUpgrade(ctx context.Context) {
 	a, err := p.upgrade(ctx, p.WebSocket, p.cookie)
 	switch {
 	case err != nil:
-		p.note(name, Failed, "an upgrade with a session gets no answer: "+plainly(err), remedyUnreachable)
+		p.note(name, Failed, "an upgrade request with a session failed: "+plainly(err), remedyUnreachable)
 	case a.Status != http.StatusSwitchingProtocols:
 		p.note(name, Failed, fmt.Sprintf("an upgrade with a session got %d", a.Status),
-			"Check the path, and whether the app takes WebSockets from this Origin; the app sees the public host.")
+			"Check the path, and that the app accepts WebSockets from this Origin; the app receives the public host.")
 	default:
-		p.note(name, OK, "an upgrade with a session reaches the app and is taken", "")
+		p.note(name, OK, "an upgrade with a session reaches the app and is accepted", "")
 	}
 }
 
-func (p *patient) upgrade(ctx context.Context, path, cookie string) (*answer, error) {
+func (p *probe) upgrade(ctx context.Context, path, cookie string) (*answer, error) {
 	header := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
 		"Sec-WebSocket-Key", "c2Vzc2lvbmdhdGUtZHJjMQ==", "Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "websocket",
 		"Origin", p.URL.Scheme + "://" + p.URL.Host}

@@ -22,7 +22,7 @@ func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 // checkNames finds out where visitors end up.
-func (p *patient) checkNames(ctx context.Context) {
+func (p *probe) checkNames(ctx context.Context) {
 	const name = "dns"
 	host := p.URL.Hostname()
 	port := portOf(p.URL.Port(), p.URL.Scheme)
@@ -33,16 +33,16 @@ func (p *patient) checkNames(ctx context.Context) {
 	}
 	if literal, bad := netip.ParseAddr(host); bad == nil {
 		p.addresses = []netip.AddrPort{netip.AddrPortFrom(literal, port)}
-		p.note(name, NotChecked, host+" is an address, not a name", "Give the domain that visitors use.")
+		p.note(name, NotChecked, host+" is an IP address, not a name", "Check the domain that visitors use.")
 		return
 	}
 	if err != nil {
-		remedy := "Add an A, AAAA or CNAME record for it that leads to the edge."
+		remedy := "Add an A, AAAA or CNAME record that points the name at the edge."
 		if p.Gate != nil && p.Gate.Remedy != "" {
 			remedy = p.Gate.Remedy
 		}
 		p.note(name, Failed, fmt.Sprintf("%s does not resolve: %v", host, withoutServer(err)),
-			remedy+" If you just did, wait for the old answer's time to live.")
+			remedy+" After a recent change, wait until the old record's TTL has passed.")
 		return
 	}
 	for _, a := range found {
@@ -53,15 +53,15 @@ func (p *patient) checkNames(ctx context.Context) {
 		return
 	}
 	if private := privateOf(found); len(private) > 0 {
-		p.note(name, Warning, fmt.Sprintf("%s is %s, which only its own network can reach", host, join(private)),
-			"For visitors from the internet, point it at the edge's public address.")
+		p.note(name, Warning, fmt.Sprintf("%s resolves to %s, which is reachable only within its own network", host, join(private)),
+			"For visitors from the internet, point the name at the edge's public address.")
 		return
 	}
-	p.note(name, OK, fmt.Sprintf("%s is %s", host, join(found)), "")
+	p.note(name, OK, fmt.Sprintf("%s resolves to %s", host, join(found)), "")
 }
 
 // judgeNames compares where a name leads with where the gate is.
-func (p *patient) judgeNames(name, host string, found []netip.Addr) {
+func (p *probe) judgeNames(name, host string, found []netip.Addr) {
 	var right, astray []netip.Addr
 	for _, a := range found {
 		if slices.Contains(p.Gate.Addresses, a) {
@@ -74,11 +74,11 @@ func (p *patient) judgeNames(name, host string, found []netip.Addr) {
 	case len(astray) == 0:
 		p.note(name, OK, fmt.Sprintf("%s points at the gate, %s", host, join(right)), "")
 	case len(right) > 0:
-		p.note(name, Failed, fmt.Sprintf("%s points at %s, which is not the gate, besides %s, which is", host, join(astray), join(right)),
-			"Remove the records of "+join(astray)+": some visitors go past the gate.")
+		p.note(name, Failed, fmt.Sprintf("%s points at %s, which is not the gate, and at %s, which is", host, join(astray), join(right)),
+			"Remove the records of "+join(astray)+": some visitors bypass the gate.")
 	default:
 		p.note(name, Failed, fmt.Sprintf("%s points at %s, which is not the gate (%s)", host, join(astray), join(p.Gate.Addresses)),
-			strings.TrimSpace(p.Gate.Remedy+" If you just did, wait for the old answer's time to live."))
+			strings.TrimSpace(p.Gate.Remedy+" After a recent change, wait until the old record's TTL has passed."))
 	}
 	if len(astray) > 0 {
 		p.astray = join(found)
@@ -87,15 +87,15 @@ func (p *patient) judgeNames(name, host string, found []netip.Addr) {
 
 // believeGate takes the gate's own word over its addresses: a proxy may stand
 // before it, or it may have more of them than one answer names.
-func (p *patient) believeGate() {
+func (p *probe) believeGate() {
 	if p.gated && p.astray != "" {
 		p.report.Checks[0] = Check{Name: "dns", Grade: OK,
-			Found: fmt.Sprintf("%s points at %s, which the operator does not list, and the gate answers there", p.URL.Hostname(), p.astray)}
+			Found: fmt.Sprintf("%s points at %s, which is not in the operator's list, but the gate answers there", p.URL.Hostname(), p.astray)}
 	}
 }
 
 // checkMove compares where DNS points with the edge that was named.
-func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
+func (p *probe) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
 	const name = "dns"
 	edgeHost, edgePort, err := net.SplitHostPort(p.Edge)
 	if err != nil {
@@ -103,7 +103,7 @@ func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, 
 	}
 	there, err := p.resolve(ctx, edgeHost)
 	if err != nil {
-		p.note(name, Failed, fmt.Sprintf("the edge %s does not resolve: %v", edgeHost, withoutServer(err)), "Give the edge as host:port or address:port.")
+		p.note(name, Failed, fmt.Sprintf("the edge %s does not resolve: %v", edgeHost, withoutServer(err)), "Pass the edge as host:port or address:port.")
 		return
 	}
 	port := portOf(edgePort, p.URL.Scheme)
@@ -114,19 +114,19 @@ func (p *patient) checkMove(ctx context.Context, host string, now []netip.Addr, 
 	}
 	for _, a := range now {
 		if !known[a] {
-			p.note(name, Warning, fmt.Sprintf("%s is %s, and the edge that was asked is %s", host, join(now), join(there)),
-				"Once every other check is well, point the name at the edge.")
+			p.note(name, Warning, fmt.Sprintf("%s resolves to %s, and the checked edge is at %s", host, join(now), join(there)),
+				"Once all other checks pass, point the name at the edge.")
 			return
 		}
 	}
 	if lookupErr != nil {
-		p.note(name, Warning, host+" does not resolve yet", "Once every other check is well, point the name at the edge.")
+		p.note(name, Warning, host+" does not resolve yet", "Once all other checks pass, point the name at the edge.")
 		return
 	}
-	p.note(name, OK, fmt.Sprintf("%s is the edge, %s", host, join(there)), "")
+	p.note(name, OK, fmt.Sprintf("%s points at the edge, %s", host, join(there)), "")
 }
 
-func (p *patient) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+func (p *probe) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil
 	}
@@ -134,7 +134,7 @@ func (p *patient) resolve(ctx context.Context, host string) ([]netip.Addr, error
 	defer cancel()
 	list, err := p.Lookup(ctx, host)
 	if err == nil && len(list) == 0 {
-		err = errors.New("it has no address")
+		err = errors.New("no addresses")
 	}
 	for i := range list {
 		list[i] = list[i].Unmap()

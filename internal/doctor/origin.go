@@ -13,16 +13,16 @@ import (
 
 // checkOrigin comes to the app's own server past the gate, as somebody would
 // who does not want to pay.
-func (p *patient) checkOrigin(ctx context.Context) {
+func (p *probe) checkOrigin(ctx context.Context) {
 	const name = "origin_lock"
 	if p.Origin == nil {
-		p.note(name, NotChecked, "the app's own server is not known", "Give its address with --origin, as the provider registered it.")
+		p.note(name, NotChecked, "the address of the app's own server is not known", "Pass it with --origin, as the provider registered it.")
 		return
 	}
 	host := p.Origin.Hostname()
 	list, err := p.resolve(ctx, host)
 	if err != nil {
-		p.note(name, OK, fmt.Sprintf("from here, the name of the app's own server does not resolve: %s", withoutServer(err)), "")
+		p.note(name, OK, fmt.Sprintf("the name of the app's own server does not resolve here: %s", withoutServer(err)), "")
 		return
 	}
 	port := portOf(p.Origin.Port(), p.Origin.Scheme)
@@ -37,23 +37,23 @@ func (p *patient) checkOrigin(ctx context.Context) {
 			continue
 		}
 		if a.problem != nil {
-			p.note(name, NotChecked, "this address is a gate itself", "Give the address of the app's own server.")
+			p.note(name, NotChecked, "this address is a gate", "Pass the address of the app's own server.")
 			return
 		}
-		found := fmt.Sprintf("%s answers %d to everybody, past the gate", where, a.Status)
+		found := fmt.Sprintf("%s answers %d to every client, without the gate", where, a.Status)
 		if len(privateOf([]netip.Addr{address})) > 0 {
-			found += " (its address is private: to everybody in that network)"
+			found += " (its address is private: every client in that network)"
 		}
-		p.note(name, Warning, found, "Let the app accept the edge alone: mutual TLS, the signed header of `forward_identity jwt`, a firewall rule or a private network. docs/origin-lock.md shows each.")
+		p.note(name, Warning, found, "Restrict the app to the edge with mutual TLS, the signed header of `forward_identity jwt`, a firewall rule or a private network. docs/origin-lock.md describes each.")
 		p.predict(a.Page)
 		return
 	}
-	p.note(name, OK, "the app's own server does not serve this machine", "")
+	p.note(name, OK, "the app's own server refuses this machine", "")
 }
 
 // askOrigin asks for the page as the edge does: an origin with http is told the
 // public host, one with https its own.
-func (p *patient) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
+func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
 	target := &url.URL{Scheme: p.Origin.Scheme, Host: p.Origin.Host, Path: p.URL.Path}
 	if target.Path == "" {
 		target.Path = "/"
@@ -73,7 +73,7 @@ func lockedByTLS(p *Page) bool {
 
 // predict says what the gate would do with a page of the origin's, if no
 // visitor saw one.
-func (p *patient) predict(page *Page) {
+func (p *probe) predict(page *Page) {
 	const name = "injection"
 	if p.cookie != "" {
 		return
@@ -83,7 +83,7 @@ func (p *patient) predict(page *Page) {
 	}
 	page.URL = p.URL // as browsers will know it
 	if page.Status >= 300 && page.Status < 400 {
-		p.note(name, NotChecked, fmt.Sprintf("at the app's own server, %s leads elsewhere (%d)", page.URL.Path, page.Status), "Give the address of a page rather than of a redirect.")
+		p.note(name, NotChecked, fmt.Sprintf("the app's own server redirects %s (%d)", page.URL.Path, page.Status), "Check the URL of a page rather than of a redirect.")
 		return
 	}
 	outcome, injected := p.Rules.Predict(page)
@@ -91,7 +91,7 @@ func (p *patient) predict(page *Page) {
 		p.noteReason(name, outcome)
 		return
 	}
-	p.note(name, OK, fmt.Sprintf("the gate would put the clock into the app's page (%s)", outcome), "")
+	p.note(name, OK, fmt.Sprintf("the gate would inject the clock into the app's page (%s)", outcome), "")
 	// Headers are the gate's to extend; only the markup's policies can block.
 	bare := *page
 	bare.Header = page.Header.Clone()

@@ -21,25 +21,25 @@ import (
 const debugHeader = "Session-Gate-Debug"
 
 // checkPage looks at a page as an admitted visitor sees it.
-func (p *patient) checkPage(ctx context.Context) {
+func (p *probe) checkPage(ctx context.Context) {
 	const name = "injection"
 	switch {
 	case !p.gated:
-		p.note(name, NotChecked, "there is no gate to ask", "")
+		p.note(name, NotChecked, "no gate was found", "")
 		return
 	case p.Session == "":
-		remedy := "Sell a session (POST /api/v1/sessions) and give its launch link with --session; it is spent."
+		remedy := "Sell a session (POST /api/v1/sessions) and pass its launch link with --session. The link is spent."
 		if p.Origin == nil {
-			remedy += " Or give --origin, to predict what the gate would do."
+			remedy += " Or pass --origin to predict what the gate would do."
 		}
-		p.note(name, NotChecked, "only visitors with a session see a page", remedy)
+		p.note(name, NotChecked, "a page needs a session", remedy)
 		return
 	case !p.trusted:
-		p.note(name, NotChecked, "a session is not shown to a server whose certificate is not valid", "Mend the certificate first.")
+		p.note(name, NotChecked, "a session is not sent to a server whose certificate is not valid", "Fix the certificate first.")
 		return
 	}
 	if err := p.enter(ctx); err != nil {
-		p.note(name, Failed, err.Error(), "A launch link opens once; sell another session for this check.")
+		p.note(name, Failed, err.Error(), "A launch link can be used once. Sell another session for this check.")
 		return
 	}
 	p.checkUpgrade(ctx)
@@ -51,32 +51,32 @@ func (p *patient) checkPage(ctx context.Context) {
 	}
 	a, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: p.addresses[0], header: header, secret: true})
 	if err != nil {
-		p.note(name, Failed, "a page gets no answer: "+plainly(err), "See the edge's log.")
+		p.note(name, Failed, "the request for a page failed: "+plainly(err), "See the edge's log.")
 		return
 	}
 	if a.Status >= 300 && a.Status < 400 {
-		p.note(name, NotChecked, fmt.Sprintf("%s leads elsewhere (%d)", target.Path, a.Status), "Give the address of a page rather than of a redirect.")
+		p.note(name, NotChecked, fmt.Sprintf("%s redirects (%d)", target.Path, a.Status), "Check the URL of a page rather than of a redirect.")
 		return
 	}
 	outcome := a.Header.Get(debugHeader)
 	source, nonce := clock(plain(a.Page))
 	if p.DebugKey != "" && outcome == "" {
-		p.note(name, Warning, "the gate does not know this debug key", "Set `debug_key` in the edge's global options, or leave --key out.")
+		p.note(name, Warning, "the gate does not know this debug key", "Set `debug_key` in the edge's global options, or omit --key.")
 	}
 	switch {
 	case source != "":
-		p.note(name, OK, "the page carries the clock"+inBrackets(outcome), "")
+		p.note(name, OK, "the page has the clock"+inBrackets(outcome), "")
 		p.checkPolicies(a.Page, nonce)
 	case outcome == "":
-		p.note(name, Warning, fmt.Sprintf("the page (%d, %s) carries no clock", a.Status, a.Header.Get("Content-Type")),
-			"Set `debug_key` at the edge and give it with --key to be told why.")
+		p.note(name, Warning, fmt.Sprintf("the page (%d, %s) has no clock", a.Status, a.Header.Get("Content-Type")),
+			"Set `debug_key` at the edge and pass it with --key to learn why.")
 	default:
 		p.noteReason(name, outcome)
 	}
 }
 
 // enter gets an admitted visitor's cookie.
-func (p *patient) enter(ctx context.Context) error {
+func (p *probe) enter(ctx context.Context) error {
 	cookieName := "session_gate"
 	if p.URL.Scheme == "https" {
 		cookieName = "__Host-session_gate"
@@ -89,7 +89,7 @@ func (p *patient) enter(ctx context.Context) error {
 	target.RawQuery = protocol.LaunchParam + "=" + url.QueryEscape(p.Session)
 	a, err := p.ask(ctx, question{method: http.MethodGet, target: target, at: p.addresses[0], header: navigation, secret: true})
 	if err != nil {
-		return fmt.Errorf("entering gets no answer: %s", plainly(err))
+		return fmt.Errorf("the launch request failed: %s", plainly(err))
 	}
 	for _, c := range (&http.Response{Header: a.Header}).Cookies() {
 		if c.Name == cookieName && a.Status == http.StatusSeeOther {
@@ -97,7 +97,7 @@ func (p *patient) enter(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the session was not let in: the gate answered %d", a.Status)
+	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
 }
 
 // kindOf reads what kind of token raw says it is; the gate verifies it.
@@ -179,7 +179,7 @@ func plain(p *Page) []byte {
 // checkPolicies judges the policies of a page with the clock as it reaches the
 // browser. What the gate could add, it has added: what is left comes from the
 // page's own markup, or from what stands before the edge.
-func (p *patient) checkPolicies(page *Page, nonce string) {
+func (p *probe) checkPolicies(page *Page, nonce string) {
 	const name = "policy"
 	policies := 0
 	judge := func(list []string, where, remedy string) bool {
@@ -205,15 +205,15 @@ func (p *patient) checkPolicies(page *Page, nonce string) {
 	for _, line := range page.Header.Values("Content-Security-Policy") {
 		headers = append(headers, strings.Split(line, ",")...)
 	}
-	if !judge(headers, "a header", "Something after the gate adds this header: set it at the app, or in a handler that stands below `session_gate`, so that the gate can extend it.") ||
-		!judge(metaPolicies(plain(page)), "the page's <meta>", "Send the policy as a header, which the gate extends, or add `script-src 'self'; connect-src 'self'` to it. Time is enforced in any case; the clock is not shown.") {
+	if !judge(headers, "a header", "This header is added after the gate. Set it in the app, or in a handler below `session_gate`, so that the gate can extend it.") ||
+		!judge(metaPolicies(plain(page)), "the page's <meta>", "Send the policy as a header, which the gate extends, or add `script-src 'self'; connect-src 'self'` to it. Without the change the clock is not shown; time is still enforced.") {
 		return
 	}
 	if policies == 0 {
 		p.note(name, OK, "the page has no content security policy", "")
 		return
 	}
-	p.note(name, OK, "the page's policies let the clock work", "")
+	p.note(name, OK, "the page's policies allow the clock", "")
 }
 
 func shortened(policy string) string {

@@ -11,30 +11,30 @@ type reason struct {
 	remedy string
 }
 
-const pageByAnotherName = "Nothing needs mending if this is no page of the app. Otherwise check another page of it."
+const pageByAnotherName = "No action is needed if this is not a page of the app. Otherwise, check another page."
 
 // reasons are the injector's words for pages that it leaves alone, as its debug
 // header and the metric session_gate_pages_total have them.
 var reasons = map[string]reason{
-	"unanswered":       {"the app wrote no answer", "See the app's own log."},
-	"not_navigation":   {"the request does not look like a visit", "Something before the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests; let it pass them on."},
-	"upgraded":         {"the connection became a WebSocket", "Give the address of a page."},
-	"head":             {"the request asked for no body", "Something before the edge turns GET into HEAD."},
-	"status":           {"the app did not answer with a page (its status is not 2xx)", "Give the address of a page that works; error pages stay as they are."},
-	"content_type":     {"the answer is not text/html", "Let the app send its pages as `Content-Type: text/html`. XHTML (application/xhtml+xml) stays as it is."},
-	"content_encoding": {"the page is compressed with something else than gzip", "The gate asks for gzip or nothing: make the app heed Accept-Encoding."},
+	"unanswered":       {"the app sent no response", "See the app's own log."},
+	"not_navigation":   {"the request is not a navigation", "A proxy in front of the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests. Configure it to forward them."},
+	"upgraded":         {"the connection became a WebSocket", "Check the URL of a page."},
+	"head":             {"the request method is HEAD", "A proxy in front of the edge changes GET to HEAD. Configure it to keep the method."},
+	"status":           {"the app did not return a page (its status is not 2xx)", "Check a page that works; error pages are not changed."},
+	"content_type":     {"the response is not text/html", "Configure the app to send its pages as `Content-Type: text/html`. XHTML (application/xhtml+xml) is not changed."},
+	"content_encoding": {"the page is compressed with an encoding other than gzip", "The gate requests gzip or no compression: configure the app to respect Accept-Encoding."},
 	"charset":          {"the page is in UTF-16 or UTF-32", "Serve it in UTF-8."},
-	"no_transform":     {"the page forbids changes by Cache-Control: no-transform", "Remove that word from the app's Cache-Control."},
+	"no_transform":     {"the page forbids changes with Cache-Control: no-transform", "Remove no-transform from the app's Cache-Control header."},
 	"attachment":       {"the page is a download (Content-Disposition: attachment)", pageByAnotherName},
-	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox, or do without the clock; time is enforced in any case."},
+	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
 	"empty":            {"the page is empty", pageByAnotherName},
-	"not_markup":       {"the page does not begin with markup", "Begin pages with <!doctype html>, or send what is no page with its own content type."},
-	"binary":           {"there are NUL bytes where markup should be", "Send what is no page with its own content type."},
-	"fragment":         {"this is a part of a page", pageByAnotherName},
-	"undecided":        {"no <html>, <head> or content was found where the gate looks, in the first 4 KB", "Move long comments below <head>."},
-	"bad_gzip":         {"the page says gzip and is not", "Mend the app's compression, or switch it off and let the edge's `encode` compress."},
-	"multi_member":     {"the page is several gzip files in a row", "Let the app compress each page as one, or switch its compression off and let the edge's `encode` compress."},
-	"aborted":          {"the app broke off in the middle of the page", "See the app's own log."},
+	"not_markup":       {"the page does not begin with markup", "Begin pages with <!doctype html>, and send other content with its own content type."},
+	"binary":           {"the body contains NUL bytes", "Send content that is not a page with its own content type."},
+	"fragment":         {"the response is a fragment of a page", pageByAnotherName},
+	"undecided":        {"no <html>, <head> or content was found in the first 4 KB", "Move long comments below <head>."},
+	"bad_gzip":         {"the page is declared as gzip but is not valid gzip", "Fix the app's compression, or turn it off and compress with the edge's `encode`."},
+	"multi_member":     {"the page consists of several gzip members", "Configure the app to compress each page as one gzip member, or turn its compression off and compress with the edge's `encode`."},
+	"aborted":          {"the app closed the connection in the middle of the page", "See the app's own log."},
 }
 
 // Reasons are the words that can be explained.
@@ -50,16 +50,16 @@ func Reasons() (list []string) {
 func Explain(word string) string {
 	why, ok := reasons[word]
 	if !ok {
-		return fmt.Sprintf("The gate says %q, which this version does not know. See docs/caddyfile.md for what the edge's version means by it.", word)
+		return fmt.Sprintf("The gate reported %q, which this version does not know. See docs/caddyfile.md of the edge's version.", word)
 	}
 	return strings.ToUpper(why.means[:1]) + why.means[1:] + ". " + why.remedy
 }
 
-func (p *patient) noteReason(name, outcome string) {
+func (p *probe) noteReason(name, outcome string) {
 	why, ok := reasons[outcome]
 	if !ok {
-		p.note(name, Warning, fmt.Sprintf("the page carries no clock: the gate says %q", outcome), "See docs/caddyfile.md for what this edge's version means by it.")
+		p.note(name, Warning, fmt.Sprintf("the page has no clock: the gate reported %q", outcome), "See docs/caddyfile.md of the edge's version.")
 		return
 	}
-	p.note(name, Warning, fmt.Sprintf("the page carries no clock: %s (%s)", why.means, outcome), why.remedy)
+	p.note(name, Warning, fmt.Sprintf("the page has no clock: %s (%s)", why.means, outcome), why.remedy)
 }

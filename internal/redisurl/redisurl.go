@@ -14,7 +14,7 @@ import (
 
 // Err is returned for an address of Redis that cannot be read. It does not
 // quote it: it may hold a password.
-var Err = errors.New("the address of Redis is redis://, rediss://, redis+cluster:// or redis+sentinel://")
+var Err = errors.New("the Redis address must begin with redis://, rediss://, redis+cluster:// or redis+sentinel://")
 
 // Patience is how long a client waits.
 type Patience struct {

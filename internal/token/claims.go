@@ -64,8 +64,8 @@ func (c *Claims) Fits() bool {
 var (
 	ErrMalformed  = errors.New("token is malformed")
 	ErrTooLarge   = errors.New("token is too large")
-	ErrKind       = errors.New("token has another type")
-	ErrSignature  = errors.New("token's signature does not verify")
+	ErrKind       = errors.New("token has the wrong type")
+	ErrSignature  = errors.New("token signature is not valid")
 	ErrUnknownKey = errors.New("token is signed with an unknown key")
 	ErrExpired    = errors.New("token has expired")
 	ErrNotYet     = errors.New("token is not valid yet")

@@ -96,7 +96,7 @@ func (j JWK) public() (*ecdsa.PublicKey, error) {
 		return nil, err
 	}
 	if len(x) != 32 || len(y) != 32 {
-		return nil, fmt.Errorf("coordinates are %d and %d bytes, not 32", len(x), len(y))
+		return nil, fmt.Errorf("coordinates are %d and %d bytes; expected 32", len(x), len(y))
 	}
 	point := append(append([]byte{4}, x...), y...) // SEC 1, uncompressed
 	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)

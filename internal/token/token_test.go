@@ -382,6 +382,6 @@ func ExampleVerifier_Verify() {
 	c, err := v.Verify(context.Background(), raw, token.Expect{Kinds: []token.Kind{token.Launch}, Now: now})
 	fmt.Println(c.UserID(), err)
 	// Output:
-	// token has another type
+	// token has the wrong type
 	// user_7 <nil>
 }
