@@ -115,7 +115,7 @@ export function Overview({ provider }: { provider: Provider }) {
           title="Sessions"
           figure={(one) => one.sessions}
         >
-          {(now, before) => <Compared name="sessions" now={now.sessions} before={before?.sessions} />}
+          {(now, before) => <Compared one="session" now={now.sessions} before={before?.sessions} />}
         </Chart>
         <Chart<RevenueDay>
           id={id}
@@ -125,10 +125,10 @@ export function Overview({ provider }: { provider: Provider }) {
           title="Tokens earned"
           figure={(one) => one.captured}
         >
-          {(now, before) => <Compared name="tokens" now={now.captured} before={before?.captured} />}
+          {(now, before) => <Compared one="token" now={now.captured} before={before?.captured} />}
         </Chart>
         <Chart<UserDay> id={id} kind="users" range={range} title="Users by day" figure={(one) => one.users}>
-          {(now, before) => <Compared name="new users" now={now.new_users} before={before?.new_users} />}
+          {(now, before) => <Compared one="new user" now={now.new_users} before={before?.new_users} />}
         </Chart>
       </div>
       <Panel id="latest" title="Latest sessions" aside={<Link to="/sessions">All sessions</Link>}>
@@ -287,12 +287,12 @@ function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps
   );
 }
 
-function Compared({ name, now, before }: { name: string; now: number; before: number | undefined }) {
+function Compared({ one, now, before }: { one: string; now: number; before: number | undefined }) {
   const found = before === undefined ? undefined : compare(now, before);
   const mark = { up: "▲", down: "▼", same: "=" };
   return (
     <p>
-      <span className="strong">{number(now)}</span> {name}
+      <span className="strong">{number(now)}</span> {now === 1 ? one : `${one}s`}
       {found && (
         <span className={`change ${found.direction}`}>
           <span aria-hidden="true">{mark[found.direction]}</span> {found.text}

@@ -28,7 +28,7 @@ const columns: Column<Session>[] = [
     name: "Session",
     show: ({ id, user_id }) => (
       <Link to={`/sessions/${id}`} className="row-link">
-        <span className="strong">{user_id}</span>
+        <span className="strong wrap">{user_id}</span>
         <span className="mono small-text">…{id.slice(-12)}</span>
       </Link>
     ),
