@@ -10,7 +10,7 @@ export class ApiError extends Error {
 }
 
 const TIMEOUT_MS = 30_000;
-const PATIENCE = 3; // answers of 429, each waited for
+const MOST_TRIES = 3; // answers of 429, each waited for
 
 type Listener = (reachable: boolean) => void;
 const listeners = new Set<Listener>();
@@ -75,7 +75,7 @@ export async function call<T>(
       location.assign(signInAt());
       return new Promise<never>(() => {});
     }
-    if (answer.status === 429 && tries < PATIENCE) {
+    if (answer.status === 429 && tries < MOST_TRIES) {
       await wait(1000 * Math.min(10, Number(answer.headers.get("Retry-After")) || 1), signal);
       continue;
     }
@@ -85,16 +85,16 @@ export async function call<T>(
 
 async function read<T>(answer: Response): Promise<T> {
   if (answer.status === 204) return undefined as T;
-  const said = (await answer.json().catch(() => undefined)) as Record<string, unknown> | undefined;
-  if (answer.ok && said) return said as T;
-  const text = String(said?.detail ?? said?.title ?? `The session service answered ${answer.status}.`);
-  const errors = Array.isArray(said?.errors)
-    ? (said.errors as { message?: string; location?: string }[])
+  const body = (await answer.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+  if (answer.ok && body) return body as T;
+  const text = String(body?.detail ?? body?.title ?? `The session service answered ${answer.status}.`);
+  const errors = Array.isArray(body?.errors)
+    ? (body.errors as { message?: string; location?: string }[])
     : [];
   const more = errors.map(({ message, location: at }) =>
     [at?.replace(/^body\./, ""), message].filter(Boolean).join(": "),
   );
-  throw new ApiError([text, ...more].join(" "), answer.status, String(said?.code ?? ""));
+  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""));
 }
 
 export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>

@@ -23,8 +23,8 @@ export const date = (ms: number): string => days.format(ms);
 export function ago(ms: number, nowMs = Date.now()): string {
   const seconds = Math.round((nowMs - ms) / 1000);
   if (Math.abs(seconds) < 5) return "just now";
-  const said = length(Math.abs(seconds), 1);
-  return seconds > 0 ? `${said} ago` : `in ${said}`;
+  const text = length(Math.abs(seconds), 1);
+  return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
 const units = [

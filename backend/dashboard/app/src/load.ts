@@ -13,19 +13,19 @@ export interface Loaded<T> {
 }
 
 /** Asks for what `key` names, and again when it changes. An empty key asks for nothing. */
-export function useLoad<T>(key: string, ask: (signal: AbortSignal) => Promise<T>): Loaded<T> {
+export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [known, setKnown] = useState<{ key: string; data?: T; error?: ApiError; busy: boolean }>({
     key,
     busy: true,
   });
   const [turn, setTurn] = useState(0);
-  const asking = useRef(ask);
-  asking.current = ask;
+  const latest = useRef(load);
+  latest.current = load;
   useEffect(() => {
     if (!key) return;
     const leaving = new AbortController();
     setKnown((now) => (now.key === key ? { ...now, busy: true } : { key, busy: true }));
-    asking.current(leaving.signal).then(
+    latest.current(leaving.signal).then(
       (data) => leaving.signal.aborted || setKnown({ key, data, busy: false }),
       (cause) => {
         if (leaving.signal.aborted) return;
@@ -48,7 +48,7 @@ export function useLoad<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
 }
 
 /** Runs something now and then while the page is seen. */
-export function useEvery(ms: number, run: () => void): void {
+export function useInterval(ms: number, run: () => void): void {
   const latest = useRef(run);
   latest.current = run;
   useEffect(() => {

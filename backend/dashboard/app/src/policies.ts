@@ -2,28 +2,33 @@ import { count, length, number } from "./format";
 import type { Policies } from "./types";
 
 /** What the policies mean for somebody who buys an hour for 60 tokens, in sentences. */
-export function effects({ settlement, pause, warning_seconds, launch_window_seconds }: Policies): string[] {
-  const said = [
+export function policySummary({
+  settlement,
+  pause,
+  warning_seconds,
+  launch_window_seconds,
+}: Policies): string[] {
+  const sentences = [
     settlement === "prorated"
       ? "A user who bought 60 minutes for 60 tokens and ends after 20 pays 20 tokens; 40 go back."
       : "A user who bought 60 minutes for 60 tokens and ends after 20 pays all 60 tokens.",
     "A session that nobody entered costs its user nothing.",
   ];
-  said.push(
+  sentences.push(
     pause?.max_count && pause.max_seconds
       ? `Users may pause ${pause.max_count === 1 ? "once" : `up to ${number(pause.max_count)} times`}, for ${length(pause.max_seconds)} in all. The paid clock stands still meanwhile.`
       : "Users can't pause: the paid clock runs until the end.",
   );
   const warnings = (warning_seconds ?? []).filter((s) => s > 0);
-  said.push(
+  sentences.push(
     warnings.length
       ? `They are warned ${warnings.map((s) => length(s)).join(" and ")} before the end.`
       : "They are not warned before the end.",
   );
-  said.push(
+  sentences.push(
     `A session whose clock starts on entry waits ${length(launch_window_seconds || 900)} for its user; after that it is canceled and the tokens go back.`,
   );
-  return said;
+  return sentences;
 }
 
 /** Moments of warning from a text field, in minutes; undefined: not understood. */

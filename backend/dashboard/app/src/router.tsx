@@ -13,15 +13,15 @@ export function go(to: string, how: "push" | "replace" = "push"): void {
 }
 
 /** Where we are: the parts of the path below /dashboard, and the query. */
-export function usePlace(): { parts: string[]; path: string; query: URLSearchParams } {
-  const [, again] = useState(0);
+export function useRoute(): { parts: string[]; path: string; query: URLSearchParams } {
+  const [, setVersion] = useState(0);
   useEffect(() => {
-    const look = () => again((n) => n + 1);
-    changed.addEventListener("change", look);
-    addEventListener("popstate", look);
+    const update = () => setVersion((n) => n + 1);
+    changed.addEventListener("change", update);
+    addEventListener("popstate", update);
     return () => {
-      changed.removeEventListener("change", look);
-      removeEventListener("popstate", look);
+      changed.removeEventListener("change", update);
+      removeEventListener("popstate", update);
     };
   }, []);
   const path = location.pathname;
@@ -48,20 +48,20 @@ export function withQuery(change: Record<string, string | undefined>): string {
 }
 
 /** Who looks, and at whose pages. */
-export interface Here {
+export interface Viewer {
   me: Me;
   /** Below which path the pages stand: an operator reads a provider's below its own. */
   base: string;
   /** An operator reads: what changes something of the provider's is not offered. */
   reading: boolean;
 }
-const HereContext = createContext<Here | undefined>(undefined);
-export const HereIs = HereContext.Provider;
+const ViewerContext = createContext<Viewer | undefined>(undefined);
+export const ViewerProvider = ViewerContext.Provider;
 
-export function useHere(): Here {
-  const here = useContext(HereContext);
-  if (!here) throw new Error("no HereIs around this");
-  return here;
+export function useViewer(): Viewer {
+  const viewer = useContext(ViewerContext);
+  if (!viewer) throw new Error("useViewer needs a ViewerProvider");
+  return viewer;
 }
 
 interface LinkProps {
@@ -75,7 +75,7 @@ interface LinkProps {
 
 /** A link within the dashboard. Opens in another tab as links do. */
 export function Link({ to, root, className, current, children }: LinkProps) {
-  const base = useContext(HereContext)?.base ?? "";
+  const base = useContext(ViewerContext)?.base ?? "";
   const path = ROOT + (root ? "" : base) + to;
   return (
     <a

@@ -4,7 +4,7 @@ import { clock } from "./format";
 import { Link } from "./router";
 import type { Me } from "./types";
 
-export interface Place {
+export interface NavItem {
   to: string;
   name: string;
   icon: keyof typeof icons;
@@ -28,7 +28,7 @@ interface ShellProps {
   me: Me;
   /** Whose dashboard it is. */
   name: string;
-  places: Place[];
+  places: NavItem[];
   current: string;
   children: ReactNode;
 }

@@ -1,7 +1,7 @@
 import { count, length, number, words } from "./format";
 import type { TimelineEntry } from "./types";
 
-export interface Told {
+export interface TimelineItem {
   at: number;
   kind: TimelineEntry["kind"];
   title: string;
@@ -33,18 +33,24 @@ const ledgers: Record<string, string> = {
 };
 
 /** One entry as people read it. */
-export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
-  const say = (title: string, text = "", tone = ""): Told => ({ at: at_ms, kind, title, text, tone });
+export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): TimelineItem {
+  const item = (title: string, text = "", tone = ""): TimelineItem => ({
+    at: at_ms,
+    kind,
+    title,
+    text,
+    tone,
+  });
   const d = detail ?? {};
   switch (kind) {
     case "session": {
       // The end says by its status which of them it was.
       const [title, tone] = transitions[name === "ended" ? String(d.status) : name] ?? [words(name), ""];
       // "completed" says no more than the title does.
-      return say(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
+      return item(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
     }
     case "extension":
-      return say(
+      return item(
         "More time bought",
         parts(
           amount(d.seconds, length),
@@ -53,7 +59,7 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         "good",
       );
     case "ledger":
-      return say(
+      return item(
         ledgers[String(d.kind ?? name)] ?? words(name),
         parts(
           amount(d.amount, (n) => count(n, "token")),
@@ -62,7 +68,7 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         "coin",
       );
     case "delivery": {
-      const told = say(
+      const delivery = item(
         `Webhook ${String(d.type ?? name)}`,
         parts(
           words(String(d.status ?? "")),
@@ -72,11 +78,11 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         d.status === "failed" ? "danger" : d.status === "delivered" ? "good" : "coin",
       );
       if (typeof d.webhook_id === "string" && typeof d.delivery_id === "string")
-        told.delivery = { webhook: d.webhook_id, id: d.delivery_id };
-      return told;
+        delivery.delivery = { webhook: d.webhook_id, id: d.delivery_id };
+      return delivery;
     }
     case "heartbeats":
-      return say(
+      return item(
         "Heartbeats",
         parts(
           amount(d.count, (n) => `${number(n)} so far`),
@@ -84,16 +90,16 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         ),
       );
     default:
-      return say(`Page: ${words(name)}`, Object.keys(d).length ? JSON.stringify(d) : "");
+      return item(`Page: ${words(name)}`, Object.keys(d).length ? JSON.stringify(d) : "");
   }
 }
 
 const parts = (...texts: unknown[]): string =>
   texts.filter((text) => typeof text === "string" && text).join(" · ");
 
-function amount(value: unknown, say: (n: number) => unknown): string {
-  const said = typeof value === "number" ? say(value) : "";
-  return typeof said === "string" ? said : "";
+function amount(value: unknown, format: (n: number) => unknown): string {
+  const text = typeof value === "number" ? format(value) : "";
+  return typeof text === "string" ? text : "";
 }
 
 /** The kinds that there are, for choosing among them. */

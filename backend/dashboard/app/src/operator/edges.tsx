@@ -1,6 +1,6 @@
 import { get } from "../api";
 import { ago, count, exactly, number } from "../format";
-import { useEvery, useLoad } from "../load";
+import { useInterval, useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import type { Edge } from "../types";
@@ -13,7 +13,7 @@ const LATE_MS = 6_000;
 
 export function Edges() {
   const list = useLoad("edges", (signal) => get<{ edges: Edge[] }>("/api/v1/edges", signal));
-  useEvery(REFRESH_MS, list.reload);
+  useInterval(REFRESH_MS, list.reload);
   const state = ({ last_seen_at, stream_lag_ms }: Edge) =>
     Date.now() - last_seen_at * 1000 > SILENT_MS
       ? { name: "Silent", tone: "danger" }

@@ -2,12 +2,12 @@ import { useState } from "react";
 import { get, of, post } from "../api";
 import { exactly } from "../format";
 import { useAction, useLoad } from "../load";
-import { NotThere, ProviderPages } from "../pages/provider";
+import { NotFound, ProviderPages } from "../pages/provider";
 import { Copy } from "../parts/copy";
 import { Dialog, FormDialog } from "../parts/dialog";
 import { Select } from "../parts/form";
 import { Show } from "../parts/states";
-import { HereIs, Link } from "../router";
+import { Link, ViewerProvider } from "../router";
 import type { Me, PortalLink, Provider } from "../types";
 
 const pages = [
@@ -29,7 +29,7 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
   const missing = provider.error?.status === 404;
   const below = parts.slice(1);
   return (
-    <HereIs value={{ me, base, reading: true }}>
+    <ViewerProvider value={{ me, base, reading: true }}>
       <section className="reading" aria-label="As operator" data-testid="reading">
         <nav aria-label="Breadcrumbs">
           <ol className="crumbs">
@@ -90,14 +90,14 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
         )}
       </section>
       {missing ? (
-        <NotThere what="There is no provider with this id." />
+        <NotFound what="There is no provider with this id." />
       ) : (
         <Show of={provider} rows={8}>
           {(one) => <ProviderPages provider={one} parts={parts} onSaved={provider.set} />}
         </Show>
       )}
       {inviting && <Invite id={id} onClose={() => invite(false)} />}
-    </HereIs>
+    </ViewerProvider>
   );
 }
 

@@ -4,18 +4,18 @@ import { exactly } from "../format";
 import { useAction } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field } from "../parts/form";
-import { KeyTable, useKeys, WhichKeys } from "../parts/keys";
+import { KeyFilter, KeyTable, useKeys } from "../parts/keys";
 import { Panel, Show } from "../parts/states";
-import { Link, useHere } from "../router";
+import { Link, useViewer } from "../router";
 import type { MadeKey } from "../types";
 
 /** A provider's own keys: for its programs, and for signing in here. */
 export function ProviderKeys({ providerId }: { providerId: string }) {
-  const { me, reading } = useHere();
+  const { me, reading } = useViewer();
   const path = of(providerId, "/apikeys");
   const { list, make, revoke, dialogs } = useKeys(path, (props) => <MakeKey path={path} {...props} />);
   const [which, choose] = useState<"live" | "all">("live");
-  const may = !reading && !me.expires_at;
+  const canCreate = !reading && !me.expires_at;
   return (
     <Panel
       id="apikeys"
@@ -23,8 +23,8 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
       note="With one, a program reads figures and sessions and changes these settings; and a person signs in here."
       aside={
         <>
-          <WhichKeys onChoose={choose} />
-          {may && (
+          <KeyFilter onChoose={choose} />
+          {canCreate && (
             <button type="button" onClick={make}>
               Create key
             </button>

@@ -7,7 +7,7 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { Pager, Table } from "../parts/table";
 import { answered, tries } from "../policies";
-import { go, Link, useHere, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, useViewer, withQuery } from "../router";
 import type { Delivery, DeliveryDetail, Provider } from "../types";
 
 const PAGE = 25;
@@ -19,13 +19,13 @@ const names: Record<Delivery["status"], string> = {
 
 /** Every call made to a webhook, newest first. */
 export function Deliveries({ path, turn, replays }: { path: string; turn: number; replays: boolean }) {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const status = query.get("status") ?? undefined;
   const cursor = query.get("after") ?? undefined;
   const at = `${path}/deliveries${search({ status, cursor, limit: PAGE })}`;
   const log = useLoad(at, (signal) => get<{ deliveries: Delivery[]; next_cursor?: string }>(at, signal));
   const [asking, ask] = useState(false);
-  const [said, say] = useState("");
+  const [notice, setNotice] = useState("");
   const { reload } = log;
   useEffect(() => {
     if (turn) reload();
@@ -60,8 +60,8 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
         </>
       }
     >
-      <p role="status" className={said ? "notice good" : "hidden"}>
-        {said}
+      <p role="status" className={notice ? "notice good" : "hidden"}>
+        {notice}
       </p>
       <Show of={log}>
         {({ deliveries, next_cursor }) =>
@@ -127,7 +127,7 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
           onClose={() => ask(false)}
           onDone={(n) => {
             ask(false);
-            say(
+            setNotice(
               n
                 ? `${count(n, "delivery is", "deliveries are")} sent again.`
                 : "There was nothing to send again in that time.",
@@ -189,7 +189,7 @@ function Replay({
 
 /** One delivery: what was sent, and each answer. */
 export function DeliveryPage({ provider, webhook, id }: { provider: Provider; webhook: string; id: string }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const path = of(
     provider.id,
     `/webhooks/${encodeURIComponent(webhook)}/deliveries/${encodeURIComponent(id)}`,

@@ -2,11 +2,11 @@ import { useState } from "react";
 import { ApiError, get, of, post } from "../api";
 import { addressesOf, gradeOf, nameOf, outcomeOf, titleOf } from "../checks";
 import { ago, exactly, number } from "../format";
-import { useAction, useEvery, useLoad } from "../load";
+import { useAction, useInterval, useLoad } from "../load";
 import { Select } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
-import { useHere } from "../router";
+import { useViewer } from "../router";
 import type { Check, Checks, PageReports, Provider } from "../types";
 
 const NO_CHECKS = "This session service can't check domains. Run: sessiongate doctor.";
@@ -14,7 +14,7 @@ const REFRESH_MS = 15_000;
 
 /** Whether visitors reach the app, are let in rightly, and see the clock. */
 export function Health({ provider }: { provider: Provider }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   return (
     <>
       <Title text="Health">
@@ -35,7 +35,7 @@ export function CheckPanel({
   provider: Provider;
   onChecked?: (checks: Checks) => void;
 }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const urls = addressesOf(provider);
   const [chosen, setUrl] = useState("");
   // What was chosen may be gone: domains change beside this.
@@ -120,7 +120,7 @@ export function Pages({ providerId }: { providerId: string }) {
   const path = of(providerId, "/pages");
   const reports = useLoad(path, (signal) => get<PageReports>(path, signal));
   const [only, setOnly] = useState<"all" | "without">("all");
-  useEvery(REFRESH_MS, reports.reload);
+  useInterval(REFRESH_MS, reports.reload);
   return (
     <Panel
       id="pages"

@@ -3,10 +3,10 @@ import { DayChart } from "../../../../../sdk-inject/src/package/dashboard/chart"
 import { get, of } from "../api";
 import { clock, count, number } from "../format";
 import { useLive } from "../live";
-import { type Loaded, useEvery, useLoad } from "../load";
+import { type Loaded, useInterval, useLoad } from "../load";
 import { Empty, Panel, Problem, Show, Title } from "../parts/states";
 import { compare, dayOf, presets, problemOf, type Range, rangeBefore, rangeOf } from "../range";
-import { go, Link, useHere, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, useViewer, withQuery } from "../router";
 import type {
   Analysis,
   Provider,
@@ -26,8 +26,8 @@ type Day = SessionDay & { extensions?: number };
 export function Overview({ provider }: { provider: Provider }) {
   const { id } = provider;
   const live = useLive(id);
-  const { reading } = useHere();
-  const { query } = usePlace();
+  const { reading } = useViewer();
+  const { query } = useRoute();
   const range = rangeOf(query, Date.now());
   const today = dayOf(Date.now());
   const stats = useLoad(`stats ${id}`, (signal) => get<SessionStats>(of(id, "/stats"), signal));
@@ -42,7 +42,7 @@ export function Overview({ provider }: { provider: Provider }) {
     day.reload();
     latest.reload();
   };
-  useEvery(REFRESH_MS, again);
+  useInterval(REFRESH_MS, again);
   useEffect(() => {
     if (live.changes) again();
   }, [live.changes]);
@@ -150,11 +150,11 @@ export function Overview({ provider }: { provider: Provider }) {
 
 function waiting(counts: SessionStats["live"] | undefined): string | undefined {
   if (!counts) return undefined;
-  const said = [
+  const parts = [
     counts.paused && `${number(counts.paused)} paused`,
     counts.pending && `${number(counts.pending)} waiting`,
   ];
-  return said.filter(Boolean).join(", ") || "none paused or waiting";
+  return parts.filter(Boolean).join(", ") || "none paused or waiting";
 }
 
 function Card(props: {
@@ -260,7 +260,7 @@ function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps
   const past: Loaded<Analysis<T>> = useLoad(now.data ? path(before) : "", (signal) =>
     get<Analysis<T>>(path(before), signal),
   );
-  useEvery(REFRESH_MS, now.reload);
+  useInterval(REFRESH_MS, now.reload);
   return (
     <div className="chart" data-testid={`chart-of-${kind}`}>
       <Show of={now} rows={5}>

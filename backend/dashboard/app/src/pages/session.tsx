@@ -3,8 +3,8 @@ import { get } from "../api";
 import { clock, count, date, exactly, length, moment, number, words } from "../format";
 import { useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
-import { Link, useHere } from "../router";
-import { kindNames, kindsOf, type Told, tell } from "../timeline";
+import { Link, useViewer } from "../router";
+import { describeEntry, kindNames, kindsOf, type TimelineItem } from "../timeline";
 import type { Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
 
@@ -12,7 +12,7 @@ import { statusNames } from "./sessions";
 export function SessionPage({ id, changes }: { id: string; changes: number }) {
   const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
   const session = useLoad(path, (signal) => get<Session>(path, signal));
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const { reload } = session;
   useEffect(() => {
     if (changes) reload();
@@ -43,7 +43,7 @@ export function SessionPage({ id, changes }: { id: string; changes: number }) {
 }
 
 function Facts({ session }: { session: Session }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const { status, settlement, extension } = session;
   const facts: [string, ReactNode][] = [
     [
@@ -139,9 +139,9 @@ export function TimelinePanel({
             <ol className="timeline">
               {data.entries
                 .filter((one) => !kind || one.kind === kind)
-                .map(tell)
-                .map((told, i) => (
-                  <Entry key={i} told={told} linked={linked} />
+                .map(describeEntry)
+                .map((item, i) => (
+                  <Entry key={i} item={item} linked={linked} />
                 ))}
             </ol>
           ) : (
@@ -153,8 +153,8 @@ export function TimelinePanel({
   );
 }
 
-function Entry({ told, linked }: { told: Told; linked: boolean }) {
-  const { at, kind, title, text, tone, delivery } = told;
+function Entry({ item, linked }: { item: TimelineItem; linked: boolean }) {
+  const { at, kind, title, text, tone, delivery } = item;
   return (
     <li className={tone} data-kind={kind}>
       <Time ms={at} show={`${date(at)}, ${clock(at)}`} title={exactly(at)} />

@@ -6,7 +6,7 @@ import { useAction, useLoad } from "../load";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { type Column, Pager, Table } from "../parts/table";
 import { dayOf } from "../range";
-import { go, Link, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, withQuery } from "../router";
 import type { Provider, Session, SessionPage, Status } from "../types";
 
 export const statusNames: Record<Status, string> = {
@@ -81,7 +81,7 @@ const filterOf = (query: URLSearchParams): Filter => ({
 
 /** All sessions of a provider, page by page, as the service finds them. */
 export function Sessions({ provider }: { provider: Provider }) {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const filter = filterOf(query);
   const cursor = query.get("after") ?? undefined;
   const path = of(provider.id, "/sessions", { ...filter, cursor, limit: PAGE });
@@ -196,18 +196,18 @@ function Filters({ filter }: { filter: Filter }) {
 /** What was found, as a file. */
 function Exports({ id, filter }: { id: string; filter: Filter }) {
   const { busy, error, run } = useAction();
-  const [said, say] = useState("");
+  const [status, setStatus] = useState("");
   const json = async () => {
     const found: Session[] = [];
     for (let cursor: string | undefined; ; ) {
       const page: SessionPage = await get(of(id, "/sessions", { ...filter, cursor, limit: EXPORT_PAGE }));
       found.push(...page.sessions);
       cursor = page.next_cursor;
-      say(`${number(found.length)} read…`);
+      setStatus(`${number(found.length)} read…`);
       if (!cursor || found.length >= MOST_EXPORTED) break;
     }
     save("sessions.json", "application/json", JSON.stringify(found, null, 2));
-    say(
+    setStatus(
       found.length >= MOST_EXPORTED
         ? `The newest ${number(found.length)}; choose fewer days for the rest.`
         : "",
@@ -229,7 +229,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
         Export JSON
       </button>
       <span className="muted" role="status">
-        {busy ? said || "Reading…" : said}
+        {busy ? status || "Reading…" : status}
       </span>
       {error && <Problem text={error} />}
     </>

@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { get, of, patch } from "../api";
 import { lines } from "../format";
-import { useEvery, useLoad } from "../load";
+import { useInterval, useLoad } from "../load";
 import { Field } from "../parts/form";
-import { Badge, Panel, Problem, Title, Waiting } from "../parts/states";
+import { Badge, Panel, Problem, Skeleton, Title } from "../parts/states";
 import { go, Link, ROOT } from "../router";
 import { done, nextStep, type StepId, steps } from "../setup";
 import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
@@ -31,7 +31,7 @@ export function Setup({
   const hooks = useLoad(of(provider.id, "/webhooks"), (signal) =>
     get<{ webhooks: Webhook[] }>(of(provider.id, "/webhooks"), signal),
   );
-  useEvery(REFRESH_MS, pages.reload);
+  useInterval(REFRESH_MS, pages.reload);
   const known = done({
     provider,
     checks,
@@ -63,7 +63,7 @@ export function Setup({
       <WebhookStep provider={provider} count={hooks.data?.webhooks.length ?? 0} onAdded={hooks.reload} />
     ),
   };
-  if (!chosen) return <Waiting rows={6} />;
+  if (!chosen) return <Skeleton rows={6} />;
   return (
     <>
       <Title text={`Set up: ${steps[index]?.name}`}>

@@ -8,7 +8,7 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import { webhookState } from "../policies";
-import { go, Link, ROOT, useHere } from "../router";
+import { go, Link, ROOT, useViewer } from "../router";
 import type { Provider, Secret, Webhook } from "../types";
 
 /** What a webhook may be told of, and when. */
@@ -26,7 +26,7 @@ export const eventTypes: [type: string, when: string][] = [
 export function Webhooks({ provider }: { provider: Provider }) {
   const path = of(provider.id, "/webhooks");
   const list = useLoad(path, (signal) => get<{ webhooks: Webhook[] }>(path, signal));
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<Secret>();
   return (

@@ -2,7 +2,7 @@ import { type ReactNode, useState } from "react";
 import { get, remove } from "../api";
 import { ago, date, exactly, moment } from "../format";
 import { useAction, useLoad } from "../load";
-import { useHere } from "../router";
+import { useViewer } from "../router";
 import type { ApiKey, MadeKey } from "../types";
 import { Copy } from "./copy";
 import { Dialog, FormDialog } from "./dialog";
@@ -32,7 +32,7 @@ export const nameOfKey = ({ name, kind }: ApiKey): string =>
   kind === "link" ? "Sign-in link" : name || "Unnamed";
 
 /** Chooses whether keys that are over are shown. */
-export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
+export function KeyFilter({ onChoose }: { onChoose: (shown: Shown) => void }) {
   return (
     <select
       aria-label="Which keys"
@@ -54,7 +54,7 @@ interface KeyTableProps {
 }
 
 export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
-  const { me } = useHere();
+  const { me } = useViewer();
   const rows = keys.filter((one) => which === "all" || isLive(one));
   if (!rows.length)
     return (
@@ -119,7 +119,7 @@ interface RevokeKeyProps {
 }
 
 function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
-  const { me } = useHere();
+  const { me } = useViewer();
   const { busy, error, run } = useAction();
   const own = key.id === me.key_id;
   return (

@@ -71,7 +71,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 }
 
 /** Stands where something will be. */
-export function Waiting({ rows = 4, what = "Loading" }: { rows?: number; what?: string }) {
+export function Skeleton({ rows = 4, what = "Loading" }: { rows?: number; what?: string }) {
   return (
     <div className="waiting" role="status">
       <span className="hidden">{what}…</span>
@@ -100,7 +100,7 @@ export function Show<T>({ of, rows, missing, children }: ShowProps<T>) {
       ) : (
         error && <Problem text={error.message} retry={reload} />
       )}
-      {data !== undefined ? children(data) : !error && <Waiting {...(rows ? { rows } : {})} />}
+      {data !== undefined ? children(data) : !error && <Skeleton {...(rows ? { rows } : {})} />}
     </>
   );
 }
