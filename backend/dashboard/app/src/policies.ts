@@ -1,7 +1,7 @@
 import { count, length, number } from "./format";
 import type { Policies } from "./types";
 
-/** What the policies mean for somebody who buys an hour for 60 tokens, in sentences. */
+/** Explains the policies in sentences, by the example of an hour for 60 tokens. */
 export function policySummary({
   settlement,
   pause,
@@ -31,7 +31,7 @@ export function policySummary({
   return sentences;
 }
 
-/** Moments of warning from a text field, in minutes; undefined: not understood. */
+/** Parses warning times in minutes from a text field; undefined if the text is invalid. */
 export function warningsOf(text: string): number[] | undefined {
   const minutes = text
     .split(/[\s,;]+/)
@@ -44,7 +44,7 @@ export function warningsOf(text: string): number[] | undefined {
 export const warningsText = (seconds: number[] = []): string =>
   seconds.map((s) => String(+(s / 60).toFixed(2))).join(", ");
 
-/** A webhook's state in words, and why. */
+/** The name of a webhook's state, and the reason for it. */
 export function webhookState(webhook: {
   enabled: boolean;
   disabled_reason?: string;
@@ -66,12 +66,12 @@ export function webhookState(webhook: {
     return {
       name: "Failing",
       tone: "warn",
-      why: "Every attempt has failed lately. Look at the answers below.",
+      why: "Every attempt has failed lately. See the responses below.",
     };
   return { name: "On", tone: "good", why: "" };
 }
 
-/** What to say of a delivery's last answer. */
+/** Describes the last response to a delivery. */
 export const answered = (status: number | undefined, attempts: number): string =>
   status ? `HTTP ${status}` : attempts ? "No answer" : "Not tried yet";
 

@@ -7,7 +7,7 @@ export interface TimelineItem {
   title: string;
   text: string;
   tone: string;
-  /** Where a delivery can be read. */
+  /** The delivery's page, for a link. */
   delivery?: { webhook: string; id: string };
 }
 
@@ -16,7 +16,7 @@ const transitions: Record<string, [title: string, tone: string]> = {
   redeemed: ["Entered by its user", "good"],
   started: ["Clock started", "good"],
   paused: ["Paused", "coin"],
-  resumed: ["Clock runs again", "good"],
+  resumed: ["Clock resumed", "good"],
   extended: ["Extended", "good"],
   warning: ["User warned", "warn"],
   completed: ["Ended", "good"],
@@ -32,7 +32,7 @@ const ledgers: Record<string, string> = {
   credit: "Tokens credited",
 };
 
-/** One entry as people read it. */
+/** Converts an entry to the text shown. */
 export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): TimelineItem {
   const item = (title: string, text = "", tone = ""): TimelineItem => ({
     at: at_ms,
@@ -44,9 +44,9 @@ export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): Tim
   const d = detail ?? {};
   switch (kind) {
     case "session": {
-      // The end says by its status which of them it was.
+      // The status tells which kind of end it was.
       const [title, tone] = transitions[name === "ended" ? String(d.status) : name] ?? [words(name), ""];
-      // "completed" says no more than the title does.
+      // "completed" would repeat the title.
       return item(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
     }
     case "extension":
@@ -102,7 +102,7 @@ function amount(value: unknown, format: (n: number) => unknown): string {
   return typeof text === "string" ? text : "";
 }
 
-/** The kinds that there are, for choosing among them. */
+/** The kinds of the entries, for the filter. */
 export function kindsOf(entries: TimelineEntry[]): TimelineEntry["kind"][] {
   return [...new Set(entries.map(({ kind }) => kind))];
 }

@@ -6,9 +6,9 @@ import { Table } from "../parts/table";
 import type { Edge } from "../types";
 
 const REFRESH_MS = 10_000;
-/** An edge reports every few seconds; one that did not for so long is away. */
+/** An edge reports every few seconds. After this long without a report, it counts as offline. */
 const SILENT_MS = 60_000;
-/** The event stream speaks every two seconds; -1: it was never heard. */
+/** The event stream sends something every two seconds. -1: nothing was ever received. */
 const LATE_MS = 6_000;
 
 export function Edges() {

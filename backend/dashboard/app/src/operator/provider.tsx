@@ -18,7 +18,7 @@ const pages = [
   ["settings", "Settings"],
 ] as const;
 
-/** A provider's own pages, as an operator reads them: said so above each, with the way back. */
+/** A provider's pages as an operator sees them, below a bar with the way back. */
 export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: string[] }) {
   const path = of(id);
   const provider = useLoad(path, (signal) => get<Provider>(path, signal));
@@ -101,7 +101,7 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
   );
 }
 
-/** A link that signs in as this provider, for a while. */
+/** Creates a temporary link that signs in as the provider. */
 function Invite({ id, onClose }: { id: string; onClose: () => void }) {
   const [hours, setHours] = useState("24");
   const [link, setLink] = useState<PortalLink>();
@@ -111,8 +111,8 @@ function Invite({ id, onClose }: { id: string; onClose: () => void }) {
       <Dialog title="Send this link" onClose={onClose}>
         <div className="form">
           <p>
-            Whoever opens it can see and change this provider until {exactly(link.expires_at * 1000)}. It is
-            shown this once.
+            Anyone with this link can view and change this provider until {exactly(link.expires_at * 1000)}.
+            It is shown only once.
           </p>
           <Copy text={link.url} label="Sign-in link" />
           <div className="actions end">
@@ -141,9 +141,7 @@ function Invite({ id, onClose }: { id: string; onClose: () => void }) {
         )
       }
     >
-      <p>
-        For somebody without a key or an account here: it opens this provider's dashboard, and nothing else.
-      </p>
+      <p>For people without a key or an account. The link opens this provider's dashboard only.</p>
       <Select
         label="Good for"
         value={hours}

@@ -7,7 +7,7 @@ import { Field, Radios } from "../parts/form";
 import { Empty, Title } from "../parts/states";
 import { go, ROOT } from "../router";
 
-/** Finds a session by its id, shows what happened to it, and ends it. */
+/** Finds a session by its id, shows its timeline, and revokes it. */
 export function OperatorSessions({ id }: { id: string | undefined }) {
   const [query, setQuery] = useState(id ?? "");
   const [revoking, revoke] = useState(false);

@@ -19,10 +19,10 @@ import type {
 import { SessionsList } from "./sessions";
 
 const REFRESH_MS = 30_000;
-/** The service counts days every now and then; the figures follow a change by so much. */
+/** The service updates its daily statistics at intervals. This is the delay after a change. */
 type Day = SessionDay & { extensions?: number };
 
-/** What happens now, and by day. */
+/** Live counts, and statistics by day. */
 export function Overview({ provider }: { provider: Provider }) {
   const { id } = provider;
   const live = useLive(id);
@@ -66,10 +66,13 @@ export function Overview({ provider }: { provider: Provider }) {
       {!(provider.origin_url && (provider.domains.length || provider.app_url)) && (
         <div className="notice">
           {reading ? (
-            <p>This app is not set up yet: it has no domain or no origin. Its provider is led through it.</p>
+            <p>
+              This app is not set up yet: it has no domain or no origin. The dashboard guides its provider
+              through the set-up.
+            </p>
           ) : (
             <>
-              <p>Your app is not set up yet. Five short steps, under ten minutes.</p>
+              <p>Your app is not set up yet. The set-up takes five steps and less than ten minutes.</p>
               <Link to="/setup" className="button primary">
                 Set it up
               </Link>
@@ -90,7 +93,7 @@ export function Overview({ provider }: { provider: Provider }) {
           id="minutes"
           name="Minutes used today"
           value={total && Math.round(total.used_seconds / 60)}
-          note="of sessions that are over"
+          note="in sessions that have ended"
         />
         <Card
           id="tokens"
@@ -98,12 +101,7 @@ export function Overview({ provider }: { provider: Provider }) {
           value={stats.data?.today.captured}
           note={stats.data && `${number(stats.data.total.captured)} in all`}
         />
-        <Card
-          id="extensions"
-          name="Extensions today"
-          value={total?.extensions}
-          note="more time, bought inside"
-        />
+        <Card id="extensions" name="Extensions today" value={total?.extensions} note="bought in the app" />
         <Card id="cutoffs" name="Cut off today" value={total?.expired} note="their time ran out" />
       </dl>
       <Ranges range={range} />
@@ -137,9 +135,7 @@ export function Overview({ provider }: { provider: Provider }) {
             sessions.length ? (
               <SessionsList sessions={sessions} busy={false} />
             ) : (
-              <Empty title="No sessions yet">
-                As soon as somebody buys one, it is here, without a reload.
-              </Empty>
+              <Empty title="No sessions yet">New sessions appear here without a reload.</Empty>
             )
           }
         </Show>
@@ -251,12 +247,12 @@ interface ChartProps<T> {
   children: (now: T, before: T | undefined) => ReactNode;
 }
 
-/** One analysis by day, with the range before to compare. */
+/** A chart by day, compared with the range before. */
 function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps<T>) {
   const path = (days: Range) => of(id, `/analytics/${kind}`, { from: days.from, to: days.to });
   const before = rangeBefore(range);
   const now = useLoad(path(range), (signal) => get<Analysis<T>>(path(range), signal));
-  // Once the rest is there: a browser asks one host six things at a time, and the first rows must not wait.
+  // Loaded last: a browser opens six connections to a host, and the first rows must not wait for one.
   const past: Loaded<Analysis<T>> = useLoad(now.data ? path(before) : "", (signal) =>
     get<Analysis<T>>(path(before), signal),
   );

@@ -14,12 +14,12 @@ import { Webhooks } from "./webhooks";
 
 interface ProviderPagesProps {
   provider: Provider;
-  /** Of the path, below where these pages stand. */
+  /** The parts of the path below the base path. */
   parts: string[];
   onSaved: (p: Provider) => void;
 }
 
-/** A provider's pages, for itself and for an operator who reads them. */
+/** A provider's pages, for the provider and for operators. */
 export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) {
   const { changes } = useLive(provider.id);
   const { reading } = useViewer();

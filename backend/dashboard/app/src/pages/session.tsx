@@ -8,7 +8,7 @@ import { describeEntry, kindNames, kindsOf, type TimelineItem } from "../timelin
 import type { Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
 
-/** One session: what it is, and all that happened to it. */
+/** A session: its properties and its timeline. */
 export function SessionPage({ id, changes }: { id: string; changes: number }) {
   const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
   const session = useLoad(path, (signal) => get<Session>(path, signal));
@@ -63,9 +63,9 @@ function Facts({ session }: { session: Session }) {
     ["Set aside", count(session.tokens_allocated, "token")],
   ];
   if (session.started_at) facts.push(["Clock started", <Moment key="st" at={session.started_at} />]);
-  if (session.ended_at) facts.push(["Over", <Moment key="e" at={session.ended_at} />]);
+  if (session.ended_at) facts.push(["Ended", <Moment key="e" at={session.ended_at} />]);
   else if (session.expires_at) facts.push(["Ends", <Moment key="x" at={session.expires_at} />]);
-  if (session.end_reason) facts.push(["Because", words(session.end_reason)]);
+  if (session.end_reason) facts.push(["Reason", words(session.end_reason)]);
   if (settlement) {
     facts.push(["Used", length(settlement.used_seconds)]);
     facts.push([reading ? "Earned" : "You earned", count(settlement.captured, "token")]);
@@ -89,7 +89,7 @@ const Moment = ({ at }: { at: number }) => (
   <Time ms={at * 1000} show={moment(at * 1000)} title={exactly(at * 1000)} />
 );
 
-/** All that happened to a session, oldest first. */
+/** The timeline of a session, oldest first. */
 export function TimelinePanel({
   id,
   changes,

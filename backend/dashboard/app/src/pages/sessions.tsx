@@ -79,7 +79,7 @@ const filterOf = (query: URLSearchParams): Filter => ({
   to: query.get("to") || undefined,
 });
 
-/** All sessions of a provider, page by page, as the service finds them. */
+/** A provider's sessions, with filters and pages. */
 export function Sessions({ provider }: { provider: Provider }) {
   const { query } = useRoute();
   const filter = filterOf(query);
@@ -193,7 +193,7 @@ function Filters({ filter }: { filter: Filter }) {
   );
 }
 
-/** What was found, as a file. */
+/** Exports the found sessions as a file. */
 function Exports({ id, filter }: { id: string; filter: Filter }) {
   const { busy, error, run } = useAction();
   const [status, setStatus] = useState("");

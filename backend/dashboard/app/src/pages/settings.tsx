@@ -29,7 +29,7 @@ export function Settings(props: SettingsProps) {
   );
 }
 
-/** A form that saves what it holds, and says so. */
+/** A form with a save button and a status. */
 export function Saving({
   id,
   title,
@@ -89,7 +89,7 @@ function AppForm({ provider, onSaved }: SettingsProps) {
           name,
           domains: lines(domains),
           origin_url: origin.trim(),
-          // Until somebody names one, it follows the first domain.
+          // Unless it is set, it follows the first domain.
           app_url: app.trim() === provider.app_url ? undefined : app.trim(),
         });
         setDomains(saved.domains.join("\n"));

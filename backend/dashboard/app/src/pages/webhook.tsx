@@ -13,7 +13,7 @@ import { eventTypes, SecretDialog } from "./webhooks";
 
 type Asking = "" | "rotate" | "off" | "delete";
 
-/** One webhook: its state, a test, its secret, and every call made to it. */
+/** A webhook: its state, test, secret and deliveries. */
 export function WebhookPage({ provider, id }: { provider: Provider; id: string }) {
   const path = of(provider.id, `/webhooks/${encodeURIComponent(id)}`);
   const hook = useLoad(path, (signal) => get<Webhook>(path, signal));
@@ -196,7 +196,7 @@ function Test({ webhook, onTested }: { webhook: Webhook; onTested: () => void })
           )}
         />
         <button type="submit" className="primary" disabled={busy}>
-          {busy ? "Waiting for the answer…" : "Send"}
+          {busy ? "Waiting for the response…" : "Send"}
         </button>
       </form>
       {error && <Problem text={error} />}

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 
 const STATUS_MS = 3_000;
 
-/** Copies a text and says so; where the page may not, it selects the text and says which keys do. */
+/** Copies a text and reports it. Without clipboard access, it selects the text and names the keys to press. */
 function useCopy(text: string, select: () => void): { status: string; copy: () => void } {
   const [status, setStatus] = useState("");
   useEffect(() => {
@@ -11,7 +11,7 @@ function useCopy(text: string, select: () => void): { status: string; copy: () =
     return () => clearTimeout(timer);
   }, [status]);
   const copy = () =>
-    // Only there where the page came by TLS, or from this machine.
+    // Available only over TLS or on localhost.
     void (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(
       () => setStatus("Copied"),
       () => {
@@ -22,7 +22,7 @@ function useCopy(text: string, select: () => void): { status: string; copy: () =
   return { status, copy };
 }
 
-/** Something to copy, shown whole: a field of its own. */
+/** A field with a copy button. */
 export function Copy({ text, label }: { text: string; label: string }) {
   const box = useRef<HTMLInputElement>(null);
   const { status, copy } = useCopy(text, () => box.current?.select());
@@ -39,7 +39,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** A short text with a button that copies it. `what` says which, for who does not see them side by side. */
+/** A short text with a copy button. `what` names the text for screen readers. */
 export function CopyText({ text, what }: { text: string; what: string }) {
   const shown = useRef<HTMLSpanElement>(null);
   const { status, copy } = useCopy(text, () => {
