@@ -5,22 +5,22 @@ const PARAM = "session";
 const STORED = "sessiongate-token";
 
 /**
- * The launch token: configured, or from the page's address, which it is taken out of, or
- * `kept` from an earlier look at that. Undefined when there is none.
+ * Returns the launch token: the configured one, else the one in the page's URL, else `kept`, the
+ * one that an earlier call found. Removes the token from the URL. Undefined if there is none.
  *
- * @throws SDKError `INVALID_CONFIG` where the page is not the one that the SDK is set up for
+ * @throws SDKError `INVALID_CONFIG` if the page's host does not match `callbackDomain`
  */
 export function takeToken(config: SDKConfig, kept: string | undefined): string | undefined {
   const url = new URL(location.href);
   const { tokenStorage, callbackDomain: domain } = config;
   let found = config.token ?? url.searchParams.get(PARAM) ?? kept;
   if (url.searchParams.has(PARAM)) {
-    // By hand: URLSearchParams would respell the page's own parameters.
+    // A regular expression, because URLSearchParams would re-encode the page's own parameters.
     url.search = url.search.replace(/([?&])session=[^&]*(&?)/, (_, first, next) => (next ? first : ""));
     history.replaceState(history.state, "", url);
   }
   if (found && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
-    throw new SDKError(`The SDK is set up for ${domain}.`, "INVALID_CONFIG");
+    throw new SDKError(`callbackDomain is ${domain}, but the page is on another host.`, "INVALID_CONFIG");
   if (tokenStorage === "session")
     try {
       if (found) sessionStorage.setItem(STORED, found);
@@ -29,7 +29,7 @@ export function takeToken(config: SDKConfig, kept: string | undefined): string |
   return found;
 }
 
-/** When the session is over, its token is of no use. */
+/** Deletes the stored token when the session has ended. */
 export function forgetToken(): void {
   try {
     sessionStorage.removeItem(STORED);

@@ -3,7 +3,7 @@ import type { Clock } from "../clock";
 import { type Batch, type EventQueue, MOST_BATCHES, type PageEvent } from "./event-queue";
 
 export interface AnalyticsEffects {
-  /** Sends a batch; `last`: from a page that is going. Rejects when it did not arrive. */
+  /** Sends a batch. `last` means that the page is being unloaded. Rejects if the batch was not delivered. */
   send(batch: Batch, last: boolean): Promise<void>;
   eventQueue: EventQueue;
   clock: Clock;
@@ -11,13 +11,13 @@ export interface AnalyticsEffects {
   newKey(): string;
 }
 
-/** Sent this long after the first of a batch, or when so many have gathered. */
+/** A batch is sent this long after its first event, or when it has this many events. */
 const FLUSH_MS = 10_000;
 const BATCH = 50;
 
 /**
- * Gathers events and sends them in batches, each under one key until it has arrived:
- * from this page, or from the next one of the session.
+ * Collects events and sends them in batches. A batch keeps its idempotency key until it is
+ * delivered, by this page or by the next page of the session.
  */
 export function createAnalytics({ send, eventQueue, clock, random, newKey }: AnalyticsEffects) {
   let queue = eventQueue.take();
@@ -32,14 +32,14 @@ export function createAnalytics({ send, eventQueue, clock, random, newKey }: Ana
     }, ms);
   };
 
-  /** False when it has to be sent again. */
+  /** Returns false if the batch must be sent again. */
   async function deliver(batch: Batch, last: boolean): Promise<boolean> {
     batch.tried = true;
     try {
       await send(batch, last);
     } catch (error) {
       const { status = 0 } = error as { status?: number };
-      // Refused for good: asking again would not help.
+      // Other 4xx responses are final: a retry would not help.
       if (status < 400 || status > 499 || status === 429) return false;
     }
     queue = queue.filter((one) => one !== batch);
@@ -60,7 +60,7 @@ export function createAnalytics({ send, eventQueue, clock, random, newKey }: Ana
     if (queue[0]) plan(failures ? retryDelay(failures, random()) : FLUSH_MS);
   }
 
-  // What an earlier page has left.
+  // Batches that an earlier page did not deliver.
   for (const batch of queue) batch.tried = true;
   if (queue[0]) plan(0);
 
@@ -76,7 +76,7 @@ export function createAnalytics({ send, eventQueue, clock, random, newKey }: Ana
       else plan(FLUSH_MS);
     },
     flush,
-    /** The page goes, perhaps for good. */
+    /** Sends everything, because the page is being unloaded. */
     leave() {
       clock.clearTimeout(timer);
       timer = undefined;

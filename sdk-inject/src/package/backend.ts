@@ -1,11 +1,11 @@
 import type { TokenClaims } from "./token";
 
-/** Stands before the paths of the gate's API in calls that go to the backend instead. */
+/** The prefix of gate API paths whose calls go to the backend instead. */
 export const BACKEND_BASE = "sessiongate:";
 
 export interface BackendEffects {
   fetch: typeof globalThis.fetch;
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   endpoint: string;
   token: string;
   claims: TokenClaims;
@@ -14,8 +14,8 @@ export interface BackendEffects {
 }
 
 /**
- * The gate's API over the backend's: what the core asks of the gate, the session
- * service answers, with the launch token as Bearer.
+ * A fetch that maps calls of the gate's API to the session service's API, with the launch
+ * token as the bearer token.
  */
 export function backendFetch({ fetch, endpoint, token, claims, signal }: BackendEffects): typeof fetch {
   const own = encodeURIComponent(claims.jti);
@@ -30,7 +30,7 @@ export function backendFetch({ fetch, endpoint, token, claims, signal }: Backend
       },
       body: init.body ?? "{}",
       credentials: "omit",
-      // What is said in parting outlives the SDK.
+      // A keepalive request must outlive the SDK.
       signal: init.keepalive ? null : AbortSignal.any([signal, ...(init.signal ? [init.signal] : [])]),
     });
 
@@ -40,9 +40,9 @@ export function backendFetch({ fetch, endpoint, token, claims, signal }: Backend
     const response = await post("validate", { ...init, body: JSON.stringify({ jti: claims.jti }) });
     if (response.ok) return response;
     const answer = await response.json();
-    // Its clock starts when its page asks for that: where there is a gate, it has.
+    // Without a gate, this request starts the paid clock.
     if (answer.code === "session_pending") return post(`${own}/launch`, init);
-    // Paused is no refusal to a page that shows so.
+    // The page shows a paused session, so this is not an error.
     if (answer.code === "session_paused" && answer.session) return Response.json(answer);
     const { status, headers } = response;
     return Response.json(answer, { status, headers: { "Retry-After": headers.get("Retry-After") ?? "" } });

@@ -2,18 +2,18 @@ import type { SDKConfig, SessionData } from "./config";
 import type { SDKError } from "./errors";
 import { MarketplaceSDK } from "./sdk";
 
-/** What a framework shows of the session. */
+/** The state of the session that a framework renders. */
 export interface Snapshot {
   session: SessionData | null;
   loading: boolean;
   error: SDKError | null;
   /** Whole seconds left. */
   remainingTime: number;
-  /** As the timer shows it: `9:42`. */
+  /** The remaining time as the timer shows it: `9:42`. */
   formattedTime: string;
 }
 
-/** Before anything is known; also what a server renders. */
+/** The state before the session is open; also what a server renders. */
 export const first: Snapshot = {
   session: null,
   loading: true,
@@ -22,8 +22,8 @@ export const first: Snapshot = {
   formattedTime: "0:00",
 };
 
-/** A session in a component's life. StrictMode mounts twice: the second mount takes over
- *  what the first began, since a launch token is in the address only once. */
+/** Opens a session for a component. StrictMode mounts twice: the second mount reuses the SDK
+ *  of the first, because the launch token is in the URL only once. */
 export function createBinding(config: SDKConfig, changed: (snapshot: Snapshot) => void) {
   const sdk = new MarketplaceSDK(config);
   let now = first;

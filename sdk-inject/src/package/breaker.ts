@@ -1,14 +1,14 @@
 import type { Clock } from "../clock";
 import { GateError } from "../errors";
 
-/** So many failures in a row open the circuit. */
+/** The number of consecutive failures that opens the circuit. */
 const OPEN_AFTER = 5;
-/** It stays open this long; then one call tries. */
+/** How long the circuit stays open before one call may try again. */
 const OPEN_MS = 30_000;
 
 /**
- * A fetch that leaves a failing server alone: after repeated failures it fails at
- * once, for a while, then lets one call through to see.
+ * A fetch with a circuit breaker: after repeated failures every call fails immediately,
+ * until one call is let through to test the server.
  */
 export function withBreaker(fetch: typeof globalThis.fetch, clock: Clock): typeof globalThis.fetch {
   let failures = 0;
@@ -17,14 +17,14 @@ export function withBreaker(fetch: typeof globalThis.fetch, clock: Clock): typeo
   return async (input, init) => {
     if (failures >= OPEN_AFTER) {
       if (clock.elapsed() < closedAgain) throw new GateError("circuit_open");
-      closedAgain = clock.elapsed() + OPEN_MS; // this call alone may try
+      closedAgain = clock.elapsed() + OPEN_MS; // only this call may try
     }
     try {
       const response = await fetch(input, init);
       failures = response.status >= 500 ? failures + 1 : 0;
       return response;
     } catch (error) {
-      // A call that was given up by its caller says nothing about the server.
+      // A call that its caller aborted says nothing about the server.
       if ((error as Error).name !== "AbortError") failures++;
       throw error;
     } finally {

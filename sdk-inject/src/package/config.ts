@@ -1,31 +1,31 @@
 import type { SDKError } from "./errors";
 
 /**
- * A session, as the spec names its parts.
+ * A session as the SDK reports it.
  *
  * @public
  */
 export interface SessionData {
   /** The JWT's `jti`. */
   sessionId: string;
-  /** Empty behind the gate, which tells pages nothing of their user. */
+  /** Empty behind the gate, which does not disclose the user to the page. */
   userId: string;
-  /** Whose app it is. */
+  /** The provider of the app. */
   providerId: string;
-  /** What was set aside for it. */
+  /** The tokens held for the session. */
   tokensAllocated: number;
-  /** What was sold, with extensions. */
+  /** The time sold, including extensions. */
   durationSeconds: number;
-  /** Unix seconds, by the server's clock. Moves with extensions and pauses. */
+  /** The deadline in Unix seconds, by the server's clock. Extensions and pauses move it. */
   expiresAt: number;
-  /** Where the user goes at the end. */
+  /** The page to which the user returns at the end. */
   returnUrl: string;
   /** Whether the paid clock runs. */
   status: "active" | "paused" | "ended";
 }
 
 /**
- * How the timer and its dialogs look. Each is also a custom property that a page may set:
+ * The appearance of the timer and its dialogs. A page can also set each as a custom property:
  * `--sessiongate-background`, `-text`, `-primary`, `-radius`, `-font`.
  *
  * @public
@@ -35,7 +35,7 @@ export interface ModalStyles {
   backgroundColor: string;
   /** A CSS colour. Keep 4.5:1 against the background. */
   textColor: string;
-  /** A CSS colour, of the ring and of the button that extends. */
+  /** A CSS colour, for the ring and the button that extends the session. */
   primaryColor: string;
   /** A CSS length. */
   borderRadius: string;
@@ -44,69 +44,69 @@ export interface ModalStyles {
 }
 
 /**
- * What one can listen to, by {@link MarketplaceSDK.on} or in {@link SDKConfig}.
+ * The events of the SDK. Listen with {@link MarketplaceSDK.on}, or set handlers in {@link SDKConfig}.
  *
  * @public
  */
 export interface SDKEvents {
   /** The session is open. */
   onSessionStart: (data: SessionData) => void;
-  /** So many seconds are left; once for each threshold. */
+  /** The remaining time has reached a warning threshold. Called once for each threshold. */
   onSessionWarning: (data: { remainingSeconds: number }) => void;
-  /** It is over: its time ran out, the user ended it, or it was ended elsewhere. */
+  /** The session ended: its time ran out, the user ended it, or it was ended elsewhere. */
   onSessionEnd: (data: { reason: string }) => void;
-  /** Something failed. Heartbeats that fail now and then are told by `onHeartbeat`. */
+  /** An operation failed. Failed heartbeats are reported to `onHeartbeat`. */
   onError: (error: SDKError) => void;
-  /** The paid clock stands still. */
+  /** The paid clock was paused. */
   onPause: (data: SessionData) => void;
-  /** The paid clock runs again. */
+  /** The paid clock was resumed. */
   onResume: (data: SessionData) => void;
-  /** The deadline moved. */
+  /** The session was extended. */
   onExtend: (data: { additionalSeconds: number; session: SessionData }) => void;
-  /** A sign of life was answered (`failures` 0), or not: how many in a row. */
+  /** A heartbeat succeeded (`failures` is 0) or failed (`failures` is the number of failures in a row). */
   onHeartbeat: (data: { failures: number; error?: SDKError }) => void;
-  /** The page was hidden or shown again. */
+  /** The page was hidden, or became visible again. */
   onVisibility: (data: { hidden: boolean }) => void;
 }
 
 /**
- * How to set up a {@link MarketplaceSDK}. Handlers of {@link SDKEvents} may be given here, too.
+ * The configuration of a {@link MarketplaceSDK}. It may include handlers of {@link SDKEvents}.
  *
  * @public
  */
 export interface SDKConfig extends Partial<SDKEvents> {
-  /** The session service: `https://api.marketplace.example`. Not used behind the gate. */
+  /** The URL of the session service: `https://api.marketplace.example`. Not used behind the gate. */
   apiEndpoint: string;
-  /** Only on this host (or below it) does the SDK accept a token. Default: the page's own. */
+  /** The SDK accepts a token only on this host and its subdomains. Default: the page's host. */
   callbackDomain?: string;
-  /** Tells the console what happens. Never tells it tokens. Default: false. */
+  /** Logs to the console, never including tokens. Default: false. */
   debug?: boolean;
-  /** Shows the timer as soon as the session is open. Default: true. */
+  /** Shows the timer when the session opens. Default: true. */
   autoStart?: boolean;
-  /** When to warn, in seconds before the end. Default: the marketplace's, else 300 and 60. */
+  /** When to warn, in seconds before the end. Default: as the session was sold, else 300 and 60. */
   warningThresholdSeconds?: number;
-  /** How the timer looks. */
+  /** The appearance of the timer. */
   customStyles?: Partial<ModalStyles>;
-  /** The timer and its dialogs; false to draw your own. Default: true. */
+  /** Shows the timer and its dialogs. Set it to false to render your own. Default: true. */
   ui?: boolean;
-  /** Leads back to the marketplace at the end. Default: true. */
+  /** Returns the user to the marketplace at the end. Default: true. */
   redirect?: boolean;
-  /** The language, as a BCP 47 tag. Default: the page's, else the browser's. */
+  /** The language of the timer, as a BCP 47 tag. Default: the page's, else the browser's. */
   language?: string;
-  /** The launch token, where it does not come in the page's address. */
+  /** The launch token, if it is not in the page's URL. */
   token?: string;
-  /** `session` keeps the token in sessionStorage, so that a reload keeps the session; every
-   *  script of the page can read it there. Default: `memory`. */
+  /** `session` stores the token in sessionStorage, so that the session survives a reload. Every
+   *  script on the page can read it there. Default: `memory`. */
   tokenStorage?: "memory" | "session";
-  /** Between signs of life, in milliseconds. Default: 30 000. */
+  /** The interval between heartbeats, in milliseconds. Default: 30 000. */
   heartbeatIntervalMs?: number;
-  /** How long one call may take, in milliseconds. Default: 10 000. */
+  /** The timeout of one request, in milliseconds. Default: 10 000. */
   timeoutMs?: number;
-  /** Asks the server to pause when the page is hidden, and to go on when it is seen. Default: false. */
+  /** Pauses the session while the page is hidden, if the provider's policy allows it. Default: false. */
   pauseWhenHidden?: boolean;
-  /** Sends session metrics and what {@link MarketplaceSDK.track} is given. Default: true. */
+  /** Sends session metrics and the events passed to {@link MarketplaceSDK.track}. Default: true. */
   analytics?: boolean;
-  /** Saves the user's work: called before the user ends the session, and 10 s before the
-   *  deadline. Has 5 s. */
+  /** Saves the user's work. Called before the user ends the session, and 10 s before the
+   *  deadline. The SDK waits at most 5 s for it. */
   onBeforeEnd?: (reason: "user" | "deadline") => void | Promise<void>;
 }

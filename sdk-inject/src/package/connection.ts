@@ -15,22 +15,22 @@ import { createEventQueue } from "./event-queue";
 import type { Events } from "./events";
 import type { TokenClaims } from "./token";
 
-/** A session and the ways to it: to the gate of this page, or to the session service. */
+/** A session and its connection to the page's gate or to the session service. */
 export interface Connection {
   api: Api;
   session: Session;
   actions: Actions;
   store: Store;
-  /** For the session that has been opened. */
+  /** Creates the analytics of an open session. */
   analytics(id: string): ReturnType<typeof createAnalytics>;
 }
 
 export interface ConnectionEffects {
   config: SDKConfig;
   events: Events;
-  /** The page's own, before it was wrapped. */
+  /** The page's fetch, before the page wrapped it. */
   fetch: typeof globalThis.fetch;
-  /** Without: the gate has it. */
+  /** Undefined behind the gate, which holds the token. */
   token: string | undefined;
   claims: TokenClaims | undefined;
   signal: AbortSignal;
@@ -50,7 +50,7 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
   const call = remote || safe;
   const plain = createApi({
     fetch: call,
-    // No beacon carries the token; a request that outlives the page does.
+    // sendBeacon cannot send the token; a keepalive fetch can.
     sendBeacon(url, body) {
       if (!remote) return navigator.sendBeacon(url, body);
       void remote(url, { body, keepalive: true }).catch(() => {});
@@ -114,7 +114,7 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
   };
 }
 
-/** 128 random bits. Not randomUUID, which plain HTTP pages don't have. */
+/** 128 random bits. randomUUID is not available on plain HTTP pages. */
 function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),

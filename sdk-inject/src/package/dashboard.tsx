@@ -1,7 +1,7 @@
 "use client";
 /**
- * A provider's figures as React components: for its own admin pages. The data come by a
- * {@link StatsClient}, in a page by way of your own server, which has the key.
+ * React components that show a provider's statistics on its own admin pages. The data come from a
+ * {@link StatsClient}. In a page, the client calls your own server, which adds the key.
  *
  * @packageDocumentation
  */
@@ -22,25 +22,25 @@ export type { DashboardWords } from "./dashboard/words";
 export * from "./stats";
 
 /**
- * What the dashboard shows, and how.
+ * The props of {@link ProviderDashboard}.
  *
  * @public
  */
 export interface ProviderDashboardProps {
-  /** Made once, outside of the component. */
+  /** Create it once, outside the component. */
   client: StatsClient;
-  /** Of the charts. Default: the last 30 days. */
+  /** The range of the charts. Default: the last 30 days. */
   period?: Period;
-  /** `page`: as the page is; `auto`: as the user's system is. Default: `page`. */
+  /** `page` follows the page, `auto` the user's system. Default: `page`. */
   theme?: "page" | "light" | "dark" | "auto";
-  /** Of numbers and dates, as a BCP 47 tag. Default: the browser's. */
+  /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
   language?: string;
-  /** Other words, or another language's. */
+  /** Replaces texts, for example to translate them. */
   words?: Partial<DashboardWords>;
 }
 
 /**
- * Everything together: figures, charts, and the history, kept new.
+ * The whole dashboard: statistics, charts and the session history, updated live.
  *
  * @public
  */

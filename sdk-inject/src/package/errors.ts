@@ -1,15 +1,15 @@
 import type { GateError } from "../errors";
 
 /**
- * What went wrong, for programs. The codes of the API in capitals
- * (`PAUSE_NOT_ALLOWED`, `INSUFFICIENT_TOKENS`, …), and those of the SDK itself:
+ * Identifies an error in code. An error of the API has the API's code in upper case
+ * (`PAUSE_NOT_ALLOWED`, `INSUFFICIENT_TOKENS`, …). The SDK adds its own:
  *
- * - `MISSING_TOKEN`: the address held no launch token, and none was configured
- * - `INVALID_TOKEN`, `MALFORMED_TOKEN`, `DECODE_ERROR`, `INVALID_JWT`: the token can't be read
- * - `SESSION_EXPIRED`: the session was over before it was opened here
- * - `NOT_INITIALIZED`, `DESTROYED`, `INVALID_CONFIG`: the SDK was used out of order
- * - `NETWORK`, `TIMEOUT`, `CIRCUIT_OPEN`: no answer; `INVALID_ANSWER`: one that is not ours
- * - `VALIDATION_FAILED`: refused for another reason
+ * - `MISSING_TOKEN`: the page's URL contains no launch token, and none is configured
+ * - `INVALID_TOKEN`, `MALFORMED_TOKEN`, `DECODE_ERROR`, `INVALID_JWT`: the token cannot be decoded
+ * - `SESSION_EXPIRED`: the session ended before the SDK opened it
+ * - `NOT_INITIALIZED`, `DESTROYED`, `INVALID_CONFIG`: the SDK was used or configured incorrectly
+ * - `NETWORK`, `TIMEOUT`, `CIRCUIT_OPEN`: no response; `INVALID_ANSWER`: an unexpected response
+ * - `VALIDATION_FAILED`: the request was refused for another reason
  *
  * @public
  */
@@ -43,18 +43,18 @@ export type SDKErrorCode =
   | Uppercase<string>;
 
 /**
- * Every error of the SDK. Tell them apart by {@link SDKError.code}; the text is for people.
+ * The type of every error that the SDK throws. Branch on {@link SDKError.code}; the message is for people.
  *
  * @public
  */
 export class SDKError extends Error {
   constructor(
     message: string,
-    /** Stable: never changes its meaning. */
+    /** Stable across releases. */
     readonly code: SDKErrorCode,
-    /** The HTTP status, where there was an answer. */
+    /** The HTTP status, if there was a response. */
     readonly statusCode?: number,
-    /** With `CONSENT_REQUIRED`: where the user may agree. */
+    /** With `CONSENT_REQUIRED`: the page where the user can give consent. */
     readonly consentUrl?: string,
   ) {
     super(message);
@@ -62,13 +62,13 @@ export class SDKError extends Error {
   }
 }
 
-/** A failed call, as the package tells of it. */
+/** Converts any error to an SDKError. */
 export function sdkError(error: unknown): SDKError {
   if (error instanceof SDKError) return error;
   const { code = "", status, problem } = error as Partial<GateError>;
   const name = (code.toUpperCase() || "VALIDATION_FAILED") as SDKErrorCode;
   return new SDKError(
-    problem?.detail || `The session service: ${name}.`,
+    problem?.detail || `The session service refused the request: ${name}.`,
     name,
     status || undefined,
     problem?.consent_url,

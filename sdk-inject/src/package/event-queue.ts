@@ -1,35 +1,35 @@
-/** What a page noticed. No personal data. */
+/** An event on the page. Contains no personal data. */
 export interface PageEvent {
   name: string;
-  /** The browser's clock, in Unix milliseconds. */
+  /** When it happened by the browser's clock, in Unix milliseconds. */
   at: number;
   props?: Record<string, string>;
 }
 
-/** Events that go out together, under one idempotency key however often they are sent. */
+/** Events that are sent together. Retries use the same idempotency key. */
 export interface Batch {
   key: string;
   events: PageEvent[];
-  /** Sent or kept before: nothing is added any more. */
+  /** Whether it was sent or stored before. Then it takes no more events. */
   tried?: boolean;
 }
 
-/** Where batches wait for the next page of their session. */
+/** Stores batches for the next page of the session. */
 export interface EventQueue {
-  /** Keeps these, beside those of other tabs. */
+  /** Stores these batches, in addition to those of other tabs. */
   put(batches: Batch[]): void;
   drop(batch: Batch): void;
-  /** Hands out all there is, and keeps none. */
+  /** Removes and returns all stored batches. */
   take(): Batch[];
 }
 
 const NAME = "sessiongate-events";
-/** The oldest go first. */
+/** The limit on stored batches. The oldest are dropped first. */
 export const MOST_BATCHES = 10;
-/** The server knows a key for 24 hours: later the same batch would count twice. */
+/** The server remembers a key for 24 hours. After that, a batch would count twice. */
 const STALE_MS = 20 * 3_600_000;
 
-/** Over localStorage, which may be blocked or full: then nothing outlives the page. */
+/** Creates a queue in localStorage. If that is blocked or full, events are lost with the page. */
 export function createEventQueue(storage: () => Storage, session: string, now: () => number): EventQueue {
   const read = (): Batch[] => {
     try {

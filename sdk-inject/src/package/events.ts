@@ -1,10 +1,10 @@
 import type { SDKConfig, SDKEvents } from "./config";
 
-/** Who listens to what, and tells them. */
+/** Registers event handlers and calls them. */
 export interface Events {
   on<E extends keyof SDKEvents>(event: E, handler: SDKEvents[E]): () => void;
   emit<E extends keyof SDKEvents>(event: E, ...data: Parameters<SDKEvents[E]>): void;
-  /** To the console, where that is wanted. */
+  /** Logs to the console if `debug` is set. */
   log(...words: unknown[]): void;
   clear(): void;
 }
@@ -27,7 +27,7 @@ export function createEvents(config: SDKConfig): Events {
         try {
           handler?.(...data);
         } catch (error) {
-          // A handler that throws is its author's to mend, and no reason to stop.
+          // An error in one handler must not keep the others from being called.
           reportError(error);
         }
     },

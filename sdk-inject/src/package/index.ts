@@ -1,6 +1,6 @@
 /**
- * A timed, paid session in a web app: opens it with a launch token, shows its clock,
- * keeps it true to the server, and ends it.
+ * Timed, paid sessions in a web app: opens a session with a launch token, shows its clock,
+ * keeps it in sync with the server, and ends it.
  *
  * @packageDocumentation
  */

@@ -1,47 +1,47 @@
 import { retryDelay } from "../backoff";
 
 /**
- * How many sessions there are that are not over.
+ * The number of sessions that have not ended, by status.
  *
  * @public
  */
 export interface LiveCounts {
-  /** Running. */
+  /** Active: the clock is running. */
   active: number;
-  /** Their clock stands still. */
+  /** Paused. */
   paused: number;
-  /** Sold, and not entered yet. */
+  /** Sold, but not entered yet. */
   pending: number;
 }
 
 /**
- * A session as it is after a change. Times are Unix seconds.
+ * The state of a session after a change. Times are Unix seconds.
  *
  * @public
  */
 export interface LiveSession {
   /** The JWT's `jti`. */
   id: string;
-  /** The marketplace's id of the user. */
+  /** The marketplace's id for the user. */
   user_id: string;
-  /** Whose app it is for. */
+  /** The provider of the app. */
   provider_id: string;
-  /** Where it stands. The last four never change again. */
+  /** The status. The last four are final. */
   status: "pending" | "active" | "paused" | "completed" | "expired" | "revoked" | "canceled";
-  /** Grows with every change. */
+  /** Increases with every change. */
   version: number;
   /** The deadline; 0 while pending. */
   expires_at: number;
-  /** When its clock started. */
+  /** When the clock started. */
   started_at?: number;
-  /** What was sold, with extensions. */
+  /** The time sold, including extensions. */
   duration_limit_seconds: number;
-  /** What was set aside for it. */
+  /** The tokens held for the session. */
   tokens_allocated: number;
 }
 
 /**
- * What {@link StatsClient.subscribe} tells of. `reset`: something was missed, read anew.
+ * An update from {@link StatsClient.subscribe}. After `reset`, updates were missed: read the data again.
  *
  * @public
  */
@@ -52,7 +52,7 @@ export type LiveUpdate =
   | { type: "connection"; connected: boolean };
 
 export interface LiveEffects {
-  /** Opens a WebSocket; undefined where there are none. */
+  /** Opens a WebSocket. Returns undefined if the runtime has none. */
   open(): WebSocket | undefined;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: never): void;
@@ -60,7 +60,7 @@ export interface LiveEffects {
   onUpdate(update: LiveUpdate): void;
 }
 
-/** Keeps a WebSocket open while it is wanted: again after failures, ever later. */
+/** Keeps a WebSocket open between start and stop. Reconnects with backoff. */
 export function createLive({ open, random, onUpdate, ...clock }: LiveEffects) {
   let socket: WebSocket | undefined;
   let timer: unknown;
@@ -77,7 +77,7 @@ export function createLive({ open, random, onUpdate, ...clock }: LiveEffects) {
     let mine: WebSocket | undefined;
     try {
       mine = open();
-    } catch {} // an address that can't be one, or is not allowed here: nor later
+    } catch {} // An invalid or forbidden URL: a retry would fail, too.
     if (!mine) return tell(false);
     socket = mine;
     mine.onmessage = ({ data }) => {
@@ -85,7 +85,7 @@ export function createLive({ open, random, onUpdate, ...clock }: LiveEffects) {
       try {
         update = JSON.parse(String(data));
       } catch {
-        return; // not ours
+        return; // not a message of this protocol
       }
       if (socket !== mine) return;
       failures = 0;
@@ -104,7 +104,7 @@ export function createLive({ open, random, onUpdate, ...clock }: LiveEffects) {
     start() {
       if (!socket && !timer) connect();
     },
-    /** Also before the page goes: an open WebSocket keeps it out of the back/forward cache. */
+    /** Call it on pagehide, too: an open WebSocket keeps the page out of the back/forward cache. */
     stop() {
       clock.clearTimeout(timer as never);
       timer = undefined;

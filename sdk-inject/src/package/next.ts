@@ -1,7 +1,7 @@
 "use client";
 /**
- * The session in Next.js, app router and pages router: client components, safe to
- * import from server components.
+ * The Next.js binding, for the app router and the pages router. It exports client components,
+ * which server components can import.
  *
  * @packageDocumentation
  */

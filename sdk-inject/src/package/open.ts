@@ -7,9 +7,9 @@ import { sdkError } from "./errors";
 const TRIES = 3;
 
 /**
- * The first question: refusals are answers, anything else is asked again.
+ * Fetches the session for the first time. Retries failures, but not refusals.
  *
- * @throws a GateError or an SDKError when there is no session to be had
+ * @throws a GateError or an SDKError if the session cannot be opened
  */
 export async function openSession(
   session: Session,

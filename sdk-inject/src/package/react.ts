@@ -1,6 +1,6 @@
 "use client";
 /**
- * The session in React 18 and 19: a hook, and a provider for hooks deeper in the tree.
+ * The React binding (18 and 19): a hook, and a context provider for components below it.
  *
  * @packageDocumentation
  */
@@ -20,26 +20,26 @@ import { SDKError } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
 
 /**
- * The session, and what can be done with it.
+ * The state of the session, and the actions on it.
  *
  * @public
  */
 export interface MarketplaceSession extends Snapshot {
-  /** Undefined on a server and before the first effect. */
+  /** Undefined on a server and before the first effect runs. */
   sdk: MarketplaceSDK | undefined;
-  /** As `MarketplaceSDK.endSession`. */
+  /** Calls `MarketplaceSDK.endSession`. */
   endSession(): Promise<void>;
-  /** As `MarketplaceSDK.pauseTimer`. */
+  /** Calls `MarketplaceSDK.pauseTimer`. */
   pauseSession(): Promise<void>;
-  /** As `MarketplaceSDK.resumeTimer`. */
+  /** Calls `MarketplaceSDK.resumeTimer`. */
   resumeSession(): Promise<void>;
-  /** As `MarketplaceSDK.extend`. */
+  /** Calls `MarketplaceSDK.extend`. */
   extendSession(): Promise<void>;
 }
 
 /**
- * Opens the session when the component mounts. Renders on a server as `loading`;
- * survives StrictMode's second mount.
+ * Opens the session when the component mounts. On a server it returns `loading`. Works with
+ * StrictMode, which mounts twice.
  *
  * @public
  */
@@ -49,7 +49,7 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   const handlers = useRef(config);
   handlers.current = config;
   useEffect(() => {
-    // StrictMode unmounts and mounts again at once: then nothing has happened.
+    // StrictMode unmounts and immediately mounts again. That must not destroy the SDK.
     if (held.current) clearTimeout(held.current.going);
     else held.current = { sdk: createBinding(latest(handlers), set) };
     const mine = held.current;
@@ -62,7 +62,8 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   }, []);
   const sdk = held.current?.sdk;
   const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    held.current?.sdk[name]() ?? Promise.reject(new SDKError("Not mounted yet.", "NOT_INITIALIZED"));
+    held.current?.sdk[name]() ??
+    Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     ...snapshot,
     sdk,
@@ -73,7 +74,7 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   };
 }
 
-/** The first configuration with the newest handlers. */
+/** Returns the first configuration with the latest handlers. */
 function latest(ref: { current: SDKConfig }): SDKConfig {
   return new Proxy(ref.current, {
     get: (begun, name: string) => Reflect.get(name.startsWith("on") ? ref.current : begun, name),
@@ -83,7 +84,7 @@ function latest(ref: { current: SDKConfig }): SDKConfig {
 const Context = createContext<MarketplaceSession | undefined>(undefined);
 
 /**
- * Opens the session for everything in it; {@link useSession} reads it there.
+ * Opens the session and provides it to its children, which read it with {@link useSession}.
  *
  * @public
  */
@@ -92,13 +93,14 @@ export function MarketplaceProvider(props: { config: SDKConfig; children?: React
 }
 
 /**
- * The session of the {@link MarketplaceProvider} above.
+ * Returns the session of the nearest {@link MarketplaceProvider}.
  *
- * @throws SDKError `NOT_INITIALIZED` outside of one
+ * @throws SDKError `NOT_INITIALIZED` if there is none
  * @public
  */
 export function useSession(): MarketplaceSession {
   const session = useContext(Context);
-  if (!session) throw new SDKError("There is no MarketplaceProvider above.", "NOT_INITIALIZED");
+  if (!session)
+    throw new SDKError("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
   return session;
 }

@@ -14,19 +14,19 @@ import { show } from "./show";
 import { decodeToken } from "./token";
 import { watchVisibility } from "./visibility";
 
-/** Under this every copy of ours on a page finds the others: boot.js, sdk.js, this package. */
+/** The property of window through which boot.js, sdk.js and this package find each other. */
 const KEY = Symbol.for("sessiongate");
 const SAVING_MS = 5_000;
 const NAME = /^[a-z0-9_.]{1,64}$/;
 
 interface Claim {
   fetch?: typeof fetch;
-  /** Whoever shows the timer of this page. */
+  /** The session whose timer the page shows. */
   session?: unknown;
 }
 
 /**
- * A timed session in a web app: opens it, shows its clock, keeps it true, ends it.
+ * A timed session in a web app: opens it, shows its clock, keeps it in sync, and ends it.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export class MarketplaceSDK {
   #connection: Connection | undefined;
   #sessionEvents: SessionEvents | undefined;
   #analytics: ReturnType<typeof createAnalytics> | undefined;
-  /** Out of the address, and in no storage. */
+  /** The token from the URL. Kept in memory only. */
   #kept: string | undefined;
   #mount: (() => Promise<void>) | undefined;
   #mounted = false;
@@ -56,45 +56,45 @@ export class MarketplaceSDK {
   constructor(config: SDKConfig) {
     const { apiEndpoint } = config;
     if (apiEndpoint && !/^https:\/\/|^http:\/\/(localhost|127\.|\[::1\])/.test(apiEndpoint))
-      throw new SDKError("apiEndpoint must be https, or http on this machine.", "INVALID_CONFIG");
+      throw new SDKError("apiEndpoint must be an https URL, or an http URL on localhost.", "INVALID_CONFIG");
     this.#config = config;
     this.#events = createEvents(config);
   }
 
   /**
-   * Listens to an event.
+   * Adds a handler for an event.
    *
-   * @returns what stops listening
+   * @returns a function that removes the handler
    */
   on<E extends keyof SDKEvents>(event: E, handler: SDKEvents[E]): () => void {
     return this.#events.on(event, handler);
   }
 
   /**
-   * Takes the launch token from the page's address, has the server check it, and
-   * shows the timer. Behind the gate, which has taken the token already, it joins
-   * the gate's session. Called again it answers the same.
+   * Takes the launch token from the page's URL, validates it with the server, and shows the
+   * timer. Behind the gate, which has already taken the token, it joins the gate's session.
+   * Further calls return the same promise.
    *
    * @returns the session
-   * @throws {@link SDKError} when there is no session, or the server can't be reached after
-   * three tries; call it again then: it has kept the token
+   * @throws {@link SDKError} if there is no session, or if the server cannot be reached after
+   * three attempts. You can then call it again: the SDK has kept the token
    */
   initialize(): Promise<SessionData> {
     if (this.#aborter.signal.aborted)
       return Promise.reject(new SDKError("The SDK was destroyed.", "DESTROYED"));
     this.#opening ??= this.#open().catch((error: unknown) => {
-      const told = sdkError(error);
-      this.#events.log("could not open the session", told.code);
-      this.#events.emit("onError", told);
+      const failure = sdkError(error);
+      this.#events.log("could not open the session", failure.code);
+      this.#events.emit("onError", failure);
       this.#opening = undefined;
-      throw told;
+      throw failure;
     });
     return this.#opening;
   }
 
   /**
-   * Shows the timer, where `autoStart` is false. The paid clock is the server's and
-   * runs regardless.
+   * Shows the timer if `autoStart` is false. This does not affect the paid clock, which runs
+   * on the server.
    *
    * @throws {@link SDKError} `NOT_INITIALIZED`
    */
@@ -106,14 +106,14 @@ export class MarketplaceSDK {
   /**
    * Asks the server to stop the paid clock.
    *
-   * @throws {@link SDKError} `PAUSE_NOT_ALLOWED`, or another refusal: then the clock runs on
+   * @throws {@link SDKError} `PAUSE_NOT_ALLOWED` or another code; the clock then keeps running
    */
   pauseTimer(): Promise<void> {
     return this.#act((actions) => actions.pause());
   }
 
   /**
-   * Asks the server to let the paid clock run again.
+   * Asks the server to resume the paid clock.
    *
    * @throws {@link SDKError}
    */
@@ -122,10 +122,10 @@ export class MarketplaceSDK {
   }
 
   /**
-   * Buys more time, within what the marketplace offered when it sold the session.
+   * Buys more time, within the offer that the marketplace made when it sold the session.
    *
-   * @throws {@link SDKError} `CONSENT_REQUIRED` (with `consentUrl`) beyond the offer,
-   * `INSUFFICIENT_TOKENS`, or another refusal
+   * @throws {@link SDKError} `CONSENT_REQUIRED` (with `consentUrl`) if the offer does not
+   * cover it, `INSUFFICIENT_TOKENS`, or another code
    */
   extend(): Promise<void> {
     return this.#act((actions) => {
@@ -136,8 +136,8 @@ export class MarketplaceSDK {
   }
 
   /**
-   * Lets the app save its work (`onBeforeEnd`), ends the session for good, and leads
-   * back to the marketplace.
+   * Lets the app save its work (`onBeforeEnd`), ends the session permanently, and returns the
+   * user to the marketplace.
    *
    * @throws {@link SDKError}
    */
@@ -154,40 +154,41 @@ export class MarketplaceSDK {
     return this.#sessionEvents?.data() ?? null;
   }
 
-  /** Whole seconds left, by the server's clock; 0 when there is no session. */
+  /** The whole seconds left by the server's clock; 0 if there is no session. */
   getRemainingTime(): number {
     return Math.ceil(this.#left() / 1000);
   }
 
-  /** What is left, as the timer shows it: `9:42`, `1:02:09`. */
+  /** The remaining time as the timer shows it: `9:42`, `1:02:09`. */
   getFormattedTime(): string {
     return formatClock(this.#left());
   }
 
   /**
-   * Notes something for the provider's analytics; sent in batches. No personal data.
+   * Records an event for the provider's analytics. Events are sent in batches. Do not include personal data.
    *
-   * @param name - lower case letters, digits, `_` and `.`, at most 64
-   * @throws {@link SDKError} `INVALID_CONFIG` for a name or value that can't be sent
+   * @param name - at most 64 lower-case letters, digits, `_` and `.`
+   * @throws {@link SDKError} `INVALID_CONFIG` if the name or a value is invalid
    */
   track(name: string, props?: Record<string, string>): void {
     const values = Object.values(props ?? {});
     if (!NAME.test(name) || values.some((value) => typeof value !== "string"))
-      throw new SDKError(`The event ${JSON.stringify(name)} can't be sent.`, "INVALID_CONFIG");
+      throw new SDKError(`Invalid name or value in the event ${JSON.stringify(name)}.`, "INVALID_CONFIG");
     this.#trackEvent(name, props);
   }
 
   /**
-   * Called once a second while the page is seen, and on every change; for frameworks.
+   * Calls the listener once a second while the page is visible, and on every change. Meant for
+   * framework bindings.
    *
-   * @returns what stops it
+   * @returns a function that removes the listener
    */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Takes everything of the SDK off the page. The session goes on. */
+  /** Removes the SDK from the page. The session continues. */
   destroy(): void {
     if (this.#aborter.signal.aborted) return;
     this.#connection?.session.leave();
@@ -204,22 +205,22 @@ export class MarketplaceSDK {
     const gate = claims[KEY];
     const token = takeToken(config, this.#kept);
     this.#kept = token;
-    if (!token && !gate) throw new SDKError("The address holds no session token.", "MISSING_TOKEN");
-    const said = token ? decodeToken(token) : undefined;
+    if (!token && !gate) throw new SDKError("The page's URL contains no session token.", "MISSING_TOKEN");
+    const tokenClaims = token ? decodeToken(token) : undefined;
     this.#connection?.session.leave();
     const connection = connect({
       config,
       events: this.#events,
       fetch: gate?.fetch ?? window.fetch,
       token,
-      claims: said,
+      claims: tokenClaims,
       signal: this.#aborter.signal,
     });
     this.#connection = connection;
     const { session, api } = connection;
     const view = await openSession(session, api, this.#aborter.signal);
     if (config.analytics !== false) this.#analytics ??= connection.analytics(view.id);
-    // One timer on a page: whoever comes first shows it.
+    // A page shows one timer: that of the first SDK on it.
     const shownElsewhere = !!gate?.session;
     if (!gate) Object.defineProperty(window, KEY, { value: { session }, configurable: true });
     else gate.session ??= session;
@@ -228,7 +229,7 @@ export class MarketplaceSDK {
       if (gate) delete gate.session;
       else Reflect.deleteProperty(window, KEY);
     });
-    this.#bindToPage(connection, said?.sub ?? "");
+    this.#bindToPage(connection, tokenClaims?.sub ?? "");
     if (config.ui !== false && !shownElsewhere) {
       this.#mount = () =>
         show(
@@ -240,11 +241,11 @@ export class MarketplaceSDK {
       if (config.autoStart !== false) await this.#show();
     }
     const data = this.getSessionData();
-    if (!data) throw new SDKError("The session ended while it was opened.", "SESSION_EXPIRED");
+    if (!data) throw new SDKError("The session ended while it was being opened.", "SESSION_EXPIRED");
     return data;
   }
 
-  /** Binds the session to the page, and the handlers to the session. */
+  /** Connects the session to the page's events, and the handlers to the session. */
   #bindToPage({ session, actions }: Connection, userId: string) {
     const sessionEvents = createSessionEvents({
       session,
@@ -278,7 +279,7 @@ export class MarketplaceSDK {
     update();
   }
 
-  /** Without its picture the session goes on. */
+  /** If the timer cannot be shown, the session continues without it. */
   async #show(): Promise<void> {
     if (this.#mounted || !this.#mount) return;
     this.#mounted = true;
@@ -306,7 +307,7 @@ export class MarketplaceSDK {
     }
   }
 
-  /** Settles when the app has saved its work, or has had its time. */
+  /** Settles when the app has saved its work, or when its time to do so is over. */
   async #beforeEnd(reason: "user" | "deadline"): Promise<void> {
     try {
       const enough = new Promise((resolve) => setTimeout(resolve, SAVING_MS));

@@ -1,6 +1,6 @@
 /**
- * For the provider's own server, in any runtime with Web Crypto and fetch: checks
- * webhooks, reads statistics. Never for a browser: it takes secrets.
+ * For the provider's own server: verifies webhooks and reads statistics. Runs wherever Web Crypto
+ * and fetch are available. Do not use it in a browser, because it needs secrets.
  *
  * @packageDocumentation
  */
@@ -10,21 +10,21 @@ import { createStatsClient, type StatsClient, type StatsClientConfig } from "./s
 export * from "./stats";
 
 /**
- * A webhook's headers: of a Request, of Node's `req.headers`, or a plain object.
+ * The headers of a webhook: those of a Request, Node's `req.headers`, or a plain object.
  *
  * @public
  */
 export type WebhookHeaders = Headers | Record<string, string | string[] | undefined>;
 
-/** How old or early a delivery may be, in seconds: a replayed one is refused. */
+/** The accepted difference between the timestamp and now, in seconds. It limits replays. */
 const TOLERANCE_S = 300;
 
 /**
- * Checks a webhook's signature (Standard Webhooks, HMAC-SHA256) and reads its body.
- * Hand in the body as it arrived, not parsed and written anew.
+ * Verifies a webhook's signature (Standard Webhooks, HMAC-SHA256) and parses its body.
+ * Pass the raw body, not one that was parsed and serialized again.
  *
  * @param body - the request's body, as text or bytes
- * @param secret - `whsec_…`; several during a rotation
+ * @param secret - `whsec_…`, or several during a rotation
  * @param now - Unix milliseconds, for tests
  * @returns the event
  * @throws {@link SDKError} `INVALID_SIGNATURE`
@@ -42,14 +42,14 @@ export async function verifyWebhook<T = WebhookEvent>(
     return (Array.isArray(value) ? value[0] : value) ?? "";
   };
   const refuse = (why: string): never => {
-    throw new SDKError(`The webhook is not genuine: ${why}.`, "INVALID_SIGNATURE");
+    throw new SDKError(`Webhook verification failed: ${why}.`, "INVALID_SIGNATURE");
   };
   const id = read("webhook-id");
   const timestamp = read("webhook-timestamp");
   const signatures = read("webhook-signature");
-  if (!id || !timestamp || !signatures) refuse("a header is missing");
+  if (!id || !timestamp || !signatures) refuse("a webhook-* header is missing");
   if (!/^\d+$/.test(timestamp) || Math.abs(now / 1000 - Number(timestamp)) > TOLERANCE_S)
-    refuse("it is too old, or a clock is wrong");
+    refuse("the timestamp is invalid or more than 5 minutes from now");
   const text = typeof body === "string" ? body : new TextDecoder().decode(body);
   const signed = new TextEncoder().encode(`${id}.${timestamp}.${text}`);
   for (const one of typeof secret === "string" ? [secret] : secret) {
@@ -67,20 +67,20 @@ export async function verifyWebhook<T = WebhookEvent>(
         return JSON.parse(text) as T;
     }
   }
-  return refuse("no signature fits");
+  return refuse("no signature matches");
 }
 
 /**
- * What a webhook says.
+ * The body of a webhook.
  *
  * @public
  */
 export interface WebhookEvent {
   /** `session.started`, `session.extended`, `session.ended`, … */
   type: string;
-  /** RFC 3339. */
+  /** When the event happened, in RFC 3339 format. */
   timestamp: string;
-  /** The session, as it then was. */
+  /** The session at that time. */
   data: Record<string, unknown>;
 }
 
@@ -96,17 +96,17 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * How to reach the session service as a provider.
+ * The configuration of {@link createProviderClient}.
  *
  * @public
  */
 export interface ProviderClientConfig extends StatsClientConfig {
-  /** `sg_prv_…`. A secret. */
+  /** The provider's key, `sg_prv_…`. A secret. */
   apiKey: string;
 }
 
 /**
- * Reads a provider's statistics with its key: {@link createStatsClient} for a server.
+ * Creates a client that reads a provider's statistics with its key: {@link createStatsClient} for a server.
  *
  * @public
  */

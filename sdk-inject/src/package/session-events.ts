@@ -4,11 +4,11 @@ import { reachedThreshold, warningThresholds } from "../warnings";
 import type { SessionData } from "./config";
 import type { Events } from "./events";
 
-/** What is known of a session, and what has become of it since one last looked. */
+/** The latest state of a session, and the events that its changes cause. */
 export interface SessionEvents {
-  /** Looks, and tells of what is new. */
+  /** Reads the session and emits an event for each change. */
   update(): void;
-  /** The newest known, also after the end. */
+  /** The latest view, also after the end. */
   view(): SessionView | undefined;
   data(): SessionData | null;
   phase(): string;
@@ -18,11 +18,11 @@ export interface SessionEventsEffects {
   session: Session;
   userId: string;
   emit: Events["emit"];
-  /** For the provider's analytics. */
+  /** Records an event for the provider's analytics. */
   trackEvent(name: string, props?: Record<string, string>): void;
 }
 
-/** Turns the states of a session into the events of {@link SDKEvents}. */
+/** Converts state changes of a session to {@link SDKEvents}. */
 export function createSessionEvents({
   session,
   userId,

@@ -3,7 +3,7 @@ import type { EndCause } from "../ui/interfaces";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
 
-/** Shows the timer; loads first what is needed for that. `keep` gets its undoing. */
+/** Loads the timer and shows it. `keep` receives the function that removes it. */
 export async function show(
   config: SDKConfig,
   { session, api, store }: Connection,
@@ -13,7 +13,7 @@ export async function show(
   const { language, customStyles, redirect } = config;
   const wanted = [language || document.documentElement.lang || navigator.language, ...navigator.languages];
   const { createTimer, laterParts, stringsFor, themeOf } = await import("./ui");
-  // A language that can't be loaded leaves English, which is there.
+  // If the language cannot be loaded, the timer uses English, which is built in.
   const strings = await stringsFor(wanted).catch(() => stringsFor([]));
   const mount = () =>
     keep(

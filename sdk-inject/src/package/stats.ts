@@ -1,6 +1,6 @@
 /**
- * A provider's figures, and what happens now. Needs a provider's key, which belongs on a server:
- * in a page, name your own server, which passes on to the session service and adds the key.
+ * A provider's statistics and live updates. They need the provider's key, which belongs on a server:
+ * in a page, use a path of your own server that forwards to the session service and adds the key.
  *
  * @packageDocumentation
  */
@@ -11,29 +11,29 @@ export { SDKError, type SDKErrorCode } from "./errors";
 export type { LiveCounts, LiveSession, LiveUpdate } from "./live";
 
 /**
- * How to reach the session service as a provider.
+ * The configuration of {@link createStatsClient}.
  *
  * @public
  */
 export interface StatsClientConfig {
-  /** The session service, or what stands for it on your own server: a URL, or in a page a path (`""`, `/market`). */
+  /** The URL of the session service, or of the proxy on your server. In a page, a path (`""`, `/market`) also works. */
   apiEndpoint: string;
-  /** `prov_…`. */
+  /** The provider's id, `prov_…`. */
   providerId: string;
-  /** `sg_prv_…`. A secret: on a server only. In a page your server adds it. */
+  /** The provider's key, `sg_prv_…`. A secret: set it on a server only. In a page, your server adds it. */
   apiKey?: string;
-  /** Default: the runtime's own. */
+  /** Default: the runtime's fetch. */
   fetch?: typeof fetch;
-  /** Default: the runtime's own; without one there are no live updates. */
+  /** Default: the runtime's WebSocket. Without one there are no live updates. */
   WebSocket?: typeof WebSocket;
-  /** Answers are reused this long, in milliseconds. Default: 10 000; 0: never. */
+  /** How long responses are cached, in milliseconds. 0 disables the cache. Default: 10 000. */
   cacheMs?: number;
-  /** In milliseconds. Default: 10 000. */
+  /** The timeout of one request, in milliseconds. Default: 10 000. */
   timeoutMs?: number;
 }
 
 /**
- * A period of days in UTC, as `2026-01-31`. Default: the last 30 days.
+ * A range of days in UTC, such as `2026-01-31`. Default: the last 30 days.
  *
  * @public
  */
@@ -45,36 +45,36 @@ export interface Period {
 }
 
 /**
- * A provider's figures at a glance, as the API has them.
+ * A summary of a provider's statistics.
  *
  * @public
  */
 export interface SessionStats {
-  /** Whose figures. */
+  /** The provider's id. */
   provider_id: string;
-  /** Not over yet. */
+  /** Sessions that have not ended. */
   live: LiveCounts;
-  /** Since midnight, UTC. */
+  /** Totals since midnight UTC. */
   today: { sessions: number; users: number; captured: number };
-  /** Since the beginning. */
+  /** Totals of all time. */
   total: { sessions: number; users: number; captured: number; released: number; used_seconds: number };
-  /** Up to when `today` and `total` are counted, in Unix seconds; 0: not yet. */
+  /** The Unix time up to which `today` and `total` are counted; 0 if they are not counted yet. */
   as_of: number;
 }
 
 /**
- * Days, and their sum.
+ * Statistics by day, and their sum.
  *
  * @public
  */
 export interface Analysis<T> {
-  /** Whose figures. */
+  /** The provider's id. */
   provider_id: string;
   /** The first day. */
   from: string;
   /** The last day. */
   to: string;
-  /** Up to when is counted, in Unix seconds; 0: not yet. */
+  /** The Unix time up to which the days are counted; 0 if they are not counted yet. */
   as_of: number;
   /** Every day of the period. */
   days: (T & { date: string })[];
@@ -88,107 +88,107 @@ export interface Analysis<T> {
  * @public
  */
 export interface SessionDay {
-  /** Created. */
+  /** Sessions created. */
   sessions: number;
-  /** Of them, entered by their user. */
+  /** Those that the user entered. */
   entered: number;
-  /** Ended by the user or the marketplace. */
+  /** Those ended by the user or the marketplace. */
   completed: number;
-  /** Their time ran out. */
+  /** Those whose time ran out. */
   expired: number;
-  /** Ended by the operator or the marketplace, with a chosen refund. */
+  /** Those revoked by the operator or the marketplace, who choose the refund. */
   revoked: number;
-  /** Never entered. */
+  /** Those never entered. */
   canceled: number;
-  /** Set aside. */
+  /** Tokens held. */
   tokens_allocated: number;
-  /** Sold. */
+  /** Seconds sold. */
   paid_seconds: number;
-  /** Of them, used. */
+  /** Seconds used. */
   used_seconds: number;
 }
 
 /**
- * What a day brought in, in tokens.
+ * The tokens earned on a day.
  *
  * @public
  */
 export interface RevenueDay {
-  /** Sessions of which something was captured. */
+  /** Sessions from which tokens were captured. */
   settlements: number;
-  /** Earned. */
+  /** Tokens earned. */
   captured: number;
-  /** Given back. */
+  /** Tokens returned to users. */
   released: number;
-  /** Set aside. */
+  /** Tokens held. */
   held: number;
 }
 
 /**
- * Users with a session created on a day.
+ * Users who had a session created on a day.
  *
  * @public
  */
 export interface UserDay {
-  /** All of them. */
+  /** All users. */
   users: number;
-  /** Of them, those who never had one before. */
+  /** Users without an earlier session. */
   new_users: number;
-  /** The others. */
+  /** Users with an earlier session. */
   returning: number;
 }
 
 /**
- * A session of the history.
+ * A session in the history.
  *
  * @public
  */
 export interface SessionRow extends LiveSession {
   /** When it was sold. */
   created_at: number;
-  /** When it was over. */
+  /** When it ended. */
   ended_at?: number;
-  /** Why: `deadline`, `user_ended`, … */
+  /** Why it ended: `deadline`, `user_ended`, … */
   end_reason?: string;
-  /** Who got which tokens, once it is over. */
+  /** How the tokens were split, once the session has ended. */
   settlement?: { captured: number; released: number; used_seconds: number };
 }
 
 /**
- * Reads a provider's figures. Every method rejects with an {@link SDKError}.
+ * Reads a provider's statistics. Promises reject with an {@link SDKError}.
  *
  * @public
  */
 export interface StatsClient {
-  /** Figures at a glance. */
+  /** Returns a summary. */
   getSessionStats(): Promise<SessionStats>;
-  /** How many sessions run now. */
+  /** Returns the number of active sessions. */
   getActiveSessionCount(): Promise<number>;
-  /** Sessions, newest first. `next_cursor` asks for the next page; absent on the last. */
+  /** Returns sessions, newest first. Pass `next_cursor` to get the next page; the last page has none. */
   getSessions(query?: {
     cursor?: string;
     limit?: number;
     status?: LiveSession["status"];
   }): Promise<{ sessions: SessionRow[]; next_cursor?: string }>;
-  /** Earnings by day. */
+  /** Returns earnings by day. */
   getRevenueStats(period?: Period): Promise<Analysis<RevenueDay>>;
-  /** Figures by day. */
+  /** Returns sessions by day. */
   getAnalytics(kind: "sessions", period?: Period): Promise<Analysis<SessionDay>>;
-  /** Earnings by day. */
+  /** Returns earnings by day. */
   getAnalytics(kind: "revenue", period?: Period): Promise<Analysis<RevenueDay>>;
-  /** Users by day. */
+  /** Returns users by day. */
   getAnalytics(kind: "users", period?: Period): Promise<Analysis<UserDay>>;
   /**
-   * Tells of every change as it happens, by one WebSocket for all who listen; connects anew
-   * when it breaks. While it is broken (`connection`), ask now and then.
+   * Calls the listener on every change. All listeners share one WebSocket, which reconnects
+   * when it fails. While it is disconnected (a `connection` update), poll instead.
    *
-   * @returns what stops it
+   * @returns a function that removes the listener
    */
   subscribe(listener: (update: LiveUpdate) => void): () => void;
 }
 
 /**
- * Reads a provider's figures, by the session service's API.
+ * Creates a client of the session service's statistics API.
  *
  * @public
  */
@@ -197,7 +197,7 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
   const root = `${apiEndpoint.replace(/\/+$/, "")}/api/v1/providers/${encodeURIComponent(providerId)}`;
   const cache = new Map<string, { until: number; answer: Promise<unknown> }>();
 
-  async function ask(path: string): Promise<unknown> {
+  async function request(path: string): Promise<unknown> {
     let response: Response;
     try {
       response = await (config.fetch ?? fetch)(root + path, {
@@ -205,8 +205,8 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (error) {
-      const late = (error as Error).name === "TimeoutError";
-      throw new SDKError("The session service could not be reached.", late ? "TIMEOUT" : "NETWORK");
+      const timedOut = (error as Error).name === "TimeoutError";
+      throw new SDKError("The session service could not be reached.", timedOut ? "TIMEOUT" : "NETWORK");
     }
     const answer = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
     if (response.ok && answer) return answer;
@@ -221,11 +221,11 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
 
   function get<T>(path: string, query: object = {}): Promise<T> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const words = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    const address = given.length ? `${path}?${words}` : path;
+    const params = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+    const address = given.length ? `${path}?${params}` : path;
     const known = cache.get(address);
     if (known && known.until > Date.now()) return known.answer as Promise<T>;
-    const answer = ask(address);
+    const answer = request(address);
     cache.set(address, { until: Date.now() + cacheMs, answer });
     answer.catch(() => cache.delete(address));
     return answer as Promise<T>;
@@ -241,17 +241,17 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
       if (!Socket) return undefined;
       const address = new URL(`${root}/live`, globalThis.location?.href);
       address.protocol = address.protocol.replace("http", "ws");
-      // A browser can't set headers here, and a URL is what logs keep.
+      // A browser cannot set headers here, and URLs appear in logs.
       return new Socket(address, ["sessiongate.live", ...(apiKey ? [`sessiongate.key.${apiKey}`] : [])]);
     },
     onUpdate(update) {
-      // What was read before is no longer so.
+      // The cached responses are out of date.
       if (update.type === "session" || update.type === "reset") cache.clear();
       for (const listener of [...listeners]) listener(update);
     },
   });
   const leave = () => live.stop();
-  const comeBack = ({ persisted }: PageTransitionEvent) => persisted && live.start();
+  const resume = ({ persisted }: PageTransitionEvent) => persisted && live.start();
 
   return {
     getSessionStats: () => get("/stats"),
@@ -260,18 +260,18 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
     getRevenueStats: (period) => get("/analytics/revenue", period),
     getAnalytics: (kind: string, period?: Period) => get<never>(`/analytics/${kind}`, period),
     subscribe(listener) {
-      // Each call is a subscription of its own, of the same function too.
+      // Each call is its own subscription, even with the same function.
       const own = (update: LiveUpdate) => listener(update);
       listeners.add(own);
       if (listeners.size === 1) {
         globalThis.addEventListener?.("pagehide", leave);
-        globalThis.addEventListener?.("pageshow", comeBack);
+        globalThis.addEventListener?.("pageshow", resume);
       }
       live.start();
       return () => {
         if (!listeners.delete(own) || listeners.size) return;
         globalThis.removeEventListener?.("pagehide", leave);
-        globalThis.removeEventListener?.("pageshow", comeBack);
+        globalThis.removeEventListener?.("pageshow", resume);
         live.stop();
       };
     },

@@ -1,31 +1,31 @@
 import { SDKError } from "./errors";
 
 /**
- * What a launch token says. Read, not verified: only the server can tell whether it is true.
+ * The claims of a launch token. They are decoded but not verified: only the server verifies them.
  *
  * @public
  */
 export interface TokenClaims {
-  /** The session's id. */
+  /** The session id. */
   jti: string;
-  /** The user's id. */
+  /** The user id. */
   sub?: string;
-  /** Whose app it is for. */
+  /** The provider of the app. */
   provider_id?: string;
   /** Unix seconds. */
   iat?: number;
   /** Unix seconds. */
   exp?: number;
-  /** What was set aside. */
+  /** The tokens held for the session. */
   tokens_allocated?: number;
-  /** Where the user goes at the end. */
+  /** The page to which the user returns at the end. */
   return_url?: string;
-  /** Whatever else it says. */
+  /** Other claims. */
   [claim: string]: unknown;
 }
 
 /**
- * Reads a JWT's payload, as UTF-8, without verifying it.
+ * Decodes the payload of a JWT without verifying it.
  *
  * @throws {@link SDKError} `INVALID_TOKEN`, `MALFORMED_TOKEN`, `DECODE_ERROR` or `INVALID_JWT` (no `jti`)
  * @public
@@ -33,16 +33,17 @@ export interface TokenClaims {
 export function decodeToken(token: string): TokenClaims {
   if (typeof token !== "string" || !token) throw new SDKError("The token is empty.", "INVALID_TOKEN");
   const parts = token.split(".");
-  if (parts.length !== 3) throw new SDKError("The token has not three parts.", "MALFORMED_TOKEN");
+  if (parts.length !== 3)
+    throw new SDKError("Not a JWT: expected three dot-separated parts.", "MALFORMED_TOKEN");
   let claims: unknown;
   try {
     const text = atob((parts[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"));
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
     claims = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new SDKError("The token's payload can't be read.", "DECODE_ERROR");
+    throw new SDKError("The payload of the token is not base64url-encoded JSON.", "DECODE_ERROR");
   }
   const jti = (claims as Partial<TokenClaims> | null)?.jti;
-  if (typeof jti !== "string" || !jti) throw new SDKError("The token names no session.", "INVALID_JWT");
+  if (typeof jti !== "string" || !jti) throw new SDKError("The token has no jti claim.", "INVALID_JWT");
   return claims as TokenClaims;
 }

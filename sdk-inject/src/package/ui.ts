@@ -1,4 +1,4 @@
-/** What the page sees of the session: loaded unless it draws its own. */
+/** The timer and its dialogs. Loaded unless `ui` is false. */
 import type { Parts } from "../ui/interfaces";
 import type { ModalStyles } from "./config";
 
@@ -19,10 +19,10 @@ const names: Record<keyof ModalStyles, string> = {
   fontFamily: "font",
 };
 
-/** A style sheet that sets what the timer's own sheets read. */
+/** Returns a style sheet that sets the custom properties of the timer. */
 export function themeOf(styles: Partial<ModalStyles> = {}): string {
   const lines = Object.entries(styles)
-    // A value, and nothing that would end it.
+    // Skip values that contain characters which would end the declaration.
     .filter(([, value]) => value && !/[;{}]/.test(value))
     .map(([name, value]) => `--sessiongate-${names[name as keyof ModalStyles]}:${value}!important;`);
   return lines.length ? `:host{${lines.join("")}}` : "";

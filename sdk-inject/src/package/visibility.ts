@@ -3,7 +3,7 @@ import { sdkError } from "./errors";
 import type { Events } from "./events";
 import type { SessionEvents } from "./session-events";
 
-/** Tells when the page is hidden and seen, and pauses meanwhile where that is wanted. Returns its undoing. */
+/** Emits onVisibility, and pauses while the page is hidden if configured. Returns a function that stops it. */
 export function watchVisibility(
   config: SDKConfig,
   { emit }: Events,

@@ -1,5 +1,5 @@
 /**
- * The session in Vue 3: a composable.
+ * The Vue 3 binding: a composable.
  *
  * @packageDocumentation
  */
@@ -10,33 +10,33 @@ import { SDKError } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
 
 /**
- * The session, and what can be done with it.
+ * The state of the session, and the actions on it.
  *
  * @public
  */
 export interface MarketplaceSession {
-  /** Null until it is open. */
+  /** The session, or null until it is open. */
   session: ComputedRef<SessionData | null>;
-  /** Until it is open or has failed. */
+  /** True until the session is open or opening it failed. */
   loading: ComputedRef<boolean>;
-  /** Why it could not be opened. */
+  /** The error if the session could not be opened. */
   error: ComputedRef<SDKError | null>;
   /** Whole seconds left. */
   remainingTime: ComputedRef<number>;
-  /** As the timer shows it: `9:42`. */
+  /** The remaining time as the timer shows it: `9:42`. */
   formattedTime: ComputedRef<string>;
-  /** As `MarketplaceSDK.endSession`. */
+  /** Calls `MarketplaceSDK.endSession`. */
   endSession(): Promise<void>;
-  /** As `MarketplaceSDK.pauseTimer`. */
+  /** Calls `MarketplaceSDK.pauseTimer`. */
   pauseSession(): Promise<void>;
-  /** As `MarketplaceSDK.resumeTimer`. */
+  /** Calls `MarketplaceSDK.resumeTimer`. */
   resumeSession(): Promise<void>;
-  /** As `MarketplaceSDK.extend`. */
+  /** Calls `MarketplaceSDK.extend`. */
   extendSession(): Promise<void>;
 }
 
 /**
- * Opens the session when the component mounts; renders on a server as `loading`.
+ * Opens the session when the component mounts. On a server it returns `loading`.
  *
  * @public
  */
@@ -50,7 +50,7 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   });
   onUnmounted(() => sdk?.destroy());
   const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    sdk?.[name]() ?? Promise.reject(new SDKError("Not mounted yet.", "NOT_INITIALIZED"));
+    sdk?.[name]() ?? Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     session: computed(() => snapshot.value.session),
     loading: computed(() => snapshot.value.loading),

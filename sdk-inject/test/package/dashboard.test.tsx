@@ -108,7 +108,7 @@ test("figures, charts with tables, and the history", async () => {
   expect(app.querySelector("[data-testid=stat-active]")?.textContent).toBe("Active now21 paused");
   expect(app.querySelector("[data-testid=stat-earned-today]")?.textContent).toBe("Earned today1,500tokens");
   expect(says("4 in all; most on Jan 31: 4.")).toBe(true);
-  expect(says("Nothing yet in these days.")).toBe(true);
+  expect(says("No data for these days yet.")).toBe(true);
   expect(
     [...app.querySelectorAll("[data-testid=chart-count] .sgd-bar")].map((bar) => bar.getAttribute("height")),
   ).toEqual(["0", "80"]);
@@ -150,12 +150,12 @@ test("an error is said, and asked again", async () => {
   expect(app.querySelector("[role=alert]")).toBeNull();
 });
 
-test("nothing yet is said; a server renders it as loading", async () => {
+test("no data yet is said; a server renders it as loading", async () => {
   rows = [];
   await show();
   await becomes(() => says("No sessions yet."));
   expect(renderToString(<ProviderDashboard client={client} />)).toContain("Loading…");
-  expect(renderToString(<DayChart title="Empty" days={[]} />)).toContain("Nothing yet");
+  expect(renderToString(<DayChart title="Empty" days={[]} />)).toContain("No data for these days yet.");
 });
 
 test.each([

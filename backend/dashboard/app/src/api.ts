@@ -1,4 +1,4 @@
-/** A refusal, or no answer at all: `status` 0. `message` says what to do. */
+/** A refused or failed request. `status` is 0 if there was no response. `message` says what to do. */
 export class ApiError extends Error {
   constructor(
     message: string,
@@ -10,13 +10,13 @@ export class ApiError extends Error {
 }
 
 const TIMEOUT_MS = 30_000;
-const PATIENCE = 3; // answers of 429, each waited for
+const MOST_TRIES = 3; // a 429 response is retried after its Retry-After, up to this many requests
 
 type Listener = (reachable: boolean) => void;
 const listeners = new Set<Listener>();
 let reachable = true;
 
-/** Tells when the service stops answering, and when it answers again. */
+/** Calls the listener when the service stops or starts responding. */
 export function onReach(listener: Listener): () => void {
   listeners.add(listener);
   listener(reachable);
@@ -38,18 +38,18 @@ const wait = (ms: number, signal?: AbortSignal) =>
     });
   });
 
-/** Where to sign in, and come back from. */
+/** The URL of the sign-in page, which returns to the current page. */
 export const signInAt = (): string => `/auth/?to=${encodeURIComponent(location.pathname + location.search)}`;
 
-/** Calls the API as whoever is signed in. Rejects with an {@link ApiError}; when nobody is, the browser goes
- *  to sign in and the promise stays open. */
+/** Calls the API as the signed-in user. Rejects with an {@link ApiError}. If nobody is signed in, the browser
+ *  goes to the sign-in page and the promise never settles. */
 export async function call<T>(
   method: string,
   path: string,
   body?: unknown,
   signal?: AbortSignal,
 ): Promise<T> {
-  // A write takes effect once, however often it is sent.
+  // The idempotency key makes a retried write take effect once.
   const key = method === "GET" ? {} : { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) };
   for (let tries = 1; ; tries++) {
     const limit = AbortSignal.timeout(TIMEOUT_MS);
@@ -75,7 +75,7 @@ export async function call<T>(
       location.assign(signInAt());
       return new Promise<never>(() => {});
     }
-    if (answer.status === 429 && tries < PATIENCE) {
+    if (answer.status === 429 && tries < MOST_TRIES) {
       await wait(1000 * Math.min(10, Number(answer.headers.get("Retry-After")) || 1), signal);
       continue;
     }
@@ -85,16 +85,16 @@ export async function call<T>(
 
 async function read<T>(answer: Response): Promise<T> {
   if (answer.status === 204) return undefined as T;
-  const said = (await answer.json().catch(() => undefined)) as Record<string, unknown> | undefined;
-  if (answer.ok && said) return said as T;
-  const text = String(said?.detail ?? said?.title ?? `The session service answered ${answer.status}.`);
-  const errors = Array.isArray(said?.errors)
-    ? (said.errors as { message?: string; location?: string }[])
+  const body = (await answer.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+  if (answer.ok && body) return body as T;
+  const text = String(body?.detail ?? body?.title ?? `The session service answered ${answer.status}.`);
+  const errors = Array.isArray(body?.errors)
+    ? (body.errors as { message?: string; location?: string }[])
     : [];
   const more = errors.map(({ message, location: at }) =>
     [at?.replace(/^body\./, ""), message].filter(Boolean).join(": "),
   );
-  throw new ApiError([text, ...more].join(" "), answer.status, String(said?.code ?? ""));
+  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""));
 }
 
 export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>
@@ -103,7 +103,7 @@ export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>
 export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body);
 export const remove = (path: string): Promise<void> => call<void>("DELETE", path);
 
-/** A path of a provider's, with a query of what is given. */
+/** A path of the provider's API, with a query of the defined values. */
 export function of(
   providerId: string,
   rest = "",

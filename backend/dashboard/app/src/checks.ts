@@ -25,10 +25,10 @@ const grades: Record<string, Grade> = {
 };
 export const gradeOf = ({ grade }: Check): Grade => grades[grade] ?? { name: "Not checked", tone: "" };
 
-/** The addresses at which a provider's visitors come. */
+/** The URLs at which visitors open a provider's app. */
 export function addressesOf({ domains, app_url }: Provider): string[] {
   const urls = domains.map((domain) => `https://${domain.includes(":") ? `[${domain}]` : domain}/`);
-  // app_url says the port and the scheme, where they are not the usual ones.
+  // app_url has the port and the scheme if they are not the defaults.
   const own = app_url ? new URL(app_url) : undefined;
   if (!own) return urls;
   return [own.href, ...urls.filter((url) => new URL(url).hostname !== own.hostname)];
@@ -37,8 +37,8 @@ export function addressesOf({ domains, app_url }: Provider): string[] {
 const outcomes: Record<string, string> = {
   prefix: "Clock added",
   identity: "Clock added",
-  reencode: "Clock added, compressed anew",
+  reencode: "Clock added, recompressed",
 };
-/** What the edge did with a page, in words. */
+/** Describes what the edge did with a page. */
 export const outcomeOf = ({ outcome, injected }: PageReport): string =>
   outcomes[outcome] ?? (injected ? "Clock added" : `No clock: ${outcome.replace(/[_-]+/g, " ")}`);

@@ -1,5 +1,5 @@
-// Numbers and times as people read them. The language is English; the order of days and months is
-// the reader's, if they read English.
+// Formats numbers and times. The language is English; the order of days and months is that of the
+// browser's variant of English.
 const language = /^en/i.test(globalThis.navigator?.language ?? "") ? navigator.language : "en-GB";
 
 export const number = (n: number): string => n.toLocaleString(language);
@@ -23,8 +23,8 @@ export const date = (ms: number): string => days.format(ms);
 export function ago(ms: number, nowMs = Date.now()): string {
   const seconds = Math.round((nowMs - ms) / 1000);
   if (Math.abs(seconds) < 5) return "just now";
-  const said = length(Math.abs(seconds), 1);
-  return seconds > 0 ? `${said} ago` : `in ${said}`;
+  const text = length(Math.abs(seconds), 1);
+  return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
 const units = [
@@ -34,13 +34,13 @@ const units = [
   ["second", 1],
 ] as const;
 
-/** A length of time in its largest units: "1 hour 5 minutes". */
+/** A duration in its largest units: "1 hour 5 minutes". */
 export function length(seconds: number, most = 2): string {
   let rest = Math.max(0, Math.floor(seconds));
   const parts: string[] = [];
   for (const [name, size] of units) {
     const n = Math.floor(rest / size);
-    // What comes after the first is the next smaller one, or nothing.
+    // After the first unit, only the next smaller one is shown.
     if (n === 0 && parts.length === 0) continue;
     if (n > 0) parts.push(`${number(n)} ${name}${n === 1 ? "" : "s"}`);
     rest -= n * size;
@@ -61,7 +61,7 @@ export function clockLength(seconds: number): string {
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${number(n)} ${n === 1 ? one : many}`;
 
-/** JSON to read; what is none stays as it is. */
+/** Indents JSON. Other text is returned unchanged. */
 export function pretty(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
@@ -76,7 +76,7 @@ export function words(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** A whole number from a form; undefined when it is none, or out of bounds. */
+/** Parses a whole number; undefined if it is invalid or out of range. */
 export function whole(text: string, least: number, most: number): number | undefined {
   if (!/^\d+$/.test(text.trim())) return undefined;
   const n = Number(text);

@@ -7,7 +7,7 @@ import {
 
 const clients = new Map<string, StatsClient>();
 
-/** The SDK's own client, for the pages of one provider: one live connection for all of them. */
+/** The SDK's client for a provider. All pages of the provider share it and its live connection. */
 export function clientOf(providerId: string): StatsClient {
   const known = clients.get(providerId);
   if (known) return known;
@@ -19,13 +19,13 @@ export function clientOf(providerId: string): StatsClient {
 export interface Live {
   connected: boolean;
   counts: LiveCounts | undefined;
-  /** Grows when sessions changed, at most once a second. */
+  /** Increases when sessions change, at most once a second. */
   changes: number;
 }
 
 const GATHER_MS = 1000;
 
-/** What happens now, told as it happens. */
+/** Live counts and changes of a provider's sessions. */
 export function useLive(providerId: string): Live {
   const [live, set] = useState<Live>({ connected: false, counts: undefined, changes: 0 });
   useEffect(() => {

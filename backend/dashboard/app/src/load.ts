@@ -4,28 +4,28 @@ import { ApiError } from "./api";
 export interface Loaded<T> {
   data: T | undefined;
   error: ApiError | undefined;
-  /** Asking, whether or not there is something to show. */
+  /** Whether a request is in progress. */
   busy: boolean;
-  /** Asks again; what is known stays until the answer. */
+  /** Requests the data again. The current data stay until the response. */
   reload(): void;
-  /** Puts a known answer in place. */
+  /** Replaces the data without a request. */
   set(data: T): void;
 }
 
-/** Asks for what `key` names, and again when it changes. An empty key asks for nothing. */
-export function useLoad<T>(key: string, ask: (signal: AbortSignal) => Promise<T>): Loaded<T> {
+/** Loads the data for `key`, and again when it changes. Loads nothing for an empty key. */
+export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [known, setKnown] = useState<{ key: string; data?: T; error?: ApiError; busy: boolean }>({
     key,
     busy: true,
   });
   const [turn, setTurn] = useState(0);
-  const asking = useRef(ask);
-  asking.current = ask;
+  const latest = useRef(load);
+  latest.current = load;
   useEffect(() => {
     if (!key) return;
     const leaving = new AbortController();
     setKnown((now) => (now.key === key ? { ...now, busy: true } : { key, busy: true }));
-    asking.current(leaving.signal).then(
+    latest.current(leaving.signal).then(
       (data) => leaving.signal.aborted || setKnown({ key, data, busy: false }),
       (cause) => {
         if (leaving.signal.aborted) return;
@@ -47,8 +47,8 @@ export function useLoad<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
   };
 }
 
-/** Runs something now and then while the page is seen. */
-export function useEvery(ms: number, run: () => void): void {
+/** Calls a function at an interval while the page is visible. */
+export function useInterval(ms: number, run: () => void): void {
   const latest = useRef(run);
   latest.current = run;
   useEffect(() => {
@@ -57,7 +57,7 @@ export function useEvery(ms: number, run: () => void): void {
   }, [ms]);
 }
 
-/** One action at a time, and what came of it. */
+/** Runs one action at a time and keeps its error. */
 export function useAction(): {
   busy: boolean;
   error: string;

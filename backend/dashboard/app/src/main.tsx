@@ -14,13 +14,13 @@ import { Audit, People } from "./operator/people";
 import { ReadProvider } from "./operator/provider";
 import { Providers } from "./operator/providers";
 import { OperatorSessions } from "./operator/sessions";
-import { NotThere, ProviderPages } from "./pages/provider";
+import { NotFound, ProviderPages } from "./pages/provider";
 import { Show } from "./parts/states";
-import { go, HereIs, ROOT, usePlace } from "./router";
-import { type Place, Shell } from "./shell";
+import { go, ROOT, useRoute, ViewerProvider } from "./router";
+import { type NavItem, Shell } from "./shell";
 import type { Me, Provider } from "./types";
 
-const ofProvider: Place[] = [
+const providerNav: NavItem[] = [
   { to: "/", name: "Overview", icon: "overview" },
   { to: "/sessions", name: "Sessions", icon: "sessions" },
   { to: "/webhooks", name: "Webhooks", icon: "webhooks" },
@@ -28,7 +28,7 @@ const ofProvider: Place[] = [
   { to: "/settings", name: "Settings", icon: "settings" },
   { to: "/setup", name: "Set-up", icon: "setup" },
 ];
-const ofOperator: Place[] = [
+const operatorNav: NavItem[] = [
   { to: "/operator/providers", name: "Providers", icon: "providers" },
   { to: "/operator/sessions", name: "Sessions", icon: "sessions" },
   { to: "/operator/edges", name: "Edges", icon: "edges" },
@@ -51,19 +51,19 @@ function App() {
 }
 
 function ProviderApp({ me, known }: { me: Me; known: Provider }) {
-  const { parts } = usePlace();
+  const { parts } = useRoute();
   const [provider, setProvider] = useState(known);
   return (
-    <HereIs value={{ me, base: "", reading: false }}>
-      <Shell me={me} name={provider.name} places={ofProvider} current={`/${parts[0] ?? ""}`}>
+    <ViewerProvider value={{ me, base: "", reading: false }}>
+      <Shell me={me} name={provider.name} places={providerNav} current={`/${parts[0] ?? ""}`}>
         <ProviderPages provider={provider} parts={parts} onSaved={setProvider} />
       </Shell>
-    </HereIs>
+    </ViewerProvider>
   );
 }
 
 function Operator({ me }: { me: Me }) {
-  const { parts } = usePlace();
+  const { parts } = useRoute();
   const [root = "operator", page = "providers", id] = parts;
   const old = root === "operator" && page === "providers" && id;
   useEffect(() => {
@@ -72,11 +72,11 @@ function Operator({ me }: { me: Me }) {
   if (old) return null;
   const within = root === "providers" && parts[1];
   return (
-    <HereIs value={{ me, base: "", reading: false }}>
+    <ViewerProvider value={{ me, base: "", reading: false }}>
       <Shell
         me={me}
         name="Operator"
-        places={ofOperator}
+        places={operatorNav}
         current={within ? "/operator/providers" : `/operator/${page}`}
       >
         {within ? (
@@ -84,10 +84,10 @@ function Operator({ me }: { me: Me }) {
         ) : root === "operator" ? (
           <OperatorPages page={page} id={id} />
         ) : (
-          <NotThere what="This is a provider's page. You are signed in as an administrator." />
+          <NotFound what="This is a provider's page. You are signed in as an administrator." />
         )}
       </Shell>
-    </HereIs>
+    </ViewerProvider>
   );
 }
 
@@ -98,7 +98,7 @@ function OperatorPages({ page, id }: { page: string; id: string | undefined }) {
   if (page === "keys") return <Keys />;
   if (page === "people") return <People />;
   if (page === "audit") return <Audit />;
-  return <NotThere />;
+  return <NotFound />;
 }
 
 const root = document.getElementById("app");

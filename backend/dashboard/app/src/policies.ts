@@ -1,32 +1,37 @@
 import { count, length, number } from "./format";
 import type { Policies } from "./types";
 
-/** What the policies mean for somebody who buys an hour for 60 tokens, in sentences. */
-export function effects({ settlement, pause, warning_seconds, launch_window_seconds }: Policies): string[] {
-  const said = [
+/** Explains the policies in sentences, by the example of an hour for 60 tokens. */
+export function policySummary({
+  settlement,
+  pause,
+  warning_seconds,
+  launch_window_seconds,
+}: Policies): string[] {
+  const sentences = [
     settlement === "prorated"
       ? "A user who bought 60 minutes for 60 tokens and ends after 20 pays 20 tokens; 40 go back."
       : "A user who bought 60 minutes for 60 tokens and ends after 20 pays all 60 tokens.",
     "A session that nobody entered costs its user nothing.",
   ];
-  said.push(
+  sentences.push(
     pause?.max_count && pause.max_seconds
       ? `Users may pause ${pause.max_count === 1 ? "once" : `up to ${number(pause.max_count)} times`}, for ${length(pause.max_seconds)} in all. The paid clock stands still meanwhile.`
       : "Users can't pause: the paid clock runs until the end.",
   );
   const warnings = (warning_seconds ?? []).filter((s) => s > 0);
-  said.push(
+  sentences.push(
     warnings.length
       ? `They are warned ${warnings.map((s) => length(s)).join(" and ")} before the end.`
       : "They are not warned before the end.",
   );
-  said.push(
+  sentences.push(
     `A session whose clock starts on entry waits ${length(launch_window_seconds || 900)} for its user; after that it is canceled and the tokens go back.`,
   );
-  return said;
+  return sentences;
 }
 
-/** Moments of warning from a text field, in minutes; undefined: not understood. */
+/** Parses warning times in minutes from a text field; undefined if the text is invalid. */
 export function warningsOf(text: string): number[] | undefined {
   const minutes = text
     .split(/[\s,;]+/)
@@ -39,7 +44,7 @@ export function warningsOf(text: string): number[] | undefined {
 export const warningsText = (seconds: number[] = []): string =>
   seconds.map((s) => String(+(s / 60).toFixed(2))).join(", ");
 
-/** A webhook's state in words, and why. */
+/** The name of a webhook's state, and the reason for it. */
 export function webhookState(webhook: {
   enabled: boolean;
   disabled_reason?: string;
@@ -61,12 +66,12 @@ export function webhookState(webhook: {
     return {
       name: "Failing",
       tone: "warn",
-      why: "Every attempt has failed lately. Look at the answers below.",
+      why: "Every attempt has failed lately. See the responses below.",
     };
   return { name: "On", tone: "good", why: "" };
 }
 
-/** What to say of a delivery's last answer. */
+/** Describes the last response to a delivery. */
 export const answered = (status: number | undefined, attempts: number): string =>
   status ? `HTTP ${status}` : attempts ? "No answer" : "Not tried yet";
 

@@ -1,4 +1,4 @@
-/** Ranges of days, as the analytics take them: UTC, first and last day included. */
+/** A range of UTC days for the analytics API, including the first and the last day. */
 export interface Range {
   from: string;
   to: string;
@@ -11,14 +11,14 @@ export const presets = [
   { id: "365", name: "12 months" },
 ] as const;
 
-/** The most that the service answers at once. */
+/** The longest range that the service accepts. */
 export const MOST_DAYS = 731;
 const DAY_MS = 86_400_000;
 
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 const startOf = (day: string): number => Date.parse(`${day}T00:00:00Z`);
 
-/** The last `days` days, today among them. */
+/** The last `days` days, including today. */
 export function lastDays(days: number, nowMs: number): Range {
   return { from: dayOf(nowMs - (days - 1) * DAY_MS), to: dayOf(nowMs) };
 }
@@ -27,13 +27,13 @@ export function lengthOf({ from, to }: Range): number {
   return Math.round((startOf(to) - startOf(from)) / DAY_MS) + 1;
 }
 
-/** The range of the same length that ends the day before this one begins. */
+/** The range of the same length that ends the day before this range begins. */
 export function rangeBefore(range: Range): Range {
   const first = startOf(range.from);
   return { from: dayOf(first - lengthOf(range) * DAY_MS), to: dayOf(first - DAY_MS) };
 }
 
-/** What is wrong with a range that somebody chose; undefined: nothing. */
+/** The problem with a chosen range, or undefined. */
 export function problemOf({ from, to }: Range): string | undefined {
   if (!isDay(from) || !isDay(to)) return "Give a first and a last day.";
   if (from > to) return "The first day is after the last.";
@@ -46,7 +46,7 @@ function isDay(text: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(ms) && dayOf(ms) === text;
 }
 
-/** The range that an address names: `range=30`, or `from` and `to`. Default: 30 days. */
+/** The range in a URL's query: `range=30`, or `from` and `to`. Default: 30 days. */
 export function rangeOf(query: URLSearchParams, nowMs: number): Range & { preset: string } {
   const own = { from: query.get("from") ?? "", to: query.get("to") ?? "" };
   if (!problemOf(own)) return { ...own, preset: "own" };
@@ -56,11 +56,11 @@ export function rangeOf(query: URLSearchParams, nowMs: number): Range & { preset
 
 export interface Comparison {
   direction: "up" | "down" | "same";
-  /** In a few words: "12% more than before". */
+  /** For example "12% more than before". */
   text: string;
 }
 
-/** How a figure stands against the one before; undefined where there is nothing to compare. */
+/** Compares a number with the earlier one; undefined if there is nothing to compare. */
 export function compare(now: number, before: number): Comparison | undefined {
   if (before === 0) return now === 0 ? undefined : { direction: "up", text: "none before" };
   const change = (now - before) / before;

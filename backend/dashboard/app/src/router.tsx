@@ -5,23 +5,23 @@ export const ROOT = "/dashboard";
 
 const changed = new EventTarget();
 
-/** Goes to a path of ours, without loading the page anew. */
+/** Navigates to a path of the dashboard without loading the page. */
 export function go(to: string, how: "push" | "replace" = "push"): void {
   if (to === location.pathname + location.search) return;
   history[how === "push" ? "pushState" : "replaceState"](null, "", to);
   changed.dispatchEvent(new Event("change"));
 }
 
-/** Where we are: the parts of the path below /dashboard, and the query. */
-export function usePlace(): { parts: string[]; path: string; query: URLSearchParams } {
-  const [, again] = useState(0);
+/** The current route: the parts of the path below /dashboard, and the query. */
+export function useRoute(): { parts: string[]; path: string; query: URLSearchParams } {
+  const [, setVersion] = useState(0);
   useEffect(() => {
-    const look = () => again((n) => n + 1);
-    changed.addEventListener("change", look);
-    addEventListener("popstate", look);
+    const update = () => setVersion((n) => n + 1);
+    changed.addEventListener("change", update);
+    addEventListener("popstate", update);
     return () => {
-      changed.removeEventListener("change", look);
-      removeEventListener("popstate", look);
+      changed.removeEventListener("change", update);
+      removeEventListener("popstate", update);
     };
   }, []);
   const path = location.pathname;
@@ -37,7 +37,7 @@ function decode(part: string): string {
   }
 }
 
-/** The same page with other words in its query; empty ones are left out. */
+/** The current URL with changed query parameters. Empty ones are removed. */
 export function withQuery(change: Record<string, string | undefined>): string {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(change))
@@ -47,35 +47,35 @@ export function withQuery(change: Record<string, string | undefined>): string {
   return location.pathname + (text ? `?${text}` : "");
 }
 
-/** Who looks, and at whose pages. */
-export interface Here {
+/** Who is signed in, and whose pages are shown. */
+export interface Viewer {
   me: Me;
-  /** Below which path the pages stand: an operator reads a provider's below its own. */
+  /** The base path of the pages. An operator sees a provider's pages below another path. */
   base: string;
-  /** An operator reads: what changes something of the provider's is not offered. */
+  /** Whether an operator views a provider's pages. Most changes are then not offered. */
   reading: boolean;
 }
-const HereContext = createContext<Here | undefined>(undefined);
-export const HereIs = HereContext.Provider;
+const ViewerContext = createContext<Viewer | undefined>(undefined);
+export const ViewerProvider = ViewerContext.Provider;
 
-export function useHere(): Here {
-  const here = useContext(HereContext);
-  if (!here) throw new Error("no HereIs around this");
-  return here;
+export function useViewer(): Viewer {
+  const viewer = useContext(ViewerContext);
+  if (!viewer) throw new Error("useViewer needs a ViewerProvider");
+  return viewer;
 }
 
 interface LinkProps {
   to: string;
-  /** From the dashboard's start, rather than from the start of the pages one is in. */
+  /** Relative to the dashboard's root instead of the base path. */
   root?: boolean | undefined;
   className?: string | undefined;
   current?: boolean | undefined;
   children: ReactNode;
 }
 
-/** A link within the dashboard. Opens in another tab as links do. */
+/** A link within the dashboard. Modifier keys work as for any link. */
 export function Link({ to, root, className, current, children }: LinkProps) {
-  const base = useContext(HereContext)?.base ?? "";
+  const base = useContext(ViewerContext)?.base ?? "";
   const path = ROOT + (root ? "" : base) + to;
   return (
     <a

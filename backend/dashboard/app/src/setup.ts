@@ -10,16 +10,16 @@ export const steps = [
 ] as const;
 export type StepId = (typeof steps)[number]["id"];
 
-/** What is known of a provider: kept by the service, so that one can leave and come back. */
+/** The state of the set-up. The service stores it, so that users can leave and return. */
 export interface Known {
   provider: Provider;
-  /** What was looked at just now, if it was. */
+  /** The result of the last check, if there was one. */
   checks: Checks | undefined;
   pages: PageReport[];
   webhooks: number;
 }
 
-/** Which steps are done. DNS is, once the name was seen to resolve, or visitors came through it. */
+/** Which steps are done. DNS is done once the name resolves, or a visitor came through it. */
 export function done({ provider, checks, pages, webhooks }: Known): Record<StepId, boolean> {
   const came = pages.length > 0;
   const grade = (name: string) => checks?.checks.find((check) => nameOf(check) === name)?.grade;
@@ -33,7 +33,7 @@ export function done({ provider, checks, pages, webhooks }: Known): Record<StepI
   };
 }
 
-/** Where to go on: the first step that is not done; the last when all are. */
+/** The first step that is not done, or the last step. */
 export function nextStep(known: Record<StepId, boolean>): StepId {
   return (steps.find(({ id }) => !known[id]) ?? steps[steps.length - 1])?.id as StepId;
 }

@@ -4,7 +4,7 @@ import { clock } from "./format";
 import { Link } from "./router";
 import type { Me } from "./types";
 
-export interface Place {
+export interface NavItem {
   to: string;
   name: string;
   icon: keyof typeof icons;
@@ -26,14 +26,14 @@ const icons = {
 
 interface ShellProps {
   me: Me;
-  /** Whose dashboard it is. */
+  /** The provider's name. */
   name: string;
-  places: Place[];
+  places: NavItem[];
   current: string;
   children: ReactNode;
 }
 
-/** What is around every page: where one can go, who is signed in, and whether the service answers. */
+/** The frame of every page: navigation, account, and the connection notice. */
 export function Shell({ me, name, places, current, children }: ShellProps) {
   return (
     <div className="shell">
@@ -88,7 +88,7 @@ export function Shell({ me, name, places, current, children }: ShellProps) {
   );
 }
 
-/** Says that the service does not answer, and since when what is shown may be old. */
+/** Shows a notice while the service does not respond, and how old the data may be. */
 function Offline() {
   const [since, setSince] = useState<number>();
   useEffect(() => {
@@ -108,8 +108,8 @@ function Offline() {
       {since !== undefined && (
         <div className="notice warn" data-testid="offline">
           <p>
-            No connection to the session service. What you see is as of {clock(since)}; it goes on by itself
-            as soon as the service answers.
+            No connection to the session service. The data shown are from {clock(since)} and update when the
+            service responds again.
           </p>
         </div>
       )}

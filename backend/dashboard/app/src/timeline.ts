@@ -1,13 +1,13 @@
 import { count, length, number, words } from "./format";
 import type { TimelineEntry } from "./types";
 
-export interface Told {
+export interface TimelineItem {
   at: number;
   kind: TimelineEntry["kind"];
   title: string;
   text: string;
   tone: string;
-  /** Where a delivery can be read. */
+  /** The delivery's page, for a link. */
   delivery?: { webhook: string; id: string };
 }
 
@@ -16,7 +16,7 @@ const transitions: Record<string, [title: string, tone: string]> = {
   redeemed: ["Entered by its user", "good"],
   started: ["Clock started", "good"],
   paused: ["Paused", "coin"],
-  resumed: ["Clock runs again", "good"],
+  resumed: ["Clock resumed", "good"],
   extended: ["Extended", "good"],
   warning: ["User warned", "warn"],
   completed: ["Ended", "good"],
@@ -32,19 +32,25 @@ const ledgers: Record<string, string> = {
   credit: "Tokens credited",
 };
 
-/** One entry as people read it. */
-export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
-  const say = (title: string, text = "", tone = ""): Told => ({ at: at_ms, kind, title, text, tone });
+/** Converts an entry to the text shown. */
+export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): TimelineItem {
+  const item = (title: string, text = "", tone = ""): TimelineItem => ({
+    at: at_ms,
+    kind,
+    title,
+    text,
+    tone,
+  });
   const d = detail ?? {};
   switch (kind) {
     case "session": {
-      // The end says by its status which of them it was.
+      // The status tells which kind of end it was.
       const [title, tone] = transitions[name === "ended" ? String(d.status) : name] ?? [words(name), ""];
-      // "completed" says no more than the title does.
-      return say(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
+      // "completed" would repeat the title.
+      return item(title, typeof d.reason === "string" && d.reason !== d.status ? words(d.reason) : "", tone);
     }
     case "extension":
-      return say(
+      return item(
         "More time bought",
         parts(
           amount(d.seconds, length),
@@ -53,7 +59,7 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         "good",
       );
     case "ledger":
-      return say(
+      return item(
         ledgers[String(d.kind ?? name)] ?? words(name),
         parts(
           amount(d.amount, (n) => count(n, "token")),
@@ -62,7 +68,7 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         "coin",
       );
     case "delivery": {
-      const told = say(
+      const delivery = item(
         `Webhook ${String(d.type ?? name)}`,
         parts(
           words(String(d.status ?? "")),
@@ -72,11 +78,11 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         d.status === "failed" ? "danger" : d.status === "delivered" ? "good" : "coin",
       );
       if (typeof d.webhook_id === "string" && typeof d.delivery_id === "string")
-        told.delivery = { webhook: d.webhook_id, id: d.delivery_id };
-      return told;
+        delivery.delivery = { webhook: d.webhook_id, id: d.delivery_id };
+      return delivery;
     }
     case "heartbeats":
-      return say(
+      return item(
         "Heartbeats",
         parts(
           amount(d.count, (n) => `${number(n)} so far`),
@@ -84,19 +90,19 @@ export function tell({ at_ms, kind, name, detail }: TimelineEntry): Told {
         ),
       );
     default:
-      return say(`Page: ${words(name)}`, Object.keys(d).length ? JSON.stringify(d) : "");
+      return item(`Page: ${words(name)}`, Object.keys(d).length ? JSON.stringify(d) : "");
   }
 }
 
 const parts = (...texts: unknown[]): string =>
   texts.filter((text) => typeof text === "string" && text).join(" · ");
 
-function amount(value: unknown, say: (n: number) => unknown): string {
-  const said = typeof value === "number" ? say(value) : "";
-  return typeof said === "string" ? said : "";
+function amount(value: unknown, format: (n: number) => unknown): string {
+  const text = typeof value === "number" ? format(value) : "";
+  return typeof text === "string" ? text : "";
 }
 
-/** The kinds that there are, for choosing among them. */
+/** The kinds of the entries, for the filter. */
 export function kindsOf(entries: TimelineEntry[]): TimelineEntry["kind"][] {
   return [...new Set(entries.map(({ kind }) => kind))];
 }

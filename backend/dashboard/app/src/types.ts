@@ -1,5 +1,5 @@
-// What the session service answers; see /docs. Times are Unix seconds unless a name says otherwise.
-// test/types.test-d.ts holds these types to the service.
+// Responses of the session service; see /docs. Times are Unix seconds unless a name says otherwise.
+// test/types.test-d.ts compares these types with the service.
 import type { SessionRow } from "../../../../sdk-inject/src/package/stats";
 
 export type {
@@ -15,12 +15,12 @@ export interface Me {
   provider_id?: string;
   name: string;
   person: boolean;
-  /** Of the key or link one signed in with, if it was one. */
+  /** The id of the key or link used to sign in, if any. */
   key_id?: string;
-  /** By a sign-in link. */
+  /** Whether a sign-in link was used. */
   guest: boolean;
   expires_at?: number;
-  /** With the role provider: its own. */
+  /** The provider, for the role provider. */
   provider?: Provider;
 }
 
@@ -143,7 +143,7 @@ export interface Check {
   name: "dns" | "tls" | "gate" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
   grade: "ok" | "warning" | "failed" | "unchecked";
   found: string;
-  /** What to do; empty when all is well. */
+  /** How to fix it; empty if the check passed. */
   remedy: string;
 }
 export interface Checks {
@@ -158,7 +158,7 @@ export interface DnsRecord {
   name: string;
   value: string;
 }
-/** What has a domain lead to the edges. */
+/** The DNS records that point a domain at the edges. */
 export interface DomainRecords {
   domain: string;
   zone: string;
@@ -167,7 +167,7 @@ export interface DomainRecords {
   alias?: string;
   note: string;
 }
-/** No edge host: the operator did not say where the edges are. */
+/** Without edge_host, the operator did not configure where the edges are. */
 export interface Dns {
   edge_hosts: string[];
   domains: DomainRecords[];
@@ -190,9 +190,9 @@ export interface SigningKey {
 }
 export interface ApiKey {
   id: string;
-  /** A link signs a browser in. */
+  /** A link signs in a browser. */
   kind: "key" | "link";
-  /** How it begins. */
+  /** The first characters of the key. */
   hint: string;
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
@@ -202,7 +202,7 @@ export interface ApiKey {
   expires_at?: number;
   revoked_at?: number;
 }
-/** A key just made: the only time that it is seen. */
+/** A new key. The only response that contains the secret. */
 export interface MadeKey {
   key: ApiKey;
   secret: string;

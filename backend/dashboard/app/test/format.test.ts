@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { search } from "../src/api";
 import { ago, clockLength, count, length, lines, pretty, whole, words } from "../src/format";
-import { effects, warningsOf, warningsText, webhookState } from "../src/policies";
+import { policySummary, warningsOf, warningsText, webhookState } from "../src/policies";
 
 describe("lengths of time", () => {
   test.each([
@@ -62,7 +62,7 @@ test("a query holds what is given", () => {
 });
 
 describe("policies in plain words", () => {
-  const said = (policies: object) => effects(policies).join(" ");
+  const said = (policies: object) => policySummary(policies).join(" ");
   test("settlement", () => {
     expect(said({})).toContain("pays all 60 tokens");
     expect(said({ settlement: "prorated" })).toContain("pays 20 tokens; 40 go back");

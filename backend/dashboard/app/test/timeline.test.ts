@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { addressesOf, gradeOf, outcomeOf, titleOf } from "../src/checks";
-import { kindsOf, tell } from "../src/timeline";
+import { describeEntry, kindsOf } from "../src/timeline";
 import type { Provider, TimelineEntry } from "../src/types";
 
 const entry = (
@@ -41,19 +41,19 @@ describe("a timeline in plain words", () => {
     ],
     [entry("page", "tab.hidden", { a: 1 }), "Page: Tab hidden", '{"a":1}'],
     [entry("page", "tab.hidden"), "Page: Tab hidden", ""],
-  ])("%o", (given, title, text) => expect(tell(given)).toMatchObject({ at: 1000, title, text }));
+  ])("%o", (given, title, text) => expect(describeEntry(given)).toMatchObject({ at: 1000, title, text }));
 
   test("a delivery says how it went and where to read it", () => {
     const detail = { webhook_id: "wh_1", delivery_id: "d1", status: "failed", attempts: 3, last_status: 500 };
-    expect(tell(entry("delivery", "session.ended", detail))).toMatchObject({
+    expect(describeEntry(entry("delivery", "session.ended", detail))).toMatchObject({
       title: "Webhook session.ended",
       text: "Failed · 3 attempts · HTTP 500",
       tone: "danger",
       delivery: { webhook: "wh_1", id: "d1" },
     });
-    expect(tell(entry("delivery", "session.ended", { status: "pending", last_status: 0 })).text).toBe(
-      "Pending",
-    );
+    expect(
+      describeEntry(entry("delivery", "session.ended", { status: "pending", last_status: 0 })).text,
+    ).toBe("Pending");
   });
 
   test("kinds to choose from, in order and once", () => {

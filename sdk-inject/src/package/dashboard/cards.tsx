@@ -4,21 +4,21 @@ import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
- * Figures to show.
+ * The props of {@link StatCards}.
  *
  * @public
  */
 export interface StatCardsProps {
-  /** Of {@link StatsClient.getSessionStats}. */
+  /** The result of {@link StatsClient.getSessionStats}. */
   stats: SessionStats;
-  /** A BCP 47 tag. Default: the browser's. */
+  /** The language of numbers, as a BCP 47 tag. Default: the browser's. */
   language?: string | undefined;
-  /** Other words, or another language's. */
+  /** Replaces texts, for example to translate them. */
   words?: Partial<DashboardWords> | undefined;
 }
 
 /**
- * A provider's figures at a glance.
+ * A summary of a provider's statistics.
  *
  * @public
  */

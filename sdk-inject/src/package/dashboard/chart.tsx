@@ -3,20 +3,20 @@ import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
- * A figure by day.
+ * The props of {@link DayChart}.
  *
  * @public
  */
 export interface DayChartProps {
-  /** Above it. */
+  /** The heading of the chart. */
   title: string;
-  /** In order. */
+  /** The values by day, in order. */
   days: { date: string; value: number }[];
-  /** Tokens look like coins. Default: `count`. */
+  /** What is counted; sets the colour of the bars. Default: `count`. */
   kind?: "count" | "tokens";
-  /** A BCP 47 tag. Default: the browser's. */
+  /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
   language?: string | undefined;
-  /** Other words, or another language's. */
+  /** Replaces texts, for example to translate them. */
   words?: Partial<DashboardWords> | undefined;
 }
 
@@ -24,7 +24,7 @@ const HEIGHT = 100;
 const STEP = 10;
 const GAP = 2;
 
-/** The next figure that is good to read at the top of a scale: 1, 2 or 5 and zeros. */
+/** Rounds up to 1, 2 or 5 times a power of ten, for the top of the scale. */
 export function scaleOf(most: number): number {
   if (most <= 2) return 2;
   const size = 10 ** Math.floor(Math.log10(most));
@@ -32,7 +32,7 @@ export function scaleOf(most: number): number {
 }
 
 /**
- * A chart of bars, with the same as a table for those who don't see it.
+ * A bar chart. The same data can be shown as a table, for users who cannot see the chart.
  *
  * @public
  */
@@ -92,7 +92,7 @@ export function DayChart({ title, days, kind = "count", language, words }: DayCh
       </div>
       <details>
         <summary>{say.asTable}</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable */}
         <section className="sgd-scroll" aria-label={title} tabIndex={0}>
           <table>
             <thead>

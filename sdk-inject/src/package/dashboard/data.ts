@@ -3,31 +3,31 @@ import type { SDKError } from "../errors";
 import type { Analysis, Period, RevenueDay, SessionDay, SessionStats, StatsClient } from "../stats";
 
 /**
- * A provider's figures, kept new.
+ * A provider's statistics, updated live.
  *
  * @public
  */
 export interface ProviderStats {
-  /** Until there is something to show, or an error. */
+  /** True until the first data or error arrive. */
   loading: boolean;
-  /** Why the last question failed; what was known is still there. */
+  /** The error of the last request. Earlier data remain. */
   error: SDKError | undefined;
-  /** Whether changes are told of as they happen; if not, they are asked for. */
+  /** Whether the live connection is open. If not, the data are polled. */
   live: boolean;
-  /** At a glance. */
+  /** The summary. */
   stats: SessionStats | undefined;
-  /** By day. */
+  /** Sessions by day. */
   sessions: Analysis<SessionDay> | undefined;
-  /** By day. */
+  /** Earnings by day. */
   revenue: Analysis<RevenueDay> | undefined;
-  /** Asks now. */
+  /** Reads the data again. */
   reload(): void;
 }
 
 type Known = Omit<ProviderStats, "reload">;
 
 const REFRESH_MS = 30_000;
-/** The figures follow a change with a little delay, and changes come in bunches. */
+/** The service updates its statistics shortly after a change, and changes arrive in bursts. */
 const GATHER_MS = 1_000;
 
 const first: Known = {
@@ -40,8 +40,8 @@ const first: Known = {
 };
 
 /**
- * Reads a provider's figures and keeps them new: by the live connection, and every half minute
- * while the page is seen. Renders on a server as `loading`.
+ * Reads a provider's statistics and keeps them current: through the live connection, and every
+ * 30 seconds while the page is visible. On a server it returns `loading`.
  *
  * @public
  */
@@ -68,15 +68,15 @@ export function useProviderStats(
   }, [client, from, to]);
 
   const reload = useCallback(() => {
-    void read().then((news) => set((now) => ({ ...now, ...news })));
+    void read().then((update) => set((now) => ({ ...now, ...update })));
   }, [read]);
 
   useEffect(() => {
     let mounted = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const load = () =>
-      void read().then((news) => {
-        if (mounted) set((now) => ({ ...now, ...news }));
+      void read().then((update) => {
+        if (mounted) set((now) => ({ ...now, ...update }));
       });
     const regular = setInterval(() => document.hidden || load(), refreshMs);
     load();

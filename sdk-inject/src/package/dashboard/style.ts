@@ -3,8 +3,8 @@ import css from "./dashboard.css";
 
 let sheet: CSSStyleSheet | undefined;
 
-/** Gives the document (or shadow root) of an element our style sheet, once. Constructed: needs no
- *  `unsafe-inline`. */
+/** Adds the style sheet to the document or shadow root of an element, once. A constructed style
+ *  sheet needs no `unsafe-inline` in the page's policy. */
 export function useStyleSheet<T extends HTMLElement>(): RefObject<T | null> {
   const element = useRef<T>(null);
   useEffect(() => {
@@ -19,7 +19,7 @@ export function useStyleSheet<T extends HTMLElement>(): RefObject<T | null> {
   return element;
 }
 
-/** Numbers and days as a language has them; the days are those of UTC, as they are counted. */
+/** Formatters of numbers and dates for a language. Days are UTC days, as the service counts them. */
 export function formatters(language: string | undefined) {
   const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
   const when = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" } as const;
@@ -32,7 +32,7 @@ export function formatters(language: string | undefined) {
       const at = new Date(seconds * 1000);
       return (at.getFullYear() === new Date().getFullYear() ? moment : longAgo).format(at);
     },
-    /** A length of time, in the unit that suits it. */
+    /** Formats a duration in seconds, minutes or hours. */
     length(seconds: number) {
       const [unit, size] = seconds < 60 ? ["second", 1] : seconds < 5400 ? ["minute", 60] : ["hour", 3600];
       const n = seconds / (size as number);

@@ -5,26 +5,26 @@ import { formatters, useStyleSheet } from "./style";
 import { type DashboardWords, en } from "./words";
 
 /**
- * Whose sessions, and how many at a time.
+ * The props of {@link SessionsTable}.
  *
  * @public
  */
 export interface SessionsTableProps {
-  /** Made once, outside of the component. */
+  /** Create it once, outside the component. */
   client: StatsClient;
-  /** Rows of a page. Default: 20. */
+  /** Rows per page. Default: 20. */
   limit?: number | undefined;
-  /** A BCP 47 tag. Default: the browser's. */
+  /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
   language?: string | undefined;
-  /** Other words, or another language's. */
+  /** Replaces texts, for example to translate them. */
   words?: Partial<DashboardWords> | undefined;
 }
 
-/** Changes come in bunches; one question answers them. */
+/** Changes arrive in bursts; one request covers a burst. */
 const GATHER_MS = 500;
 
 /**
- * The session history, newest first; rows change as the sessions do.
+ * The session history, newest first. Rows are updated live.
  *
  * @public
  */
@@ -51,7 +51,7 @@ export function SessionsTable({ client, limit = 20, language, words }: SessionsT
           const rest = known.filter(({ id }) => !fresh.has(id));
           return after ? [...rest, ...page.sessions] : [...page.sessions, ...rest];
         });
-        // What was shown beyond the first page stays.
+        // Rows beyond the first page stay.
         setCursor((known) => (after || !known ? page.next_cursor : known));
       } catch (failure) {
         setError(failure as SDKError);
@@ -101,7 +101,7 @@ export function SessionsTable({ client, limit = 20, language, words }: SessionsT
       {!rows && !error && <p className="sgd-note">{say.loading}</p>}
       {rows && !rows.length && <p className="sgd-note">{say.noSessions}</p>}
       {!!rows?.length && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable
         <section className="sgd-scroll" aria-label={say.history} tabIndex={0}>
           <table aria-busy={busy}>
             <thead>

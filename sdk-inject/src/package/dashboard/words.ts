@@ -1,66 +1,66 @@
 /**
- * What the dashboard says. Numbers and dates are said by Intl.
+ * The texts of the dashboard. Numbers and dates are formatted by Intl.
  *
  * @public
  */
 export interface DashboardWords {
-  /** Above everything. */
+  /** The heading of the dashboard. */
   title: string;
-  /** Changes are shown as they happen. */
+  /** Shown while the live connection is open. */
   live: string;
-  /** They are asked for. */
+  /** Shown while the data are polled. */
   notLive: string;
-  /** Nothing is known yet. */
+  /** Shown until the data arrive. */
   loading: string;
-  /** Asks again after an error. */
+  /** The button that retries after an error. */
   retry: string;
-  /** Of a figure. */
+  /** The label of a card. */
   activeNow: string;
-  /** Below the active ones. */
+  /** The note below the active sessions. */
   pausedNow(count: string): string;
-  /** Of a figure. */
+  /** The label of a card. */
   sessionsToday: string;
-  /** Of a figure. */
+  /** The label of a card. */
   usersToday: string;
-  /** Of a figure. */
+  /** The label of a card. */
   earnedToday: string;
-  /** Of a figure. */
+  /** The label of a card. */
   sessionsTotal: string;
-  /** Of a figure. */
+  /** The label of a card. */
   earnedTotal: string;
-  /** Below figures of them. */
+  /** The unit below numbers of tokens. */
   tokens: string;
-  /** Above a chart. */
+  /** The heading of a chart. */
   sessionsByDay: string;
-  /** Above a chart. */
+  /** The heading of a chart. */
   revenueByDay: string;
-  /** What a chart shows, in a sentence. */
+  /** The summary of a chart, in a sentence. */
   summary(total: string, most: string, day: string): string;
-  /** A chart of zeros. */
+  /** Shown when all values of a chart are zero. */
   nothing: string;
-  /** Opens a chart's table. */
+  /** The button that shows a chart as a table. */
   asTable: string;
-  /** Of a column. */
+  /** The heading of a column. */
   day: string;
-  /** Of a column. */
+  /** The heading of a column. */
   count: string;
-  /** Above the table of sessions. */
+  /** The heading of the session history. */
   history: string;
-  /** Of a column. */
+  /** The heading of a column. */
   begun: string;
-  /** Of a column. */
+  /** The heading of a column. */
   user: string;
-  /** Of a column. */
+  /** The heading of a column. */
   status: string;
-  /** Of a column. */
+  /** The heading of a column. */
   length: string;
-  /** Of a column. */
+  /** The heading of a column. */
   price: string;
-  /** Shows the next page. */
+  /** The button that shows more rows. */
   more: string;
-  /** An empty table. */
+  /** Shown when there are no sessions. */
   noSessions: string;
-  /** By the API's names. */
+  /** The name of each status of the API. */
   statuses: Record<string, string>;
 }
 
@@ -81,7 +81,7 @@ export const en: DashboardWords = {
   sessionsByDay: "Sessions by day",
   revenueByDay: "Tokens earned by day",
   summary: (total, most, day) => `${total} in all; most on ${day}: ${most}.`,
-  nothing: "Nothing yet in these days.",
+  nothing: "No data for these days yet.",
   asTable: "Show as a table",
   day: "Day",
   count: "Number",

@@ -1,19 +1,19 @@
 import { get } from "../api";
 import { ago, count, exactly, number } from "../format";
-import { useEvery, useLoad } from "../load";
+import { useInterval, useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import type { Edge } from "../types";
 
 const REFRESH_MS = 10_000;
-/** An edge reports every few seconds; one that did not for so long is away. */
+/** An edge reports every few seconds. After this long without a report, it counts as offline. */
 const SILENT_MS = 60_000;
-/** The event stream speaks every two seconds; -1: it was never heard. */
+/** The event stream sends something every two seconds. -1: nothing was ever received. */
 const LATE_MS = 6_000;
 
 export function Edges() {
   const list = useLoad("edges", (signal) => get<{ edges: Edge[] }>("/api/v1/edges", signal));
-  useEvery(REFRESH_MS, list.reload);
+  useInterval(REFRESH_MS, list.reload);
   const state = ({ last_seen_at, stream_lag_ms }: Edge) =>
     Date.now() - last_seen_at * 1000 > SILENT_MS
       ? { name: "Silent", tone: "danger" }

@@ -4,7 +4,7 @@ import { words } from "../format";
 import { useAction, useLoad } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field, Radios, Select } from "../parts/form";
-import { day, KeyTable, useKeys, WhichKeys } from "../parts/keys";
+import { day, KeyFilter, KeyTable, useKeys } from "../parts/keys";
 import { Badge, Panel, Show, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import type { MadeKey, Provider, SigningKey } from "../types";
@@ -29,7 +29,7 @@ function ApiKeys() {
       note="Each may do what its role may. sessiongate apikey does the same on the machine itself."
       aside={
         <>
-          <WhichKeys onChoose={choose} />
+          <KeyFilter onChoose={choose} />
           <button type="button" className="primary" onClick={make}>
             Create key
           </button>

@@ -6,13 +6,13 @@ import { FormDialog } from "../parts/dialog";
 import { Field, Radios } from "../parts/form";
 import { Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Pager, Table } from "../parts/table";
-import { go, usePlace, withQuery } from "../router";
+import { go, useRoute, withQuery } from "../router";
 import type { AuditEntry, Person } from "../types";
 
 const PAGE = 50;
 
 export function People() {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const cursor = query.get("after") ?? undefined;
   const path = `/api/v1/people${search({ cursor, limit: PAGE })}`;
   const list = useLoad(path, (signal) => get<{ people: Person[]; next_cursor?: string }>(path, signal));
@@ -188,7 +188,7 @@ const actions: Record<string, string> = {
 };
 
 export function Audit() {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const cursor = query.get("after") ?? undefined;
   const path = `/api/v1/audit${search({ cursor, limit: PAGE })}`;
   const list = useLoad(path, (signal) => get<{ entries: AuditEntry[]; next_cursor?: string }>(path, signal));

@@ -2,12 +2,12 @@ import { useState } from "react";
 import { get, of, post } from "../api";
 import { exactly } from "../format";
 import { useAction, useLoad } from "../load";
-import { NotThere, ProviderPages } from "../pages/provider";
+import { NotFound, ProviderPages } from "../pages/provider";
 import { Copy } from "../parts/copy";
 import { Dialog, FormDialog } from "../parts/dialog";
 import { Select } from "../parts/form";
 import { Show } from "../parts/states";
-import { HereIs, Link } from "../router";
+import { Link, ViewerProvider } from "../router";
 import type { Me, PortalLink, Provider } from "../types";
 
 const pages = [
@@ -18,7 +18,7 @@ const pages = [
   ["settings", "Settings"],
 ] as const;
 
-/** A provider's own pages, as an operator reads them: said so above each, with the way back. */
+/** A provider's pages as an operator sees them, below a bar with the way back. */
 export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: string[] }) {
   const path = of(id);
   const provider = useLoad(path, (signal) => get<Provider>(path, signal));
@@ -29,7 +29,7 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
   const missing = provider.error?.status === 404;
   const below = parts.slice(1);
   return (
-    <HereIs value={{ me, base, reading: true }}>
+    <ViewerProvider value={{ me, base, reading: true }}>
       <section className="reading" aria-label="As operator" data-testid="reading">
         <nav aria-label="Breadcrumbs">
           <ol className="crumbs">
@@ -90,18 +90,18 @@ export function ReadProvider({ me, id, parts }: { me: Me; id: string; parts: str
         )}
       </section>
       {missing ? (
-        <NotThere what="There is no provider with this id." />
+        <NotFound what="There is no provider with this id." />
       ) : (
         <Show of={provider} rows={8}>
           {(one) => <ProviderPages provider={one} parts={parts} onSaved={provider.set} />}
         </Show>
       )}
       {inviting && <Invite id={id} onClose={() => invite(false)} />}
-    </HereIs>
+    </ViewerProvider>
   );
 }
 
-/** A link that signs in as this provider, for a while. */
+/** Creates a temporary link that signs in as the provider. */
 function Invite({ id, onClose }: { id: string; onClose: () => void }) {
   const [hours, setHours] = useState("24");
   const [link, setLink] = useState<PortalLink>();
@@ -111,8 +111,8 @@ function Invite({ id, onClose }: { id: string; onClose: () => void }) {
       <Dialog title="Send this link" onClose={onClose}>
         <div className="form">
           <p>
-            Whoever opens it can see and change this provider until {exactly(link.expires_at * 1000)}. It is
-            shown this once.
+            Anyone with this link can view and change this provider until {exactly(link.expires_at * 1000)}.
+            It is shown only once.
           </p>
           <Copy text={link.url} label="Sign-in link" />
           <div className="actions end">
@@ -141,9 +141,7 @@ function Invite({ id, onClose }: { id: string; onClose: () => void }) {
         )
       }
     >
-      <p>
-        For somebody without a key or an account here: it opens this provider's dashboard, and nothing else.
-      </p>
+      <p>For people without a key or an account. The link opens this provider's dashboard only.</p>
       <Select
         label="Good for"
         value={hours}

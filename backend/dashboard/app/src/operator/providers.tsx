@@ -6,13 +6,13 @@ import { FormDialog } from "../parts/dialog";
 import { Field } from "../parts/form";
 import { Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Pager, Table } from "../parts/table";
-import { go, Link, ROOT, usePlace, withQuery } from "../router";
+import { go, Link, ROOT, useRoute, withQuery } from "../router";
 import type { Provider } from "../types";
 
 const PAGE = 50;
 
 export function Providers() {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const cursor = query.get("after") ?? undefined;
   const path = `/api/v1/providers${search({ cursor, limit: PAGE })}`;
   const list = useLoad(path, (signal) => get<{ providers: Provider[]; next_cursor?: string }>(path, signal));

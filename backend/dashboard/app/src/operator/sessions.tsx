@@ -7,12 +7,12 @@ import { Field, Radios } from "../parts/form";
 import { Empty, Title } from "../parts/states";
 import { go, ROOT } from "../router";
 
-/** Finds a session by its id, shows what happened to it, and ends it. */
+/** Finds a session by its id, shows its timeline, and revokes it. */
 export function OperatorSessions({ id }: { id: string | undefined }) {
-  const [asked, ask] = useState(id ?? "");
+  const [query, setQuery] = useState(id ?? "");
   const [revoking, revoke] = useState(false);
-  const [changes, changed] = useState(0);
-  const [said, say] = useState("");
+  const [changes, setChanges] = useState(0);
+  const [status, setStatus] = useState("");
   return (
     <>
       <Title
@@ -32,24 +32,24 @@ export function OperatorSessions({ id }: { id: string | undefined }) {
         aria-label="Search"
         onSubmit={(event: Event) => {
           event.preventDefault();
-          say("");
-          if (asked.trim()) go(`${ROOT}/operator/sessions/${encodeURIComponent(asked.trim())}`);
+          setStatus("");
+          if (query.trim()) go(`${ROOT}/operator/sessions/${encodeURIComponent(query.trim())}`);
         }}
       >
         <label className="grow">
           <span>Session id</span>
           <input
             type="search"
-            value={asked}
+            value={query}
             placeholder="0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11"
             spellcheck={false}
-            onInput={(event: Event) => ask((event.target as HTMLInputElement).value)}
+            onInput={(event: Event) => setQuery((event.target as HTMLInputElement).value)}
           />
         </label>
         <button type="submit">Show</button>
       </form>
-      <p role="status" className={said ? "notice good" : "hidden"}>
-        {said}
+      <p role="status" className={status ? "notice good" : "hidden"}>
+        {status}
       </p>
       {id ? (
         <TimelinePanel key={id} id={id} changes={changes} />
@@ -62,8 +62,8 @@ export function OperatorSessions({ id }: { id: string | undefined }) {
           onClose={() => revoke(false)}
           onDone={(text) => {
             revoke(false);
-            say(text);
-            changed((n) => n + 1);
+            setStatus(text);
+            setChanges((n) => n + 1);
           }}
         />
       )}

@@ -4,27 +4,27 @@ import { exactly } from "../format";
 import { useAction } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field } from "../parts/form";
-import { KeyTable, useKeys, WhichKeys } from "../parts/keys";
+import { KeyFilter, KeyTable, useKeys } from "../parts/keys";
 import { Panel, Show } from "../parts/states";
-import { Link, useHere } from "../router";
+import { Link, useViewer } from "../router";
 import type { MadeKey } from "../types";
 
-/** A provider's own keys: for its programs, and for signing in here. */
+/** A provider's keys, for its programs and for signing in. */
 export function ProviderKeys({ providerId }: { providerId: string }) {
-  const { me, reading } = useHere();
+  const { me, reading } = useViewer();
   const path = of(providerId, "/apikeys");
   const { list, make, revoke, dialogs } = useKeys(path, (props) => <MakeKey path={path} {...props} />);
   const [which, choose] = useState<"live" | "all">("live");
-  const may = !reading && !me.expires_at;
+  const canCreate = !reading && !me.expires_at;
   return (
     <Panel
       id="apikeys"
       title="API keys"
-      note="With one, a program reads figures and sessions and changes these settings; and a person signs in here."
+      note="Programs use a key to read statistics and sessions and to change these settings. You can also sign in with one."
       aside={
         <>
-          <WhichKeys onChoose={choose} />
-          {may && (
+          <KeyFilter onChoose={choose} />
+          {canCreate && (
             <button type="button" onClick={make}>
               Create key
             </button>
@@ -34,7 +34,7 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
     >
       {reading ? (
         <p className="muted">
-          The provider makes and revokes its own. You do so under{" "}
+          The provider creates and revokes its own keys. To do it yourself, go to{" "}
           <Link root to="/operator/keys">
             Keys
           </Link>
@@ -44,8 +44,8 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
         me.expires_at && (
           <p className="notice">
             {me.guest
-              ? "You came by a sign-in link, which ends"
-              : "The key you came with was replaced, and ends"}{" "}
+              ? "You signed in with a link that expires"
+              : "You signed in with a key that was replaced and expires"}{" "}
             {exactly(me.expires_at * 1000)}. A key made now would outlive it.{" "}
             {me.guest ? "Ask the operator for a key of your own." : "Sign in with the new one."}
           </p>
@@ -86,10 +86,10 @@ function MakeKey({ path, onClose, onMade }: MakeKeyProps) {
         value={name}
         onInput={setName}
         placeholder="billing server"
-        hint="Where it is used: so that you know it when you revoke one."
+        hint="Where the key is used, so that you recognize it later."
       />
       <p className="muted">
-        It may do all that you may here. Keep it on a server: in a page, anybody reads it.
+        The key has the same access as you. Keep it on a server: in a page, anyone can read it.
       </p>
     </FormDialog>
   );

@@ -7,7 +7,7 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { Pager, Table } from "../parts/table";
 import { answered, tries } from "../policies";
-import { go, Link, useHere, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, useViewer, withQuery } from "../router";
 import type { Delivery, DeliveryDetail, Provider } from "../types";
 
 const PAGE = 25;
@@ -17,15 +17,15 @@ const names: Record<Delivery["status"], string> = {
   failed: "Failed",
 };
 
-/** Every call made to a webhook, newest first. */
+/** The deliveries of a webhook, newest first. */
 export function Deliveries({ path, turn, replays }: { path: string; turn: number; replays: boolean }) {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const status = query.get("status") ?? undefined;
   const cursor = query.get("after") ?? undefined;
   const at = `${path}/deliveries${search({ status, cursor, limit: PAGE })}`;
   const log = useLoad(at, (signal) => get<{ deliveries: Delivery[]; next_cursor?: string }>(at, signal));
   const [asking, ask] = useState(false);
-  const [said, say] = useState("");
+  const [notice, setNotice] = useState("");
   const { reload } = log;
   useEffect(() => {
     if (turn) reload();
@@ -60,8 +60,8 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
         </>
       }
     >
-      <p role="status" className={said ? "notice good" : "hidden"}>
-        {said}
+      <p role="status" className={notice ? "notice good" : "hidden"}>
+        {notice}
       </p>
       <Show of={log}>
         {({ deliveries, next_cursor }) =>
@@ -127,7 +127,7 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
           onClose={() => ask(false)}
           onDone={(n) => {
             ask(false);
-            say(
+            setNotice(
               n
                 ? `${count(n, "delivery is", "deliveries are")} sent again.`
                 : "There was nothing to send again in that time.",
@@ -140,7 +140,7 @@ export function Deliveries({ path, turn, replays }: { path: string; turn: number
   );
 }
 
-/** For a field of date and time, which knows the reader's own zone only. */
+/** The value of a date-and-time field, in the browser's time zone. */
 function local(ms: number): string {
   return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
@@ -177,8 +177,8 @@ function Replay({
       }
     >
       <p>
-        Messages that were made in this time are sent again with the same ids, so that your server can tell
-        what it knows already.
+        Messages created in this time are sent again with the same ids, so that your server can tell what it
+        knows already.
       </p>
       <Field label="From" type="datetime-local" required value={since} onInput={setSince} />
       <Field label="Until" type="datetime-local" value={until} onInput={setUntil} hint="Empty: now." />
@@ -187,9 +187,9 @@ function Replay({
   );
 }
 
-/** One delivery: what was sent, and each answer. */
+/** One delivery: its body, and the response to each attempt. */
 export function DeliveryPage({ provider, webhook, id }: { provider: Provider; webhook: string; id: string }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const path = of(
     provider.id,
     `/webhooks/${encodeURIComponent(webhook)}/deliveries/${encodeURIComponent(id)}`,
@@ -305,7 +305,7 @@ export function DeliveryPage({ provider, webhook, id }: { provider: Provider; we
 
 function Code({ text, label }: { text: string; label: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable
     <section className="code" tabIndex={0} aria-label={label}>
       <pre>{text}</pre>
     </section>

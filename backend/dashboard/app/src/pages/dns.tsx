@@ -12,10 +12,10 @@ interface DnsStepProps {
   ok: boolean;
 }
 
-/** The records that lead each domain to the gate, to copy, and whether they do. */
+/** The DNS records that point each domain at the gate, and whether they are in place. */
 export function DnsStep({ provider, onChecked, ok }: DnsStepProps) {
   const path = of(provider.id, "/dns");
-  // Asked anew when the domains are others.
+  // Loaded again when the domains change.
   const dns = useLoad(`${path} ${provider.domains.join()}`, (signal) => get<Dns>(path, signal));
   return (
     <>
@@ -60,7 +60,7 @@ export function DnsStep({ provider, onChecked, ok }: DnsStepProps) {
   );
 }
 
-/** One domain's records, each part with a button that copies it. */
+/** The records of a domain, with copy buttons. */
 function Records({ of: one, titled }: { of: DomainRecords; titled: boolean }) {
   const { domain, zone, label, records, alias, note } = one;
   return (
@@ -105,7 +105,7 @@ function Records({ of: one, titled }: { of: DomainRecords; titled: boolean }) {
   );
 }
 
-/** What can be said where the operator did not say where the gate is. */
+/** General instructions, for when the operator did not configure where the gate is. */
 function Unnamed({ provider }: { provider: Provider }) {
   const name = provider.domains.find((domain) => !/^[\d.]+$|:/.test(domain));
   if (!name) return <p>Your domain is an address: it has no DNS record, and needs none.</p>;

@@ -2,19 +2,19 @@ import { useState } from "react";
 import { ApiError, get, of, post } from "../api";
 import { addressesOf, gradeOf, nameOf, outcomeOf, titleOf } from "../checks";
 import { ago, exactly, number } from "../format";
-import { useAction, useEvery, useLoad } from "../load";
+import { useAction, useInterval, useLoad } from "../load";
 import { Select } from "../parts/form";
 import { Badge, Empty, Panel, Problem, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
-import { useHere } from "../router";
+import { useViewer } from "../router";
 import type { Check, Checks, PageReports, Provider } from "../types";
 
 const NO_CHECKS = "This session service can't check domains. Run: sessiongate doctor.";
 const REFRESH_MS = 15_000;
 
-/** Whether visitors reach the app, are let in rightly, and see the clock. */
+/** Checks of the domain, and reports of the pages that visitors loaded. */
 export function Health({ provider }: { provider: Provider }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   return (
     <>
       <Title text="Health">
@@ -27,7 +27,7 @@ export function Health({ provider }: { provider: Provider }) {
   );
 }
 
-/** The doctor's visit, on demand. */
+/** Runs the domain checks. */
 export function CheckPanel({
   provider,
   onChecked,
@@ -35,10 +35,10 @@ export function CheckPanel({
   provider: Provider;
   onChecked?: (checks: Checks) => void;
 }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const urls = addressesOf(provider);
   const [chosen, setUrl] = useState("");
-  // What was chosen may be gone: domains change beside this.
+  // The chosen domain may have been removed.
   const url = urls.includes(chosen) ? chosen : (urls[0] ?? "");
   const [found, setFound] = useState<Checks>();
   const { busy, error, run } = useAction();
@@ -54,10 +54,10 @@ export function CheckPanel({
     <Panel
       id="checks"
       title={`${reading ? "The" : "Your"} domain, seen from outside`}
-      note="Looks at it as visitors, browsers and cheats do. Takes up to 20 seconds."
+      note="Checks the domain as visitors, browsers and attackers see it. Takes up to 20 seconds."
       aside={
         <button type="button" className="primary" disabled={busy || !url} onClick={check}>
-          {busy ? "Looking…" : found ? "Check again" : "Check now"}
+          {busy ? "Checking…" : found ? "Check again" : "Check now"}
         </button>
       }
     >
@@ -85,7 +85,7 @@ export function CheckPanel({
   );
 }
 
-/** Each check with its grade, what was found, and what to do. */
+/** The checks with their results and remedies. */
 export function CheckList({ checks }: { checks: Check[] }) {
   return (
     <ul className="checks">
@@ -115,12 +115,12 @@ export function CheckList({ checks }: { checks: Check[] }) {
   );
 }
 
-/** What the edges reported of pages, newest first. */
+/** The edges' reports of pages, newest first. */
 export function Pages({ providerId }: { providerId: string }) {
   const path = of(providerId, "/pages");
   const reports = useLoad(path, (signal) => get<PageReports>(path, signal));
   const [only, setOnly] = useState<"all" | "without">("all");
-  useEvery(REFRESH_MS, reports.reload);
+  useInterval(REFRESH_MS, reports.reload);
   return (
     <Panel
       id="pages"

@@ -3,10 +3,10 @@ import { DayChart } from "../../../../../sdk-inject/src/package/dashboard/chart"
 import { get, of } from "../api";
 import { clock, count, number } from "../format";
 import { useLive } from "../live";
-import { type Loaded, useEvery, useLoad } from "../load";
+import { type Loaded, useInterval, useLoad } from "../load";
 import { Empty, Panel, Problem, Show, Title } from "../parts/states";
 import { compare, dayOf, presets, problemOf, type Range, rangeBefore, rangeOf } from "../range";
-import { go, Link, useHere, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, useViewer, withQuery } from "../router";
 import type {
   Analysis,
   Provider,
@@ -19,15 +19,15 @@ import type {
 import { SessionsList } from "./sessions";
 
 const REFRESH_MS = 30_000;
-/** The service counts days every now and then; the figures follow a change by so much. */
+/** The service updates its daily statistics at intervals. This is the delay after a change. */
 type Day = SessionDay & { extensions?: number };
 
-/** What happens now, and by day. */
+/** Live counts, and statistics by day. */
 export function Overview({ provider }: { provider: Provider }) {
   const { id } = provider;
   const live = useLive(id);
-  const { reading } = useHere();
-  const { query } = usePlace();
+  const { reading } = useViewer();
+  const { query } = useRoute();
   const range = rangeOf(query, Date.now());
   const today = dayOf(Date.now());
   const stats = useLoad(`stats ${id}`, (signal) => get<SessionStats>(of(id, "/stats"), signal));
@@ -42,7 +42,7 @@ export function Overview({ provider }: { provider: Provider }) {
     day.reload();
     latest.reload();
   };
-  useEvery(REFRESH_MS, again);
+  useInterval(REFRESH_MS, again);
   useEffect(() => {
     if (live.changes) again();
   }, [live.changes]);
@@ -66,10 +66,13 @@ export function Overview({ provider }: { provider: Provider }) {
       {!(provider.origin_url && (provider.domains.length || provider.app_url)) && (
         <div className="notice">
           {reading ? (
-            <p>This app is not set up yet: it has no domain or no origin. Its provider is led through it.</p>
+            <p>
+              This app is not set up yet: it has no domain or no origin. The dashboard guides its provider
+              through the set-up.
+            </p>
           ) : (
             <>
-              <p>Your app is not set up yet. Five short steps, under ten minutes.</p>
+              <p>Your app is not set up yet. The set-up takes five steps and less than ten minutes.</p>
               <Link to="/setup" className="button primary">
                 Set it up
               </Link>
@@ -90,7 +93,7 @@ export function Overview({ provider }: { provider: Provider }) {
           id="minutes"
           name="Minutes used today"
           value={total && Math.round(total.used_seconds / 60)}
-          note="of sessions that are over"
+          note="in sessions that have ended"
         />
         <Card
           id="tokens"
@@ -98,12 +101,7 @@ export function Overview({ provider }: { provider: Provider }) {
           value={stats.data?.today.captured}
           note={stats.data && `${number(stats.data.total.captured)} in all`}
         />
-        <Card
-          id="extensions"
-          name="Extensions today"
-          value={total?.extensions}
-          note="more time, bought inside"
-        />
+        <Card id="extensions" name="Extensions today" value={total?.extensions} note="bought in the app" />
         <Card id="cutoffs" name="Cut off today" value={total?.expired} note="their time ran out" />
       </dl>
       <Ranges range={range} />
@@ -115,7 +113,7 @@ export function Overview({ provider }: { provider: Provider }) {
           title="Sessions"
           figure={(one) => one.sessions}
         >
-          {(now, before) => <Compared name="sessions" now={now.sessions} before={before?.sessions} />}
+          {(now, before) => <Compared one="session" now={now.sessions} before={before?.sessions} />}
         </Chart>
         <Chart<RevenueDay>
           id={id}
@@ -125,10 +123,10 @@ export function Overview({ provider }: { provider: Provider }) {
           title="Tokens earned"
           figure={(one) => one.captured}
         >
-          {(now, before) => <Compared name="tokens" now={now.captured} before={before?.captured} />}
+          {(now, before) => <Compared one="token" now={now.captured} before={before?.captured} />}
         </Chart>
         <Chart<UserDay> id={id} kind="users" range={range} title="Users by day" figure={(one) => one.users}>
-          {(now, before) => <Compared name="new users" now={now.new_users} before={before?.new_users} />}
+          {(now, before) => <Compared one="new user" now={now.new_users} before={before?.new_users} />}
         </Chart>
       </div>
       <Panel id="latest" title="Latest sessions" aside={<Link to="/sessions">All sessions</Link>}>
@@ -137,9 +135,7 @@ export function Overview({ provider }: { provider: Provider }) {
             sessions.length ? (
               <SessionsList sessions={sessions} busy={false} />
             ) : (
-              <Empty title="No sessions yet">
-                As soon as somebody buys one, it is here, without a reload.
-              </Empty>
+              <Empty title="No sessions yet">New sessions appear here without a reload.</Empty>
             )
           }
         </Show>
@@ -150,11 +146,11 @@ export function Overview({ provider }: { provider: Provider }) {
 
 function waiting(counts: SessionStats["live"] | undefined): string | undefined {
   if (!counts) return undefined;
-  const said = [
+  const parts = [
     counts.paused && `${number(counts.paused)} paused`,
     counts.pending && `${number(counts.pending)} waiting`,
   ];
-  return said.filter(Boolean).join(", ") || "none paused or waiting";
+  return parts.filter(Boolean).join(", ") || "none paused or waiting";
 }
 
 function Card(props: {
@@ -251,16 +247,16 @@ interface ChartProps<T> {
   children: (now: T, before: T | undefined) => ReactNode;
 }
 
-/** One analysis by day, with the range before to compare. */
+/** A chart by day, compared with the range before. */
 function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps<T>) {
   const path = (days: Range) => of(id, `/analytics/${kind}`, { from: days.from, to: days.to });
   const before = rangeBefore(range);
   const now = useLoad(path(range), (signal) => get<Analysis<T>>(path(range), signal));
-  // Once the rest is there: a browser asks one host six things at a time, and the first rows must not wait.
+  // Loaded last: a browser opens six connections to a host, and the first rows must not wait for one.
   const past: Loaded<Analysis<T>> = useLoad(now.data ? path(before) : "", (signal) =>
     get<Analysis<T>>(path(before), signal),
   );
-  useEvery(REFRESH_MS, now.reload);
+  useInterval(REFRESH_MS, now.reload);
   return (
     <div className="chart" data-testid={`chart-of-${kind}`}>
       <Show of={now} rows={5}>
@@ -287,12 +283,12 @@ function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps
   );
 }
 
-function Compared({ name, now, before }: { name: string; now: number; before: number | undefined }) {
+function Compared({ one, now, before }: { one: string; now: number; before: number | undefined }) {
   const found = before === undefined ? undefined : compare(now, before);
   const mark = { up: "▲", down: "▼", same: "=" };
   return (
     <p>
-      <span className="strong">{number(now)}</span> {name}
+      <span className="strong">{number(now)}</span> {now === 1 ? one : `${one}s`}
       {found && (
         <span className={`change ${found.direction}`}>
           <span aria-hidden="true">{mark[found.direction]}</span> {found.text}

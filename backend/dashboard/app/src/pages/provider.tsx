@@ -1,6 +1,6 @@
 import { useLive } from "../live";
 import { Empty, Title } from "../parts/states";
-import { Link, useHere } from "../router";
+import { Link, useViewer } from "../router";
 import type { Provider } from "../types";
 import { DeliveryPage } from "./deliveries";
 import { Health } from "./health";
@@ -14,15 +14,15 @@ import { Webhooks } from "./webhooks";
 
 interface ProviderPagesProps {
   provider: Provider;
-  /** Of the path, below where these pages stand. */
+  /** The parts of the path below the base path. */
   parts: string[];
   onSaved: (p: Provider) => void;
 }
 
-/** A provider's pages, for itself and for an operator who reads them. */
+/** A provider's pages, for the provider and for operators. */
 export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) {
   const { changes } = useLive(provider.id);
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const [page = "", id, more] = parts;
   if (!page) return <Overview provider={provider} />;
   if (page === "sessions")
@@ -35,7 +35,7 @@ export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) 
   if (page === "settings") return <Settings provider={provider} onSaved={onSaved} />;
   if (page === "setup" && !reading) return <Setup provider={provider} step={id} onSaved={onSaved} />;
   return (
-    <NotThere
+    <NotFound
       what={
         page === "operator" || page === "providers"
           ? "This needs an administrator. You are signed in as a provider."
@@ -45,7 +45,7 @@ export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) 
   );
 }
 
-export function NotThere({
+export function NotFound({
   what = "The address may be mistyped, or the page is from another version.",
 }: {
   what?: string | undefined;

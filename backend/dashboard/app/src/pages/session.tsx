@@ -3,16 +3,16 @@ import { get } from "../api";
 import { clock, count, date, exactly, length, moment, number, words } from "../format";
 import { useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
-import { Link, useHere } from "../router";
-import { kindNames, kindsOf, type Told, tell } from "../timeline";
+import { Link, useViewer } from "../router";
+import { describeEntry, kindNames, kindsOf, type TimelineItem } from "../timeline";
 import type { Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
 
-/** One session: what it is, and all that happened to it. */
+/** A session: its properties and its timeline. */
 export function SessionPage({ id, changes }: { id: string; changes: number }) {
   const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
   const session = useLoad(path, (signal) => get<Session>(path, signal));
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const { reload } = session;
   useEffect(() => {
     if (changes) reload();
@@ -43,7 +43,7 @@ export function SessionPage({ id, changes }: { id: string; changes: number }) {
 }
 
 function Facts({ session }: { session: Session }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const { status, settlement, extension } = session;
   const facts: [string, ReactNode][] = [
     [
@@ -63,9 +63,9 @@ function Facts({ session }: { session: Session }) {
     ["Set aside", count(session.tokens_allocated, "token")],
   ];
   if (session.started_at) facts.push(["Clock started", <Moment key="st" at={session.started_at} />]);
-  if (session.ended_at) facts.push(["Over", <Moment key="e" at={session.ended_at} />]);
+  if (session.ended_at) facts.push(["Ended", <Moment key="e" at={session.ended_at} />]);
   else if (session.expires_at) facts.push(["Ends", <Moment key="x" at={session.expires_at} />]);
-  if (session.end_reason) facts.push(["Because", words(session.end_reason)]);
+  if (session.end_reason) facts.push(["Reason", words(session.end_reason)]);
   if (settlement) {
     facts.push(["Used", length(settlement.used_seconds)]);
     facts.push([reading ? "Earned" : "You earned", count(settlement.captured, "token")]);
@@ -89,7 +89,7 @@ const Moment = ({ at }: { at: number }) => (
   <Time ms={at * 1000} show={moment(at * 1000)} title={exactly(at * 1000)} />
 );
 
-/** All that happened to a session, oldest first. */
+/** The timeline of a session, oldest first. */
 export function TimelinePanel({
   id,
   changes,
@@ -139,9 +139,9 @@ export function TimelinePanel({
             <ol className="timeline">
               {data.entries
                 .filter((one) => !kind || one.kind === kind)
-                .map(tell)
-                .map((told, i) => (
-                  <Entry key={i} told={told} linked={linked} />
+                .map(describeEntry)
+                .map((item, i) => (
+                  <Entry key={i} item={item} linked={linked} />
                 ))}
             </ol>
           ) : (
@@ -153,8 +153,8 @@ export function TimelinePanel({
   );
 }
 
-function Entry({ told, linked }: { told: Told; linked: boolean }) {
-  const { at, kind, title, text, tone, delivery } = told;
+function Entry({ item, linked }: { item: TimelineItem; linked: boolean }) {
+  const { at, kind, title, text, tone, delivery } = item;
   return (
     <li className={tone} data-kind={kind}>
       <Time ms={at} show={`${date(at)}, ${clock(at)}`} title={exactly(at)} />

@@ -6,7 +6,7 @@ import { useAction, useLoad } from "../load";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { type Column, Pager, Table } from "../parts/table";
 import { dayOf } from "../range";
-import { go, Link, usePlace, withQuery } from "../router";
+import { go, Link, useRoute, withQuery } from "../router";
 import type { Provider, Session, SessionPage, Status } from "../types";
 
 export const statusNames: Record<Status, string> = {
@@ -28,7 +28,7 @@ const columns: Column<Session>[] = [
     name: "Session",
     show: ({ id, user_id }) => (
       <Link to={`/sessions/${id}`} className="row-link">
-        <span className="strong">{user_id}</span>
+        <span className="strong wrap">{user_id}</span>
         <span className="mono small-text">…{id.slice(-12)}</span>
       </Link>
     ),
@@ -79,9 +79,9 @@ const filterOf = (query: URLSearchParams): Filter => ({
   to: query.get("to") || undefined,
 });
 
-/** All sessions of a provider, page by page, as the service finds them. */
+/** A provider's sessions, with filters and pages. */
 export function Sessions({ provider }: { provider: Provider }) {
-  const { query } = usePlace();
+  const { query } = useRoute();
   const filter = filterOf(query);
   const cursor = query.get("after") ?? undefined;
   const path = of(provider.id, "/sessions", { ...filter, cursor, limit: PAGE });
@@ -193,21 +193,21 @@ function Filters({ filter }: { filter: Filter }) {
   );
 }
 
-/** What was found, as a file. */
+/** Exports the found sessions as a file. */
 function Exports({ id, filter }: { id: string; filter: Filter }) {
   const { busy, error, run } = useAction();
-  const [said, say] = useState("");
+  const [status, setStatus] = useState("");
   const json = async () => {
     const found: Session[] = [];
     for (let cursor: string | undefined; ; ) {
       const page: SessionPage = await get(of(id, "/sessions", { ...filter, cursor, limit: EXPORT_PAGE }));
       found.push(...page.sessions);
       cursor = page.next_cursor;
-      say(`${number(found.length)} read…`);
+      setStatus(`${number(found.length)} read…`);
       if (!cursor || found.length >= MOST_EXPORTED) break;
     }
     save("sessions.json", "application/json", JSON.stringify(found, null, 2));
-    say(
+    setStatus(
       found.length >= MOST_EXPORTED
         ? `The newest ${number(found.length)}; choose fewer days for the rest.`
         : "",
@@ -229,7 +229,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
         Export JSON
       </button>
       <span className="muted" role="status">
-        {busy ? said || "Reading…" : said}
+        {busy ? status || "Reading…" : status}
       </span>
       {error && <Problem text={error} />}
     </>

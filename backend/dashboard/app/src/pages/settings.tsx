@@ -4,8 +4,8 @@ import { lines, whole } from "../format";
 import { useAction } from "../load";
 import { Field, Radios, Tick } from "../parts/form";
 import { Panel, Problem, Title } from "../parts/states";
-import { effects, warningsOf, warningsText } from "../policies";
-import { Link, useHere } from "../router";
+import { policySummary, warningsOf, warningsText } from "../policies";
+import { Link, useViewer } from "../router";
 import type { Policies, Provider } from "../types";
 import { ProviderKeys } from "./apikeys";
 
@@ -15,7 +15,7 @@ interface SettingsProps {
 }
 
 export function Settings(props: SettingsProps) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   return (
     <>
       <Title text="Settings" aside={!reading && <Link to="/setup">Set-up, step by step</Link>}>
@@ -29,7 +29,7 @@ export function Settings(props: SettingsProps) {
   );
 }
 
-/** A form that saves what it holds, and says so. */
+/** A form with a save button and a status. */
 export function Saving({
   id,
   title,
@@ -46,17 +46,17 @@ export function Saving({
   button?: string;
 }) {
   const { busy, error, run } = useAction();
-  const [said, say] = useState("");
+  const [status, setStatus] = useState("");
   return (
     <Panel id={id} title={title} note={note}>
       <form
         className="form"
-        onInput={() => say("")}
+        onInput={() => setStatus("")}
         onSubmit={(event: Event) => {
           event.preventDefault();
           run(async () => {
             await save();
-            say("Saved.");
+            setStatus("Saved.");
           });
         }}
       >
@@ -67,7 +67,7 @@ export function Saving({
             {busy ? "Saving…" : button}
           </button>
           <span role="status" className="muted">
-            {said}
+            {status}
           </span>
         </div>
       </form>
@@ -89,7 +89,7 @@ function AppForm({ provider, onSaved }: SettingsProps) {
           name,
           domains: lines(domains),
           origin_url: origin.trim(),
-          // Until somebody names one, it follows the first domain.
+          // Unless it is set, it follows the first domain.
           app_url: app.trim() === provider.app_url ? undefined : app.trim(),
         });
         setDomains(saved.domains.join("\n"));
@@ -133,7 +133,7 @@ function AppForm({ provider, onSaved }: SettingsProps) {
 
 function PoliciesForm({ provider, onSaved }: SettingsProps) {
   // Who is signed in may say where sessions return to.
-  const admin = useHere().me.role === "admin";
+  const admin = useViewer().me.role === "admin";
   const now = provider.policies;
   const [settlement, setSettlement] = useState(now.settlement ?? "full");
   const [pausing, setPausing] = useState(!!now.pause?.max_count);
@@ -209,7 +209,7 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
           <p className="hint">{problem}</p>
         ) : (
           <ul>
-            {effects(chosen).map((sentence) => (
+            {policySummary(chosen).map((sentence) => (
               <li key={sentence}>{sentence}</li>
             ))}
           </ul>

@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { get, of, patch } from "../api";
 import { lines } from "../format";
-import { useEvery, useLoad } from "../load";
+import { useInterval, useLoad } from "../load";
 import { Field } from "../parts/form";
-import { Badge, Panel, Problem, Title, Waiting } from "../parts/states";
+import { Badge, Panel, Problem, Skeleton, Title } from "../parts/states";
 import { go, Link, ROOT } from "../router";
 import { done, nextStep, type StepId, steps } from "../setup";
 import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
@@ -14,7 +14,7 @@ import { AddWebhook, SecretDialog } from "./webhooks";
 
 const REFRESH_MS = 5_000;
 
-/** Five steps from a name to a gated page. What is done is read from the service: one can leave and come back. */
+/** The set-up in five steps. The service knows which steps are done, so that users can leave and return. */
 export function Setup({
   provider,
   step,
@@ -31,7 +31,7 @@ export function Setup({
   const hooks = useLoad(of(provider.id, "/webhooks"), (signal) =>
     get<{ webhooks: Webhook[] }>(of(provider.id, "/webhooks"), signal),
   );
-  useEvery(REFRESH_MS, pages.reload);
+  useInterval(REFRESH_MS, pages.reload);
   const known = done({
     provider,
     checks,
@@ -40,7 +40,7 @@ export function Setup({
   });
   const chosen = steps.find(({ id }) => id === step)?.id;
   const at = chosen ?? nextStep(known);
-  // Whoever comes back goes on where they left; after that, only they move.
+  // Start at the first open step. After that, only the user changes the step.
   const ready = !chosen && (pages.data || pages.error) && (hooks.data || hooks.error);
   useEffect(() => {
     if (ready) go(`${ROOT}/setup/${at}`, "replace");
@@ -49,7 +49,7 @@ export function Setup({
   const finished = Object.values(known).every(Boolean);
   const next = steps[index + 1];
   const forward = () => go(next ? `${ROOT}/setup/${next.id}` : ROOT);
-  // A step that saves goes on by itself.
+  // Saving a step goes to the next one.
   const saved = (now: Provider) => {
     onSaved(now);
     forward();
@@ -63,11 +63,11 @@ export function Setup({
       <WebhookStep provider={provider} count={hooks.data?.webhooks.length ?? 0} onAdded={hooks.reload} />
     ),
   };
-  if (!chosen) return <Waiting rows={6} />;
+  if (!chosen) return <Skeleton rows={6} />;
   return (
     <>
       <Title text={`Set up: ${steps[index]?.name}`}>
-        Step {index + 1} of {steps.length}. Leave whenever you like; what you saved is kept.
+        Step {index + 1} of {steps.length}. You can leave at any time; saved steps are kept.
       </Title>
       {hooks.error && <Problem text={hooks.error.message} retry={hooks.reload} />}
       <ol className="steps">
@@ -185,7 +185,7 @@ function PageStep({ provider, onChecked, ok }: CheckedStepProps) {
         aside={ok && <Badge tone="good">Done</Badge>}
       >
         <ol className="plain">
-          <li>Check below that the gate answers at your domain and lets nobody in without a session.</li>
+          <li>Check below that the gate responds at your domain and refuses requests without a session.</li>
           <li>Buy a session in the marketplace, and follow its link to your app.</li>
           <li>The page you open shows the clock, and appears here a few seconds later.</li>
         </ol>
@@ -219,8 +219,8 @@ function WebhookStep({
       aside={count > 0 && <Badge tone="good">Done</Badge>}
     >
       <p>
-        Your own server can be told when a session starts, is extended, or ends: for invoices, cleaning up, or
-        statistics. You need none to sell sessions.
+        Sessiongate can notify your server when a session starts, is extended, or ends: for invoices, clean-up
+        or statistics. Webhooks are optional.
       </p>
       {count > 0 && (
         <p>

@@ -6,19 +6,19 @@ import { FormDialog } from "../parts/dialog";
 import { Select } from "../parts/form";
 import { Badge, Panel, Problem, Show, Title } from "../parts/states";
 import { webhookState } from "../policies";
-import { go, Link, ROOT, useHere } from "../router";
+import { go, Link, ROOT, useViewer } from "../router";
 import type { Provider, Secret, TestResult, Webhook } from "../types";
 import { Deliveries } from "./deliveries";
 import { eventTypes, SecretDialog } from "./webhooks";
 
 type Asking = "" | "rotate" | "off" | "delete";
 
-/** One webhook: its state, a test, its secret, and every call made to it. */
+/** A webhook: its state, test, secret and deliveries. */
 export function WebhookPage({ provider, id }: { provider: Provider; id: string }) {
   const path = of(provider.id, `/webhooks/${encodeURIComponent(id)}`);
   const hook = useLoad(path, (signal) => get<Webhook>(path, signal));
   const [turn, setTurn] = useState(0);
-  const { reading } = useHere();
+  const { reading } = useViewer();
   return (
     <>
       <Title text="Webhook" aside={<Link to="/webhooks">All webhooks</Link>}>
@@ -38,7 +38,7 @@ export function WebhookPage({ provider, id }: { provider: Provider; id: string }
 }
 
 function State({ path, webhook, hook }: { path: string; webhook: Webhook; hook: Loaded<Webhook> }) {
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const [asking, ask] = useState<Asking>("");
   const [secret, setSecret] = useState<Secret>();
   const [overlap, setOverlap] = useState("86400");
@@ -196,7 +196,7 @@ function Test({ webhook, onTested }: { webhook: Webhook; onTested: () => void })
           )}
         />
         <button type="submit" className="primary" disabled={busy}>
-          {busy ? "Waiting for the answer…" : "Send"}
+          {busy ? "Waiting for the response…" : "Send"}
         </button>
       </form>
       {error && <Problem text={error} />}

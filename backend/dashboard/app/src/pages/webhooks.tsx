@@ -8,25 +8,25 @@ import { Field, Tick } from "../parts/form";
 import { Badge, Empty, Panel, Show, Time, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import { webhookState } from "../policies";
-import { go, Link, ROOT, useHere } from "../router";
+import { go, Link, ROOT, useViewer } from "../router";
 import type { Provider, Secret, Webhook } from "../types";
 
-/** What a webhook may be told of, and when. */
+/** The events that a webhook can receive. */
 export const eventTypes: [type: string, when: string][] = [
   ["session.started", "A session's clock starts"],
-  ["session.warning", "Its end is near"],
-  ["session.extended", "Its user bought more time"],
-  ["session.paused", "Its clock stands still"],
-  ["session.resumed", "Its clock runs again"],
-  ["session.ended", "It is over, and settled"],
+  ["session.warning", "It is about to end"],
+  ["session.extended", "The user bought more time"],
+  ["session.paused", "Its clock was paused"],
+  ["session.resumed", "Its clock was resumed"],
+  ["session.ended", "It ended and was settled"],
   ["webhook.disabled", "One of your webhooks was turned off"],
 ];
 
-/** Where a provider's own systems are told what happens. */
+/** A provider's webhooks. */
 export function Webhooks({ provider }: { provider: Provider }) {
   const path = of(provider.id, "/webhooks");
   const list = useLoad(path, (signal) => get<{ webhooks: Webhook[] }>(path, signal));
-  const { reading } = useHere();
+  const { reading } = useViewer();
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<Secret>();
   return (
@@ -42,8 +42,8 @@ export function Webhooks({ provider }: { provider: Provider }) {
         }
       >
         {reading
-          ? "Where the provider's server is told what happens. Only the provider changes them, and knows their secrets."
-          : "Your server is told what happens, by signed calls that are tried again until they arrive."}
+          ? "Signed HTTP requests to the provider's server. Only the provider can change webhooks and see their secrets."
+          : "Sessiongate sends events to your server as signed HTTP requests, and retries failed ones."}
       </Title>
       <Panel id="webhooks" title="Endpoints">
         <Show of={list}>
@@ -92,7 +92,7 @@ export function Webhooks({ provider }: { provider: Provider }) {
               <Empty title="No webhooks yet">
                 {reading
                   ? "The provider has no webhook."
-                  : "Add the URL of your server. Each call is signed, so that you know it is from us."}
+                  : "Add the URL of your server. Each request is signed, so that your server can verify its source."}
               </Empty>
             )
           }
@@ -159,18 +159,18 @@ export function AddWebhook({ providerId, onClose, onMade }: AddProps) {
         value={url}
         onInput={setUrl}
         placeholder="https://hooks.example.com/sessiongate"
-        hint="Answers 2xx within 15 seconds. Anything else is tried again."
+        hint="It must respond with 2xx within 15 seconds. Failed deliveries are retried."
       />
       <Field
         label="Note"
         value={description}
         onInput={setDescription}
         max={200}
-        hint="For yourself. May stay empty."
+        hint="A note for yourself. Optional."
       />
       <fieldset className="ticks">
         <legend>Call when</legend>
-        <p className="hint">Nothing chosen: always.</p>
+        <p className="hint">If you choose none, all events are sent.</p>
         {eventTypes.map(([type, when]) => (
           <Tick
             key={type}
@@ -185,19 +185,20 @@ export function AddWebhook({ providerId, onClose, onMade }: AddProps) {
   );
 }
 
-/** Shows a secret, this once. */
+/** Shows a new secret, which cannot be shown again. */
 export function SecretDialog({ secret, onClose }: { secret: Secret; onClose: () => void }) {
   return (
     <Dialog title="The signing secret" onClose={onClose}>
       <div className="form">
         <p>
-          Your server checks with it that a call is from us.{" "}
-          <span className="strong">It is shown this once</span>: copy it now. If you lose it, make a new one.
+          Your server uses it to verify that a request comes from Sessiongate.{" "}
+          <span className="strong">It is shown only once</span>: copy it now. If you lose it, create a new
+          one.
         </p>
         <Copy text={secret.secret} label="Signing secret" />
         {secret.old_secret_until ? (
           <p className="muted">
-            The secret before it signs too, until {exactly(secret.old_secret_until * 1000)}. Change your
+            The previous secret remains valid until {exactly(secret.old_secret_until * 1000)}. Update your
             server by then.
           </p>
         ) : null}

@@ -1,31 +1,31 @@
 import { useEffect, useRef, useState } from "react";
 
-const SAID_MS = 3_000;
+const STATUS_MS = 3_000;
 
-/** Copies a text and says so; where the page may not, it selects the text and says which keys do. */
-function useCopy(text: string, select: () => void): { said: string; copy: () => void } {
-  const [said, say] = useState("");
+/** Copies a text and reports it. Without clipboard access, it selects the text and names the keys to press. */
+function useCopy(text: string, select: () => void): { status: string; copy: () => void } {
+  const [status, setStatus] = useState("");
   useEffect(() => {
-    if (!said) return;
-    const timer = setTimeout(() => say(""), SAID_MS);
+    if (!status) return;
+    const timer = setTimeout(() => setStatus(""), STATUS_MS);
     return () => clearTimeout(timer);
-  }, [said]);
+  }, [status]);
   const copy = () =>
-    // Only there where the page came by TLS, or from this machine.
+    // Available only over TLS or on localhost.
     void (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(
-      () => say("Copied"),
+      () => setStatus("Copied"),
       () => {
         select();
-        say("Press Ctrl+C to copy");
+        setStatus("Press Ctrl+C to copy");
       },
     );
-  return { said, copy };
+  return { status, copy };
 }
 
-/** Something to copy, shown whole: a field of its own. */
+/** A field with a copy button. */
 export function Copy({ text, label }: { text: string; label: string }) {
   const box = useRef<HTMLInputElement>(null);
-  const { said, copy } = useCopy(text, () => box.current?.select());
+  const { status, copy } = useCopy(text, () => box.current?.select());
   return (
     <div className="copy">
       <input ref={box} readOnly value={text} aria-label={label} onFocus={() => box.current?.select()} />
@@ -33,16 +33,16 @@ export function Copy({ text, label }: { text: string; label: string }) {
         Copy
       </button>
       <span className="muted" role="status">
-        {said}
+        {status}
       </span>
     </div>
   );
 }
 
-/** A short text with a button that copies it. `what` says which, for who does not see them side by side. */
+/** A short text with a copy button. `what` names the text for screen readers. */
 export function CopyText({ text, what }: { text: string; what: string }) {
   const shown = useRef<HTMLSpanElement>(null);
-  const { said, copy } = useCopy(text, () => {
+  const { status, copy } = useCopy(text, () => {
     if (shown.current) getSelection()?.selectAllChildren(shown.current);
   });
   return (
@@ -51,11 +51,11 @@ export function CopyText({ text, what }: { text: string; what: string }) {
         {text}
       </span>
       <button type="button" className="small" onClick={copy}>
-        {said === "Copied" ? "Copied" : "Copy"}
+        {status === "Copied" ? "Copied" : "Copy"}
         <span className="hidden"> {what}</span>
       </button>
-      <span role="status" className={said && said !== "Copied" ? "muted" : "hidden"}>
-        {said}
+      <span role="status" className={status && status !== "Copied" ? "muted" : "hidden"}>
+        {status}
       </span>
     </span>
   );

@@ -8,13 +8,12 @@ interface DialogProps {
   wide?: boolean;
 }
 
-/** A modal dialog: the browser's own, which keeps the focus and closes on Escape. */
+/** A modal dialog. The browser's own element keeps the focus and closes on Escape. */
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const gone = useRef(false); // removed by its owner, who needs not be told
+  const gone = useRef(false); // removed by its owner: onClose must not be called
   const id = useId();
-  // Before the next key can be pressed: shown later, it would take the focus from where the
-  // user has gone meanwhile.
+  // Open it before the next key press. Later, it would take the focus from another element.
   useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     const it = dialog.current;
@@ -22,7 +21,7 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
     it?.querySelector<HTMLElement>("input:not([readonly]), select, textarea")?.focus();
     return () => {
       gone.current = true;
-      it?.close(); // what is beside an open one cannot take the focus
+      it?.close(); // elements outside an open dialog cannot take the focus
       if (before?.isConnected) before.focus();
     };
   }, []);
@@ -58,7 +57,7 @@ interface FormDialogProps extends DialogProps {
   onSubmit: () => void;
 }
 
-/** A dialog that does one thing. */
+/** A dialog with a form and one action. */
 export function FormDialog({ submit, danger, busy, error, onSubmit, children, ...dialog }: FormDialogProps) {
   return (
     <Dialog {...dialog}>

@@ -13,7 +13,7 @@ interface FieldProps {
   readOnly?: boolean;
 }
 
-/** A labelled field, with a hint that belongs to it. */
+/** A field with a label and a hint. */
 export function Field(props: FieldProps) {
   const { label, hint, value, onInput, type = "text", lines, required, placeholder, max, readOnly } = props;
   const id = useId();
@@ -33,7 +33,7 @@ export function Field(props: FieldProps) {
       {lines ? (
         <textarea rows={lines} spellcheck={false} {...shared} />
       ) : (
-        // Preact types each kind apart; they take the same attributes here.
+        // Preact types each element separately; here they take the same attributes.
         <input type={type as "text"} autocomplete="off" {...shared} />
       )}
       {hint && (
@@ -85,7 +85,7 @@ interface RadiosProps<T extends string> {
   onChoose: (value: T) => void;
 }
 
-/** One of a few, each with what it means. */
+/** Radio buttons with explanations. */
 export function Radios<T extends string>({ label, value, options, onChoose }: RadiosProps<T>) {
   const id = useId();
   return (

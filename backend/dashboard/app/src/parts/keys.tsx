@@ -2,7 +2,7 @@ import { type ReactNode, useState } from "react";
 import { get, remove } from "../api";
 import { ago, date, exactly, moment } from "../format";
 import { useAction, useLoad } from "../load";
-import { useHere } from "../router";
+import { useViewer } from "../router";
 import type { ApiKey, MadeKey } from "../types";
 import { Copy } from "./copy";
 import { Dialog, FormDialog } from "./dialog";
@@ -31,8 +31,8 @@ export const day = (at: number | undefined) =>
 export const nameOfKey = ({ name, kind }: ApiKey): string =>
   kind === "link" ? "Sign-in link" : name || "Unnamed";
 
-/** Chooses whether keys that are over are shown. */
-export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
+/** Chooses whether expired and revoked keys are shown. */
+export function KeyFilter({ onChoose }: { onChoose: (shown: Shown) => void }) {
   return (
     <select
       aria-label="Which keys"
@@ -47,14 +47,14 @@ export function WhichKeys({ onChoose }: { onChoose: (shown: Shown) => void }) {
 interface KeyTableProps {
   keys: ApiKey[];
   which: Shown;
-  /** Whether their roles differ. */
+  /** Shows the role of each key. */
   roles?: boolean;
-  /** Missing: nobody revokes here. */
+  /** If undefined, keys cannot be revoked here. */
   onRevoke?: ((key: ApiKey) => void) | undefined;
 }
 
 export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
-  const { me } = useHere();
+  const { me } = useViewer();
   const rows = keys.filter((one) => which === "all" || isLive(one));
   if (!rows.length)
     return (
@@ -112,14 +112,14 @@ export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
 
 interface RevokeKeyProps {
   of: ApiKey;
-  /** Where it is revoked. */
+  /** The API path of the key. */
   path: string;
   onClose: () => void;
   onDone: () => void;
 }
 
 function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
-  const { me } = useHere();
+  const { me } = useViewer();
   const { busy, error, run } = useAction();
   const own = key.id === me.key_id;
   return (
@@ -148,21 +148,21 @@ function RevokeKey({ of: key, path, onClose, onDone }: RevokeKeyProps) {
       )}
       <p className="wrap">
         <span className="strong">{nameOfKey(key)}</span> ({key.role},{" "}
-        <span className="mono">{key.hint}…</span>) stops working at once, and who signed in with it is signed
-        out. This can't be undone.
+        <span className="mono">{key.hint}…</span>) stops working immediately, and everyone signed in with it
+        is signed out. This can't be undone.
       </p>
     </FormDialog>
   );
 }
 
-/** Shows a key, this once. */
+/** Shows a new key, which cannot be shown again. */
 function KeyDialog({ made, onClose }: { made: MadeKey; onClose: () => void }) {
   return (
     <Dialog title="Your new API key" onClose={onClose}>
       <div className="form">
         <p>
-          <span className="strong">It is shown this once</span>: copy it to where it is used. Whoever has it
-          may do what “{made.key.name}” may. If you lose it, revoke it and make another.
+          <span className="strong">It is shown only once</span>: copy it now. Anyone who has it has the access
+          of “{made.key.name}”. If you lose it, revoke it and create another.
         </p>
         <Copy text={made.secret} label="API key" />
         <div className="actions end">
@@ -180,7 +180,7 @@ interface MakeProps {
   onMade: (key: MadeKey) => void;
 }
 
-/** The keys below a path, and the dialogs by which they are made, shown once, and revoked. */
+/** The keys at an API path, and the dialogs that create, show and revoke them. */
 export function useKeys(path: string, dialog: (props: MakeProps) => ReactNode) {
   const list = useLoad(path, (signal) => get<{ keys: ApiKey[] }>(path, signal));
   const [making, setMaking] = useState(false);

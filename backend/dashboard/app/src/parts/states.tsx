@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import type { Loaded } from "../load";
 
-/** A page's heading. Takes the focus when the page comes, so that it is read out. */
+/** The heading of a page. It takes the focus on navigation, so that screen readers announce it. */
 export function Title({ children, text, aside }: { children?: ReactNode; text: string; aside?: ReactNode }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -22,7 +22,7 @@ export function Title({ children, text, aside }: { children?: ReactNode; text: s
   );
 }
 
-/** A part of a page. */
+/** A section of a page. */
 export function Panel(props: {
   title: string;
   aside?: ReactNode;
@@ -56,7 +56,7 @@ export function Problem({ text, retry }: { text: string; retry?: () => void }) {
   );
 }
 
-/** Nothing there yet, and what would change that. */
+/** An empty state, with what to do. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -70,8 +70,8 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** Stands where something will be. */
-export function Waiting({ rows = 4, what = "Loading" }: { rows?: number; what?: string }) {
+/** A placeholder while data load. */
+export function Skeleton({ rows = 4, what = "Loading" }: { rows?: number; what?: string }) {
   return (
     <div className="waiting" role="status">
       <span className="hidden">{what}…</span>
@@ -85,22 +85,22 @@ export function Waiting({ rows = 4, what = "Loading" }: { rows?: number; what?: 
 interface ShowProps<T> {
   of: Loaded<T>;
   rows?: number;
-  /** What it means that the resource does not exist. */
+  /** The text for a 404 response. */
   missing?: string;
   children: (data: T) => ReactNode;
 }
 
-/** What was asked for, or that it is awaited, or why it is not there. */
+/** Shows loaded data, a placeholder, or the error. */
 export function Show<T>({ of, rows, missing, children }: ShowProps<T>) {
   const { data, error, reload } = of;
   return (
     <>
       {error && error.status === 404 && missing ? (
-        <Empty title="Not here">{missing}</Empty>
+        <Empty title="Not found">{missing}</Empty>
       ) : (
         error && <Problem text={error.message} retry={reload} />
       )}
-      {data !== undefined ? children(data) : !error && <Waiting {...(rows ? { rows } : {})} />}
+      {data !== undefined ? children(data) : !error && <Skeleton {...(rows ? { rows } : {})} />}
     </>
   );
 }
@@ -117,12 +117,12 @@ export const tones = {
   failed: "danger",
 } as Record<string, string>;
 
-/** A state in a word, with a mark that is not only colour. */
+/** A status label. Its mark does not rely on colour alone. */
 export function Badge({ tone, children }: { tone?: string | undefined; children: ReactNode }) {
   return <span className={`badge ${tone ?? ""}`}>{children}</span>;
 }
 
-/** A moment, with the exact one on hover. */
+/** A time, with the exact time on hover. */
 export function Time({ ms, show, title }: { ms: number; show: string; title: string }) {
   return (
     <time dateTime={new Date(ms).toISOString()} title={title}>

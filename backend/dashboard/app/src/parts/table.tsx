@@ -2,9 +2,9 @@ import type { ReactNode } from "react";
 
 export interface Column<T> {
   name: string;
-  /** Figures stand at the end of their column. */
+  /** Right-aligned. */
   number?: boolean;
-  /** Left out where there is little room. */
+  /** Hidden on narrow screens. */
   wide?: boolean;
   show: (row: T) => ReactNode;
 }
@@ -17,10 +17,10 @@ interface TableProps<T> {
   busy?: boolean;
 }
 
-/** Rows and columns. Where there is little room, each row is a small card with its columns' names. */
+/** A table. On narrow screens each row is a card with the names of the columns. */
 export function Table<T>({ label, columns, rows, id, busy = false }: TableProps<T>) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable
     <section className="scroll" aria-label={`${label}, table`} tabIndex={0}>
       <table aria-busy={busy}>
         <thead>
@@ -52,7 +52,7 @@ const classes = (number?: boolean, wide?: boolean): string | undefined =>
   [number && "number", wide && "wide"].filter(Boolean).join(" ") || undefined;
 
 interface PagerProps {
-  /** Whether there is a page before this one. */
+  /** Whether there is a previous page. */
   newer: boolean;
   older: boolean;
   busy: boolean;
