@@ -2,7 +2,7 @@
 export const DEFAULT_WARNINGS = [300, 60];
 /** WCAG 2.2.1 requires at least 20 s to respond to a warning. */
 const LEAST_NOTICE_S = 20;
-/** A session this short has no warning. */
+/** A shorter session has no warning, unless thresholds in its second half are set. */
 const SHORTEST_WARNED_S = 30;
 
 /**
