@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-// The key stays here: the page asks this server, which asks the session service in its name.
-// In earnest, let pass only whoever is signed in to your own administration.
+// The key stays on this server, which forwards the page's requests and adds the key.
+// In production, admit only users who are signed in to your own admin pages.
 const key = process.env.SESSIONGATE_PROVIDER_KEY;
 if (!key) throw new Error("SESSIONGATE_PROVIDER_KEY is not set: `sessiongate demo --json` prints one");
 const proxy = {
@@ -18,6 +18,6 @@ export default defineConfig({
   },
   server: { proxy },
   preview: { proxy, port: Number(process.env.PORT ?? 5004) },
-  // The package is linked from this repository; a page has one React.
+  // The package is linked from this repository; the page must use a single copy of React.
   resolve: { dedupe: ["react", "react-dom"] },
 });

@@ -4,7 +4,7 @@ import { MarketplaceProvider, useSession } from "@marketplace/provider-sdk/next"
 import { useState } from "react";
 
 export function Session() {
-  // Known in the browser only; a server renders the session as loading.
+  // Available in the browser only; a server renders the session as loading.
   const [config] = useState(() => ({ apiEndpoint: typeof location === "undefined" ? "" : location.origin }));
   return (
     <MarketplaceProvider config={config}>

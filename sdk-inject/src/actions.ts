@@ -6,9 +6,9 @@ import type { Extension, SessionAnswer } from "./protocol";
 import type { Session } from "./session";
 import { stateOf } from "./state";
 
-/** What a user may do to the session. Every one rejects with a {@link GateError}. */
+/** The user's actions on the session. Each rejects with a {@link GateError}. */
 export interface Actions {
-  /** Buys the time of the offer, at its price. */
+  /** Buys the offered time at the offered price. */
   extend(offer: Extension): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -20,15 +20,15 @@ export interface ActionEffects {
   session: Pick<Session, "perform" | "state">;
   clock: Clock;
   random(): number;
-  /** A fresh random idempotency key. */
+  /** Returns a new random idempotency key. */
   newKey(): string;
 }
 
 const TRIES = 3;
-/** A person waits for these: a longer pause is an answer to show. */
+/** The user waits for an action. A longer Retry-After is shown as an error. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** Whether the same call may succeed later: its outcome is unknown, or was put off. */
+/** Whether the same call may succeed later: its outcome is unknown, or it was deferred. */
 export function isTransient({ status, code }: GateError): boolean {
   return status < 400 || status === 429 || status >= 500 || code === "invalid_answer";
 }
@@ -37,7 +37,7 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
   let purchase: { key: string; offer: string; version: number } | undefined;
   let buying: Promise<void> | undefined;
 
-  /** Tries again while the outcome is unknown. */
+  /** Retries while the outcome is unknown. */
   async function persist(change: () => Promise<SessionAnswer>): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
@@ -52,13 +52,13 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
   }
 
   /**
-   * One purchase that the user meant has one idempotency key, kept over retries
-   * and further clicks until its outcome is known: a lost answer never charges twice.
+   * A purchase keeps its idempotency key over retries and further clicks until its outcome is
+   * known, so that a lost response never charges twice.
    */
   async function buy(offer: Extension): Promise<void> {
     const { additional_seconds, tokens, used } = offer;
     const state = session.state();
-    // Another price, or one purchase more already taken, is another intention.
+    // Another price or count of purchases means a new purchase.
     const meant = [additional_seconds, tokens, used].join();
     if (purchase?.offer !== meant)
       purchase = { key: newKey(), offer: meant, version: "view" in state ? state.view.version : 0 };
@@ -66,7 +66,7 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
     try {
       await persist(async () => {
         const answer = await api.change("extend", { additional_seconds, tokens_to_deduct: tokens }, key);
-        // Bought, but the gate has not heard of it: as good as no answer yet.
+        // Bought, but the gate does not know it yet: treat it as no response.
         if (answer.session.version <= version) throw new GateError("invalid_answer");
         return answer;
       });
@@ -90,7 +90,7 @@ export function createActions({ api, session, clock, random, newKey }: ActionEff
       persist(async () => {
         const answer = await api.change("end");
         const { session: after } = answer;
-        // Accepted is over, even where the gate has not heard of it.
+        // The session has ended, even if the gate does not know it yet.
         return stateOf(after).phase === "ended"
           ? answer
           : { ...answer, session: { ...after, status: "completed" } };

@@ -4,7 +4,7 @@ declare module "*.css" {
   export default text;
 }
 
-// Names that the server fills in: the hashed file of each later part.
+// Names that the server replaces with the hashed file name of each part.
 declare module "*/__SDK__";
 declare module "*/__DIALOG__" {
   export { createDialogs } from "./ui/dialog";

@@ -3,13 +3,13 @@ import { GateError } from "./errors";
 import type { GatePath, HeartbeatAnswer, HeartbeatRequest, Problem, SessionAnswer } from "./protocol";
 import { GATE_PREFIX } from "./protocol";
 
-/** The gate, as a page calls it. Every call rejects with a {@link GateError}. */
+/** A client of the gate's same-origin API. Each call rejects with a {@link GateError}. */
 export interface Api {
   session(): Promise<SessionAnswer>;
   heartbeat(body: HeartbeatRequest): Promise<HeartbeatAnswer>;
-  /** Changes the session; the same key again means the same change. */
+  /** Changes the session. Repeating a key repeats no change. */
   change(action: Action, body?: object, idempotencyKey?: string): Promise<SessionAnswer>;
-  /** A last heartbeat from a page that is going; nobody waits for its answer. */
+  /** A last heartbeat from a page that is being unloaded. Its response is ignored. */
   sendLastHeartbeat(body: HeartbeatRequest): void;
 }
 
@@ -19,7 +19,7 @@ export interface ApiEffects {
   fetch: typeof fetch;
   sendBeacon(url: string, body: Blob): boolean;
   serverClock: ServerClock;
-  /** Ends with a slash. Default: the gate on the page's own origin. */
+  /** Ends with a slash. Default: the gate on the page's origin. */
   base?: string;
   timeoutMs?: number;
 }

@@ -1,14 +1,13 @@
 /**
- * boot.js: the only thing the gate writes into a page, as the first element of
- * its head. It is classic and not async, so that it has run and removed its own
- * element before a framework hydrates the document. The rest is loaded after
- * the page has loaded; whatever fails here fails silently, because enforcement
- * is the gate's and never the browser's.
+ * boot.js: the only script that the gate adds to a page, as the first element of
+ * its head. It is a classic script and not async, so that it runs and removes its
+ * element before a framework hydrates the document. The rest loads after the page.
+ * Errors are silent, because the gate enforces the session and the browser does not.
  */
 
-// Shared by every copy of ours on a page, injected or from npm.
+// Shared by all copies of the SDK on a page, injected or from npm.
 const KEY = Symbol.for("sessiongate");
-// Also starts on pages whose load event never comes (a streamed document).
+// Also starts on pages that never fire load (a streamed document).
 const LATEST_START_MS = 10_000;
 const AFTER_LOAD_MS = 50;
 
@@ -19,11 +18,11 @@ try {
   const folder = script?.src ?? location.href;
   script?.remove();
   if (!(KEY in window) && topOfOurOrigin()) {
-    // The page may wrap fetch later (to log out on any 401, say); ours is the one of now.
+    // The page may wrap fetch later, for example to log out on any 401. Keep the original.
     Object.defineProperty(window, KEY, { value: { fetch: window.fetch } });
     const start = () => {
       // import() carries this script's nonce and needs no Trusted Types policy.
-      // The element is for browsers that lose the nonce on the way.
+      // The element is for browsers whose import() loses the nonce.
       import("./__SDK__").catch(() => {
         try {
           const module = document.createElement("script");
@@ -43,7 +42,7 @@ try {
         setTimeout(start, LATEST_START_MS);
       }
     };
-    // A prerendered page may never be seen; its clock is shown when it is.
+    // A prerendered page may never be shown. Wait until it is.
     if ((document as { prerendering?: boolean }).prerendering)
       document.addEventListener("prerenderingchange", whenLoaded, { once: true });
     else whenLoaded();
@@ -51,15 +50,14 @@ try {
 } catch {}
 
 /**
- * One clock for each window of ours: a frame inside a page of the same origin
- * leaves it to that page; an app framed by a foreign page (a marketplace) shows
- * its own.
+ * One clock for each top-level app page: a frame in a page of the same origin shows
+ * none; an app framed by a page of another origin (a marketplace) shows its own.
  */
 function topOfOurOrigin(): boolean {
   if (window.top === window) return true;
   return ![window.top, window.parent].some((outer) => {
     try {
-      // Throws for a foreign origin.
+      // Throws for another origin.
       return !!outer?.document;
     } catch {
       return false;

@@ -1,7 +1,7 @@
 import type { Channel } from "./tabs";
 
-/** fallback.js: what stands for BroadcastChannel where a browser has none. Its messages
- *  travel as storage events; where storage is blocked, they go nowhere. */
+/** fallback.js: replaces BroadcastChannel in browsers without it. Messages are sent as
+ *  storage events; if storage is blocked, they are lost. */
 export class BroadcastFallback implements Channel {
   declare onmessage: Channel["onmessage"];
   declare readonly postMessage: Channel["postMessage"];
@@ -26,5 +26,5 @@ export class BroadcastFallback implements Channel {
   }
 }
 
-// As the browser's own is called.
+// The name of the browser's own class.
 export { BroadcastFallback as BroadcastChannel };

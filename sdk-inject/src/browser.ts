@@ -1,7 +1,7 @@
 import type { Clock } from "./clock";
 import type { Session } from "./session";
 
-/** The browser's own time and timers. */
+/** The browser's clock and timers. */
 export const browserClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
@@ -9,14 +9,14 @@ export const browserClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 
-/** Binds the session to the page's life. Calling what it returns adds the
- *  listeners (again, to a document that was written anew), and with true removes them. */
+/** Connects the session to the page's lifecycle events. The returned function adds the listeners
+ *  (again, after document.open), or removes them if called with true. */
 export function bindToPage(session: Session): (stop?: boolean) => void {
-  // Named, so that adding them again to a document that still has them adds nothing.
+  // Named functions, so that adding them twice has no effect.
   const seen = () => (document.visibilityState === "hidden" ? session.sleep() : session.wake());
   return (stop) => {
     const act = stop ? "removeEventListener" : "addEventListener";
-    // Those of the document pass through the window, too.
+    // Events of the document also reach the window.
     for (const event of ["visibilitychange", "pageshow", "focus", "online"]) window[act](event, seen, true);
     window[act]("pagehide", session.leave);
     if (!stop) seen();

@@ -1,22 +1,22 @@
-/** The browser's time and timers, injected so that tests can own them. */
+/** A clock and timers, injected so that tests can control them. */
 export interface Clock {
   /** Wall time in Unix milliseconds: may be wrong, may jump. */
   now(): number;
-  /** Milliseconds since some moment, which never jump but may stand still in sleep. */
+  /** Monotonic milliseconds. They never jump, but may stop while the machine sleeps. */
   elapsed(): number;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
 }
 
-/** The server's time: the browser's plus a measured offset. */
+/** The server's time: the browser's time plus a measured offset. */
 export interface ServerClock {
   now(): number;
-  /** Feeds in an answer that said `serverMs` and was asked for at these readings. */
+  /** Records a response with the time `serverMs` to a request made at these readings. */
   sample(serverMs: number, sent: Reading): void;
-  /** Both readings of now, to be handed to {@link sample} with the answer. */
+  /** The current readings, to pass to {@link sample} with the response. */
   read(): Reading;
-  /** Whether wall time and elapsed time have parted since the last sample: the
-   *  machine slept, or someone set its clock. */
+  /** Whether wall time and monotonic time have diverged since the last sample: the
+   *  machine slept, or its clock was set. */
   jumped(): boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Reading {
   elapsed: number;
 }
 
-/** Shorter partings are the two clocks' ordinary drift. */
+/** Smaller differences are the ordinary drift of the two clocks. */
 const JUMP_MS = 1500;
 
 export function createServerClock(clock: Clock): ServerClock {
@@ -41,10 +41,10 @@ export function createServerClock(clock: Clock): ServerClock {
     sample(serverMs, sent) {
       const got = read();
       const roundTrip = Math.max(0, got.elapsed - sent.elapsed);
-      if (drift(got, sent) > JUMP_MS) return; // set or slept between question and answer
+      if (drift(got, sent) > JUMP_MS) return; // the clock was set, or the machine slept, during the request
       const measured = serverMs - (sent.wall + got.wall) / 2;
-      // The true offset lies within half a round trip of a sample. So the
-      // tightest sample is kept, until another one contradicts it.
+      // The true offset is within half a round trip of a sample. Keep the most
+      // precise sample until another one contradicts it.
       if (roundTrip <= best || Math.abs(measured - offset) > roundTrip / 2 + best / 2) {
         best = roundTrip;
         offset = measured;

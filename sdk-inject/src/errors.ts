@@ -1,17 +1,17 @@
 import type { Problem } from "./protocol";
 
 /**
- * Why a call failed: a `code` of the gate or backend, or one of ours.
- * `network`: no answer. `timeout`: none in time. `invalid_answer`: one that is
- * not the gate's, such as a page of the origin.
+ * A failed call. `code` is a code of the gate or backend, or one of these:
+ * `network`: no response. `timeout`: no response in time. `invalid_answer`: a
+ * response that is not from the gate, such as a page of the origin.
  */
 export class GateError extends Error {
   constructor(
     readonly code: string,
     readonly problem: Partial<Problem> = {},
-    /** The HTTP status; 0 when there was no answer. */
+    /** The HTTP status; 0 if there was no response. */
     readonly status = 0,
-    /** How long the server asked us to wait, if it did. */
+    /** The Retry-After of the response, if any. */
     readonly retryAfterMs = 0,
   ) {
     super(code);

@@ -1,4 +1,4 @@
-/** What is left as the chip shows it: "9:42", "1:02:09". Rounded up, so that 0:00 means over. */
+/** The remaining time as the chip shows it: "9:42", "1:02:09". Rounded up, so that 0:00 means over. */
 export function formatClock(ms: number): string {
   const all = Math.max(0, Math.ceil(ms / 1000));
   const pad = (n: number) => `${n}`.padStart(2, "0");
@@ -10,18 +10,17 @@ export function formatClock(ms: number): string {
 export type Unit = "hour" | "minute" | "second";
 
 /**
- * Says a number of units as Intl.NumberFormat does, "5 minutes", without it: the first
- * number that a process has Intl format takes 12 ms of it and more, in one task. Hours
- * have no short form.
+ * Formats a number of units as Intl.NumberFormat does, "5 minutes", without it: the first
+ * number that Intl formats in a process blocks for 12 ms and more. Hours have no short form.
  */
 export type SayUnit = (n: number, unit: Unit, short?: boolean) => string;
 
-/** Whole minutes or, where it is none, seconds: "10 minutes", "45 seconds"; short: "10 min". */
+/** Whole minutes, or else seconds: "10 minutes", "45 seconds"; short: "10 min". */
 export function formatUnit(seconds: number, say: SayUnit, short?: boolean): string {
   return seconds % 60 ? say(seconds, "second", short) : say(seconds / 60, "minute", short);
 }
 
-/** A length of time in words: "1 hour 30 minutes". */
+/** A duration in words: "1 hour 30 minutes". */
 export function formatSpan(seconds: number, say: SayUnit): string {
   let rest = Math.max(0, Math.ceil(seconds));
   let said = "";
@@ -38,14 +37,14 @@ export function formatSpan(seconds: number, say: SayUnit): string {
 }
 
 /**
- * Where to go when a session is over: its return address with the session's id.
- * Empty when there is none or it is no web address.
+ * The URL to open when a session has ended: its return URL with the session's id.
+ * Empty if there is none or it is not an HTTP URL.
  */
 export function returnAddress(returnUrl: string | undefined, sessionId?: string): string {
   try {
     const url = new URL(returnUrl ?? "");
     if (!/^https?:$/.test(url.protocol)) return "";
-    // By hand: URLSearchParams would respell the marketplace's own parameters.
+    // A string operation, because URLSearchParams would re-encode the marketplace's own parameters.
     if (sessionId && !url.searchParams.has("session_id"))
       url.search += `${url.search ? "&" : "?"}session_id=${encodeURIComponent(sessionId)}`;
     return url.href;

@@ -3,22 +3,22 @@ import type { Clock } from "./clock";
 import type { GateError } from "./errors";
 
 export interface HeartbeatEffects {
-  /** Sends one; rejects when it did not arrive. */
+  /** Sends a heartbeat. Rejects if it failed. */
   send(): Promise<void>;
-  /** Told after each: how many in a row have failed. */
+  /** Called after each with the number of failures in a row. */
   onResult(failures: number): void;
   clock: Clock;
   random(): number;
   intervalMs: number;
 }
 
-/** Sends at its interval while running; after failures sooner, then ever later. */
+/** Sends heartbeats at an interval. After a failure it retries sooner, then with backoff. */
 export function createHeartbeat({ send, onResult, clock, random, intervalMs }: HeartbeatEffects) {
   let timer: unknown;
   let failures = 0;
 
   const plan = (ms: number) => {
-    // An answer that arrives after stop() plans nothing.
+    // A response after stop() schedules nothing.
     const mine = clock.setTimeout(async () => {
       let delay: number;
       try {
@@ -41,8 +41,8 @@ export function createHeartbeat({ send, onResult, clock, random, intervalMs }: H
     timer = undefined;
   };
   return {
-    /** Keeps the heartbeat that is planned, so that a page that is often focused still
-     *  sends one; after failures starts anew, since something may have got better. */
+    /** Keeps the scheduled heartbeat, so that a page that is often focused still sends one.
+     *  After failures it tries again immediately. */
     start() {
       if (timer && !failures) return;
       stop();

@@ -1,6 +1,6 @@
 /**
- * sdk.js: wires the core and the interface to the browser. Nothing here decides
- * anything; whatever fails, fails without touching the page.
+ * sdk.js: connects the core and the interface to the browser. It makes no decisions,
+ * and its errors never affect the page.
  */
 import { createApi } from "./api";
 import { bindToPage, browserClock as clock } from "./browser";
@@ -10,8 +10,8 @@ import { createStore, NAME } from "./store";
 import { en } from "./strings";
 import { createTimer } from "./ui/timer";
 
-/** On window under this symbol: boot.js leaves the page's first fetch here, and
- *  whoever shows a timer (we, or the npm package) claims it. */
+/** The property of window with this symbol holds the original fetch, set by boot.js, and the
+ *  session whose timer is shown, by this script or the npm package. */
 const KEY = Symbol.for(NAME);
 
 interface Claim {
@@ -55,7 +55,7 @@ async function start(): Promise<void> {
       : await import("./__LANGUAGES__").then((m) => m.stringsFor(wanted)).catch(() => en);
     createTimer({ ...effects, api, session, strings });
   }
-  // Nothing is added to a page before it is known to have a session.
+  // Add nothing to the page until it has a session.
   const waiting = session.subscribe(() => {
     if (/loading|absent/.test(session.state().phase)) return;
     waiting();

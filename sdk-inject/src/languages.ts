@@ -1,4 +1,4 @@
-/** languages.js: the languages besides English, for pages that don't begin with that. */
+/** languages.js: the languages other than English. */
 import { en, type Strings } from "./strings";
 
 type Load = () => Promise<{ default: Strings }>;
@@ -14,7 +14,7 @@ const languages = new Map<string, Load>([
   ["ar", () => import("./__CHIP_AR__")],
 ]);
 
-/** The first that is wanted and that we have. Rejects when it could not be loaded. */
+/** Loads the first requested language that exists. Rejects if it cannot be loaded. */
 export async function stringsFor(wanted: readonly string[]): Promise<Strings> {
   for (const tag of wanted) {
     const load = languages.get(tag.toLowerCase().split("-")[0] ?? "");

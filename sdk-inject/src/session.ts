@@ -8,21 +8,21 @@ import { isNewer, remainingMs, type State, stateOf, stateOfRefusal } from "./sta
 import type { Store } from "./store";
 import { type Channel, createTabs, type Locks, NEWEST, shareHeartbeat } from "./tabs";
 
-/** The one session of this page: what it knows of it, kept true. */
+/** The session of this page, kept in sync with the gate. */
 export interface Session {
   state(): State;
   /** Milliseconds left by the server's clock; 0 unless active or paused. */
   remaining(): number;
-  /** Called on every change and on every tick. Returns its own undoing. */
+  /** Calls the listener on every change and every tick. Returns a function that removes it. */
   subscribe(listener: () => void): () => void;
-  /** The page is seen: asks the gate, then ticks and beats. Again after a sleep: resyncs. */
+  /** The page is visible: fetches the state, then ticks and sends heartbeats. Also resyncs after sleep. */
   wake(): void;
-  /** The page is hidden: no tick, no heartbeat. */
+  /** The page is hidden: stops ticks and heartbeats. */
   sleep(): void;
-  /** The page goes, perhaps into the back/forward cache. */
+  /** The page is unloaded, perhaps into the back/forward cache. */
   leave(): void;
-  /** Makes a change and takes over its answer. Rejects with a {@link GateError},
-   *  unless that says that the session is over: then it is shown as over. */
+  /** Runs a change and applies its response. Rejects with a {@link GateError}, unless the error
+   *  means that the session has ended: then the state becomes ended. */
   perform(change: () => Promise<SessionAnswer>): Promise<void>;
 }
 
@@ -33,27 +33,27 @@ export interface SessionEffects {
   random(): number;
   /** Undefined in browsers and frames without it. */
   channel(name: string): Channel | undefined;
-  /** Where the tabs note that one of them has beaten. */
+  /** Where tabs record the last heartbeat. */
   store: Store;
   locks?: Locks | undefined;
   heartbeatMs?: number | undefined;
 }
 
-/** Two in a row: one may be an ordinary hiccup. */
+/** Failures in a row before the connection counts as lost. One failure is common. */
 const LOST_AFTER_FAILURES = 2;
-/** Focus and visibility come in bunches; one question answers them. */
+/** Focus and visibility events arrive in bursts; one request covers a burst. */
 const RESYNC_MS = 2_000;
-/** At the deadline the gate is asked this often before its silence is taken as the end. */
+/** The number of requests at the deadline before a missing response counts as the end. */
 const VERIFY_TRIES = 5;
 const VERIFY_FIRST_MS = 250;
-/** A timer may fire a little early; the display must not show the second that is over. */
+/** Timers may fire slightly early. Without this, the display would show the past second. */
 const TICK_SLACK_MS = 5;
 
 export function createSession(effects: SessionEffects): Session {
   const { api, clock, serverClock, random, store, heartbeatMs = HEARTBEAT_MS } = effects;
   const listeners = new Set<() => void>();
   let state: State = { phase: "loading" };
-  // The newest known, also after the end.
+  // The latest view, also after the end.
   let view: SessionView | undefined;
   let awake = false;
   let resolving = false;
@@ -89,7 +89,7 @@ export function createSession(effects: SessionEffects): Session {
     if (state.phase === "active" && state.connected !== connected) set({ ...state, connected });
   }
 
-  /** Takes over an answer of the gate and tells the other tabs when it is new. */
+  /** Applies a response of the gate, and notifies the other tabs if it is new. */
   function applyAnswer({ session: next }: SessionAnswer) {
     if (isOver() || !isNewer(view, next)) return;
     const changed = !!view && next.version > view.version;
@@ -102,9 +102,9 @@ export function createSession(effects: SessionEffects): Session {
     if (view) tabs.post({ id: view.id, version });
   }
 
-  /** Whether the refusal settled what state the session is in. */
+  /** Whether the refusal determined the state of the session. */
   function applyRefusal(error: unknown): boolean {
-    // A page that knows its end keeps its reason: later refusals know less.
+    // Keep the first end reason: later refusals have less detail.
     if (isOver()) return true;
     const next = stateOfRefusal(error as GateError, view);
     if (!next) return false;
@@ -115,7 +115,7 @@ export function createSession(effects: SessionEffects): Session {
     return true;
   }
 
-  /** Asks the gate for the state; false when it could not be had. One question at a time. */
+  /** Fetches the state; false on failure. One request at a time. */
   function refresh(): Promise<boolean> {
     if (!refreshing) {
       refreshedAt = clock.elapsed();
@@ -133,12 +133,12 @@ export function createSession(effects: SessionEffects): Session {
     return refreshing;
   }
 
-  /** Whether only the gate can say how things stand: at first, and when the deadline
-   *  has passed by our clock: an extension in another tab may have moved it. */
+  /** Whether the state must be fetched: at first, and when the deadline has passed by the
+   *  local clock, because another tab may have extended the session. */
   const isUncertain = () => state.phase === "loading" || (state.phase === "active" && !session.remaining());
 
-  /** Asks until there is no more doubt; a gate that stays silent at the deadline
-   *  does not keep the session open. */
+  /** Fetches until the state is certain. At the deadline, a gate that does not respond does
+   *  not keep the session open. */
   async function resolveState(): Promise<void> {
     if (resolving) return;
     resolving = true;
@@ -156,7 +156,7 @@ export function createSession(effects: SessionEffects): Session {
   }
 
   async function sendHeartbeat(): Promise<void> {
-    // A paused session sends no signs of life, but its page must learn of its end.
+    // A paused session sends no heartbeats, but the page must notice its end.
     if (state.phase === "active") {
       try {
         const { version } = await api.heartbeat({ timestamp: clock.now(), active: true });
@@ -180,7 +180,7 @@ export function createSession(effects: SessionEffects): Session {
   }
 
   function tick() {
-    // The machine slept, or someone set its clock: what is shown is wrong until the gate answers.
+    // The machine slept, or its clock was set: the display is wrong until the gate responds.
     if (serverClock.jumped()) void refresh();
     schedule();
     notify();
@@ -227,10 +227,10 @@ export function createSession(effects: SessionEffects): Session {
       tabs.close();
     },
     perform(change) {
-      // Its answer is one to the question of how things stand, too.
+      // The response also contains the state.
       refreshedAt = clock.elapsed();
       return change().then(applyAnswer, (error) => {
-        // Whatever was refused, what we showed may be out of date.
+        // After a refusal, the displayed state may be out of date.
         if (applyRefusal(error)) return;
         void refresh();
         throw error;

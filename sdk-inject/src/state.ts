@@ -1,10 +1,10 @@
 import type { GateError } from "./errors";
 import type { SessionView } from "./protocol";
 
-/** `gone`: this browser's cookie is, for a reason that we weren't told. */
+/** `gone`: this browser has lost its cookie, for an unknown reason. */
 export type EndReason = "completed" | "expired" | "revoked" | "canceled" | "gone";
 
-/** What the page shows. `absent`: this page has no session, and shows nothing. */
+/** The state that the page shows. `absent`: the page has no session and shows nothing. */
 export type State =
   | { phase: "loading" }
   | { phase: "absent" }
@@ -18,12 +18,12 @@ export interface Ended {
   sessionId: string;
 }
 
-/** Whether `next` may replace `known`: a late answer never replaces a newer one. */
+/** Whether `next` may replace `known`: a late response never replaces a newer one. */
 export function isNewer(known: SessionView | undefined, next: SessionView): boolean {
   return known?.id !== next.id || next.version >= known.version;
 }
 
-/** The state that a view puts the page in. */
+/** The state for a view. */
 export function stateOf(view: SessionView): State {
   const { status } = view;
   if (status === "active" || status === "paused") return { phase: status, view, connected: true };
@@ -32,9 +32,9 @@ export function stateOf(view: SessionView): State {
 }
 
 /**
- * What a refusal says about the session; undefined when it says nothing (no
- * connection, a server error). A missing cookie before any answer means that
- * this page never had a session.
+ * The state that a refusal implies; undefined if it implies none (no connection, a
+ * server error). A missing cookie before any response means that the page never had
+ * a session.
  */
 export function stateOfRefusal(
   { code, problem }: GateError,
@@ -51,8 +51,8 @@ export function stateOfRefusal(
   };
 }
 
-/** Milliseconds left at the server's time `now`; a paused session's stand still. Never more than
- *  was sold: the clock starts at the next whole second. */
+/** Milliseconds left at the server's time `now`; constant while paused. Never more than was
+ *  sold: the clock starts at the next whole second. */
 export function remainingMs(view: SessionView, now: number): number {
   const at = view.status === "paused" && view.paused_at ? view.paused_at * 1000 : now;
   return Math.max(0, Math.min(view.expires_at * 1000 - at, view.duration_limit_seconds * 1000));

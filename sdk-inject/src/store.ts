@@ -1,7 +1,7 @@
-/** The name of all that we keep in a browser or send between its tabs. */
+/** The key of stored data and the channel name between tabs. */
 export const NAME = "sessiongate";
 
-/** What a browser remembers of the timer between the pages of an app. */
+/** The timer's state that is stored between the pages of an app. */
 export interface Remembered {
   /** Where the user moved the chip to: a value of CSS `inset`. */
   place?: string;
@@ -10,7 +10,7 @@ export interface Remembered {
   /** The deadline that the last warning was for (Unix seconds), and its threshold. */
   deadline?: number;
   warned?: number;
-  /** When some tab of this browser last beat, by the browser's clock in milliseconds. */
+  /** When a tab of this browser last sent a heartbeat, by the browser's clock in milliseconds. */
   beat?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Store {
   write(change: Remembered): void;
 }
 
-/** Over the page's storage, which may be blocked, full, or cleared by the app: then memory serves. */
+/** Uses the page's storage, or memory if that is blocked, full or cleared by the app. */
 export function createStore(storage: () => Storage): Store {
   let memory: Remembered = {};
   const read = () => {

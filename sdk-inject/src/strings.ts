@@ -1,7 +1,7 @@
 /**
- * What the chip says. The dialogs' words are in ui/words.ts and ui/actions-words.ts.
- * English is built in, as what shows when nothing else can be had; every other
- * language is two small files, this one's and `words`, loaded when needed.
+ * The texts of the chip. Those of the dialogs are in ui/words.ts and ui/actions-words.ts.
+ * English is built in, as the fallback. Each other language has two small files, one for
+ * the chip and one for the dialogs, loaded when needed.
  */
 export interface Strings {
   language: string;

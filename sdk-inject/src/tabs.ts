@@ -1,7 +1,7 @@
 import type { Clock } from "./clock";
 import { NAME, type Store } from "./store";
 
-/** What the tabs of one session tell each other: that there is news. */
+/** A message between the tabs of a session: the state has changed. */
 export interface Tabs {
   post(news: TabMessage): void;
   open(): void;
@@ -9,14 +9,14 @@ export interface Tabs {
   close(): void;
 }
 
-/** Names a state, and leaves the rest to be asked for: every script of the
- *  origin can post here, so a message is a hint and never a fact. */
+/** Identifies a state, which the receiver fetches from the gate. Any script of the origin
+ *  can post here, so a message is only a hint. */
 export interface TabMessage {
   id: string;
   version: number;
 }
 
-/** Newer than all: the session is over, or the tab that beat for all is closed. */
+/** Newer than any version: the session has ended, or the tab that sent the heartbeats is closed. */
 export const NEWEST = 1e15;
 
 export function createTabs(
@@ -37,14 +37,14 @@ export function createTabs(
   };
 }
 
-/** The part of a BroadcastChannel that we use. */
+/** The part of BroadcastChannel that is used. */
 export interface Channel {
   postMessage(message: unknown): void;
   onmessage: ((event: MessageEvent) => void) | null;
   close(): void;
 }
 
-/** The part of the Web Locks API that we use. */
+/** The part of the Web Locks API that is used. */
 export interface Locks {
   request(
     name: string,
@@ -54,9 +54,9 @@ export interface Locks {
 }
 
 /**
- * Many tabs, one stream of heartbeats: a tab whose turn comes beats, unless another
- * has in this interval. The lock is short and never waited for: a tab that held or
- * awaited one could not enter the back/forward cache.
+ * Sends one heartbeat per interval for all tabs: a tab skips its heartbeat if another tab
+ * sent one in this interval. The lock is held briefly and never awaited, because a tab that
+ * holds or awaits a lock cannot enter the back/forward cache.
  */
 export async function shareHeartbeat(
   { store, clock, locks }: { store: Store; clock: Clock; locks?: Locks | undefined },

@@ -1,13 +1,13 @@
-/** Used when the session names no thresholds of its own. */
+/** The thresholds of a session that has none. */
 export const DEFAULT_WARNINGS = [300, 60];
-/** WCAG 2.2.1 wants at least 20 s to answer a warning. */
+/** WCAG 2.2.1 requires at least 20 s to respond to a warning. */
 const LEAST_NOTICE_S = 20;
-/** A session this short is its own warning. */
+/** A shorter session has no warning, unless thresholds in its second half are set. */
 const SHORTEST_WARNED_S = 30;
 
 /**
- * The seconds before the end at which to warn, largest first: those that leave at
- * least half of the session undisturbed, else one of 20 s, else none.
+ * The seconds before the end at which to warn, largest first: those in the second
+ * half of the session, else one of 20 s, else none.
  */
 export function warningThresholds(configured: readonly number[] | undefined, totalSeconds: number): number[] {
   const wanted = configured?.length ? configured : DEFAULT_WARNINGS;

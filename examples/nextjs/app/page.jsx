@@ -1,6 +1,6 @@
 import { Session } from "../session.jsx";
 
-// A server component; the session is a client component below it.
+// A server component. The session is a client component below it.
 export default function Page() {
   return (
     <main>

@@ -1,7 +1,7 @@
 import type { SayUnit, Unit } from "../format";
 
-// Numbers and times as Intl writes them, without its formatters (see SayUnit); which
-// plural form a number takes is asked of Intl, where that costs nothing.
+// Formats numbers and times as Intl does, without its formatters (see SayUnit). Plural forms
+// come from Intl, where they are cheap.
 
 type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 

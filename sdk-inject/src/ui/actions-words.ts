@@ -1,7 +1,7 @@
 import { time12 } from "../languages/forms";
 import type { EndReason } from "../state";
 
-/** What the rarer views say: the question before ending, the paused and ended screens, refusals. */
+/** The texts of the panel, the end confirmation, the paused and ended screens, and refusals. */
 export interface ActionsWords {
   /** The time of day at which the session ends. */
   endsAt(end: Date): string;

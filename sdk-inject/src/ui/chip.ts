@@ -4,7 +4,7 @@ import type { Store } from "../store";
 import type { Strings } from "../strings";
 import type { Make } from "./dom";
 
-/** The quiet timer at an edge of the window. */
+/** The timer at the edge of the window. */
 export interface Chip {
   show(state: State, remainingMs: number): void;
   element: HTMLElement;

@@ -1,4 +1,4 @@
-/** Makes an element with attributes and children; text becomes text nodes, never markup. */
+/** Creates an element with attributes and children; text becomes text nodes, never markup. */
 export type Make = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes?: Record<string, string>,

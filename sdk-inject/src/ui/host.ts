@@ -1,6 +1,6 @@
 import type { Make } from "./dom";
 
-/** Where our interface lives: a shadow root on the document's element, in the top layer. */
+/** The host of the interface: a shadow root on the document's element, in the top layer. */
 export interface Host {
   /** The element inside the shadow root that holds everything; the page can't style it. */
   root: HTMLElement;
@@ -22,15 +22,15 @@ export function createHost(doc: Document, el: Make, onAttach: () => void, onRepl
 
   const life = new AbortController();
   const first = doc.documentElement;
-  /** A fullscreen element that shows no children of ours: a video, say. */
+  /** A fullscreen element that cannot show our children, such as a video. */
   let unfit: Element | null = null;
 
-  // Also when a modal dialog or popover of the page came above us.
+  // Also needed after a modal dialog or popover of the page opened above the host.
   const raise = (event?: Event) => {
     attach();
     try {
       if (event?.target === element || (event as ToggleEvent | undefined)?.newState === "closed") return;
-      // Hiding would take the keyboard's place away.
+      // Hiding would lose the focus.
       if (shadow.activeElement && element.matches(":popover-open")) return;
       element.hidePopover();
       element.showPopover();

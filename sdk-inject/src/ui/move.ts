@@ -6,9 +6,9 @@ import type { Store } from "../store";
 /** At the left edge (or the right), at the top (or the bottom), and how far from each, in pixels. */
 export type Place = [left: boolean, top: boolean, x: number, y: number];
 
-/** A hand that presses is never quite still. */
+/** Smaller movements count as a press. */
 const SLACK = 4;
-/** Away from the window's edges, in pixels. */
+/** The margin to the window's edges, in pixels. */
 const MARGIN = 16;
 
 /** Follows the pointer of `down` until it is released. */
@@ -20,7 +20,7 @@ export function drag(element: HTMLElement, store: Store, down: PointerEvent): vo
     const dx = event.clientX - down.clientX;
     const dy = event.clientY - down.clientY;
     if (event.pointerId !== down.pointerId) return;
-    // Released before we were loaded.
+    // Released before this file was loaded.
     if (!event.buttons) return release(event);
     if (!place && Math.hypot(dx, dy) < SLACK) return;
     place = placeOf(start.x + dx, start.y + dy, start.width, start.height, innerWidth, innerHeight);
@@ -65,7 +65,7 @@ export function placeOf(x: number, y: number, width: number, height: number, w: 
   ];
 }
 
-/** Also in view when the window gets smaller. */
+/** Keeps the chip visible when the window gets smaller. */
 function put(element: HTMLElement, [left, top, x, y]: Place) {
   const across = `min(${x}px, 100vw - 110px)`;
   const down = `min(${y}px, 100vh - 52px)`;

@@ -4,10 +4,10 @@ import type { Frame } from "./interfaces";
 
 /** Announced to screen readers, in minutes before the end: milestones, not every second. */
 const MILESTONES = [5, 1];
-/** What the end needs is fetched this long before it. */
+/** The files for the end are loaded this long before it. */
 const AHEAD_S = 30;
 
-/** Watches the deadline: tells of warnings, milestones, added time, and the end. */
+/** Watches the deadline and reports warnings, milestones, added time and the end. */
 export function createNotices(
   { context, words, status, close }: Frame,
   warn: () => void,
@@ -30,7 +30,7 @@ export function createNotices(
     const added = deadline && expires_at - deadline;
     const { deadline: of, warned = 0 } = store.read();
     if (added > 0) {
-      // The deadline moved under the user's eyes: what it leaves is no news to them.
+      // The user saw the deadline move: do not announce the remaining time again.
       store.write({ deadline: expires_at, warned: reached ?? seconds });
       close();
       void actionsPanel().then((loaded) => loaded.added(added));

@@ -7,11 +7,11 @@ import type { Dialogs, TimerEffects, View } from "./interfaces";
 
 /** The dialogs' file tells of milestones too: the first is five minutes before the end. */
 const FIRST_MILESTONE_S = 300;
-/** It is fetched this long before it is needed, while the network is sure to be there. */
+/** It is loaded this long before it is needed, in case the network fails later. */
 const AHEAD_S = 30;
 const RELOAD_MS = 3_000;
 
-/** Shows the session over the page: the chip, and when needed what the dialogs show. Returns its undoing. */
+/** Shows the session over the page: the chip, and when needed what the dialogs show. Returns a function that removes it. */
 export function createTimer(effects: TimerEffects): () => void {
   const { session, strings, clock, parts, store, css } = effects;
   let dialogs: Dialogs | undefined;

@@ -1,6 +1,6 @@
 import type { SayUnit } from "../format";
 
-/** What the dialogs say first; the rest is in actions-words.ts. */
+/** The texts of the warning dialog. The others are in actions-words.ts. */
 export interface Words {
   unit: SayUnit;
   left(span: string): string;

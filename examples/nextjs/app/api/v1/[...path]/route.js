@@ -1,4 +1,4 @@
-// Passes calls on to the session service, so that nothing is cross-origin.
+// Forwards requests to the session service, so that none is cross-origin.
 export async function POST(request) {
   const { pathname } = new URL(request.url);
   const api = process.env.SESSIONGATE_API ?? "http://127.0.0.1:8081";
