@@ -31,11 +31,11 @@ export interface SessionData {
  * @public
  */
 export interface ModalStyles {
-  /** A CSS colour. */
+  /** A CSS color. */
   backgroundColor: string;
-  /** A CSS colour. Keep 4.5:1 against the background. */
+  /** A CSS color. Keep 4.5:1 against the background. */
   textColor: string;
-  /** A CSS colour, for the ring and the button that extends the session. */
+  /** A CSS color, for the ring and the button that extends the session. */
   primaryColor: string;
   /** A CSS length. */
   borderRadius: string;

@@ -12,7 +12,7 @@ export interface DayChartProps {
   title: string;
   /** The values by day, in order. */
   days: { date: string; value: number }[];
-  /** What is counted; sets the colour of the bars. Default: `count`. */
+  /** What is counted; sets the color of the bars. Default: `count`. */
   kind?: "count" | "tokens";
   /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
   language?: string | undefined;

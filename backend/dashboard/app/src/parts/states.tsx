@@ -117,7 +117,7 @@ export const tones = {
   failed: "danger",
 } as Record<string, string>;
 
-/** A status label. Its mark does not rely on colour alone. */
+/** A status label. Its mark does not rely on color alone. */
 export function Badge({ tone, children }: { tone?: string | undefined; children: ReactNode }) {
   return <span className={`badge ${tone ?? ""}`}>{children}</span>;
 }
