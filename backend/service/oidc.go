@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -288,10 +287,6 @@ func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err
 }
 
 // loopback reports whether host is this machine, which needs no TLS.
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
 
 // normalEmail is an address as people are found by it.
 func normalEmail(email string) (string, error) {

@@ -3,16 +3,10 @@ package service
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -161,49 +155,4 @@ func normalizePolicies(p *store.Policies) error {
 		p.ReturnHosts[i] = n
 	}
 	return nil
-}
-
-func httpURL(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
-}
-
-var errHost = errors.New("not a host name")
-
-// normalizeDomain is a host's one spelling: lower case, ASCII (IDNA), without
-// port or final dot. IP addresses are hosts too.
-func normalizeDomain(raw string) (string, error) {
-	host := strings.TrimSpace(raw)
-	if h, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Unmap().String(), nil
-	}
-	ascii, err := idna.Lookup.ToASCII(strings.ToLower(host))
-	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, "/:@?# %\\") {
-		return "", errHost
-	}
-	return ascii, nil
-}
-
-func normalizeHostPort(raw string) (string, error) {
-	u, err := url.Parse("x://" + strings.TrimSpace(raw))
-	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", errHost
-	}
-	host, err := normalizeDomain(u.Hostname())
-	if err != nil {
-		return "", err
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if u.Port() == "" {
-		return host, nil
-	}
-	if n, err := strconv.Atoi(u.Port()); err != nil || n < 1 || n > 65535 {
-		return "", errHost
-	}
-	return host + ":" + u.Port(), nil
 }

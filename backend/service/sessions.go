@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -138,28 +136,6 @@ func AppURL(p store.Provider) string {
 		return ""
 	}
 	return "https://" + p.Domains[0] + "/"
-}
-
-// returnAllowed reports whether raw is an http or https URL at one of hosts,
-// which name a port where it is not the scheme's own.
-func returnAllowed(raw string, hosts []string) bool {
-	u, err := url.Parse(raw)
-	if err != nil || u.User != nil || u.Hostname() == "" {
-		return false
-	}
-	port, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	if !known {
-		return false
-	}
-	own := u.Port() == "" || u.Port() == port
-	if u.Port() != "" {
-		port = u.Port()
-	}
-	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
-	if err != nil {
-		return false
-	}
-	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
 }
 
 // Session reads one session as it is now.
