@@ -92,8 +92,8 @@ func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if !named {
 		raw = AppURL(p)
 	}
-	u, err := url.Parse(raw)
-	if err != nil || !httpURL(u) {
+	u, ok := httpURL(raw)
+	if !ok {
 		return nil, Refuse(protocol.InvalidRequest, "url must be an http:// or https:// URL.")
 	}
 	domain, err := normalizeDomain(u.Hostname())

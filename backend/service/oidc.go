@@ -49,14 +49,14 @@ func (o OIDC) WithDefaults() (OIDC, error) {
 	if !o.configured() {
 		return o, nil
 	}
-	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+	if !isProviderIssuer(o.Issuer) {
 		return o, errors.New("the identity provider's issuer must be an https URL")
 	}
 	if o.ClientID == "" {
 		return o, errors.New("the identity provider needs a client id")
 	}
 	if o.Name == "" {
+		u, _ := url.Parse(o.Issuer) // checked above
 		o.Name = u.Host
 	}
 	return o, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -106,17 +105,11 @@ func normalizeProvider(p *store.Provider) error {
 	if len(slices.Compact(slices.Sorted(slices.Values(p.Domains)))) != len(p.Domains) {
 		return Refuse(protocol.InvalidRequest, "domains contains a duplicate.")
 	}
-	if p.OriginURL != "" {
-		u, err := url.Parse(p.OriginURL)
-		if err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
-			return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
-		}
+	if p.OriginURL != "" && !isOrigin(p.OriginURL) {
+		return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
 	}
-	if p.AppURL != "" {
-		u, err := url.Parse(p.AppURL)
-		if err != nil || !httpURL(u) || u.Fragment != "" {
-			return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
-		}
+	if p.AppURL != "" && !isPage(p.AppURL) {
+		return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
 	}
 	return normalizePolicies(&p.Policies)
 }
