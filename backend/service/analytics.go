@@ -26,12 +26,8 @@ func (s *Service) analyticsLoop(ctx context.Context) {
 		if _, err := s.Rollup(ctx, begun); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to update analytics", zap.Error(err))
 		}
-		timer := time.NewTimer(max(rollupEvery, rollupShare*time.Since(begun)))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, max(rollupEvery, rollupShare*time.Since(begun)), nil) {
 			return
-		case <-timer.C:
 		}
 	}
 }

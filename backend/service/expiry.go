@@ -33,15 +33,9 @@ func (s *Service) expiryLoop(ctx context.Context) {
 			}
 			wait = s.untilDue(ctx)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, wait, s.wake) {
 			return
-		case <-s.wake:
-		case <-timer.C:
 		}
-		timer.Stop()
 	}
 }
 

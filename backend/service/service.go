@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,20 +108,15 @@ func New(o Options) *Service {
 	return s
 }
 
-// Run lets deadlines pass, writes heartbeats, calls webhooks and keeps house
-// until ctx ends, then writes what is left. shared says that other processes
-// serve the same record.
+// Run advances due sessions, writes heartbeats, delivers webhooks and removes old
+// records until ctx ends, then writes what is left. shared says that other
+// processes use the same database.
 func (s *Service) Run(ctx context.Context, shared bool) {
-	var loops sync.WaitGroup
-	loops.Go(func() { s.expiryLoop(ctx) })
-	loops.Go(func() { s.beatLoop(ctx) })
-	loops.Go(func() { s.housekeepingLoop(ctx) })
-	loops.Go(func() { s.hooks.Run(ctx) })
-	loops.Go(func() { s.analyticsLoop(ctx) })
+	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop}
 	if shared {
-		loops.Go(func() { s.reconcileLoop(ctx) })
+		loops = append(loops, s.reconcileLoop)
 	}
-	loops.Wait()
+	StartLoops(ctx, loops...).Wait()
 }
 
 // Registry holds the metrics.
