@@ -18,8 +18,8 @@ const (
 	rollupShare = 20
 )
 
-// analyticsLoop keeps the roll-ups, until ctx ends. Several backends may do so
-// at once: each recounts days as a whole.
+// analyticsLoop updates the roll-ups until ctx ends. Several backends may run it
+// at once, because each recounts whole days.
 func (s *Service) analyticsLoop(ctx context.Context) {
 	for {
 		begun := time.Now()

@@ -118,7 +118,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 	}
 }
 
-// Forget removes what is old.
+// Forget deletes expired records.
 func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.ForgetAnswers(ctx, now); err != nil {

@@ -41,14 +41,14 @@ func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provi
 	})
 }
 
-// ProviderPatch is what changes; nil fields stay.
+// ProviderPatch holds the fields to change; nil fields are kept.
 type ProviderPatch struct {
 	Name      *string
 	Domains   *[]string
 	OriginURL *string
 	AppURL    *string
 	Policies  *store.Policies
-	// Whether return_hosts may change: they are the marketplace's to say.
+	// Whether return_hosts may change. Only the marketplace decides on them.
 	MayReturn bool
 }
 
@@ -89,8 +89,8 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// normalizeProvider fills defaults and spells hosts the one way they are
-// compared in, or says what is wrong.
+// normalizeProvider validates p, fills in defaults and brings hosts into their
+// canonical form.
 func normalizeProvider(p *store.Provider) error {
 	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
 		return Refuse(protocol.InvalidRequest, "name is required.")

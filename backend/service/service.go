@@ -122,7 +122,7 @@ func (s *Service) Run(ctx context.Context, shared bool) {
 // Registry holds the metrics.
 func (s *Service) Registry() *prometheus.Registry { return s.metric.registry }
 
-// WakeWebhooks makes the webhook loop look at once.
+// WakeWebhooks makes the webhook loop check for due deliveries immediately.
 func (s *Service) WakeWebhooks() { s.hooks.Wake() }
 
 // Ready reports whether the database answers.
@@ -133,7 +133,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Request is who asks for a write, so that it takes effect once.
+// Request identifies a write and its caller, so that the write takes effect once.
 type Request struct {
 	// Who, as a namespace of idempotency keys.
 	scope string

@@ -115,8 +115,8 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	return soldSession{Session: sold.Session, Token: signed, LaunchURL: launchLink(sold.AppURL, signed)}, nil
 }
 
-// launchLink is where the user goes with a launch token; empty when the
-// provider has no address yet.
+// launchLink returns the URL that opens app with a launch token, or "" if the
+// provider has no URL yet.
 func launchLink(app, launchToken string) string {
 	u, err := url.Parse(app)
 	if err != nil || app == "" {
