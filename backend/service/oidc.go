@@ -138,9 +138,9 @@ type account struct {
 	Email   string // in lower case
 }
 
-// finish trades the code of an answer for the account, and checks all that the
+// exchange trades the code of an answer for the account, and checks all that the
 // standard asks: signature, issuer, audience, time, nonce.
-func (p *identityProvider) finish(ctx context.Context, at attempt, code string) (account, error) {
+func (p *identityProvider) exchange(ctx context.Context, at attempt, code string) (account, error) {
 	found, config, err := p.discover(ctx)
 	if err != nil {
 		return account{}, err
@@ -239,7 +239,7 @@ func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Valu
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*oidcTimeout)
 	defer cancel()
-	who, err := s.people.finish(ctx, at, code)
+	who, err := s.people.exchange(ctx, at, code)
 	if err != nil {
 		return in, "", err
 	}

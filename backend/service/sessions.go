@@ -219,12 +219,12 @@ func (s *Service) Resume(ctx context.Context, req Request, id string) (session.S
 
 // End ends a session by its user.
 func (s *Service) End(ctx context.Context, req Request, id string) (session.Session, error) {
-	return s.finish(ctx, req, id, session.User)
+	return s.endBy(ctx, req, id, session.User)
 }
 
 // Complete ends a session by its marketplace.
 func (s *Service) Complete(ctx context.Context, req Request, id string) (session.Session, error) {
-	return s.finish(ctx, req, id, session.Marketplace)
+	return s.endBy(ctx, req, id, session.Marketplace)
 }
 
 // Revoke ends a session now. refund is full, prorated or none.
@@ -236,9 +236,9 @@ func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator
 	return s.change(ctx, req, id, session.Revoke{By: by, Refund: session.Refund(refund), Reason: reason})
 }
 
-// finish ends a session. One that is over already is answered as it is: the
+// endBy ends a session. One that is over already is answered as it is: the
 // same settlement, however often it is asked for.
-func (s *Service) finish(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
+func (s *Service) endBy(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
 		if err != nil || current.Status.Terminal() {
