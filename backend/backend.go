@@ -107,14 +107,11 @@ func (b *Backend) Handler() http.Handler { return b.handler }
 // Issuer is the iss of this backend's tokens.
 func (b *Backend) Issuer() string { return b.config.Issuer }
 
-// Run lets deadlines pass, writes heartbeats, calls webhooks and keeps house
-// until ctx ends,
-// then writes what is left and returns nil.
+// Run advances due sessions, writes heartbeats, delivers webhooks and removes old
+// records until ctx ends, then writes what is left and returns nil.
 func (b *Backend) Run(ctx context.Context) error {
-	var loops sync.WaitGroup
-	loops.Go(func() { b.service.Run(ctx, b.config.Redis != "" || b.store.Shared()) })
-	loops.Go(func() { b.shared.Run(ctx) })
-	loops.Wait()
+	runService := func(ctx context.Context) { b.service.Run(ctx, b.config.Redis != "" || b.store.Shared()) }
+	service.StartLoops(ctx, runService, b.shared.Run).Wait()
 	return nil
 }
 
@@ -143,10 +140,8 @@ func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) erro
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	run, stopRun := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopRun()
-	var loops sync.WaitGroup
-	loops.Go(func() { _ = b.Run(run) }) // it returns nil
+	loops := service.StartLoops(context.WithoutCancel(ctx), func(ctx context.Context) { _ = b.Run(ctx) }) // it returns nil
+	defer loops.Stop()
 	b.log.Info("session service is ready", zap.Stringer("address", listener.Addr()), zap.String("issuer", b.config.Issuer))
 
 	var err error
@@ -164,8 +159,7 @@ func (b *Backend) ServeListener(ctx context.Context, listener net.Listener) erro
 		}
 	}
 	// Last, so that what the last requests left is written too.
-	stopRun()
-	loops.Wait()
+	loops.Stop()
 	if err != nil {
 		return fmt.Errorf("serving: %w", err)
 	}

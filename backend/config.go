@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -82,11 +81,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Issuer == "" {
 		c.Issuer = "http://" + c.Listen
 	}
-	u, err := url.Parse(c.Issuer)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	if !service.IsIssuer(c.Issuer) {
 		return c, errors.New("the issuer must be an http or https URL without a query")
 	}
 	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
+	var err error
 	if c.OIDC, err = c.OIDC.WithDefaults(); err != nil {
 		return c, err
 	}
@@ -125,6 +124,9 @@ func (c Config) trusted() (list []netip.Prefix, err error) {
 	}
 	return list, nil
 }
+
+// IsIssuer reports whether raw can be [Config.Issuer].
+func IsIssuer(raw string) bool { return service.IsIssuer(raw) }
 
 // OIDC is an identity provider with which people sign in.
 type OIDC = service.OIDC

@@ -52,7 +52,7 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"demo", "--base-port", fmt.Sprint(port)}, 1, "choose another range with --base-port"},
 		{[]string{"backend", "--listen", busy.Addr().String()}, 1, "in use; stop the program that listens there"},
 		{[]string{"backend", "--database", "mysql://x"}, 1, "sqlite: or postgres://"},
-		{[]string{"backend", "--edge-host", "edge.example.com,https://edge.example.com"}, 1, "without scheme and port, not \"https://edge.example.com\""},
+		{[]string{"backend", "--edge-host", "edge.example.com,https://edge.example.com"}, 1, "edge host \"https://edge.example.com\" must be a name"},
 		{[]string{"backend", "--log-level", "loud"}, 2, "debug, info, warn or error"},
 		{[]string{"apikey"}, 2, "a command is missing"},
 		{[]string{"apikey", "create", "--role", "emperor"}, 2, "marketplace, provider, edge or admin"},

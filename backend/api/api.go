@@ -28,21 +28,21 @@ const (
 	maxStatesBody = 256 << 10 // [protocol.MaxStates] ids
 )
 
-// Options is what the API needs besides the use cases.
+// Options configures the API.
 type Options struct {
-	// Where others reach the API; it begins with https:// where browsers do so by TLS.
+	// The API's public URL. It begins with https:// if browsers connect over TLS.
 	Issuer string
 	Now    func() time.Time
 	Log    *zap.Logger
-	// Where spans go; nil: nowhere.
+	// Receives spans; nil: none are recorded.
 	Traces trace.TracerProvider
-	// Proxies whose X-Forwarded-For is believed.
+	// Proxies whose X-Forwarded-For is trusted.
 	Trusted []netip.Prefix
 	// Ends when streams are to end.
 	Stopping context.Context
 }
 
-// api is the HTTP API's frame: it knows callers and turns errors into answers.
+// api serves the HTTP API: it authenticates callers and maps errors to responses.
 type api struct {
 	Options
 	s      *service.Service
@@ -53,7 +53,7 @@ type api struct {
 	fromPages map[string]bool
 }
 
-// NewHandler returns the HTTP API of s, and what /openapi.json says of it.
+// NewHandler returns the HTTP API of s and its OpenAPI document.
 func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	config := huma.DefaultConfig("Sessiongate", "1.0.0")
 	config.Info.Description = "Sells timed sessions in web apps, accounts for their tokens in a ledger, and ends them on time."
@@ -97,7 +97,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	return a.frame(), document
 }
 
-// route is one endpoint, as the document and the frame need to know it.
+// route describes one endpoint, for the router and the OpenAPI document.
 type route struct {
 	method, path string
 	id           string // operation id
@@ -170,8 +170,8 @@ func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, e
 	})
 }
 
-// answerOf is what the caller is told of err. What only we should know is
-// logged.
+// answerOf returns the problem for err and logs err, which may hold details that
+// the caller must not see.
 func (a *api) answerOf(ctx context.Context, err error) error {
 	p := problemOf(err)
 	a.logRefusal(ctx, p, err)
@@ -247,7 +247,7 @@ func routeOf(r *http.Request) string {
 	return r.Pattern
 }
 
-// notRouted answers a path that does not exist, or not with this method.
+// notRouted responds to an unknown path, or to a method that the path does not have.
 func (a *api) notRouted(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	probe := r.Clone(r.Context())
@@ -279,7 +279,7 @@ func goodRequestID(id string) bool {
 	return true
 }
 
-// recorder remembers what was answered.
+// recorder records the status and size of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -34,8 +34,8 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// authenticate lets only callers of these roles pass. A session's own JWT
-// passes only for the session in the path.
+// authenticate admits only callers with one of these roles. A session's JWT is
+// accepted only for the session in the path.
 func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
@@ -50,7 +50,7 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 	}
 }
 
-// limitAddress limits what needs no key, by who sends it.
+// limitAddress limits requests without a key by the client's address.
 func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
 	if err := a.s.LimitAddress(r.Context(), a.addressOf(r)); err != nil {
@@ -83,8 +83,8 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 	}
 	c, err := a.s.Identify(r.Context(), bearer)
 	if err != nil {
-		// Whoever guesses is slowed down; whoever has a key is not, at the same
-		// address or elsewhere.
+		// Only failed attempts count against the address, so that clients with a
+		// valid key at the same address are not limited.
 		if problemOf(err).Status == http.StatusUnauthorized {
 			if limit := a.s.LimitAddress(r.Context(), a.addressOf(r)); limit != nil {
 				return c, limit
@@ -109,7 +109,7 @@ func bearerOf(header string) string {
 	return strings.TrimSpace(rest)
 }
 
-// addressOf is who sent r: the last address that a proxy of ours did not add.
+// addressOf returns the client's address: the last one that no trusted proxy added.
 func (a *api) addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *api) addressOf(r *http.Request) string {
 	for i := len(hops) - 1; i >= 0 && a.trusts(host); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
-			break // what stands further left, anybody may have written
+			break // entries further left may be forged
 		}
 		host = hop.Unmap().String()
 	}

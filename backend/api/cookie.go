@@ -32,8 +32,8 @@ func (o Options) cookieName(name string) string {
 	return name
 }
 
-// cookie is one that no script reads and no other site sends; without a value it
-// removes itself.
+// cookie returns a cookie that scripts cannot read and other sites cannot send.
+// Without a value it deletes the cookie.
 func (o Options) cookie(name, value string, keep time.Duration) *http.Cookie {
 	c := &http.Cookie{
 		Name: o.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: o.secure(),
@@ -45,7 +45,7 @@ func (o Options) cookie(name, value string, keep time.Duration) *http.Cookie {
 	return c
 }
 
-// cookieValue is what r's cookie of this name holds; empty: nothing.
+// cookieValue returns the value of r's cookie of this name, or "".
 func (o Options) cookieValue(r *http.Request, name string) string {
 	c, err := r.Cookie(o.cookieName(name))
 	if err != nil {
@@ -54,17 +54,18 @@ func (o Options) cookieValue(r *http.Request, name string) string {
 	return c.Value
 }
 
-// signedIn is who the request's cookie stands for; errNotFound: nobody.
+// signedIn returns the caller whom the sign-in cookie identifies, or
+// [service.ErrNotFound].
 func (a *api) signedIn(r *http.Request) (service.Caller, error) {
 	return a.s.SignedIn(r.Context(), a.cookieValue(r, signInCookie))
 }
 
-// otherSites holds what a page of another site may have a browser send.
+// otherSites rejects requests that pages of other sites cause.
 var otherSites = http.NewCrossOriginProtection()
 
-// callerByCookie is the person behind a request without Authorization. What
-// changes something must come from a page of ours: a browser sends its cookies
-// whoever wrote the page.
+// callerByCookie returns the person behind a request without Authorization.
+// Requests that change something must come from our own pages, because browsers
+// also send cookies with requests that other sites' pages make.
 func (a *api) callerByCookie(r *http.Request) (service.Caller, error) {
 	c, err := a.signedIn(r)
 	if errors.Is(err, service.ErrNotFound) {
@@ -79,8 +80,9 @@ func (a *api) callerByCookie(r *http.Request) (service.Caller, error) {
 	return c, nil
 }
 
-// localPath is where a browser may go after signing in: a path of ours, or the
-// default. What a browser could take for another host is none.
+// localPath returns the path to open after sign-in: to, if it is a path of this
+// host, or the default. Paths that browsers could interpret as another host are
+// rejected.
 func localPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || len(to) > maxReturnPath || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(to, "/") ||

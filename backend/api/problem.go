@@ -15,8 +15,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// problemOf turns an error into what its caller is told. It is the only place
-// where errors become HTTP.
+// problemOf maps an error to the problem that the caller receives. It is the only
+// place that maps errors to HTTP.
 func problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -85,7 +84,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
 		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Extension: b.Extension,
 	}
-	if b.ConsentURL != "" && !isHTTP(b.ConsentURL) {
+	if b.ConsentURL != "" && !service.IsHTTP(b.ConsentURL) {
 		return nil, service.Refuse(protocol.InvalidRequest, "consent_url must be an http:// or https:// URL.")
 	}
 	sold, err := a.s.Sell(ctx, req, o)
@@ -259,8 +258,4 @@ func invalid(status int, code protocol.Code, text, detail string) *validateOutpu
 	return &validateOutput{Status: status, ContentType: protocol.ProblemType, Body: validateAnswer{
 		Error: text, Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
 	}}
-}
-
-func isHTTP(raw string) bool {
-	return strings.HasPrefix(raw, "https://") || strings.HasPrefix(raw, "http://")
 }

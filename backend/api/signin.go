@@ -55,7 +55,7 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 	})
 }
 
-// showSignIn shows who is signed in, or how to sign in, and what went wrong.
+// showSignIn shows the sign-in page with the current sign-in and the problem, if any.
 func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *problem) {
 	view := dashboard.SignIn{To: localPath(r.FormValue("to"))}
 	if problem != nil {
@@ -84,8 +84,8 @@ func (a *api) showSignIn(w http.ResponseWriter, r *http.Request, problem *proble
 	}
 }
 
-// dashboard serves the app, to whom is signed in: the others would see it ask, be
-// refused and leave.
+// dashboard serves the app to signed-in browsers and redirects others to the
+// sign-in page.
 func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
 	if !dashboard.IsFile(r.URL.Path) {
 		if _, err := a.signedIn(r); errors.Is(err, service.ErrNotFound) {
@@ -96,7 +96,7 @@ func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
 	dashboard.ServeApp(w, r)
 }
 
-// toProvider sends a browser to the identity provider.
+// toProvider redirects the browser to the identity provider.
 func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
 	kept, to, err := a.s.BeginSignIn(r.Context(), localPath(r.URL.Query().Get("to")))
 	if err != nil {
@@ -107,7 +107,7 @@ func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// fromProvider signs in whom the identity provider sent back.
+// fromProvider completes a sign-in when the identity provider redirects back.
 func (a *api) fromProvider(w http.ResponseWriter, r *http.Request) error {
 	http.SetCookie(w, a.cookie(oidcCookie, "", 0)) // one answer for each attempt
 	in, to, err := a.s.FinishSignIn(r.Context(), a.cookieValue(r, oidcCookie), r.URL.Query())
@@ -142,7 +142,7 @@ func (a *api) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// welcome hands a browser its cookie and sends it on.
+// welcome sets the sign-in cookie and redirects.
 func (a *api) welcome(w http.ResponseWriter, in service.OpenSignIn, to string, err error) error {
 	if err != nil {
 		return err

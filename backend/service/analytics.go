@@ -18,20 +18,16 @@ const (
 	rollupShare = 20
 )
 
-// analyticsLoop keeps the roll-ups, until ctx ends. Several backends may do so
-// at once: each recounts days as a whole.
+// analyticsLoop updates the roll-ups until ctx ends. Several backends may run it
+// at once, because each recounts whole days.
 func (s *Service) analyticsLoop(ctx context.Context) {
 	for {
 		begun := time.Now()
 		if _, err := s.Rollup(ctx, begun); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to update analytics", zap.Error(err))
 		}
-		timer := time.NewTimer(max(rollupEvery, rollupShare*time.Since(begun)))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, max(rollupEvery, rollupShare*time.Since(begun)), nil) {
 			return
-		case <-timer.C:
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (b *beatBuffer) add(beat protocol.Beat, now time.Time) {
 	b.beats[beat.ID] = sum
 }
 
-func (b *beatBuffer) take() []store.Beats {
+func (b *beatBuffer) drain() []store.Beats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := make([]store.Beats, 0, len(b.beats))
@@ -60,7 +60,7 @@ func (b *beatBuffer) take() []store.Beats {
 // FlushBeats writes what has gathered. What cannot be written is counted as
 // lost: the next second brings new beats.
 func (s *Service) FlushBeats(ctx context.Context) {
-	list := s.beats.take()
+	list := s.beats.drain()
 	for len(list) > 0 {
 		n := min(len(list), beatBatch)
 		batch := list[:n]

@@ -82,8 +82,8 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 	return doctor.Run(ctx, config), nil
 }
 
-// checkTarget is the page that is looked at: the one named, or the app's, or the
-// first domain's.
+// checkTarget returns the page to check: the given one, the app's, or the first
+// domain's.
 func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if len(p.Domains) == 0 {
 		return nil, Refuse(protocol.InvalidRequest, "The provider has no domain yet. Register the domain that its users visit, then run the check.")
@@ -92,8 +92,8 @@ func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if !named {
 		raw = AppURL(p)
 	}
-	u, err := url.Parse(raw)
-	if err != nil || !httpURL(u) {
+	u, ok := httpURL(raw)
+	if !ok {
 		return nil, Refuse(protocol.InvalidRequest, "url must be an http:// or https:// URL.")
 	}
 	domain, err := normalizeDomain(u.Hostname())
@@ -103,7 +103,7 @@ func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 		}
 		u = &url.URL{Scheme: "https", Host: p.Domains[0]}
 	}
-	// A query may be somebody's secret, and no check needs it.
+	// A query may hold a secret, and no check needs it.
 	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""
 	if u.Path == "" {
 		u.Path = "/"

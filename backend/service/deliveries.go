@@ -113,7 +113,7 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 		if err != nil || !ours {
 			return "", err
 		}
-		return w.judge(ctx, d.WebhookID, r, decision.Gone)
+		return w.recordWebhookHealth(ctx, d.WebhookID, r, decision.Gone)
 	})
 	if err != nil {
 		return err
@@ -126,9 +126,9 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 	return nil
 }
 
-// judge keeps what an attempt says of its endpoint, and disables one that is
+// recordWebhookHealth keeps what an attempt says of its endpoint, and disables one that is
 // gone or has failed for days. It returns why, and tells the provider's others.
-func (w *writeTx) judge(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
+func (w *writeTx) recordWebhookHealth(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
 	h, err := w.Webhook(ctx, id)
 	if err != nil || h.DisabledAt != 0 {
 		return "", err

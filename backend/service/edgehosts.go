@@ -22,15 +22,15 @@ const (
 	maxEdgeRecords  = 8 // addresses that a domain is told to name
 )
 
-// Lookup finds the addresses of a host name, as [net.Resolver] does.
+// Lookup resolves a host name, as [net.Resolver] does.
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 func SystemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// EdgeHosts is where visitors reach the edges, as the operator named it, and
-// the addresses behind the names.
+// EdgeHosts holds the hosts at which visitors reach the edges, as the operator
+// configured them, and the addresses of the names.
 type EdgeHosts struct {
 	names     []string
 	addresses []netip.Addr
@@ -42,7 +42,7 @@ type EdgeHosts struct {
 	askAt time.Time // when found is too old
 }
 
-// NewEdgeHosts reads what the operator named, or says what is wrong with it.
+// NewEdgeHosts parses the operator's list of edge hosts.
 func NewEdgeHosts(list []string, lookup Lookup, now func() time.Time) (*EdgeHosts, error) {
 	e := &EdgeHosts{lookup: lookup, now: now}
 	for _, raw := range list {
@@ -78,10 +78,10 @@ func ofFamily(a, b netip.Addr) int {
 	return cmp.Or(cmp.Compare(a.BitLen(), b.BitLen()), a.Compare(b))
 }
 
-// named reports whether the operator said anything.
+// named reports whether the operator configured any host.
 func (e *EdgeHosts) named() bool { return len(e.names)+len(e.addresses) > 0 }
 
-// list is what the operator named, names first.
+// list returns the configured hosts, names first.
 func (e *EdgeHosts) list() []string {
 	all := slices.Clone(e.names)
 	for _, a := range e.addresses {
@@ -90,8 +90,8 @@ func (e *EdgeHosts) list() []string {
 	return all
 }
 
-// behind is the addresses of the names. They are asked for at most once a
-// minute, whoever wants them; when nobody answers, the last answer stays.
+// behind returns the addresses of the names. It resolves them at most once a
+// minute and keeps the last answer when resolution fails.
 func (e *EdgeHosts) behind(ctx context.Context) []netip.Addr {
 	if len(e.names) == 0 {
 		return nil
@@ -102,7 +102,7 @@ func (e *EdgeHosts) behind(ctx context.Context) []netip.Addr {
 	if now.Before(e.askAt) {
 		return e.found
 	}
-	// The answer is for others, too, so that a caller who leaves spoils nothing.
+	// The answer is shared, so a caller's cancellation must not end the lookup.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), edgeLookupTime)
 	defer cancel()
 	var found []netip.Addr
@@ -125,7 +125,7 @@ func (e *EdgeHosts) behind(ctx context.Context) []netip.Addr {
 	return e.found
 }
 
-// all is every address at which an edge may be reached.
+// all returns every address of an edge.
 func (e *EdgeHosts) all(ctx context.Context) []netip.Addr {
 	list := slices.Concat(e.addresses, e.behind(ctx))
 	slices.SortFunc(list, ofFamily)
@@ -137,7 +137,7 @@ type DNSRecord struct {
 	Kind, Name, Value string // of type CNAME, A or AAAA
 }
 
-// DomainRecords is what has a domain lead to the edges.
+// DomainRecords are the DNS records that point a domain at the edges.
 type DomainRecords struct {
 	Domain string
 	Zone   string // the registered domain in which the records are set; empty for an address
@@ -150,8 +150,8 @@ type DomainRecords struct {
 	Note  string // what to know besides
 }
 
-// DNSRecords returns where the edges are, as the operator named it, and what
-// each of a provider's domains needs to lead there.
+// DNSRecords returns the configured edge hosts and the records that each of a
+// provider's domains needs.
 func (s *Service) DNSRecords(ctx context.Context, providerID string) (hosts []string, domains []DomainRecords, err error) {
 	p, err := s.store.Provider(ctx, providerID)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Service) DNSRecords(ctx context.Context, providerID string) (hosts []st
 	return s.edges.list(), domains, nil
 }
 
-// recordsFor says what to set for a domain, in its one spelling.
+// recordsFor returns the records for a domain in its canonical form.
 func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords {
 	out := DomainRecords{Domain: domain}
 	if _, err := netip.ParseAddr(domain); err == nil {
@@ -212,7 +212,7 @@ func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords
 	return out
 }
 
-// remedy is what to do with a domain that does not lead to the edges.
+// remedy says how to fix a domain that does not point at the edges.
 func (r DomainRecords) remedy() string {
 	if len(r.Records) == 0 {
 		return ""

@@ -33,15 +33,9 @@ func (s *Service) expiryLoop(ctx context.Context) {
 			}
 			wait = s.untilDue(ctx)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, wait, s.wake) {
 			return
-		case <-s.wake:
-		case <-timer.C:
 		}
-		timer.Stop()
 	}
 }
 
@@ -124,7 +118,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 	}
 }
 
-// Forget removes what is old.
+// Forget deletes expired records.
 func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.ForgetAnswers(ctx, now); err != nil {

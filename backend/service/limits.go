@@ -81,7 +81,7 @@ func (u *keyUse) note(k store.APIKey, now time.Time) {
 	u.used[k.ID] = at
 }
 
-func (u *keyUse) take() map[string]int64 {
+func (u *keyUse) drain() map[string]int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	used := u.used
@@ -91,7 +91,7 @@ func (u *keyUse) take() map[string]int64 {
 
 // FlushKeyUse writes when keys were used.
 func (s *Service) FlushKeyUse(ctx context.Context) error {
-	used := s.used.take()
+	used := s.used.drain()
 	if len(used) == 0 {
 		return nil
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -50,14 +49,14 @@ func (o OIDC) WithDefaults() (OIDC, error) {
 	if !o.configured() {
 		return o, nil
 	}
-	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+	if !isProviderIssuer(o.Issuer) {
 		return o, errors.New("the identity provider's issuer must be an https URL")
 	}
 	if o.ClientID == "" {
 		return o, errors.New("the identity provider needs a client id")
 	}
 	if o.Name == "" {
+		u, _ := url.Parse(o.Issuer) // checked above
 		o.Name = u.Host
 	}
 	return o, nil
@@ -139,9 +138,9 @@ type account struct {
 	Email   string // in lower case
 }
 
-// finish trades the code of an answer for the account, and checks all that the
+// exchange trades the code of an answer for the account, and checks all that the
 // standard asks: signature, issuer, audience, time, nonce.
-func (p *identityProvider) finish(ctx context.Context, at attempt, code string) (account, error) {
+func (p *identityProvider) exchange(ctx context.Context, at attempt, code string) (account, error) {
 	found, config, err := p.discover(ctx)
 	if err != nil {
 		return account{}, err
@@ -240,7 +239,7 @@ func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Valu
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*oidcTimeout)
 	defer cancel()
-	who, err := s.people.finish(ctx, at, code)
+	who, err := s.people.exchange(ctx, at, code)
 	if err != nil {
 		return in, "", err
 	}
@@ -288,10 +287,6 @@ func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err
 }
 
 // loopback reports whether host is this machine, which needs no TLS.
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
 
 // normalEmail is an address as people are found by it.
 func normalEmail(email string) (string, error) {

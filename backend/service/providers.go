@@ -3,16 +3,9 @@ package service
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -48,14 +41,14 @@ func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provi
 	})
 }
 
-// ProviderPatch is what changes; nil fields stay.
+// ProviderPatch holds the fields to change; nil fields are kept.
 type ProviderPatch struct {
 	Name      *string
 	Domains   *[]string
 	OriginURL *string
 	AppURL    *string
 	Policies  *store.Policies
-	// Whether return_hosts may change: they are the marketplace's to say.
+	// Whether return_hosts may change. Only the marketplace decides on them.
 	MayReturn bool
 }
 
@@ -96,8 +89,8 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// normalizeProvider fills defaults and spells hosts the one way they are
-// compared in, or says what is wrong.
+// normalizeProvider validates p, fills in defaults and brings hosts into their
+// canonical form.
 func normalizeProvider(p *store.Provider) error {
 	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
 		return Refuse(protocol.InvalidRequest, "name is required.")
@@ -112,17 +105,11 @@ func normalizeProvider(p *store.Provider) error {
 	if len(slices.Compact(slices.Sorted(slices.Values(p.Domains)))) != len(p.Domains) {
 		return Refuse(protocol.InvalidRequest, "domains contains a duplicate.")
 	}
-	if p.OriginURL != "" {
-		u, err := url.Parse(p.OriginURL)
-		if err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
-			return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
-		}
+	if p.OriginURL != "" && !isOrigin(p.OriginURL) {
+		return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
 	}
-	if p.AppURL != "" {
-		u, err := url.Parse(p.AppURL)
-		if err != nil || !httpURL(u) || u.Fragment != "" {
-			return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
-		}
+	if p.AppURL != "" && !isPage(p.AppURL) {
+		return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
 	}
 	return normalizePolicies(&p.Policies)
 }
@@ -161,49 +148,4 @@ func normalizePolicies(p *store.Policies) error {
 		p.ReturnHosts[i] = n
 	}
 	return nil
-}
-
-func httpURL(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
-}
-
-var errHost = errors.New("not a host name")
-
-// normalizeDomain is a host's one spelling: lower case, ASCII (IDNA), without
-// port or final dot. IP addresses are hosts too.
-func normalizeDomain(raw string) (string, error) {
-	host := strings.TrimSpace(raw)
-	if h, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Unmap().String(), nil
-	}
-	ascii, err := idna.Lookup.ToASCII(strings.ToLower(host))
-	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, "/:@?# %\\") {
-		return "", errHost
-	}
-	return ascii, nil
-}
-
-func normalizeHostPort(raw string) (string, error) {
-	u, err := url.Parse("x://" + strings.TrimSpace(raw))
-	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", errHost
-	}
-	host, err := normalizeDomain(u.Hostname())
-	if err != nil {
-		return "", err
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if u.Port() == "" {
-		return host, nil
-	}
-	if n, err := strconv.Atoi(u.Port()); err != nil || n < 1 || n > 65535 {
-		return "", errHost
-	}
-	return host + ":" + u.Port(), nil
 }

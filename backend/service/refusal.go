@@ -12,7 +12,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// Refusal is a use case's no, with what the caller needs to go on.
+// Refusal is the error of a use case that refuses a request. It carries what the
+// caller needs to continue.
 type Refusal struct {
 	Code       protocol.Code
 	Detail     string
@@ -33,13 +34,14 @@ func (r *Refusal) Unwrap() error { return r.Cause }
 
 func Refuse(code protocol.Code, detail string) *Refusal { return &Refusal{Code: code, Detail: detail} }
 
-// WaitError is a refusal until some time has passed.
+// WaitError says how long the caller must wait before it tries again.
 type WaitError struct{ Wait time.Duration }
 
 func (e *WaitError) Error() string { return "rate limit: wait " + e.Wait.String() }
 
-// Explain returns what a caller is told of an error. It is the only place where
-// errors get their codes. Unknown ones are [protocol.Internal] and say nothing.
+// Explain returns the refusal that the caller receives for err. It is the only
+// place that maps errors to codes. Unknown errors become [protocol.Internal], and
+// their text is not sent.
 func Explain(err error) *Refusal {
 	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r

@@ -80,7 +80,7 @@ func (b *reportBuffer) page(p protocol.PageReport, now time.Time) {
 	}
 }
 
-func (b *reportBuffer) take() ([]store.Edge, []store.PageReport) {
+func (b *reportBuffer) drain() ([]store.Edge, []store.PageReport) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	edges, pages := slices.Collect(maps.Values(b.edges)), slices.Collect(maps.Values(b.pages))
@@ -92,7 +92,7 @@ func (b *reportBuffer) take() ([]store.Edge, []store.PageReport) {
 // flushReports writes what has gathered. What cannot be written is forgotten:
 // edges tell it again.
 func (s *Service) flushReports(ctx context.Context) {
-	edges, pages := s.reports.take()
+	edges, pages := s.reports.drain()
 	if len(edges) == 0 && len(pages) == 0 {
 		return
 	}

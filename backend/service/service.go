@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,26 +108,21 @@ func New(o Options) *Service {
 	return s
 }
 
-// Run lets deadlines pass, writes heartbeats, calls webhooks and keeps house
-// until ctx ends, then writes what is left. shared says that other processes
-// serve the same record.
+// Run advances due sessions, writes heartbeats, delivers webhooks and removes old
+// records until ctx ends, then writes what is left. shared says that other
+// processes use the same database.
 func (s *Service) Run(ctx context.Context, shared bool) {
-	var loops sync.WaitGroup
-	loops.Go(func() { s.expiryLoop(ctx) })
-	loops.Go(func() { s.beatLoop(ctx) })
-	loops.Go(func() { s.housekeepingLoop(ctx) })
-	loops.Go(func() { s.hooks.Run(ctx) })
-	loops.Go(func() { s.analyticsLoop(ctx) })
+	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop}
 	if shared {
-		loops.Go(func() { s.reconcileLoop(ctx) })
+		loops = append(loops, s.reconcileLoop)
 	}
-	loops.Wait()
+	StartLoops(ctx, loops...).Wait()
 }
 
 // Registry holds the metrics.
 func (s *Service) Registry() *prometheus.Registry { return s.metric.registry }
 
-// WakeWebhooks makes the webhook loop look at once.
+// WakeWebhooks makes the webhook loop check for due deliveries immediately.
 func (s *Service) WakeWebhooks() { s.hooks.Wake() }
 
 // Ready reports whether the database answers.
@@ -139,7 +133,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Request is who asks for a write, so that it takes effect once.
+// Request identifies a write and its caller, so that the write takes effect once.
 type Request struct {
 	// Who, as a namespace of idempotency keys.
 	scope string

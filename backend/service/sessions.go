@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,8 +115,8 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	return soldSession{Session: sold.Session, Token: signed, LaunchURL: launchLink(sold.AppURL, signed)}, nil
 }
 
-// launchLink is where the user goes with a launch token; empty when the
-// provider has no address yet.
+// launchLink returns the URL that opens app with a launch token, or "" if the
+// provider has no URL yet.
 func launchLink(app, launchToken string) string {
 	u, err := url.Parse(app)
 	if err != nil || app == "" {
@@ -138,28 +136,6 @@ func AppURL(p store.Provider) string {
 		return ""
 	}
 	return "https://" + p.Domains[0] + "/"
-}
-
-// returnAllowed reports whether raw is an http or https URL at one of hosts,
-// which name a port where it is not the scheme's own.
-func returnAllowed(raw string, hosts []string) bool {
-	u, err := url.Parse(raw)
-	if err != nil || u.User != nil || u.Hostname() == "" {
-		return false
-	}
-	port, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	if !known {
-		return false
-	}
-	own := u.Port() == "" || u.Port() == port
-	if u.Port() != "" {
-		port = u.Port()
-	}
-	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
-	if err != nil {
-		return false
-	}
-	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
 }
 
 // Session reads one session as it is now.
@@ -243,12 +219,12 @@ func (s *Service) Resume(ctx context.Context, req Request, id string) (session.S
 
 // End ends a session by its user.
 func (s *Service) End(ctx context.Context, req Request, id string) (session.Session, error) {
-	return s.finish(ctx, req, id, session.User)
+	return s.endBy(ctx, req, id, session.User)
 }
 
 // Complete ends a session by its marketplace.
 func (s *Service) Complete(ctx context.Context, req Request, id string) (session.Session, error) {
-	return s.finish(ctx, req, id, session.Marketplace)
+	return s.endBy(ctx, req, id, session.Marketplace)
 }
 
 // Revoke ends a session now. refund is full, prorated or none.
@@ -260,9 +236,9 @@ func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator
 	return s.change(ctx, req, id, session.Revoke{By: by, Refund: session.Refund(refund), Reason: reason})
 }
 
-// finish ends a session. One that is over already is answered as it is: the
+// endBy ends a session. One that is over already is answered as it is: the
 // same settlement, however often it is asked for.
-func (s *Service) finish(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
+func (s *Service) endBy(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
 		if err != nil || current.Status.Terminal() {

@@ -71,10 +71,10 @@ func tokenDetail(err error) string {
 	return "The token is not valid."
 }
 
-// Signer is the key that signs now.
+// Signer returns the current signing key.
 func (s *Service) Signer() *token.Signer { return s.keys.Signer() }
 
-// JWKS is all keys that verify our tokens.
+// JWKS returns all keys that verify this service's tokens.
 func (s *Service) JWKS() token.JWKS { return s.keys.JWKS() }
 
 // SigningKeys lists the keys, without the keys themselves.

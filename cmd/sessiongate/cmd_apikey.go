@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -219,7 +218,7 @@ ends the link and the sign-ins made with it.`,
 		if config.Issuer == "" {
 			config.Issuer = "http://" + config.Listen
 		}
-		if u, err := url.Parse(config.Issuer); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if !backend.IsIssuer(config.Issuer) {
 			return misused(cmd, errors.New("--issuer must be an http or https URL, such as https://api.example.com"))
 		}
 		st, err := existingStore(cmd.Context(), config)

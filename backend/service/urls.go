@@ -1,0 +1,123 @@
+package service
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// httpURL parses an http or https URL that has a host and no user name.
+func httpURL(raw string) (u *url.URL, ok bool) {
+	u, err := url.Parse(raw)
+	ok = err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+	return u, ok
+}
+
+// isPage reports whether raw can be the address of a page: an http or https URL
+// without a fragment.
+func isPage(raw string) bool {
+	u, ok := httpURL(raw)
+	return ok && u.Fragment == ""
+}
+
+// isOrigin reports whether raw is the URL of a server alone: no path, no query
+// and no fragment.
+func isOrigin(raw string) bool {
+	u, ok := httpURL(raw)
+	return ok && u.RawQuery == "" && u.Fragment == "" && (u.Path == "" || u.Path == "/")
+}
+
+// IsIssuer reports whether raw can be this service's address in tokens and
+// links: an http or https URL without a query or fragment. It may have a path.
+func IsIssuer(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isProviderIssuer reports whether raw can be an identity provider's issuer: an
+// https URL, or an http URL at a loopback host.
+func isProviderIssuer(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())))
+}
+
+var errHost = errors.New("not a host name")
+
+// normalizeDomain returns the canonical form of a host: lower case, ASCII (IDNA),
+// without a port or a trailing dot. IP addresses are accepted.
+func normalizeDomain(raw string) (string, error) {
+	host := strings.TrimSpace(raw)
+	if h, port, err := net.SplitHostPort(host); err == nil && port != "" {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().String(), nil
+	}
+	ascii, err := idna.Lookup.ToASCII(strings.ToLower(host))
+	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, "/:@?# %\\") {
+		return "", errHost
+	}
+	return ascii, nil
+}
+
+// normalizeHostPort returns the canonical form of a host with an optional port.
+func normalizeHostPort(raw string) (string, error) {
+	u, err := url.Parse("x://" + strings.TrimSpace(raw))
+	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", errHost
+	}
+	host, err := normalizeDomain(u.Hostname())
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if u.Port() == "" {
+		return host, nil
+	}
+	if n, err := strconv.Atoi(u.Port()); err != nil || n < 1 || n > 65535 {
+		return "", errHost
+	}
+	return host + ":" + u.Port(), nil
+}
+
+// returnAllowed reports whether raw is an http or https URL whose host is in
+// hosts. A host without a port matches the scheme's default port.
+func returnAllowed(raw string, hosts []string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Hostname() == "" {
+		return false
+	}
+	port, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	if !known {
+		return false
+	}
+	own := u.Port() == "" || u.Port() == port
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	if err != nil {
+		return false
+	}
+	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
+}
+
+// IsHTTP reports whether raw begins as an http or https URL does.
+func IsHTTP(raw string) bool {
+	return strings.HasPrefix(raw, "https://") || strings.HasPrefix(raw, "http://")
+}
+
+// loopback reports whether host is this machine.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}

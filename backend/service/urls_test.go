@@ -1,0 +1,76 @@
+package service
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"market.example", "[2001:db8::1]", "other.example:8443"}
+	questions := map[string]func(string) bool{
+		"isPage":           isPage,
+		"isOrigin":         isOrigin,
+		"IsIssuer":         IsIssuer,
+		"isProviderIssuer": isProviderIssuer,
+		"IsHTTP":           IsHTTP,
+		"returnAllowed":    func(raw string) bool { return returnAllowed(raw, hosts) },
+	}
+	const every = "isPage isOrigin IsIssuer isProviderIssuer IsHTTP returnAllowed"
+	for _, tt := range []struct{ raw, yes string }{
+		{"https://market.example", every},
+		{"https://market.example/", every},
+		{"https://market.example:443/", every},
+		{"https://market.example:8443/", "isPage isOrigin IsIssuer isProviderIssuer IsHTTP"},
+		{"https://other.example:8443", every},
+		{"https://other.example", "isPage isOrigin IsIssuer isProviderIssuer IsHTTP"},
+		{"https://[2001:db8::1]/", every},
+		{"http://market.example", "isPage isOrigin IsIssuer IsHTTP returnAllowed"},
+		{"http://127.0.0.1:3000", "isPage isOrigin IsIssuer isProviderIssuer IsHTTP"},
+		{"http://localhost", "isPage isOrigin IsIssuer isProviderIssuer IsHTTP"},
+		{"https://market.example/path", "isPage IsIssuer isProviderIssuer IsHTTP returnAllowed"},
+		{"https://market.example/?a=1", "isPage isProviderIssuer IsHTTP returnAllowed"},
+		{"https://market.example/#top", "isProviderIssuer IsHTTP returnAllowed"},
+		{"https://user@market.example/", "IsIssuer isProviderIssuer IsHTTP"},
+		{"https://", "IsHTTP"},
+		{"https://market.example:port/", "IsHTTP"},
+		{"javascript:alert(1)", ""},
+		{"ftp://market.example/", ""},
+		{"//market.example/", ""},
+		{"market.example", ""},
+		{"", ""},
+	} {
+		want := make(map[string]bool)
+		for _, name := range strings.Fields(tt.yes) {
+			want[name] = true
+		}
+		for name, question := range questions {
+			if got := question(tt.raw); got != want[name] {
+				t.Errorf("%s(%q) = %v, want %v", name, tt.raw, got, want[name])
+			}
+		}
+	}
+}
+
+func TestNormalizeHostPort(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"Market.Example":         "market.example",
+		" market.example ":       "market.example",
+		"market.example:8443":    "market.example:8443",
+		"m\u00fcller.example":    "xn--mller-kva.example",
+		"[2001:DB8::1]:8443":     "[2001:db8::1]:8443",
+		"127.0.0.1":              "127.0.0.1",
+		"market.example:0":       "",
+		"market.example:65536":   "",
+		"market.example/path":    "",
+		"https://market.example": "",
+		"user@market.example":    "",
+		"":                       "",
+	} {
+		got, err := normalizeHostPort(raw)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("normalizeHostPort(%q) = %q, %v; want %q", raw, got, err, want)
+		}
+	}
+}
