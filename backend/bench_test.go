@@ -39,7 +39,7 @@ func BenchmarkHeartbeatsOf1000(b *testing.B) {
 		if err := json.Unmarshal(w.serve(b, "POST", "/api/v1/sessions", w.market, body, 201), &out); err != nil {
 			b.Fatal(err)
 		}
-		req.Beats = append(req.Beats, protocol.Beat{ID: out.Session.ID, Version: 1, At: w.clock.Now().Unix(), Active: true, Count: 1})
+		req.Beats = append(req.Beats, protocol.Heartbeat{ID: out.Session.ID, Version: 1, At: w.clock.Now().Unix(), Active: true, Count: 1})
 	}
 	body, _ := json.Marshal(req)
 	b.ReportAllocs()

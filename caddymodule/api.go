@@ -80,7 +80,7 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session
 		return writeProblem(w, problemOfBody(errNotJSON))
 	}
 	st, now := s.Record().State(), g.edge.Clock.NowMS()
-	g.edge.Heartbeats.Add(protocol.Beat{ID: s.ID(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
+	g.edge.Heartbeats.Add(protocol.Heartbeat{ID: s.ID(), Version: st.Version, At: now / 1000, Active: beat.Active, Count: 1})
 	ends := st.ExpiresAt
 	if st.Status == protocol.Paused && st.PausedAt > 0 {
 		ends += now/1000 - st.PausedAt

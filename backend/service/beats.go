@@ -29,7 +29,7 @@ type beatBuffer struct {
 func newBeatBuffer() *beatBuffer { return &beatBuffer{beats: map[string]store.Beats{}} }
 
 // add counts one beat, or the several that it stands for.
-func (b *beatBuffer) add(beat protocol.Beat, now time.Time) {
+func (b *beatBuffer) add(beat protocol.Heartbeat, now time.Time) {
 	count := min(max(1, beat.Count), 1000)
 	b.mu.Lock()
 	defer b.mu.Unlock()

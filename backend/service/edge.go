@@ -188,7 +188,7 @@ func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protoc
 		return protocol.HeartbeatAnswer{}, err
 	}
 	now := s.now()
-	s.beats.add(protocol.Beat{ID: id, At: now.Unix(), Active: active, Count: 1}, now)
+	s.beats.add(protocol.Heartbeat{ID: id, At: now.Unix(), Active: active, Count: 1}, now)
 	return protocol.HeartbeatAnswer{
 		Acknowledged: true, RemainingSeconds: c.Remaining(now), Status: protocol.Status(c.Status),
 		Version: c.Version, ExpiresAt: c.ExpiresAt, ServerTimeMS: now.UnixMilli(),

@@ -246,7 +246,7 @@ func BenchmarkHeartbeats(b *testing.B) {
 	const batch = 1000
 	req := protocol.HeartbeatsRequest{EdgeID: "bench"}
 	for n := range int64(batch) {
-		req.Beats = append(req.Beats, protocol.Beat{ID: s.sell(b, n), Version: 1, At: time.Now().Unix(), Active: true, Count: 1})
+		req.Beats = append(req.Beats, protocol.Heartbeat{ID: s.sell(b, n), Version: 1, At: time.Now().Unix(), Active: true, Count: 1})
 	}
 	b.ResetTimer()
 	begun := processor(b)

@@ -100,7 +100,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e.stream = &follower{backend: e.Backend, logger: logger, onState: e.applyEvent, onReset: e.reset}
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
-		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Beat), reporter: &reporter{edge: e},
+		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Heartbeat), reporter: &reporter{edge: e},
 	}
 	e.Hosts = newHostCache(e.Backend)
 	e.Metrics = newMetrics(e)
@@ -174,7 +174,7 @@ func (e *Edge) reset() {
 
 // applyAnswer takes the backend's answer to a batch of beats. A session that it
 // does not name is as this edge holds it.
-func (e *Edge) applyAnswer(batch []protocol.Beat, a *protocol.HeartbeatsAnswer, sentAt int64) {
+func (e *Edge) applyAnswer(batch []protocol.Heartbeat, a *protocol.HeartbeatsAnswer, sentAt int64) {
 	changed := make(map[string]bool, len(a.States)+len(a.Unknown))
 	for i := range a.States {
 		changed[a.States[i].ID] = true

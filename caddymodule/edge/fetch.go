@@ -56,7 +56,7 @@ func (e *Edge) fetchState(ctx context.Context, id string) ([]protocol.LiveState,
 		}
 		e.heartbeatsUntil.Store(MonotonicMS() + legacyFor.Milliseconds())
 	}
-	answer, err := e.Backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: e.id, Beats: []protocol.Beat{{ID: id}}})
+	answer, err := e.Backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: e.id, Beats: []protocol.Heartbeat{{ID: id}}})
 	if err != nil {
 		return nil, err
 	}

@@ -27,22 +27,22 @@ type Heartbeats struct {
 	logger   *zap.Logger
 	// onAnswer takes what the backend said to a batch that left at sentAt, in
 	// monotonic ms.
-	onAnswer func(batch []protocol.Beat, answer *protocol.HeartbeatsAnswer, sentAt int64)
+	onAnswer func(batch []protocol.Heartbeat, answer *protocol.HeartbeatsAnswer, sentAt int64)
 	// What the edge says of itself with its batches; nil for nothing.
 	reporter *reporter
 
 	mu      sync.Mutex // guards pending
-	pending map[string]protocol.Beat
+	pending map[string]protocol.Heartbeat
 }
 
 // Add takes one beat of a page.
-func (h *Heartbeats) Add(b protocol.Beat) {
+func (h *Heartbeats) Add(b protocol.Heartbeat) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mergeLocked(b)
 }
 
-func (h *Heartbeats) mergeLocked(b protocol.Beat) {
+func (h *Heartbeats) mergeLocked(b protocol.Heartbeat) {
 	if old, ok := h.pending[b.ID]; ok {
 		b.Count += old.Count
 		b.Active = b.Active || old.Active
@@ -104,7 +104,7 @@ func (h *Heartbeats) flush(ctx context.Context, ask bool) error {
 
 // send sends one batch with what the edge has to report. A backend from before
 // edges reported refuses what it does not know: it gets the beats alone.
-func (h *Heartbeats) send(ctx context.Context, batch []protocol.Beat) (*protocol.HeartbeatsAnswer, error) {
+func (h *Heartbeats) send(ctx context.Context, batch []protocol.Heartbeat) (*protocol.HeartbeatsAnswer, error) {
 	req := &protocol.HeartbeatsRequest{EdgeID: h.edgeID, Beats: batch}
 	reported := h.reporter.add(req, time.Now())
 	answer, err := h.backend.heartbeats(ctx, req)
@@ -119,10 +119,10 @@ func (h *Heartbeats) send(ctx context.Context, batch []protocol.Beat) (*protocol
 	return answer, err
 }
 
-func (h *Heartbeats) takeBatch() []protocol.Beat {
+func (h *Heartbeats) takeBatch() []protocol.Heartbeat {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	batch := make([]protocol.Beat, 0, min(len(h.pending), maxBatch))
+	batch := make([]protocol.Heartbeat, 0, min(len(h.pending), maxBatch))
 	for id, b := range h.pending {
 		if len(batch) == maxBatch {
 			break
@@ -133,7 +133,7 @@ func (h *Heartbeats) takeBatch() []protocol.Beat {
 	return batch
 }
 
-func (h *Heartbeats) putBack(batch []protocol.Beat) {
+func (h *Heartbeats) putBack(batch []protocol.Heartbeat) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, b := range batch {

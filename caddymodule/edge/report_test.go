@@ -85,7 +85,7 @@ func TestBackendFromBeforeReports(t *testing.T) {
 	t.Parallel()
 	b, e := newHeartbeatsOf(t, true)
 	for i := range 3 {
-		e.Heartbeats.Add(protocol.Beat{ID: fmt.Sprint(i), Version: 1, At: 1, Count: 1})
+		e.Heartbeats.Add(protocol.Heartbeat{ID: fmt.Sprint(i), Version: 1, At: 1, Count: 1})
 		if err := e.Heartbeats.flush(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,8 @@ type LaunchAnswer struct {
 	ServerTimeMS int64     `json:"server_time_ms"`
 }
 
-// Beat is one session's sign of life, as an edge saw it.
-type Beat struct {
+// Heartbeat is one session's sign of life, as an edge saw it.
+type Heartbeat struct {
 	ID string `json:"id"`
 	// The version the edge holds; 0 when it holds none and asks for the state.
 	Version int64 `json:"version"`
@@ -37,7 +37,7 @@ type Beat struct {
 // the clock.
 type HeartbeatsRequest struct {
 	EdgeID string `json:"edge_id" maxLength:"64"`
-	Beats  []Beat `json:"beats" maxItems:"10000"`
+	Beats  []Heartbeat `json:"beats" maxItems:"10000"`
 	// What the edge says of itself, which older edges do not. Older backends may
 	// refuse it as [InvalidRequest]; then the batch is sent again without.
 	Edge *EdgeReport `json:"edge,omitempty"`
@@ -49,7 +49,7 @@ type HeartbeatsRequest struct {
 const MaxStates = 1000
 
 // StatesRequest asks for the live states of sessions. Backends that are older
-// than this endpoint answer [NotFound]; they answer an empty [Beat] per session.
+// than this endpoint answer [NotFound]; they answer an empty [Heartbeat] per session.
 type StatesRequest struct {
 	IDs []string `json:"ids" minItems:"1" maxItems:"1000"`
 }
