@@ -36,7 +36,7 @@ type Heartbeat struct {
 // HeartbeatsRequest is a batch of beats from one edge. An empty batch measures
 // the clock.
 type HeartbeatsRequest struct {
-	EdgeID string `json:"edge_id" maxLength:"64"`
+	EdgeID string      `json:"edge_id" maxLength:"64"`
 	Beats  []Heartbeat `json:"beats" maxItems:"10000"`
 	// What the edge says of itself, which older edges do not. Older backends may
 	// refuse it as [InvalidRequest]; then the batch is sent again without.
