@@ -192,6 +192,9 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   const app = await page.context().newPage();
   await app.goto(launch_url);
   await expect(app.getByTestId("session-timer")).toBeVisible();
+  // A page that is left sends its last heartbeat, which must arrive before the session is over.
+  await app.goto("about:blank");
+  await expect.poll(async () => JSON.stringify(await api(system, "GET", `/api/v1/sessions/${session.id}/timeline`))).toContain('"heartbeats"');
   await app.close();
   await api(system, "POST", `/api/v1/sessions/${session.id}/extend`, { additional_seconds: 60, tokens_to_deduct: 2 });
   await api(system, "POST", `/api/v1/sessions/${session.id}/complete`);
@@ -214,7 +217,7 @@ test("webhooks: added, tried, turned off and on, replayed, deleted; and a sessio
   await expect(timeline.locator("li")).toHaveCount(3);
   await timeline.getByLabel("Show").selectOption("delivery");
   await timeline.getByRole("link", { name: "Webhook session.ended" }).click();
-  await expect(page.getByLabel("Body")).toContainText(session.id);
+  await expect(page.getByLabel("Body", { exact: true })).toContainText(session.id);
   await expect(page.getByLabel("Answer to attempt 1")).toContainText('"taken": true');
   await look(page, info, "delivery");
 
