@@ -84,6 +84,11 @@ func (f *Framework) cableEnds(t *testing.T) {
 		t.Fatalf("opening a cable: %v\n%s", err, f.log)
 	}
 	defer c.CloseNow()
+	// As Action Cable's own client does: it subscribes once it was welcomed. What
+	// arrives earlier, a busy server may lose.
+	if _, message, err := c.Read(ctx); err != nil || !strings.Contains(string(message), `"welcome"`) {
+		t.Fatalf("instead of a welcome came %q, %v\n%s", message, err, f.log)
+	}
 	if err := c.Write(ctx, websocket.MessageText, []byte(`{"command":"subscribe","identifier":"{\"channel\":\"WhoamiChannel\"}"}`)); err != nil {
 		t.Fatal(err)
 	}
