@@ -21,7 +21,7 @@ import (
 
 const debugHeader = "Session-Gate-Debug"
 
-// checkPage looks at a page as an admitted visitor sees it.
+// checkPage checks a page as an admitted visitor receives it.
 func (p *probe) checkPage(ctx context.Context) {
 	const name = "injection"
 	switch {
@@ -76,7 +76,7 @@ func (p *probe) checkPage(ctx context.Context) {
 	}
 }
 
-// enter gets an admitted visitor's cookie.
+// enter obtains the cookie of an admitted visitor. It spends a launch token.
 func (p *probe) enter(ctx context.Context) error {
 	cookieName := "session_gate"
 	if p.URL.Scheme == "https" {
@@ -101,7 +101,8 @@ func (p *probe) enter(ctx context.Context) error {
 	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
 }
 
-// kindOf reads what kind of token raw says it is; the gate verifies it.
+// kindOf returns the kind that raw's header states, without verifying raw; the
+// gate does that.
 func kindOf(raw string) token.Kind {
 	head, _, _ := strings.Cut(raw, ".")
 	var header struct {
@@ -113,7 +114,7 @@ func kindOf(raw string) token.Kind {
 	return header.Typ
 }
 
-// SessionToken takes a launch link, or a token alone, and returns the token.
+// SessionToken returns the token in a launch link. It also accepts a token alone.
 func SessionToken(s string) (string, error) {
 	if u, err := url.Parse(s); err == nil && u.Scheme != "" {
 		s = u.Query().Get(protocol.LaunchParam)
@@ -124,7 +125,7 @@ func SessionToken(s string) (string, error) {
 	return s, nil
 }
 
-// clock finds the tag of the clock's script in a page.
+// clock returns the src and nonce of the clock's script tag in a page, or "".
 func clock(body []byte) (source, nonce string) {
 	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
 		switch z.Next() {
@@ -139,8 +140,8 @@ func clock(body []byte) (source, nonce string) {
 	}
 }
 
-// metaPolicies are the policies that a page's own markup sets. The gate cannot
-// extend them.
+// metaPolicies returns the policies in a page's markup, which the gate cannot
+// extend.
 func metaPolicies(body []byte) (list []string) {
 	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
 		switch z.Next() {
@@ -164,7 +165,7 @@ func attribute(t html.Token, name string) string {
 	return ""
 }
 
-// plain is a page's body without its coding, as far as it can be read.
+// plain returns a page's decoded body, as far as it can be decoded.
 func plain(p *Page) []byte {
 	if !strings.EqualFold(p.Header.Get("Content-Encoding"), "gzip") {
 		return p.Body
@@ -173,13 +174,14 @@ func plain(p *Page) []byte {
 	if err != nil {
 		return nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(z, maxPageBody)) // what can be read of a cut body is enough
+	body, _ := io.ReadAll(io.LimitReader(z, maxPageBody)) // the readable part of a truncated body is enough
 	return body
 }
 
-// checkPolicies judges the policies of a page with the clock as it reaches the
-// browser. What the gate could add, it has added: what is left comes from the
-// page's own markup, or from what stands before the edge.
+// checkPolicies checks the policies of a page with the clock as the browser
+// receives them. The gate has already extended the policies that it saw, so a
+// policy that still blocks the clock is in the page's markup or was added between
+// the gate and the browser.
 func (p *probe) checkPolicies(page *Page, nonce string) {
 	const name = "policy"
 	policies := 0
@@ -240,8 +242,8 @@ type reason struct {
 
 const pageByAnotherName = "No action is needed if this is not a page of the app. Otherwise, check another page."
 
-// reasons are the injector's words for pages that it leaves alone, as its debug
-// header and the metric session_gate_pages_total have them.
+// reasons explains the injector's reasons for leaving a page unchanged. The debug
+// header and the metric session_gate_pages_total use the same names.
 var reasons = map[string]reason{
 	"unanswered":       {"the app sent no response", "See the app's own log."},
 	"not_navigation":   {"the request is not a navigation", "A proxy in front of the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests. Configure it to forward them."},
@@ -264,7 +266,7 @@ var reasons = map[string]reason{
 	"aborted":          {"the app closed the connection in the middle of the page", "See the app's own log."},
 }
 
-// Reasons are the words that can be explained.
+// Reasons returns the reasons that [Explain] knows, in no order.
 func Reasons() (list []string) {
 	for word := range reasons {
 		list = append(list, word)
@@ -272,8 +274,8 @@ func Reasons() (list []string) {
 	return list
 }
 
-// Explain says in sentences why a page carries no clock, given the injector's
-// word for it, and what to do.
+// Explain returns sentences that say why a page has no clock and what to do, given
+// the injector's reason.
 func Explain(word string) string {
 	why, ok := reasons[word]
 	if !ok {
