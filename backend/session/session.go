@@ -1,8 +1,28 @@
+// Package session is the life of one paid session as a pure state machine:
+// values in, values out, the clock an argument.
+//
+//	            launch window over ─► canceled (hold released)
+//	pending ─launch─► active ⇄ paused
+//	                    │ ├─ complete (marketplace, or user ends)  ─► completed
+//	                    │ ├─ deadline passes                        ─► expired
+//	                    │ └─ revoke (operator, marketplace)         ─► revoked
+//
+// Seconds are whole. The clock rounds in the user's favor: it starts at the
+// next full second after the moment of creation or launch, a pause begins at
+// the full second before it was asked for and ends at the one after. A second
+// that has started counts as used when a session is settled by time.
+//
+//	session.go     the record and what follows from it
+//	event.go       what may happen
+//	machine.go     Apply: what it changes
+//	settlement.go  who gets which tokens at the end
+//	errors.go      why something may not happen
 package session
 
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -262,4 +282,60 @@ func ceil(t time.Time) int64 {
 		return t.Unix()
 	}
 	return t.Unix() + 1
+}
+
+// Policy is how a session that was entered is settled when it completes or
+// expires.
+type Policy string
+
+// The settlement policies of a provider.
+const (
+	// Full: every allocated token is captured, however early the user leaves.
+	Full Policy = "full"
+	// Prorated: tokens are captured per started second, rounded up; the rest is
+	// released.
+	Prorated Policy = "prorated"
+)
+
+// Refund is what a revocation gives back.
+type Refund string
+
+// The refund choices of [Revoke].
+const (
+	RefundFull     Refund = "full"     // everything
+	RefundProrated Refund = "prorated" // what was not used
+	RefundNone     Refund = "none"     // nothing
+)
+
+// Settlement is how a hold ended. Captured + Released is all that was held.
+type Settlement struct {
+	Captured int64
+	Released int64
+	// Paid seconds that had started, pauses left out.
+	UsedSeconds int64
+}
+
+// settle divides tokens of a session of which used of duration seconds have
+// started. A part of a token counts as one.
+func settle(p Policy, tokens, used, duration int64) Settlement {
+	used = max(0, min(used, duration))
+	captured := tokens
+	if p == Prorated {
+		captured = ceilDiv(tokens, used, duration)
+	}
+	return Settlement{Captured: captured, Released: tokens - captured, UsedSeconds: used}
+}
+
+// ceilDiv is ⌈a·b / c⌉ for a ≥ 0 and 0 ≤ b ≤ c, c > 0, without overflow: the
+// product needs up to 128 bits, the quotient is at most a.
+func ceilDiv(a, b, c int64) int64 {
+	if b >= c {
+		return a
+	}
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	q, rem := bits.Div64(hi, lo, uint64(c))
+	if rem > 0 {
+		q++
+	}
+	return int64(q)
 }
