@@ -2,8 +2,13 @@ package service
 
 import (
 	"context"
+	"encoding/hex"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
 )
 
 // Loops are background loops with one owner, who starts them with [StartLoops]
@@ -48,4 +53,63 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	case <-timer.C:
 	}
 	return true
+}
+
+const (
+	reconcileEvery = time.Second
+	// How far back each look goes. Machines' clocks differ and transactions take
+	// a while, so that one of some looks goes further.
+	reconcileBack    = 3 * time.Second
+	reconcileFar     = 15 * time.Second
+	reconcileFarEach = 5
+	reconcileMax     = 20_000
+)
+
+// reconcileLoop publishes recent changes again, until ctx ends. Whoever makes a
+// change publishes it once it is committed; a process that dies in between,
+// cannot reach the others just then, or loses the database's answer to its
+// commit, is made up for by any that lives. What was told already costs a look
+// into this process's memory.
+func (s *Service) reconcileLoop(ctx context.Context) {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		back := reconcileBack
+		if n%reconcileFarEach == 0 {
+			back = reconcileFar
+		}
+		if err := s.reconcile(ctx, back); err != nil && ctx.Err() == nil {
+			s.log.Warn("failed to reconcile recent changes", zap.Error(err))
+		}
+	}
+}
+
+func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
+	// Ids are made with the machine's clock, whatever the service's says.
+	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-back)), reconcileMax)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		var state coord.State
+		if state, err = s.state(c); err == nil {
+			err = s.coord.Publish(ctx, state)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idAt is the least UUIDv7 of a moment.
+func idAt(t time.Time) string {
+	ms := t.UnixMilli()
+	h := hex.EncodeToString([]byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)})
+	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
 }
