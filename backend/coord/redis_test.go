@@ -76,7 +76,6 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 				}
 				return nil
 			})
-			begun := time.Now()
 			if err := a.Publish(ctx, state("x", 2)); err == nil {
 				t.Error("published to nobody")
 			}
@@ -90,9 +89,6 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 				if wait, err := c.Allow(ctx, "k", Limit{Interval: time.Minute, Burst: 1}); err != nil || wait != 0 {
 					t.Error(wait, err)
 				}
-			}
-			if took := time.Since(begun); took > 2*time.Second {
-				t.Errorf("without Redis this took %v", took)
 			}
 			server.Run(t)
 			var sub *Subscription
@@ -177,7 +173,8 @@ func TestRedisSlow(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if took := time.Since(begun); took > 2*time.Second {
+	// Each answer takes Redis 2 s: 200 that waited for it would take 400 s.
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("200 questions took %v", took)
 	}
 	proxy.Delay(0)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -24,7 +25,9 @@ type Redis struct {
 	Port int
 	dir  string
 	args []string
-	cmd  *exec.Cmd
+
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd has ended
 }
 
 // Start starts a server that writes nothing to disk unless args say so. It
@@ -36,26 +39,50 @@ func Start(t testing.TB, args ...string) *Redis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Redis{Port: FreePort(t), dir: dir, args: args}
-	r.Run(t)
+	r := &Redis{Port: freePort(t), dir: dir, args: args}
 	t.Cleanup(func() {
 		r.Kill(t)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	return r
+	// Another process may have taken the port in the meantime: the server then
+	// ends, and the next port is tried.
+	for tries := 1; ; tries++ {
+		err := r.run(t)
+		if err == nil {
+			return r
+		}
+		if tries == 5 {
+			t.Fatal(err)
+		}
+		r.Port = freePort(t)
+	}
 }
 
-// FreePort returns a TCP port that is not in use.
-func FreePort(t testing.TB) int {
+// freePort returns a TCP port that nothing listens on. It lies below the range
+// that Linux gives to outgoing connections, so that a server that was killed
+// finds its port free again.
+func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		// Redis' cluster bus listens at the port plus 10,000.
+		if isFree(port) && isFree(port+10000) {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free TCP port between 20000 and 32000")
+	return 0
+}
+
+func isFree(port int) bool {
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // Addr returns the host and port of the server.
@@ -66,6 +93,15 @@ func (r *Redis) URL() string { return "redis://" + r.Addr() }
 
 // Run starts the server, again after [Redis.Kill].
 func (r *Redis) Run(t testing.TB) {
+	t.Helper()
+	if err := r.run(t); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run starts the server and waits until it answers. It returns an error if the
+// server ends before that, as it does when its port is taken.
+func (r *Redis) run(t testing.TB) error {
 	t.Helper()
 	redis.SetLogger(redisurl.NoLog{}) // servers are down on purpose
 	bin, err := exec.LookPath("redis-server")
@@ -79,12 +115,27 @@ func (r *Redis) Run(t testing.TB) {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func(cmd *exec.Cmd) {
+		_ = cmd.Wait() // it was killed, or the log says why it ended
+		close(ended)
+	}(r.cmd)
+	r.ended = ended
 	client := r.Client()
 	defer client.Close()
-	Eventually(t, "redis-server answers", func() error {
-		err := client.Ping(context.Background()).Err()
-		return err
-	})
+	for {
+		info, err := client.InfoMap(context.Background(), "server").Result()
+		if err == nil && info["Server"]["process_id"] == strconv.Itoa(r.cmd.Process.Pid) {
+			return nil
+		}
+		select {
+		case <-r.ended:
+			r.cmd = nil
+			log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
+			return fmt.Errorf("redis-server ended while it started on port %d: %s", r.Port, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // Kill ends the server at once, as a crash does.
@@ -93,14 +144,10 @@ func (r *Redis) Kill(t testing.TB) {
 	if r.cmd == nil {
 		return
 	}
-	if err := r.cmd.Process.Kill(); err != nil {
+	if err := r.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
-	if err := r.cmd.Wait(); err != nil {
-		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
-			t.Error(err)
-		}
-	}
+	<-r.ended
 	r.cmd = nil
 }
 
@@ -160,7 +207,7 @@ func Sentinel(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := FreePort(t)
+	port := freePort(t)
 	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile log\nsentinel monitor main 127.0.0.1 %d 1\n", port, dir, master.Port)
 	file := filepath.Join(dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

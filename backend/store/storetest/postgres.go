@@ -149,7 +149,7 @@ func (p *Postgres) execute(t testing.TB, statement string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if _, err := conn.ExecContext(ctx, statement); err != nil {
 		t.Fatal(err)
