@@ -113,7 +113,7 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 // isNavigation reports whether a browser requests a page to show: by Fetch
 // Metadata where the browser sends it, otherwise by the Accept header.
 func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || cut.IsWebSocket(r) {
+	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || isDownload(r.Header) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
@@ -127,6 +127,12 @@ func isNavigation(r *http.Request) bool {
 		return false
 	}
 	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// isDownload reports a request that saves a file, as <a download> makes it: Chromium
+// sends it with the mode of a navigation. A page of ours would be saved in its place.
+func isDownload(h http.Header) bool {
+	return h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "empty" && h.Get("Upgrade-Insecure-Requests") != "1"
 }
 
 // problemFor is the problem document of a refusal.

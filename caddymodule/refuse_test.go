@@ -35,6 +35,8 @@ func TestRefusalMatrix(t *testing.T) {
 		{"framed page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, redirect},
 		{"fetch that accepts html", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
 		{"image", "GET", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, problem},
+		{"download", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
+		{"navigation through a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, redirect},
 		{"dest alone", "GET", map[string]string{"Sec-Fetch-Dest": "document"}, redirect},
 		{"old browser", "GET", map[string]string{"Accept": html}, redirect},
 		{"old browser's XHR", "GET", map[string]string{"Accept": html, "X-Requested-With": "XMLHttpRequest"}, problem},
