@@ -97,6 +97,10 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	if server := serverOf(ctx); server != nil && !app.servers[server] {
+		app.servers[server] = true
+		rememberConnections(server)
+	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
 	g.offlineEntries = app.WhenBackendDown == admitEntries
 	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")

@@ -96,7 +96,12 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
-	setCookie(h, cookieName(r), cookie, g.partitioned())
+	name := cookieName(r)
+	if g.partitioned() && name != secureCookie {
+		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
+			"if TLS ends at a proxy before this edge, name the proxy in trusted_proxies", zap.String("host", r.Host))
+	}
+	setCookie(h, name, cookie, g.partitioned())
 	return g.redirectWithoutToken(w, r, rest)
 }
 
@@ -165,11 +170,7 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 	to := u.EscapedPath()
 	// "//host/path" would lead to another host: say where we are.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
-		to = scheme + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
+		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
 	}
 	if rest != "" {
 		to += "?" + rest

@@ -90,6 +90,7 @@ func (p *passage) inject(explain bool) {
 		return
 	}
 	p.page = p.gate.injector.Wrap(&p.Request, p.inner, p.r.Host)
+	p.page.ShownAt(scheme(p.r)) // policies name the address that the browser shows
 	if explain {
 		p.page.Explain(headerDebug)
 	}

@@ -59,6 +59,10 @@ const (
 // canonical form. Call it before the handler runs.
 func (w *Writer) Explain(header string) { w.explain = header }
 
+// ShownAt says which scheme the page's address has in the browser, if TLS may end
+// before this server. Call it before the handler runs.
+func (w *Writer) ShownAt(scheme string) { w.self.scheme = scheme }
+
 // Outcome says what became of the response. It is final after Close or Abort.
 func (w *Writer) Outcome() Outcome { return w.outcome }
 
