@@ -70,6 +70,9 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	}
 	setRetryAfter(h, why.code)
 	to, redirect := g.redirectTarget(r, why.code, protocol.WithSessionID(why.returnURL, why.sessionID))
+	if leadsBack(r, to) {
+		to, redirect = "", false // it would be refused again, and redirect again
+	}
 	if redirect {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
@@ -108,6 +111,30 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 		to = repl.ReplaceAll(to, "")
 	}
 	return to, answer.Redirect && to != ""
+}
+
+// leadsBack reports whether to is the address that the request came for, or one that
+// grows by it each time (redirect /welcome{uri}).
+func leadsBack(r *http.Request, to string) bool {
+	if to == "" {
+		return false
+	}
+	asked := r.URL
+	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		asked = orig.URL
+	}
+	here := &url.URL{Scheme: scheme(r), Host: r.Host, Path: asked.Path, RawPath: asked.RawPath}
+	there, err := here.Parse(to)
+	if err != nil || !strings.EqualFold(withoutDefaultPort(there.Host), withoutDefaultPort(here.Host)) {
+		return false
+	}
+	path := "/" + strings.TrimLeft(there.Path, "/")
+	return path == here.Path || here.Path != "/" && strings.HasSuffix(path, here.Path)
+}
+
+// withoutDefaultPort removes the ports of http and https, and a final dot.
+func withoutDefaultPort(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80"), ".")
 }
 
 // isNavigation reports whether a browser requests a page to show: by Fetch

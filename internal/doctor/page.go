@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +80,7 @@ func (p *probe) enter(ctx context.Context) error {
 	if p.URL.Scheme == "https" {
 		cookieName = "__Host-session_gate"
 	}
-	if kindOf(p.Session) == token.Session {
+	if kind, _ := token.KindOf(p.Session); kind == token.Session {
 		p.cookie = cookieName + "=" + p.Session
 		return nil
 	}
@@ -101,28 +99,28 @@ func (p *probe) enter(ctx context.Context) error {
 	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
 }
 
-// kindOf returns the kind that raw's header states, without verifying raw; the
-// gate does that.
-func kindOf(raw string) token.Kind {
-	head, _, _ := strings.Cut(raw, ".")
-	var header struct {
-		Typ token.Kind `json:"typ"`
-	}
-	if b, err := base64.RawURLEncoding.DecodeString(head); err != nil || json.Unmarshal(b, &header) != nil {
-		return ""
-	}
-	return header.Typ
-}
-
 // SessionToken returns the token in a launch link. It also accepts a token alone.
 func SessionToken(s string) (string, error) {
 	if u, err := url.Parse(s); err == nil && u.Scheme != "" {
-		s = u.Query().Get(protocol.LaunchParam)
+		s = launchTokenOf(u.RawQuery)
 	}
-	if len(s) > token.MaxSize || strings.Count(s, ".") != 2 || kindOf(s) == "" {
+	if kind, _ := token.KindOf(s); len(s) > token.MaxSize || strings.Count(s, ".") != 2 || kind == "" {
 		return "", errors.New("the session must be a launch link, the token in it, or the value of the session's cookie")
 	}
 	return s, nil
+}
+
+// launchTokenOf is the launch token in a query, in which the app may have a parameter of
+// the same name, and anything else that is no form's.
+func launchTokenOf(rawQuery string) string {
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		value, err := url.QueryUnescape(value)
+		if kind, _ := token.KindOf(value); name == protocol.LaunchParam && err == nil && kind == token.Launch {
+			return value
+		}
+	}
+	return ""
 }
 
 // clock returns the src and nonce of the clock's script tag in a page, or "".
