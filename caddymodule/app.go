@@ -72,7 +72,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.servers = make(map[*caddyhttp.Server]bool)
 	repl := caddy.NewReplacer()
-	a.Backend = repl.ReplaceKnown(a.Backend, "")
+	written := a.Backend
+	if a.Backend = repl.ReplaceKnown(written, ""); a.Backend == "" && written != "" {
+		return fmt.Errorf("session_gate: backend is %s, which is empty; set it to the URL of the session service", written)
+	}
 	a.EdgeKey = repl.ReplaceKnown(a.EdgeKey, "")
 	a.DebugKey = repl.ReplaceKnown(a.DebugKey, "")
 	if a.Backend == "" {

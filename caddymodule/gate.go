@@ -90,8 +90,16 @@ func (Gate) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.session_gate", New: func() caddy.Module { return new(Gate) }}
 }
 
-// Provision fills in defaults and finds the app.
+// Provision fills in defaults, finds the app, and looks at the routes around.
 func (g *Gate) Provision(ctx caddy.Context) error {
+	if err := g.provision(ctx); err != nil {
+		return err
+	}
+	return g.fitSite(ctx)
+}
+
+// provision fills in defaults and finds the app.
+func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	app, err := appOf(ctx)
 	if err != nil {
@@ -103,7 +111,10 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
 	g.offlineEntries = app.WhenBackendDown == admitEntries
-	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
+	written := g.Provider
+	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
+		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
+	}
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
 	}
@@ -177,6 +188,9 @@ func (g *Gate) Validate() error {
 // of it to the bottom: the gate's own API and launches are answered here, requests
 // without a live session are refused, and the others pass to the origin.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if redirectFinalDot(w, r) {
+		return nil
+	}
 	explain := g.asksForOutcome(r)
 	sanitize(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {

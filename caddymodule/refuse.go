@@ -119,10 +119,7 @@ func leadsBack(r *http.Request, to string) bool {
 	if to == "" {
 		return false
 	}
-	asked := r.URL
-	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		asked = orig.URL
-	}
+	asked := originalURL(r)
 	here := &url.URL{Scheme: scheme(r), Host: r.Host, Path: asked.Path, RawPath: asked.RawPath}
 	there, err := here.Parse(to)
 	if err != nil || !strings.EqualFold(withoutDefaultPort(there.Host), withoutDefaultPort(here.Host)) {
