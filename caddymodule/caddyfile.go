@@ -119,6 +119,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		origin_errors    page | pass
 //		upload_grace     <duration>
 //		page_template    <file>
+//		app_address      <url>
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -168,6 +169,13 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := valueArg(d, &g.PageTemplate); err != nil {
 				return err
 			}
+		case "app_address":
+			if err := valueArg(d, &g.AppAddress); err != nil {
+				return err
+			}
+			if _, err := parseAppAddress(g.AppAddress); err != nil && !strings.Contains(g.AppAddress, "{") {
+				return d.Err(err.Error())
+			}
 		case "observe_only":
 			if d.NextArg() {
 				return d.ArgErr()
@@ -178,7 +186,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("%s is a global option: write it in the session_gate block at the top of the Caddyfile, { session_gate { %s … } }, not in a site", name, name)
 			}
 			return d.Errf("unknown option %q of session_gate; options are provider, on_missing, on_expired, inject, "+
-				"forward_identity, cookie, origin_errors, upload_grace, page_template and observe_only", name)
+				"forward_identity, cookie, origin_errors, upload_grace, page_template, app_address and observe_only", name)
 		}
 	}
 	return nil
@@ -217,7 +225,7 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 var (
 	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "origin_errors",
-		"upload_grace", "page_template", "observe_only"}
+		"upload_grace", "page_template", "app_address", "observe_only"}
 )
 
 // valueArg reads the one value of an option. An environment variable that is not set

@@ -71,6 +71,10 @@ type Gate struct {
 	// page. Its data are Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
 	// Lang, Dir and Style.
 	PageTemplate string `json:"page_template,omitempty"`
+	// The address that the app expects its visitors at, such as http://localhost:8888,
+	// if it refuses its public name. Host, Origin and Referer of requests are changed to
+	// it, and redirects and cookies of the app back. Default: the public address.
+	AppAddress string `json:"app_address,omitempty"`
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
@@ -82,6 +86,7 @@ type Gate struct {
 	injector       *inject.Injector   // nil: off
 	asserter       *asserter          // with jwt
 	template       *template.Template // nil: the built-in page
+	app            *appAddress        // nil: the public address
 	logger         *zap.Logger
 }
 
@@ -124,6 +129,11 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
 	if g.ForwardIdentity == identityJWT {
 		if g.asserter, err = loadAsserter(app.AssertionKey); err != nil {
+			return fmt.Errorf("session_gate: %w", err)
+		}
+	}
+	if g.AppAddress != "" {
+		if g.app, err = parseAppAddress(caddy.NewReplacer().ReplaceKnown(g.AppAddress, "")); err != nil {
 			return fmt.Errorf("session_gate: %w", err)
 		}
 	}

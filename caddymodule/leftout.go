@@ -82,7 +82,7 @@ func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		caddyhttp.SetVar(r.Context(), leftTokensVar, tokens)
 	}
 	stripCookies(r.Header)
-	return next.ServeHTTP(w, r)
+	return g.pastGate(w, r, next)
 }
 
 // leftTokensVar holds launch tokens of another provider, for the next [LeftOut] of a

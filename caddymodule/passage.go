@@ -43,6 +43,13 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 		},
 		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path,
 	}
+	if g.app != nil {
+		ours, public := p.OnHeader, publicOrigin(r)
+		p.OnHeader = func(h http.Header) {
+			g.app.restore(h, public)
+			ours(h)
+		}
+	}
 	p.Cutter = &p.Request
 	p.AllowUpload(p.inner, time.Duration(g.UploadGrace))
 	return p, cancel
@@ -115,6 +122,9 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 	out := http.ResponseWriter(&p.Request)
 	if p.page != nil {
 		out = p.page
+	}
+	if p.gate.app != nil {
+		p.gate.app.present(p.inner, publicOrigin(p.r))
 	}
 	o.err = next.ServeHTTP(out, p.inner)
 	returned = true

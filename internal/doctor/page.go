@@ -37,24 +37,37 @@ func (p *probe) checkPage(ctx context.Context) {
 		p.note(name, NotChecked, "a session is not sent to a server whose certificate is not valid", "Fix the certificate first.")
 		return
 	}
+	if p.leads {
+		p.note(name, NotChecked, "the page leads elsewhere before the gate; the launch link was not spent", remedyElsewhere)
+		return
+	}
+	if p.leavesAtOrigin(ctx) {
+		return
+	}
 	if err := p.enter(ctx); err != nil {
 		p.note(name, Failed, err.Error(), "A launch link can be used once. Sell another session for this check.")
 		return
 	}
 	p.checkUpgrade(ctx)
-	target := *p.URL
-	target.RawQuery = ""
 	header := append([]string{"Cookie", p.cookie}, navigation...)
 	if p.DebugKey != "" {
 		header = append(header, debugHeader, p.DebugKey)
 	}
-	a, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: p.addresses[0], header: header, secret: true})
+	a, err := p.visit(ctx, question{method: http.MethodGet, target: p.page, at: p.addresses[0], header: header, secret: true})
 	if err != nil {
 		p.note(name, Failed, "the request for a page failed: "+plainly(err), "See the edge's log.")
 		return
 	}
-	if a.Status >= 300 && a.Status < 400 {
-		p.note(name, NotChecked, fmt.Sprintf("%s redirects (%d)", target.Path, a.Status), "Check the URL of a page rather than of a redirect.")
+	if a.elsewhere != nil || a.circle {
+		p.noteElsewhere(name, a, true)
+		return
+	}
+	if refusesName(a.Status) && a.problem == nil {
+		accepts := ""
+		if where, ok := p.originAddress(ctx); ok {
+			accepts = p.expectedName(ctx, where)
+		}
+		p.noteName(a.Status, accepts)
 		return
 	}
 	outcome := a.Header.Get(debugHeader)
@@ -84,7 +97,8 @@ func (p *probe) enter(ctx context.Context) error {
 		p.cookie = cookieName + "=" + p.Session
 		return nil
 	}
-	target := p.at("/")
+	target := p.at(p.page.Path) // the gate may be there and nowhere else
+	target.RawPath = p.page.RawPath
 	target.RawQuery = protocol.LaunchParam + "=" + url.QueryEscape(p.Session)
 	a, err := p.ask(ctx, question{method: http.MethodGet, target: target, at: p.addresses[0], header: navigation, secret: true})
 	if err != nil {
@@ -96,7 +110,29 @@ func (p *probe) enter(ctx context.Context) error {
 			return nil
 		}
 	}
+	if to, ok := redirection(a.Page, target); ok {
+		return fmt.Errorf("the session was not admitted: the launch request was redirected to %s://%s%s", to.Scheme, to.Host, to.EscapedPath())
+	}
 	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
+}
+
+// leavesAtOrigin reports whether the app's own server, if it is known, leads visitors
+// of the page to another site: a launch link would be spent for nothing.
+func (p *probe) leavesAtOrigin(ctx context.Context) bool {
+	if kind, _ := token.KindOf(p.Session); kind == token.Session {
+		return false
+	}
+	where, ok := p.originAddress(ctx)
+	if !ok {
+		return false
+	}
+	s, err := p.askOrigin(ctx, where)
+	if err != nil || s.elsewhere == nil || strings.EqualFold(s.elsewhere.Host, p.URL.Host) {
+		return false
+	}
+	s.at = p.page
+	p.noteElsewhere("injection", s, false)
+	return true
 }
 
 // SessionToken returns the token in a launch link. It also accepts a token alone.
