@@ -179,3 +179,22 @@ func TestClientsCannotClaimTLS(t *testing.T) {
 		t.Errorf("a PROXY header of a client's: %.100q", answer)
 	}
 }
+
+// TestForwardedAddressWithAPort: an entry of X-Forwarded-For with a port is the client's
+// address at the edge, too.
+func TestForwardedAddressWithAPort(t *testing.T) {
+	t.Parallel()
+	s := StartSplit(t, whatArrives(t).URL)
+	n := 100
+	for _, strict := range []string{"", "\n\t\ttrusted_proxies_strict"} {
+		s.reload(t, strings.Replace(s.caddyfile(""), "default_bind 127.0.0.1", "default_bind 127.0.0.1\n\tservers {\n\t\ttrusted_proxies static 127.0.0.0/8"+strict+"\n\t}", 1))
+		for _, entry := range []string{"198.51.100.%d:4711", "198.51.100.%d", "[2001:db8::%d]:4711"} {
+			n++
+			address := fmt.Sprintf(entry, n)
+			want := strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(address, ":4711"), "]"), "[")
+			Browser(t).Do(t, "GET", s.App+"/", nil, "X-Forwarded-For", address)
+			eventually(t, func() bool { return strings.Contains(s.Log.String(), `"client_ip":"`+want+`"`) },
+				func() string { return address + " is the client " + want })
+		}
+	}
+}
