@@ -1,16 +1,16 @@
 package caddymodule
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 func init() {
@@ -62,7 +62,7 @@ func (l *LeftOut) Validate() error {
 func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	g := l.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
-		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.sells(tokens) {
+		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.launches(r, tokens) {
 			return g.enter(w, r, tokens, r.URL.RawQuery)
 		}
 		return next.ServeHTTP(w, r)
@@ -75,7 +75,7 @@ func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return g.serveAPI(w, r)
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-		if g != nil && g.policy.entersBy(r) && g.sells(tokens) {
+		if g != nil && g.policy.entersBy(r) && g.launches(r, tokens) {
 			return g.enter(w, r, tokens, rest)
 		}
 		stripTokens(r, rest)
@@ -89,20 +89,24 @@ func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // site with gates of several providers.
 const leftTokensVar = "session_gate.launch_tokens"
 
-// sells reports whether launch tokens claim to be for the gate's provider, or may be.
-func (g *Gate) sells(tokens []string) bool {
-	if g.Provider == "" || len(tokens) != 1 {
+// launches reports whether a launch token is to be redeemed on a path that is open to
+// everybody: one that is not ours to redeem is removed, and the page is shown.
+func (g *Gate) launches(r *http.Request, tokens []string) bool {
+	if len(tokens) != 1 {
+		return false
+	}
+	provider, err := g.providerOf(r)
+	if err != nil {
+		return codeOfHostError(err) != protocol.HostUnknown
+	}
+	_, err = g.edge.Verifier.Verify(r.Context(), tokens[0], token.Expect{
+		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
+	})
+	if err == nil {
 		return true
 	}
-	parts := strings.Split(tokens[0], ".")
-	if len(parts) != 3 {
-		return true
-	}
-	var claims struct {
-		ProviderID string `json:"provider_id"`
-	}
-	body, err := base64.RawURLEncoding.DecodeString(parts[1])
-	return err != nil || json.Unmarshal(body, &claims) != nil || claims.ProviderID == g.Provider
+	code := codeOfLaunchError(err)
+	return code != protocol.LaunchInvalid && code != protocol.WrongProvider
 }
 
 // Interface guards
