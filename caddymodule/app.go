@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
@@ -57,6 +58,7 @@ type App struct {
 	poolKey  string
 	audience *edge.Audience
 	logger   *zap.Logger
+	servers  map[*caddyhttp.Server]bool // which have a gate; for Provision alone
 }
 
 // CaddyModule implements [caddy.Module].
@@ -68,8 +70,12 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // left. It uses no network: `caddy validate` runs it, too.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
+	a.servers = make(map[*caddyhttp.Server]bool)
 	repl := caddy.NewReplacer()
-	a.Backend = repl.ReplaceKnown(a.Backend, "")
+	written := a.Backend
+	if a.Backend = repl.ReplaceKnown(written, ""); a.Backend == "" && written != "" {
+		return fmt.Errorf("session_gate: backend is %s, which is empty; set it to the URL of the session service", written)
+	}
 	a.EdgeKey = repl.ReplaceKnown(a.EdgeKey, "")
 	a.DebugKey = repl.ReplaceKnown(a.DebugKey, "")
 	if a.Backend == "" {

@@ -41,7 +41,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // option name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("the global option session_gate takes a block and no argument such as %q; write: session_gate { backend <url> }", d.Val())
 	}
 	var seen seenOptions
 	for d.NextBlock(0) {
@@ -50,8 +50,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		switch name := d.Val(); name {
 		case "backend":
-			if !d.AllArgs(&a.Backend) {
-				return d.ArgErr()
+			if err := valueArg(d, &a.Backend); err != nil {
+				return err
 			}
 			if err := checkBackend(a.Backend); err != nil && !strings.Contains(a.Backend, "{") {
 				return d.Err(err.Error())
@@ -65,8 +65,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "assertion_key":
-			if !d.AllArgs(&a.AssertionKey) {
-				return d.ArgErr()
+			if err := valueArg(d, &a.AssertionKey); err != nil {
+				return err
 			}
 		case "debug_key":
 			if err := optionalArg(d, &a.DebugKey); err != nil {
@@ -77,6 +77,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
+			if slices.Contains(siteOptions, name) {
+				return d.Errf("%s belongs into a site: write it in the session_gate block of the site, not in the global options", name)
+			}
 			return d.Errf("unknown option %q of session_gate; options are backend, edge_key, max_staleness, when_backend_down, assertion_key and debug_key", name)
 		}
 	}
@@ -99,7 +102,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	}
 	routes := h.NewRoute(matcher, gate)
 	if matcher != nil {
-		routes = append(routes, h.NewRoute(nil, Sanitizer{})...)
+		routes = append(routes, h.NewRoute(nil, &LeftOut{Gate: gate})...)
 	}
 	return routes, nil
 }
@@ -116,12 +119,13 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		origin_errors    page | pass
 //		upload_grace     <duration>
 //		page_template    <file>
+//		app_address      <url>
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // directive name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("%q is no matcher (a path such as /app/*, or a name such as @app); to name the provider, write: session_gate { provider %s }", d.Val(), d.Val())
 	}
 	var seen seenOptions
 	for d.NextBlock(0) {
@@ -130,8 +134,8 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		switch name := d.Val(); name {
 		case "provider":
-			if !d.AllArgs(&g.Provider) {
-				return d.ArgErr()
+			if err := valueArg(d, &g.Provider); err != nil {
+				return err
 			}
 		case "on_missing":
 			if err := answerArgs(d, &g.OnMissing, false); err != nil {
@@ -162,8 +166,15 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "page_template":
-			if !d.AllArgs(&g.PageTemplate) {
-				return d.ArgErr()
+			if err := valueArg(d, &g.PageTemplate); err != nil {
+				return err
+			}
+		case "app_address":
+			if err := valueArg(d, &g.AppAddress); err != nil {
+				return err
+			}
+			if _, err := parseAppAddress(g.AppAddress); err != nil && !strings.Contains(g.AppAddress, "{") {
+				return d.Err(err.Error())
 			}
 		case "observe_only":
 			if d.NextArg() {
@@ -171,8 +182,11 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			g.ObserveOnly = true
 		default:
+			if slices.Contains(globalOptions, name) {
+				return d.Errf("%s is a global option: write it in the session_gate block at the top of the Caddyfile, { session_gate { %s … } }, not in a site", name, name)
+			}
 			return d.Errf("unknown option %q of session_gate; options are provider, on_missing, on_expired, inject, "+
-				"forward_identity, cookie, origin_errors, upload_grace, page_template and observe_only", name)
+				"forward_identity, cookie, origin_errors, upload_grace, page_template, app_address and observe_only", name)
 		}
 	}
 	return nil
@@ -192,12 +206,39 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 	case len(args) == 1 && args[0] == "redirect" && urlOptional:
 		*to = &Answer{Redirect: true}
 	case len(args) == 1 && args[0] == "redirect":
-		return d.Errf("%s redirect needs a URL: a request without a session has no return_url", option)
+		return d.Errf("%s redirect needs a URL: a request without a session has no return_url; if it is written as {$NAME}, the environment variable NAME is not set", option)
+	case len(args) == 0:
+		return d.Errf("%s has no value; it must be page [<url>] or redirect <url>", option)
+	case len(args) == 1 && checkDestination(args[0]) == nil:
+		return d.Errf("%s must say what to do: page %s or redirect %s", option, args[0], args[0])
 	default:
 		return d.Errf("%s must be page [<url>] or redirect <url>", option)
 	}
 	if err := checkDestination((*to).To); err != nil {
 		return d.Errf("%s: %v", option, err)
+	}
+	return nil
+}
+
+// globalOptions and siteOptions are those of the two blocks of the name, which are
+// easily confused.
+var (
+	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}
+	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "origin_errors",
+		"upload_grace", "page_template", "app_address", "observe_only"}
+)
+
+// valueArg reads the one value of an option. An environment variable that is not set
+// leaves nothing, or an empty word.
+func valueArg(d *caddyfile.Dispenser, to *string) error {
+	option := d.Val()
+	switch args := d.RemainingArgs(); {
+	case len(args) == 0 || len(args) == 1 && args[0] == "":
+		return d.Errf("%s has no value; if it is written as {$NAME}, the environment variable NAME is not set", option)
+	case len(args) > 1:
+		return d.Errf("%s takes one value, not %d: %s", option, len(args), strings.Join(args, " "))
+	default:
+		*to = args[0]
 	}
 	return nil
 }
@@ -219,8 +260,8 @@ func (o *seenOptions) add(d *caddyfile.Dispenser) error {
 func wordArg(d *caddyfile.Dispenser, to *string, allowed ...string) error {
 	option := d.Val()
 	var word string
-	if !d.AllArgs(&word) {
-		return d.ArgErr()
+	if err := valueArg(d, &word); err != nil {
+		return err
 	}
 	for _, a := range allowed {
 		if word == a {
@@ -247,8 +288,8 @@ func optionalArg(d *caddyfile.Dispenser, to *string) error {
 func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	option := d.Val()
 	var word string
-	if !d.AllArgs(&word) {
-		return d.ArgErr()
+	if err := valueArg(d, &word); err != nil {
+		return err
 	}
 	dur, err := caddy.ParseDuration(word)
 	if err != nil || dur <= 0 {

@@ -14,12 +14,22 @@ const (
 	plainCookie  = "session_gate"
 )
 
-// cookieName is the gate's cookie on the connection of r.
+// cookieName is the gate's cookie on the connection of r's browser.
 func cookieName(r *http.Request) string {
-	if r.TLS != nil {
+	if isSecure(r) {
 		return secureCookie
 	}
 	return plainCookie
+}
+
+// eachSessionCookie calls f with the value of each cookie of r that may open a
+// session, until f returns false. Where TLS ends before this edge, that may be a
+// cookie of before trusted_proxies was set.
+func eachSessionCookie(r *http.Request, f func(value string) bool) {
+	name := cookieName(r)
+	if !eachCookie(r.Header, name, f) && name == secureCookie && r.TLS == nil {
+		eachCookie(r.Header, plainCookie, f)
+	}
 }
 
 // setCookie sets the cookie that holds the session token, which scripts cannot
@@ -49,8 +59,8 @@ func forbidCaching(h http.Header) {
 }
 
 // eachCookie calls f with the value of each cookie called name, until f returns
-// false. It parses by hand, since net/http allocates a cookie jar's worth.
-func eachCookie(h http.Header, name string, f func(value string) bool) {
+// false, and reports whether there is one. It parses by hand, since net/http allocates a cookie jar's worth.
+func eachCookie(h http.Header, name string, f func(value string) bool) (found bool) {
 	for _, line := range h["Cookie"] {
 		if !strings.Contains(line, name) {
 			continue
@@ -60,12 +70,15 @@ func eachCookie(h http.Header, name string, f func(value string) bool) {
 			part, line, _ = strings.Cut(line, ";")
 			part = strings.TrimSpace(part)
 			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
-				if v := strings.Trim(part[len(name)+1:], `"`); v != "" && len(v) <= token.MaxSize && !f(v) {
-					return
+				if v := strings.Trim(part[len(name)+1:], `"`); v != "" && len(v) <= token.MaxSize {
+					if found = true; !f(v) {
+						return found
+					}
 				}
 			}
 		}
 	}
+	return found
 }
 
 // stripCookies removes the gate's cookies, of both names, from what the origin

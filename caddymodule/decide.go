@@ -58,7 +58,7 @@ func (g *Gate) resume(ctx context.Context, v verdict) refusal {
 func (g *Gate) find(r *http.Request, provider string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
 	code = protocol.SessionMissing
 	left := maxVerified
-	eachCookie(r.Header, cookieName(r), func(value string) bool {
+	eachSessionCookie(r, func(value string) bool {
 		found, why := g.identify(r.Context(), value, provider, &left)
 		switch {
 		case found == nil:

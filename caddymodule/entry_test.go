@@ -24,6 +24,13 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
+// header is a JWT's header of a type, encoded.
+func header(typ string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","kid":"k","typ":"` + typ + `"}`))
+}
+
+var launchHeader = header("launch+jwt")
+
 func TestLaunchTokensLeaveTheQuery(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -36,7 +43,12 @@ func TestLaunchTokensLeaveTheQuery(t *testing.T) {
 		{"session=eyJa&session=eyJb", []string{"eyJa", "eyJb"}, ""},
 		{"%73ession=eyJa.b.c", []string{"eyJa.b.c"}, ""},
 		{"session=%65yJa.b.c&q", []string{"eyJa.b.c"}, "q"},
-		// The app's own parameter of that name is not ours.
+		{"session=" + launchHeader + ".b.c&a;b&x=%zz&100%", []string{launchHeader + ".b.c"}, "a;b&x=%zz&100%"},
+		{"a=1&&session=" + launchHeader + "&&b=2", []string{launchHeader}, "a=1&&&b=2"},
+		// The app's own parameter of that name is not ours, whatever it holds.
+		{"session=" + header("JWT") + ".b.c", nil, "session=" + header("JWT") + ".b.c"},
+		{"session=" + header("at+jwt") + ".b.c&session=" + launchHeader + ".b.c", []string{launchHeader + ".b.c"}, "session=" + header("at+jwt") + ".b.c"},
+		{"session=" + header("session+jwt") + ".b.c", []string{header("session+jwt") + ".b.c"}, ""},
 		{"session=42", nil, "session=42"},
 		{"session=", nil, "session="},
 		{"q=session=eyJa", nil, "q=session=eyJa"},
@@ -265,7 +277,7 @@ func TestIdentityHeaders(t *testing.T) {
 func TestObserverRefusesNoEntry(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		for _, query := range []string{"session=eyJhbGciOiJIUzI1NiJ9.e30.AAAA&a=1", "session=eyJ&a=1&session=eyJ"} {
+		for _, query := range []string{"session=" + launchHeader + ".e30.AAAA&a=1", "session=eyJ&a=1&session=eyJ"} {
 			g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ObserveOnly: true}
 			g.policy = policyOf(g)
 			r := httptest.NewRequest(method, "http://app.example/x?"+query, nil)
@@ -285,6 +297,62 @@ func TestObserverRefusesNoEntry(t *testing.T) {
 			case method == http.MethodPost && (w.Code != http.StatusOK || reached != "http://app.example/x?a=1 /x?a=1"):
 				t.Errorf("POST %s: %d, the app was asked for %q", query, w.Code, reached)
 			}
+		}
+	}
+}
+
+// TestJWTOfAnotherIssuerIsTheApps: an app's own ?session= reaches it whole from a visitor
+// with a session, and without one the visit is refused as any other is.
+func TestJWTOfAnotherIssuerIsTheApps(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop(), ForwardIdentity: identityOff}
+	g.policy = policyOf(g)
+	g.edge.Sessions.BindToken("tok", g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1))
+	for _, query := range []string{
+		"session=eyJhbGciOiJIUzI1NiJ9.e30.AAAA&a=1",
+		"a=1&session=" + header("JWT") + ".e30.AAAA",
+		"session=" + header("at+jwt") + ".e30.AAAA",
+		"session=42",
+		"session=eyJub3QiOiJhIEpXVCJ9",
+	} {
+		for cookie, want := range map[string]int{"session_gate=tok": http.StatusOK, "": http.StatusUnauthorized} {
+			r := httptest.NewRequest(http.MethodGet, "http://app.example/x?"+query, nil)
+			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+			r.Header.Set("Cookie", cookie)
+			r.Header.Set("Referer", "http://app.example/?"+query)
+			got, referer := "", ""
+			next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				got, referer = r.URL.RawQuery, r.Header.Get("Referer")
+				w.WriteHeader(http.StatusOK)
+				return nil
+			})
+			w := httptest.NewRecorder()
+			if err := g.ServeHTTP(w, r, next); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != want || want == http.StatusOK && (got != query || referer != "http://app.example/?"+query) {
+				t.Errorf("%s with cookie %q: %d, the app was asked for %q from %q", query, cookie, w.Code, got, referer)
+			}
+		}
+	}
+}
+
+// TestRefererWithATokenOfOurs: no spelling of a launch link reaches the app as the page
+// that its visitor came from.
+func TestRefererWithATokenOfOurs(t *testing.T) {
+	t.Parallel()
+	for referer, kept := range map[string]bool{
+		"https://app.example/?session=" + launchHeader + ".b.c":         false,
+		"https://app.example/?a=1&%73ession=" + launchHeader + ".b.c#x": false,
+		"https://app.example/?session=%65" + launchHeader[1:] + ".b.c":  false,
+		"https://app.example/?session=1":                                true,
+		"https://app.example/session=eyJ":                               true,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+		r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+		r.Header.Set("Referer", referer)
+		if stripReferer(r); (r.Header.Get("Referer") != "") != kept {
+			t.Errorf("%s: %q is left", referer, r.Header.Get("Referer"))
 		}
 	}
 }

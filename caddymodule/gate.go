@@ -71,6 +71,10 @@ type Gate struct {
 	// page. Its data are Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
 	// Lang, Dir and Style.
 	PageTemplate string `json:"page_template,omitempty"`
+	// The address that the app expects its visitors at, such as http://localhost:8888,
+	// if it refuses its public name. Host, Origin and Referer of requests are changed to
+	// it, and redirects and cookies of the app back. Default: the public address.
+	AppAddress string `json:"app_address,omitempty"`
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
@@ -82,6 +86,7 @@ type Gate struct {
 	injector       *inject.Injector   // nil: off
 	asserter       *asserter          // with jwt
 	template       *template.Template // nil: the built-in page
+	app            *appAddress        // nil: the public address
 	logger         *zap.Logger
 }
 
@@ -90,16 +95,31 @@ func (Gate) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.session_gate", New: func() caddy.Module { return new(Gate) }}
 }
 
-// Provision fills in defaults and finds the app.
+// Provision fills in defaults, finds the app, and looks at the routes around.
 func (g *Gate) Provision(ctx caddy.Context) error {
+	if err := g.provision(ctx); err != nil {
+		return err
+	}
+	return g.fitSite(ctx)
+}
+
+// provision fills in defaults and finds the app.
+func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	app, err := appOf(ctx)
 	if err != nil {
 		return err
 	}
+	if server := serverOf(ctx); server != nil && !app.servers[server] {
+		app.servers[server] = true
+		rememberConnections(server)
+	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
 	g.offlineEntries = app.WhenBackendDown == admitEntries
-	g.Provider = caddy.NewReplacer().ReplaceKnown(g.Provider, "")
+	written := g.Provider
+	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
+		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
+	}
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
 	}
@@ -109,6 +129,11 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
 	if g.ForwardIdentity == identityJWT {
 		if g.asserter, err = loadAsserter(app.AssertionKey); err != nil {
+			return fmt.Errorf("session_gate: %w", err)
+		}
+	}
+	if g.AppAddress != "" {
+		if g.app, err = parseAppAddress(caddy.NewReplacer().ReplaceKnown(g.AppAddress, "")); err != nil {
 			return fmt.Errorf("session_gate: %w", err)
 		}
 	}
@@ -173,6 +198,9 @@ func (g *Gate) Validate() error {
 // of it to the bottom: the gate's own API and launches are answered here, requests
 // without a live session are refused, and the others pass to the origin.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if redirectFinalDot(w, r) {
+		return nil
+	}
 	explain := g.asksForOutcome(r)
 	sanitize(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {

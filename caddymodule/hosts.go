@@ -111,6 +111,9 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		// Reached by name, so that the certificate is checked for it.
 		r.Host, address = origin.Host, origin.Hostname()
 	}
+	if host, ok := caddyhttp.GetVar(r.Context(), appHostVar).(string); ok {
+		r.Host = host
+	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set(placeholderOriginHost, r.Host)
 	}

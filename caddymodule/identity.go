@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 )
@@ -76,42 +75,6 @@ func setIdentity(h http.Header, r *live.Record, room *[4]string) {
 	h[headerSession], h[headerUser] = one(live.HeaderID), one(live.HeaderUser)
 	h[headerProvider], h[headerExpires] = one(live.HeaderProvider), one(live.HeaderExpires)
 }
-
-func init() {
-	caddy.RegisterModule(Sanitizer{})
-}
-
-// handledVar says that a gate has had a request; see [Sanitizer].
-const handledVar = "session_gate.guarded"
-
-// Sanitizer handles the requests that the matcher of a gate excludes: it removes
-// what no origin may see on any path of the site, which is a client's own identity
-// headers, the session's cookie, and a launch token. The Caddyfile directive
-// session_gate adds it to every gate with a matcher; a JSON configuration puts it
-// into a route without a matcher, before or after the gate's.
-type Sanitizer struct{}
-
-// CaddyModule implements [caddy.Module].
-func (Sanitizer) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.handlers.session_gate_left_out", New: func() caddy.Module { return new(Sanitizer) }}
-}
-
-// ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
-		return next.ServeHTTP(w, r)
-	}
-	stripIdentity(r.Header)
-	stripCookies(r.Header)
-	stripReferer(r)
-	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-		stripTokens(r, rest)
-	}
-	return next.ServeHTTP(w, r)
-}
-
-// Interface guards
-var _ caddyhttp.MiddlewareHandler = Sanitizer{}
 
 // Placeholders of an admitted request, for log fields, headers and matchers of
 // handlers that come after the gate.

@@ -17,9 +17,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// launchTokens returns the values of ?session= that may be launch tokens, and the
-// query without them. An app may use a parameter of that name itself: only values
-// that look like a JWT are taken, and those never reach the origin.
+// launchTokens returns the values of ?session= that are tokens of ours, and the query
+// without them; every other byte of it stays. Those values never reach the origin. An
+// app may use a parameter of that name itself, also for JWTs of another issuer.
 func launchTokens(rawQuery string) (tokens []string, rest string) {
 	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
 		return nil, rawQuery
@@ -28,7 +28,7 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		if n, err := url.QueryUnescape(name); err == nil && n == protocol.LaunchParam {
-			if v, err := url.QueryUnescape(value); err == nil && looksLikeJWT(v) {
+			if v, err := url.QueryUnescape(value); err == nil && isOurs(v) {
 				tokens = append(tokens, v)
 				continue
 			}
@@ -49,8 +49,16 @@ func stripTokens(r *http.Request, rest string) {
 	r.RequestURI = r.URL.RequestURI()
 }
 
-// looksLikeJWT reports whether s begins as every JWT does: `{"` in base64url.
-func looksLikeJWT(s string) bool { return strings.HasPrefix(s, "eyJ") }
+// isOurs reports whether s has the shape of a token of ours: a JWT, which begins with
+// `{"` in base64url, of a kind of ours. One whose header is damaged was probably ours,
+// in a link that was broken on its way.
+func isOurs(s string) bool {
+	if !strings.HasPrefix(s, "eyJ") {
+		return false
+	}
+	kind, ok := token.KindOf(s)
+	return !ok || kind == token.Launch || kind == token.Session || kind == token.Assertion
+}
 
 // enter redeems a launch token, sets the session's cookie, and redirects the
 // browser to the same address without the token. The token never reaches the
@@ -96,7 +104,12 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
-	setCookie(h, cookieName(r), cookie, g.partitioned())
+	name := cookieName(r)
+	if g.partitioned() && name != secureCookie {
+		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
+			"if TLS ends at a proxy before this edge, name the proxy in trusted_proxies", zap.String("host", r.Host))
+	}
+	setCookie(h, name, cookie, g.partitioned())
 	return g.redirectWithoutToken(w, r, rest)
 }
 
@@ -165,11 +178,7 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 	to := u.EscapedPath()
 	// "//host/path" would lead to another host: say where we are.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
-		to = scheme + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
+		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
 	}
 	if rest != "" {
 		to += "?" + rest
@@ -181,7 +190,12 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 
 // stripReferer removes a Referer that carries a launch token.
 func stripReferer(r *http.Request) {
-	if ref := r.Header.Get("Referer"); strings.Contains(ref, protocol.LaunchParam+"=eyJ") {
+	_, query, ok := strings.Cut(r.Header.Get("Referer"), "?")
+	if !ok {
+		return
+	}
+	query, _, _ = strings.Cut(query, "#")
+	if tokens, _ := launchTokens(query); len(tokens) > 0 {
 		r.Header.Del("Referer")
 		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	}

@@ -43,6 +43,13 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 		},
 		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path,
 	}
+	if g.app != nil {
+		ours, public := p.OnHeader, publicOrigin(r)
+		p.OnHeader = func(h http.Header) {
+			g.app.restore(h, public)
+			ours(h)
+		}
+	}
 	p.Cutter = &p.Request
 	p.AllowUpload(p.inner, time.Duration(g.UploadGrace))
 	return p, cancel
@@ -90,6 +97,7 @@ func (p *passage) inject(explain bool) {
 		return
 	}
 	p.page = p.gate.injector.Wrap(&p.Request, p.inner, p.r.Host)
+	p.page.ShownAt(scheme(p.r)) // policies name the address that the browser shows
 	if explain {
 		p.page.Explain(headerDebug)
 	}
@@ -114,6 +122,9 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 	out := http.ResponseWriter(&p.Request)
 	if p.page != nil {
 		out = p.page
+	}
+	if p.gate.app != nil {
+		p.gate.app.present(p.inner, publicOrigin(p.r))
 	}
 	o.err = next.ServeHTTP(out, p.inner)
 	returned = true

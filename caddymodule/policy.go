@@ -68,7 +68,7 @@ func (o observer) refuseEntry(w http.ResponseWriter, r *http.Request, rest strin
 func (o observer) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error {
 	o.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID))
 	stripCookies(r.Header)
-	return next.ServeHTTP(w, r)
+	return o.pastGate(w, r, next)
 }
 
 func (observer) begin(*passage) protocol.Code { return "" }

@@ -70,6 +70,9 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	}
 	setRetryAfter(h, why.code)
 	to, redirect := g.redirectTarget(r, why.code, protocol.WithSessionID(why.returnURL, why.sessionID))
+	if leadsBack(r, to) {
+		to, redirect = "", false // it would be refused again, and redirect again
+	}
 	if redirect {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
@@ -110,10 +113,31 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 	return to, answer.Redirect && to != ""
 }
 
+// leadsBack reports whether to is the address that the request came for, or one that
+// grows by it each time (redirect /welcome{uri}).
+func leadsBack(r *http.Request, to string) bool {
+	if to == "" {
+		return false
+	}
+	asked := originalURL(r)
+	here := &url.URL{Scheme: scheme(r), Host: r.Host, Path: asked.Path, RawPath: asked.RawPath}
+	there, err := here.Parse(to)
+	if err != nil || !strings.EqualFold(withoutDefaultPort(there.Host), withoutDefaultPort(here.Host)) {
+		return false
+	}
+	path := "/" + strings.TrimLeft(there.Path, "/")
+	return path == here.Path || here.Path != "/" && strings.HasSuffix(path, here.Path)
+}
+
+// withoutDefaultPort removes the ports of http and https, and a final dot.
+func withoutDefaultPort(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80"), ".")
+}
+
 // isNavigation reports whether a browser requests a page to show: by Fetch
 // Metadata where the browser sends it, otherwise by the Accept header.
 func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || cut.IsWebSocket(r) {
+	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || isDownload(r.Header) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
@@ -127,6 +151,12 @@ func isNavigation(r *http.Request) bool {
 		return false
 	}
 	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// isDownload reports a request that saves a file, as <a download> makes it: Chromium
+// sends it with the mode of a navigation. A page of ours would be saved in its place.
+func isDownload(h http.Header) bool {
+	return h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "empty" && h.Get("Upgrade-Insecure-Requests") != "1"
 }
 
 // problemFor is the problem document of a refusal.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -35,6 +36,8 @@ func TestRefusalMatrix(t *testing.T) {
 		{"framed page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, redirect},
 		{"fetch that accepts html", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
 		{"image", "GET", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, problem},
+		{"download", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
+		{"navigation through a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, redirect},
 		{"dest alone", "GET", map[string]string{"Sec-Fetch-Dest": "document"}, redirect},
 		{"old browser", "GET", map[string]string{"Accept": html}, redirect},
 		{"old browser's XHR", "GET", map[string]string{"Accept": html, "X-Requested-With": "XMLHttpRequest"}, problem},
@@ -159,6 +162,49 @@ func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 	}
 	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "requires a session") {
 		t.Errorf("got %d, want the page", w.Code)
+	}
+}
+
+// TestRefusalNeverRedirectsToItself: where a refused visit is to be redirected to the
+// address that it asked for, it gets the page, without a link to itself.
+func TestRefusalNeverRedirectsToItself(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		asked, to string
+		want      bool // redirected
+	}{
+		{"https://app.example/", "https://app.example/thanks", true},
+		{"https://app.example/thanks?session_id=s1", "https://app.example/thanks", false},
+		{"https://app.example/thanks", "https://APP.example:443/thanks", false},
+		{"https://app.example/thanks", "http://app.example/thanks", false},
+		{"https://app.example/welcome?from=x", "/welcome", false},
+		{"https://app.example/welcome", "/welcome?next={http.request.uri}", false},
+		{"https://app.example/other", "/welcome?next={http.request.uri}", true},
+		{"https://app.example/welcome/other", "/welcome{http.request.uri}", false},
+		{"https://app.example/a%2Fb", "/a%2Fb", false},
+		{"https://app.example/welcome", "https://market.example/welcome", true},
+		{"https://app.example:8443/welcome", "https://app.example/welcome", true},
+	} {
+		for _, code := range []protocol.Code{protocol.SessionMissing, protocol.SessionExpired} {
+			g := &Gate{edge: testEdge(t), OnMissing: &Answer{Redirect: true, To: tt.to}, OnExpired: &Answer{Redirect: true, To: tt.to}}
+			why := refusal{code: code, sessionID: "s1"}
+			if code == protocol.SessionExpired && !strings.Contains(tt.to, "{") && strings.HasPrefix(tt.to, "http") {
+				g.OnExpired = &Answer{Redirect: true}
+				why.returnURL = tt.to
+			}
+			r := httptest.NewRequest(http.MethodGet, tt.asked, nil)
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			repl := caddy.NewReplacer()
+			repl.Set("http.request.uri", r.URL.RequestURI())
+			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
+			w := httptest.NewRecorder()
+			if err := g.refuse(w, r, why); err != nil {
+				t.Fatal(err)
+			}
+			if redirected := w.Code == http.StatusSeeOther; redirected != tt.want || !redirected && strings.Contains(w.Body.String(), "<a ") {
+				t.Errorf("%s: %s asked, to %s: %d %s\n%.2000s", code, tt.asked, tt.to, w.Code, w.Header().Get("Location"), w.Body)
+			}
+		}
 	}
 }
 

@@ -63,6 +63,9 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"apikey", "portal", "--provider", "p"}, 1, "no database at"},
 		{[]string{"apikey", "list"}, 1, "no database at"},
 		{[]string{"people", "list"}, 1, "no database at"},
+		{[]string{"people", "add", "ada@example.com", "--role", "admin"}, 1, "no database at"},
+		{[]string{"people", "remove", "x"}, 1, "no database at"},
+		{[]string{"apikey", "create", "--role", "provider", "--provider", "p"}, 1, "no database at"},
 		{[]string{"backup", "copy.db"}, 1, "no database at"},
 		{[]string{"keys", "turn"}, 2, `unknown command "turn"; expected one of: list, rotate`},
 		{[]string{"token", "inspect"}, 2, "Try:"},
@@ -262,5 +265,39 @@ func TestKeysAndTokensByHand(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 || strings.Contains(resp.Header.Get("Location"), secret) {
 		t.Errorf("the link answers %d, %v", resp.StatusCode, resp.Header)
+	}
+}
+
+// TestMistypedFolderMakesNoDatabase: a command that needs what a database already
+// holds creates neither folder nor file where there is none, whether the place is
+// named by a flag or by a variable.
+func TestMistypedFolderMakesNoDatabase(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"people", "add", "ada@example.com", "--role", "admin"},
+		{"people", "add", "ada@example.com", "--role", "provider", "--provider", "p"},
+		{"people", "list"},
+		{"people", "remove", "x"},
+		{"apikey", "create", "--role", "provider", "--provider", "p"},
+		{"apikey", "list"},
+		{"apikey", "rotate", "x"},
+		{"apikey", "revoke", "x"},
+		{"apikey", "portal", "--provider", "p"},
+		{"backup", filepath.Join(t.TempDir(), "copy.db")},
+	} {
+		dir := t.TempDir()
+		for _, where := range [][]string{
+			{"--data", filepath.Join(dir, "typo")},
+			{"--database", "sqlite:" + filepath.Join(dir, "typo", "x.db")},
+			{"--database", "sqlite:" + filepath.Join(dir, "typo.db")},
+		} {
+			status, _, stderr := command(t, dir, append(args[:len(args):len(args)], where...)...)
+			if status != 1 || !strings.Contains(stderr, "no database at "+dir) || !strings.Contains(stderr, "--data or --database") {
+				t.Errorf("%q %q: status %d, %s", args, where, status, stderr)
+			}
+		}
+		if made, err := filepath.Glob(filepath.Join(dir, "typo*")); err != nil || len(made) > 0 {
+			t.Errorf("%q made %q (%v)", args, made, err)
+		}
 	}
 }

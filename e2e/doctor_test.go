@@ -221,3 +221,61 @@ func TestDoctorExplainsEveryReason(t *testing.T) {
 		t.Errorf("the doctor explains %q, the injector says %q", got, want)
 	}
 }
+
+// TestDoctorFollowsTheSite: a page that redirects within its site is checked where it
+// leads, and a launch link is spent on no page that leads elsewhere.
+func TestDoctorFollowsTheSite(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/start":
+			http.SetCookie(w, &http.Cookie{Name: "app", Value: "1", Path: "/"})
+			http.Redirect(w, r, "/language", http.StatusFound)
+		case "/language":
+			if _, err := r.Cookie("app"); err != nil {
+				http.Redirect(w, r, "/start", http.StatusFound)
+				return
+			}
+			http.Redirect(w, r, "http://"+r.Host+"/page", http.StatusMovedPermanently)
+		case "/sso":
+			http.Redirect(w, r, "https://sso.example/login?state=1", http.StatusFound)
+		case "/circle":
+			http.Redirect(w, r, "/circle?again", http.StatusFound)
+		default:
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = io.WriteString(w, samplePage)
+		}
+	}))
+	t.Cleanup(app.Close)
+	s := StartSplit(t, app.URL)
+	s.reload(t, s.caddyfile("\t@moved path /moved\n\tredir @moved https://www.example/\n\tredir /old /page 301\n\tredir /here /here 302\n"))
+	link := func() string { return s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL }
+	for _, tt := range []struct {
+		path, want, says string
+		spent, origin    bool
+	}{
+		{"/start", "injection ok", "has the clock", true, false},
+		{"/start", "injection ok", "has the clock", true, true},
+		{"/old", "injection ok", "has the clock", true, false},
+		{"/sso", "injection not_checked", "leads to https://sso.example/login", true, false},
+		{"/sso", "injection not_checked", "was not spent", false, true},
+		{"/circle", "injection failed", "in a circle", true, false},
+		{"/moved", "refusal not_checked", "leads to https://www.example/", false, false},
+		{"/moved", "injection not_checked", "the launch link was not spent", false, false},
+		{"/here", "refusal failed", "in a circle", false, false},
+	} {
+		session := link()
+		args := []string{s.App + tt.path, "--session", session}
+		if tt.origin {
+			args = append(args, "--origin", app.URL)
+		}
+		_, r := examine(t, "", args...)
+		check(t, r, tt.want, tt.says)
+		if a := Browser(t).Do(t, "GET", session, nil); (a.Status != http.StatusSeeOther) != tt.spent {
+			t.Errorf("%q: the launch link afterwards: %d %s", args[:1], a.Status, a.Code())
+		}
+	}
+	// Without a session, the origin's redirects are followed as well.
+	_, r := examine(t, "", s.App+"/start", "--origin", app.URL)
+	check(t, r, "injection ok", "would inject the clock")
+}

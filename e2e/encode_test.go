@@ -70,3 +70,49 @@ func TestPagesThroughEncode(t *testing.T) {
 		}
 	}
 }
+
+// TestEncodeGuessesNoType: where the app names no type, encode names none in its
+// place, with a charset that may not be the page's.
+func TestEncodeGuessesNoType(t *testing.T) {
+	t.Parallel()
+	page := "<html><head><meta charset=\"windows-1252\"></head><body>caf\xe9" + strings.Repeat("<p>x</p>", 300)
+	bodies := map[string]string{"/page": page, "/style.css": strings.Repeat("p { color: red }\n", 100), "/data": `{"a":"` + strings.Repeat("x", 2000) + `"}`}
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Content-Type"] = nil
+		_, _ = io.WriteString(w, bodies[r.URL.Path])
+	}))
+	t.Cleanup(app.Close)
+	s := StartSplit(t, app.URL)
+	s.reload(t, s.caddyfile("\tencode zstd gzip\n"))
+	b := s.enter(t, s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL)
+	for _, tt := range []struct{ path, mode, want string }{
+		{"/page", "navigate", "text/html"},
+		{"/page", "cors", ""},
+		{"/style.css", "no-cors", ""},
+		{"/data", "navigate", ""},
+		{"/data", "cors", ""},
+	} {
+		dest := map[string]string{"navigate": "document", "no-cors": "style", "cors": "empty"}[tt.mode]
+		upgrade := map[bool]string{true: "1"}[tt.mode == "navigate"]
+		a := b.Do(t, "GET", s.App+tt.path, nil, "Sec-Fetch-Mode", tt.mode, "Sec-Fetch-Dest", dest, "Upgrade-Insecure-Requests", upgrade)
+		if got := a.Header.Get("Content-Type"); a.Status != http.StatusOK || got != tt.want {
+			t.Errorf("%s (%s): %d, Content-Type %q; want %q", tt.path, tt.mode, a.Status, got, tt.want)
+		}
+		rest := strings.Replace(string(a.Body), clockIn(string(a.Body)), "", 1)
+		if rest != bodies[tt.path] {
+			t.Errorf("%s (%s): the body became %.200q", tt.path, tt.mode, rest)
+		}
+		if clock := clockIn(string(a.Body)) != ""; clock != (tt.want == "text/html") {
+			t.Errorf("%s (%s): with the clock: %v", tt.path, tt.mode, clock)
+		}
+	}
+}
+
+// clockIn is the tag of the clock's script in a page, or "".
+func clockIn(page string) string {
+	from := strings.Index(page, `<script src="/.session-gate/boot.`)
+	if from < 0 {
+		return ""
+	}
+	return page[from : from+strings.Index(page[from:], "</script>")+len("</script>")]
+}

@@ -117,13 +117,23 @@ func (a *api) addressOf(r *http.Request) string {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && a.trusts(host); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(hops[i])
+		if !ok {
 			break // entries further left may be forged
 		}
-		host = hop.Unmap().String()
+		host = hop.String()
 	}
 	return host
+}
+
+// parseHop reads an entry of X-Forwarded-For. Some proxies add the client's port.
+func parseHop(entry string) (netip.Addr, bool) {
+	entry = strings.Trim(strings.TrimSpace(entry), `"`)
+	if ap, err := netip.ParseAddrPort(entry); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(entry, "["), "]"))
+	return addr.Unmap().WithZone(""), err == nil
 }
 
 func (a *api) trusts(host string) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +36,9 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		order := o
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not in the provider's return_hosts.")
+		}
+		if returnsToApp(order.ReturnURL, p) {
+			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "return_url is at the app's own address, which refuses the user once the session has ended. Use a page of the marketplace.")
 		}
 		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not in the provider's return_hosts.")
@@ -112,22 +114,10 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	if err != nil {
 		return soldSession{}, err
 	}
-	return soldSession{Session: sold.Session, Token: signed, LaunchURL: launchLink(sold.AppURL, signed)}, nil
+	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
 }
 
-// launchLink returns the URL that opens app with a launch token, or "" if the
-// provider has no URL yet.
-func launchLink(app, launchToken string) string {
-	u, err := url.Parse(app)
-	if err != nil || app == "" {
-		return ""
-	}
-	q := u.Query()
-	q.Set(protocol.LaunchParam, launchToken)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
+// AppURL is where launch links of a provider lead: its app_url, or the first domain.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL

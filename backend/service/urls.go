@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // httpURL parses an http or https URL that has a host and no user name.
@@ -19,11 +21,11 @@ func httpURL(raw string) (u *url.URL, ok bool) {
 	return u, ok
 }
 
-// isPage reports whether raw can be the address of a page: an http or https URL
-// without a fragment.
+// isPage reports whether raw can be the address of a page: an http or https URL. Its
+// fragment may be a route of the page's.
 func isPage(raw string) bool {
-	u, ok := httpURL(raw)
-	return ok && u.Fragment == ""
+	_, ok := httpURL(raw)
+	return ok
 }
 
 // isOrigin reports whether raw is the URL of a server alone: no path, no query
@@ -109,6 +111,45 @@ func returnAllowed(raw string, hosts []string) bool {
 		return false
 	}
 	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
+}
+
+// returnsToApp reports whether a return address is at the provider's own app: the
+// gate refuses the user there and would redirect to the same address, again and again.
+// A domain stands for the default ports, unless app_url has it with another.
+func returnsToApp(raw string, p store.Provider) bool {
+	back, ok := authorityOf(raw)
+	if !ok {
+		return false
+	}
+	app, ok := authorityOf(AppURL(p))
+	if ok && app == back {
+		return true
+	}
+	host, port, _ := strings.Cut(back, " ")
+	own, ownPort, _ := strings.Cut(app, " ")
+	if host == own {
+		return isDefaultPort(port) && isDefaultPort(ownPort) // http leads to https
+	}
+	return isDefaultPort(port) && slices.Contains(p.Domains, host)
+}
+
+func isDefaultPort(port string) bool { return port == "443" || port == "80" }
+
+// authorityOf is the canonical host and the port of a URL, with a space between them.
+func authorityOf(raw string) (string, bool) {
+	u, ok := httpURL(raw)
+	if !ok {
+		return "", false
+	}
+	host, err := normalizeDomain(u.Hostname())
+	if err != nil {
+		return "", false
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return host + " " + port, true
 }
 
 // IsHTTP reports whether raw begins as an http or https URL does.

@@ -3,6 +3,8 @@ package service
 import (
 	"strings"
 	"testing"
+
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 func TestURLs(t *testing.T) {
@@ -30,7 +32,7 @@ func TestURLs(t *testing.T) {
 		{"http://localhost", "isPage isOrigin IsIssuer isProviderIssuer IsHTTP"},
 		{"https://market.example/path", "isPage IsIssuer isProviderIssuer IsHTTP returnAllowed"},
 		{"https://market.example/?a=1", "isPage isProviderIssuer IsHTTP returnAllowed"},
-		{"https://market.example/#top", "isProviderIssuer IsHTTP returnAllowed"},
+		{"https://market.example/#top", "isPage isProviderIssuer IsHTTP returnAllowed"},
 		{"https://user@market.example/", "IsIssuer isProviderIssuer IsHTTP"},
 		{"https://", "IsHTTP"},
 		{"https://market.example:port/", "IsHTTP"},
@@ -48,6 +50,32 @@ func TestURLs(t *testing.T) {
 			if got := question(tt.raw); got != want[name] {
 				t.Errorf("%s(%q) = %v, want %v", name, tt.raw, got, want[name])
 			}
+		}
+	}
+}
+
+// TestReturnAddressIsNotTheApp: whoever is refused by the gate is not sent back to it.
+func TestReturnAddressIsNotTheApp(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		back, app string
+		domains   []string
+		want      bool
+	}{
+		{"https://app.example/thanks", "https://app.example/", []string{"app.example"}, true},
+		{"https://App.Example.:443/thanks", "https://app.example/start", []string{"app.example"}, true},
+		{"http://app.example/thanks", "https://app.example/", []string{"app.example"}, true},
+		{"https://other.example/", "https://app.example/", []string{"app.example", "other.example"}, true},
+		{"https://app.example/", "", []string{"app.example"}, true},
+		{"http://127.0.0.1:8082/", "http://127.0.0.1:8082/", []string{"127.0.0.1"}, true},
+		{"http://127.0.0.1:8080/", "http://127.0.0.1:8082/", []string{"127.0.0.1"}, false},
+		{"https://app.example/", "https://app.example:8443/", []string{"app.example"}, false},
+		{"https://app.example:8443/", "https://app.example/", []string{"app.example"}, false},
+		{"https://market.example/done?next=https://app.example/", "https://app.example/", []string{"app.example"}, false},
+		{"https://www.app.example/", "https://app.example/", []string{"app.example"}, false},
+	} {
+		if got := returnsToApp(tt.back, store.Provider{AppURL: tt.app, Domains: tt.domains}); got != tt.want {
+			t.Errorf("%s, app %s, domains %v: %v", tt.back, tt.app, tt.domains, got)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package inject
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // gatherMost bounds the first write, which is copied; the rest is not.
 const gatherMost = 2 << 10
@@ -47,7 +50,7 @@ func (w *Writer) seek(p []byte, eof bool) error {
 		data, rest = l.held, p[n:]
 	}
 	mode := ModeIdentity
-	result, why := l.at(data, eof)
+	result, why := w.look(data, eof)
 	if result == scanInsert {
 		mode, result, why = w.choose(data, eof)
 	}
@@ -73,6 +76,30 @@ func (w *Writer) seek(p []byte, eof bool) error {
 		return w.reencode(tag, data, rest)
 	}
 	return w.insert(tag, data, rest)
+}
+
+// look finds out whether the body is a page, if its header does not say, and then
+// the place of the tag.
+func (w *Writer) look(data []byte, eof bool) (scanResult, Reason) {
+	l := w.lookahead
+	if l.untyped {
+		more := !eof && (!w.hurry || len(data) == 0)
+		switch guess(data, more) {
+		case scanMore:
+			return scanMore, ReasonNone
+		case scanRefuse:
+			return scanRefuse, ReasonContentType
+		}
+		l.untyped = false
+		h := w.rw.Header()
+		// Without a charset: the page's own <meta> and the browser decide that.
+		h["Content-Type"] = []string{"text/html"}
+		if why := ineligible(w.status, h); why != ReasonNone {
+			return scanRefuse, why
+		}
+		varyByClass(h, w.class, w.recoded)
+	}
+	return l.at(data, eof)
 }
 
 // choose picks the way in for a page whose place is found.
@@ -107,6 +134,7 @@ func (w *Writer) describe(h http.Header) []byte {
 	h["Link"] = append(links[:len(links):len(links)], link)
 	dropBodyClaims(h)
 	addSuffix(h, i.cfg.ETagSuffix)
+	forbidResuming(h)
 	return tag
 }
 
@@ -198,10 +226,38 @@ func (w *Writer) pass(why Reason) {
 }
 
 func (w *Writer) sendHeader() {
+	if h := w.rw.Header(); untyped(h) && !w.head {
+		w.leaveUntyped(h)
+	}
 	if w.explain != "" {
 		w.rw.Header()[w.explain] = []string{w.outcome.String()}
 	}
 	w.rw.WriteHeader(w.status)
+}
+
+// leaveUntyped keeps Caddy's encode handler from naming a type, and with it a
+// charset, where the origin named none: a stylesheet would be refused as
+// text/plain, and a page's own charset ignored. encode does so if the first write
+// or the Content-Length is larger than its minimum.
+func (w *Writer) leaveUntyped(h http.Header) {
+	h["Content-Type"] = nil // nor does the server guess
+	w.unguessed = true
+	if n, err := strconv.ParseInt(first(h, "Content-Length"), 10, 64); err == nil && n > encodeMinimum && shows(w.status, h) {
+		delete(h, "Content-Length")
+	}
+}
+
+// writeUnguessed makes the first write of such a body, and the rest of p.
+func (w *Writer) writeUnguessed(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	w.unguessed = false
+	if n, err = w.rw.Write(p[:min(len(p), encodeMinimum)]); err != nil || n == len(p) {
+		return n, err
+	}
+	rest, err := w.rw.Write(p[n:])
+	return n + rest, err
 }
 
 func (w *Writer) emitAll(parts ...[]byte) error {
@@ -227,10 +283,18 @@ func (w *Writer) emit(b []byte) error {
 			return err
 		}
 	}
-	if len(b) == 0 {
-		return nil
+	return w.write(b)
+}
+
+// write writes b downstream.
+func (w *Writer) write(b []byte) (err error) {
+	switch {
+	case len(b) == 0:
+	case w.unguessed:
+		_, err = w.writeUnguessed(b)
+	default:
+		_, err = w.rw.Write(b)
 	}
-	_, err := w.rw.Write(b)
 	return err
 }
 
@@ -243,8 +307,7 @@ func (w *Writer) start() error {
 	if w.lookahead == nil || len(w.lookahead.first) == 0 {
 		return nil
 	}
-	_, err := w.rw.Write(w.lookahead.first)
-	return err
+	return w.write(w.lookahead.first)
 }
 
 // release gives the look back once nothing points into it.

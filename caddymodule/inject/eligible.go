@@ -2,6 +2,7 @@ package inject
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -11,8 +12,7 @@ func ineligible(status int, h http.Header) Reason {
 	switch {
 	case status == http.StatusSwitchingProtocols:
 		return ReasonUpgraded
-	case status < 200 || status > 299, status == http.StatusNoContent,
-		status == http.StatusResetContent, status == http.StatusPartialContent:
+	case !shows(status, h):
 		return ReasonStatus
 	case !isHTML(h):
 		return ReasonContentType
@@ -30,8 +30,17 @@ func ineligible(status int, h http.Header) Reason {
 	return ReasonNone
 }
 
-// isHTML reports a media type of text/html. XHTML is parsed by other rules, and
-// an answer without a type is none of ours to sniff.
+// shows reports whether browsers show the body of a response with this status:
+// errors are pages, too. Redirects are followed, and parts have no place for a tag.
+func shows(status int, h http.Header) bool {
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent, http.StatusNotModified:
+		return false
+	}
+	return status >= 200 && (status/100 != 3 || first(h, "Location") == "")
+}
+
+// isHTML reports a media type of text/html. XHTML is parsed by other rules.
 func isHTML(h http.Header) bool {
 	media, _, _ := strings.Cut(first(h, "Content-Type"), ";")
 	return strings.EqualFold(strings.TrimSpace(media), "text/html")
@@ -79,9 +88,47 @@ func coding(h http.Header) contentCoding {
 	return codingOther
 }
 
+// isAttachment reports whether browsers save the response: a type other than
+// inline means attachment, and a parameter without a type means nothing.
 func isAttachment(disposition string) bool {
 	kind, _, _ := strings.Cut(disposition, ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "attachment")
+	kind = strings.TrimSpace(kind)
+	return kind != "" && !strings.Contains(kind, "=") && !strings.EqualFold(kind, "inline")
+}
+
+// sniffLength is how much of a body browsers look at to guess its type.
+const sniffLength = 512
+
+// untyped reports a response whose type browsers have to guess.
+func untyped(h http.Header) bool { return strings.TrimSpace(first(h, "Content-Type")) == "" }
+
+// guessable reports whether a navigation may find a page in a response without a
+// type.
+func guessable(status int, h http.Header) bool {
+	return untyped(h) && shows(status, h) && coding(h) == codingIdentity &&
+		!strings.EqualFold(strings.TrimSpace(first(h, "X-Content-Type-Options")), "nosniff")
+}
+
+// guess says what browsers make of a body without a type, as far as it concerns
+// us: scanInsert for a page. more says that data may go on.
+func guess(data []byte, more bool) scanResult {
+	if len(data) < sniffLength && more {
+		return scanMore
+	}
+	if strings.HasPrefix(http.DetectContentType(data), "text/html") {
+		return scanInsert
+	}
+	return scanRefuse
+}
+
+// wholeRange reports a 206 that has everything.
+func wholeRange(h http.Header) bool {
+	unit, rest, _ := strings.Cut(first(h, "Content-Range"), " ")
+	from, rest, _ := strings.Cut(rest, "-")
+	to, size, _ := strings.Cut(rest, "/")
+	last, err := strconv.ParseInt(to, 10, 64)
+	total, err2 := strconv.ParseInt(size, 10, 64)
+	return unit == "bytes" && from == "0" && err == nil && err2 == nil && last == total-1
 }
 
 // hasToken looks for one member of comma-separated lists.

@@ -57,6 +57,14 @@ func dropBodyClaims(h http.Header) {
 	}
 }
 
+// forbidResuming keeps clients from asking for the rest of our variant by its date,
+// which is the origin's as well. A strong ETag of ours tells the two apart.
+func forbidResuming(h http.Header) {
+	if first(h, "Last-Modified") != "" && !strings.HasPrefix(first(h, "Etag"), `"`) {
+		h["Accept-Ranges"] = []string{"none"}
+	}
+}
+
 // growLength adds by to Content-Length. It removes a value that is not valid.
 func growLength(h http.Header, by int) {
 	v := first(h, "Content-Length")

@@ -24,6 +24,7 @@ type lookahead struct {
 
 	prelude prelude
 	found   bool // prelude.pos is the insertion point
+	untyped bool // the response has no type, and browsers may take it for a page
 
 	// For gzip bodies only:
 	header int // length of the gzip header; 0 until it is known
@@ -43,7 +44,7 @@ func newLookahead(h http.Header) *lookahead {
 		l.length = n
 	}
 	l.held, l.first = l.held[:0], l.first[:0]
-	l.prelude, l.found = prelude{}, false
+	l.prelude, l.found, l.untyped = prelude{}, false, false
 	l.header, l.used, l.last = 0, 0, inflateFull
 	l.inf.reset(l.out[:firstPeek])
 	return l
@@ -64,10 +65,14 @@ func (l *lookahead) at(data []byte, eof bool) (scanResult, Reason) {
 		r = l.prelude.scan(data, eof)
 	}
 	if r == scanMore && (eof || len(data) >= maxHold) {
-		if l.prelude.refuse(ReasonUndecided); eof && len(data) == 0 {
-			l.prelude.refuse(ReasonEmpty)
+		switch {
+		case !l.gzip && !eof:
+			r = l.prelude.settle(data)
+		case eof && len(data) == 0:
+			r = l.prelude.refuse(ReasonEmpty)
+		default:
+			r = l.prelude.refuse(ReasonUndecided)
 		}
-		r = scanRefuse
 	}
 	l.found = r == scanInsert
 	return r, l.prelude.reason
@@ -99,7 +104,7 @@ func (l *lookahead) inflate(data []byte) scanResult {
 			return scanMore
 		case inflateFull:
 			if l.inf.n == maxPeek {
-				return l.prelude.refuse(ReasonUndecided)
+				return l.prelude.settle(l.out[:maxPeek])
 			}
 			l.inf.out = l.out[:min(2*l.inf.n, maxPeek)]
 		}

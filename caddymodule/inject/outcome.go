@@ -25,7 +25,7 @@ const (
 	ReasonNotNavigation   Reason = "not_navigation"   // fetch, image, script, …
 	ReasonUpgraded        Reason = "upgraded"         // the connection left HTTP
 	ReasonHead            Reason = "head"             // HEAD has no body
-	ReasonStatus          Reason = "status"           // not 2xx, or 204, 205, 206
+	ReasonStatus          Reason = "status"           // no page: a redirect, a part, or without a body
 	ReasonContentType     Reason = "content_type"     // not text/html
 	ReasonContentEncoding Reason = "content_encoding" // neither gzip nor identity
 	ReasonCharset         Reason = "charset"          // UTF-16 or UTF-32, by header or BOM
@@ -33,8 +33,8 @@ const (
 	ReasonAttachment      Reason = "attachment"       // a download, not a page
 	ReasonSandbox         Reason = "csp_sandbox"      // a CSP sandbox without allow-scripts
 	ReasonEmpty           Reason = "empty"            // nothing but white space
-	ReasonNotMarkup       Reason = "not_markup"       // starts with something else than '<'
-	ReasonBinary          Reason = "binary"           // NUL bytes where markup should be
+	ReasonNotMarkup       Reason = "not_markup"       // JSON by its first character
+	ReasonBinary          Reason = "binary"           // control characters where text should be
 	ReasonFragment        Reason = "fragment"         // no sign of a navigation nor of a whole document
 	ReasonUndecided       Reason = "undecided"        // prelude longer than we look, or cut short
 	ReasonBadGzip         Reason = "bad_gzip"         // labeled gzip, but is not

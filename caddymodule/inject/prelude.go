@@ -22,6 +22,10 @@ func (s span) found() bool        { return s.to > s.from }
 // before the first byte that is neither BOM, white space, comment, doctype,
 // <html …> nor <head …>. It follows the tokenizer of the HTML standard
 // (section 13.2.5), resumes at the last whole token, and never reads further.
+//
+// Text may come first, such as a notice of PHP's before the doctype: the parser
+// opens <html>, <head> and <body> for it, in quirks mode, with or without a tag
+// before it.
 type prelude struct {
 	pos    int  // start of the first token that is not scanned; at the end, the place
 	bom    bool // the document starts with a UTF-8 byte order mark
@@ -64,9 +68,9 @@ func (s *prelude) scan(b []byte, eof bool) scanResult {
 			return scanMore
 		case !known:
 			return s.refuse(ReasonUndecided)
-		case n == 0 && !s.markup && rest[0] == 0:
+		case n == 0 && !s.markup && isControl(rest[0]):
 			return s.refuse(ReasonBinary)
-		case n == 0 && !s.markup && rest[0] != '<':
+		case n == 0 && !s.markup && (rest[0] == '{' || rest[0] == '['):
 			return s.refuse(ReasonNotMarkup)
 		case n == 0:
 			if rest[0] == 0 || rest[0] == '<' && rest[1] == 0 {
@@ -80,6 +84,20 @@ func (s *prelude) scan(b []byte, eof bool) scanResult {
 			return s.insert(b)
 		}
 	}
+}
+
+// settle decides about a document of which no more than b will be looked at. Behind
+// a doctype, the tag may stand before a comment that is longer.
+func (s *prelude) settle(b []byte) scanResult {
+	r := s.scan(b, true)
+	switch {
+	case r != scanRefuse:
+	case s.reason == ReasonUndecided && s.document():
+		return s.insert(b)
+	case s.reason == ReasonEmpty && len(b) > 0:
+		s.reason = ReasonUndecided
+	}
+	return r
 }
 
 // scanBOM steps over a UTF-8 mark; scanInsert here means "go on".
@@ -264,6 +282,9 @@ func through(b []byte, c byte) (n int, known bool) {
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
 }
+
+// isControl reports a byte that no text begins with.
+func isControl(c byte) bool { return c < ' ' && c != 0x1b || c == 0x7f }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 

@@ -20,7 +20,8 @@ const (
 func (c class) navigational() bool { return c >= navigation }
 
 // classify reads Fetch Metadata, and Upgrade-Insecure-Requests for plain HTTP
-// and for service workers, which send the destination "empty".
+// and for service workers, which send the destination "empty". A request that
+// saves a file is no navigation, although Chromium gives it the mode of one.
 func classify(h http.Header) class {
 	dest, mode := first(h, "Sec-Fetch-Dest"), first(h, "Sec-Fetch-Mode")
 	upgrade := first(h, "Upgrade-Insecure-Requests")
@@ -29,6 +30,10 @@ func classify(h http.Header) class {
 		return navigation
 	}
 	switch {
+	case mode == "navigate" && dest == "empty" && upgrade != "1":
+		// A download: <a download>, "Save link as", or the rest of a file that broke
+		// off. A service worker that passes a navigation on keeps the third header.
+		return otherRequest
 	case mode == "navigate":
 		return navByFetchMode
 	case upgrade == "1":
@@ -43,6 +48,7 @@ func classify(h http.Header) class {
 type changes struct {
 	recoded     bool // Accept-Encoding differs from the client's
 	revalidates bool // the conditions left are about our own variant
+	ranged      bool // a navigation asks for a part
 }
 
 // prepareRequest asks the origin for a body that we can read, whole, and lets
@@ -53,22 +59,26 @@ func prepareRequest(h http.Header, c class, suffix string) (did changes) {
 	}
 	did.recoded = restrictEncoding(h)
 	translate(h, "If-Match", suffix)
+	dropOwnRange(h, suffix)
 	if c.navigational() {
-		// Bytes of a range do not say where in the page they belong, and a part of
-		// the origin's page must not be glued to a part of ours.
-		delete(h, "Range")
-		delete(h, "If-Range")
+		// Whoever goes on with a file that broke off may look like a navigation. A
+		// part gets no tag; see [Writer.WriteHeader].
+		did.ranged = first(h, "Range") != ""
 		did.revalidates = keepOwnValidators(h, suffix)
 		return did
 	}
-	if v := first(h, "If-Range"); v != "" {
-		if _, ours := stripSuffix(v, suffix); ours {
-			delete(h, "Range")
-			delete(h, "If-Range")
-		}
-	}
 	did.revalidates = translate(h, "If-None-Match", suffix)
 	return did
+}
+
+// dropOwnRange makes a request for the rest of our own variant one for all of it:
+// a part of the origin's page must not be glued to a part of ours. A copy of ours
+// without a strong ETag is not resumed, since it says Accept-Ranges: none.
+func dropOwnRange(h http.Header, suffix string) {
+	if _, ours := stripSuffix(first(h, "If-Range"), suffix); ours {
+		delete(h, "Range")
+		delete(h, "If-Range")
+	}
 }
 
 // restrictEncoding leaves gzip in Accept-Encoding if the client takes it, and

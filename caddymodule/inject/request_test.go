@@ -23,6 +23,7 @@ func TestClassify(t *testing.T) {
 		{"empty", "navigate", "1", navByFetchMode},
 		{"empty", "same-origin", "1", navByUpgrade}, // pass-through service worker
 		{"", "", "1", navByUpgrade},                 // plain HTTP
+		{"empty", "navigate", "", otherRequest},     // a download
 		{"empty", "cors", "", otherRequest},
 		{"script", "no-cors", "", otherRequest},
 		{"image", "no-cors", "0", otherRequest},
@@ -82,7 +83,11 @@ func TestPrepareRequest(t *testing.T) {
 		in, want string // "Key: value" lines
 		ours     bool
 	}{
-		{"range", navigation, "Range: bytes=1-\nIf-Range: x", "", false},
+		{"range", navigation, "Range: bytes=1-", "Range: bytes=1-", false},
+		{"range of theirs", navigation, "Range: bytes=1-\nIf-Range: " + theirs, "Range: bytes=1-\nIf-Range: " + theirs, false},
+		{"range by date", navigation, "Range: bytes=1-\nIf-Range: x", "Range: bytes=1-\nIf-Range: x", false},
+		{"range of ours", navigation, "Range: bytes=1-\nIf-Range: " + ours, "", false},
+		{"range of an older script", navigation, "Range: bytes=1-\nIf-Range: " + old, "Range: bytes=1-\nIf-Range: " + old, false},
 		{"our tag", navigation, "If-None-Match: " + ours, "If-None-Match: " + theirs, true},
 		{"our weak tag", navigation, "If-None-Match: W/" + ours, "If-None-Match: W/" + theirs, true},
 		{"their tag", navigation, "If-None-Match: " + theirs, "", false},

@@ -35,6 +35,8 @@ type Writer struct {
 	hurry   bool  // the handler flushed what is still held
 	started bool  // the first write has left, or need not be gathered
 
+	unguessed bool // nothing was written of a body whose type is left to browsers
+
 	lookahead *lookahead         // until the first write has left
 	trailer   trailer            // for prefixed pages
 	send      func([]byte) error // emit, bound once
@@ -57,6 +59,10 @@ const (
 // canonical form. Call it before the handler runs.
 func (w *Writer) Explain(header string) { w.explain = header }
 
+// ShownAt says which scheme the page's address has in the browser, if TLS may end
+// before this server. Call it before the handler runs.
+func (w *Writer) ShownAt(scheme string) { w.self.scheme = scheme }
+
 // Outcome says what became of the response. It is final after Close or Abort.
 func (w *Writer) Outcome() Outcome { return w.outcome }
 
@@ -74,10 +80,14 @@ func (w *Writer) WriteHeader(status int) {
 		w.rw.WriteHeader(status) // informational: the real one is to come
 		return
 	}
-	w.status = status
 	h := w.rw.Header()
+	if status == http.StatusPartialContent && w.ranged && isHTML(h) && wholeRange(h) {
+		status = http.StatusOK // all of a page is no part
+		delete(h, "Content-Range")
+	}
+	w.status = status
 	if w.class == otherRequest {
-		if isHTML(h) && (status/100 == 2 || status == http.StatusNotModified) {
+		if isHTML(h) && (shows(status, h) || status == http.StatusNotModified) {
 			varyByClass(h, w.class, false)
 		}
 		w.pass(ReasonNotNavigation)
@@ -85,6 +95,11 @@ func (w *Writer) WriteHeader(status int) {
 	}
 	if status == http.StatusNotModified && w.revalidates {
 		w.revalidate(h)
+	}
+	if w.class.navigational() && !w.head && guessable(status, h) {
+		w.state, w.lookahead = looking, newLookahead(h)
+		w.lookahead.untyped = true
+		return
 	}
 	if why := ineligible(status, h); why != ReasonNone {
 		if w.recoded && isHTML(h) {
@@ -109,6 +124,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.state == passing && w.lookahead == nil {
+		if w.unguessed {
+			return w.writeUnguessed(p)
+		}
 		return w.rw.Write(p)
 	}
 	if err := w.take(p); err != nil {
@@ -126,7 +144,7 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	for {
-		if rf, ok := w.rw.(io.ReaderFrom); ok && w.state == passing && w.lookahead == nil {
+		if rf, ok := w.rw.(io.ReaderFrom); ok && w.state == passing && w.lookahead == nil && !w.unguessed {
 			k, err := rf.ReadFrom(src)
 			return n + k, err
 		}

@@ -51,7 +51,8 @@ Creates an API key and prints it to standard output. Messages go to standard
 error, so the output can be assigned to a variable.
 
 The key is shown only now, because the database stores its hash alone. If the
-database does not exist yet, the command creates it.`,
+database does not exist yet, the command creates it, except for a provider's key,
+because a new database has no provider.`,
 		Example: `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
   sessiongate apikey create --role provider --provider prov_demo --name "Ada's laptop"`,
 	}
@@ -75,7 +76,11 @@ database does not exist yet, the command creates it.`,
 		if where == "" {
 			where = "the database of --database"
 		}
-		st, err := openStore(cmd.Context(), config)
+		open := openStore
+		if provider != "" {
+			open = existingStore // a new database has no provider
+		}
+		st, err := open(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}

@@ -51,7 +51,7 @@ person, that person cannot sign in with it.`,
 	cmd.Flags().StringVar(&provider, "provider", "", "id of the provider (required with --role provider)")
 	takes(cmd, cobra.ExactArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		st, err := openStore(cmd.Context(), config)
+		st, err := existingStore(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}

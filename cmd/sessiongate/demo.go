@@ -261,8 +261,9 @@ func (d *demo) announce(stdout io.Writer) {
 		fmt.Fprintf(stdout, "%s\n", line)
 		return
 	}
-	var gated strings.Builder
+	var gated, keys strings.Builder
 	for i, a := range d.apps {
+		fmt.Fprintf(&keys, "    %-36s %s\n", "as the provider of "+a.Name, a.ProviderKey)
 		label, note := "", ""
 		if i == 0 {
 			label, note = "The gated apps", "      ask for a session, show the clock"
@@ -277,13 +278,14 @@ Sessiongate is running.
 
   Buy a session    %s      the demo marketplace
 %s  The app itself   %s      as its provider runs it, without the gate
-  The dashboard    %s/dashboard/
-                   as its provider: sign in with   %s
-                   as the operator: sign in with   %s
   API reference    %s/docs
+  The dashboard    %s/dashboard/
+
+  Sign in to the dashboard with a key:
+%s    %-36s %s
 
 Ctrl-C stops everything.
-`, d.at.Marketplace, gated.String(), d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
+`, d.at.Marketplace, gated.String(), d.at.Origin, d.at.API, d.at.API, keys.String(), "as the operator", d.at.AdminKey)
 }
 
 // stop stops the edge first, so that it can send its last heartbeats to the

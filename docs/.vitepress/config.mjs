@@ -15,6 +15,7 @@ const sections = {
     caddyfile: "Caddyfile",
     operations: "Operations",
     deploy: "Deployment",
+    "load-balancer": "Load balancer",
     dashboard: "Dashboard",
     doctor: "Doctor",
     "origin-lock": "Origin lock",

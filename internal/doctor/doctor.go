@@ -127,7 +127,9 @@ func Run(ctx context.Context, c Config) *Report {
 	if c.Lookup == nil {
 		c.Lookup = systemLookup
 	}
-	p := &probe{Config: c, report: &Report{URL: c.URL.Redacted()}}
+	page := *c.URL
+	page.RawQuery = ""
+	p := &probe{Config: c, report: &Report{URL: c.URL.Redacted()}, page: &page}
 	p.checkNames(ctx)
 	p.checkCertificate(ctx)
 	p.checkGate(ctx)
@@ -155,6 +157,8 @@ type probe struct {
 	gated     bool             // a gate answers
 	astray    string           // the name's addresses, if some are not the gate's; otherwise empty
 	cookie    string           // of an admitted visitor; empty before entry
+	page      *url.URL         // to which the page to check redirects within its site
+	leads     bool             // it leads to another site before the gate, or in a circle
 }
 
 func (p *probe) note(name string, grade Grade, found, remedy string) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -52,15 +50,21 @@ func (p *probe) checkRefusal(ctx context.Context) {
 		p.note(name, NotChecked, "no address could be reached", "")
 		return
 	}
-	target := *p.URL
-	target.RawQuery = ""
 	for _, address := range p.addresses {
-		page, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: address, header: navigation})
+		target := *p.URL
+		target.RawQuery = ""
+		page, err := p.visit(ctx, question{method: http.MethodGet, target: &target, at: address, header: navigation})
 		if err != nil {
 			p.note(name, Failed, fmt.Sprintf("a page request failed: %s", plainly(err)), remedyUnreachable)
 			return
 		}
-		if !refuses(page.Page, &target) {
+		target = *page.at // where the gate is
+		p.page, p.leads = page.at, page.circle || page.elsewhere != nil && !page.byGate()
+		if p.leads {
+			p.noteElsewhere(name, page, false)
+			return
+		}
+		if page.Status < 400 && page.elsewhere == nil {
 			p.note(name, Failed, fmt.Sprintf("a visitor without a session got %d from %s at %s", page.Status, page.server(), address), remedyOpen)
 			return
 		}
@@ -77,7 +81,7 @@ func (p *probe) checkRefusal(ctx context.Context) {
 			p.note(name, Failed, fmt.Sprintf("a fetch without a session got %d %s", script.Status, script.Header.Get("Content-Type")), remedyOpen)
 			return
 		}
-		for _, a := range []*answer{page, script} {
+		for _, a := range []*answer{page.answer, script} {
 			if a.Header.Get("Cache-Control") != "no-store" {
 				p.note(name, Warning, fmt.Sprintf("a refusal has Cache-Control %q", a.Header.Get("Cache-Control")),
 					"A proxy in front of the edge changes headers. It may cache a refusal and show it to paying users.")
@@ -95,16 +99,6 @@ func (p *probe) checkRefusal(ctx context.Context) {
 }
 
 const remedyOpen = "Put `session_gate` into this site of the edge's Caddyfile, without `observe_only` and without a matcher that excludes the path. Caches in front of the edge must not store pages."
-
-// refuses reports whether the response to a page request refuses the visitor.
-func refuses(p *Page, target *url.URL) bool {
-	if p.Status >= 400 {
-		return true
-	}
-	to, err := target.Parse(p.Header.Get("Location"))
-	// A redirect within the site, such as to https or to a language, is no refusal.
-	return err == nil && p.Status == http.StatusSeeOther && !strings.EqualFold(to.Host, target.Host)
-}
 
 // checkWebSocket checks that an upgrade without a session is refused.
 func (p *probe) checkWebSocket(ctx context.Context) {
@@ -139,7 +133,7 @@ func (p *probe) checkUpgrade(ctx context.Context) {
 		p.note(name, Failed, "an upgrade request with a session failed: "+plainly(err), remedyUnreachable)
 	case a.Status != http.StatusSwitchingProtocols:
 		p.note(name, Failed, fmt.Sprintf("an upgrade with a session got %d", a.Status),
-			"Check the path, and that the app accepts WebSockets from this Origin; the app receives the public host.")
+			"Check the path, and that the app accepts WebSockets from this Origin: it receives the public host. If it refuses that, permit the public name in the app, or set `app_address` at the gate.")
 	default:
 		p.note(name, OK, "an upgrade with a session reaches the app and is accepted", "")
 	}

@@ -33,6 +33,16 @@ func (p *probe) checkOrigin(ctx context.Context) {
 			p.note(name, NotChecked, fmt.Sprintf("%s: %s", where, errForbidden), remedyForbidden)
 			return
 		}
+		if err == nil && refusesName(a.Status) && a.problem == nil && !lockedByTLS(a.Page) {
+			if accepts := p.expectedName(ctx, where); accepts != "" {
+				p.noteOpenOrigin(where, http.StatusOK, " that asks for "+accepts)
+				if p.cookie == "" {
+					p.dropSkipped()
+					p.noteName(a.Status, accepts)
+				}
+				return
+			}
+		}
 		if err != nil || a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusMisdirectedRequest || a.Status >= 500 || lockedByTLS(a.Page) {
 			continue
 		}
@@ -40,29 +50,60 @@ func (p *probe) checkOrigin(ctx context.Context) {
 			p.note(name, NotChecked, "this address is a gate", "Pass the address of the app's own server.")
 			return
 		}
-		found := fmt.Sprintf("%s answers %d to every client, without the gate", where, a.Status)
-		if len(privateOf([]netip.Addr{address})) > 0 {
-			found += " (its address is private: every client in that network)"
-		}
-		p.note(name, Warning, found, "Restrict the app to the edge with mutual TLS, the signed header of `forward_identity jwt`, a firewall rule or a private network. docs/origin-lock.md describes each.")
+		p.noteOpenOrigin(where, a.Status, "")
 		p.predict(a.Page)
 		return
 	}
 	p.note(name, OK, "the app's own server refuses this machine", "")
 }
 
-// askOrigin requests the page as the edge does: an http origin receives the public
-// host in the Host header, an https origin its own.
-func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
+// noteOpenOrigin reports an app's server that answers without the gate.
+func (p *probe) noteOpenOrigin(where netip.AddrPort, status int, which string) {
+	found := fmt.Sprintf("%s answers %d to every client%s, without the gate", where, status, which)
+	if len(privateOf([]netip.Addr{where.Addr()})) > 0 {
+		found += " (its address is private: every client in that network)"
+	}
+	p.note("origin_lock", Warning, found, "Restrict the app to the edge with mutual TLS, the signed header of `forward_identity jwt`, a firewall rule or a private network. docs/origin-lock.md describes each.")
+}
+
+// originAddress is an address of the app's own server, if it is known.
+func (p *probe) originAddress(ctx context.Context) (where netip.AddrPort, ok bool) {
+	if p.Origin == nil {
+		return where, false
+	}
+	list, err := p.resolve(ctx, p.Origin.Hostname())
+	if err != nil || len(list) == 0 {
+		return where, false
+	}
+	return netip.AddrPortFrom(list[0], portOf(p.Origin.Port(), p.Origin.Scheme)), true
+}
+
+// originPage is the page to check at the app's own server.
+func (p *probe) originPage() *url.URL {
 	target := &url.URL{Scheme: p.Origin.Scheme, Host: p.Origin.Host, Path: p.URL.Path}
 	if target.Path == "" {
 		target.Path = "/"
 	}
-	q := question{method: http.MethodGet, target: target, at: where, header: navigation}
+	return target
+}
+
+// dropSkipped removes the check of a page that was skipped, for the prediction that
+// replaces it.
+func (p *probe) dropSkipped() {
+	if p.Session == "" {
+		p.report.Checks = slices.DeleteFunc(p.report.Checks, func(c Check) bool { return c.Name == "injection" && c.Grade == NotChecked })
+	}
+}
+
+// askOrigin requests the page as the edge does: an http origin receives the public
+// host in the Host header, an https origin its own.
+func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (stop, error) {
+	q := question{method: http.MethodGet, target: p.originPage(), at: where,
+		header: append([]string{"X-Forwarded-Proto", p.URL.Scheme, "X-Forwarded-Host", p.URL.Host}, navigation...)}
 	if p.Origin.Scheme == "http" {
 		q.host = p.URL.Host
 	}
-	return p.ask(ctx, q)
+	return p.visit(ctx, q)
 }
 
 // lockedByTLS recognizes the responses with which nginx and Go servers report a
@@ -78,9 +119,7 @@ func (p *probe) predict(page *Page) {
 	if p.cookie != "" {
 		return
 	}
-	if p.Session == "" { // the prediction replaces the skipped check
-		p.report.Checks = slices.DeleteFunc(p.report.Checks, func(c Check) bool { return c.Name == name && c.Grade == NotChecked })
-	}
+	p.dropSkipped()
 	page.URL = p.URL // the URL that browsers see
 	if page.Status >= 300 && page.Status < 400 {
 		p.note(name, NotChecked, fmt.Sprintf("the app's own server redirects %s (%d)", page.URL.Path, page.Status), "Check the URL of a page rather than of a redirect.")

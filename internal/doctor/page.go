@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,24 +37,37 @@ func (p *probe) checkPage(ctx context.Context) {
 		p.note(name, NotChecked, "a session is not sent to a server whose certificate is not valid", "Fix the certificate first.")
 		return
 	}
+	if p.leads {
+		p.note(name, NotChecked, "the page leads elsewhere before the gate; the launch link was not spent", remedyElsewhere)
+		return
+	}
+	if p.leavesAtOrigin(ctx) {
+		return
+	}
 	if err := p.enter(ctx); err != nil {
 		p.note(name, Failed, err.Error(), "A launch link can be used once. Sell another session for this check.")
 		return
 	}
 	p.checkUpgrade(ctx)
-	target := *p.URL
-	target.RawQuery = ""
 	header := append([]string{"Cookie", p.cookie}, navigation...)
 	if p.DebugKey != "" {
 		header = append(header, debugHeader, p.DebugKey)
 	}
-	a, err := p.ask(ctx, question{method: http.MethodGet, target: &target, at: p.addresses[0], header: header, secret: true})
+	a, err := p.visit(ctx, question{method: http.MethodGet, target: p.page, at: p.addresses[0], header: header, secret: true})
 	if err != nil {
 		p.note(name, Failed, "the request for a page failed: "+plainly(err), "See the edge's log.")
 		return
 	}
-	if a.Status >= 300 && a.Status < 400 {
-		p.note(name, NotChecked, fmt.Sprintf("%s redirects (%d)", target.Path, a.Status), "Check the URL of a page rather than of a redirect.")
+	if a.elsewhere != nil || a.circle {
+		p.noteElsewhere(name, a, true)
+		return
+	}
+	if refusesName(a.Status) && a.problem == nil {
+		accepts := ""
+		if where, ok := p.originAddress(ctx); ok {
+			accepts = p.expectedName(ctx, where)
+		}
+		p.noteName(a.Status, accepts)
 		return
 	}
 	outcome := a.Header.Get(debugHeader)
@@ -82,11 +93,12 @@ func (p *probe) enter(ctx context.Context) error {
 	if p.URL.Scheme == "https" {
 		cookieName = "__Host-session_gate"
 	}
-	if kindOf(p.Session) == token.Session {
+	if kind, _ := token.KindOf(p.Session); kind == token.Session {
 		p.cookie = cookieName + "=" + p.Session
 		return nil
 	}
-	target := p.at("/")
+	target := p.at(p.page.Path) // the gate may be there and nowhere else
+	target.RawPath = p.page.RawPath
 	target.RawQuery = protocol.LaunchParam + "=" + url.QueryEscape(p.Session)
 	a, err := p.ask(ctx, question{method: http.MethodGet, target: target, at: p.addresses[0], header: navigation, secret: true})
 	if err != nil {
@@ -98,31 +110,53 @@ func (p *probe) enter(ctx context.Context) error {
 			return nil
 		}
 	}
+	if to, ok := redirection(a.Page, target); ok {
+		return fmt.Errorf("the session was not admitted: the launch request was redirected to %s://%s%s", to.Scheme, to.Host, to.EscapedPath())
+	}
 	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
 }
 
-// kindOf returns the kind that raw's header states, without verifying raw; the
-// gate does that.
-func kindOf(raw string) token.Kind {
-	head, _, _ := strings.Cut(raw, ".")
-	var header struct {
-		Typ token.Kind `json:"typ"`
+// leavesAtOrigin reports whether the app's own server, if it is known, leads visitors
+// of the page to another site: a launch link would be spent for nothing.
+func (p *probe) leavesAtOrigin(ctx context.Context) bool {
+	if kind, _ := token.KindOf(p.Session); kind == token.Session {
+		return false
 	}
-	if b, err := base64.RawURLEncoding.DecodeString(head); err != nil || json.Unmarshal(b, &header) != nil {
-		return ""
+	where, ok := p.originAddress(ctx)
+	if !ok {
+		return false
 	}
-	return header.Typ
+	s, err := p.askOrigin(ctx, where)
+	if err != nil || s.elsewhere == nil || strings.EqualFold(s.elsewhere.Host, p.URL.Host) {
+		return false
+	}
+	s.at = p.page
+	p.noteElsewhere("injection", s, false)
+	return true
 }
 
 // SessionToken returns the token in a launch link. It also accepts a token alone.
 func SessionToken(s string) (string, error) {
 	if u, err := url.Parse(s); err == nil && u.Scheme != "" {
-		s = u.Query().Get(protocol.LaunchParam)
+		s = launchTokenOf(u.RawQuery)
 	}
-	if len(s) > token.MaxSize || strings.Count(s, ".") != 2 || kindOf(s) == "" {
+	if kind, _ := token.KindOf(s); len(s) > token.MaxSize || strings.Count(s, ".") != 2 || kind == "" {
 		return "", errors.New("the session must be a launch link, the token in it, or the value of the session's cookie")
 	}
 	return s, nil
+}
+
+// launchTokenOf is the launch token in a query, in which the app may have a parameter of
+// the same name, and anything else that is no form's.
+func launchTokenOf(rawQuery string) string {
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		value, err := url.QueryUnescape(value)
+		if kind, _ := token.KindOf(value); name == protocol.LaunchParam && err == nil && kind == token.Launch {
+			return value
+		}
+	}
+	return ""
 }
 
 // clock returns the src and nonce of the clock's script tag in a page, or "".
@@ -246,10 +280,10 @@ const pageByAnotherName = "No action is needed if this is not a page of the app.
 // header and the metric session_gate_pages_total use the same names.
 var reasons = map[string]reason{
 	"unanswered":       {"the app sent no response", "See the app's own log."},
-	"not_navigation":   {"the request is not a navigation", "A proxy in front of the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests. Configure it to forward them."},
+	"not_navigation":   {"the request is not a navigation, or saves a file", "A proxy in front of the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests. Configure it to forward them."},
 	"upgraded":         {"the connection became a WebSocket", "Check the URL of a page."},
 	"head":             {"the request method is HEAD", "A proxy in front of the edge changes GET to HEAD. Configure it to keep the method."},
-	"status":           {"the app did not return a page (its status is not 2xx)", "Check a page that works; error pages are not changed."},
+	"status":           {"the app did not return a page (a redirect, a part of a file, or a response without a body)", "Check the URL of a page."},
 	"content_type":     {"the response is not text/html", "Configure the app to send its pages as `Content-Type: text/html`. XHTML (application/xhtml+xml) is not changed."},
 	"content_encoding": {"the page is compressed with an encoding other than gzip", "The gate requests gzip or no compression: configure the app to respect Accept-Encoding."},
 	"charset":          {"the page is in UTF-16 or UTF-32", "Serve it in UTF-8."},
@@ -257,10 +291,10 @@ var reasons = map[string]reason{
 	"attachment":       {"the page is a download (Content-Disposition: attachment)", pageByAnotherName},
 	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
 	"empty":            {"the page is empty", pageByAnotherName},
-	"not_markup":       {"the page does not begin with markup", "Begin pages with <!doctype html>, and send other content with its own content type."},
-	"binary":           {"the body contains NUL bytes", "Send content that is not a page with its own content type."},
+	"not_markup":       {"the body begins as JSON does", "Send JSON with its own content type, and begin pages with <!doctype html>."},
+	"binary":           {"the body contains control characters where text should be", "Send content that is not a page with its own content type."},
 	"fragment":         {"the response is a fragment of a page", pageByAnotherName},
-	"undecided":        {"no <html>, <head> or content was found in the first 4 KB", "Move long comments below <head>."},
+	"undecided":        {"no <html>, <head> or content was found in the first 4 KB", "Move long comments below the doctype."},
 	"bad_gzip":         {"the page is declared as gzip but is not valid gzip", "Fix the app's compression, or turn it off and compress with the edge's `encode`."},
 	"multi_member":     {"the page consists of several gzip members", "Configure the app to compress each page as one gzip member, or turn its compression off and compress with the edge's `encode`."},
 	"aborted":          {"the app closed the connection in the middle of the page", "See the app's own log."},

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -29,6 +30,20 @@ const (
 	Session   Kind = "session+jwt"
 	Assertion Kind = "assertion+jwt" // the gate's assertion to an origin
 )
+
+// KindOf returns the kind that a token's header claims, without verifying anything. ok
+// is false for a value that is no JWT, or whose header is damaged.
+func KindOf(raw string) (kind Kind, ok bool) {
+	head, _, _ := strings.Cut(raw, ".")
+	var header struct {
+		Typ Kind `json:"typ"`
+	}
+	body, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil || json.Unmarshal(body, &header) != nil {
+		return "", false
+	}
+	return header.Typ, true
+}
 
 // MaxSize is the size of the longest token that is verified, in bytes. Typical
 // tokens have 700.

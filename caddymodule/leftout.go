@@ -1,0 +1,117 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
+)
+
+func init() {
+	caddy.RegisterModule(LeftOut{})
+}
+
+// handledVar says that a gate, or a [LeftOut], has had a request.
+const handledVar = "session_gate.guarded"
+
+// LeftOut handles the requests of a site that do not come to its gate, because of a
+// matcher or of a handle block. They pass without a session, but not with what no
+// origin may see on any path: a client's own identity headers, the session's cookie,
+// and a launch token. A launch link that leads here is redeemed, and the page's own API
+// is answered.
+//
+// The Caddyfile directive session_gate adds it beside every gate with a matcher, and a
+// gate adds it to the routes beside its own. In a JSON configuration it may stand alone
+// in a route without a matcher, before or after the gate's.
+type LeftOut struct {
+	// The gate of the site. Without it, launch tokens are only removed.
+	Gate *Gate `json:"gate,omitempty"`
+}
+
+// CaddyModule implements [caddy.Module].
+func (LeftOut) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session_gate_left_out", New: func() caddy.Module { return new(LeftOut) }}
+}
+
+// Provision provisions the gate.
+func (l *LeftOut) Provision(ctx caddy.Context) error {
+	if l.Gate == nil {
+		return nil
+	}
+	return l.Gate.provision(ctx)
+}
+
+// Validate implements [caddy.Validator].
+func (l *LeftOut) Validate() error {
+	if l.Gate == nil {
+		return nil
+	}
+	if err := l.Gate.Validate(); err != nil {
+		return fmt.Errorf("session_gate_left_out: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
+func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g := l.Gate
+	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
+		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.launches(r, tokens) {
+			return g.enter(w, r, tokens, r.URL.RawQuery)
+		}
+		return next.ServeHTTP(w, r)
+	}
+	if redirectFinalDot(w, r) {
+		return nil
+	}
+	sanitize(r)
+	if g != nil && strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
+		return g.serveAPI(w, r)
+	}
+	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
+		if g != nil && g.policy.entersBy(r) && g.launches(r, tokens) {
+			return g.enter(w, r, tokens, rest)
+		}
+		stripTokens(r, rest)
+		caddyhttp.SetVar(r.Context(), leftTokensVar, tokens)
+	}
+	stripCookies(r.Header)
+	return g.pastGate(w, r, next)
+}
+
+// leftTokensVar holds launch tokens of another provider, for the next [LeftOut] of a
+// site with gates of several providers.
+const leftTokensVar = "session_gate.launch_tokens"
+
+// launches reports whether a launch token is to be redeemed on a path that is open to
+// everybody: one that is not ours to redeem is removed, and the page is shown.
+func (g *Gate) launches(r *http.Request, tokens []string) bool {
+	if len(tokens) != 1 {
+		return false
+	}
+	provider, err := g.providerOf(r)
+	if err != nil {
+		return codeOfHostError(err) != protocol.HostUnknown
+	}
+	_, err = g.edge.Verifier.Verify(r.Context(), tokens[0], token.Expect{
+		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
+	})
+	if err == nil {
+		return true
+	}
+	code := codeOfLaunchError(err)
+	return code != protocol.LaunchInvalid && code != protocol.WrongProvider
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*LeftOut)(nil)
+	_ caddy.Validator             = (*LeftOut)(nil)
+	_ caddyhttp.MiddlewareHandler = (*LeftOut)(nil)
+)

@@ -1,0 +1,360 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// site is where a gate stands in the configuration that is being provisioned: the
+// lists of routes around it, the outermost first. Caddy provisions a list in its
+// order and in place, so routes that follow can still be changed.
+type site struct {
+	server  *caddyhttp.Server
+	metrics *caddyhttp.Metrics // of the server's routes
+	levels  []siteLevel
+}
+
+// siteLevel is a list of routes and the index of the one that holds the gate.
+type siteLevel struct {
+	routes caddyhttp.RouteList
+	own    int
+}
+
+// siteOf finds the gate that is being provisioned with ctx. A gate among the routes
+// for errors, or in a named route, has no levels.
+func siteOf(ctx caddy.Context) site {
+	s := site{server: serverOf(ctx)}
+	if s.server == nil {
+		return s
+	}
+	lists := []caddyhttp.RouteList{s.server.Routes}
+	for _, module := range ctx.Modules() {
+		switch m := module.(type) {
+		case *caddyhttp.App:
+			s.metrics = m.Metrics
+		case *caddyhttp.Subroute:
+			lists = append(lists, m.Routes)
+		}
+	}
+	var levels []siteLevel
+	for _, routes := range lists {
+		own := slices.IndexFunc(routes, func(r caddyhttp.Route) bool { return len(r.HandlersRaw) > 0 && len(r.Handlers) == 0 })
+		if own < 0 {
+			return s
+		}
+		levels = append(levels, siteLevel{routes, own})
+	}
+	s.levels = levels
+	return s
+}
+
+// acceptFinalDots makes the site answer to its names with a final dot, too: Caddy
+// would answer those with an empty page. The gate redirects to the name without it.
+func (s site) acceptFinalDots() {
+	for _, l := range s.levels {
+		for _, set := range l.routes[l.own].MatcherSets {
+			for i, matcher := range set {
+				if m, ok := matcher.(*caddyhttp.MatchHost); ok {
+					set[i] = dottedHost{m}
+				}
+			}
+		}
+	}
+}
+
+// dottedHost matches a host with or without a final dot.
+type dottedHost struct{ *caddyhttp.MatchHost }
+
+// MatchWithError implements [caddyhttp.RequestMatcherWithError].
+func (m dottedHost) MatchWithError(r *http.Request) (bool, error) {
+	if host, dotted := withoutFinalDot(r.Host); dotted {
+		bare := *r
+		bare.Host = host
+		r = &bare
+	}
+	return m.MatchHost.MatchWithError(r)
+}
+
+// Match implements [caddyhttp.RequestMatcher].
+func (m dottedHost) Match(r *http.Request) bool {
+	ok, _ := m.MatchWithError(r)
+	return ok
+}
+
+// withoutFinalDot removes the final dot of a host's name, before a port.
+func withoutFinalDot(host string) (bare string, dotted bool) {
+	name, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name, port = host[:i], host[i:]
+	}
+	if name, dotted = strings.CutSuffix(name, "."); !dotted || name == "" {
+		return host, false
+	}
+	return name + port, true
+}
+
+// redirectFinalDot answers a request for a name with a final dot, which browsers take
+// for another site, with a redirect to the name without it. A request that cannot be
+// redirected goes on under that name.
+func redirectFinalDot(w http.ResponseWriter, r *http.Request) (answered bool) {
+	host, dotted := withoutFinalDot(r.Host)
+	if !dotted {
+		return false
+	}
+	if cut.IsWebSocket(r) || r.Method == http.MethodConnect {
+		r.Host = host
+		return false
+	}
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the query may hold a launch token
+	h := w.Header()
+	h.Set("Location", scheme(r)+"://"+host+originalURL(r).RequestURI())
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return true
+}
+
+// originalURL is what the request asked for, before any rewriting.
+func originalURL(r *http.Request) *url.URL {
+	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return orig.URL
+	}
+	return r.URL
+}
+
+// cover puts a [LeftOut] before every route of the site that visitors reach past the
+// gate. It reports whether there is one.
+func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
+	leftOut := &LeftOut{Gate: g}
+	for depth, l := range s.levels {
+		own := l.routes[l.own]
+		if hasHost(own.MatcherSets) {
+			continue // its neighbors are other sites
+		}
+		for i := range l.routes {
+			r := &l.routes[i]
+			instead := own.Group != "" && r.Group == own.Group // handle blocks exclude one another
+			after := i > l.own && len(own.MatcherSets) > 0
+			if i == l.own || !instead && !after {
+				continue
+			}
+			covered := leavesOut(*r)
+			if !covered && !holdsGate(*r) {
+				if err := s.insert(ctx, r, leftOut, depth); err != nil {
+					return open, err
+				}
+				open, covered = true, true
+			}
+			if covered && after && !instead && len(r.MatcherSets) == 0 {
+				break // all that follow come after it
+			}
+		}
+	}
+	return open, nil
+}
+
+// insert makes a handler the first of a route, which may be provisioned already.
+func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *LeftOut, depth int) error {
+	if len(r.HandlersRaw) > 0 {
+		r.HandlersRaw = slices.Insert(r.HandlersRaw, 0, caddyconfig.JSONModuleObject(h, "handler", "session_gate_left_out", nil))
+		return nil
+	}
+	loaded, err := ctx.LoadModuleByID("http.handlers.session_gate_left_out", caddyconfig.JSON(h, nil))
+	if err != nil {
+		return fmt.Errorf("session_gate: %w", err)
+	}
+	r.Handlers = slices.Insert(r.Handlers, 0, loaded.(caddyhttp.MiddlewareHandler))
+	metrics := s.metrics
+	if depth > 0 {
+		metrics = nil
+	}
+	return r.ProvisionHandlers(ctx, metrics)
+}
+
+// admits reports whether a visit to a path of the site comes to the gate. Conditions
+// other than the path may make it false.
+func (s site) admits(path string) bool {
+	if len(s.levels) == 0 {
+		return false
+	}
+	r, err := http.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return false
+	}
+	r.RemoteAddr = "127.0.0.1:1"
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nowhere{}, s.server)
+	for _, l := range s.levels {
+		own := l.routes[l.own]
+		for _, earlier := range l.routes[:l.own] {
+			if own.Group == "" || earlier.Group != own.Group {
+				continue
+			}
+			if taken, err := earlier.MatcherSets.AnyMatchWithError(r); err != nil || taken {
+				return false
+			}
+		}
+		if ok, err := withoutHosts(own.MatcherSets).AnyMatchWithError(r); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// checkRedirects refuses a redirect to a page that the gate refuses, too.
+func (s site) checkRedirects(g *Gate) error {
+	for name, answer := range map[string]*Answer{"on_missing": g.OnMissing, "on_expired": g.OnExpired} {
+		if answer == nil || !answer.Redirect || answer.To == "" || strings.Contains(answer.To, "{") {
+			continue
+		}
+		to, err := url.Parse(answer.To)
+		if err != nil || to.Host != "" && !s.has(to.Host) {
+			continue
+		}
+		if path := "/" + strings.TrimPrefix(to.EscapedPath(), "/"); s.admits(path) {
+			return fmt.Errorf("session_gate: %s redirect %s leads back to this gate, which refuses %s as well, so that browsers would go in a circle; "+
+				"leave that page open (@gated not path %s, and session_gate @gated), or name a page of another site", name, answer.To, path, path)
+		}
+	}
+	return nil
+}
+
+// has reports whether the site has this name.
+func (s site) has(host string) bool {
+	u := url.URL{Host: host}
+	for _, l := range s.levels {
+		for _, set := range l.routes[l.own].MatcherSets {
+			for _, matcher := range set {
+				if m, ok := hostsOf(matcher); ok && slices.ContainsFunc(*m, func(name string) bool { return strings.EqualFold(name, u.Hostname()) }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func hostsOf(matcher any) (*caddyhttp.MatchHost, bool) {
+	switch m := matcher.(type) {
+	case *caddyhttp.MatchHost:
+		return m, true
+	case dottedHost:
+		return m.MatchHost, true
+	}
+	return nil, false
+}
+
+func hasHost(sets caddyhttp.MatcherSets) bool {
+	return slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool {
+		return slices.ContainsFunc(set, func(m any) bool { _, ok := hostsOf(m); return ok })
+	})
+}
+
+// withoutHosts is sets without conditions on the host.
+func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
+	for _, set := range sets {
+		kept = append(kept, slices.DeleteFunc(slices.Clone(set), func(m any) bool { _, ok := hostsOf(m); return ok }))
+	}
+	return kept
+}
+
+// leavesOut reports whether a route begins with a [LeftOut].
+func leavesOut(r caddyhttp.Route) bool {
+	if len(r.HandlersRaw) > 0 {
+		var h struct {
+			Handler string `json:"handler"`
+		}
+		return json.Unmarshal(r.HandlersRaw[0], &h) == nil && h.Handler == "session_gate_left_out"
+	}
+	if len(r.Handlers) == 0 {
+		return false
+	}
+	_, ok := r.Handlers[0].(*LeftOut)
+	return ok
+}
+
+// holdsGate reports whether a gate is among the handlers of a route, at any depth.
+func holdsGate(r caddyhttp.Route) bool {
+	for _, raw := range r.HandlersRaw {
+		var v any
+		if json.Unmarshal(raw, &v) == nil && namesGate(v) {
+			return true
+		}
+	}
+	for _, h := range r.Handlers {
+		switch h := h.(type) {
+		case *Gate:
+			return true
+		case *caddyhttp.Subroute:
+			if slices.ContainsFunc(h.Routes, holdsGate) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesGate looks for a gate in a handler's JSON.
+func namesGate(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["handler"] == "session_gate" {
+			return true
+		}
+		for _, inner := range v {
+			if namesGate(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, namesGate)
+	}
+	return false
+}
+
+// fitSite fits the gate into its site: what lies beside it is covered, and what leads
+// back to it is refused.
+func (g *Gate) fitSite(ctx caddy.Context) error {
+	s := siteOf(ctx)
+	if len(s.levels) == 0 {
+		return nil
+	}
+	s.acceptFinalDots()
+	if err := s.checkRedirects(g); err != nil {
+		return err
+	}
+	last := s.levels[len(s.levels)-1]
+	declared := slices.ContainsFunc(last.routes[last.own+1:], leavesOut) // by a matcher
+	open, err := s.cover(ctx, g)
+	switch {
+	case err != nil:
+		return err
+	case open:
+		g.logger.Warn("routes beside this session_gate admit visitors without a session; a launch link that leads there is redeemed, " +
+			"and identity headers and the session's cookie are removed. If no path is to be open, write session_gate outside of handle")
+	case !declared && !s.admits(protocol.GateSession):
+		g.logger.Warn("requests for " + protocol.GatePrefix + "* do not reach this session_gate, so that pages have no clock; " +
+			"write session_gate outside of handle, or let its handle match this path as well")
+	}
+	return nil
+}
+
+// nowhere is the writer of a request that is only matched.
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return http.Header{} }
+func (nowhere) WriteHeader(int)             {}
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+// Interface guards
+var _ caddyhttp.RequestMatcherWithError = dottedHost{}
