@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -61,6 +62,21 @@ func mayCrossSites(r *http.Request) bool {
 func refersToHost(referer, host string) bool {
 	u, err := url.Parse(referer)
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+}
+
+// passOpen forwards a request without a session to an open path. The script of a
+// service worker gets the guard there as well: browsers fetch those that are modules
+// without cookies.
+func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	stripCookies(r.Header)
+	if !isWorkerScript(r) {
+		return next.ServeHTTP(w, r)
+	}
+	script := inject.WrapWorker(w, r, g.injector != nil)
+	if err := next.ServeHTTP(script, r); err != nil {
+		return err
+	}
+	return script.Close()
 }
 
 // openPaths are the paths that need no session.

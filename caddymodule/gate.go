@@ -199,8 +199,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	switch {
 	case v.refusal.code == "":
 	case g.open.match(r):
-		stripCookies(r.Header)
-		return next.ServeHTTP(w, r)
+		return g.passOpen(w, r, next)
 	case g.returnToKept(w, r, v):
 		return nil
 	default:

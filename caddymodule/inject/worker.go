@@ -178,6 +178,9 @@ func (w *WorkerWriter) Write(p []byte) (int, error) {
 
 // Close ends a script that its handler has answered well.
 func (w *WorkerWriter) Close() error {
+	if w.state == workerWaiting { // the handler has nothing to say
+		w.WriteHeader(http.StatusOK)
+	}
 	held := w.held
 	w.held = nil
 	switch w.state {

@@ -1,6 +1,9 @@
 package inject
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // scriptStart is what a script starts with, as far as something may be put before it.
 type scriptStart uint8
@@ -11,10 +14,17 @@ const (
 	startsWithImport             // a static import: it is a module
 )
 
+// strict is the directive that changes how a script is run.
+const strict = "use strict"
+
 // startOf reads comments and directives up to the first statement of a script. found
 // is false if the bytes end before that; eof says that there are no more.
 func startOf(b []byte, eof bool) (start scriptStart, found bool) {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	const mark = "\xef\xbb\xbf"
+	if len(b) < len(mark) && strings.HasPrefix(mark, string(b)) {
+		return start, eof
+	}
+	b = bytes.TrimPrefix(b, []byte(mark))
 	for {
 		rest, whole := skipBlank(b)
 		if b = rest; !whole || len(b) == 0 {
@@ -24,13 +34,16 @@ func startOf(b []byte, eof bool) (start scriptStart, found bool) {
 			break
 		}
 		text, after, whole := directiveOf(b)
+		if !whole && eof && text == strict {
+			return startsStrict, true
+		}
 		if !whole {
 			return start, eof
 		}
 		if after == nil { // a string that begins an expression
 			return start, true
 		}
-		if text == "use strict" {
+		if text == strict {
 			start = startsStrict
 		}
 		b = after
@@ -87,6 +100,8 @@ func directiveOf(b []byte) (text string, after []byte, whole bool) {
 	text, after = string(b[1:1+end]), bytes.TrimLeft(b[1+end+1:], " \t")
 	switch {
 	case len(after) == 0:
+		return text, nil, false
+	case len(after) == 1 && after[0] == '/':
 		return "", nil, false
 	case after[0] == ';':
 		return text, after[1:], true
