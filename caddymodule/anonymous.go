@@ -58,6 +58,14 @@ func mayCrossSites(r *http.Request) bool {
 	return false
 }
 
+// mayHaveCookies reports whether a browser keeps back cookies that it may send: with
+// the requests of a page without an origin in a page of this site. By the answer's
+// header Activate-Storage-Access it sends the request again, with cookies. In pages of
+// other sites that takes the user's leave.
+func mayHaveCookies(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Storage-Access") == "inactive" && r.Header.Get("Origin") == "null" && mayCrossSites(r)
+}
+
 // refersToHost reports whether a Referer is a page of this host.
 func refersToHost(referer, host string) bool {
 	u, err := url.Parse(referer)

@@ -128,6 +128,37 @@ func TestCookieOfOtherSitesIsWeak(t *testing.T) {
 	}
 }
 
+// Browsers keep the cookies of a sandboxed frame back until the site asks for them. It
+// asks once, and for what may pass.
+func TestSandboxedFramesAreAskedForTheirCookies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, access, origin, dest, mode string
+		code                             protocol.Code
+		asked                            bool
+	}{
+		{"style", "inactive", "null", "style", "no-cors", protocol.SessionMissing, true},
+		{"frame in it", "inactive", "null", "iframe", "navigate", protocol.SessionMissing, true},
+		{"again", "active", "null", "style", "no-cors", protocol.SessionMissing, false},
+		{"no cookies", "none", "null", "style", "no-cors", protocol.SessionMissing, false},
+		{"another site's page", "inactive", "https://evil.example", "style", "no-cors", protocol.SessionMissing, false},
+		{"fetch", "inactive", "null", "empty", "cors", protocol.SessionMissing, false},
+		{"session is over", "inactive", "null", "style", "no-cors", protocol.SessionExpired, false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "https://app.example/x", nil)
+		for k, v := range map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Storage-Access": tt.access, "Origin": tt.origin, "Sec-Fetch-Dest": tt.dest, "Sec-Fetch-Mode": tt.mode} {
+			r.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		if err := (&Gate{edge: testEdge(t), OnExpired: &Answer{}}).refuse(w, r, refusal{code: tt.code}); err != nil {
+			t.Fatal(err)
+		}
+		if asked := w.Header().Get("Activate-Storage-Access") == `retry; allowed-origin="null"`; asked != tt.asked || w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: asked is %t, want %t; %d", tt.name, asked, tt.asked, w.Code)
+		}
+	}
+}
+
 // A path is open as all servers read it, or it is not.
 func TestOpenPaths(t *testing.T) {
 	t.Parallel()

@@ -71,6 +71,9 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 		return writeReplacementWorker(w, r)
 	}
 	g.edge.Metrics.CountRefusal(why.code)
+	if why.code == protocol.SessionMissing && mayHaveCookies(r) {
+		h.Set("Activate-Storage-Access", `retry; allowed-origin="null"`)
+	}
 	if !isNavigation(r) {
 		return writeProblem(w, problemFor(why))
 	}
