@@ -18,8 +18,8 @@ const (
 
 // gzipVerdicts holds a verdict for each origin. The first gzip page of an origin is
 // decoded while it is delivered. If its trailer is wrong or it has several members,
-// the origin is pinned to reencoding: a strict decoder would reject such a stream
-// with a prefix.
+// the origin is pinned and its pages are encoded again: a strict decoder would reject
+// such a stream with a prefix.
 type gzipVerdicts struct {
 	mu       sync.RWMutex // guards verdicts
 	verdicts map[string]verdict
