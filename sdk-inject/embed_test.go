@@ -51,7 +51,7 @@ func TestPartsNameOneAnother(t *testing.T) {
 		}
 	}
 	for _, pair := range [][2]string{
-		{"boot", "sdk"}, {"sdk", "dialog"}, {"sdk", "actions"}, {"sdk", "move"}, {"sdk", "fallback"},
+		{"boot", "sdk"}, {"sdk", "dialog"}, {"sdk", "actions"}, {"sdk", "move"}, {"boot", "integrity"},
 		{"sdk", "languages"}, {"languages", "chip-ar"}, {"chip-ar", "words-ar"},
 	} {
 		loader, loaded := assets[pair[0]], assets[pair[1]]

@@ -3,6 +3,7 @@
 // Query parameters of the page: seconds, status, warn (comma separated), offer
 // (off, none, poor, consent, flaky), pause, back (off), hostile, polluted, storage,
 // sandbox, report (to the page around it), lang, rtl, csp (strict, nonce).
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
@@ -10,6 +11,15 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const now = () => Date.now() / 1000;
+
+/** A part as the gate serves it: with the integrity of those that it loads; under names without a hash. */
+function part(file) {
+  return readFileSync(join(root, "dist", file), "utf8").replace(
+    /__HASH_OF_([A-Z]+(?:_[A-Z]+)*)__/g,
+    (_, name) => integrity(`${name.replace("_", "-").toLowerCase()}.js`),
+  );
+}
+const integrity = (file) => `sha384-${createHash("sha384").update(part(file)).digest("base64")}`;
 
 export function createGate() {
   const calls = [];
@@ -115,8 +125,14 @@ export function createGate() {
       ? `${name.replaceAll("_", " ").trim().replace(" ", "-").toLowerCase()}.js`
       : name === "boot.js" && name;
     if (file) {
-      response.writeHead(200, { "Content-Type": "text/javascript; charset=utf-8" });
-      return response.end(readFileSync(join(root, "dist", file)));
+      response.writeHead(200, {
+        "Content-Type": "text/javascript; charset=utf-8",
+        // As the gate does: a sandboxed page has no origin, and still runs boot.js.
+        ...(file === "boot.js"
+          ? { "Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*" }
+          : { "Cross-Origin-Resource-Policy": "same-origin" }),
+      });
+      return response.end(part(file));
     }
     if (name) {
       let text = "";

@@ -62,7 +62,7 @@ const short = {
       toplevel: format !== "umd",
       ecma: 2020,
       compress: { passes: 2, inline: 1, hoist_funs: true, lhs_constants: false, unsafe_arrows: true },
-      mangle: { properties: { regex } },
+      mangle: { properties: { regex, builtins: true } },
       nameCache,
       sourceMap: { asObject: true },
     });

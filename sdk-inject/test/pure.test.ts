@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { heartbeatDelay, retryDelay } from "../src/backoff";
 import { GateError } from "../src/errors";
-import { formatClock, formatSpan, formatUnit, returnAddress } from "../src/format";
+import { formatClock, returnAddress } from "../src/format";
 import ar from "../src/languages/words-ar";
 import de from "../src/languages/words-de";
 import es from "../src/languages/words-es";
@@ -14,6 +14,7 @@ import { isNewer, remainingMs, stateOf, stateOfRefusal } from "../src/state";
 import { createStore } from "../src/store";
 import { en as enActions } from "../src/ui/actions-words";
 import { en } from "../src/ui/words";
+import { formatSpan, formatUnit } from "../src/units";
 import { reachedThreshold, warningThresholds } from "../src/warnings";
 
 const view: SessionView = {
@@ -189,8 +190,8 @@ describe("store", () => {
       throw new Error("blocked");
     });
     store.write({ place: "0 0 auto auto" });
-    store.write({ warned: 60 });
-    expect(store.read()).toEqual({ place: "0 0 auto auto", warned: 60 });
+    store.setNotes("s1", { warned: 60 });
+    expect(store.read()).toEqual({ place: "0 0 auto auto", sessions: { s1: { warned: 60 } } });
   });
 
   test.each(["nonsense", "null", '"text"', "7"])("survives %s left by someone else", (left) => {

@@ -307,7 +307,7 @@ test("ending in one tab ends the others", async () => {
 test("a forged message between tabs is checked with the gate", async () => {
   const p = await page();
   await p.awake();
-  const forger = new BroadcastChannel("sessiongate");
+  const forger = new BroadcastChannel("sessiongate-s1");
   undo.push(() => forger.close());
   for (const message of [null, "x", {}, { id: "other", version: 9, ended: true }, { id: "s1", version: 1 }])
     forger.postMessage(message);

@@ -1,9 +1,8 @@
 import { type Actions, createActions } from "../actions";
-import { type Api, createApi } from "../api";
+import { type Api, createApi, gateBase } from "../api";
 import { browserClock as clock } from "../browser";
 import { createServerClock } from "../clock";
 import { GateError } from "../errors";
-import { GATE_PREFIX } from "../protocol";
 import { createSession, type Session } from "../session";
 import { createStore, type Store } from "../store";
 import { createAnalytics } from "./analytics";
@@ -46,13 +45,13 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
   const store = createStore(() => localStorage);
   const endpoint = config.apiEndpoint.replace(/\/+$/, "");
   const remote = token && claims && backendFetch({ fetch: safe, endpoint, token, claims, signal });
-  const base = remote ? BACKEND_BASE : GATE_PREFIX;
+  const base = remote ? BACKEND_BASE : gateBase();
   const call = remote || safe;
   const plain = createApi({
     fetch: call,
     // sendBeacon cannot send the token; a keepalive fetch can.
     sendBeacon(url, body) {
-      if (!remote) return navigator.sendBeacon(url, body);
+      if (!remote) return !!navigator.sendBeacon?.(url, body);
       void remote(url, { body, keepalive: true }).catch(() => {});
       return true;
     },

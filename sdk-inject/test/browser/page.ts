@@ -32,6 +32,8 @@ interface Tools {
    * until what it returns is called: a busy machine cannot be too slow for them.
    */
   hold(...lengths: (readonly [from: number, to: number])[]): Promise<() => Promise<void>>;
+  /** Until no key has been pressed for so long that the dialog takes keys again. */
+  keysRest(): Promise<void>;
   /** Until the timer shows what is left, within a second and a half. */
   clockIsRight(): Promise<void>;
   tab(): Promise<Page>;
@@ -86,6 +88,7 @@ export function useBrowser(): Tools {
       await it.page.addInitScript(init, { name, lengths });
       return () => it.page.evaluate((release) => Reflect.get(window, release)(), name);
     },
+    keysRest: () => it.page.waitForTimeout(1300),
     clockIsRight: () =>
       until(async () => {
         const text = (await it.page.getByTestId("session-timer").locator("b").textContent()) ?? "";

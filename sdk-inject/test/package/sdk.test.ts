@@ -299,9 +299,9 @@ test("behind the gate it joins the gate's session, without a token", async () =>
   Object.defineProperty(window, Symbol.for("sessiongate"), { value: { fetch: gate }, configurable: true });
   const sdk = create({ token: undefined as never });
   expect((await sdk.initialize()).sessionId).toBe("s-1");
-  expect(calls[0]).toBe("/.session-gate/session");
+  expect(calls[0]).toBe(`${location.origin}/.session-gate/session`);
   sdk.destroy();
-  expect(beacon).toHaveBeenCalledWith("/.session-gate/heartbeat", expect.anything());
+  expect(beacon).toHaveBeenCalledWith(`${location.origin}/.session-gate/heartbeat`, expect.anything());
   Reflect.deleteProperty(window, Symbol.for("sessiongate"));
 });
 
