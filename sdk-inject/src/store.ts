@@ -12,6 +12,8 @@ export interface Remembered {
   warned?: number;
   /** When a tab of this browser last sent a heartbeat, by the browser's clock in milliseconds. */
   beat?: number;
+  /** The session and its version that a hidden tab paused, to be resumed when a tab is visible. */
+  hidden?: string;
 }
 
 export interface Store {

@@ -1,7 +1,7 @@
-import { browserClock as clock } from "../browser";
 import type { EndCause } from "../ui/interfaces";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
+import { clock } from "./platform";
 
 /** Loads the timer and shows it. `keep` receives the function that removes it. */
 export async function show(
@@ -11,7 +11,7 @@ export async function show(
   keep: (remove: () => void) => void,
 ): Promise<void> {
   const { language, customStyles, redirect } = config;
-  const wanted = [language || document.documentElement.lang || navigator.language, ...navigator.languages];
+  const wanted = [language || document.documentElement.lang || navigator.language, ...(navigator.languages ?? [])];
   const { createTimer, laterParts, stringsFor, themeOf } = await import("./ui");
   // If the language cannot be loaded, the timer uses English, which is built in.
   const strings = await stringsFor(wanted).catch(() => stringsFor([]));
