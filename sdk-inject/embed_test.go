@@ -112,8 +112,8 @@ func TestTokensCSS(t *testing.T) {
 
 func TestBootStaysSmall(t *testing.T) {
 	t.Parallel()
-	if got := len(Boot().Gzip); got > 1024 {
-		t.Errorf("boot.js is %d bytes of gzip, want at most 1024", got)
+	if got := len(Boot().Gzip); got > 768 {
+		t.Errorf("boot.js is %d bytes of gzip, want at most 768", got)
 	}
 }
 
