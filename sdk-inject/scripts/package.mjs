@@ -103,9 +103,7 @@ const codeSplitting = {
     { name: "base", test: /src\/(backoff|package\/(errors|zone))\.ts$/ },
     {
       name: "core",
-      test: new RegExp(
-        `src/(${shared}|package/(${core}))\\.ts$`,
-      ),
+      test: new RegExp(`src/(${shared}|package/(${core}))\\.ts$`),
     },
   ],
 };
@@ -125,7 +123,8 @@ await bundle(entries, [parts], {
 await bundle({ "marketplace-sdk": "src/package/index.ts" }, [languagesBeside], {
   format: "umd",
   // It is known only while the script runs for the first time.
-  intro: 'const SCRIPT = typeof document === "object" && document.currentScript && document.currentScript.src;',
+  intro:
+    'const SCRIPT = typeof document === "object" && document.currentScript && document.currentScript.src;',
   name: "MarketplaceSDK",
   exports: "named",
   entryFileNames: "[name].umd.js",

@@ -20,7 +20,9 @@ export function sdkError(error: unknown): SDKError {
   if (typeof code !== "string") return new SDKError(message || String(error), "UNEXPECTED");
   const name = code.toUpperCase() as SDKErrorCode;
   return new SDKError(
-    problem?.detail || why[code] || `${/^http_/.test(code) ? FOREIGN : "The session service refused the request:"} ${name}.`,
+    problem?.detail ||
+      why[code] ||
+      `${/^http_/.test(code) ? FOREIGN : "The session service refused the request:"} ${name}.`,
     name,
     status || undefined,
     problem?.consent_url,

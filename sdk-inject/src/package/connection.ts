@@ -7,13 +7,13 @@ import { createStore, type Store } from "../store";
 import type { Locks } from "../tabs";
 import { BACKEND_BASE } from "./backend";
 import { withBreaker } from "./breaker";
-import type { SDKConfig } from "./config";
 import { sdkError } from "./causes";
+import type { SDKConfig } from "./config";
 import type { Events } from "./events";
 import type { Access } from "./page";
+import { broadcastChannel, clock } from "./platform";
 import type { ReportingEffects } from "./reporting";
 import { either } from "./signals";
-import { broadcastChannel, clock } from "./platform";
 
 /** A session and its connection to the page's gate or to the session service. */
 export interface Connection {

@@ -4,10 +4,10 @@ import { GateError } from "../errors";
 import { formatClock, returnAddress } from "../format";
 import { openAccess } from "./access";
 import { forgetToken } from "./address";
+import { loadFailed, sdkError } from "./causes";
 import { checkConfig } from "./check-config";
 import type { SDKConfig, SDKEvents, SessionData } from "./config";
 import { type Connection, connect } from "./connection";
-import { loadFailed, sdkError } from "./causes";
 import { SDKError } from "./errors";
 import { createEvents, type Events } from "./events";
 import { openSession } from "./open";
@@ -203,7 +203,13 @@ export class MarketplaceSDK {
     const page = pageRecord();
     const access = openAccess(config, page);
     this.#connection?.session.leave();
-    const connection = connect({ config, events: this.#events, fetch: page.fetch ?? window.fetch, access, signal });
+    const connection = connect({
+      config,
+      events: this.#events,
+      fetch: page.fetch ?? window.fetch,
+      access,
+      signal,
+    });
     this.#connection = connection;
     const { session, api } = connection;
     const loading = import("./opened").catch((error: unknown) => {

@@ -11,7 +11,10 @@ export async function show(
   keep: (remove: () => void) => void,
 ): Promise<void> {
   const { language, customStyles, redirect } = config;
-  const wanted = [language || document.documentElement.lang || navigator.language, ...(navigator.languages ?? [])];
+  const wanted = [
+    language || document.documentElement.lang || navigator.language,
+    ...(navigator.languages ?? []),
+  ];
   const { createTimer, laterParts, stringsFor, themeOf } = await import("./ui");
   // If the language cannot be loaded, the timer uses English, which is built in.
   const strings = await stringsFor(wanted).catch(() => stringsFor([]));

@@ -5,8 +5,8 @@
  * @packageDocumentation
  */
 import { SDKError, type SDKErrorCode } from "./errors";
-import { outside, presentZone } from "./zone";
 import { createLive, type LiveCounts, type LiveSession, type LiveUpdate } from "./live";
+import { outside, presentZone } from "./zone";
 
 export { SDKError, type SDKErrorCode } from "./errors";
 export type { LiveCounts, LiveSession, LiveUpdate } from "./live";
@@ -158,7 +158,13 @@ export interface SessionRow extends LiveSession {
   /** Why it ended: `deadline`, `user_ended`, … */
   end_reason?: string;
   /** How the tokens were split, once the session has ended. */
-  settlement?: { captured: number; released: number; used_seconds: number; reason: string; settled_at: number };
+  settlement?: {
+    captured: number;
+    released: number;
+    used_seconds: number;
+    reason: string;
+    settled_at: number;
+  };
 }
 
 /**

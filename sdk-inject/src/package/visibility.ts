@@ -1,7 +1,7 @@
 import type { Actions } from "../actions";
+import { loadFailed, sdkError } from "./causes";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
-import { loadFailed, sdkError } from "./causes";
 import type { Events } from "./events";
 import { broadcastChannel, clock } from "./platform";
 
@@ -20,33 +20,36 @@ export function watchVisibility(
   const onError = (error: unknown) => emit("onError", sdkError(error));
   const state = session.state();
   if (config.pauseWhenHidden && "view" in state)
-    import("./hidden-pause").then(({ pauseWhenHidden }) => {
-      if (stopped) return;
-      stopPausing = pauseWhenHidden({
-        id: state.view.id,
-        phase: () => session.state().phase,
-        version() {
-          const now = session.state();
-          return "view" in now ? now.view.version : 0;
-        },
-        pause: actions.pause,
-        resume: actions.resume,
-        subscribe: session.subscribe,
-        isVisible,
-        listen({ visibility, leave, comeBack }) {
-          const stop = new AbortController();
-          const { signal } = stop;
-          document.addEventListener("visibilitychange", visibility, { signal });
-          addEventListener("pagehide", leave, { signal });
-          addEventListener("pageshow", comeBack, { signal });
-          return () => stop.abort();
-        },
-        clock,
-        store,
-        channel: broadcastChannel,
-        onError,
-      });
-    }, (error: unknown) => onError(loadFailed(error)));
+    import("./hidden-pause").then(
+      ({ pauseWhenHidden }) => {
+        if (stopped) return;
+        stopPausing = pauseWhenHidden({
+          id: state.view.id,
+          phase: () => session.state().phase,
+          version() {
+            const now = session.state();
+            return "view" in now ? now.view.version : 0;
+          },
+          pause: actions.pause,
+          resume: actions.resume,
+          subscribe: session.subscribe,
+          isVisible,
+          listen({ visibility, leave, comeBack }) {
+            const stop = new AbortController();
+            const { signal } = stop;
+            document.addEventListener("visibilitychange", visibility, { signal });
+            addEventListener("pagehide", leave, { signal });
+            addEventListener("pageshow", comeBack, { signal });
+            return () => stop.abort();
+          },
+          clock,
+          store,
+          channel: broadcastChannel,
+          onError,
+        });
+      },
+      (error: unknown) => onError(loadFailed(error)),
+    );
   return () => {
     stopped = true;
     document.removeEventListener("visibilitychange", changed);

@@ -72,7 +72,8 @@ export function useApp(): App {
       const { pathname } = new URL(request.url ?? "/", "http://app");
       it.asked.push(`${request.method} ${request.url}`);
       const file = pathname.startsWith("/sdk/") && join(lib, pathname.slice(5));
-      const answer = file && existsSync(file) ? readFileSync(file, "utf8") : (it.pages[pathname] ?? it.pages["*"]);
+      const answer =
+        file && existsSync(file) ? readFileSync(file, "utf8") : (it.pages[pathname] ?? it.pages["*"]);
       if (typeof answer === "function") return answer(request, response);
       if (answer === undefined) return response.writeHead(404).end();
       const script = file || pathname.endsWith(".js");
@@ -145,7 +146,8 @@ export async function oneTimer(page: Page): Promise<void> {
 }
 
 /** Neither the address nor any entry of the history shows the token. */
-export const address = (page: Page) => page.evaluate(() => location.pathname + location.search + location.hash);
+export const address = (page: Page) =>
+  page.evaluate(() => location.pathname + location.search + location.hash);
 
 /** A context in which every page reports what went wrong in it. */
 export async function visit(context: BrowserContext): Promise<Page & { errors: string[] }> {

@@ -76,27 +76,30 @@ async function open(source: string, path = "/", more = "&keep=1") {
   return { page: made, token };
 }
 
-test.each(["/", "/lazy", "/guarded"])("vue-router, entered at %s: the token leaves the address and stays away", async (path) => {
-  const { page } = await open(vue("createWebHistory"), path);
-  const query = path === "/guarded" ? "?keep=1&from=guard" : "?keep=1";
-  const home = (path === "/guarded" ? "/" : path) + query;
-  expect(await address(page)).toBe(home);
-  await page.click("#lhash");
-  await until(async () => (await address(page)).endsWith("#part"));
-  expect(await address(page)).not.toContain("session=");
-  await page.click("#filter");
-  await until(async () => (await address(page)).includes("filter=1"));
-  expect(await address(page)).not.toContain("session=");
-  await page.click("#lother");
-  await page.waitForSelector("#other");
-  await page.goBack();
-  await until(async () => clockRuns(await page.textContent("#clock")), "the clock runs again");
-  await oneTimer(page);
-  expect(await address(page)).not.toContain("session=");
-  for (let i = 0; i < 3; i++) await page.goBack().catch(() => {});
-  expect(page.url()).not.toContain("eyJ");
-  expect(page.errors).toEqual([]);
-});
+test.each(["/", "/lazy", "/guarded"])(
+  "vue-router, entered at %s: the token leaves the address and stays away",
+  async (path) => {
+    const { page } = await open(vue("createWebHistory"), path);
+    const query = path === "/guarded" ? "?keep=1&from=guard" : "?keep=1";
+    const home = (path === "/guarded" ? "/" : path) + query;
+    expect(await address(page)).toBe(home);
+    await page.click("#lhash");
+    await until(async () => (await address(page)).endsWith("#part"));
+    expect(await address(page)).not.toContain("session=");
+    await page.click("#filter");
+    await until(async () => (await address(page)).includes("filter=1"));
+    expect(await address(page)).not.toContain("session=");
+    await page.click("#lother");
+    await page.waitForSelector("#other");
+    await page.goBack();
+    await until(async () => clockRuns(await page.textContent("#clock")), "the clock runs again");
+    await oneTimer(page);
+    expect(await address(page)).not.toContain("session=");
+    for (let i = 0; i < 3; i++) await page.goBack().catch(() => {});
+    expect(page.url()).not.toContain("eyJ");
+    expect(page.errors).toEqual([]);
+  },
+);
 
 test("vue-router with a hash: the token before the hash does not come back", async () => {
   const { page } = await open(vue("createWebHashHistory"));
@@ -142,25 +145,30 @@ window.sdk = new MarketplaceSDK({ apiEndpoint: window.API, redirect: false });
 sdk.initialize().then(() => { document.body.dataset.open = "yes"; });
 setTimeout(wrap);`;
 
-test.each(["early", "late"])("a router that wrapped the history %s and writes its first address again", async (when) => {
-  it.pages["/app.js"] = await bundle(wrapped);
-  it.pages["*"] = page("/app.js");
-  const made = await visit(context);
-  await it.enter(made, "/app/", `&when=${when}`);
-  await made.waitForSelector("[data-open]");
-  expect(await address(made)).toBe(`/app/?when=${when}`);
-  await made.evaluate(() => Reflect.get(window, "refresh")());
-  expect(await address(made)).toBe(`/app/?when=${when}`);
-  expect(await made.evaluate(() => history.state)).toEqual({ mine: true });
-  // Relative, and with the token alone: its query is gone, not that of the page before.
-  await made.evaluate(() => Reflect.get(window, "go")(`?${/session=[^&]+/.exec(Reflect.get(window, "canonical"))}`));
-  expect(await address(made)).toBe("/app/");
-  await made.evaluate(() => Reflect.get(window, "go")("/next?a=1+2&b=%20;c&d=100%#top"));
-  expect(await address(made)).toBe("/next?a=1+2&b=%20;c&d=100%#top");
-  await made.goBack();
-  await made.goBack();
-  expect(await address(made)).toBe(`/app/?when=${when}`);
-});
+test.each(["early", "late"])(
+  "a router that wrapped the history %s and writes its first address again",
+  async (when) => {
+    it.pages["/app.js"] = await bundle(wrapped);
+    it.pages["*"] = page("/app.js");
+    const made = await visit(context);
+    await it.enter(made, "/app/", `&when=${when}`);
+    await made.waitForSelector("[data-open]");
+    expect(await address(made)).toBe(`/app/?when=${when}`);
+    await made.evaluate(() => Reflect.get(window, "refresh")());
+    expect(await address(made)).toBe(`/app/?when=${when}`);
+    expect(await made.evaluate(() => history.state)).toEqual({ mine: true });
+    // Relative, and with the token alone: its query is gone, not that of the page before.
+    await made.evaluate(() =>
+      Reflect.get(window, "go")(`?${/session=[^&]+/.exec(Reflect.get(window, "canonical"))}`),
+    );
+    expect(await address(made)).toBe("/app/");
+    await made.evaluate(() => Reflect.get(window, "go")("/next?a=1+2&b=%20;c&d=100%#top"));
+    expect(await address(made)).toBe("/next?a=1+2&b=%20;c&d=100%#top");
+    await made.goBack();
+    await made.goBack();
+    expect(await address(made)).toBe(`/app/?when=${when}`);
+  },
+);
 
 test("an entry of the history that had the token before the SDK was loaded is cleaned when the user comes back to it", async () => {
   it.pages["/app.js"] = await bundle(`
