@@ -19,11 +19,15 @@ const KEY = Symbol.for(NAME);
 interface Claim extends Input {
   fetch: typeof fetch;
   session?: Session;
+  /** Called by the npm package when it has removed the timer that it showed in the place of ours. */
+  start?: () => Promise<void>;
 }
 
 async function start(): Promise<void> {
   const claim = (window as unknown as Record<symbol, Claim | undefined>)[KEY];
-  if (!claim || claim.session) return;
+  if (!claim) return;
+  claim.start = start;
+  if (claim.session) return;
   const effects = {
     clock,
     serverClock: createServerClock(clock),

@@ -7,6 +7,8 @@ export interface Remembered {
   place?: string;
   /** Whether the user hid the time. */
   small?: boolean;
+  /** The session and its version that a hidden tab paused, to be resumed when a tab is visible. */
+  hidden?: string;
   /** What the tabs of each session tell each other, by the session's id; the latest few. */
   sessions?: Record<string, SessionNotes>;
 }

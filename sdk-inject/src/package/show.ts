@@ -1,7 +1,7 @@
-import { browserClock as clock } from "../browser";
 import type { EndCause } from "../ui/interfaces";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
+import { clock } from "./platform";
 
 /** Loads the timer and shows it. `keep` receives the function that removes it. */
 export async function show(

@@ -2,7 +2,7 @@
 import { type Input, listenFirst } from "../input";
 import { NAME } from "../store";
 import type { Parts } from "../ui/interfaces";
-import type { ModalStyles } from "./config";
+import type { ModalStyles, Optional } from "./config";
 
 export { stringsFor } from "../languages";
 export { createTimer } from "../ui/timer";
@@ -30,7 +30,7 @@ const names: Record<keyof ModalStyles, string> = {
 };
 
 /** Returns a style sheet that sets the custom properties of the timer. */
-export function themeOf(styles: Partial<ModalStyles> = {}): string {
+export function themeOf(styles: Optional<ModalStyles> = {}): string {
   const lines = Object.entries(styles)
     // Skip values that contain characters which would end the declaration.
     .filter(([, value]) => value && !/[;{}]/.test(value))

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { SDKConfig } from "../../src/package/config";
 import { decodeToken, MarketplaceSDK, SDKError } from "../../src/package/index";
 import { until } from "../fake";
-import { TestBackend, token } from "./backend";
+import { leavePage, TestBackend, token } from "./backend";
 
 let backend: TestBackend;
 let apiEndpoint: string;
@@ -17,6 +17,7 @@ beforeEach(async () => {
 afterEach(() => {
   for (const sdk of made.splice(0)) sdk.destroy();
   backend.stop();
+  leavePage();
   localStorage.clear();
   sessionStorage.clear();
 });
