@@ -1,9 +1,11 @@
 package caddymodule
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"html/template"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +61,9 @@ type Gate struct {
 	// How the cookie is scoped: lax, or partitioned for an app that other sites
 	// frame. Default: lax.
 	Cookie string `json:"cookie,omitempty"`
+	// Paths that need no session, such as /static/*. Requests without one reach the
+	// origin without the gate's cookies and identity headers. Default: none.
+	Open []string `json:"open,omitempty"`
 	// What a navigation receives when the origin does not respond: page, or pass,
 	// which leaves the error to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
@@ -77,6 +82,7 @@ type Gate struct {
 	debugKey       string
 	offlineEntries bool // new entries while the backend is down
 	policy         policy
+	open           openPaths
 	injector       *inject.Injector   // nil: off
 	asserter       *asserter          // with jwt
 	template       *template.Template // nil: the built-in page
@@ -119,7 +125,8 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 		g.injector = newInjector(g.Inject == injectExact)
 	}
 	g.policy = policyOf(g)
-	return nil
+	g.open = openPaths(slices.Clone(g.Open))
+	return caddyhttp.MatchPath(g.open).Provision(ctx)
 }
 
 // newInjector returns the injector of the clock's script. The hash in the script's
@@ -150,6 +157,9 @@ func (g *Gate) Validate() error {
 			return fmt.Errorf("session_gate: %s is %q; it must be one of: %s", f.name, f.value, strings.Join(f.allowed, ", "))
 		}
 	}
+	if pattern := g.open.check(); pattern != "" {
+		return fmt.Errorf("session_gate: open has %q; write paths that begin with a slash, such as /static/*, and not the whole site", pattern)
+	}
 	if g.UploadGrace < 0 {
 		return errors.New("session_gate: upload_grace must not be negative")
 	}
@@ -165,6 +175,79 @@ func (g *Gate) Validate() error {
 		}
 	}
 	return nil
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler]. A request goes from the top
+// of it to the bottom: the gate's own API and launches are answered here, requests
+// without a live session are refused, and the others pass to the origin.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	explain := g.asksForOutcome(r)
+	sanitize(r)
+	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
+		return g.serveAPI(w, r)
+	}
+	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
+		if g.policy.entersBy(r) {
+			return g.enter(w, r, tokens, rest)
+		}
+		stripTokens(r, rest)
+	}
+	v := g.decide(r)
+	if v.refusal.code != "" {
+		v = g.reconsider(r, v)
+	}
+	switch {
+	case v.refusal.code == "":
+	case g.open.match(r):
+		stripCookies(r.Header)
+		return next.ServeHTTP(w, r)
+	case g.returnToKept(w, r, v):
+		return nil
+	default:
+		return g.policy.refuse(w, r, next, v.refusal)
+	}
+	return g.pass(w, r, next, v, explain)
+}
+
+// asksForOutcome reports whether the request carries the debug key, and its
+// answer the injection result. It reads a header that stripForged removes.
+func (g *Gate) asksForOutcome(r *http.Request) bool {
+	return g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
+}
+
+// sanitize takes from a request what a client may not tell the origin: the
+// gate's own headers, and a launch token in the Referer.
+func sanitize(r *http.Request) {
+	caddyhttp.SetVar(r.Context(), handledVar, true)
+	stripIdentity(r.Header)
+	stripReferer(r)
+}
+
+// reconsider admits what a first look refuses: a request that another site has
+// started, and one with which a user resumes a paused session.
+func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
+	v = g.decideCrossSite(r, v)
+	if v.resumes(r) {
+		v.refusal = g.resume(r.Context(), v)
+	}
+	return v
+}
+
+// pass forwards an admitted request to the origin, and ends it when its session
+// ends.
+func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v verdict, explain bool) error {
+	p, cancel := g.newPassage(w, r, v)
+	defer cancel()
+	if code := g.policy.begin(p); code != "" { // it ended since the decision
+		return g.refuse(w, r, refusalOf(v.session, code))
+	}
+	defer g.policy.end(p) // from begin on it may be cut at any time
+	g.edge.Metrics.Admissions.Inc()
+	if err := p.identify(); err != nil {
+		return err
+	}
+	p.inject(explain)
+	return p.conclude(p.forward(next))
 }
 
 func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }

@@ -1,6 +1,6 @@
-// Command sessiongate is the whole product in one binary: Caddy's command line
-// (run, reload, adapt, validate, …) with the session gate built in, the session
-// service, a demo, and tools for both.
+// Command sessiongate contains the whole product in one binary: the edge, which is
+// Caddy with the session gate and keeps Caddy's command line (run, reload, adapt,
+// validate, …), the session service, a demo of both, and their tools.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
-// about begins the program's help, in the place of Caddy's own text.
+// about is the first part of the program's help. It replaces Caddy's text.
 const about = `Sessiongate is a coin slot for any web app: it lets paid sessions in, shows their
 clock, and ends them on time. This program contains the edge (Caddy with the
 session gate), the session service, a demo of both, and their tools.
@@ -40,9 +40,9 @@ func init() {
 	caddy.RegisterModule(formerLazyEncoder{})
 }
 
-// formerLazyEncoder is the log encoder session_gate_lazy under the name that it
-// had: `format lazy` in a Caddyfile goes on working in this program. The module
-// that others build into their Caddy takes no name without its prefix.
+// formerLazyEncoder registers the log encoder session_gate_lazy under its former
+// name, so that `format lazy` in a Caddyfile still works in this program. The Caddy
+// module does not register that name, because it has no session_gate prefix.
 type formerLazyEncoder struct{}
 
 // CaddyModule implements [caddy.Module].
