@@ -199,6 +199,12 @@ func serveAsset(w http.ResponseWriter, r *http.Request, a sdkinject.Asset) error
 	h := w.Header()
 	h.Set("Content-Type", a.ContentType)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if a.Name == sdkinject.Boot().Name {
+		// A sandboxed page has no origin. It runs boot.js, which removes itself and loads nothing;
+		// refused, the element would stay in the page, and the browser would report an error.
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	h.Set("Vary", "Accept-Encoding")
 	if a.Exact {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -5,7 +5,9 @@
 // A file is served under a name that carries the hash of its content
 // (boot.3fa9c1d2.js) and may be cached for ever. The parts name one another by
 // tokens (__SDK__, __CHIP_DE__), which are filled in here, from the last loaded
-// to the first: each hash covers those of everything below it.
+// to the first: each hash covers those of everything below it. integrity.js and
+// boot.js also hold the integrity of what they load (__HASH_OF_SDK__), for pages
+// whose Integrity-Policy demands it of every script.
 package sdkinject
 
 import (
@@ -53,7 +55,7 @@ type Asset struct {
 var parts = []string{
 	"words-de", "words-fr", "words-es", "words-pt", "words-ja", "words-zh", "words-ar",
 	"chip-de", "chip-fr", "chip-es", "chip-pt", "chip-ja", "chip-zh", "chip-ar",
-	"languages", "fallback", "move", "actions", "dialog", "sdk", "boot",
+	"languages", "move", "actions", "dialog", "sdk", "integrity", "boot",
 }
 
 // assets by base name ("boot"). Built once and never changed.
@@ -112,7 +114,9 @@ func build() map[string]Asset {
 			panic(fmt.Sprintf("sdkinject: reading %s: %v", base, err))
 		}
 		for _, below := range made {
-			body = bytes.ReplaceAll(body, token(below.Name), []byte(below.Name))
+			name := token(below.Name)
+			body = bytes.ReplaceAll(body, append([]byte("__HASH_OF"), name[1:]...), []byte(below.Integrity))
+			body = bytes.ReplaceAll(body, name, []byte(below.Name))
 		}
 		made[base] = newAsset(base, body)
 	}

@@ -14,7 +14,7 @@ const parts = {
   },
 };
 
-// Unit tests need Node alone; those in test/browser need Debian's Chromium and a build.
+// Unit tests need Node alone; those in test/browser and test/built need Debian's Chromium and a build.
 export default defineConfig({
   plugins: [parts, cssText()],
   test: {
@@ -52,7 +52,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "browser",
-          include: ["test/browser/*.test.ts", "test/hostile/*.test.ts"],
+          include: ["test/browser/*.test.ts", "test/hostile/*.test.ts", "test/built/*.test.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,

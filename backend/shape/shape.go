@@ -50,7 +50,8 @@ func LiveStateOf(c session.Session) protocol.LiveState {
 	l := protocol.LiveState{
 		ID: c.ID, UserID: c.UserID, ProviderID: c.ProviderID, Status: protocol.Status(c.Status), Version: c.Version,
 		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
-		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL, WarningSeconds: c.Terms.WarningSeconds,
+		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
+		SettlementPolicy: protocol.SettlementPolicy(c.Terms.Settlement), WarningSeconds: c.Terms.WarningSeconds,
 	}
 	if o := c.Terms.Offer; o != nil {
 		l.Extension = &protocol.Extension{AdditionalSeconds: o.Seconds, Tokens: o.Tokens, MaxCount: o.MaxCount, Used: c.OfferUsed}

@@ -35,10 +35,11 @@ const (
 
 // terms is what the sessions of one sale or one provider usually share.
 type terms struct {
-	returnURL string
-	warnings  []int64
-	extension *protocol.Extension
-	pause     *protocol.PauseRight
+	returnURL  string
+	warnings   []int64
+	settlement protocol.SettlementPolicy
+	extension  *protocol.Extension
+	pause      *protocol.PauseRight
 	// The user's id where it may not stand in a header as it is; else empty.
 	rawUser string
 }
@@ -73,7 +74,7 @@ func (r *Record) State() *protocol.LiveState {
 	st := &protocol.LiveState{
 		ID: r.Headers[HeaderID], UserID: r.Headers[HeaderUser], ProviderID: r.Headers[HeaderProvider], Status: r.status.status(),
 		Version: r.version, ExpiresAt: r.expiresAt, StartedAt: r.startedAt, PausedAt: r.pausedAt, DurationLimitSeconds: r.duration,
-		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, WarningSeconds: r.terms.warnings,
+		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, SettlementPolicy: r.terms.settlement, WarningSeconds: r.terms.warnings,
 	}
 	if r.terms.rawUser != "" {
 		st.UserID = r.terms.rawUser
@@ -162,6 +163,7 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	if p := st.Pause; p != nil {
 		b = appendInts(append(b, 'p'), p.MaxCount, p.MaxSeconds)
 	}
+	b = append(append(append(b, 's'), st.SettlementPolicy...), ' ')
 	b = append(append(append(b, 'u'), st.ReturnURL...), ' ') // a URL has no blank
 	b = append(b, rawUser...)
 	if shared, ok := c.terms[string(b)]; ok {
@@ -170,7 +172,10 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	if c.terms == nil || len(c.terms) >= maxShared {
 		c.terms = make(map[string]*terms)
 	}
-	t := &terms{returnURL: strings.Clone(st.ReturnURL), warnings: append([]int64(nil), st.WarningSeconds...), rawUser: strings.Clone(rawUser)}
+	t := &terms{
+		returnURL: strings.Clone(st.ReturnURL), settlement: protocol.SettlementPolicy(strings.Clone(string(st.SettlementPolicy))),
+		warnings: append([]int64(nil), st.WarningSeconds...), rawUser: strings.Clone(rawUser),
+	}
 	if x := st.Extension; x != nil {
 		t.extension = &protocol.Extension{AdditionalSeconds: x.AdditionalSeconds, Tokens: x.Tokens, MaxCount: x.MaxCount}
 	}

@@ -21,6 +21,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 			ID: pick("a", "0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11"), UserID: pick("", "u", "ü ser", "new\nline", "user_7"), ProviderID: pick("p", "q"),
 			Status: statuses[r.IntN(len(statuses))], Version: r.Int64(), ExpiresAt: r.Int64N(1 << 40), StartedAt: r.Int64N(3), PausedAt: r.Int64N(3),
 			DurationLimitSeconds: r.Int64(), TokensAllocated: r.Int64(), ReturnURL: fmt.Sprint("https://m.example/", r.IntN(9000)),
+			SettlementPolicy: protocol.SettlementPolicy(pick("", "full", "prorated")),
 		}
 		for range r.IntN(3) {
 			st.WarningSeconds = append(st.WarningSeconds, r.Int64N(4))

@@ -8,18 +8,19 @@ type SessionAnswer struct {
 
 // SessionView is a [LiveState] without what a page need not know.
 type SessionView struct {
-	ID                   string      `json:"id"`
-	ProviderID           string      `json:"provider_id"`
-	Status               Status      `json:"status"`
-	Version              int64       `json:"version"`
-	ExpiresAt            int64       `json:"expires_at"`
-	PausedAt             int64       `json:"paused_at,omitempty"`
-	DurationLimitSeconds int64       `json:"duration_limit_seconds"`
-	TokensAllocated      int64       `json:"tokens_allocated"`
-	ReturnURL            string      `json:"return_url"`
-	WarningSeconds       []int64     `json:"warning_seconds,omitempty"`
-	Extension            *Extension  `json:"extension,omitempty"`
-	Pause                *PauseRight `json:"pause,omitempty"`
+	ID                   string           `json:"id"`
+	ProviderID           string           `json:"provider_id"`
+	Status               Status           `json:"status"`
+	Version              int64            `json:"version"`
+	ExpiresAt            int64            `json:"expires_at"`
+	PausedAt             int64            `json:"paused_at,omitempty"`
+	DurationLimitSeconds int64            `json:"duration_limit_seconds"`
+	TokensAllocated      int64            `json:"tokens_allocated"`
+	ReturnURL            string           `json:"return_url"`
+	SettlementPolicy     SettlementPolicy `json:"settlement_policy,omitempty"`
+	WarningSeconds       []int64          `json:"warning_seconds,omitempty"`
+	Extension            *Extension       `json:"extension,omitempty"`
+	Pause                *PauseRight      `json:"pause,omitempty"`
 }
 
 // View is the part of s that its page may see.
@@ -28,7 +29,7 @@ func (s *LiveState) View() SessionView {
 		ID: s.ID, ProviderID: s.ProviderID, Status: s.Status, Version: s.Version,
 		ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		DurationLimitSeconds: s.DurationLimitSeconds, TokensAllocated: s.TokensAllocated,
-		ReturnURL: s.ReturnURL, WarningSeconds: s.WarningSeconds,
+		ReturnURL: s.ReturnURL, SettlementPolicy: s.SettlementPolicy, WarningSeconds: s.WarningSeconds,
 		Extension: s.Extension, Pause: s.Pause,
 	}
 }

@@ -99,11 +99,22 @@ type LiveState struct {
 	DurationLimitSeconds int64  `json:"duration_limit_seconds"`
 	TokensAllocated      int64  `json:"tokens_allocated"`
 	ReturnURL            string `json:"return_url"`
+	// What a session that ends early is charged. Empty from older services.
+	SettlementPolicy SettlementPolicy `json:"settlement_policy,omitempty" enum:"full,prorated"`
 	// Seconds before the end at which the user is warned, largest first.
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
 }
+
+// SettlementPolicy is what a session that ends early is charged.
+type SettlementPolicy string
+
+// The policies of a provider, as agreed at the sale.
+const (
+	SettlementFull     SettlementPolicy = "full"     // all tokens
+	SettlementProrated SettlementPolicy = "prorated" // each started second; the rest is released
+)
 
 // Extension is the offer a marketplace made when it sold the session: how much
 // more a user may buy from inside the provider's page.

@@ -68,6 +68,7 @@ func TestTypeScriptDeclaresTheSame(t *testing.T) {
 	constants := constantsOf(t)
 	for union, want := range map[string][]string{
 		"Status": constants["Status"], "Code": constants["Code"], "GatePath": constants["gate path"],
+		"SettlementPolicy": constants["SettlementPolicy"],
 	} {
 		got := slices.Sorted(slices.Values(declared.unions[union]))
 		slices.Sort(want)
@@ -76,7 +77,7 @@ func TestTypeScriptDeclaresTheSame(t *testing.T) {
 		}
 	}
 	for union := range declared.unions {
-		if union != "Status" && union != "Code" && union != "GatePath" {
+		if union != "Status" && union != "Code" && union != "GatePath" && union != "SettlementPolicy" {
 			t.Errorf("%s: no test compares the type %s", browserFile, union)
 		}
 	}

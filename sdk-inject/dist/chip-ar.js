@@ -1,1 +1,1 @@
-const z={language:"ar",K:"الوقت المتبقي من الجلسة",options:"خيارات الجلسة",lost:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",I:()=>import("./__WORDS_AR__")};export{z as default};
+const V={language:"ar",F:"الوقت المتبقي من الجلسة",options:"خيارات الجلسة",Q:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",T:()=>import("./__WORDS_AR__")};export{V as default};

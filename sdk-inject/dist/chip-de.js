@@ -1,1 +1,1 @@
-const z={language:"de",K:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",lost:"Verbindung wird wiederhergestellt …",paused:"Pausiert",I:()=>import("./__WORDS_DE__")};export{z as default};
+const V={language:"de",F:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",Q:"Verbindung wird wiederhergestellt …",paused:"Pausiert",T:()=>import("./__WORDS_DE__")};export{V as default};

@@ -1,1 +1,1 @@
-const z={language:"es",K:"Tiempo restante de la sesión",options:"Opciones de la sesión",lost:"Reconectando…",paused:"En pausa",I:()=>import("./__WORDS_ES__")};export{z as default};
+const V={language:"es",F:"Tiempo restante de la sesión",options:"Opciones de la sesión",Q:"Reconectando…",paused:"En pausa",T:()=>import("./__WORDS_ES__")};export{V as default};

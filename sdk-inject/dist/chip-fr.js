@@ -1,1 +1,1 @@
-const z={language:"fr",K:"Temps de session restant",options:"Options de la session",lost:"Reconnexion…",paused:"En pause",I:()=>import("./__WORDS_FR__")};export{z as default};
+const V={language:"fr",F:"Temps de session restant",options:"Options de la session",Q:"Reconnexion…",paused:"En pause",T:()=>import("./__WORDS_FR__")};export{V as default};

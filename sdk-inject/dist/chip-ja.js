@@ -1,1 +1,1 @@
-const z={language:"ja",K:"セッションの残り時間",options:"セッションのオプション",lost:"再接続しています…",paused:"一時停止中",I:()=>import("./__WORDS_JA__")};export{z as default};
+const V={language:"ja",F:"セッションの残り時間",options:"セッションのオプション",Q:"再接続しています…",paused:"一時停止中",T:()=>import("./__WORDS_JA__")};export{V as default};

@@ -1,1 +1,1 @@
-const z={language:"pt",K:"Tempo restante da sessão",options:"Opções da sessão",lost:"Reconectando…",paused:"Em pausa",I:()=>import("./__WORDS_PT__")};export{z as default};
+const V={language:"pt",F:"Tempo restante da sessão",options:"Opções da sessão",Q:"Reconectando…",paused:"Em pausa",T:()=>import("./__WORDS_PT__")};export{V as default};

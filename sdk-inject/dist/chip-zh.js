@@ -1,1 +1,1 @@
-const z={language:"zh",K:"会话剩余时间",options:"会话选项",lost:"正在重新连接…",paused:"已暂停",I:()=>import("./__WORDS_ZH__")};export{z as default};
+const V={language:"zh",F:"会话剩余时间",options:"会话选项",Q:"正在重新连接…",paused:"已暂停",T:()=>import("./__WORDS_ZH__")};export{V as default};

@@ -16,8 +16,8 @@ const parts = [
   { input: "src/ui/dialog.ts", file: "dialog.js", format: "es" },
   { input: "src/ui/actions-panel.ts", file: "actions.js", format: "es" },
   { input: "src/ui/move.ts", file: "move.js", format: "es" },
-  { input: "src/broadcast-fallback.ts", file: "fallback.js", format: "es" },
   { input: "src/languages.ts", file: "languages.js", format: "es" },
+  { input: "src/integrity.ts", file: "integrity.js", format: "es" },
   ...languages.flatMap((tag) => [
     { input: `src/languages/chip-${tag}.ts`, file: `chip-${tag}.js`, format: "es" },
     { input: `src/languages/words-${tag}.ts`, file: `words-${tag}.js`, format: "es" },
@@ -51,7 +51,7 @@ for (const { input, file, format } of parts) {
     ecma: 2020,
     // What came out smallest, of many tried.
     compress: { passes: 2, inline: 1, hoist_funs: true, lhs_constants: false, unsafe_arrows: true },
-    mangle: { properties: { regex: only(ours) } },
+    mangle: { properties: { regex: only(ours), builtins: true } },
     // The parts call one another: what is renamed in one is in all.
     nameCache,
   });

@@ -1,7 +1,8 @@
 // Writes lib/: the npm package @marketplace/provider-sdk, from the same core as dist/.
 //   *.js            ES modules; the dialogs and languages load when needed
 //   *.cjs           the same for require()
-//   marketplace-sdk.umd.js   for a script tag; what is seen it loads from ui.js beside it
+//   marketplace-sdk.umd.js   for a script tag: one file, also at the short address that a CDN
+//                            gives the package; other languages than English are languages.js
 //   *.d.ts, *.d.cts types, one file for each entry
 // --report writes the API reports (api/*.md) anew; without it they are compared.
 import { execFileSync } from "node:child_process";
@@ -32,16 +33,12 @@ const parts = {
     if (kind) return join(root, `src/languages/${kind.toLowerCase()}-${language.toLowerCase()}.ts`);
   },
 };
-/** The one file of the script tag asks for what is seen beside it. */
-const besideUmd = {
-  name: "beside-umd",
-  // import() of what is not known before it runs stays as it is.
-  transform(code, id) {
-    if (!id.endsWith("package/show.ts")) return;
-    const beside = 'import(/* @vite-ignore */ new URL("./ui.js", SCRIPT || location.href).href)';
-    // All stays on its line.
-    const made = `const SCRIPT = typeof document === "object" && document.currentScript && document.currentScript.src; ${code.replace('import("./ui")', beside)}`;
-    return { code: made, map: null };
+/** The one file of the script tag has no other languages in it. */
+const languagesBeside = {
+  name: "languages-beside",
+  resolveId(id, importer) {
+    if (id === "../languages" && importer?.endsWith("package/ui.ts"))
+      return join(root, "src/package/languages-beside.ts");
   },
 };
 
@@ -62,7 +59,7 @@ const short = {
       toplevel: format !== "umd",
       ecma: 2020,
       compress: { passes: 2, inline: 1, hoist_funs: true, lhs_constants: false, unsafe_arrows: true },
-      mangle: { properties: { regex } },
+      mangle: { properties: { regex, builtins: true } },
       nameCache,
       sourceMap: { asObject: true },
     });
@@ -94,19 +91,19 @@ const entries = {
   ...Object.fromEntries(
     names.map((name) => [name, `src/package/${name}.${name === "dashboard" ? "tsx" : "ts"}`]),
   ),
-  ui: "src/package/ui.ts",
+  languages: "src/languages.ts",
 };
 // What every page loads is one file, also where what is seen uses it, too.
-const shared = "actions|api|browser|clock|errors|format|heartbeat|protocol|session|state|store|tabs|warnings";
-const core = {
+const shared = "api|browser|clock|errors|format|heartbeat|protocol|session|state|store|tabs";
+const core =
+  "sdk|token|access|backend|breaker|causes|check-config|events|address|connection|page|platform|open|signals";
+const codeSplitting = {
   groups: [
     // What the statistics need, too, which need no session.
-    { name: "base", test: /src\/(backoff|package\/errors)\.ts$/ },
+    { name: "base", test: /src\/(backoff|package\/(errors|zone))\.ts$/ },
     {
       name: "core",
-      test: new RegExp(
-        `src/(${shared}|package/(sdk|token|backend|breaker|analytics|event-queue|events|address|connection|session-events|open|show|visibility))\\.ts$`,
-      ),
+      test: new RegExp(`src/(${shared}|package/(${core}))\\.ts$`),
     },
   ],
 };
@@ -114,17 +111,20 @@ await bundle(entries, [parts], {
   format: "es",
   entryFileNames: "[name].js",
   chunkFileNames: "parts/[name]-[hash].js",
-  codeSplitting: core,
+  codeSplitting,
 });
 await bundle(entries, [parts], {
   format: "cjs",
   exports: "named",
   entryFileNames: "[name].cjs",
   chunkFileNames: "parts/[name]-[hash].cjs",
-  codeSplitting: core,
+  codeSplitting,
 });
-await bundle({ "marketplace-sdk": "src/package/index.ts" }, [besideUmd, parts], {
+await bundle({ "marketplace-sdk": "src/package/index.ts" }, [languagesBeside], {
   format: "umd",
+  // It is known only while the script runs for the first time.
+  intro:
+    'const SCRIPT = typeof document === "object" && document.currentScript && document.currentScript.src;',
   name: "MarketplaceSDK",
   exports: "named",
   entryFileNames: "[name].umd.js",

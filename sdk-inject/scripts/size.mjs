@@ -17,14 +17,15 @@ const largest = (prefix) =>
       .map(size),
   );
 const parts = [
-  { what: "boot.js", bytes: boot, limit: 1024 },
-  { what: "an ordinary visit (boot.js, sdk.js)", bytes: visit, limit: 5 * 1024 },
-  { what: "with the dialog opened (and dialog.js)", bytes: dialog, limit: 7 * 1024 },
-  { what: "on demand: acting and the end (actions.js)", bytes: size("actions.js"), limit: 3900 },
-  { what: "on demand: dragging (move.js)", bytes: size("move.js"), limit: 700 },
+  { what: "boot.js", bytes: boot, limit: 768 },
+  { what: "an ordinary visit (boot.js, sdk.js)", bytes: visit, limit: 6 * 1024 },
+  { what: "with the dialog opened (and dialog.js)", bytes: dialog, limit: 9 * 1024 },
+  { what: "on demand: acting and the end (actions.js)", bytes: size("actions.js"), limit: 4400 },
+  { what: "on demand: dragging (move.js)", bytes: size("move.js"), limit: 900 },
+  { what: "on demand: pages with an Integrity-Policy", bytes: size("integrity.js"), limit: 2400 },
   { what: "on demand: finding another language", bytes: size("languages.js"), limit: 400 },
   { what: "on demand: the largest language's chip", bytes: largest("chip-"), limit: 260 },
-  { what: "on demand: the largest language's dialogs", bytes: largest("words-"), limit: 1300 },
+  { what: "on demand: the largest language's dialogs", bytes: largest("words-"), limit: 1600 },
 ];
 const lib = join(dist, "../lib");
 /** What a page loads before anything is seen: an entry and all that it imports statically. */
@@ -42,7 +43,7 @@ if (existsSync(lib)) {
   const umd = gzipSync(readFileSync(join(lib, "marketplace-sdk.umd.js")), { level: 9 }).length;
   parts.push(
     { what: "npm: index.js and what it imports", bytes: index, limit: 8 * 1024 },
-    { what: "npm: marketplace-sdk.umd.js", bytes: umd, limit: 8 * 1024 },
+    { what: "npm: marketplace-sdk.umd.js, the timer included", bytes: umd, limit: 20 * 1024 },
     { what: "npm: react.js, beyond that", bytes: core("react.js") - index, limit: 1024 },
     { what: "npm: vue.js, beyond that", bytes: core("vue.js") - index, limit: 1024 },
     { what: "npm: stats.js and what it imports", bytes: core("stats.js"), limit: 2 * 1024 },

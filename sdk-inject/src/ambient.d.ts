@@ -13,13 +13,10 @@ declare module "*/__ACTIONS__" {
   export { bounded, createActionsPanel } from "./ui/actions-panel";
 }
 declare module "*/__MOVE__" {
-  export { drag, moveOn, placeOf } from "./ui/move";
+  export { drag, giveWay, moveBy, moveOn, placeOf } from "./ui/move";
 }
 declare module "*/__LANGUAGES__" {
   export { stringsFor } from "./languages";
-}
-declare module "*/__FALLBACK__" {
-  export { BroadcastFallback as BroadcastChannel } from "./broadcast-fallback";
 }
 declare module "*/__CHIP_DE__" {
   const strings: import("./strings").Strings;

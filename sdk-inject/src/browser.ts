@@ -1,11 +1,14 @@
 import type { Clock } from "./clock";
 import type { Session } from "./session";
 
+/** The longest delay of a timer. A longer one would run at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** The browser's clock and timers. */
 export const browserClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 
@@ -13,7 +16,12 @@ export const browserClock: Clock = {
  *  (again, after document.open), or removes them if called with true. */
 export function bindToPage(session: Session): (stop?: boolean) => void {
   // Named functions, so that adding them twice has no effect.
-  const seen = () => (document.visibilityState === "hidden" ? session.sleep() : session.wake());
+  const seen = (event?: Event) => {
+    // The focus of a field passes the window, too, and is no return to the page.
+    if (event?.target instanceof Element) return;
+    if (document.visibilityState === "hidden") session.sleep();
+    else session.wake();
+  };
   return (stop) => {
     const act = stop ? "removeEventListener" : "addEventListener";
     // Events of the document also reach the window.

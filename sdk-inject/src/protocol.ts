@@ -6,6 +6,9 @@
 /** Where a session stands in its life. The last four never change again. */
 export type Status = "pending" | "active" | "paused" | "completed" | "expired" | "revoked" | "canceled";
 
+/** `full`: all tokens, however early it ends. `prorated`: each started second; the rest is released. */
+export type SettlementPolicy = "full" | "prorated";
+
 /** How much more a user may buy from inside the page. */
 export interface Extension {
   additional_seconds: number;
@@ -33,6 +36,8 @@ export interface SessionView {
   duration_limit_seconds: number;
   tokens_allocated: number;
   return_url: string;
+  /** What is charged for a session that ends early. Unknown if an older service sold it. */
+  settlement_policy?: SettlementPolicy;
   warning_seconds?: number[];
   extension?: Extension;
   pause?: PauseRight;

@@ -69,7 +69,7 @@ export function createSession(effects: SessionEffects): Session {
       sendHeartbeat().catch(() => {});
   });
   const heartbeat = createHeartbeat({
-    send: () => shareHeartbeat(effects, heartbeatMs, sendHeartbeat),
+    send: () => shareHeartbeat(effects, heartbeatMs, sendHeartbeat, view?.id),
     onResult: (failures) => setConnected(failures < LOST_AFTER_FAILURES),
     clock,
     random,
@@ -94,6 +94,7 @@ export function createSession(effects: SessionEffects): Session {
     if (isOver() || !isNewer(view, next)) return;
     const changed = !!view && next.version > view.version;
     view = next;
+    if (awake) tabs.open(next.id);
     set(stateOf(next));
     if (changed) notifyTabs(isOver() ? NEWEST : next.version);
   }
@@ -205,7 +206,7 @@ export function createSession(effects: SessionEffects): Session {
     wake() {
       if (isOver()) return;
       awake = true;
-      tabs.open();
+      if (view) tabs.open(view.id);
       if (state.phase === "loading") void resolveState();
       else {
         heartbeat.start();
@@ -220,7 +221,7 @@ export function createSession(effects: SessionEffects): Session {
     leave() {
       if (state.phase === "active") {
         api.sendLastHeartbeat({ timestamp: clock.now(), active: false });
-        store.write({ beat: 0 });
+        store.setNotes(state.view.id, { beat: 0 });
         notifyTabs();
       }
       session.sleep();

@@ -7,6 +7,13 @@ export interface Remembered {
   place?: string;
   /** Whether the user hid the time. */
   small?: boolean;
+  /** The session and its version that a hidden tab paused, to be resumed when a tab is visible. */
+  hidden?: string;
+  /** What the tabs of each session tell each other, by the session's id; the latest few. */
+  sessions?: Record<string, SessionNotes>;
+}
+
+export interface SessionNotes {
   /** The deadline that the last warning was for (Unix seconds), and its threshold. */
   deadline?: number;
   warned?: number;
@@ -17,7 +24,13 @@ export interface Remembered {
 export interface Store {
   read(): Remembered;
   write(change: Remembered): void;
+  /** The notes of one session: two tabs of an origin may have two sessions. */
+  notes(id: string): SessionNotes;
+  setNotes(id: string, change: SessionNotes): void;
 }
+
+/** When so many sessions are noted, all but one are forgotten: at worst, a warning comes twice. */
+const MOST_SESSIONS = 8;
 
 /** Uses the page's storage, or memory if that is blocked, full or cleared by the app. */
 export function createStore(storage: () => Storage): Store {
@@ -28,13 +41,21 @@ export function createStore(storage: () => Storage): Store {
     } catch {}
     return memory;
   };
+  const write = (change: Remembered) => {
+    memory = { ...read(), ...change };
+    try {
+      storage().setItem(NAME, JSON.stringify(memory));
+    } catch {}
+  };
+  const notes = (id: string) => read().sessions?.[id] ?? {};
   return {
     read,
-    write(change) {
-      memory = { ...read(), ...change };
-      try {
-        storage().setItem(NAME, JSON.stringify(memory));
-      } catch {}
+    write,
+    notes,
+    setNotes(id, change) {
+      const known = read().sessions ?? {};
+      const kept = Object.keys(known).length < MOST_SESSIONS && known;
+      write({ sessions: { ...kept, [id]: { ...known[id], ...change } } });
     },
   };
 }

@@ -4,7 +4,8 @@ import { NAME, type Store } from "./store";
 /** A message between the tabs of a session: the state has changed. */
 export interface Tabs {
   post(news: TabMessage): void;
-  open(): void;
+  /** Opens the channel of a session. Tabs of another session have another channel. */
+  open(id: string): void;
   /** An open channel would keep a page out of the back/forward cache. */
   close(): void;
 }
@@ -24,16 +25,23 @@ export function createTabs(
   onMessage: (news: Partial<TabMessage>) => void,
 ): Tabs {
   let opened: Channel | undefined;
+  let openedFor: string | undefined;
+  const close = () => {
+    opened?.close();
+    opened = openedFor = undefined;
+  };
   return {
     post: (news) => opened?.postMessage(news),
-    open() {
-      opened ??= channel(NAME);
+    open(id) {
+      if (openedFor === id) return;
+      close();
+      openedFor = id;
+      try {
+        opened = channel(`${NAME}-${id}`);
+      } catch {} // Refused where the user blocks cookies. The tabs learn from the gate alone.
       if (opened) opened.onmessage = ({ data }) => onMessage((data as Partial<TabMessage> | null) ?? {});
     },
-    close() {
-      opened?.close();
-      opened = undefined;
-    },
+    close,
   };
 }
 
@@ -54,7 +62,7 @@ export interface Locks {
 }
 
 /**
- * Sends one heartbeat per interval for all tabs: a tab skips its heartbeat if another tab
+ * Sends one heartbeat per interval for all tabs of a session: a tab skips its heartbeat if another tab
  * sent one in this interval. The lock is held briefly and never awaited, because a tab that
  * holds or awaits a lock cannot enter the back/forward cache.
  */
@@ -62,12 +70,22 @@ export async function shareHeartbeat(
   { store, clock, locks }: { store: Store; clock: Clock; locks?: Locks | undefined },
   intervalMs: number,
   beat: () => Promise<void>,
+  id = "",
 ): Promise<void> {
+  let asked = false;
   const attempt = async () => {
-    if (Math.abs(clock.now() - (store.read().beat ?? 0)) < intervalMs * 0.8) return;
+    if (Math.abs(clock.now() - (store.notes(id).beat ?? 0)) < intervalMs * 0.8) return;
     await beat();
-    store.write({ beat: clock.now() });
+    store.setNotes(id, { beat: clock.now() });
   };
-  if (!locks) return attempt();
-  await locks.request(NAME, { ifAvailable: true }, (lock) => (lock ? attempt() : undefined));
+  try {
+    await locks?.request(`${NAME}-${id}`, { ifAvailable: true }, (lock) => {
+      asked = true;
+      return lock ? attempt() : undefined;
+    });
+  } catch (error) {
+    if (asked) throw error;
+  }
+  // No locks, or refused where the user blocks cookies.
+  if (!asked) await attempt();
 }

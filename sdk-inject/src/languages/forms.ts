@@ -1,4 +1,4 @@
-import type { SayUnit, Unit } from "../format";
+import type { SayUnit, Unit } from "../units";
 
 // Formats numbers and times as Intl does, without its formatters (see SayUnit). Plural forms
 // come from Intl, where they are cheap.

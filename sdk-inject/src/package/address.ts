@@ -1,30 +1,28 @@
 import type { SDKConfig } from "./config";
 import { SDKError } from "./errors";
+import { isLaunchToken } from "./token";
 
-const PARAM = "session";
 const STORED = "sessiongate-token";
+/** The tokens that this page's address never shows. */
+const taken = new Set<string>();
 
 /**
- * Returns the launch token: the configured one, else the one in the page's URL, else `kept`, the
- * one that an earlier call found. Removes the token from the URL. Undefined if there is none.
+ * Returns the launch token: the configured one, else the one in the page's URL, else the stored
+ * one unless `kept`. Removes the token from the URL. Undefined if there is none.
  *
  * @throws SDKError `INVALID_CONFIG` if the page's host does not match `callbackDomain`
  */
-export function takeToken(config: SDKConfig, kept: string | undefined): string | undefined {
-  const url = new URL(location.href);
-  const { tokenStorage, callbackDomain: domain } = config;
-  let found = config.token ?? url.searchParams.get(PARAM) ?? kept;
-  if (url.searchParams.has(PARAM)) {
-    // A regular expression, because URLSearchParams would re-encode the page's own parameters.
-    url.search = url.search.replace(/([?&])session=[^&]*(&?)/, (_, first, next) => (next ? first : ""));
-    history.replaceState(history.state, "", url);
-  }
-  if (found && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
+export function takeToken(config: SDKConfig, kept: boolean): string | undefined {
+  const { tokenStorage, callbackDomain: domain, token } = config;
+  // The page may use the same parameter for something else.
+  const found = token ?? new URL(location.href).searchParams.getAll("session").find(isLaunchToken);
+  if (found) keepOut(found);
+  if ((found || kept) && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
     throw new SDKError(`callbackDomain is ${domain}, but the page is on another host.`, "INVALID_CONFIG");
   if (tokenStorage === "session")
     try {
       if (found) sessionStorage.setItem(STORED, found);
-      else found = sessionStorage.getItem(STORED) ?? undefined;
+      else if (!kept) return sessionStorage.getItem(STORED) ?? undefined;
     } catch {}
   return found;
 }
@@ -34,4 +32,51 @@ export function forgetToken(): void {
   try {
     sessionStorage.removeItem(STORED);
   } catch {}
+}
+
+/**
+ * Removes the token from the URL, now and whenever it returns: a client-side router has read the
+ * first URL and writes its parameters again, and Back leads to entries that have the token.
+ */
+function keepOut(token: string): void {
+  if (!taken.size) {
+    for (const name of ["pushState", "replaceState"] as const) {
+      const plain = history[name];
+      history[name] = (state, unused, url) =>
+        plain.call(history, state, unused, url == null ? url : withoutTokens(`${url}`));
+    }
+    for (const event of ["popstate", "hashchange", "pageshow"]) addEventListener(event, clean, true);
+    const { navigation } = window as { navigation?: EventTarget };
+    navigation?.addEventListener("currententrychange", clean);
+  }
+  taken.add(token);
+  clean();
+}
+
+function clean() {
+  const { href } = location;
+  const url = withoutTokens(href);
+  if (url !== href) history.replaceState(history.state, "", url);
+}
+
+/** Removes the parameter from a URL that has one of the tokens. Leaves other URLs as they are. */
+function withoutTokens(url: string): string {
+  // A regular expression, because URLSearchParams would encode the page's own parameters again.
+  const strip = (text: string) =>
+    text.replace(/([?&])session=([^&#]*)(&?)/g, (all, first, value, next) =>
+      taken.has(decoded(value)) ? (next ? first : "") : all,
+    );
+  if (strip(url) === url) return url;
+  // Resolved first: without its only parameter, "?session=…" would mean the page's present query.
+  let rest = new URL(url, document.baseURI).href;
+  while (strip(rest) !== rest) rest = strip(rest);
+  return rest;
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }

@@ -9,15 +9,14 @@ export interface BackendEffects {
   endpoint: string;
   token: string;
   claims: TokenClaims;
-  /** Aborted when the SDK is destroyed. */
-  signal: AbortSignal;
 }
 
 /**
  * A fetch that maps calls of the gate's API to the session service's API, with the launch
- * token as the bearer token.
+ * token as the bearer token. Every call is a POST, which the caches of service workers do not
+ * answer.
  */
-export function backendFetch({ fetch, endpoint, token, claims, signal }: BackendEffects): typeof fetch {
+export function backendFetch({ fetch, endpoint, token, claims }: BackendEffects): typeof fetch {
   const own = encodeURIComponent(claims.jti);
   const post = (path: string, init: RequestInit = {}) =>
     fetch(`${endpoint}/api/v1/sessions/${path}`, {
@@ -29,9 +28,8 @@ export function backendFetch({ fetch, endpoint, token, claims, signal }: Backend
         Authorization: `Bearer ${token}`,
       },
       body: init.body ?? "{}",
+      cache: "no-store",
       credentials: "omit",
-      // A keepalive request must outlive the SDK.
-      signal: init.keepalive ? null : AbortSignal.any([signal, ...(init.signal ? [init.signal] : [])]),
     });
 
   return async (input, init) => {
@@ -39,12 +37,16 @@ export function backendFetch({ fetch, endpoint, token, claims, signal }: Backend
     if (path !== "session") return post(`${own}/${path}`, init);
     const response = await post("validate", { ...init, body: JSON.stringify({ jti: claims.jti }) });
     if (response.ok) return response;
-    const answer = await response.json();
+    // A proxy's error is not JSON.
+    const answer = (await response.json().catch(() => 0)) ?? {};
     // Without a gate, this request starts the paid clock.
     if (answer.code === "session_pending") return post(`${own}/launch`, init);
     // The page shows a paused session, so this is not an error.
-    if (answer.code === "session_paused" && answer.session) return Response.json(answer);
+    const paused = answer.code === "session_paused" && answer.session;
     const { status, headers } = response;
-    return Response.json(answer, { status, headers: { "Retry-After": headers.get("Retry-After") ?? "" } });
+    return new Response(JSON.stringify(answer), {
+      status: paused ? 200 : status,
+      headers: { "Retry-After": headers.get("Retry-After") ?? "" },
+    });
   };
 }

@@ -70,43 +70,50 @@ export interface SDKEvents {
 }
 
 /**
+ * Properties that may be missing or undefined, also under `exactOptionalPropertyTypes`.
+ *
+ * @public
+ */
+export type Optional<T> = { [K in keyof T]?: T[K] | undefined };
+
+/**
  * The configuration of a {@link MarketplaceSDK}. It may include handlers of {@link SDKEvents}.
  *
  * @public
  */
-export interface SDKConfig extends Partial<SDKEvents> {
+export interface SDKConfig extends Optional<SDKEvents> {
   /** The URL of the session service: `https://api.marketplace.example`. Not used behind the gate. */
   apiEndpoint: string;
   /** The SDK accepts a token only on this host and its subdomains. Default: the page's host. */
-  callbackDomain?: string;
+  callbackDomain?: string | undefined;
   /** Logs to the console, never including tokens. Default: false. */
-  debug?: boolean;
+  debug?: boolean | undefined;
   /** Shows the timer when the session opens. Default: true. */
-  autoStart?: boolean;
+  autoStart?: boolean | undefined;
   /** When to warn, in seconds before the end. Default: as the session was sold, else 300 and 60. */
-  warningThresholdSeconds?: number;
+  warningThresholdSeconds?: number | undefined;
   /** The appearance of the timer. */
-  customStyles?: Partial<ModalStyles>;
+  customStyles?: Optional<ModalStyles> | undefined;
   /** Shows the timer and its dialogs. Set it to false to render your own. Default: true. */
-  ui?: boolean;
+  ui?: boolean | undefined;
   /** Returns the user to the marketplace at the end. Default: true. */
-  redirect?: boolean;
+  redirect?: boolean | undefined;
   /** The language of the timer, as a BCP 47 tag. Default: the page's, else the browser's. */
-  language?: string;
+  language?: string | undefined;
   /** The launch token, if it is not in the page's URL. */
-  token?: string;
+  token?: string | undefined;
   /** `session` stores the token in sessionStorage, so that the session survives a reload. Every
    *  script on the page can read it there. Default: `memory`. */
-  tokenStorage?: "memory" | "session";
+  tokenStorage?: "memory" | "session" | undefined;
   /** The interval between heartbeats, in milliseconds. Default: 30 000. */
-  heartbeatIntervalMs?: number;
+  heartbeatIntervalMs?: number | undefined;
   /** The timeout of one request, in milliseconds. Default: 10 000. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Pauses the session while the page is hidden, if the provider's policy allows it. Default: false. */
-  pauseWhenHidden?: boolean;
+  pauseWhenHidden?: boolean | undefined;
   /** Sends session metrics and the events passed to {@link MarketplaceSDK.track}. Default: true. */
-  analytics?: boolean;
+  analytics?: boolean | undefined;
   /** Saves the user's work. Called before the user ends the session, and 10 s before the
    *  deadline. The SDK waits at most 5 s for it. */
-  onBeforeEnd?: (reason: "user" | "deadline") => void | Promise<void>;
+  onBeforeEnd?: ((reason: "user" | "deadline") => void | Promise<void>) | undefined;
 }

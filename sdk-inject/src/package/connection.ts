@@ -1,28 +1,25 @@
-import { type Actions, createActions } from "../actions";
-import { type Api, createApi } from "../api";
-import { browserClock as clock } from "../browser";
+import type { ActionEffects } from "../actions";
+import { type Api, createApi, gateBase } from "../api";
 import { createServerClock } from "../clock";
-import { GateError } from "../errors";
-import { GATE_PREFIX } from "../protocol";
 import { createSession, type Session } from "../session";
 import { createStore, type Store } from "../store";
-import { createAnalytics } from "./analytics";
-import { BACKEND_BASE, backendFetch } from "./backend";
+import { BACKEND_BASE } from "./backend";
 import { withBreaker } from "./breaker";
+import { sdkError } from "./causes";
 import type { SDKConfig } from "./config";
-import { sdkError } from "./errors";
-import { createEventQueue } from "./event-queue";
 import type { Events } from "./events";
-import type { TokenClaims } from "./token";
+import type { Access } from "./page";
+import { broadcastChannel, clock } from "./platform";
+import type { ReportingEffects } from "./reporting";
+import { either } from "./signals";
 
 /** A session and its connection to the page's gate or to the session service. */
 export interface Connection {
   api: Api;
   session: Session;
-  actions: Actions;
   store: Store;
-  /** Creates the analytics of an open session. */
-  analytics(id: string): ReturnType<typeof createAnalytics>;
+  /** What actions and analytics need beyond that. */
+  effects: Omit<ActionEffects & ReportingEffects, "id">;
 }
 
 export interface ConnectionEffects {
@@ -31,29 +28,31 @@ export interface ConnectionEffects {
   /** The page's fetch, before the page wrapped it. */
   fetch: typeof globalThis.fetch;
   /** Undefined behind the gate, which holds the token. */
-  token: string | undefined;
-  claims: TokenClaims | undefined;
+  access: Access | undefined;
+  /** Aborted when the SDK is destroyed. */
   signal: AbortSignal;
 }
 
 const { random } = Math;
-const JSON_TYPE = { "Content-Type": "application/json" };
 
-export function connect({ config, events, fetch, token, claims, signal }: ConnectionEffects): Connection {
+export function connect({ config, events, fetch, access, signal }: ConnectionEffects): Connection {
   const { heartbeatIntervalMs, timeoutMs, warningThresholdSeconds: threshold } = config;
-  const safe = withBreaker((input, init) => fetch.call(window, input, init), clock);
+  const plainFetch: typeof fetch = access?.call ?? ((input, init) => fetch.call(window, input, init));
+  const call = withBreaker(
+    (input, init) =>
+      // A keepalive request must outlive the SDK.
+      plainFetch(input, { ...init, signal: init?.keepalive ? null : either(signal, init?.signal) }),
+    clock,
+  );
   const serverClock = createServerClock(clock);
   const store = createStore(() => localStorage);
-  const endpoint = config.apiEndpoint.replace(/\/+$/, "");
-  const remote = token && claims && backendFetch({ fetch: safe, endpoint, token, claims, signal });
-  const base = remote ? BACKEND_BASE : GATE_PREFIX;
-  const call = remote || safe;
+  const base = access ? BACKEND_BASE : gateBase();
   const plain = createApi({
     fetch: call,
     // sendBeacon cannot send the token; a keepalive fetch can.
     sendBeacon(url, body) {
-      if (!remote) return navigator.sendBeacon(url, body);
-      void remote(url, { body, keepalive: true }).catch(() => {});
+      if (!access) return !!navigator.sendBeacon?.(url, body);
+      void call(url, { body, keepalive: true }).catch(() => {});
       return true;
     },
     serverClock,
@@ -87,30 +86,14 @@ export function connect({ config, events, fetch, token, claims, signal }: Connec
     random,
     store,
     locks: navigator.locks,
-    channel: (name) => (typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name)),
+    channel: broadcastChannel,
     heartbeatMs: heartbeatIntervalMs,
   });
   return {
     api,
     session,
     store,
-    actions: createActions({ api, session, clock, random, newKey }),
-    analytics: (id) =>
-      createAnalytics({
-        clock,
-        random,
-        newKey,
-        eventQueue: createEventQueue(() => localStorage, id, clock.now),
-        async send({ key, events }, keepalive) {
-          const response = await call(`${base}events`, {
-            method: "POST",
-            headers: { ...JSON_TYPE, "Idempotency-Key": key },
-            body: JSON.stringify({ events }),
-            keepalive,
-          });
-          if (!response.ok) throw new GateError("refused", {}, response.status);
-        },
-      }),
+    effects: { api, session, fetch: call, address: `${base}events`, clock, random, newKey },
   };
 }
 

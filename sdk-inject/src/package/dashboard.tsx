@@ -30,13 +30,13 @@ export interface ProviderDashboardProps {
   /** Create it once, outside the component. */
   client: StatsClient;
   /** The range of the charts. Default: the last 30 days. */
-  period?: Period;
+  period?: Period | undefined;
   /** `page` follows the page, `auto` the user's system. Default: `page`. */
-  theme?: "page" | "light" | "dark" | "auto";
+  theme?: "page" | "light" | "dark" | "auto" | undefined;
   /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
-  language?: string;
+  language?: string | undefined;
   /** Replaces texts, for example to translate them. */
-  words?: Partial<DashboardWords>;
+  words?: Partial<DashboardWords> | undefined;
 }
 
 /**

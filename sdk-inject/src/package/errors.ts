@@ -1,4 +1,4 @@
-import type { GateError } from "../errors";
+import type { Code } from "../protocol";
 
 /**
  * Identifies an error in code. An error of the API has the API's code in upper case
@@ -8,24 +8,20 @@ import type { GateError } from "../errors";
  * - `INVALID_TOKEN`, `MALFORMED_TOKEN`, `DECODE_ERROR`, `INVALID_JWT`: the token cannot be decoded
  * - `SESSION_EXPIRED`: the session ended before the SDK opened it
  * - `NOT_INITIALIZED`, `DESTROYED`, `INVALID_CONFIG`: the SDK was used or configured incorrectly
- * - `NETWORK`, `TIMEOUT`, `CIRCUIT_OPEN`: no response; `INVALID_ANSWER`: an unexpected response
- * - `VALIDATION_FAILED`: the request was refused for another reason
+ * - `NETWORK`, `TIMEOUT`, `CIRCUIT_OPEN`: no response; `INVALID_ANSWER`, `HTTP_404` (or another
+ *   status): a response that is not the session service's
+ * - `LOAD_FAILED`: a file of the SDK could not be loaded
+ * - `UNEXPECTED`: another error; its message is that of the error
  *
  * @public
  */
 export type SDKErrorCode =
+  | Uppercase<Code>
   | "MISSING_TOKEN"
   | "INVALID_TOKEN"
   | "MALFORMED_TOKEN"
   | "DECODE_ERROR"
   | "INVALID_JWT"
-  | "SESSION_EXPIRED"
-  | "SESSION_COMPLETED"
-  | "SESSION_REVOKED"
-  | "SESSION_CANCELED"
-  | "SESSION_PENDING"
-  | "SESSION_PAUSED"
-  | "SESSION_MISSING"
   | "NOT_INITIALIZED"
   | "DESTROYED"
   | "INVALID_CONFIG"
@@ -33,14 +29,10 @@ export type SDKErrorCode =
   | "TIMEOUT"
   | "CIRCUIT_OPEN"
   | "INVALID_ANSWER"
-  | "VALIDATION_FAILED"
-  | "PAUSE_NOT_ALLOWED"
-  | "ILLEGAL_TRANSITION"
-  | "CONSENT_REQUIRED"
-  | "INSUFFICIENT_TOKENS"
-  | "RATE_LIMITED"
-  | "INVALID_SIGNATURE"
-  | Uppercase<string>;
+  | `HTTP_${number}`
+  | "LOAD_FAILED"
+  | "UNEXPECTED"
+  | "INVALID_SIGNATURE";
 
 /**
  * The type of every error that the SDK throws. Branch on {@link SDKError.code}; the message is for people.
@@ -60,17 +52,4 @@ export class SDKError extends Error {
     super(message);
     this.name = "SDKError";
   }
-}
-
-/** Converts any error to an SDKError. */
-export function sdkError(error: unknown): SDKError {
-  if (error instanceof SDKError) return error;
-  const { code = "", status, problem } = error as Partial<GateError>;
-  const name = (code.toUpperCase() || "VALIDATION_FAILED") as SDKErrorCode;
-  return new SDKError(
-    problem?.detail || `The session service refused the request: ${name}.`,
-    name,
-    status || undefined,
-    problem?.consent_url,
-  );
 }

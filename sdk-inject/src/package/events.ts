@@ -1,4 +1,5 @@
 import type { SDKConfig, SDKEvents } from "./config";
+import { presentZone } from "./zone";
 
 /** Registers event handlers and calls them. */
 export interface Events {
@@ -13,19 +14,23 @@ type Handler = (...data: unknown[]) => void;
 
 export function createEvents(config: SDKConfig): Events {
   const handlers = new Map<keyof SDKEvents, Set<Handler>>();
+  const zone = presentZone();
   const log = (...words: unknown[]) => config.debug && console.debug("[sessiongate]", ...words);
   return {
     log,
     on(event, handler) {
       const all = handlers.get(event) ?? new Set();
-      handlers.set(event, all.add(handler as Handler));
-      return () => void all.delete(handler as Handler);
+      const zone = presentZone();
+      const own: Handler = (...data) => zone(() => (handler as Handler)(...data));
+      handlers.set(event, all.add(own));
+      return () => void all.delete(own);
     },
     emit(event, ...data) {
       log(event, ...data);
-      for (const handler of [config[event] as Handler | undefined, ...(handlers.get(event) ?? [])])
+      const configured: Handler = (...data) => zone(() => (config[event] as Handler | undefined)?.(...data));
+      for (const handler of [configured, ...(handlers.get(event) ?? [])])
         try {
-          handler?.(...data);
+          handler(...data);
         } catch (error) {
           // An error in one handler must not keep the others from being called.
           reportError(error);

@@ -2,7 +2,8 @@ import type { Api } from "../api";
 import { GateError } from "../errors";
 import type { SessionView } from "../protocol";
 import type { Session } from "../session";
-import { sdkError } from "./errors";
+import { sdkError } from "./causes";
+import { clock } from "./platform";
 
 const TRIES = 3;
 
@@ -24,7 +25,7 @@ export async function openSession(
       const { status, code } = error as GateError;
       const refused = status >= 400 && status < 500 && status !== 429;
       if (tries === TRIES || refused || signal.aborted || code === "circuit_open") throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500 * tries * (0.5 + Math.random())));
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 500 * tries * (0.5 + Math.random())));
     }
   }
   const state = session.state();

@@ -2,28 +2,25 @@ import type { Actions } from "../actions";
 import { bindToPage } from "../browser";
 import { GateError } from "../errors";
 import { formatClock, returnAddress } from "../format";
-import { forgetToken, takeToken } from "./address";
-import type { createAnalytics } from "./analytics";
+import { openAccess } from "./access";
+import { forgetToken } from "./address";
+import { loadFailed, sdkError } from "./causes";
+import { checkConfig } from "./check-config";
 import type { SDKConfig, SDKEvents, SessionData } from "./config";
 import { type Connection, connect } from "./connection";
-import { SDKError, sdkError } from "./errors";
+import { SDKError } from "./errors";
 import { createEvents, type Events } from "./events";
 import { openSession } from "./open";
-import { createSessionEvents, type SessionEvents } from "./session-events";
-import { show } from "./show";
-import { decodeToken } from "./token";
-import { watchVisibility } from "./visibility";
+import { pageRecord, takePlace } from "./page";
+import { clock } from "./platform";
+import type { Reporting } from "./reporting";
+import type { SessionEvents } from "./session-events";
+import { outside, presentZone } from "./zone";
 
-/** The property of window through which boot.js, sdk.js and this package find each other. */
-const KEY = Symbol.for("sessiongate");
+type Opened = typeof import("./opened");
+
 const SAVING_MS = 5_000;
 const NAME = /^[a-z0-9_.]{1,64}$/;
-
-interface Claim {
-  fetch?: typeof fetch;
-  /** The session whose timer the page shows. */
-  session?: unknown;
-}
 
 /**
  * A timed session in a web app: opens it, shows its clock, keeps it in sync, and ends it.
@@ -45,18 +42,16 @@ export class MarketplaceSDK {
   readonly #undo: (() => void)[] = [];
   #opening: Promise<SessionData> | undefined;
   #connection: Connection | undefined;
+  #actions: Actions | undefined;
   #sessionEvents: SessionEvents | undefined;
-  #analytics: ReturnType<typeof createAnalytics> | undefined;
-  /** The token from the URL. Kept in memory only. */
-  #kept: string | undefined;
+  readonly #zone = presentZone();
+  #analytics: Reporting | undefined;
   #mount: (() => Promise<void>) | undefined;
   #mounted = false;
 
   /** @throws {@link SDKError} `INVALID_CONFIG` */
   constructor(config: SDKConfig) {
-    const { apiEndpoint } = config;
-    if (apiEndpoint && !/^https:\/\/|^http:\/\/(localhost|127\.|\[::1\])/.test(apiEndpoint))
-      throw new SDKError("apiEndpoint must be an https URL, or an http URL on localhost.", "INVALID_CONFIG");
+    checkConfig(config);
     this.#config = config;
     this.#events = createEvents(config);
   }
@@ -73,7 +68,8 @@ export class MarketplaceSDK {
   /**
    * Takes the launch token from the page's URL, validates it with the server, and shows the
    * timer. Behind the gate, which has already taken the token, it joins the gate's session.
-   * Further calls return the same promise.
+   * Further calls return the same promise. The access that the token gives is kept for the life
+   * of the page: another instance, or the same component mounted again, opens the same session.
    *
    * @returns the session
    * @throws {@link SDKError} if there is no session, or if the server cannot be reached after
@@ -82,7 +78,7 @@ export class MarketplaceSDK {
   initialize(): Promise<SessionData> {
     if (this.#aborter.signal.aborted)
       return Promise.reject(new SDKError("The SDK was destroyed.", "DESTROYED"));
-    this.#opening ??= this.#open().catch((error: unknown) => {
+    this.#opening ??= outside(() => this.#open()).catch((error: unknown) => {
       const failure = sdkError(error);
       this.#events.log("could not open the session", failure.code);
       this.#events.emit("onError", failure);
@@ -100,7 +96,7 @@ export class MarketplaceSDK {
    */
   startTimer(): void {
     this.#need();
-    void this.#show();
+    void outside(() => this.#show());
   }
 
   /**
@@ -184,8 +180,10 @@ export class MarketplaceSDK {
    * @returns a function that removes the listener
    */
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    const zone = presentZone();
+    const own = () => zone(listener);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
   }
 
   /** Removes the SDK from the page. The session continues. */
@@ -194,51 +192,51 @@ export class MarketplaceSDK {
     this.#connection?.session.leave();
     this.#analytics?.leave();
     this.#aborter.abort();
-    for (const undo of this.#undo.splice(0)) undo();
+    for (const undo of this.#undo.splice(0).reverse()) undo();
     this.#listeners.clear();
     this.#events.clear();
   }
 
   async #open(): Promise<SessionData> {
     const config = this.#config;
-    const claims = window as unknown as Record<symbol, Claim | undefined>;
-    const gate = claims[KEY];
-    const token = takeToken(config, this.#kept);
-    this.#kept = token;
-    if (!token && !gate) throw new SDKError("The page's URL contains no session token.", "MISSING_TOKEN");
-    const tokenClaims = token ? decodeToken(token) : undefined;
+    const { signal } = this.#aborter;
+    const page = pageRecord();
+    const access = openAccess(config, page);
     this.#connection?.session.leave();
     const connection = connect({
       config,
       events: this.#events,
-      fetch: gate?.fetch ?? window.fetch,
-      token,
-      claims: tokenClaims,
-      signal: this.#aborter.signal,
+      fetch: page.fetch ?? window.fetch,
+      access,
+      signal,
     });
     this.#connection = connection;
     const { session, api } = connection;
-    const view = await openSession(session, api, this.#aborter.signal);
-    if (config.analytics !== false) this.#analytics ??= connection.analytics(view.id);
-    // A page shows one timer: that of the first SDK on it.
-    const shownElsewhere = !!gate?.session;
-    if (!gate) Object.defineProperty(window, KEY, { value: { session }, configurable: true });
-    else gate.session ??= session;
-    this.#undo.push(() => {
-      if (claims[KEY]?.session !== session) return;
-      if (gate) delete gate.session;
-      else Reflect.deleteProperty(window, KEY);
+    const loading = import("./opened").catch((error: unknown) => {
+      throw loadFailed(error);
     });
-    this.#bindToPage(connection, tokenClaims?.sub ?? "");
-    if (config.ui !== false && !shownElsewhere) {
-      this.#mount = () =>
-        show(
-          config,
-          connection,
-          (reason) => this.#beforeEnd(reason),
-          (remove) => (this.#aborter.signal.aborted ? remove() : this.#undo.push(remove)),
-        );
-      if (config.autoStart !== false) await this.#show();
+    const [opened, view] = await Promise.all([loading, openSession(session, api, signal)]);
+    if (signal.aborted) throw new SDKError("The SDK was destroyed.", "DESTROYED");
+    this.#actions = opened.createActions(connection.effects);
+    if (config.analytics !== false)
+      this.#analytics ??= opened.createReporting({ ...connection.effects, id: view.id });
+    this.#bindToPage(opened, connection, this.#actions, access?.claims.sub ?? "");
+    // Behind the gate, an app that renders its own timer also takes the place of the gate's.
+    if (config.ui !== false || page.fetch) {
+      let showing: Promise<void> | undefined;
+      const mount = () => {
+        if (config.ui === false) return;
+        this.#mount = () =>
+          opened.show(
+            config,
+            connection,
+            (reason) => this.#beforeEnd(reason),
+            (remove) => (signal.aborted ? remove() : this.#undo.push(remove)),
+          );
+        if (config.autoStart !== false) showing = this.#show();
+      };
+      this.#undo.push(takePlace(page, session, mount));
+      await showing;
     }
     const data = this.getSessionData();
     if (!data) throw new SDKError("The session ended while it was being opened.", "SESSION_EXPIRED");
@@ -246,8 +244,9 @@ export class MarketplaceSDK {
   }
 
   /** Connects the session to the page's events, and the handlers to the session. */
-  #bindToPage({ session, actions }: Connection, userId: string) {
-    const sessionEvents = createSessionEvents({
+  #bindToPage(opened: Opened, connection: Connection, actions: Actions, userId: string) {
+    const { session } = connection;
+    const sessionEvents = opened.createSessionEvents({
       session,
       userId,
       emit: this.#events.emit,
@@ -260,7 +259,8 @@ export class MarketplaceSDK {
       if (sessionEvents.phase() === "ended" && before !== "ended") {
         void this.#analytics?.flush();
         forgetToken();
-        if (!this.#mounted) this.#goBack();
+        const { session: shown } = pageRecord();
+        if (!this.#mounted && (!shown || shown === session)) this.#goBack();
       }
       for (const listener of [...this.#listeners]) listener();
     };
@@ -271,7 +271,7 @@ export class MarketplaceSDK {
     listen();
     addEventListener("pagehide", leave);
     addEventListener("online", online);
-    this.#undo.push(forget, watchVisibility(this.#config, this.#events, sessionEvents, actions), () => {
+    this.#undo.push(forget, opened.watchVisibility(this.#config, this.#events, connection, actions), () => {
       listen(true);
       removeEventListener("pagehide", leave);
       removeEventListener("online", online);
@@ -279,11 +279,20 @@ export class MarketplaceSDK {
     update();
   }
 
-  /** If the timer cannot be shown, the session continues without it. */
+  /** If the timer cannot be shown, the session continues without it. startTimer() tries again. */
   async #show(): Promise<void> {
     if (this.#mounted || !this.#mount) return;
     this.#mounted = true;
-    await this.#mount().catch((error: unknown) => this.#events.emit("onError", sdkError(error)));
+    try {
+      await this.#mount();
+    } catch (error) {
+      this.#mounted = false;
+      this.#fail(loadFailed(error));
+    }
+  }
+
+  #fail(error: SDKError): undefined {
+    this.#events.emit("onError", error);
   }
 
   #left(): number {
@@ -291,12 +300,12 @@ export class MarketplaceSDK {
   }
 
   #need(): Actions {
-    if (!this.#connection || !this.#sessionEvents?.view())
+    if (!this.#actions || !this.#sessionEvents?.view())
       throw new SDKError(
         "Call initialize() first.",
         this.#aborter.signal.aborted ? "DESTROYED" : "NOT_INITIALIZED",
       );
-    return this.#connection.actions;
+    return this.#actions;
   }
 
   async #act(act: (actions: Actions) => Promise<void>): Promise<void> {
@@ -310,8 +319,8 @@ export class MarketplaceSDK {
   /** Settles when the app has saved its work, or when its time to do so is over. */
   async #beforeEnd(reason: "user" | "deadline"): Promise<void> {
     try {
-      const enough = new Promise((resolve) => setTimeout(resolve, SAVING_MS));
-      await Promise.race([this.#config.onBeforeEnd?.(reason), enough]);
+      const enough = new Promise<void>((resolve) => clock.setTimeout(resolve, SAVING_MS));
+      await Promise.race([this.#zone(() => this.#config.onBeforeEnd?.(reason)), enough]);
     } catch (error) {
       this.#events.log("onBeforeEnd failed", error);
     }

@@ -1,7 +1,7 @@
-import { browserClock as clock } from "../browser";
 import type { EndCause } from "../ui/interfaces";
 import type { SDKConfig } from "./config";
 import type { Connection } from "./connection";
+import { clock } from "./platform";
 
 /** Loads the timer and shows it. `keep` receives the function that removes it. */
 export async function show(
@@ -11,14 +11,15 @@ export async function show(
   keep: (remove: () => void) => void,
 ): Promise<void> {
   const { language, customStyles, redirect } = config;
-  const wanted = [language || document.documentElement.lang || navigator.language, ...navigator.languages];
-  const { createTimer, laterParts, stringsFor, themeOf } = await import("./ui");
+  const { createTimer, inputOf, laterParts, stringsFor, themeOf, wantedLanguages } = await import("./ui");
+  const wanted = [...(language ? [language] : []), ...wantedLanguages()];
   // If the language cannot be loaded, the timer uses English, which is built in.
   const strings = await stringsFor(wanted).catch(() => stringsFor([]));
   const mount = () =>
     keep(
       createTimer({
         doc: document,
+        input: inputOf(),
         session,
         api,
         clock,
@@ -28,7 +29,7 @@ export async function show(
         parts: laterParts,
         css: themeOf(customStyles),
         onReplaced: mount,
-        go: (address) => redirect !== false && location.assign(address),
+        ...(redirect === false && { go() {} }),
         beforeEnd,
       }),
     );

@@ -4,8 +4,9 @@
  *
  * @packageDocumentation
  */
-import { SDKError } from "./errors";
+import { SDKError, type SDKErrorCode } from "./errors";
 import { createLive, type LiveCounts, type LiveSession, type LiveUpdate } from "./live";
+import { outside, presentZone } from "./zone";
 
 export { SDKError, type SDKErrorCode } from "./errors";
 export type { LiveCounts, LiveSession, LiveUpdate } from "./live";
@@ -21,15 +22,15 @@ export interface StatsClientConfig {
   /** The provider's id, `prov_…`. */
   providerId: string;
   /** The provider's key, `sg_prv_…`. A secret: set it on a server only. In a page, your server adds it. */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** Default: the runtime's fetch. */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
   /** Default: the runtime's WebSocket. Without one there are no live updates. */
-  WebSocket?: typeof WebSocket;
+  WebSocket?: typeof WebSocket | undefined;
   /** How long responses are cached, in milliseconds. 0 disables the cache. Default: 10 000. */
-  cacheMs?: number;
+  cacheMs?: number | undefined;
   /** The timeout of one request, in milliseconds. Default: 10 000. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /**
@@ -39,9 +40,9 @@ export interface StatsClientConfig {
  */
 export interface Period {
   /** The first day. */
-  from?: string;
+  from?: string | undefined;
   /** The last day. */
-  to?: string;
+  to?: string | undefined;
 }
 
 /**
@@ -100,6 +101,8 @@ export interface SessionDay {
   revoked: number;
   /** Those never entered. */
   canceled: number;
+  /** Extensions bought for these sessions. */
+  extensions: number;
   /** Tokens held. */
   tokens_allocated: number;
   /** Seconds sold. */
@@ -146,12 +149,40 @@ export interface UserDay {
 export interface SessionRow extends LiveSession {
   /** When it was sold. */
   created_at: number;
+  /** When its clock starts: at the sale, or when the user enters. */
+  clock: "creation" | "launch";
+  /** Until when a pending session can be entered. */
+  launch_by?: number;
   /** When it ended. */
   ended_at?: number;
   /** Why it ended: `deadline`, `user_ended`, … */
   end_reason?: string;
   /** How the tokens were split, once the session has ended. */
-  settlement?: { captured: number; released: number; used_seconds: number };
+  settlement?: {
+    captured: number;
+    released: number;
+    used_seconds: number;
+    reason: string;
+    settled_at: number;
+  };
+}
+
+/**
+ * Selects sessions of a provider.
+ *
+ * @public
+ */
+export interface SessionQuery extends Period {
+  /** `next_cursor` of the previous page. */
+  cursor?: string | undefined;
+  /** The number of sessions on a page, at most 200. Default: 50. */
+  limit?: number | undefined;
+  /** Only sessions with this status. */
+  status?: LiveSession["status"] | undefined;
+  /** Only sessions of this user. */
+  user_id?: string | undefined;
+  /** A session id, or the beginning of a user id. */
+  q?: string | undefined;
 }
 
 /**
@@ -164,12 +195,11 @@ export interface StatsClient {
   getSessionStats(): Promise<SessionStats>;
   /** Returns the number of active sessions. */
   getActiveSessionCount(): Promise<number>;
-  /** Returns sessions, newest first. Pass `next_cursor` to get the next page; the last page has none. */
-  getSessions(query?: {
-    cursor?: string;
-    limit?: number;
-    status?: LiveSession["status"];
-  }): Promise<{ sessions: SessionRow[]; next_cursor?: string }>;
+  /**
+   * Returns sessions, newest first, by default of all time. Pass `next_cursor` to get the next page;
+   * the last page has none.
+   */
+  getSessions(query?: SessionQuery): Promise<{ sessions: SessionRow[]; next_cursor?: string }>;
   /** Returns earnings by day. */
   getRevenueStats(period?: Period): Promise<Analysis<RevenueDay>>;
   /** Returns sessions by day. */
@@ -200,13 +230,17 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
   async function request(path: string): Promise<unknown> {
     let response: Response;
     try {
-      response = await (config.fetch ?? fetch)(root + path, {
+      response = await (config.fetch ?? fetch)(root + path + unknownToWorkers(path), {
         headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
+        cache: "no-store",
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (error) {
       const timedOut = (error as Error).name === "TimeoutError";
-      throw new SDKError("The session service could not be reached.", timedOut ? "TIMEOUT" : "NETWORK");
+      throw new SDKError(
+        "No response from the session service. Check apiEndpoint and the network.",
+        timedOut ? "TIMEOUT" : "NETWORK",
+      );
     }
     const answer = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
     if (response.ok && answer) return answer;
@@ -214,9 +248,15 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
     const name = typeof code === "string" ? code.toUpperCase() : `HTTP_${response.status}`;
     throw new SDKError(
       String(detail ?? title ?? name),
-      response.ok ? "INVALID_ANSWER" : (name as Uppercase<string>),
+      response.ok ? "INVALID_ANSWER" : (name as SDKErrorCode),
       response.status,
     );
+  }
+
+  /** A service worker of the page may answer a GET that it has seen from its cache, however old. */
+  function unknownToWorkers(path: string): string {
+    if (!globalThis.navigator?.serviceWorker?.controller) return "";
+    return `${path.includes("?") ? "&" : "?"}nonce=${Math.random().toString(36).slice(2)}`;
   }
 
   function get<T>(path: string, query: object = {}): Promise<T> {
@@ -233,7 +273,7 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
 
   const listeners = new Set<(update: LiveUpdate) => void>();
   const live = createLive({
-    setTimeout: (run, ms) => setTimeout(run, ms),
+    setTimeout: (run, ms) => outside(() => setTimeout(run, ms)),
     clearTimeout: (timer) => clearTimeout(timer),
     random: Math.random,
     open() {
@@ -261,13 +301,14 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
     getAnalytics: (kind: string, period?: Period) => get<never>(`/analytics/${kind}`, period),
     subscribe(listener) {
       // Each call is its own subscription, even with the same function.
-      const own = (update: LiveUpdate) => listener(update);
+      const zone = presentZone();
+      const own = (update: LiveUpdate) => zone(() => listener(update));
       listeners.add(own);
       if (listeners.size === 1) {
         globalThis.addEventListener?.("pagehide", leave);
         globalThis.addEventListener?.("pageshow", resume);
       }
-      live.start();
+      outside(() => live.start());
       return () => {
         if (!listeners.delete(own) || listeners.size) return;
         globalThis.removeEventListener?.("pagehide", leave);

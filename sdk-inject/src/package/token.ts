@@ -37,13 +37,28 @@ export function decodeToken(token: string): TokenClaims {
     throw new SDKError("Not a JWT: expected three dot-separated parts.", "MALFORMED_TOKEN");
   let claims: unknown;
   try {
-    const text = atob((parts[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    claims = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    claims = decodePart(parts[1]);
   } catch {
     throw new SDKError("The payload of the token is not base64url-encoded JSON.", "DECODE_ERROR");
   }
   const jti = (claims as Partial<TokenClaims> | null)?.jti;
   if (typeof jti !== "string" || !jti) throw new SDKError("The token has no jti claim.", "INVALID_JWT");
   return claims as TokenClaims;
+}
+
+/** Whether a value is a launch token of the session service, whoever signed it. A page may have a
+ *  parameter of the same name, and a JWT of its own in it. */
+export function isLaunchToken(value: string): boolean {
+  try {
+    const header = decodePart(value.split(".")[0]) as { typ?: unknown } | null;
+    return header?.typ === "launch+jwt" && !!decodeToken(value);
+  } catch {
+    return false;
+  }
+}
+
+function decodePart(part = ""): unknown {
+  const text = atob(part.replace(/-/g, "+").replace(/_/g, "/"));
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
 }

@@ -2,14 +2,18 @@
  *  the panel, the question before ending, the paused and ended screens. */
 import { createActions, isTransient } from "../actions";
 import type { GateError } from "../errors";
-import { formatSpan, returnAddress } from "../format";
+import { returnAddress } from "../format";
 import type { Code } from "../protocol";
+import { formatSpan } from "../units";
 import actionsCss from "./actions-panel.css";
 import { en } from "./actions-words";
 import type { ActionsPanel, EndCause, Frame } from "./interfaces";
+import { leaveFor } from "./leave";
 
 /** How long the ended screen stays before it leads back. */
 const RETURN_SECONDS = 5;
+/** A page that is still there after so long has not left. */
+const STILL_HERE_MS = 2_500;
 /** The app is asked to save its work while its requests are still admitted. */
 const SAVE_AHEAD_S = 10;
 /** How long an app may keep the user waiting with it. */
@@ -19,18 +23,25 @@ const FLASH_MS = 2_500;
 const HOURGLASS = "M4 2h8M4 14h8M5 2v2.500L8 8l3-3.500V2M5 14v-2.500L8 8l3 3.500V14";
 
 export function createActionsPanel(frame: Frame): ActionsPanel {
-  const { context, button, caller, dialog, error, heading, row } = frame;
+  const { context, button, caller, dialog, error, heading, row, text } = frame;
   const { el, session, clock, chip, store } = context;
   const { element } = chip;
   const words = context.words ?? { ...frame.words, ...en };
   const actions = createActions({ ...context, newKey });
   const beforeEnd = context.beforeEnd ?? askPage;
-  context.adopt(actionsCss);
+  context.addStyles(actionsCss);
   let returning: unknown;
   let returnSeconds = RETURN_SECONDS;
   let savedFor = 0;
   let busy = false;
+  /** The way back was taken, and the page is still there: it asked whether to leave, and the user
+   *  chose to stay. */
+  let remained = false;
 
+  const settlement = () => {
+    const state = session.state();
+    return ("view" in state && state.view.settlement_policy) || "agreed";
+  };
   const span = (seconds: number) => formatSpan(seconds, words.unit);
   const left = () => span(session.remaining() / 1000);
   const hostOf = (address: string) => new URL(address).host;
@@ -50,14 +61,11 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
   }
 
   // Beside the panel: the backdrop is the dialog's.
-  dialog.onclick = ({ target, clientX, clientY }) => {
+  dialog.onclick = (event) => {
+    const { clientX, clientY } = event;
     const { x, y, right, bottom } = dialog.getBoundingClientRect();
     const beside = clientX < x || clientX > right || clientY < y || clientY > bottom;
-    if (target === dialog && beside && frame.shown() === "panel") frame.close();
-  };
-  // A browser may close it regardless (a back gesture); the end stays the end.
-  dialog.onclose = () => {
-    if (frame.shown() === "ended") frame.draw("ended");
+    if (event.composedPath()[0] === dialog && beside && frame.shown() === "panel") frame.close();
   };
 
   /** What a refusal means, in words. */
@@ -75,17 +83,17 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
   const actionsPanel: ActionsPanel = {
     extend: actions.extend,
     async press(pressed, call) {
-      if (busy || pressed.ariaDisabled) return;
+      if (busy || pressed.hasAttribute("aria-disabled")) return;
       busy = true;
       error.textContent = "";
       // Not `disabled`: that would drop the keyboard's place.
-      pressed.ariaDisabled = "true";
+      pressed.setAttribute("aria-disabled", "true");
       try {
         await call(actionsPanel);
       } catch (failure) {
         error.append(...explain(failure as GateError));
       }
-      pressed.ariaDisabled = null;
+      pressed.removeAttribute("aria-disabled");
       busy = false;
     },
 
@@ -109,7 +117,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
     panel() {
       const state = session.state();
       const pause = "view" in state ? state.view.pause : undefined;
-      const until = el("p");
+      const until = text("");
       const toggleLabel = () => (element.classList.contains("small") ? words.expand : words.collapse);
       const toggle = button(
         "link",
@@ -141,7 +149,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
 
     confirm: () => [
       heading(words.confirmTitle),
-      el("p", {}, words.confirmText(left())),
+      text(`${words.confirmText(left())} ${words.unused[settlement()]}`),
       error,
       row(
         button("act", "keep-session", frame.close, words.keepGoing),
@@ -151,7 +159,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
 
     paused: () => [
       heading(words.pausedTitle),
-      el("p", {}, words.pausedText(left())),
+      text(words.pausedText(left())),
       error,
       row(caller("act main", "resume-session", actions.resume, words.resume), frame.endButton()),
     ],
@@ -164,19 +172,40 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
       const content: Node[] = [
         el("div", { class: "badge" }, hourglass()),
         heading(words.endedTitle),
-        el("p", {}, words.ended[state.reason]),
+        text(words.ended[state.reason]),
         line,
       ];
-      if (!address) return content;
+      const buttons = el("div", { class: "row" });
+      // The page may hold text that the user wants to keep.
+      const offerToStay = () => {
+        remained = true;
+        buttons.append(button("act", "stay-on-page", frame.dismiss, words.stay));
+      };
+      content.push(buttons);
+      clock.clearTimeout(returning);
+      if (!address) {
+        offerToStay();
+        return content;
+      }
       const host = hostOf(address);
       const countBack = (seconds: number) => {
         line.textContent = words.redirecting(host, span(seconds));
         if (seconds) returning = clock.setTimeout(() => countBack(seconds - 1), 1000);
-        else context.go(address);
+        else {
+          (context.go ?? leaveFor)(address);
+          returning = clock.setTimeout(() => {
+            line.remove();
+            offerToStay();
+          }, STILL_HERE_MS);
+        }
       };
-      clock.clearTimeout(returning);
-      countBack(returnSeconds);
-      return [...content, row(el("a", { class: "act main", href: address }, words.goNow(host)))];
+      const link = { class: "act main", "data-testid": "return-link", href: address, target: "_top" };
+      buttons.append(el("a", link, words.goNow(host)));
+      if (remained) {
+        line.remove();
+        offerToStay();
+      } else countBack(returnSeconds);
+      return content;
     },
   };
   return actionsPanel;

@@ -1,4 +1,5 @@
 import { time12 } from "../languages/forms";
+import type { SettlementPolicy } from "../protocol";
 import type { EndReason } from "../state";
 
 /** The texts of the panel, the end confirmation, the paused and ended screens, and refusals. */
@@ -14,6 +15,8 @@ export interface ActionsWords {
   expand: string;
   confirmTitle: string;
   confirmText(span: string): string;
+  /** What becomes of the tokens of a session that is ended early. */
+  unused: Record<SettlementPolicy | "agreed", string>;
   saving: string;
   pausedTitle: string;
   pausedText(span: string): string;
@@ -23,6 +26,7 @@ export interface ActionsWords {
   redirecting(place: string, span: string): string;
   goNow(place: string): string;
   closeTab: string;
+  stay: string;
   insufficient: string;
   consent: string;
   consentLink(place: string): string;
@@ -42,6 +46,11 @@ export const en: ActionsWords = {
   expand: "Show time",
   confirmTitle: "End your session now?",
   confirmText: (span) => `You still have ${span}. Ending closes this app.`,
+  unused: {
+    full: "All tokens are charged; none are returned for the time left.",
+    prorated: "Only the time you used is charged. Tokens for the time left are returned.",
+    agreed: "Tokens for the time left are charged or returned as agreed at the sale.",
+  },
   saving: "Saving your work…",
   pausedTitle: "Session paused",
   pausedText: (span) => `Your clock stands still with ${span} left.`,
@@ -57,6 +66,7 @@ export const en: ActionsWords = {
   redirecting: (place, span) => `Taking you back to ${place} in ${span}…`,
   goNow: (place) => `Go to ${place}`,
   closeTab: "You can close this tab.",
+  stay: "Stay on this page",
   insufficient: "You don’t have enough tokens for this.",
   consent: "This purchase needs your approval first.",
   consentLink: (place) => `Approve at ${place}`,

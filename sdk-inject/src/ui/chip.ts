@@ -22,7 +22,6 @@ export function createChip(
   const hint = el("span");
   // Over the whole chip, with a name that stands still: the time is the timer's.
   const button = el("button", { "aria-label": strings.options, "aria-haspopup": "dialog" });
-  button.onclick = onOpen;
   const element = el(
     "div",
     {
@@ -37,6 +36,8 @@ export function createChip(
     hint,
     button,
   );
+  // Not the button's: a pointer that the chip has captured clicks the chip.
+  element.onclick = onOpen;
   // Where move.js put it; otherwise the style sheet's place, where the page's last line ends.
   element.style.inset = place;
   root.append(element);

@@ -3,6 +3,7 @@
 import type { Api } from "../api";
 import type { Clock } from "../clock";
 import type { formatClock } from "../format";
+import type { Input } from "../input";
 import type { Extension, SessionView } from "../protocol";
 import type { Session } from "../session";
 import type { Store } from "../store";
@@ -17,8 +18,10 @@ export interface DialogContext extends TimerEffects {
   root: HTMLElement;
   chip: Chip;
   words: AllWords | undefined;
-  adopt(css: string): void;
+  addStyles(css: string): void;
   formatClock: typeof formatClock;
+  /** Whether something of the page lies over the middle of an element of ours. */
+  isCovered(part: Element): boolean;
   /** The deadline that the user has seen; the dialogs tell of later ones. */
   deadline: number;
 }
@@ -32,17 +35,21 @@ export interface Dialogs {
   update(): void;
   /** The host was taken out of the document and put back: modality was lost. */
   restore(): void;
+  /** Something of the page was opened, perhaps above ours. */
+  raise(): void;
 }
 
 /** The parts that are loaded when needed. */
 export interface Parts {
   dialog(): Promise<{ createDialogs(context: DialogContext): Dialogs }>;
   actionsPanel(): Promise<{ createActionsPanel(frame: Frame): ActionsPanel }>;
-  move(): Promise<Pick<typeof import("./move"), "drag" | "moveOn">>;
+  move(): Promise<Pick<typeof import("./move"), "drag" | "moveOn" | "moveBy" | "giveWay">>;
 }
 
 export interface TimerEffects {
   doc: Document;
+  /** Where boot.js or the npm package listens before the page. */
+  input: Input;
   session: Session;
   api: Api;
   clock: Clock;
@@ -52,8 +59,8 @@ export interface TimerEffects {
   parts: Parts;
   /** The document was written anew, without us. */
   onReplaced(): void;
-  /** Leaves for another address. */
-  go(address: string): void;
+  /** Leaves for another address. Default: {@link leaveFor}. */
+  go?: ((address: string) => void) | undefined;
   /** Themes what we show. */
   css?: string | undefined;
   /** Lets the app save its work; settles within a bound. Without: an event asks the page. */
@@ -89,7 +96,12 @@ export interface Frame {
   /** The time left, large, and what can be done about it. */
   clockView(title: string, rest: Node[], onRefresh?: (view: SessionView) => void): Node[];
   draw(next: Shown): void;
+  /** Closes what the user may close. */
   close(): void;
+  /** Closes whatever is shown, the end too. */
+  dismiss(): void;
+  /** The text that describes the dialog. */
+  text(said: string): HTMLElement;
 }
 
 /** What is needed when the user acts, and at the end. */

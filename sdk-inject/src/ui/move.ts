@@ -1,7 +1,7 @@
 import type { Store } from "../store";
 
-/** move.js: moves the chip. Loaded when it is first pressed; the panel's
- *  “Move timer” is for those who don't drag. */
+/** move.js: moves the chip. Loaded when it is first pressed, or lies over a control of the page;
+ *  arrow keys and the panel's “Move timer” are for those who don't drag. */
 
 /** At the left edge (or the right), at the top (or the bottom), and how far from each, in pixels. */
 export type Place = [left: boolean, top: boolean, x: number, y: number];
@@ -10,46 +10,69 @@ export type Place = [left: boolean, top: boolean, x: number, y: number];
 const SLACK = 4;
 /** The margin to the window's edges, in pixels. */
 const MARGIN = 16;
+/** How far from the edge to look for a free place: beside a bar, and beside two. */
+const STEPS = [0, 56, 112];
 
 /** Follows the pointer of `down` until it is released. */
 export function drag(element: HTMLElement, store: Store, down: PointerEvent): void {
   const start = element.getBoundingClientRect();
+  const { pointerId } = down;
   let place: Place | undefined;
-
-  const follow = (event: PointerEvent) => {
+  try {
+    // Every event of the pointer is the chip's, so that no handler of the page can keep it.
+    element.setPointerCapture(pointerId);
+  } catch {
+    return; // Released before this file was loaded.
+  }
+  element.onpointermove = (event) => {
     const dx = event.clientX - down.clientX;
     const dy = event.clientY - down.clientY;
-    if (event.pointerId !== down.pointerId) return;
-    // Released before this file was loaded.
-    if (!event.buttons) return release(event);
+    if (event.pointerId !== pointerId) return;
     if (!place && Math.hypot(dx, dy) < SLACK) return;
     place = placeOf(start.x + dx, start.y + dy, start.width, start.height, innerWidth, innerHeight);
     put(element, place);
   };
-  const release = (event: PointerEvent) => {
-    if (event.pointerId !== down.pointerId) return;
-    for (const [name, listener] of listeners) removeEventListener(name, listener, true);
+  element.onpointerup = element.onpointercancel = (event) => {
+    if (event.pointerId !== pointerId) return;
+    element.onpointermove = element.onpointerup = element.onpointercancel = null;
     if (!place) return;
     store.write({ place: element.style.inset });
     // The click that follows belongs to the drag.
-    const swallow = (click: Event) => click.stopPropagation();
-    element.addEventListener("click", swallow, true);
-    setTimeout(() => element.removeEventListener("click", swallow, true), 50);
+    const press = element.onclick;
+    if (!press) return;
+    element.onclick = null;
+    setTimeout(() => {
+      element.onclick = press;
+    }, 50);
   };
-  const listeners = [
-    ["pointermove", follow],
-    ["pointerup", release],
-    ["pointercancel", release],
-  ] as const;
-  for (const [name, listener] of listeners) addEventListener(name, listener, true);
 }
 
 /** Puts the chip into the next corner, clockwise. */
 export function moveOn(element: HTMLElement, store: Store): void {
-  const { x, y, width, height } = element.getBoundingClientRect();
-  const [left, top] = placeOf(x, y, width, height, innerWidth, innerHeight);
-  put(element, left === top ? [!left, top, MARGIN, MARGIN] : [left, !top, MARGIN, MARGIN]);
-  store.write({ place: element.style.inset });
+  const [left, top] = placeNow(element);
+  choose(element, store, left === top ? !left : left, left === top ? top : !top);
+}
+
+/** Puts the chip to the side that an arrow key points to. Other keys do nothing. */
+export function moveBy(element: HTMLElement, store: Store, key: string): void {
+  if (!key.startsWith("Arrow")) return;
+  const [left, top] = placeNow(element);
+  const across = /Left|Right/.test(key);
+  choose(element, store, across ? key === "ArrowLeft" : left, across ? top : key === "ArrowUp");
+}
+
+/** Puts the chip where it covers no control of the page: a corner, or a place above or below it. It
+ *  stays where it is if there is none. Not remembered: another page has other controls. */
+export function giveWay(element: HTMLElement, isOverControl: (part: Element) => boolean): void {
+  const before = element.style.inset;
+  const [left] = placeNow(element);
+  for (const top of [false, true])
+    for (const step of STEPS)
+      for (const side of [left, !left]) {
+        put(element, [side, top, MARGIN, MARGIN + step]);
+        if (!isOverControl(element)) return;
+      }
+  element.style.inset = before;
 }
 
 /** The nearest edges, and the distances from them. */
@@ -63,6 +86,16 @@ export function placeOf(x: number, y: number, width: number, height: number, w: 
     within(left ? x : w - x - width, w - width - 4),
     within(top ? y : h - y - height, h - height - 4),
   ];
+}
+
+function placeNow(element: HTMLElement): Place {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return placeOf(x, y, width, height, innerWidth, innerHeight);
+}
+
+function choose(element: HTMLElement, store: Store, left: boolean, top: boolean) {
+  put(element, [left, top, MARGIN, MARGIN]);
+  store.write({ place: element.style.inset });
 }
 
 /** Keeps the chip visible when the window gets smaller. */

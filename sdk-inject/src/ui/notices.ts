@@ -1,9 +1,11 @@
-import { formatUnit } from "../format";
+import { formatUnit } from "../units";
 import { reachedThreshold, warningThresholds } from "../warnings";
 import type { Frame } from "./interfaces";
 
 /** Announced to screen readers, in minutes before the end: milestones, not every second. */
 const MILESTONES = [5, 1];
+/** Ticks come every second; a page that missed more was away. */
+const AWAY_MS = 5_000;
 /** The files for the end are loaded this long before it. */
 const AHEAD_S = 30;
 
@@ -13,9 +15,12 @@ export function createNotices(
   warn: () => void,
   actionsPanel: () => Promise<{ added(seconds: number): void; nearDeadline(seconds: number): void }>,
 ) {
-  const { session, store } = context;
+  const { session, store, clock } = context;
   let { deadline } = context;
   let before = 0;
+  /** The last tick, and the threshold and deadline that had been reached then. */
+  let seenAt = Number.NEGATIVE_INFINITY;
+  let seen = "";
 
   return () => {
     const state = session.state();
@@ -24,18 +29,27 @@ export function createNotices(
       deadline = 0;
       return;
     }
-    const { expires_at, duration_limit_seconds, warning_seconds } = state.view;
+    const { id, expires_at, duration_limit_seconds, warning_seconds } = state.view;
     const seconds = Math.ceil(session.remaining() / 1000);
     const reached = reachedThreshold(warningThresholds(warning_seconds, duration_limit_seconds), seconds);
     const added = deadline && expires_at - deadline;
-    const { deadline: of, warned = 0 } = store.read();
+    const { deadline: of, warned = 0 } = store.notes(id);
+    // A page that is looked at warns when the time comes, whatever other windows did. One that comes
+    // later does not repeat a warning.
+    const moved = deadline && deadline !== expires_at;
+    const watched = (moved || clock.elapsed() - seenAt < AWAY_MS) && seen !== `${expires_at} ${reached}`;
+    seenAt = clock.elapsed();
+    seen = `${expires_at} ${reached}`;
     if (added > 0) {
       // The user saw the deadline move: do not announce the remaining time again.
-      store.write({ deadline: expires_at, warned: reached ?? seconds });
+      store.setNotes(id, { deadline: expires_at, warned: reached ?? seconds });
       close();
       void actionsPanel().then((loaded) => loaded.added(added));
-    } else if (reached && seconds && (of !== expires_at || reached < warned)) {
-      store.write({ deadline: expires_at, warned: reached });
+    } else if (reached && seconds && (watched || of !== expires_at || reached < warned)) {
+      store.setNotes(id, { deadline: expires_at, warned: reached });
+      status.textContent = words.left(
+        formatUnit(seconds > 90 ? Math.ceil(seconds / 60) * 60 : seconds, words.unit),
+      );
       warn();
     }
     deadline = expires_at;

@@ -3,13 +3,16 @@ import { createChip } from "./chip";
 import chipCss from "./chip.css";
 import { maker } from "./dom";
 import { createHost } from "./host";
-import type { Dialogs, TimerEffects, View } from "./interfaces";
+import type { Dialogs, Parts, TimerEffects, View } from "./interfaces";
 
 /** The dialogs' file tells of milestones too: the first is five minutes before the end. */
 const FIRST_MILESTONE_S = 300;
 /** It is loaded this long before it is needed, in case the network fails later. */
 const AHEAD_S = 30;
 const RELOAD_MS = 3_000;
+/** So many ticks long, the chip gives way to the page's controls, which may come late. Afterwards it
+ *  would hop about as the page scrolls. */
+const LOOKS = 5;
 
 /** Shows the session over the page: the chip, and when needed what the dialogs show. Returns a function that removes it. */
 export function createTimer(effects: TimerEffects): () => void {
@@ -22,27 +25,41 @@ export function createTimer(effects: TimerEffects): () => void {
 
   const el = maker(effects.doc);
   const host = createHost(
-    effects.doc,
-    el,
-    () => dialogs?.restore(),
-    () => {
-      remove();
-      effects.onReplaced();
+    {
+      ...effects,
+      onAttach: () => dialogs?.restore(),
+      onOpened: () => dialogs?.raise(),
+      onReplaced() {
+        remove();
+        effects.onReplaced();
+      },
     },
+    el,
   );
-  const { root, adopt } = host;
-  adopt(chipCss + (css ?? ""));
+  const { root, addStyles, isCovered } = host;
+  let covered = false;
+  let looks = 0;
+  addStyles(chipCss + (css ?? ""));
   const chip = createChip(el, root, strings, store, () => open(phase() === "paused" ? "paused" : "panel"));
-  chip.element.onpointerdown = (event) =>
-    void parts.move().then(
-      ({ drag }) => drag(chip.element, store, event),
-      () => {},
-    );
+  const mover = (act: (move: Awaited<ReturnType<Parts["move"]>>) => void) =>
+    void parts.move().then(act, () => {});
+  chip.element.onpointerdown = (event) => mover(({ drag }) => drag(chip.element, store, event));
+  chip.element.onkeydown = ({ key }) => mover(({ moveBy }) => moveBy(chip.element, store, key));
 
   function load(): Promise<void> {
     loading ??= Promise.all([parts.dialog(), strings.words?.().catch(() => {})]).then(
       ([{ createDialogs }, words]) => {
-        const context = { ...effects, el, root, chip, words: words?.default, adopt, formatClock, deadline };
+        const context = {
+          ...effects,
+          el,
+          root,
+          chip,
+          words: words?.default,
+          addStyles,
+          isCovered,
+          formatClock,
+          deadline,
+        };
         dialogs = createDialogs(context);
         dialogs.update();
       },
@@ -75,6 +92,13 @@ export function createTimer(effects: TimerEffects): () => void {
       else dialogs?.close();
     }
     dialogs?.update();
+    // Leaves what the page has to press, until the user chooses a place.
+    if (looks++ < LOOKS && !store.read().place && host.isOverControl(chip.element))
+      mover(({ giveWay }) => giveWay(chip.element, host.isOverControl));
+    // Also what opens in shadow roots, whose events stay inside. Once: what makes us inert stays above.
+    const was = covered;
+    covered = isCovered(chip.element);
+    if (covered && !was) host.raise();
   }
 
   const forget = session.subscribe(update);

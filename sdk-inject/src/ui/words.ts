@@ -1,4 +1,4 @@
-import type { SayUnit } from "../format";
+import type { SayUnit } from "../units";
 
 /** The texts of the warning dialog. The others are in actions-words.ts. */
 export interface Words {

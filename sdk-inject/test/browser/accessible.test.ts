@@ -43,8 +43,9 @@ for (const scheme of ["light", "dark"] as const)
 test("Tab stays in the dialog and reaches everything", async () => {
   await b.open("seconds=290");
   await b.page.getByTestId("session-warning").waitFor();
+  await b.keysRest();
   const seen = new Set<string>();
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 5; i++) {
     const id = await b.page.evaluate(
       () => document.activeElement?.shadowRoot?.activeElement?.getAttribute("data-testid") ?? "",
     );

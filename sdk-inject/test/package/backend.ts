@@ -102,7 +102,14 @@ export class TestBackend {
   }
 }
 
-/** A token as the marketplace would sign it; nobody here checks the signature. */
+/** The page is left for another one: what the SDKs of one test share is not there for the next. */
+export function leavePage(): void {
+  Reflect.deleteProperty(window, Symbol.for("sessiongate"));
+}
+
+let tokens = 0;
+
+/** A token as the marketplace would sign it, each another one; nobody here checks the signature. */
 export function token(claims: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
@@ -112,6 +119,7 @@ export function token(claims: object = {}): string {
     provider_id: "prov_demo",
     iat: now,
     exp: now + 600,
+    nonce: ++tokens,
     ...claims,
   };
   return `${part({ alg: "ES256", typ: "launch+jwt" })}.${part(payload)}.c2ln`;

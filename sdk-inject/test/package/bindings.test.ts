@@ -4,10 +4,11 @@ import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createApp, createSSRApp, h } from "vue";
 import type { SDKConfig } from "../../src/package/config";
+import { pageRecord } from "../../src/package/page";
 import { MarketplaceProvider, useMarketplaceSession, useSession } from "../../src/package/react";
 import { useMarketplaceSession as useVueSession } from "../../src/package/vue";
 import { until } from "../fake";
-import { TestBackend, token } from "./backend";
+import { leavePage, TestBackend, token } from "./backend";
 
 let backend: TestBackend;
 let config: SDKConfig;
@@ -22,6 +23,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   backend.stop();
+  leavePage();
   localStorage.clear();
 });
 
@@ -55,7 +57,7 @@ test("React: one session under StrictMode, gone when unmounted", async () => {
   expect(backend.count("validate")).toBeLessThanOrEqual(2);
   expect(location.search).toBe("");
   await act(async () => root.unmount());
-  await becomes(() => Reflect.get(window, Symbol.for("sessiongate")) === undefined);
+  await becomes(() => !pageRecord().session);
 });
 
 test("React: a session that can't be opened is said, and what can be done fails with a code", async () => {

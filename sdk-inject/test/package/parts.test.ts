@@ -1,6 +1,5 @@
 // What the page's life rarely asks for: other languages, tabs without channels, servers that fail.
 import { afterEach, expect, test, vi } from "vitest";
-import { BroadcastFallback } from "../../src/broadcast-fallback";
 import { stringsFor } from "../../src/languages";
 import { createAnalytics } from "../../src/package/analytics";
 import { withBreaker } from "../../src/package/breaker";
@@ -52,30 +51,6 @@ test("unknown languages get English", async () => {
   expect(await stringsFor(["xx", "constructor", ""])).toBe(en);
 });
 
-test("tabs without channels hear of news by storage events", () => {
-  const channel = new BroadcastFallback("sessiongate");
-  const heard = vi.fn();
-  channel.onmessage = heard;
-  const tell = (key: string, newValue: string | null) =>
-    window.dispatchEvent(Object.assign(new Event("storage"), { key, newValue }));
-  tell("other", "{}");
-  tell("sessiongate-news", null);
-  tell("sessiongate-news", "nonsense");
-  tell("sessiongate-news", '{"id":"s1"}');
-  expect(heard.mock.calls).toEqual([[{ data: { id: "s1" } }]]);
-  const set = vi.spyOn(Storage.prototype, "setItem");
-  channel.postMessage({ id: "s1", version: 2 });
-  expect(set).toHaveBeenCalledWith("sessiongate-news", '{"id":"s1","version":2}');
-  set.mockImplementation(() => {
-    throw new Error("blocked");
-  });
-  channel.postMessage({});
-  set.mockRestore();
-  channel.close();
-  tell("sessiongate-news", '{"id":"s1"}');
-  expect(heard).toHaveBeenCalledTimes(1);
-});
-
 test("many tabs, one beat in an interval; the next when that tab is gone", async () => {
   const clock = new FakeClock();
   const store = createStore(() => localStorage);
@@ -97,10 +72,10 @@ test("many tabs, one beat in an interval; the next when that tab is gone", async
   await clock.advance(30_000);
   await turn();
   expect(beat).toHaveBeenCalledTimes(2);
-  store.write({ beat: 0 });
+  store.setNotes("", { beat: 0 });
   await turn();
   expect(beat).toHaveBeenCalledTimes(3);
-  store.write({ beat: 0 });
+  store.setNotes("", { beat: 0 });
   beat.mockRejectedValueOnce(new Error("lost"));
   await expect(turn()).rejects.toThrow("lost");
   await turn();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { SDKConfig } from "../../src/package/config";
 import { decodeToken, MarketplaceSDK, SDKError } from "../../src/package/index";
 import { until } from "../fake";
-import { TestBackend, token } from "./backend";
+import { leavePage, TestBackend, token } from "./backend";
 
 let backend: TestBackend;
 let apiEndpoint: string;
@@ -17,6 +17,7 @@ beforeEach(async () => {
 afterEach(() => {
   for (const sdk of made.splice(0)) sdk.destroy();
   backend.stop();
+  leavePage();
   localStorage.clear();
   sessionStorage.clear();
 });
@@ -299,9 +300,9 @@ test("behind the gate it joins the gate's session, without a token", async () =>
   Object.defineProperty(window, Symbol.for("sessiongate"), { value: { fetch: gate }, configurable: true });
   const sdk = create({ token: undefined as never });
   expect((await sdk.initialize()).sessionId).toBe("s-1");
-  expect(calls[0]).toBe("/.session-gate/session");
+  expect(calls[0]).toBe(`${location.origin}/.session-gate/session`);
   sdk.destroy();
-  expect(beacon).toHaveBeenCalledWith("/.session-gate/heartbeat", expect.anything());
+  expect(beacon).toHaveBeenCalledWith(`${location.origin}/.session-gate/heartbeat`, expect.anything());
   Reflect.deleteProperty(window, Symbol.for("sessiongate"));
 });
 

@@ -49,6 +49,7 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   launch_by?: number;
   paused_at?: number;
   return_url: string;
+  settlement_policy?: "full" | "prorated";
   consent_url?: string;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };

@@ -13,7 +13,7 @@ export interface DayChartProps {
   /** The values by day, in order. */
   days: { date: string; value: number }[];
   /** What is counted; sets the color of the bars. Default: `count`. */
-  kind?: "count" | "tokens";
+  kind?: "count" | "tokens" | undefined;
   /** The language of numbers and dates, as a BCP 47 tag. Default: the browser's. */
   language?: string | undefined;
   /** Replaces texts, for example to translate them. */

@@ -1,1 +1,0 @@
-var S=class{constructor(t){let e=`${t}-news`,a=({key:t,newValue:a})=>{if(t===e&&a)try{this.onmessage?.({data:JSON.parse(a)})}catch{}};this.postMessage=t=>{try{localStorage.setItem(e,JSON.stringify(t)),localStorage.removeItem(e)}catch{}},this.close=()=>removeEventListener("storage",a),addEventListener("storage",a)}};export{S as BroadcastChannel,S as BroadcastFallback};

@@ -1,0 +1,31 @@
+import { takeToken } from "./address";
+import { backendFetch } from "./backend";
+import type { SDKConfig } from "./config";
+import { SDKError } from "./errors";
+import type { Access, PageRecord } from "./page";
+import { decodeToken } from "./token";
+
+/**
+ * Returns the access to the session service: that of a token in the configuration or the URL, else
+ * the one that an earlier SDK on the page opened. Undefined behind the gate, which holds the token.
+ *
+ * @throws SDKError `MISSING_TOKEN`, `INVALID_CONFIG`, or a code of {@link decodeToken}
+ */
+export function openAccess(config: SDKConfig, page: PageRecord): Access | undefined {
+  // Behind the gate, what the URL contains is the gate's or the page's.
+  const token = page.fetch && !config.token ? undefined : takeToken(config, !!page.access);
+  if (!token) {
+    if (page.access || page.fetch) return page.access;
+    throw new SDKError("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
+  }
+  const claims = decodeToken(token);
+  const endpoint = config.apiEndpoint?.replace(/\/+$/, "");
+  if (!endpoint)
+    throw new SDKError("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
+  const { fetch } = window;
+  page.access = {
+    claims,
+    call: backendFetch({ fetch: (input, init) => fetch.call(window, input, init), endpoint, token, claims }),
+  };
+  return page.access;
+}

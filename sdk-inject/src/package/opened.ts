@@ -1,0 +1,6 @@
+/** What an open session needs. Loaded while the server is asked for it. */
+export { createActions } from "../actions";
+export { createReporting } from "./reporting";
+export { createSessionEvents } from "./session-events";
+export { show } from "./show";
+export { watchVisibility } from "./visibility";
