@@ -62,11 +62,21 @@ describe.each(Object.keys(workers))("a worker that is %s", (name) => {
     await until(async () => /^(5\d|60):\d\d$/.test((await timers(page).textContent()) ?? ""), "the new time");
     // A new session on the same page shows its own time, not the one before.
     const later = Math.floor(Date.now() / 1000) + 7200;
-    it.backend.session = { ...it.backend.session, version: 1, expires_at: later, duration_limit_seconds: 7200 };
+    it.backend.session = {
+      ...it.backend.session,
+      version: 1,
+      expires_at: later,
+      duration_limit_seconds: 7200,
+    };
     await it.enter(page);
     expect(await initialize(page, settings)).toEqual({ status: "active" });
-    await until(async () => /^(1:5\d|2:00):\d\d$/.test((await timers(page).textContent()) ?? ""), "two hours");
-    const cached = await page.evaluate(async () => (await (await caches.open("v1")).keys()).map(({ url }) => url));
+    await until(
+      async () => /^(1:5\d|2:00):\d\d$/.test((await timers(page).textContent()) ?? ""),
+      "two hours",
+    );
+    const cached = await page.evaluate(async () =>
+      (await (await caches.open("v1")).keys()).map(({ url }) => url),
+    );
     expect(cached.filter((url) => url.includes("/api/"))).toEqual([]);
     expect(await page.evaluate(() => Reflect.get(window, "sdkErrors"))).toEqual([]);
   });
@@ -80,7 +90,11 @@ describe.each(Object.keys(workers))("a worker that is %s", (name) => {
       page.evaluate(async () => {
         const file = "/sdk/stats.js";
         const { createStatsClient } = await eval("(file) => import(file)")(file);
-        return createStatsClient({ apiEndpoint: "", providerId: "prov_1", cacheMs: 0 }).getActiveSessionCount();
+        return createStatsClient({
+          apiEndpoint: "",
+          providerId: "prov_1",
+          cacheMs: 0,
+        }).getActiveSessionCount();
       });
     expect([await count(), await count()]).toEqual([1, 2]);
     await page.reload();

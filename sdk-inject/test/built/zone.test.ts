@@ -59,7 +59,10 @@ async function open(): Promise<Page & { errors: string[] }> {
 const busy = (page: Page) => page.evaluate(() => Reflect.get(window, "busy"));
 /** What one of the SDK's functions does in the app's zone. */
 const inZone = (page: Page, method: string) =>
-  page.evaluate((method) => Reflect.get(window, "zone").run(() => Reflect.get(window, "sdk")[method]()), method);
+  page.evaluate(
+    (method) => Reflect.get(window, "zone").run(() => Reflect.get(window, "sdk")[method]()),
+    method,
+  );
 
 test("an open session leaves the zone stable, and calls handlers in it", async () => {
   const page = await open();
