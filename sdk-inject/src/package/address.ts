@@ -61,15 +61,24 @@ function clean() {
 
 /** Removes the parameter from a URL that has one of the tokens. Leaves other URLs as they are. */
 function withoutTokens(url: string): string {
-  // A regular expression, because URLSearchParams would encode the page's own parameters again.
-  const strip = (text: string) =>
-    text.replace(/([?&])session=([^&#]*)(&?)/g, (all, first, value, next) =>
-      taken.has(decoded(value)) ? (next ? first : "") : all,
-    );
-  if (strip(url) === url) return url;
   // Resolved first: without its only parameter, "?session=…" would mean the page's present query.
-  let rest = new URL(url, document.baseURI).href;
-  while (strip(rest) !== rest) rest = strip(rest);
+  return strip(url) === url ? url : strip(new URL(url, document.baseURI).href);
+}
+
+/** By hand, because URLSearchParams would encode the page's own parameters again. */
+function strip(url: string): string {
+  let rest = "";
+  let first = "";
+  for (const part of url.split(/(?=[?&#])/)) {
+    const [mark = ""] = part;
+    const [, value] = /^[?&]session=(.*)/.exec(part) ?? [];
+    if (value && taken.has(decoded(value))) first ||= mark;
+    else {
+      // The next parameter takes the place of a first one.
+      rest += first === "?" && mark === "&" ? first + part.slice(1) : part;
+      first = "";
+    }
+  }
   return rest;
 }
 
