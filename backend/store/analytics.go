@@ -15,6 +15,8 @@ const (
 	// How far before the last roll-up changes are counted again. Transactions may
 	// commit in another order than they began, and clocks differ between machines.
 	rollupBack = time.Minute
+	// countTimeout bounds one query of a roll-up. The first one reads every event.
+	countTimeout = 5 * time.Minute
 )
 
 // Day is the statistics of a provider for one day (UTC). Session figures belong to the
@@ -49,7 +51,9 @@ func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
 	if !upTo.IsZero() && upTo.Before(limit) {
 		after, before = FirstID(upTo.Add(-rollupBack)), FirstID(limit)
 	}
-	rows, err := s.q.TouchedDays(ctx, after, before)
+	rows, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) ([]query.TouchedDaysRow, error) {
+		return r.q.TouchedDays(ctx, after, before)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("counting days: %w", err)
 	}
@@ -68,7 +72,9 @@ func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
 		}
 	}
 	for k := range all {
-		d, err := s.q.CountDay(ctx, k.provider, k.day)
+		d, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) (query.CountDayRow, error) {
+			return r.q.CountDay(ctx, k.provider, k.day)
+		})
 		if err == nil {
 			err = s.Write(ctx, func(tx *Tx) error {
 				return tx.q.PutDay(ctx, query.PutDayParams{
@@ -96,8 +102,10 @@ func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
 func (s *Store) countUsers(ctx context.Context, providerID string, of int64) error {
 	const seconds = int64(day / time.Second)
 	for after := ""; ; {
-		users, err := s.q.ListNewUsers(ctx, query.ListNewUsersParams{
-			ProviderID: providerID, Since: of * seconds, Until: (of + 1) * seconds, Day: of, After: after, MaxRows: batchRows,
+		users, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) ([]string, error) {
+			return r.q.ListNewUsers(ctx, query.ListNewUsersParams{
+				ProviderID: providerID, Since: of * seconds, Until: (of + 1) * seconds, Day: of, After: after, MaxRows: batchRows,
+			})
 		})
 		if err != nil || len(users) == 0 {
 			return err

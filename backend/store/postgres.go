@@ -51,7 +51,10 @@ func openPostgres(ctx context.Context, address string, traces trace.TracerProvid
 	}
 	// pgx caches prepared statements itself.
 	q := query.New(conn)
-	return &Store{Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q, conns: conns}, nil
+	return &Store{
+		Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q, conns: conns,
+		lists: Reader{q: q}, listTurns: newTurns(pgLists, maxListQueue), writeTurns: newTurns(pgWriters, maxWriteQueue),
+	}, nil
 }
 
 // postgresConfig returns the configuration for an address, with a dialer that detects

@@ -55,6 +55,11 @@ type Store struct {
 	lock   *os.File    // of SQLite's one session service; nil without [Store.Lock]
 	conns  *generation // of connections to PostgreSQL; nil on SQLite
 	health health
+
+	lists      Reader // with connections of its own on SQLite
+	listConns  *sql.DB
+	listTurns  *turns
+	writeTurns *turns
 }
 
 // Open opens the database at address and brings its schema up to date:
@@ -111,10 +116,24 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 	}
 	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
-	s := &Store{Reader: Reader{ordered: true}, engine: sqliteEngine, path: path, write: write, read: read}
+	lists, err := openLite(sqliteDSN(path, "query_only(1)"), traces)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database: %w", err), write.Close(), read.Close())
+	}
+	// Lists keep at most every second processor busy.
+	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
+	lists.SetMaxOpenConns(atOnce)
+	lists.SetMaxIdleConns(atOnce)
+	s := &Store{
+		Reader: Reader{ordered: true}, engine: sqliteEngine, path: path, write: write, read: read,
+		lists: Reader{ordered: true}, listConns: lists, listTurns: newTurns(atOnce, maxListQueue), writeTurns: newTurns(1, maxWriteQueue),
+	}
 	// Keep statements prepared: parsing one costs as much as running it.
 	if s.wq, err = query.Prepare(ctx, write); err == nil {
 		s.q, err = query.Prepare(ctx, read)
+	}
+	if err == nil {
+		s.lists.q, err = query.Prepare(ctx, lists)
 	}
 	if err != nil {
 		s.Close()
@@ -149,9 +168,15 @@ func (s *Store) Close() error {
 	if s.q != nil && s.engine == sqliteEngine {
 		s.q.Close()
 	}
+	if s.lists.q != nil && s.engine == sqliteEngine {
+		s.lists.q.Close()
+	}
 	err := s.write.Close()
 	if s.read != s.write {
 		err = errors.Join(err, s.read.Close())
+	}
+	if s.listConns != nil {
+		err = errors.Join(err, s.listConns.Close())
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
@@ -197,6 +222,10 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
+	if err := s.writeTurns.take(ctx); err != nil {
+		return err
+	}
+	defer s.writeTurns.give()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
