@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -63,6 +64,11 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
 	}
+	var clock *service.Clock
+	if config.Now == nil {
+		clock = service.NewClock(config.MachineClock)
+		config.Now = clock.Now
+	}
 	edges, err := service.NewEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
@@ -74,6 +80,9 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	st, err := store.Open(ctx, config.Database, config.Traces)
 	if err != nil {
 		return nil, err
+	}
+	if err := prepare(ctx, config, st, clock); err != nil {
+		return nil, errors.Join(err, st.Close())
 	}
 	keys, err := openKeys(ctx, config, st)
 	if err != nil {
@@ -89,7 +98,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		return nil, err
 	}
 	s := service.New(service.Options{
-		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Log: logger,
+		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Clock: clock, Log: logger,
 		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
 		Edges: edges, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
 	})
@@ -99,6 +108,17 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		Issuer: config.Issuer, Now: config.Now, Log: logger, Traces: config.Traces, Trusted: trusted, Stopping: b.stopping,
 	})
 	return b, nil
+}
+
+// prepare makes a database ready for a session service: it locks one that no other
+// service may use, and sets the clock.
+func prepare(ctx context.Context, config Config, st *store.Store, clock *service.Clock) error {
+	host, _ := os.Hostname() // a holder without a host has its address
+	err := st.Lock(store.Holder{PID: os.Getpid(), Host: host, Address: config.Listen, Since: config.MachineClock()})
+	if err != nil || clock == nil {
+		return err
+	}
+	return clock.Follow(ctx, st)
 }
 
 // coordination is a coordinator and limiter with its own life.

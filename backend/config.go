@@ -63,7 +63,10 @@ type Config struct {
 	// How names are looked up, of edges and of providers' domains. Default: as the
 	// system does. Tests set it.
 	Lookup Lookup
-	// The clock. Default: [time.Now]. Tests set it.
+	// The machine's clock. Default: [time.Now]. Tests set it.
+	MachineClock func() time.Time
+	// The time. Default: the database's clock, or MachineClock with SQLite, which the
+	// service keeps right while it runs. Tests set it.
 	Now func() time.Time
 }
 
@@ -104,8 +107,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lookup == nil {
 		c.Lookup = service.SystemLookup
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.MachineClock == nil {
+		c.MachineClock = time.Now
 	}
 	return c, nil
 }

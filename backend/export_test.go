@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,7 +34,7 @@ func (b *Backend) WakeWebhooks() { b.service.WakeWebhooks() }
 
 // Rollup counts what changed, as the analytics loop does.
 func (b *Backend) Rollup(ctx context.Context) (int, error) {
-	return b.service.Rollup(ctx, time.Now())
+	return b.service.Rollup(ctx)
 }
 
 // FlushKeyUse writes when keys were used.

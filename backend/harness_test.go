@@ -71,6 +71,7 @@ type world struct {
 	clock    *clock
 	now      func() time.Time // the clock's, unless a test needs real time
 	log      *syncBuffer
+	close    func() // ends the backend and its server
 	secrets  []string // what must never be logged
 	// Changes the configuration before the next open.
 	tune func(*backend.Config)
@@ -123,9 +124,15 @@ func newWorldOn(t testing.TB, database string) *world {
 	return w
 }
 
-// open opens the backend in the world's folder, again after a restart.
+// open opens the backend in the world's folder, again after a restart: SQLite has one
+// service at a time.
 func (w *world) open() {
 	w.t.Helper()
+	if w.b != nil && !w.b.Store().Shared() {
+		if w.close(); w.t.Failed() {
+			w.t.FailNow()
+		}
+	}
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	logger := zap.New(zapcore.NewCore(encoder, w.log, zap.DebugLevel))
 	config := backend.Config{
@@ -141,13 +148,15 @@ func (w *world) open() {
 	}
 	server := httptest.NewServer(b.Handler())
 	w.b, w.url = b, server.URL
-	w.t.Cleanup(func() {
+	w.close = func() {
 		b.EndStreams()
+		server.CloseClientConnections()
 		server.Close()
 		if err := b.Close(); err != nil {
 			w.t.Error(err)
 		}
-	})
+	}
+	w.t.Cleanup(w.close)
 }
 
 // answer is a response read to its end.

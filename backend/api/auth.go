@@ -46,7 +46,8 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 			p.write(w)
 			return
 		}
-		next(huma.WithValue(hc, callerKey, c))
+		hc = huma.WithValue(hc, callerKey, c)
+		next(huma.WithContext(hc, service.WithCaller(hc.Context(), c)))
 	}
 }
 

@@ -23,13 +23,20 @@ type healthOutput struct {
 	}
 }
 
+type readyOutput struct {
+	Body struct {
+		Status   string   `json:"status" enum:"ok"`
+		Warnings []string `json:"warnings,omitempty" doc:"What the service works around and an operator should mend"`
+	}
+}
+
 // routeOperations adds what operators and people look at.
 func (a *api) routeOperations() {
 	register(a, route{
 		method: http.MethodGet, path: "/healthz", id: "health", tag: "Operations", summary: "Check that the process is alive",
 	}, func(context.Context, *struct{}) (*healthOutput, error) { return healthy(), nil })
 	register(a, route{
-		method: http.MethodGet, path: "/readyz", id: "ready", tag: "Operations", summary: "Check that the service is ready: the database answers",
+		method: http.MethodGet, path: "/readyz", id: "ready", tag: "Operations", summary: "Check that the service is ready: the database answers and accepts writes",
 		errors: []int{503},
 	}, a.ready)
 	a.mux.Handle("GET /metrics", promhttp.HandlerFor(a.s.Registry(), promhttp.HandlerOpts{}))
@@ -51,13 +58,15 @@ func healthy() *healthOutput {
 	return out
 }
 
-func (a *api) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+func (a *api) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := a.s.Ready(ctx); err != nil {
 		return nil, err
 	}
-	return healthy(), nil
+	out := &readyOutput{}
+	out.Body.Status, out.Body.Warnings = "ok", a.s.Warnings()
+	return out, nil
 }
 
 func (a *api) docs() *template.Template {

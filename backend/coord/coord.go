@@ -51,8 +51,11 @@ type Limit struct {
 // limitUse applies the generic cell rate algorithm (GCRA) to one use of a limit.
 // due is the stored theoretical arrival time of the key. limitUse returns the new
 // time to store, and how long to wait if the use is refused, or 0.
+//
+// A due further ahead than a full burst comes from a clock that was set back since: it
+// must not refuse uses until the clock is there again.
 func limitUse(due, now time.Time, l Limit) (next time.Time, wait time.Duration) {
-	if due.Before(now) {
+	if due.Before(now) || due.Sub(now) > l.Interval*time.Duration(max(1, l.Burst)+1) {
 		due = now
 	}
 	next = due.Add(l.Interval)

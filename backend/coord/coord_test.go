@@ -105,6 +105,8 @@ func run(t *testing.T, c coordinator) {
 	coordtest.Eventually(t, "there is a stream", func() error { _, err := c.Subscribe(""); return err })
 }
 
+func zapNop() *zap.Logger { return zap.NewNop() }
+
 func openRedis(t *testing.T, url string, size int) *Redis {
 	t.Helper()
 	r, err := NewRedis(url, size, func() time.Time { return t0 }, zap.NewNop())
@@ -265,21 +267,40 @@ func manyAtOnce(t *testing.T, c coordinator) {
 	subs.Wait()
 }
 
+// A limit allows its burst at once, and then one use each interval. Which clock it goes
+// by is the coordinator's own affair.
 func limits(t *testing.T, open func(func() time.Time) coordinator) {
+	c := open(func() time.Time { return t0 })
+	limit := Limit{Interval: time.Hour, Burst: 3}
+	for i := range 5 {
+		wait, err := c.Allow(ctx, "k", limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused := i >= 3; refused != (wait > 0) || wait > time.Hour || refused && wait < time.Hour-5*time.Minute {
+			t.Errorf("use %d waits %v", i, wait)
+		}
+	}
+	if wait, _ := c.Allow(ctx, "another", limit); wait != 0 {
+		t.Errorf("another key waits %v", wait)
+	}
+}
+
+func TestLimitsOfOneProcess(t *testing.T) {
+	t.Parallel()
 	now := t0
-	c := open(func() time.Time { return now })
+	c := NewMemory(1, func() time.Time { return now })
 	limit := Limit{Interval: 100 * time.Millisecond, Burst: 3}
 	for i, step := range []struct{ after, wait time.Duration }{
 		{0, 0}, {0, 0}, {0, 0}, {0, 100 * time.Millisecond}, {50 * time.Millisecond, 50 * time.Millisecond},
 		{50 * time.Millisecond, 0}, {0, 100 * time.Millisecond}, {time.Minute, 0}, {0, 0}, {0, 0}, {0, 100 * time.Millisecond},
+		{-24 * time.Hour, 0}, // the clock was set back: yesterday's limit does not count today
+		{0, 0}, {0, 0}, {0, 100 * time.Millisecond},
 	} {
 		now = now.Add(step.after)
 		if wait, err := c.Allow(ctx, "k", limit); err != nil || wait != step.wait {
 			t.Errorf("use %d: wait %v (%v), want %v", i, wait, err, step.wait)
 		}
-	}
-	if wait, _ := c.Allow(ctx, "another", limit); wait != 0 {
-		t.Errorf("another key waits %v", wait)
 	}
 }
 

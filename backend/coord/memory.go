@@ -94,6 +94,13 @@ func (m *Memory) Subscribe(lastID string) (*Subscription, error) { return m.log.
 // Run waits until ctx ends. Memory needs no background work.
 func (m *Memory) Run(ctx context.Context) { <-ctx.Done() }
 
+// Reconciled does nothing. What one process knows, it published itself, or the
+// reconciliation publishes it.
+func (m *Memory) Reconciled() {}
+
+// Trouble returns "": memory is always there.
+func (m *Memory) Trouble() string { return "" }
+
 // Close does nothing. Memory holds no connections.
 func (m *Memory) Close() error { return nil }
 
@@ -103,7 +110,7 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 	now := m.now()
 	m.limits.Lock()
 	defer m.limits.Unlock()
-	if now.After(m.limitSweepAt) {
+	if now.After(m.limitSweepAt) || m.limitSweepAt.Sub(now) > sweepEvery {
 		m.limitSweepAt = now.Add(sweepEvery)
 		for k, due := range m.dues {
 			if due.Before(now) {
@@ -118,7 +125,7 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 
 func (m *Memory) sweepLocked() {
 	now := m.now()
-	if now.Before(m.sweepAt) {
+	if now.Before(m.sweepAt) && m.sweepAt.Sub(now) <= sweepEvery {
 		return
 	}
 	m.sweepAt = now.Add(sweepEvery)

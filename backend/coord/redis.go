@@ -41,6 +41,7 @@ const (
 const (
 	streamKey  = "sg:{events}"
 	counterKey = "sg:{events}:n"
+	proofKey   = "sg:{events}:proof"
 )
 
 func stateKey(id string) string   { return "sg:{" + id + "}" }
@@ -70,12 +71,13 @@ if n == 1 then redis.call('HSET', KEYS[2], 'life', ARGV[3]) end
 local life = redis.call('HGET', KEYS[2], 'life')
 return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', n, 'life', life, 'd', ARGV[1])`)
 
-// limitScript does the same as [limitUse], in microseconds. KEYS: limit. ARGV: now,
-// interval, burst.
+// limitScript does the same as [limitUse], in microseconds of Redis' own clock: those
+// of the processes differ. KEYS: limit. ARGV: interval, burst.
 var limitScript = redis.NewScript(`
-local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now, interval, burst = tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(ARGV[1]), tonumber(ARGV[2])
 local due = tonumber(redis.call('GET', KEYS[1]) or '0')
-if due < now then due = now end
+if due < now or due - now > interval * (burst + 1) then due = now end
 local wait = due + interval - now - interval * burst
 if wait > 0 then return wait end
 due = due + interval
@@ -86,37 +88,56 @@ return 0`)
 // seen and follows one Redis stream for all its subscribers. It is safe for
 // concurrent use.
 //
-// While Redis is unavailable, States returns nothing, so that callers read the
-// database; each process applies rate limits on its own; and Subscribe returns
-// [ErrDown], so that edges poll.
+// Redis is available while what is published arrives; see [Redis.proveLoop]. While it
+// is not, States returns nothing, so that callers read the database, and each process
+// applies rate limits on its own. The stream then carries the changes that callers
+// find in the database and publish, as long as they say so by [Redis.Reconciled];
+// otherwise Subscribe returns [ErrDown], so that edges poll.
 type Redis struct {
-	client redis.UniversalClient
-	now    func() time.Time
-	log    *zap.Logger
-	size   int
-	events *eventLog
-	limits *Memory // used while Redis is unavailable
+	client  redis.UniversalClient
+	log     *zap.Logger
+	size    int
+	events  *eventLog
+	limits  *Memory // used while Redis is unavailable
+	started time.Time
 
-	cutUntil   atomic.Int64 // Unix nanoseconds: no commands are sent before this
-	doubtUntil atomic.Int64 // Unix nanoseconds: Redis may hold stale states until this
+	// In nanoseconds since started: a clock that is set moves none of them.
+	cutUntil     atomic.Int64 // no commands are sent before this
+	doubtUntil   atomic.Int64 // Redis may hold stale states until this
+	provenAt     atomic.Int64 // when something published last arrived
+	reconciledAt atomic.Int64 // when [Redis.Reconciled] was called last; 0 for never
+
+	refusal    atomic.Pointer[error] // why Redis refused the last proof
+	lost       atomic.Bool           // Redis is unavailable, and the log says so
+	fromRecord atomic.Bool           // the stream carries what is published in this process
 
 	mu          sync.Mutex // guards all below
 	states      map[string]cachedState
 	sweep       time.Time
-	unpublished map[string]State // changes that wait to be published
-	overflowed  bool             // more changes waited than maxUnpublished; all subscribers must be reset
+	unpublished map[string]waitingState // changes that wait to be published
+	overflowed  bool                    // more changes waited than maxUnpublished; all subscribers must be reset
+	recorded    int64                   // number of the last event of this process's own
 
 	// Used only by Run.
-	cursor     cursor
-	skipOld    bool // do not offer the events already in the stream to subscribers
-	downLogged bool // the log says that Redis is unavailable
+	cursor  cursor
+	proofID string // of the last proof read
+	skipOld bool   // do not offer the events already in the stream to subscribers
 }
+
+// elapsed is how long r exists, in nanoseconds of monotonic time; never 0.
+func (r *Redis) elapsed() int64 { return int64(time.Since(r.started)) + 1 }
 
 // cachedState is a state and when its cache entry expires.
 type cachedState struct {
 	State
 	until     time.Time
 	published int64 // newest version that arrived on the stream
+}
+
+// waitingState is a state that could not be published at a time.
+type waitingState struct {
+	State
+	since time.Time
 }
 
 // NewRedis returns a coordinator that uses the Redis at address, in the syntax of
@@ -130,8 +151,8 @@ func NewRedis(address string, logSize int, now func() time.Time, log *zap.Logger
 		return nil, err
 	}
 	r := &Redis{
-		client: client, now: now, log: log, size: logSize, events: newEventLog(logSize, "start-"+rand.Text()[:8]),
-		limits: NewMemory(1, now), states: map[string]cachedState{}, unpublished: map[string]State{},
+		client: client, log: log, size: logSize, events: newEventLog(logSize, "start-"+rand.Text()[:8]),
+		limits: NewMemory(1, now), started: time.Now(), states: map[string]cachedState{}, unpublished: map[string]waitingState{},
 	}
 	r.events.setDown(true) // until Run follows the stream
 	return r, nil
@@ -162,6 +183,7 @@ func (r *Redis) Publish(ctx context.Context, s State) error {
 		return nil
 	}
 	r.cache(s)
+	r.publishHere(s)
 	err := r.do(ctx, func(ctx context.Context) error { return r.publish(ctx, s, false) })
 	if err == nil {
 		return nil
@@ -172,8 +194,15 @@ func (r *Redis) Publish(ctx context.Context, s State) error {
 		if !ok && len(r.unpublished) >= maxUnpublished {
 			r.overflowed = true
 		} else {
-			r.unpublished[s.ID] = s
+			since := old.since
+			if !ok {
+				since = time.Now()
+			}
+			r.unpublished[s.ID] = waitingState{s, since}
 		}
+	}
+	if r.fromRecord.Load() {
+		return nil // it is on the stream of this process, and others reconcile
 	}
 	return fmt.Errorf("publishing, to be tried again: %w", err)
 }
@@ -212,7 +241,7 @@ func (r *Redis) States(ctx context.Context, ids []string) ([]State, error) {
 	list := make([]State, len(ids))
 	var missing []int
 	now := time.Now()
-	if r.events.isDown() {
+	if r.events.isDown() || r.fromRecord.Load() {
 		return list, nil
 	}
 	r.mu.Lock()
@@ -224,7 +253,7 @@ func (r *Redis) States(ctx context.Context, ids []string) ([]State, error) {
 		}
 	}
 	r.mu.Unlock()
-	if len(missing) == 0 || now.UnixNano() < r.doubtUntil.Load() {
+	if len(missing) == 0 || r.elapsed() < r.doubtUntil.Load() {
 		return list, nil
 	}
 	replies := make([]*redis.SliceCmd, len(missing))
@@ -307,8 +336,7 @@ func (r *Redis) Subscribe(lastID string) (*Subscription, error) { return r.event
 func (r *Redis) Allow(ctx context.Context, key string, l Limit) (time.Duration, error) {
 	var wait int64
 	err := r.do(ctx, func(ctx context.Context) (err error) {
-		wait, err = limitScript.Run(ctx, r.client, []string{limitKey(key)},
-			r.now().UnixMicro(), l.Interval.Microseconds(), max(1, l.Burst)).Int64()
+		wait, err = limitScript.Run(ctx, r.client, []string{limitKey(key)}, l.Interval.Microseconds(), max(1, l.Burst)).Int64()
 		return err
 	})
 	if err != nil {
@@ -322,14 +350,14 @@ var errCut = errors.New("Redis did not answer recently")
 // do runs Redis commands with a short timeout. For breakFor after a failure it
 // returns errCut at once, so that requests do not wait for an unavailable Redis.
 func (r *Redis) do(ctx context.Context, f func(context.Context) error) error {
-	if time.Now().UnixNano() < r.cutUntil.Load() {
+	if r.elapsed() < r.cutUntil.Load() {
 		return errCut
 	}
 	within, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	err := f(within)
 	if err != nil && !errors.Is(err, redis.Nil) && ctx.Err() == nil {
-		r.cutUntil.Store(time.Now().Add(breakFor).UnixNano())
+		r.cutUntil.Store(r.elapsed() + int64(breakFor))
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,6 +40,7 @@ var errGap = errors.New("the stream has a gap")
 func (r *Redis) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.republishLoop(ctx) })
+	loops.Go(func() { r.proveLoop(ctx) })
 	for ctx.Err() == nil {
 		err := r.attach(ctx)
 		for err == nil {
@@ -57,6 +57,7 @@ func (r *Redis) Run(ctx context.Context) {
 			if err := r.attach(ctx); err != nil && ctx.Err() == nil {
 				r.markDown(err)
 				sleep(ctx, retryEvery)
+				r.useRecord()
 			}
 		}
 	}
@@ -68,20 +69,21 @@ func (r *Redis) Run(ctx context.Context) {
 // so all cached states are dropped, and all subscribers are reset when Redis is
 // available again.
 func (r *Redis) markDown(err error) {
-	r.events.setDown(true)
-	if !r.downLogged { // log once, even if Redis never answered
-		r.log.Warn("Redis is unavailable; reading states from the database", zap.Error(err))
+	if r.lost.Swap(true) { // also if Redis never answered
+		r.doubt()
+		return
 	}
-	r.downLogged = true
+	r.log.Warn("Redis is unavailable or refuses writes; reading states and changes from the database", zap.Error(err))
+	r.events.setDown(true)
 	r.discard()
 }
 
 // markUp logs that Redis is available again, if the log says that it is not.
 func (r *Redis) markUp() {
-	if r.downLogged {
+	r.fromRecord.Store(false)
+	if r.lost.Swap(false) {
 		r.log.Info("Redis is available again")
 	}
-	r.downLogged = false
 }
 
 // discard drops all cached states and the position in the stream. After the next
@@ -92,14 +94,32 @@ func (r *Redis) discard() {
 	defer r.mu.Unlock()
 	r.cursor, r.skipOld = cursor{}, true
 	r.states = map[string]cachedState{}
-	r.doubtUntil.Store(time.Now().Add(stateTTL + readBlock).UnixNano())
+	r.doubt()
 }
+
+// doubt has States ignore what Redis holds until it has expired.
+func (r *Redis) doubt() { r.doubtUntil.Store(r.elapsed() + int64(stateTTL+readBlock)) }
 
 // attach checks that the stream continues from the cursor. If it does not, attach
 // starts again with the events now in the stream, which resets all subscribers.
 func (r *Redis) attach(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
 	defer cancel()
+	if err := r.stuck(); err != nil {
+		return err
+	}
+	proof, err := r.prove(within)
+	if err == nil {
+		err = r.readBack(within, proof)
+	}
+	if err != nil {
+		return err
+	}
+	r.proofID = proof
+	r.proven()
+	if r.fromRecord.Load() { // what was cached meanwhile may be older than what others published
+		r.discard()
+	}
 	c := r.cursor
 	if c.id != "" {
 		same, err := r.continuesFrom(within, c)
@@ -178,12 +198,29 @@ func (r *Redis) emptyCursor(ctx context.Context) (cursor, error) {
 }
 
 // follow reads the stream once, waiting up to readBlock, and adds the events to the
-// log.
+// log. With the same command it reads the proofs that the stream is alive.
 func (r *Redis) follow(ctx context.Context) error {
+	if err := r.alive(); err != nil {
+		return err
+	}
 	within, cancel := context.WithTimeout(ctx, readBlock+2*redisTimeout)
 	defer cancel()
-	reply, err := r.client.XRead(within, &redis.XReadArgs{Streams: []string{streamKey, r.cursor.id}, Count: maxRead, Block: readBlock}).Result()
-	if errors.Is(err, redis.Nil) {
+	reply, err := r.client.XRead(within, &redis.XReadArgs{
+		Streams: []string{streamKey, proofKey, r.cursor.id, r.proofID}, Count: maxRead, Block: readBlock,
+	}).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	var events []redis.XMessage
+	for _, stream := range reply {
+		r.proven()
+		if n := len(stream.Messages); stream.Stream == proofKey && n > 0 {
+			r.proofID = stream.Messages[n-1].ID
+			continue
+		}
+		events = stream.Messages
+	}
+	if len(events) == 0 {
 		// Either there is no new event, or the stream was emptied.
 		same, err := r.continuesFrom(within, r.cursor)
 		if err == nil && !same {
@@ -191,10 +228,7 @@ func (r *Redis) follow(ctx context.Context) error {
 		}
 		return err
 	}
-	if err != nil {
-		return err
-	}
-	for _, m := range reply[0].Messages {
+	for _, m := range events {
 		at, event := parse(m)
 		continues := at.life == r.cursor.life && at.number == r.cursor.number+1
 		begins := r.cursor.life == "" && at.number == 1
@@ -233,65 +267,6 @@ func parse(m redis.XMessage) (cursor, Event) {
 	c.number, _ = strconv.ParseInt(n, 10, 64) // ours: digits
 	data, _ := m.Values["d"].(string)
 	return c, Event{ID: m.ID, Data: []byte(data)}
-}
-
-// republishLoop publishes the changes whose first publish failed.
-func (r *Redis) republishLoop(ctx context.Context) {
-	for sleep(ctx, republishEvery) {
-		r.mu.Lock()
-		list := make([]State, 0, len(r.unpublished))
-		for _, s := range r.unpublished {
-			list = append(list, s)
-		}
-		overflowed := r.overflowed
-		r.mu.Unlock()
-		if overflowed && r.doSlow(ctx, func(ctx context.Context) error { return r.appendEvent(ctx, nil) }) == nil {
-			r.mu.Lock()
-			r.overflowed = false
-			r.mu.Unlock()
-		}
-		r.republish(ctx, list)
-	}
-}
-
-// republish publishes list. It stops at the first failure; the rest stays for the
-// next round.
-func (r *Redis) republish(ctx context.Context, list []State) {
-	var failed atomic.Bool
-	var all sync.WaitGroup
-	next := make(chan State)
-	for range min(republishers, len(list)) {
-		all.Go(func() {
-			for s := range next {
-				// Append even if the version is marked as published: the first try may
-				// have marked it and then failed to append the event.
-				if r.doSlow(ctx, func(ctx context.Context) error { return r.publish(ctx, s, true) }) != nil {
-					failed.Store(true)
-					continue
-				}
-				r.mu.Lock()
-				if r.unpublished[s.ID].Version == s.Version {
-					delete(r.unpublished, s.ID)
-				}
-				r.mu.Unlock()
-			}
-		})
-	}
-	for _, s := range list {
-		if failed.Load() {
-			break // the rest would most likely fail, too
-		}
-		next <- s
-	}
-	close(next)
-	all.Wait()
-}
-
-// doSlow runs f with the timeout for work that no request waits for.
-func (r *Redis) doSlow(ctx context.Context, f func(context.Context) error) error {
-	within, cancel := context.WithTimeout(ctx, republishTimeout)
-	defer cancel()
-	return f(within)
 }
 
 // sleep waits for d. It returns false if ctx ended first.

@@ -47,7 +47,7 @@ func TestProcessesShareRedis(t *testing.T) {
 	if wait, err := a.Allow(ctx, "shared", Limit{Interval: time.Minute, Burst: 1}); wait != 0 || err != nil {
 		t.Error(wait, err)
 	}
-	if wait, err := b.Allow(ctx, "shared", Limit{Interval: time.Minute, Burst: 1}); wait != time.Minute || err != nil {
+	if wait, err := b.Allow(ctx, "shared", Limit{Interval: time.Minute, Burst: 1}); wait > time.Minute || wait < 30*time.Second || err != nil {
 		t.Errorf("the other process waits %v, %v", wait, err)
 	}
 }

@@ -23,7 +23,7 @@ const (
 func (s *Service) analyticsLoop(ctx context.Context) {
 	for {
 		begun := time.Now()
-		if _, err := s.Rollup(ctx, begun); err != nil && ctx.Err() == nil {
+		if _, err := s.Rollup(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to update analytics", zap.Error(err))
 		}
 		if !sleep(ctx, max(rollupEvery, rollupShare*time.Since(begun)), nil) {
@@ -33,8 +33,8 @@ func (s *Service) analyticsLoop(ctx context.Context) {
 }
 
 // Rollup counts what changed until now and returns how many days it counted.
-func (s *Service) Rollup(ctx context.Context, now time.Time) (int, error) {
-	return s.store.Rollup(ctx, now, idAt)
+func (s *Service) Rollup(ctx context.Context) (int, error) {
+	return s.store.Rollup(ctx, s.now())
 }
 
 // Days reads every day of a provider's range, sums it, and says up to which

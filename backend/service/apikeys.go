@@ -121,6 +121,9 @@ func hashKey(plaintext string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// WithCaller has what runs within the context take turns with other callers' requests.
+func WithCaller(ctx context.Context, c Caller) context.Context { return store.WithCaller(ctx, c.Scope) }
+
 // Caller is who a request comes from, once that is proven.
 type Caller struct {
 	Role       Role

@@ -127,6 +127,7 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 	if disabled != "" {
 		s.metric.disabled.WithLabelValues(disabled).Inc()
 		s.log.Warn("webhook disabled", zap.String("webhook", d.WebhookID), zap.String("reason", disabled))
+		return s.store.FailAllPending(ctx, d.WebhookID, s.now())
 	}
 	return nil
 }
@@ -177,23 +178,50 @@ var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
 // Replay makes one delivery due again or, if deliveryID is empty, the deliveries that
 // were created in the range r. It returns how many. A disabled webhook is refused.
 func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
-	return write(ctx, s, req, func(w *writeTx) (int64, error) {
-		h, err := webhookOf(ctx, w.Reader, providerID, id)
-		if err != nil {
+	var replayed int64
+	if deliveryID == "" {
+		var err error
+		if replayed, err = s.replayRange(ctx, req, providerID, id, r); err != nil {
 			return 0, err
 		}
-		if h.DisabledAt != 0 {
-			return 0, Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
+	}
+	return write(ctx, s, req, func(w *writeTx) (int64, error) {
+		if err := replayable(ctx, w.Reader, providerID, id); err != nil {
+			return 0, err
 		}
-		var n int64 = 1
-		if deliveryID != "" {
-			err = w.Replay(ctx, id, deliveryID, w.now)
-		} else {
-			n, err = w.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, w.now)
+		w.enqueued++ // the dispatcher looks
+		if deliveryID == "" {
+			return replayed, nil
 		}
-		w.enqueued += n
-		return n, err
+		return 1, w.Replay(ctx, id, deliveryID, w.now)
 	})
+}
+
+// replayRange makes the deliveries of a range due again in batches, unless the request
+// was answered before. A request that is cut off has replayed some of them; if it is
+// sent again, it replays the rest.
+func (s *Service) replayRange(ctx context.Context, req Request, providerID, id string, r ReplayRange) (int64, error) {
+	answered, err := s.answered(ctx, req)
+	if err != nil || answered {
+		return 0, err
+	}
+	if err := replayable(ctx, s.store.Reader, providerID, id); err != nil {
+		return 0, err
+	}
+	n, err := s.store.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, s.now())
+	if n > 0 {
+		s.hooks.Wake()
+	}
+	return n, err
+}
+
+// replayable refuses to replay deliveries of a disabled webhook.
+func replayable(ctx context.Context, r store.Reader, providerID, id string) error {
+	h, err := webhookOf(ctx, r, providerID, id)
+	if err == nil && h.DisabledAt != 0 {
+		err = Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
+	}
+	return err
 }
 
 // ReplayRange selects deliveries by the time of their creation.

@@ -109,21 +109,18 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to record the use of API keys", zap.Error(err))
 		}
-		if now := s.now(); now.Sub(forgotten) > forgetEvery {
-			forgotten = now
-			if err := s.Forget(ctx, now); err != nil && ctx.Err() == nil {
+		if time.Since(forgotten) > forgetEvery {
+			forgotten = time.Now()
+			if err := s.Forget(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Warn("failed to remove old records", zap.Error(err))
 			}
 		}
 	}
 }
 
-// Forget deletes expired records.
+// Forget deletes expired records, in batches.
 func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.ForgetAnswers(ctx, now); err != nil {
-			return err
-		}
 		if _, err := tx.ForgetSignIns(ctx, now); err != nil {
 			return err
 		}
@@ -133,12 +130,19 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 		_, err := tx.ForgetPageReports(ctx, now.Add(-keepPages))
 		return err
 	})
-	// Some at once, so that other writers need not wait; all of them in the end.
-	for n := int64(1); err == nil && n > 0; {
-		err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
-			n, err = tx.ForgetDeliveries(ctx, now.Add(-keepDeliveries))
-			return err
-		})
+	if err != nil {
+		return err
+	}
+	if _, err := s.store.ForgetAnswers(ctx, now); err != nil {
+		return err
+	}
+	if err := s.store.ForgetDeliveries(ctx, now.Add(-keepDeliveries)); err != nil {
+		return err
+	}
+	// What a process left that died while it gave up a webhook's deliveries.
+	waiting, err := s.store.DisabledWaiting(ctx)
+	for _, id := range waiting {
+		err = errors.Join(err, s.store.FailAllPending(ctx, id, now))
 	}
 	return err
 }

@@ -2,13 +2,12 @@ package service
 
 import (
 	"context"
-	"encoding/hex"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // Loops is a group of background loops. Start it with [StartLoops]. End it with Stop,
@@ -83,34 +82,28 @@ func (s *Service) reconcileLoop(ctx context.Context) {
 		if n%reconcileFarEach == 0 {
 			back = reconcileFar
 		}
-		if err := s.reconcile(ctx, back); err != nil && ctx.Err() == nil {
+		switch err := s.reconcile(ctx, back); {
+		case err == nil:
+			s.coord.Reconciled()
+		case ctx.Err() == nil:
 			s.log.Warn("failed to reconcile recent changes", zap.Error(err))
 		}
 	}
 }
 
-// reconcile publishes the changes of the last back again.
+// reconcile publishes the changes of the last back again. A change that cannot be
+// published now is published later by the coordinator.
 func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
-	// Event ids contain the time of the machine, not that of the injected clock.
-	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-back)), reconcileMax)
+	list, err := s.store.ChangedSince(ctx, store.FirstID(s.now().Add(-back)), reconcileMax)
 	if err != nil {
 		return err
 	}
 	for _, c := range list {
-		var state coord.State
-		if state, err = s.state(c); err == nil {
-			err = s.coord.Publish(ctx, state)
-		}
+		state, err := s.state(c)
 		if err != nil {
 			return err
 		}
+		_ = s.coord.Publish(ctx, state) // the coordinator logs that it is down, once
 	}
-	return nil
-}
-
-// idAt returns the smallest UUIDv7 of the time t.
-func idAt(t time.Time) string {
-	ms := t.UnixMilli()
-	h := hex.EncodeToString([]byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)})
-	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
+	return ctx.Err()
 }

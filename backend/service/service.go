@@ -12,9 +12,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -41,6 +39,11 @@ type Coordinator interface {
 	States(ctx context.Context, ids []string) ([]coord.State, error)
 	// Subscribe returns all changes after the event lastID, or a reset.
 	Subscribe(lastID string) (*coord.Subscription, error)
+	// Reconciled says that all recent changes in the database were published just
+	// now, whoever made them.
+	Reconciled()
+	// Trouble says what is wrong with what services share; "" if nothing is.
+	Trouble() string
 }
 
 // Limiter limits how often something may happen.
@@ -72,6 +75,7 @@ type Service struct {
 	hooks  *webhook.Dispatcher
 	edges  *EdgeHosts
 	checks *checks
+	clock  *clockKeeper      // nil if the clock is given
 	people *identityProvider // nil: keys only
 }
 
@@ -84,7 +88,9 @@ type Options struct {
 	Seal   seal.Cipher
 	Issuer string
 	Now    func() time.Time
-	Log    *zap.Logger
+	// The clock that Now tells, which the service keeps right; nil: Now is right.
+	Clock *Clock
+	Log   *zap.Logger
 	// Requests a second, of one caller and of one address without a key;
 	// negative: any number.
 	KeyRate, AddressRate int
@@ -109,6 +115,10 @@ func New(o Options) *Service {
 		seal:   o.Seal, guard: guard, sender: webhook.NewSender(guard, o.Now),
 	}
 	s.hooks = webhook.NewDispatcher(webhookQueue{s}, s.sender, o.Log)
+	if o.Clock != nil {
+		s.clock = &clockKeeper{s: s, clock: o.Clock}
+	}
+	s.metric.observe(s)
 	return s
 }
 
@@ -120,6 +130,9 @@ func (s *Service) Run(ctx context.Context, shared bool) {
 	if shared {
 		loops = append(loops, s.reconcileLoop)
 	}
+	if s.clock != nil {
+		loops = append(loops, s.clock.run)
+	}
 	StartLoops(ctx, loops...).Wait()
 }
 
@@ -129,12 +142,30 @@ func (s *Service) Registry() *prometheus.Registry { return s.metric.registry }
 // WakeWebhooks makes the webhook loop check for due deliveries immediately.
 func (s *Service) WakeWebhooks() { s.hooks.Wake() }
 
-// Ready reports whether the database answers.
+// Ready reports whether the database answers and accepts writes.
 func (s *Service) Ready(ctx context.Context) error {
-	if err := s.store.Ping(ctx); err != nil {
-		return &Refusal{Code: protocol.Unavailable, Detail: "The database is unavailable.", Cause: err}
+	if err := s.store.Ready(ctx); err != nil {
+		return &Refusal{Code: protocol.Unavailable, Detail: "The database is unavailable, or it does not accept writes.", Cause: err}
 	}
 	return nil
+}
+
+// Warnings says what the service works around and somebody should mend.
+func (s *Service) Warnings() []string {
+	var list []string
+	if s.clock != nil {
+		if skew := s.clock.clock.Skew(); skew.Abs() > clockStep {
+			way := "ahead of"
+			if skew < 0 {
+				way = "behind"
+			}
+			list = append(list, fmt.Sprintf("This machine's clock is %v %s the database's. The service uses the database's. Synchronize the machines' clocks.", skew.Abs().Round(100*time.Millisecond), way))
+		}
+	}
+	if trouble := s.coord.Trouble(); trouble != "" {
+		list = append(list, trouble)
+	}
+	return list
 }
 
 // Request identifies a write and its caller, so that the write takes effect once.
@@ -161,6 +192,16 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 	}
 	sum := sha256.Sum256(spelled)
 	return Request{scope: scope, key: key, hash: hex.EncodeToString(sum[:]), operation: operation, target: target}, nil
+}
+
+// answered reports whether a request was answered before, so that a task of several
+// transactions does not run again before the last of them finds its answer.
+func (s *Service) answered(ctx context.Context, req Request) (bool, error) {
+	if req.key == "" {
+		return false, nil
+	}
+	_, found, err := s.store.Answer(ctx, req.scope, req.key, req.hash, s.now())
+	return found, err
 }
 
 // writeTx is one write in progress: its transaction, its moment, and what to tell
@@ -228,12 +269,8 @@ func (w *writeTx) auditLog(ctx context.Context, req Request) error {
 	if req.Actor == "" {
 		return nil
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("writing audit log: %w", err)
-	}
 	return w.InsertAudit(ctx, store.AuditEntry{
-		ID: id.String(), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: req.target, RequestID: req.ID,
+		ID: store.NewID(w.now), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: req.target, RequestID: req.ID,
 	})
 }
 
@@ -346,47 +383,4 @@ func asOf(c session.Session, now time.Time) session.Session {
 		}
 		c = tr.Session
 	}
-}
-
-// metrics is what the use cases count. Labels are bounded.
-type metrics struct {
-	registry *prometheus.Registry
-	created  prometheus.Counter
-	ended    *prometheus.CounterVec
-	replays  prometheus.Counter
-	beats    prometheus.Counter
-	late     prometheus.Histogram
-	attempts *prometheus.CounterVec
-	disabled *prometheus.CounterVec
-}
-
-func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		created: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sessiongate_sessions_created_total", Help: "Sessions created.",
-		}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sessiongate_sessions_ended_total", Help: "Sessions settled, by the state they ended in.",
-		}, []string{"status"}),
-		replays: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sessiongate_idempotent_replays_total", Help: "Requests answered from an earlier one with their key.",
-		}),
-		beats: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sessiongate_heartbeats_total", Help: "Heartbeats of pages, as edges and SDKs reported them.",
-		}),
-		late: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "sessiongate_expiry_late_seconds", Help: "How long after its deadline a session was settled.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60},
-		}),
-	}
-	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sessiongate_webhook_attempts_total", Help: "Calls of webhooks, by the answer's status: 2xx, …, none.",
-	}, []string{"result"})
-	m.disabled = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sessiongate_webhooks_disabled_total", Help: "Webhooks that were disabled because they are gone or failed for days.",
-	}, []string{"reason"})
-	m.registry.MustRegister(m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
 }

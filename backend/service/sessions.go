@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,11 +42,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if order.ConsentURL != "" && !returnAllowed(order.ConsentURL, p.Policies.ReturnHosts) {
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not in the provider's return_hosts.")
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return createdSession{}, fmt.Errorf("making a session id: %w", err)
-		}
-		order.ID = id.String()
+		order.ID = store.NewID(w.now)
 		order.LaunchWindow = p.Policies.LaunchWindowSeconds
 		order.Terms.Settlement = p.Policies.Settlement
 		order.Terms.Pause = p.Policies.Pause

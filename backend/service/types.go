@@ -109,6 +109,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
 	case store.Unkeepable(err):
 		return Refuse(protocol.InvalidRequest, "A string in the request contains a null byte or is not valid UTF-8.")
+	case errors.Is(err, store.ErrBusy):
+		return &Refusal{Code: protocol.RateLimited, Detail: "Too many of your requests wait already. Send fewer at once.", Cause: &WaitError{time.Second}}
 	case store.Unavailable(err):
 		return Refuse(protocol.Unavailable, "The database is unavailable. Try again.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

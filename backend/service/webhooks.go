@@ -162,7 +162,14 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 			return store.Webhook{}, badURL(err)
 		}
 	}
-	return write(ctx, s, req, func(w *writeTx) (store.Webhook, error) {
+	if p.Enabled != nil && *p.Enabled {
+		// What was given up must not be delivered because the webhook is enabled
+		// before all of it was written.
+		if err := s.giveUp(ctx, providerID, id); err != nil {
+			return store.Webhook{}, err
+		}
+	}
+	h, err := write(ctx, s, req, func(w *writeTx) (store.Webhook, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
 			return h, err
@@ -182,6 +189,19 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 		err = w.saveWebhook(ctx, &h)
 		return withoutSecrets(h), err
 	})
+	if err == nil && h.DisabledAt != 0 {
+		err = s.giveUp(ctx, providerID, id)
+	}
+	return h, err
+}
+
+// giveUp fails all pending deliveries of a webhook that is disabled.
+func (s *Service) giveUp(ctx context.Context, providerID, id string) error {
+	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
+	if err != nil || h.DisabledAt == 0 {
+		return err
+	}
+	return s.store.FailAllPending(ctx, id, s.now())
 }
 
 // withoutSecrets returns h without secrets, as stored answers must not hold them.
@@ -200,18 +220,24 @@ func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	return nil
 }
 
-// disable disables a webhook and fails its pending deliveries. A replay makes them
-// due again.
+// disable disables a webhook and fails its first pending deliveries; nobody attempts
+// the others, which [store.Store.FailAllPending] fails after the transaction. A replay
+// makes them due again.
 func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
 	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
 	if err := w.saveWebhook(ctx, &h); err != nil {
 		return h, err
 	}
-	return h, w.FailPending(ctx, h.ID, w.now)
+	_, err := w.FailPending(ctx, h.ID, w.now)
+	return h, err
 }
 
-// DeleteWebhook removes a webhook and its deliveries.
+// DeleteWebhook removes a webhook and its deliveries. If there are many, the webhook is
+// disabled first, and they are removed in batches.
 func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
+	if err := s.deleteBacklog(ctx, req, providerID, id); err != nil {
+		return err
+	}
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
 			return struct{}{}, err
@@ -219,6 +245,30 @@ func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id
 		return struct{}{}, w.DeleteWebhook(ctx, id)
 	})
 	return err
+}
+
+func (s *Service) deleteBacklog(ctx context.Context, req Request, providerID, id string) error {
+	answered, err := s.answered(ctx, req)
+	if err != nil || answered {
+		return err
+	}
+	if _, err := webhookOf(ctx, s.store.Reader, providerID, id); err != nil {
+		return err
+	}
+	if many, err := s.store.HasBacklog(ctx, id); err != nil || !many {
+		return err
+	}
+	_, err = write(ctx, s, Request{}, func(w *writeTx) (struct{}, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err == nil && h.DisabledAt == 0 {
+			_, err = w.disable(ctx, h, reasonRequested)
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.store.DeleteDeliveries(ctx, id)
 }
 
 // RotateSecret gives a webhook a new secret. For the time of overlap, messages are

@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
 const (
@@ -15,6 +15,8 @@ const (
 	// How far before the last roll-up changes are counted again. Transactions may
 	// commit in another order than they began, and clocks differ between machines.
 	rollupBack = time.Minute
+	// countTimeout bounds one query of a roll-up. The first one reads every event.
+	countTimeout = 5 * time.Minute
 )
 
 // Day is the statistics of a provider for one day (UTC). Session figures belong to the
@@ -34,18 +36,24 @@ type Day struct {
 	Extensions int64
 }
 
-// Rollup counts the days that changed since the last roll-up again and returns how
-// many there were. idAt returns the smallest event id of a time.
-func (s *Store) Rollup(ctx context.Context, now time.Time, idAt func(time.Time) string) (int, error) {
-	after := ""
-	last, err := s.RolledUpTo(ctx)
+// Rollup recounts the days that changed since the last time, and returns how many it
+// recounted. Counting reads; only its results are written in transactions, so that
+// others that write need not wait for it.
+func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
+	upTo, err := s.RolledUpTo(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if !last.IsZero() {
-		after = idAt(last.Add(-rollupBack))
+	limit := now.Add(rollupBack)
+	after, before := "", last
+	// A mark ahead of the clock was set while the clock was ahead: changes since
+	// then may lie before the mark. Every day is counted once more.
+	if !upTo.IsZero() && upTo.Before(limit) {
+		after, before = FirstID(upTo.Add(-rollupBack)), FirstID(limit)
 	}
-	rows, err := s.q.TouchedDays(ctx, after)
+	rows, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) ([]query.TouchedDaysRow, error) {
+		return r.q.TouchedDays(ctx, after, before)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("counting days: %w", err)
 	}
@@ -58,40 +66,68 @@ func (s *Store) Rollup(ctx context.Context, now time.Time, idAt func(time.Time) 
 		created[key{r.ProviderID, r.CreatedDay}] = true
 		all[key{r.ProviderID, r.CreatedDay}], all[key{r.ProviderID, r.EventDay}] = true, true
 	}
-	const seconds = int64(day / time.Second)
 	for k := range created {
-		err := s.Write(ctx, func(tx *Tx) error {
-			return tx.q.CountProviderUsers(ctx, k.provider, k.day*seconds, (k.day+1)*seconds)
-		})
-		if err != nil {
+		if err := s.countUsers(ctx, k.provider, k.day); err != nil {
 			return 0, fmt.Errorf("counting users: %w", err)
 		}
 	}
 	for k := range all {
-		// One transaction per day, so that other writers do not wait for long.
-		if err := s.Write(ctx, func(tx *Tx) error { return tx.q.CountDay(ctx, k.provider, k.day) }); err != nil {
+		d, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) (query.CountDayRow, error) {
+			return r.q.CountDay(ctx, k.provider, k.day)
+		})
+		if err == nil {
+			err = s.Write(ctx, func(tx *Tx) error {
+				return tx.q.PutDay(ctx, query.PutDayParams{
+					ProviderID: k.provider, Day: k.day, Sessions: d.Sessions, Entered: d.Entered, Completed: d.Completed, Expired: d.Expired,
+					Revoked: d.Revoked, Canceled: d.Canceled, TokensAllocated: d.TokensAllocated, PaidSeconds: d.PaidSeconds, UsedSeconds: d.UsedSeconds,
+					Users: d.Users, NewUsers: d.NewUsers, Captures: d.Captures, Captured: d.Captured, Released: d.Released, Held: d.Held,
+					Extensions: d.Extensions,
+				})
+			})
+		}
+		if err != nil {
 			return 0, fmt.Errorf("counting days: %w", err)
 		}
 	}
-	err = s.Write(ctx, func(tx *Tx) error { return tx.q.SetRollup(ctx, rollupName, now.UnixMilli()) })
+	err = s.Write(ctx, func(tx *Tx) error {
+		return tx.q.SetRollup(ctx, rollupName, now.UnixMilli(), limit.UnixMilli())
+	})
 	if err != nil {
 		return 0, fmt.Errorf("counting days: %w", err)
 	}
 	return len(all), nil
 }
 
+// countUsers records the users that came to a provider on a day first.
+func (s *Store) countUsers(ctx context.Context, providerID string, of int64) error {
+	const seconds = int64(day / time.Second)
+	for after := ""; ; {
+		users, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) ([]string, error) {
+			return r.q.ListNewUsers(ctx, query.ListNewUsersParams{
+				ProviderID: providerID, Since: of * seconds, Until: (of + 1) * seconds, Day: of, After: after, MaxRows: batchRows,
+			})
+		})
+		if err != nil || len(users) == 0 {
+			return err
+		}
+		err = s.Write(ctx, func(tx *Tx) error {
+			for _, user := range users {
+				if err := tx.q.PutProviderUser(ctx, providerID, user, of); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		after = users[len(users)-1]
+	}
+}
+
 // RolledUpTo returns the time of the last [Store.Rollup], or the zero Time before the
 // first.
-func (r Reader) RolledUpTo(ctx context.Context) (time.Time, error) {
-	ms, err := r.q.GetRollup(ctx, rollupName)
-	if err = found(err); errors.Is(err, ErrNotFound) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading roll-ups: %w", err)
-	}
-	return time.UnixMilli(ms), nil
-}
+func (r Reader) RolledUpTo(ctx context.Context) (time.Time, error) { return r.mark(ctx, rollupName) }
 
 // Days lists the days of a provider from first to last. Days without data are left
 // out.

@@ -4,19 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"embed"
 	"fmt"
-	"io/fs"
 	"net"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/XSAM/otelsql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -30,20 +24,6 @@ const (
 	// may take to run a statement.
 	silence = 20 * time.Second
 )
-
-// postgresAddress returns address for the pgx driver, with a dialer that detects a
-// dead network. By default, that takes connections about 15 minutes.
-func postgresAddress(address string) (string, error) {
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return "", err
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	config.DialFunc = dialer().DialContext
-	return stdlib.RegisterConnConfig(config), nil
-}
 
 func dialer() *net.Dialer {
 	return &net.Dialer{
@@ -63,12 +43,11 @@ func dialer() *net.Dialer {
 
 // openSQL opens a database. Its statements are traced if traces is not nil; otherwise
 // the driver is used directly.
-func openSQL(driverName, address string, traces trace.TracerProvider) (*sql.DB, error) {
+func openSQL(connector driver.Connector, system string, traces trace.TracerProvider) *sql.DB {
 	if traces == nil {
-		return sql.Open(driverName, address)
+		return sql.OpenDB(connector)
 	}
-	system := map[string]string{"sqlite": "sqlite", "pgx": "postgresql"}[driverName]
-	return otelsql.Open(driverName, address,
+	return otelsql.OpenDB(connector,
 		otelsql.WithTracerProvider(traces),
 		otelsql.WithAttributes(attribute.String("db.system.name", system)),
 		otelsql.WithSpanNameFormatter(func(_ context.Context, method otelsql.Method, text string) string { return spanName(method, text) }),
@@ -91,53 +70,4 @@ func spanName(method otelsql.Method, text string) string {
 		return "sql " + name
 	}
 	return string(method)
-}
-
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-const (
-	// How often, and after what wait, a process that lost a race to migrate SQLite
-	// tries again.
-	migrateTries = 20
-	migrateAgain = 50 * time.Millisecond
-)
-
-// migrate brings the schema up to date. On PostgreSQL, an advisory lock serializes
-// processes that start together. On SQLite, two processes may both try the same
-// migration; the second one fails, tries again, and finds the migration applied.
-func migrate(ctx context.Context, conn *sql.DB, e engine) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("migrating: %w", err)
-	}
-	dialect := goose.DialectSQLite3
-	var options []goose.ProviderOption
-	if e == postgresEngine {
-		dialect = goose.DialectPostgres
-		// Try once per second for a minute. The default is once per 5 seconds.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
-		if err != nil {
-			return fmt.Errorf("migrating: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	p, err := goose.NewProvider(dialect, conn, dir, options...)
-	if err != nil {
-		return fmt.Errorf("migrating: %w", err)
-	}
-	for try := 1; ; try++ {
-		_, err := p.Up(ctx)
-		if err == nil {
-			return nil
-		}
-		if e != sqliteEngine || try == migrateTries {
-			return fmt.Errorf("migrating: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("migrating: %w", err)
-		case <-time.After(migrateAgain):
-		}
-	}
 }

@@ -207,6 +207,22 @@ func (t *Tx) Once(ctx context.Context, scope, key, hash string, now time.Time) (
 	return row.Response, false, nil
 }
 
+// Answer returns the stored answer of a request, as [Tx.Once] does, without claiming
+// its key; false if there is none.
+func (r Reader) Answer(ctx context.Context, scope, key, hash string, now time.Time) (string, bool, error) {
+	row, err := r.q.GetIdempotencyKey(ctx, scope, key)
+	if errors.Is(found(err), ErrNotFound) || err == nil && row.CreatedAt <= now.Add(-IdempotencyTTL).Unix() {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("reading idempotency key: %w", err)
+	}
+	if row.RequestHash != hash {
+		return "", false, ErrKeyReused
+	}
+	return row.Response, true, nil
+}
+
 // Remember stores the answer of a request that claimed its key with [Tx.Once].
 func (t *Tx) Remember(ctx context.Context, scope, key, answer string) error {
 	err := t.q.SaveIdempotentResponse(ctx, answer, scope, key)
@@ -218,12 +234,10 @@ func (t *Tx) Remember(ctx context.Context, scope, key, answer string) error {
 
 // ForgetAnswers removes idempotency keys older than [IdempotencyTTL], and returns how
 // many.
-func (t *Tx) ForgetAnswers(ctx context.Context, now time.Time) (int64, error) {
-	n, err := t.q.DeleteIdempotencyKeys(ctx, now.Add(-IdempotencyTTL).Unix())
-	if err != nil {
-		return 0, fmt.Errorf("forgetting answers: %w", err)
-	}
-	return n, nil
+func (s *Store) ForgetAnswers(ctx context.Context, now time.Time) (int64, error) {
+	return s.inBatches(ctx, "removing old answers", func(tx *Tx) (int64, error) {
+		return tx.q.DeleteIdempotencyKeys(ctx, now.Add(-IdempotencyTTL).Unix(), batchRows)
+	})
 }
 
 // SigningKey is the stored form of a signing key.

@@ -149,7 +149,7 @@ func (s *Store) Audit(ctx context.Context) error {
 		return fmt.Errorf("auditing: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return Reader{q: s.q.WithTx(tx)}.Audit(ctx)
+	return Reader{q: s.q.WithTx(tx), ordered: s.ordered}.Audit(ctx)
 }
 
 // Audit recomputes the ledger and returns the first inconsistency: accounts that do

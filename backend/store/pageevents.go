@@ -51,7 +51,7 @@ func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []Page
 		}
 	}
 	for _, e := range events {
-		err := t.insertEvent(ctx, query.InsertEventParams{
+		err := t.insertEvent(ctx, now, query.InsertEventParams{
 			SessionID: s.ID, Source: "page", Name: e.Name, AtMS: e.AtMS, Props: e.Props,
 		})
 		if err != nil {

@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
@@ -25,56 +22,6 @@ func (r Reader) Session(ctx context.Context, id string) (session.Session, error)
 		return session.Session{}, fmt.Errorf("reading session: %w", found(err))
 	}
 	return fromRow(row)
-}
-
-// SessionFilter selects sessions. Empty fields select all.
-type SessionFilter struct {
-	ProviderID string
-	UserID     string
-	Status     session.Status
-	// Only with ProviderID: created at or after Since and before Until, in Unix
-	// seconds.
-	Since, Until int64
-	// Only with ProviderID: the session with this id, and the sessions of users whose
-	// ids begin with it.
-	Search string
-	// Only sessions older than the one with this id.
-	Before string
-	Limit  int
-}
-
-// Sessions lists sessions, newest first.
-func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Session, error) {
-	if f.Before == "" {
-		f.Before = last
-	}
-	if f.Until == 0 {
-		f.Until = math.MaxInt64
-	}
-	var rows []query.Session
-	var err error
-	if f.ProviderID != "" {
-		rows, err = r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
-			ProviderID: f.ProviderID, Before: f.Before, UserID: f.UserID, Status: string(f.Status),
-			Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
-		})
-	} else {
-		rows, err = r.q.ListSessions(ctx, query.ListSessionsParams{
-			Before: f.Before, UserID: f.UserID, Status: string(f.Status), MaxRows: int32(f.Limit),
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing sessions: %w", err)
-	}
-	list := make([]session.Session, 0, len(rows))
-	for _, row := range rows {
-		s, err := fromRow(row)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, nil
 }
 
 // NextDue returns when the next session is due, in Unix seconds, or 0 if none is.
@@ -160,17 +107,13 @@ func (t *Tx) recordTransition(ctx context.Context, tr session.Transition, now ti
 	if err != nil {
 		return fmt.Errorf("recording event: %w", err)
 	}
-	return t.insertEvent(ctx, query.InsertEventParams{
+	return t.insertEvent(ctx, now, query.InsertEventParams{
 		SessionID: tr.Session.ID, Source: "session", Name: string(tr.Name), AtMS: now.UnixMilli(), Props: string(body),
 	})
 }
 
-func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("recording event: %w", err)
-	}
-	p.ID = id.String()
+func (t *Tx) insertEvent(ctx context.Context, now time.Time, p query.InsertEventParams) error {
+	p.ID = NewID(now)
 	if err := t.q.InsertEvent(ctx, p); err != nil {
 		return fmt.Errorf("recording event: %w", err)
 	}

@@ -13,12 +13,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,28 +23,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel/trace"
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Errors that callers tell apart.
-var (
-	// ErrNotFound is returned if there is no such row.
-	ErrNotFound = errors.New("not found")
-	// ErrTaken is returned if an id, a domain or a role already exists.
-	ErrTaken = errors.New("already taken")
-	// ErrConflict is returned if a row changed since it was read. [Store.Write] then
-	// runs the transaction again; its callers get the error only if no try succeeds.
-	ErrConflict = errors.New("changed concurrently")
-)
-
 const (
 	maxAttempts = 100
-	pgMaxConns  = 32
+	// writeTimeout bounds one [Store.Write] with all its tries: a database that
+	// accepts a transaction and never confirms it must not keep callers for good.
+	writeTimeout = 30 * time.Second
 )
 
 // engine is the kind of database.
@@ -66,6 +52,14 @@ type Store struct {
 	write  *sql.DB
 	read   *sql.DB // the same as write on PostgreSQL
 	wq     *query.Queries
+	lock   *os.File    // of SQLite's one session service; nil without [Store.Lock]
+	conns  *generation // of connections to PostgreSQL; nil on SQLite
+	health health
+
+	lists      Reader // with connections of its own on SQLite
+	listConns  *sql.DB
+	listTurns  *turns
+	writeTurns *turns
 }
 
 // Open opens the database at address and brings its schema up to date:
@@ -106,7 +100,7 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	f.Close()
-	write, err := openSQL("sqlite", sqliteDSN(path)+"&_txlock=immediate", traces)
+	write, err := openLite(sqliteDSN(path)+"&_txlock=immediate", traces)
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
@@ -115,17 +109,31 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 		write.Close()
 		return nil, err
 	}
-	read, err := openSQL("sqlite", sqliteDSN(path, "query_only(1)"), traces)
+	read, err := openLite(sqliteDSN(path, "query_only(1)"), traces)
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
-	s := &Store{engine: sqliteEngine, path: path, write: write, read: read}
+	lists, err := openLite(sqliteDSN(path, "query_only(1)"), traces)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database: %w", err), write.Close(), read.Close())
+	}
+	// Lists keep at most every second processor busy.
+	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
+	lists.SetMaxOpenConns(atOnce)
+	lists.SetMaxIdleConns(atOnce)
+	s := &Store{
+		Reader: Reader{ordered: true}, engine: sqliteEngine, path: path, write: write, read: read,
+		lists: Reader{ordered: true}, listConns: lists, listTurns: newTurns(atOnce, maxListQueue), writeTurns: newTurns(1, maxWriteQueue),
+	}
 	// Keep statements prepared: parsing one costs as much as running it.
 	if s.wq, err = query.Prepare(ctx, write); err == nil {
 		s.q, err = query.Prepare(ctx, read)
+	}
+	if err == nil {
+		s.lists.q, err = query.Prepare(ctx, lists)
 	}
 	if err != nil {
 		s.Close()
@@ -134,32 +142,19 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 	return s, nil
 }
 
+func openLite(name string, traces trace.TracerProvider) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(name)
+	if err != nil {
+		return nil, err
+	}
+	return openSQL(connector, "sqlite", traces), nil
+}
+
 func sqliteDSN(path string, extra ...string) string {
 	v := url.Values{"_pragma": append([]string{
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}, extra...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
-}
-
-func openPostgres(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
-	name, err := postgresAddress(address)
-	if err != nil {
-		return nil, errors.New("opening database: the postgres address is not valid") // err may quote the password
-	}
-	conn, err := openSQL("pgx", name, traces)
-	if err != nil {
-		return nil, fmt.Errorf("opening database: %w", err)
-	}
-	conn.SetMaxOpenConns(pgMaxConns)
-	conn.SetMaxIdleConns(pgMaxConns)
-	conn.SetConnMaxIdleTime(5 * time.Minute)
-	if err := migrate(ctx, conn, postgresEngine); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	// pgx caches prepared statements itself.
-	q := query.New(conn)
-	return &Store{Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q}, nil
 }
 
 // Shared reports whether other machines can open the same database.
@@ -173,9 +168,18 @@ func (s *Store) Close() error {
 	if s.q != nil && s.engine == sqliteEngine {
 		s.q.Close()
 	}
+	if s.lists.q != nil && s.engine == sqliteEngine {
+		s.lists.q.Close()
+	}
 	err := s.write.Close()
 	if s.read != s.write {
 		err = errors.Join(err, s.read.Close())
+	}
+	if s.listConns != nil {
+		err = errors.Join(err, s.listConns.Close())
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
 	return err
 }
@@ -194,10 +198,16 @@ func (s *Store) Ping(ctx context.Context) error {
 // Write runs f in one transaction and commits it if f returns nil. If the transaction
 // lost a race, Write runs f again, so f must have no side effects besides the database
 // and variables that it sets each time.
+//
+// A transaction that the database keeps waiting ends after [writeTimeout].
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	var err error
 	for attempt := range maxAttempts {
-		if err = s.writeOnce(ctx, f); !retryable(err) {
+		err = s.writeOnce(ctx, f)
+		s.health.wrote(err, time.Now())
+		if !retryable(err) && !s.movedOn(err) {
 			return err
 		}
 		// Full jitter, so that writers that collided do not collide again.
@@ -212,12 +222,16 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
+	if err := s.writeTurns.take(ctx); err != nil {
+		return err
+	}
+	defer s.writeTurns.give()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := f(&Tx{Reader{q: s.wq.WithTx(tx)}, tx, s.engine}); err != nil {
+	if err := f(&Tx{Reader{q: s.wq.WithTx(tx), ordered: s.ordered}, tx, s.engine}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -229,7 +243,8 @@ func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
 // Reader reads data. The Reader of a [Store] sees committed data; that of a [Tx] also
 // sees what the transaction wrote.
 type Reader struct {
-	q *query.Queries
+	q       *query.Queries
+	ordered bool // texts are ordered by their bytes
 }
 
 // Tx is a transaction of [Store.Write].
@@ -237,67 +252,6 @@ type Tx struct {
 	Reader
 	tx     *sql.Tx
 	engine engine
-}
-
-func retryable(err error) bool {
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, ErrConflict) {
-		return true
-	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch pg.Code {
-		case "40001", "40P01": // serialization failure, deadlock
-			return true
-		case "23503", "23505":
-			// Another transaction inserted or deleted the row first. The next try
-			// reads the new data.
-			return true
-		}
-		return false
-	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
-		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
-	}
-	return false
-}
-
-// Unavailable reports whether err means that the database cannot be reached or cannot
-// serve requests now, as opposed to an error in the request.
-func Unavailable(err error) bool {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch pg.Code[:2] { // connection, resources, operator, conflicts that never ended
-		case "08", "53", "57", "40":
-			return true
-		}
-		return false
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
-		return lite.Code()&0xff == sqlite3.SQLITE_BUSY || lite.Code()&0xff == sqlite3.SQLITE_FULL
-	}
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrConflict)
-}
-
-// Unkeepable reports whether err means that the database does not accept a text.
-// PostgreSQL refuses zero bytes and invalid UTF-8, in queries too.
-func Unkeepable(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "22021"
-}
-
-// found maps "no rows" to [ErrNotFound].
-func found(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	return err
 }
 
 // ErrNoBackup is returned by [Store.Backup] for PostgreSQL, which has its own tools.

@@ -246,14 +246,6 @@ func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS 
 	return true, nil
 }
 
-// FailPending marks all pending deliveries of a webhook as failed.
-func (t *Tx) FailPending(ctx context.Context, webhookID string, now time.Time) error {
-	if _, err := t.q.FailPending(ctx, now.UnixMilli(), webhookID); err != nil {
-		return fmt.Errorf("giving up deliveries: %w", err)
-	}
-	return nil
-}
-
 // Delivery returns the delivery with this id, or [ErrNotFound].
 func (r Reader) Delivery(ctx context.Context, id string) (Delivery, error) {
 	row, err := r.q.GetDelivery(ctx, id)
@@ -292,9 +284,17 @@ func (r Reader) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	if f.BeforeMS == 0 {
 		f.BeforeMS = math.MaxInt64
 	}
-	rows, err := r.q.ListDeliveries(ctx, query.ListDeliveriesParams{
-		WebhookID: f.WebhookID, Status: f.Status, BeforeMs: f.BeforeMS, BeforeID: f.BeforeID, MaxRows: int32(f.Limit),
-	})
+	var rows []query.WebhookDelivery
+	var err error
+	if f.Status == "" {
+		rows, err = r.q.ListDeliveries(ctx, query.ListDeliveriesParams{
+			WebhookID: f.WebhookID, BeforeMs: f.BeforeMS, BeforeID: f.BeforeID, MaxRows: int32(f.Limit),
+		})
+	} else {
+		rows, err = r.q.ListDeliveriesOfStatus(ctx, query.ListDeliveriesOfStatusParams{
+			WebhookID: f.WebhookID, Status: f.Status, BeforeMs: f.BeforeMS, BeforeID: f.BeforeID, MaxRows: int32(f.Limit),
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)
 	}
@@ -315,29 +315,4 @@ func (t *Tx) Replay(ctx context.Context, webhookID, id string, now time.Time) er
 		return fmt.Errorf("replaying: %w", ErrNotFound)
 	}
 	return nil
-}
-
-// ReplayRange makes finished deliveries due again that were created at or after since
-// and before until. With onlyFailed, it selects only failed ones. It returns how
-// many.
-func (t *Tx) ReplayRange(ctx context.Context, webhookID string, since, until time.Time, onlyFailed bool, now time.Time) (int64, error) {
-	p := query.ReplayDeliveriesParams{WebhookID: webhookID, SinceMs: since.UnixMilli(), UntilMs: until.UnixMilli(), NowMs: now.UnixMilli()}
-	if onlyFailed {
-		p.OnlyFailed = 1
-	}
-	n, err := t.q.ReplayDeliveries(ctx, p)
-	if err != nil {
-		return 0, fmt.Errorf("replaying: %w", err)
-	}
-	return n, nil
-}
-
-// ForgetDeliveries removes a batch of the finished deliveries that were created before
-// before, and returns how many.
-func (t *Tx) ForgetDeliveries(ctx context.Context, before time.Time) (int64, error) {
-	n, err := t.q.DeleteDeliveries(ctx, before.UnixMilli())
-	if err != nil {
-		return 0, fmt.Errorf("forgetting deliveries: %w", err)
-	}
-	return n, nil
 }

@@ -1,33 +1,41 @@
 -- name: GetRollup :one
 SELECT at_ms FROM rollups WHERE name = $1;
 
--- name: SetRollup :exec
+-- name: PutRollup :exec
 INSERT INTO rollups (name, at_ms) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET at_ms = CASE WHEN excluded.at_ms > rollups.at_ms THEN excluded.at_ms ELSE rollups.at_ms END;
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms;
+
+-- name: SetRollup :exec
+-- SetRollup advances a mark, or replaces one that lies beyond the limit: the clock
+-- that set it was ahead.
+INSERT INTO rollups (name, at_ms) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE rollups.at_ms < excluded.at_ms OR rollups.at_ms > CAST(sqlc.arg(limit_ms) AS BIGINT);
 
 -- name: TouchedDays :many
--- TouchedDays is the days that events after this id concern.
+-- TouchedDays is the days that the events between two ids concern.
 SELECT DISTINCT s.provider_id, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
 FROM session_events e JOIN sessions s ON s.id = e.session_id
-WHERE e.id > sqlc.arg(after) AND e.source = 'session';
+WHERE e.id > sqlc.arg(after) AND e.id < sqlc.arg(before) AND e.source = 'session';
 
--- name: CountProviderUsers :exec
-INSERT INTO provider_users (provider_id, user_id, first_day)
-SELECT s.provider_id, s.user_id, CAST(MIN(s.created_at / 86400) AS BIGINT) FROM sessions s
-WHERE s.provider_id = sqlc.arg(provider_id) AND s.created_at >= sqlc.arg(since) AND s.created_at < sqlc.arg(until)
-GROUP BY s.provider_id, s.user_id
+-- name: ListNewUsers :many
+-- ListNewUsers is some of the users of a provider's day, in order, that are not
+-- known to have come on that day or before.
+SELECT DISTINCT s.user_id FROM sessions s
+WHERE s.provider_id = sqlc.arg(provider_id) AND s.created_at >= sqlc.arg(since) AND s.created_at < sqlc.arg(until) AND s.user_id > sqlc.arg(after)
+  AND NOT EXISTS (SELECT 1 FROM provider_users u WHERE u.provider_id = s.provider_id AND u.user_id = s.user_id AND u.first_day <= CAST(sqlc.arg(day) AS BIGINT))
+ORDER BY s.user_id LIMIT sqlc.arg(max_rows);
+
+-- name: PutProviderUser :exec
+INSERT INTO provider_users (provider_id, user_id, first_day) VALUES ($1, $2, $3)
 ON CONFLICT (provider_id, user_id) DO UPDATE SET
     first_day = CASE WHEN excluded.first_day < provider_users.first_day THEN excluded.first_day ELSE provider_users.first_day END;
 
--- name: CountDay :exec
-INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
-    paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions)
-SELECT CAST(sqlc.arg(provider_id) AS TEXT), CAST(sqlc.arg(day) AS BIGINT),
-    s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens, s.paid, s.used, s.users,
-    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = sqlc.arg(provider_id) AND u.first_day = CAST(sqlc.arg(day) AS BIGINT)),
+-- name: CountDay :one
+SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens AS tokens_allocated, s.paid AS paid_seconds, s.used AS used_seconds, s.users,
+    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = sqlc.arg(provider_id) AND u.first_day = CAST(sqlc.arg(day) AS BIGINT)) AS new_users,
     l.captures, l.captured, l.released, l.held,
     (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
-        WHERE v.provider_id = sqlc.arg(provider_id) AND v.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND v.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400)
+        WHERE v.provider_id = sqlc.arg(provider_id) AND v.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND v.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400) AS extensions
 FROM (
     SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
@@ -43,8 +51,12 @@ FROM (
         CAST(COALESCE(SUM(y.amount) FILTER (WHERE y.kind = 'hold'), 0) AS BIGINT) AS held
     FROM ledger_entries y
     WHERE y.provider_id = sqlc.arg(provider_id) AND y.at_us >= CAST(sqlc.arg(day) AS BIGINT) * 86400000000 AND y.at_us < CAST(sqlc.arg(day) AS BIGINT) * 86400000000 + 86400000000
-) l
-WHERE 1 = 1
+) l;
+
+-- name: PutDay :exec
+INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
+    paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (provider_id, day) DO UPDATE SET sessions = excluded.sessions, entered = excluded.entered, completed = excluded.completed,
     expired = excluded.expired, revoked = excluded.revoked, canceled = excluded.canceled, tokens_allocated = excluded.tokens_allocated,
     paid_seconds = excluded.paid_seconds, used_seconds = excluded.used_seconds, users = excluded.users, new_users = excluded.new_users,

@@ -25,7 +25,15 @@ UPDATE idempotency_keys SET response = sqlc.arg(response) WHERE scope = sqlc.arg
 SELECT * FROM idempotency_keys WHERE scope = $1 AND key = $2;
 
 -- name: DeleteIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at <= $1;
+DELETE FROM idempotency_keys WHERE (scope, key) IN (
+    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at <= sqlc.arg(before) LIMIT sqlc.arg(max_rows)
+);
+
+-- name: RenewIdempotencyKeys :execrows
+-- RenewIdempotencyKeys has some of the keys of a range of time count from now.
+UPDATE idempotency_keys SET created_at = sqlc.arg(now) WHERE (scope, key) IN (
+    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at > sqlc.arg(after) AND k.created_at <= sqlc.arg(until) LIMIT sqlc.arg(max_rows)
+);
 
 -- name: ExpireAPIKey :execrows
 UPDATE api_keys SET expires_at = sqlc.arg(expires_at)

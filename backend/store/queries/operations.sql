@@ -4,7 +4,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, address = excluded.address, started_at = excluded.started_at,
     last_seen_at = excluded.last_seen_at, live_sessions = excluded.live_sessions, stream_lag_ms = excluded.stream_lag_ms
-WHERE edges.last_seen_at <= excluded.last_seen_at;
+WHERE edges.last_seen_at <= excluded.last_seen_at OR edges.last_seen_at > excluded.last_seen_at + 60;
 
 -- name: ListEdges :many
 SELECT * FROM edges WHERE last_seen_at >= sqlc.arg(since) ORDER BY started_at, id LIMIT 1000;

@@ -74,25 +74,59 @@ SELECT * FROM webhook_deliveries WHERE id = $1;
 
 -- name: ListDeliveries :many
 SELECT * FROM webhook_deliveries
-WHERE webhook_id = sqlc.arg(webhook_id) AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = sqlc.arg(status))
-  AND (created_ms < sqlc.arg(before_ms) OR (created_ms = sqlc.arg(before_ms) AND id < sqlc.arg(before_id)))
+WHERE webhook_id = sqlc.arg(webhook_id) AND (created_ms, id) < (CAST(sqlc.arg(before_ms) AS BIGINT), CAST(sqlc.arg(before_id) AS TEXT))
+ORDER BY created_ms DESC, id DESC LIMIT sqlc.arg(max_rows);
+
+-- name: ListDeliveriesOfStatus :many
+SELECT * FROM webhook_deliveries
+WHERE webhook_id = sqlc.arg(webhook_id) AND status = sqlc.arg(status)
+  AND (created_ms, id) < (CAST(sqlc.arg(before_ms) AS BIGINT), CAST(sqlc.arg(before_id) AS TEXT))
 ORDER BY created_ms DESC, id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: ReplayDelivery :execrows
 UPDATE webhook_deliveries SET status = 'pending', tries = 0, next_at_ms = sqlc.arg(now_ms), done_ms = 0
 WHERE id = sqlc.arg(id) AND webhook_id = sqlc.arg(webhook_id);
 
+-- name: BatchOfDeliveries :one
+-- BatchOfDeliveries is the last delivery of the batch of this size that begins
+-- after another delivery, if the batch is full.
+SELECT created_ms, id FROM webhook_deliveries
+WHERE webhook_id = sqlc.arg(webhook_id) AND (created_ms, id) > (CAST(sqlc.arg(after_ms) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+  AND created_ms < sqlc.arg(until_ms)
+ORDER BY created_ms, id LIMIT 1 OFFSET sqlc.arg(skipped);
+
 -- name: ReplayDeliveries :execrows
+-- ReplayDeliveries makes due again what is done of one batch.
 UPDATE webhook_deliveries SET status = 'pending', tries = 0, next_at_ms = sqlc.arg(now_ms), done_ms = 0
-WHERE webhook_id = sqlc.arg(webhook_id) AND created_ms >= sqlc.arg(since_ms) AND created_ms < sqlc.arg(until_ms)
+WHERE webhook_id = sqlc.arg(webhook_id)
+  AND (created_ms, id) > (CAST(sqlc.arg(after_ms) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+  AND (created_ms, id) <= (CAST(sqlc.arg(last_ms) AS BIGINT), CAST(sqlc.arg(last_id) AS TEXT))
+  AND created_ms < sqlc.arg(until_ms)
   AND status <> 'pending' AND (CAST(sqlc.arg(only_failed) AS BIGINT) = 0 OR status = 'failed');
 
 -- name: FailPending :execrows
--- FailPending gives up what a disabled webhook still waits for. Replays bring it back.
+-- FailPending gives up some of what a disabled webhook still waits for. Replays
+-- bring it back.
 UPDATE webhook_deliveries SET status = 'failed', next_at_ms = 0, done_ms = sqlc.arg(now_ms)
-WHERE webhook_id = sqlc.arg(webhook_id) AND status = 'pending';
+WHERE id IN (SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = sqlc.arg(webhook_id) AND d.next_at_ms > 0 LIMIT sqlc.arg(max_rows));
+
+-- name: ListDisabledWaiting :many
+-- ListDisabledWaiting is disabled webhooks for which something still waits.
+SELECT w.id FROM webhooks w WHERE w.disabled_at > 0
+  AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at_ms > 0)
+ORDER BY w.id LIMIT 100;
+
+-- name: DeleteDeliveriesOfWebhook :execrows
+DELETE FROM webhook_deliveries WHERE id IN (
+    SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = sqlc.arg(webhook_id) LIMIT sqlc.arg(max_rows)
+);
 
 -- name: DeleteDeliveries :execrows
 DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < sqlc.arg(before_ms) AND d.status <> 'pending' LIMIT 5000
+    SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < sqlc.arg(before_ms) AND d.status <> 'pending' LIMIT sqlc.arg(max_rows)
 );
+
+-- name: MakeDue :execrows
+-- MakeDue makes some of the deliveries due that wait beyond a moment.
+UPDATE webhook_deliveries SET next_at_ms = sqlc.arg(now_ms)
+WHERE id IN (SELECT d.id FROM webhook_deliveries d WHERE d.next_at_ms > CAST(sqlc.arg(beyond_ms) AS BIGINT) LIMIT sqlc.arg(max_rows));

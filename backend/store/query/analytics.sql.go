@@ -34,15 +34,12 @@ func (q *Queries) AddProviderEvents(ctx context.Context, arg AddProviderEventsPa
 	return err
 }
 
-const countDay = `-- name: CountDay :exec
-INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
-    paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions)
-SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT),
-    s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens, s.paid, s.used, s.users,
-    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = $1 AND u.first_day = CAST($2 AS BIGINT)),
+const countDay = `-- name: CountDay :one
+SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens AS tokens_allocated, s.paid AS paid_seconds, s.used AS used_seconds, s.users,
+    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = $1 AND u.first_day = CAST($2 AS BIGINT)) AS new_users,
     l.captures, l.captured, l.released, l.held,
     (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
-        WHERE v.provider_id = $1 AND v.created_at >= CAST($2 AS BIGINT) * 86400 AND v.created_at < CAST($2 AS BIGINT) * 86400 + 86400)
+        WHERE v.provider_id = $1 AND v.created_at >= CAST($2 AS BIGINT) * 86400 AND v.created_at < CAST($2 AS BIGINT) * 86400 + 86400) AS extensions
 FROM (
     SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
@@ -59,17 +56,49 @@ FROM (
     FROM ledger_entries y
     WHERE y.provider_id = $1 AND y.at_us >= CAST($2 AS BIGINT) * 86400000000 AND y.at_us < CAST($2 AS BIGINT) * 86400000000 + 86400000000
 ) l
-WHERE 1 = 1
-ON CONFLICT (provider_id, day) DO UPDATE SET sessions = excluded.sessions, entered = excluded.entered, completed = excluded.completed,
-    expired = excluded.expired, revoked = excluded.revoked, canceled = excluded.canceled, tokens_allocated = excluded.tokens_allocated,
-    paid_seconds = excluded.paid_seconds, used_seconds = excluded.used_seconds, users = excluded.users, new_users = excluded.new_users,
-    captures = excluded.captures, captured = excluded.captured, released = excluded.released, held = excluded.held,
-    extensions = excluded.extensions
 `
 
-func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) error {
-	_, err := q.exec(ctx, q.countDayStmt, countDay, providerID, day)
-	return err
+type CountDayRow struct {
+	Sessions        int64
+	Entered         int64
+	Completed       int64
+	Expired         int64
+	Revoked         int64
+	Canceled        int64
+	TokensAllocated int64
+	PaidSeconds     int64
+	UsedSeconds     int64
+	Users           int64
+	NewUsers        int64
+	Captures        int64
+	Captured        int64
+	Released        int64
+	Held            int64
+	Extensions      int64
+}
+
+func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) (CountDayRow, error) {
+	row := q.queryRow(ctx, q.countDayStmt, countDay, providerID, day)
+	var i CountDayRow
+	err := row.Scan(
+		&i.Sessions,
+		&i.Entered,
+		&i.Completed,
+		&i.Expired,
+		&i.Revoked,
+		&i.Canceled,
+		&i.TokensAllocated,
+		&i.PaidSeconds,
+		&i.UsedSeconds,
+		&i.Users,
+		&i.NewUsers,
+		&i.Captures,
+		&i.Captured,
+		&i.Released,
+		&i.Held,
+		&i.Extensions,
+	)
+	return i, err
 }
 
 const countEventNames = `-- name: CountEventNames :one
@@ -113,20 +142,6 @@ func (q *Queries) CountLive(ctx context.Context, providerID string) ([]CountLive
 		return nil, err
 	}
 	return items, nil
-}
-
-const countProviderUsers = `-- name: CountProviderUsers :exec
-INSERT INTO provider_users (provider_id, user_id, first_day)
-SELECT s.provider_id, s.user_id, CAST(MIN(s.created_at / 86400) AS BIGINT) FROM sessions s
-WHERE s.provider_id = $1 AND s.created_at >= $2 AND s.created_at < $3
-GROUP BY s.provider_id, s.user_id
-ON CONFLICT (provider_id, user_id) DO UPDATE SET
-    first_day = CASE WHEN excluded.first_day < provider_users.first_day THEN excluded.first_day ELSE provider_users.first_day END
-`
-
-func (q *Queries) CountProviderUsers(ctx context.Context, providerID string, since int64, until int64) error {
-	_, err := q.exec(ctx, q.countProviderUsersStmt, countProviderUsers, providerID, since, until)
-	return err
 }
 
 const getRollup = `-- name: GetRollup :one
@@ -208,6 +223,54 @@ func (q *Queries) ListDays(ctx context.Context, providerID string, day int64, da
 	return items, nil
 }
 
+const listNewUsers = `-- name: ListNewUsers :many
+SELECT DISTINCT s.user_id FROM sessions s
+WHERE s.provider_id = $1 AND s.created_at >= $2 AND s.created_at < $3 AND s.user_id > $4
+  AND NOT EXISTS (SELECT 1 FROM provider_users u WHERE u.provider_id = s.provider_id AND u.user_id = s.user_id AND u.first_day <= CAST($5 AS BIGINT))
+ORDER BY s.user_id LIMIT $6
+`
+
+type ListNewUsersParams struct {
+	ProviderID string
+	Since      int64
+	Until      int64
+	After      string
+	Day        int64
+	MaxRows    int32
+}
+
+// ListNewUsers is some of the users of a provider's day, in order, that are not
+// known to have come on that day or before.
+func (q *Queries) ListNewUsers(ctx context.Context, arg ListNewUsersParams) ([]string, error) {
+	rows, err := q.query(ctx, q.listNewUsersStmt, listNewUsers,
+		arg.ProviderID,
+		arg.Since,
+		arg.Until,
+		arg.After,
+		arg.Day,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var user_id string
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listProviderEvents = `-- name: ListProviderEvents :many
 SELECT day, name, events, sessions FROM provider_events
 WHERE provider_id = $1 AND day >= $2 AND day <= $3
@@ -249,13 +312,92 @@ func (q *Queries) ListProviderEvents(ctx context.Context, providerID string, fir
 	return items, nil
 }
 
-const setRollup = `-- name: SetRollup :exec
-INSERT INTO rollups (name, at_ms) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET at_ms = CASE WHEN excluded.at_ms > rollups.at_ms THEN excluded.at_ms ELSE rollups.at_ms END
+const putDay = `-- name: PutDay :exec
+INSERT INTO provider_analytics (provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated,
+    paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (provider_id, day) DO UPDATE SET sessions = excluded.sessions, entered = excluded.entered, completed = excluded.completed,
+    expired = excluded.expired, revoked = excluded.revoked, canceled = excluded.canceled, tokens_allocated = excluded.tokens_allocated,
+    paid_seconds = excluded.paid_seconds, used_seconds = excluded.used_seconds, users = excluded.users, new_users = excluded.new_users,
+    captures = excluded.captures, captured = excluded.captured, released = excluded.released, held = excluded.held,
+    extensions = excluded.extensions
 `
 
-func (q *Queries) SetRollup(ctx context.Context, name string, atMS int64) error {
-	_, err := q.exec(ctx, q.setRollupStmt, setRollup, name, atMS)
+type PutDayParams struct {
+	ProviderID      string
+	Day             int64
+	Sessions        int64
+	Entered         int64
+	Completed       int64
+	Expired         int64
+	Revoked         int64
+	Canceled        int64
+	TokensAllocated int64
+	PaidSeconds     int64
+	UsedSeconds     int64
+	Users           int64
+	NewUsers        int64
+	Captures        int64
+	Captured        int64
+	Released        int64
+	Held            int64
+	Extensions      int64
+}
+
+func (q *Queries) PutDay(ctx context.Context, arg PutDayParams) error {
+	_, err := q.exec(ctx, q.putDayStmt, putDay,
+		arg.ProviderID,
+		arg.Day,
+		arg.Sessions,
+		arg.Entered,
+		arg.Completed,
+		arg.Expired,
+		arg.Revoked,
+		arg.Canceled,
+		arg.TokensAllocated,
+		arg.PaidSeconds,
+		arg.UsedSeconds,
+		arg.Users,
+		arg.NewUsers,
+		arg.Captures,
+		arg.Captured,
+		arg.Released,
+		arg.Held,
+		arg.Extensions,
+	)
+	return err
+}
+
+const putProviderUser = `-- name: PutProviderUser :exec
+INSERT INTO provider_users (provider_id, user_id, first_day) VALUES ($1, $2, $3)
+ON CONFLICT (provider_id, user_id) DO UPDATE SET
+    first_day = CASE WHEN excluded.first_day < provider_users.first_day THEN excluded.first_day ELSE provider_users.first_day END
+`
+
+func (q *Queries) PutProviderUser(ctx context.Context, providerID string, userID string, firstDay int64) error {
+	_, err := q.exec(ctx, q.putProviderUserStmt, putProviderUser, providerID, userID, firstDay)
+	return err
+}
+
+const putRollup = `-- name: PutRollup :exec
+INSERT INTO rollups (name, at_ms) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms
+`
+
+func (q *Queries) PutRollup(ctx context.Context, name string, atMS int64) error {
+	_, err := q.exec(ctx, q.putRollupStmt, putRollup, name, atMS)
+	return err
+}
+
+const setRollup = `-- name: SetRollup :exec
+INSERT INTO rollups (name, at_ms) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE rollups.at_ms < excluded.at_ms OR rollups.at_ms > CAST($3 AS BIGINT)
+`
+
+// SetRollup advances a mark, or replaces one that lies beyond the limit: the clock
+// that set it was ahead.
+func (q *Queries) SetRollup(ctx context.Context, name string, atMS int64, limitMs int64) error {
+	_, err := q.exec(ctx, q.setRollupStmt, setRollup, name, atMS, limitMs)
 	return err
 }
 
@@ -290,7 +432,7 @@ func (q *Queries) SumDays(ctx context.Context, providerID string) (SumDaysRow, e
 const touchedDays = `-- name: TouchedDays :many
 SELECT DISTINCT s.provider_id, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
 FROM session_events e JOIN sessions s ON s.id = e.session_id
-WHERE e.id > $1 AND e.source = 'session'
+WHERE e.id > $1 AND e.id < $2 AND e.source = 'session'
 `
 
 type TouchedDaysRow struct {
@@ -299,9 +441,9 @@ type TouchedDaysRow struct {
 	EventDay   int64
 }
 
-// TouchedDays is the days that events after this id concern.
-func (q *Queries) TouchedDays(ctx context.Context, after string) ([]TouchedDaysRow, error) {
-	rows, err := q.query(ctx, q.touchedDaysStmt, touchedDays, after)
+// TouchedDays is the days that the events between two ids concern.
+func (q *Queries) TouchedDays(ctx context.Context, after string, before string) ([]TouchedDaysRow, error) {
+	rows, err := q.query(ctx, q.touchedDaysStmt, touchedDays, after, before)
 	if err != nil {
 		return nil, err
 	}

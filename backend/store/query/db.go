@@ -45,6 +45,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditEntriesStmt, err = db.PrepareContext(ctx, auditEntries); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditEntries: %w", err)
 	}
+	if q.batchOfDeliveriesStmt, err = db.PrepareContext(ctx, batchOfDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query BatchOfDeliveries: %w", err)
+	}
 	if q.bindPeopleStmt, err = db.PrepareContext(ctx, bindPeople); err != nil {
 		return nil, fmt.Errorf("error preparing query BindPeople: %w", err)
 	}
@@ -78,14 +81,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countPersonStmt, err = db.PrepareContext(ctx, countPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPerson: %w", err)
 	}
-	if q.countProviderUsersStmt, err = db.PrepareContext(ctx, countProviderUsers); err != nil {
-		return nil, fmt.Errorf("error preparing query CountProviderUsers: %w", err)
+	if q.countSessionsOfUsersStmt, err = db.PrepareContext(ctx, countSessionsOfUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSessionsOfUsers: %w", err)
 	}
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
 	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
+	}
+	if q.deleteDeliveriesOfWebhookStmt, err = db.PrepareContext(ctx, deleteDeliveriesOfWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveriesOfWebhook: %w", err)
 	}
 	if q.deleteDomainsStmt, err = db.PrepareContext(ctx, deleteDomains); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDomains: %w", err)
@@ -276,6 +282,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDeliveriesOfSessionStmt, err = db.PrepareContext(ctx, listDeliveriesOfSession); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveriesOfSession: %w", err)
 	}
+	if q.listDeliveriesOfStatusStmt, err = db.PrepareContext(ctx, listDeliveriesOfStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveriesOfStatus: %w", err)
+	}
+	if q.listDisabledWaitingStmt, err = db.PrepareContext(ctx, listDisabledWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDisabledWaiting: %w", err)
+	}
 	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
 	}
@@ -300,6 +312,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
 	}
+	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
+	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
 	}
@@ -321,17 +336,44 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listSessionsOfProviderStmt, err = db.PrepareContext(ctx, listSessionsOfProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfProvider: %w", err)
 	}
+	if q.listSessionsOfProviderInStatusStmt, err = db.PrepareContext(ctx, listSessionsOfProviderInStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfProviderInStatus: %w", err)
+	}
+	if q.listSessionsOfStatusStmt, err = db.PrepareContext(ctx, listSessionsOfStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfStatus: %w", err)
+	}
+	if q.listSessionsOfUserStmt, err = db.PrepareContext(ctx, listSessionsOfUser); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfUser: %w", err)
+	}
+	if q.listSessionsOfUsersStmt, err = db.PrepareContext(ctx, listSessionsOfUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfUsers: %w", err)
+	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
 	}
 	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
 	}
+	if q.makeDueStmt, err = db.PrepareContext(ctx, makeDue); err != nil {
+		return nil, fmt.Errorf("error preparing query MakeDue: %w", err)
+	}
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.putDayStmt, err = db.PrepareContext(ctx, putDay); err != nil {
+		return nil, fmt.Errorf("error preparing query PutDay: %w", err)
+	}
+	if q.putProviderUserStmt, err = db.PrepareContext(ctx, putProviderUser); err != nil {
+		return nil, fmt.Errorf("error preparing query PutProviderUser: %w", err)
+	}
+	if q.putRollupStmt, err = db.PrepareContext(ctx, putRollup); err != nil {
+		return nil, fmt.Errorf("error preparing query PutRollup: %w", err)
+	}
+	if q.renewIdempotencyKeysStmt, err = db.PrepareContext(ctx, renewIdempotencyKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewIdempotencyKeys: %w", err)
 	}
 	if q.replayDeliveriesStmt, err = db.PrepareContext(ctx, replayDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplayDeliveries: %w", err)
@@ -418,6 +460,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditEntriesStmt: %w", cerr)
 		}
 	}
+	if q.batchOfDeliveriesStmt != nil {
+		if cerr := q.batchOfDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing batchOfDeliveriesStmt: %w", cerr)
+		}
+	}
 	if q.bindPeopleStmt != nil {
 		if cerr := q.bindPeopleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindPeopleStmt: %w", cerr)
@@ -473,9 +520,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countPersonStmt: %w", cerr)
 		}
 	}
-	if q.countProviderUsersStmt != nil {
-		if cerr := q.countProviderUsersStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countProviderUsersStmt: %w", cerr)
+	if q.countSessionsOfUsersStmt != nil {
+		if cerr := q.countSessionsOfUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSessionsOfUsersStmt: %w", cerr)
 		}
 	}
 	if q.deleteAccountStmt != nil {
@@ -486,6 +533,11 @@ func (q *Queries) Close() error {
 	if q.deleteDeliveriesStmt != nil {
 		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveriesOfWebhookStmt != nil {
+		if cerr := q.deleteDeliveriesOfWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveriesOfWebhookStmt: %w", cerr)
 		}
 	}
 	if q.deleteDomainsStmt != nil {
@@ -803,6 +855,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesOfSessionStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveriesOfStatusStmt != nil {
+		if cerr := q.listDeliveriesOfStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveriesOfStatusStmt: %w", cerr)
+		}
+	}
+	if q.listDisabledWaitingStmt != nil {
+		if cerr := q.listDisabledWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDisabledWaitingStmt: %w", cerr)
+		}
+	}
 	if q.listDomainsStmt != nil {
 		if cerr := q.listDomainsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDomainsStmt: %w", cerr)
@@ -843,6 +905,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
 		}
 	}
+	if q.listNewUsersStmt != nil {
+		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
+		}
+	}
 	if q.listPageReportsStmt != nil {
 		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
@@ -878,6 +945,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listSessionsOfProviderStmt: %w", cerr)
 		}
 	}
+	if q.listSessionsOfProviderInStatusStmt != nil {
+		if cerr := q.listSessionsOfProviderInStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfProviderInStatusStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfStatusStmt != nil {
+		if cerr := q.listSessionsOfStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfStatusStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfUserStmt != nil {
+		if cerr := q.listSessionsOfUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfUserStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfUsersStmt != nil {
+		if cerr := q.listSessionsOfUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfUsersStmt: %w", cerr)
+		}
+	}
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
@@ -888,6 +975,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listWebhooksStmt: %w", cerr)
 		}
 	}
+	if q.makeDueStmt != nil {
+		if cerr := q.makeDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing makeDueStmt: %w", cerr)
+		}
+	}
 	if q.moveBalanceStmt != nil {
 		if cerr := q.moveBalanceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
@@ -896,6 +988,26 @@ func (q *Queries) Close() error {
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.putDayStmt != nil {
+		if cerr := q.putDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putDayStmt: %w", cerr)
+		}
+	}
+	if q.putProviderUserStmt != nil {
+		if cerr := q.putProviderUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putProviderUserStmt: %w", cerr)
+		}
+	}
+	if q.putRollupStmt != nil {
+		if cerr := q.putRollupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putRollupStmt: %w", cerr)
+		}
+	}
+	if q.renewIdempotencyKeysStmt != nil {
+		if cerr := q.renewIdempotencyKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewIdempotencyKeysStmt: %w", cerr)
 		}
 	}
 	if q.replayDeliveriesStmt != nil {
@@ -1010,249 +1122,277 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                          DBTX
-	tx                          *sql.Tx
-	addPageReportStmt           *sql.Stmt
-	addProviderEventsStmt       *sql.Stmt
-	advanceRingStmt             *sql.Stmt
-	announceStmt                *sql.Stmt
-	auditAccountsStmt           *sql.Stmt
-	auditCapturesStmt           *sql.Stmt
-	auditEntriesStmt            *sql.Stmt
-	bindPeopleStmt              *sql.Stmt
-	claimDeliveriesStmt         *sql.Stmt
-	claimDeliveryStmt           *sql.Stmt
-	claimIdempotencyKeyStmt     *sql.Stmt
-	copyAccountStmt             *sql.Stmt
-	countDayStmt                *sql.Stmt
-	countEventNamesStmt         *sql.Stmt
-	countEventsStmt             *sql.Stmt
-	countLiveStmt               *sql.Stmt
-	countLiveSessionsOfUserStmt *sql.Stmt
-	countPersonStmt             *sql.Stmt
-	countProviderUsersStmt      *sql.Stmt
-	deleteAccountStmt           *sql.Stmt
-	deleteDeliveriesStmt        *sql.Stmt
-	deleteDomainsStmt           *sql.Stmt
-	deleteIdempotencyKeysStmt   *sql.Stmt
-	deleteOldEdgesStmt          *sql.Stmt
-	deleteOldPageReportsStmt    *sql.Stmt
-	deleteOldSignInsStmt        *sql.Stmt
-	deletePersonStmt            *sql.Stmt
-	deleteSignInStmt            *sql.Stmt
-	deleteSignInsOfPersonStmt   *sql.Stmt
-	deleteSigningKeysStmt       *sql.Stmt
-	deleteWebhookStmt           *sql.Stmt
-	dueSessionsStmt             *sql.Stmt
-	dueWebhooksStmt             *sql.Stmt
-	ensureAccountStmt           *sql.Stmt
-	eraseEntriesStmt            *sql.Stmt
-	eraseHoldsStmt              *sql.Stmt
-	eraseMessagesStmt           *sql.Stmt
-	erasePageReportsStmt        *sql.Stmt
-	eraseProviderUsersStmt      *sql.Stmt
-	eraseSessionsStmt           *sql.Stmt
-	expireAPIKeyStmt            *sql.Stmt
-	failPendingStmt             *sql.Stmt
-	finishDeliveryStmt          *sql.Stmt
-	getAPIKeyStmt               *sql.Stmt
-	getAPIKeyByHashStmt         *sql.Stmt
-	getAccountStmt              *sql.Stmt
-	getBeatsStmt                *sql.Stmt
-	getDeliveryStmt             *sql.Stmt
-	getHoldStmt                 *sql.Stmt
-	getIdempotencyKeyStmt       *sql.Stmt
-	getPersonStmt               *sql.Stmt
-	getProviderStmt             *sql.Stmt
-	getProviderByDomainStmt     *sql.Stmt
-	getRingVersionStmt          *sql.Stmt
-	getRollupStmt               *sql.Stmt
-	getSessionStmt              *sql.Stmt
-	getSignInStmt               *sql.Stmt
-	getWebhookStmt              *sql.Stmt
-	growHoldStmt                *sql.Stmt
-	hasEventNameStmt            *sql.Stmt
-	hasSessionEventStmt         *sql.Stmt
-	insertAPIKeyStmt            *sql.Stmt
-	insertAttemptStmt           *sql.Stmt
-	insertAuditStmt             *sql.Stmt
-	insertDeliveryStmt          *sql.Stmt
-	insertDomainStmt            *sql.Stmt
-	insertEntryStmt             *sql.Stmt
-	insertEventStmt             *sql.Stmt
-	insertExtensionStmt         *sql.Stmt
-	insertHoldStmt              *sql.Stmt
-	insertPersonStmt            *sql.Stmt
-	insertProviderStmt          *sql.Stmt
-	insertSessionStmt           *sql.Stmt
-	insertSignInStmt            *sql.Stmt
-	insertSigningKeyStmt        *sql.Stmt
-	insertWebhookStmt           *sql.Stmt
-	listAPIKeysStmt             *sql.Stmt
-	listAPIKeysOfProviderStmt   *sql.Stmt
-	listAttemptsStmt            *sql.Stmt
-	listAuditStmt               *sql.Stmt
-	listChangedSessionsStmt     *sql.Stmt
-	listDaysStmt                *sql.Stmt
-	listDeliveriesStmt          *sql.Stmt
-	listDeliveriesOfSessionStmt *sql.Stmt
-	listDomainsStmt             *sql.Stmt
-	listEdgesStmt               *sql.Stmt
-	listEntriesOfSessionStmt    *sql.Stmt
-	listEntriesOfUserStmt       *sql.Stmt
-	listEventsStmt              *sql.Stmt
-	listEventsOfSourceStmt      *sql.Stmt
-	listEventsOfUserStmt        *sql.Stmt
-	listExtensionsStmt          *sql.Stmt
-	listPageReportsStmt         *sql.Stmt
-	listPeopleStmt              *sql.Stmt
-	listPeopleByEmailStmt       *sql.Stmt
-	listProviderEventsStmt      *sql.Stmt
-	listProvidersStmt           *sql.Stmt
-	listSessionsStmt            *sql.Stmt
-	listSessionsOfProviderStmt  *sql.Stmt
-	listSigningKeysStmt         *sql.Stmt
-	listWebhooksStmt            *sql.Stmt
-	moveBalanceStmt             *sql.Stmt
-	nextDueStmt                 *sql.Stmt
-	replayDeliveriesStmt        *sql.Stmt
-	replayDeliveryStmt          *sql.Stmt
-	revokeAPIKeyStmt            *sql.Stmt
-	saveIdempotentResponseStmt  *sql.Stmt
-	setRollupStmt               *sql.Stmt
-	settleHoldStmt              *sql.Stmt
-	sumDaysStmt                 *sql.Stmt
-	touchAPIKeyStmt             *sql.Stmt
-	touchedDaysStmt             *sql.Stmt
-	trimPageReportsStmt         *sql.Stmt
-	updateProviderStmt          *sql.Stmt
-	updateSessionStmt           *sql.Stmt
-	updateWebhookStmt           *sql.Stmt
-	upsertBeatStmt              *sql.Stmt
-	upsertEdgeStmt              *sql.Stmt
+	db                                 DBTX
+	tx                                 *sql.Tx
+	addPageReportStmt                  *sql.Stmt
+	addProviderEventsStmt              *sql.Stmt
+	advanceRingStmt                    *sql.Stmt
+	announceStmt                       *sql.Stmt
+	auditAccountsStmt                  *sql.Stmt
+	auditCapturesStmt                  *sql.Stmt
+	auditEntriesStmt                   *sql.Stmt
+	batchOfDeliveriesStmt              *sql.Stmt
+	bindPeopleStmt                     *sql.Stmt
+	claimDeliveriesStmt                *sql.Stmt
+	claimDeliveryStmt                  *sql.Stmt
+	claimIdempotencyKeyStmt            *sql.Stmt
+	copyAccountStmt                    *sql.Stmt
+	countDayStmt                       *sql.Stmt
+	countEventNamesStmt                *sql.Stmt
+	countEventsStmt                    *sql.Stmt
+	countLiveStmt                      *sql.Stmt
+	countLiveSessionsOfUserStmt        *sql.Stmt
+	countPersonStmt                    *sql.Stmt
+	countSessionsOfUsersStmt           *sql.Stmt
+	deleteAccountStmt                  *sql.Stmt
+	deleteDeliveriesStmt               *sql.Stmt
+	deleteDeliveriesOfWebhookStmt      *sql.Stmt
+	deleteDomainsStmt                  *sql.Stmt
+	deleteIdempotencyKeysStmt          *sql.Stmt
+	deleteOldEdgesStmt                 *sql.Stmt
+	deleteOldPageReportsStmt           *sql.Stmt
+	deleteOldSignInsStmt               *sql.Stmt
+	deletePersonStmt                   *sql.Stmt
+	deleteSignInStmt                   *sql.Stmt
+	deleteSignInsOfPersonStmt          *sql.Stmt
+	deleteSigningKeysStmt              *sql.Stmt
+	deleteWebhookStmt                  *sql.Stmt
+	dueSessionsStmt                    *sql.Stmt
+	dueWebhooksStmt                    *sql.Stmt
+	ensureAccountStmt                  *sql.Stmt
+	eraseEntriesStmt                   *sql.Stmt
+	eraseHoldsStmt                     *sql.Stmt
+	eraseMessagesStmt                  *sql.Stmt
+	erasePageReportsStmt               *sql.Stmt
+	eraseProviderUsersStmt             *sql.Stmt
+	eraseSessionsStmt                  *sql.Stmt
+	expireAPIKeyStmt                   *sql.Stmt
+	failPendingStmt                    *sql.Stmt
+	finishDeliveryStmt                 *sql.Stmt
+	getAPIKeyStmt                      *sql.Stmt
+	getAPIKeyByHashStmt                *sql.Stmt
+	getAccountStmt                     *sql.Stmt
+	getBeatsStmt                       *sql.Stmt
+	getDeliveryStmt                    *sql.Stmt
+	getHoldStmt                        *sql.Stmt
+	getIdempotencyKeyStmt              *sql.Stmt
+	getPersonStmt                      *sql.Stmt
+	getProviderStmt                    *sql.Stmt
+	getProviderByDomainStmt            *sql.Stmt
+	getRingVersionStmt                 *sql.Stmt
+	getRollupStmt                      *sql.Stmt
+	getSessionStmt                     *sql.Stmt
+	getSignInStmt                      *sql.Stmt
+	getWebhookStmt                     *sql.Stmt
+	growHoldStmt                       *sql.Stmt
+	hasEventNameStmt                   *sql.Stmt
+	hasSessionEventStmt                *sql.Stmt
+	insertAPIKeyStmt                   *sql.Stmt
+	insertAttemptStmt                  *sql.Stmt
+	insertAuditStmt                    *sql.Stmt
+	insertDeliveryStmt                 *sql.Stmt
+	insertDomainStmt                   *sql.Stmt
+	insertEntryStmt                    *sql.Stmt
+	insertEventStmt                    *sql.Stmt
+	insertExtensionStmt                *sql.Stmt
+	insertHoldStmt                     *sql.Stmt
+	insertPersonStmt                   *sql.Stmt
+	insertProviderStmt                 *sql.Stmt
+	insertSessionStmt                  *sql.Stmt
+	insertSignInStmt                   *sql.Stmt
+	insertSigningKeyStmt               *sql.Stmt
+	insertWebhookStmt                  *sql.Stmt
+	listAPIKeysStmt                    *sql.Stmt
+	listAPIKeysOfProviderStmt          *sql.Stmt
+	listAttemptsStmt                   *sql.Stmt
+	listAuditStmt                      *sql.Stmt
+	listChangedSessionsStmt            *sql.Stmt
+	listDaysStmt                       *sql.Stmt
+	listDeliveriesStmt                 *sql.Stmt
+	listDeliveriesOfSessionStmt        *sql.Stmt
+	listDeliveriesOfStatusStmt         *sql.Stmt
+	listDisabledWaitingStmt            *sql.Stmt
+	listDomainsStmt                    *sql.Stmt
+	listEdgesStmt                      *sql.Stmt
+	listEntriesOfSessionStmt           *sql.Stmt
+	listEntriesOfUserStmt              *sql.Stmt
+	listEventsStmt                     *sql.Stmt
+	listEventsOfSourceStmt             *sql.Stmt
+	listEventsOfUserStmt               *sql.Stmt
+	listExtensionsStmt                 *sql.Stmt
+	listNewUsersStmt                   *sql.Stmt
+	listPageReportsStmt                *sql.Stmt
+	listPeopleStmt                     *sql.Stmt
+	listPeopleByEmailStmt              *sql.Stmt
+	listProviderEventsStmt             *sql.Stmt
+	listProvidersStmt                  *sql.Stmt
+	listSessionsStmt                   *sql.Stmt
+	listSessionsOfProviderStmt         *sql.Stmt
+	listSessionsOfProviderInStatusStmt *sql.Stmt
+	listSessionsOfStatusStmt           *sql.Stmt
+	listSessionsOfUserStmt             *sql.Stmt
+	listSessionsOfUsersStmt            *sql.Stmt
+	listSigningKeysStmt                *sql.Stmt
+	listWebhooksStmt                   *sql.Stmt
+	makeDueStmt                        *sql.Stmt
+	moveBalanceStmt                    *sql.Stmt
+	nextDueStmt                        *sql.Stmt
+	putDayStmt                         *sql.Stmt
+	putProviderUserStmt                *sql.Stmt
+	putRollupStmt                      *sql.Stmt
+	renewIdempotencyKeysStmt           *sql.Stmt
+	replayDeliveriesStmt               *sql.Stmt
+	replayDeliveryStmt                 *sql.Stmt
+	revokeAPIKeyStmt                   *sql.Stmt
+	saveIdempotentResponseStmt         *sql.Stmt
+	setRollupStmt                      *sql.Stmt
+	settleHoldStmt                     *sql.Stmt
+	sumDaysStmt                        *sql.Stmt
+	touchAPIKeyStmt                    *sql.Stmt
+	touchedDaysStmt                    *sql.Stmt
+	trimPageReportsStmt                *sql.Stmt
+	updateProviderStmt                 *sql.Stmt
+	updateSessionStmt                  *sql.Stmt
+	updateWebhookStmt                  *sql.Stmt
+	upsertBeatStmt                     *sql.Stmt
+	upsertEdgeStmt                     *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                          tx,
-		tx:                          tx,
-		addPageReportStmt:           q.addPageReportStmt,
-		addProviderEventsStmt:       q.addProviderEventsStmt,
-		advanceRingStmt:             q.advanceRingStmt,
-		announceStmt:                q.announceStmt,
-		auditAccountsStmt:           q.auditAccountsStmt,
-		auditCapturesStmt:           q.auditCapturesStmt,
-		auditEntriesStmt:            q.auditEntriesStmt,
-		bindPeopleStmt:              q.bindPeopleStmt,
-		claimDeliveriesStmt:         q.claimDeliveriesStmt,
-		claimDeliveryStmt:           q.claimDeliveryStmt,
-		claimIdempotencyKeyStmt:     q.claimIdempotencyKeyStmt,
-		copyAccountStmt:             q.copyAccountStmt,
-		countDayStmt:                q.countDayStmt,
-		countEventNamesStmt:         q.countEventNamesStmt,
-		countEventsStmt:             q.countEventsStmt,
-		countLiveStmt:               q.countLiveStmt,
-		countLiveSessionsOfUserStmt: q.countLiveSessionsOfUserStmt,
-		countPersonStmt:             q.countPersonStmt,
-		countProviderUsersStmt:      q.countProviderUsersStmt,
-		deleteAccountStmt:           q.deleteAccountStmt,
-		deleteDeliveriesStmt:        q.deleteDeliveriesStmt,
-		deleteDomainsStmt:           q.deleteDomainsStmt,
-		deleteIdempotencyKeysStmt:   q.deleteIdempotencyKeysStmt,
-		deleteOldEdgesStmt:          q.deleteOldEdgesStmt,
-		deleteOldPageReportsStmt:    q.deleteOldPageReportsStmt,
-		deleteOldSignInsStmt:        q.deleteOldSignInsStmt,
-		deletePersonStmt:            q.deletePersonStmt,
-		deleteSignInStmt:            q.deleteSignInStmt,
-		deleteSignInsOfPersonStmt:   q.deleteSignInsOfPersonStmt,
-		deleteSigningKeysStmt:       q.deleteSigningKeysStmt,
-		deleteWebhookStmt:           q.deleteWebhookStmt,
-		dueSessionsStmt:             q.dueSessionsStmt,
-		dueWebhooksStmt:             q.dueWebhooksStmt,
-		ensureAccountStmt:           q.ensureAccountStmt,
-		eraseEntriesStmt:            q.eraseEntriesStmt,
-		eraseHoldsStmt:              q.eraseHoldsStmt,
-		eraseMessagesStmt:           q.eraseMessagesStmt,
-		erasePageReportsStmt:        q.erasePageReportsStmt,
-		eraseProviderUsersStmt:      q.eraseProviderUsersStmt,
-		eraseSessionsStmt:           q.eraseSessionsStmt,
-		expireAPIKeyStmt:            q.expireAPIKeyStmt,
-		failPendingStmt:             q.failPendingStmt,
-		finishDeliveryStmt:          q.finishDeliveryStmt,
-		getAPIKeyStmt:               q.getAPIKeyStmt,
-		getAPIKeyByHashStmt:         q.getAPIKeyByHashStmt,
-		getAccountStmt:              q.getAccountStmt,
-		getBeatsStmt:                q.getBeatsStmt,
-		getDeliveryStmt:             q.getDeliveryStmt,
-		getHoldStmt:                 q.getHoldStmt,
-		getIdempotencyKeyStmt:       q.getIdempotencyKeyStmt,
-		getPersonStmt:               q.getPersonStmt,
-		getProviderStmt:             q.getProviderStmt,
-		getProviderByDomainStmt:     q.getProviderByDomainStmt,
-		getRingVersionStmt:          q.getRingVersionStmt,
-		getRollupStmt:               q.getRollupStmt,
-		getSessionStmt:              q.getSessionStmt,
-		getSignInStmt:               q.getSignInStmt,
-		getWebhookStmt:              q.getWebhookStmt,
-		growHoldStmt:                q.growHoldStmt,
-		hasEventNameStmt:            q.hasEventNameStmt,
-		hasSessionEventStmt:         q.hasSessionEventStmt,
-		insertAPIKeyStmt:            q.insertAPIKeyStmt,
-		insertAttemptStmt:           q.insertAttemptStmt,
-		insertAuditStmt:             q.insertAuditStmt,
-		insertDeliveryStmt:          q.insertDeliveryStmt,
-		insertDomainStmt:            q.insertDomainStmt,
-		insertEntryStmt:             q.insertEntryStmt,
-		insertEventStmt:             q.insertEventStmt,
-		insertExtensionStmt:         q.insertExtensionStmt,
-		insertHoldStmt:              q.insertHoldStmt,
-		insertPersonStmt:            q.insertPersonStmt,
-		insertProviderStmt:          q.insertProviderStmt,
-		insertSessionStmt:           q.insertSessionStmt,
-		insertSignInStmt:            q.insertSignInStmt,
-		insertSigningKeyStmt:        q.insertSigningKeyStmt,
-		insertWebhookStmt:           q.insertWebhookStmt,
-		listAPIKeysStmt:             q.listAPIKeysStmt,
-		listAPIKeysOfProviderStmt:   q.listAPIKeysOfProviderStmt,
-		listAttemptsStmt:            q.listAttemptsStmt,
-		listAuditStmt:               q.listAuditStmt,
-		listChangedSessionsStmt:     q.listChangedSessionsStmt,
-		listDaysStmt:                q.listDaysStmt,
-		listDeliveriesStmt:          q.listDeliveriesStmt,
-		listDeliveriesOfSessionStmt: q.listDeliveriesOfSessionStmt,
-		listDomainsStmt:             q.listDomainsStmt,
-		listEdgesStmt:               q.listEdgesStmt,
-		listEntriesOfSessionStmt:    q.listEntriesOfSessionStmt,
-		listEntriesOfUserStmt:       q.listEntriesOfUserStmt,
-		listEventsStmt:              q.listEventsStmt,
-		listEventsOfSourceStmt:      q.listEventsOfSourceStmt,
-		listEventsOfUserStmt:        q.listEventsOfUserStmt,
-		listExtensionsStmt:          q.listExtensionsStmt,
-		listPageReportsStmt:         q.listPageReportsStmt,
-		listPeopleStmt:              q.listPeopleStmt,
-		listPeopleByEmailStmt:       q.listPeopleByEmailStmt,
-		listProviderEventsStmt:      q.listProviderEventsStmt,
-		listProvidersStmt:           q.listProvidersStmt,
-		listSessionsStmt:            q.listSessionsStmt,
-		listSessionsOfProviderStmt:  q.listSessionsOfProviderStmt,
-		listSigningKeysStmt:         q.listSigningKeysStmt,
-		listWebhooksStmt:            q.listWebhooksStmt,
-		moveBalanceStmt:             q.moveBalanceStmt,
-		nextDueStmt:                 q.nextDueStmt,
-		replayDeliveriesStmt:        q.replayDeliveriesStmt,
-		replayDeliveryStmt:          q.replayDeliveryStmt,
-		revokeAPIKeyStmt:            q.revokeAPIKeyStmt,
-		saveIdempotentResponseStmt:  q.saveIdempotentResponseStmt,
-		setRollupStmt:               q.setRollupStmt,
-		settleHoldStmt:              q.settleHoldStmt,
-		sumDaysStmt:                 q.sumDaysStmt,
-		touchAPIKeyStmt:             q.touchAPIKeyStmt,
-		touchedDaysStmt:             q.touchedDaysStmt,
-		trimPageReportsStmt:         q.trimPageReportsStmt,
-		updateProviderStmt:          q.updateProviderStmt,
-		updateSessionStmt:           q.updateSessionStmt,
-		updateWebhookStmt:           q.updateWebhookStmt,
-		upsertBeatStmt:              q.upsertBeatStmt,
-		upsertEdgeStmt:              q.upsertEdgeStmt,
+		db:                                 tx,
+		tx:                                 tx,
+		addPageReportStmt:                  q.addPageReportStmt,
+		addProviderEventsStmt:              q.addProviderEventsStmt,
+		advanceRingStmt:                    q.advanceRingStmt,
+		announceStmt:                       q.announceStmt,
+		auditAccountsStmt:                  q.auditAccountsStmt,
+		auditCapturesStmt:                  q.auditCapturesStmt,
+		auditEntriesStmt:                   q.auditEntriesStmt,
+		batchOfDeliveriesStmt:              q.batchOfDeliveriesStmt,
+		bindPeopleStmt:                     q.bindPeopleStmt,
+		claimDeliveriesStmt:                q.claimDeliveriesStmt,
+		claimDeliveryStmt:                  q.claimDeliveryStmt,
+		claimIdempotencyKeyStmt:            q.claimIdempotencyKeyStmt,
+		copyAccountStmt:                    q.copyAccountStmt,
+		countDayStmt:                       q.countDayStmt,
+		countEventNamesStmt:                q.countEventNamesStmt,
+		countEventsStmt:                    q.countEventsStmt,
+		countLiveStmt:                      q.countLiveStmt,
+		countLiveSessionsOfUserStmt:        q.countLiveSessionsOfUserStmt,
+		countPersonStmt:                    q.countPersonStmt,
+		countSessionsOfUsersStmt:           q.countSessionsOfUsersStmt,
+		deleteAccountStmt:                  q.deleteAccountStmt,
+		deleteDeliveriesStmt:               q.deleteDeliveriesStmt,
+		deleteDeliveriesOfWebhookStmt:      q.deleteDeliveriesOfWebhookStmt,
+		deleteDomainsStmt:                  q.deleteDomainsStmt,
+		deleteIdempotencyKeysStmt:          q.deleteIdempotencyKeysStmt,
+		deleteOldEdgesStmt:                 q.deleteOldEdgesStmt,
+		deleteOldPageReportsStmt:           q.deleteOldPageReportsStmt,
+		deleteOldSignInsStmt:               q.deleteOldSignInsStmt,
+		deletePersonStmt:                   q.deletePersonStmt,
+		deleteSignInStmt:                   q.deleteSignInStmt,
+		deleteSignInsOfPersonStmt:          q.deleteSignInsOfPersonStmt,
+		deleteSigningKeysStmt:              q.deleteSigningKeysStmt,
+		deleteWebhookStmt:                  q.deleteWebhookStmt,
+		dueSessionsStmt:                    q.dueSessionsStmt,
+		dueWebhooksStmt:                    q.dueWebhooksStmt,
+		ensureAccountStmt:                  q.ensureAccountStmt,
+		eraseEntriesStmt:                   q.eraseEntriesStmt,
+		eraseHoldsStmt:                     q.eraseHoldsStmt,
+		eraseMessagesStmt:                  q.eraseMessagesStmt,
+		erasePageReportsStmt:               q.erasePageReportsStmt,
+		eraseProviderUsersStmt:             q.eraseProviderUsersStmt,
+		eraseSessionsStmt:                  q.eraseSessionsStmt,
+		expireAPIKeyStmt:                   q.expireAPIKeyStmt,
+		failPendingStmt:                    q.failPendingStmt,
+		finishDeliveryStmt:                 q.finishDeliveryStmt,
+		getAPIKeyStmt:                      q.getAPIKeyStmt,
+		getAPIKeyByHashStmt:                q.getAPIKeyByHashStmt,
+		getAccountStmt:                     q.getAccountStmt,
+		getBeatsStmt:                       q.getBeatsStmt,
+		getDeliveryStmt:                    q.getDeliveryStmt,
+		getHoldStmt:                        q.getHoldStmt,
+		getIdempotencyKeyStmt:              q.getIdempotencyKeyStmt,
+		getPersonStmt:                      q.getPersonStmt,
+		getProviderStmt:                    q.getProviderStmt,
+		getProviderByDomainStmt:            q.getProviderByDomainStmt,
+		getRingVersionStmt:                 q.getRingVersionStmt,
+		getRollupStmt:                      q.getRollupStmt,
+		getSessionStmt:                     q.getSessionStmt,
+		getSignInStmt:                      q.getSignInStmt,
+		getWebhookStmt:                     q.getWebhookStmt,
+		growHoldStmt:                       q.growHoldStmt,
+		hasEventNameStmt:                   q.hasEventNameStmt,
+		hasSessionEventStmt:                q.hasSessionEventStmt,
+		insertAPIKeyStmt:                   q.insertAPIKeyStmt,
+		insertAttemptStmt:                  q.insertAttemptStmt,
+		insertAuditStmt:                    q.insertAuditStmt,
+		insertDeliveryStmt:                 q.insertDeliveryStmt,
+		insertDomainStmt:                   q.insertDomainStmt,
+		insertEntryStmt:                    q.insertEntryStmt,
+		insertEventStmt:                    q.insertEventStmt,
+		insertExtensionStmt:                q.insertExtensionStmt,
+		insertHoldStmt:                     q.insertHoldStmt,
+		insertPersonStmt:                   q.insertPersonStmt,
+		insertProviderStmt:                 q.insertProviderStmt,
+		insertSessionStmt:                  q.insertSessionStmt,
+		insertSignInStmt:                   q.insertSignInStmt,
+		insertSigningKeyStmt:               q.insertSigningKeyStmt,
+		insertWebhookStmt:                  q.insertWebhookStmt,
+		listAPIKeysStmt:                    q.listAPIKeysStmt,
+		listAPIKeysOfProviderStmt:          q.listAPIKeysOfProviderStmt,
+		listAttemptsStmt:                   q.listAttemptsStmt,
+		listAuditStmt:                      q.listAuditStmt,
+		listChangedSessionsStmt:            q.listChangedSessionsStmt,
+		listDaysStmt:                       q.listDaysStmt,
+		listDeliveriesStmt:                 q.listDeliveriesStmt,
+		listDeliveriesOfSessionStmt:        q.listDeliveriesOfSessionStmt,
+		listDeliveriesOfStatusStmt:         q.listDeliveriesOfStatusStmt,
+		listDisabledWaitingStmt:            q.listDisabledWaitingStmt,
+		listDomainsStmt:                    q.listDomainsStmt,
+		listEdgesStmt:                      q.listEdgesStmt,
+		listEntriesOfSessionStmt:           q.listEntriesOfSessionStmt,
+		listEntriesOfUserStmt:              q.listEntriesOfUserStmt,
+		listEventsStmt:                     q.listEventsStmt,
+		listEventsOfSourceStmt:             q.listEventsOfSourceStmt,
+		listEventsOfUserStmt:               q.listEventsOfUserStmt,
+		listExtensionsStmt:                 q.listExtensionsStmt,
+		listNewUsersStmt:                   q.listNewUsersStmt,
+		listPageReportsStmt:                q.listPageReportsStmt,
+		listPeopleStmt:                     q.listPeopleStmt,
+		listPeopleByEmailStmt:              q.listPeopleByEmailStmt,
+		listProviderEventsStmt:             q.listProviderEventsStmt,
+		listProvidersStmt:                  q.listProvidersStmt,
+		listSessionsStmt:                   q.listSessionsStmt,
+		listSessionsOfProviderStmt:         q.listSessionsOfProviderStmt,
+		listSessionsOfProviderInStatusStmt: q.listSessionsOfProviderInStatusStmt,
+		listSessionsOfStatusStmt:           q.listSessionsOfStatusStmt,
+		listSessionsOfUserStmt:             q.listSessionsOfUserStmt,
+		listSessionsOfUsersStmt:            q.listSessionsOfUsersStmt,
+		listSigningKeysStmt:                q.listSigningKeysStmt,
+		listWebhooksStmt:                   q.listWebhooksStmt,
+		makeDueStmt:                        q.makeDueStmt,
+		moveBalanceStmt:                    q.moveBalanceStmt,
+		nextDueStmt:                        q.nextDueStmt,
+		putDayStmt:                         q.putDayStmt,
+		putProviderUserStmt:                q.putProviderUserStmt,
+		putRollupStmt:                      q.putRollupStmt,
+		renewIdempotencyKeysStmt:           q.renewIdempotencyKeysStmt,
+		replayDeliveriesStmt:               q.replayDeliveriesStmt,
+		replayDeliveryStmt:                 q.replayDeliveryStmt,
+		revokeAPIKeyStmt:                   q.revokeAPIKeyStmt,
+		saveIdempotentResponseStmt:         q.saveIdempotentResponseStmt,
+		setRollupStmt:                      q.setRollupStmt,
+		settleHoldStmt:                     q.settleHoldStmt,
+		sumDaysStmt:                        q.sumDaysStmt,
+		touchAPIKeyStmt:                    q.touchAPIKeyStmt,
+		touchedDaysStmt:                    q.touchedDaysStmt,
+		trimPageReportsStmt:                q.trimPageReportsStmt,
+		updateProviderStmt:                 q.updateProviderStmt,
+		updateSessionStmt:                  q.updateSessionStmt,
+		updateWebhookStmt:                  q.updateWebhookStmt,
+		upsertBeatStmt:                     q.upsertBeatStmt,
+		upsertEdgeStmt:                     q.upsertEdgeStmt,
 	}
 }

@@ -41,11 +41,13 @@ func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyK
 }
 
 const deleteIdempotencyKeys = `-- name: DeleteIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at <= $1
+DELETE FROM idempotency_keys WHERE (scope, key) IN (
+    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at <= $1 LIMIT $2
+)
 `
 
-func (q *Queries) DeleteIdempotencyKeys(ctx context.Context, createdAt int64) (int64, error) {
-	result, err := q.exec(ctx, q.deleteIdempotencyKeysStmt, deleteIdempotencyKeys, createdAt)
+func (q *Queries) DeleteIdempotencyKeys(ctx context.Context, before int64, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteIdempotencyKeysStmt, deleteIdempotencyKeys, before, maxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -300,6 +302,33 @@ func (q *Queries) ListAudit(ctx context.Context, before string, maxRows int32) (
 		return nil, err
 	}
 	return items, nil
+}
+
+const renewIdempotencyKeys = `-- name: RenewIdempotencyKeys :execrows
+UPDATE idempotency_keys SET created_at = $1 WHERE (scope, key) IN (
+    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at > $2 AND k.created_at <= $3 LIMIT $4
+)
+`
+
+type RenewIdempotencyKeysParams struct {
+	Now     int64
+	After   int64
+	Until   int64
+	MaxRows int32
+}
+
+// RenewIdempotencyKeys has some of the keys of a range of time count from now.
+func (q *Queries) RenewIdempotencyKeys(ctx context.Context, arg RenewIdempotencyKeysParams) (int64, error) {
+	result, err := q.exec(ctx, q.renewIdempotencyKeysStmt, renewIdempotencyKeys,
+		arg.Now,
+		arg.After,
+		arg.Until,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const revokeAPIKey = `-- name: RevokeAPIKey :execrows

@@ -20,6 +20,33 @@ func (q *Queries) CountEvents(ctx context.Context, sessionID string, source stri
 	return count, err
 }
 
+const countSessionsOfUsers = `-- name: CountSessionsOfUsers :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM sessions s WHERE s.provider_id = $1 AND s.user_id >= $2 AND s.user_id < $3
+    LIMIT $4
+) x
+`
+
+type CountSessionsOfUsersParams struct {
+	ProviderID string
+	First      string
+	Last       string
+	MaxRows    int32
+}
+
+// CountSessionsOfUsers counts the same sessions, up to a maximum.
+func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfUsersParams) (int64, error) {
+	row := q.queryRow(ctx, q.countSessionsOfUsersStmt, countSessionsOfUsers,
+		arg.ProviderID,
+		arg.First,
+		arg.Last,
+		arg.MaxRows,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const dueSessions = `-- name: DueSessions :many
 SELECT id FROM sessions WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2
 `
@@ -299,25 +326,11 @@ func (q *Queries) ListExtensions(ctx context.Context, sessionID string) ([]Sessi
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
-WHERE id < $1 AND (CAST($2 AS TEXT) = '' OR user_id = $2) AND (CAST($3 AS TEXT) = '' OR status = $3)
-ORDER BY id DESC LIMIT $4
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
-type ListSessionsParams struct {
-	Before  string
-	UserID  string
-	Status  string
-	MaxRows int32
-}
-
-func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]Session, error) {
-	rows, err := q.query(ctx, q.listSessionsStmt, listSessions,
-		arg.Before,
-		arg.UserID,
-		arg.Status,
-		arg.MaxRows,
-	)
+func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
+	rows, err := q.query(ctx, q.listSessionsStmt, listSessions, before, maxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -370,35 +383,328 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
 SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
-WHERE provider_id = $1 AND id < $2
-  AND (CAST($3 AS TEXT) = '' OR user_id = $3) AND (CAST($4 AS TEXT) = '' OR status = $4)
-  AND created_at >= $5 AND created_at < $6
-  AND (CAST($7 AS TEXT) = '' OR id = $7 OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
-ORDER BY id DESC LIMIT $8
+WHERE provider_id = $1 AND id < $2 AND id >= $3
+  AND created_at >= $4 AND created_at < $5
+  AND (CAST($6 AS TEXT) = '' OR substr(user_id, 1, length(CAST($6 AS TEXT))) = $6)
+ORDER BY id DESC LIMIT $7
 `
 
 type ListSessionsOfProviderParams struct {
 	ProviderID string
 	Before     string
-	UserID     string
-	Status     string
+	After      string
 	Since      int64
 	Until      int64
 	Search     string
 	MaxRows    int32
 }
 
-// ListSessionsOfProvider finds, with search, the session with that id and those
-// of users whose ids begin with it.
+// ListSessionsOfProvider lists sessions whose ids lie between two others; with
+// search, those of users whose ids begin with it.
 func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOfProviderParams) ([]Session, error) {
 	rows, err := q.query(ctx, q.listSessionsOfProviderStmt, listSessionsOfProvider,
 		arg.ProviderID,
 		arg.Before,
-		arg.UserID,
-		arg.Status,
+		arg.After,
 		arg.Since,
 		arg.Until,
 		arg.Search,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+WHERE provider_id = $1 AND status = $2 AND id < $3 AND id >= $4
+  AND created_at >= $5 AND created_at < $6
+  AND (CAST($7 AS TEXT) = '' OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
+ORDER BY id DESC LIMIT $8
+`
+
+type ListSessionsOfProviderInStatusParams struct {
+	ProviderID string
+	Status     string
+	Before     string
+	After      string
+	Since      int64
+	Until      int64
+	Search     string
+	MaxRows    int32
+}
+
+func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSessionsOfProviderInStatusParams) ([]Session, error) {
+	rows, err := q.query(ctx, q.listSessionsOfProviderInStatusStmt, listSessionsOfProviderInStatus,
+		arg.ProviderID,
+		arg.Status,
+		arg.Before,
+		arg.After,
+		arg.Since,
+		arg.Until,
+		arg.Search,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSessionsOfStatus = `-- name: ListSessionsOfStatus :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+`
+
+func (q *Queries) ListSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
+	rows, err := q.query(ctx, q.listSessionsOfStatusStmt, listSessionsOfStatus, status, before, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSessionsOfUser = `-- name: ListSessionsOfUser :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
+  AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
+ORDER BY id DESC LIMIT $7
+`
+
+type ListSessionsOfUserParams struct {
+	UserID     string
+	Before     string
+	ProviderID string
+	Status     string
+	Since      int64
+	Until      int64
+	MaxRows    int32
+}
+
+func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUserParams) ([]Session, error) {
+	rows, err := q.query(ctx, q.listSessionsOfUserStmt, listSessionsOfUser,
+		arg.UserID,
+		arg.Before,
+		arg.ProviderID,
+		arg.Status,
+		arg.Since,
+		arg.Until,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+WHERE provider_id = $1 AND user_id >= $2 AND user_id < $3
+  AND id || '' < CAST($4 AS TEXT) AND (CAST($5 AS TEXT) = '' OR status || '' = $5)
+  AND created_at >= $6 AND created_at < $7
+ORDER BY id || '' DESC LIMIT $8
+`
+
+type ListSessionsOfUsersParams struct {
+	ProviderID string
+	First      string
+	Last       string
+	Before     string
+	Status     string
+	Since      int64
+	Until      int64
+	MaxRows    int32
+}
+
+// ListSessionsOfUsers lists the sessions of users from first to before last, in the
+// database's order of texts. The expressions of id keep the planner from reading
+// every session of the provider in the order of ids.
+func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUsersParams) ([]Session, error) {
+	rows, err := q.query(ctx, q.listSessionsOfUsersStmt, listSessionsOfUsers,
+		arg.ProviderID,
+		arg.First,
+		arg.Last,
+		arg.Before,
+		arg.Status,
+		arg.Since,
+		arg.Until,
 		arg.MaxRows,
 	)
 	if err != nil {

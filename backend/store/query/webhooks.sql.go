@@ -48,6 +48,41 @@ func (q *Queries) Announce(ctx context.Context, arg AnnounceParams) (int64, erro
 	return result.RowsAffected()
 }
 
+const batchOfDeliveries = `-- name: BatchOfDeliveries :one
+SELECT created_ms, id FROM webhook_deliveries
+WHERE webhook_id = $1 AND (created_ms, id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+  AND created_ms < $4
+ORDER BY created_ms, id LIMIT 1 OFFSET $5
+`
+
+type BatchOfDeliveriesParams struct {
+	WebhookID string
+	AfterMs   int64
+	AfterID   string
+	UntilMs   int64
+	Skipped   int32
+}
+
+type BatchOfDeliveriesRow struct {
+	CreatedMS int64
+	ID        string
+}
+
+// BatchOfDeliveries is the last delivery of the batch of this size that begins
+// after another delivery, if the batch is full.
+func (q *Queries) BatchOfDeliveries(ctx context.Context, arg BatchOfDeliveriesParams) (BatchOfDeliveriesRow, error) {
+	row := q.queryRow(ctx, q.batchOfDeliveriesStmt, batchOfDeliveries,
+		arg.WebhookID,
+		arg.AfterMs,
+		arg.AfterID,
+		arg.UntilMs,
+		arg.Skipped,
+	)
+	var i BatchOfDeliveriesRow
+	err := row.Scan(&i.CreatedMS, &i.ID)
+	return i, err
+}
+
 const claimDeliveries = `-- name: ClaimDeliveries :many
 UPDATE webhook_deliveries SET next_at_ms = CAST($1 AS BIGINT), tries = tries + 1, attempts = attempts + 1
 WHERE id IN (
@@ -138,12 +173,26 @@ func (q *Queries) ClaimDelivery(ctx context.Context, leaseMs int64, iD string) (
 
 const deleteDeliveries = `-- name: DeleteDeliveries :execrows
 DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < $1 AND d.status <> 'pending' LIMIT 5000
+    SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < $1 AND d.status <> 'pending' LIMIT $2
 )
 `
 
-func (q *Queries) DeleteDeliveries(ctx context.Context, beforeMs int64) (int64, error) {
-	result, err := q.exec(ctx, q.deleteDeliveriesStmt, deleteDeliveries, beforeMs)
+func (q *Queries) DeleteDeliveries(ctx context.Context, beforeMs int64, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteDeliveriesStmt, deleteDeliveries, beforeMs, maxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const deleteDeliveriesOfWebhook = `-- name: DeleteDeliveriesOfWebhook :execrows
+DELETE FROM webhook_deliveries WHERE id IN (
+    SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = $1 LIMIT $2
+)
+`
+
+func (q *Queries) DeleteDeliveriesOfWebhook(ctx context.Context, webhookID string, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteDeliveriesOfWebhookStmt, deleteDeliveriesOfWebhook, webhookID, maxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -200,12 +249,13 @@ func (q *Queries) DueWebhooks(ctx context.Context, after string, nowMs int64, ma
 
 const failPending = `-- name: FailPending :execrows
 UPDATE webhook_deliveries SET status = 'failed', next_at_ms = 0, done_ms = $1
-WHERE webhook_id = $2 AND status = 'pending'
+WHERE id IN (SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = $2 AND d.next_at_ms > 0 LIMIT $3)
 `
 
-// FailPending gives up what a disabled webhook still waits for. Replays bring it back.
-func (q *Queries) FailPending(ctx context.Context, nowMs int64, webhookID string) (int64, error) {
-	result, err := q.exec(ctx, q.failPendingStmt, failPending, nowMs, webhookID)
+// FailPending gives up some of what a disabled webhook still waits for. Replays
+// bring it back.
+func (q *Queries) FailPending(ctx context.Context, nowMs int64, webhookID string, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.failPendingStmt, failPending, nowMs, webhookID, maxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -411,14 +461,12 @@ func (q *Queries) ListAttempts(ctx context.Context, deliveryID string) ([]Webhoo
 
 const listDeliveries = `-- name: ListDeliveries :many
 SELECT id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status FROM webhook_deliveries
-WHERE webhook_id = $1 AND (CAST($2 AS TEXT) = '' OR status = $2)
-  AND (created_ms < $3 OR (created_ms = $3 AND id < $4))
-ORDER BY created_ms DESC, id DESC LIMIT $5
+WHERE webhook_id = $1 AND (created_ms, id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+ORDER BY created_ms DESC, id DESC LIMIT $4
 `
 
 type ListDeliveriesParams struct {
 	WebhookID string
-	Status    string
 	BeforeMs  int64
 	BeforeID  string
 	MaxRows   int32
@@ -426,6 +474,63 @@ type ListDeliveriesParams struct {
 
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]WebhookDelivery, error) {
 	rows, err := q.query(ctx, q.listDeliveriesStmt, listDeliveries,
+		arg.WebhookID,
+		arg.BeforeMs,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WebhookDelivery{}
+	for rows.Next() {
+		var i WebhookDelivery
+		if err := rows.Scan(
+			&i.ID,
+			&i.WebhookID,
+			&i.MessageID,
+			&i.Type,
+			&i.SessionID,
+			&i.Payload,
+			&i.Status,
+			&i.Tries,
+			&i.Attempts,
+			&i.NextAtMS,
+			&i.CreatedMS,
+			&i.DoneMS,
+			&i.LastStatus,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDeliveriesOfStatus = `-- name: ListDeliveriesOfStatus :many
+SELECT id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status FROM webhook_deliveries
+WHERE webhook_id = $1 AND status = $2
+  AND (created_ms, id) < (CAST($3 AS BIGINT), CAST($4 AS TEXT))
+ORDER BY created_ms DESC, id DESC LIMIT $5
+`
+
+type ListDeliveriesOfStatusParams struct {
+	WebhookID string
+	Status    string
+	BeforeMs  int64
+	BeforeID  string
+	MaxRows   int32
+}
+
+func (q *Queries) ListDeliveriesOfStatus(ctx context.Context, arg ListDeliveriesOfStatusParams) ([]WebhookDelivery, error) {
+	rows, err := q.query(ctx, q.listDeliveriesOfStatusStmt, listDeliveriesOfStatus,
 		arg.WebhookID,
 		arg.Status,
 		arg.BeforeMs,
@@ -457,6 +562,36 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDisabledWaiting = `-- name: ListDisabledWaiting :many
+SELECT w.id FROM webhooks w WHERE w.disabled_at > 0
+  AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at_ms > 0)
+ORDER BY w.id LIMIT 100
+`
+
+// ListDisabledWaiting is disabled webhooks for which something still waits.
+func (q *Queries) ListDisabledWaiting(ctx context.Context) ([]string, error) {
+	rows, err := q.query(ctx, q.listDisabledWaitingStmt, listDisabledWaiting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -509,25 +644,49 @@ func (q *Queries) ListWebhooks(ctx context.Context, providerID string) ([]Webhoo
 	return items, nil
 }
 
+const makeDue = `-- name: MakeDue :execrows
+UPDATE webhook_deliveries SET next_at_ms = $1
+WHERE id IN (SELECT d.id FROM webhook_deliveries d WHERE d.next_at_ms > CAST($2 AS BIGINT) LIMIT $3)
+`
+
+// MakeDue makes some of the deliveries due that wait beyond a moment.
+func (q *Queries) MakeDue(ctx context.Context, nowMs int64, beyondMs int64, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.makeDueStmt, makeDue, nowMs, beyondMs, maxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const replayDeliveries = `-- name: ReplayDeliveries :execrows
 UPDATE webhook_deliveries SET status = 'pending', tries = 0, next_at_ms = $1, done_ms = 0
-WHERE webhook_id = $2 AND created_ms >= $3 AND created_ms < $4
-  AND status <> 'pending' AND (CAST($5 AS BIGINT) = 0 OR status = 'failed')
+WHERE webhook_id = $2
+  AND (created_ms, id) > (CAST($3 AS BIGINT), CAST($4 AS TEXT))
+  AND (created_ms, id) <= (CAST($5 AS BIGINT), CAST($6 AS TEXT))
+  AND created_ms < $7
+  AND status <> 'pending' AND (CAST($8 AS BIGINT) = 0 OR status = 'failed')
 `
 
 type ReplayDeliveriesParams struct {
 	NowMs      int64
 	WebhookID  string
-	SinceMs    int64
+	AfterMs    int64
+	AfterID    string
+	LastMs     int64
+	LastID     string
 	UntilMs    int64
 	OnlyFailed int64
 }
 
+// ReplayDeliveries makes due again what is done of one batch.
 func (q *Queries) ReplayDeliveries(ctx context.Context, arg ReplayDeliveriesParams) (int64, error) {
 	result, err := q.exec(ctx, q.replayDeliveriesStmt, replayDeliveries,
 		arg.NowMs,
 		arg.WebhookID,
-		arg.SinceMs,
+		arg.AfterMs,
+		arg.AfterID,
+		arg.LastMs,
+		arg.LastID,
 		arg.UntilMs,
 		arg.OnlyFailed,
 	)

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/store/query"
+)
+
+const (
+	// narrowSearch is how many sessions a search for users may find and still be
+	// answered by sorting them. One that finds more is answered from the newest
+	// session on: it meets enough of them soon.
+	narrowSearch = 2000
+	// idSlack is how far the time in a session's id may be from its created_at:
+	// clocks of machines were not always compared.
+	idSlack = 24 * time.Hour
+	// firstID is less than every id.
+	firstID = ""
+)
+
+// SessionFilter selects sessions. Empty fields select all.
+type SessionFilter struct {
+	ProviderID string
+	UserID     string
+	Status     session.Status
+	// Only with ProviderID: created at or after Since and before Until, in Unix
+	// seconds.
+	Since, Until int64
+	// Only with ProviderID: the session with this id, and the sessions of users whose
+	// ids begin with it.
+	Search string
+	// Only sessions older than the one with this id.
+	Before string
+	Limit  int
+}
+
+// Sessions lists sessions, newest first. Each kind of filter has a query of its own,
+// whose index leads to the rows that it returns.
+func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Session, error) {
+	f.Before = cmp.Or(f.Before, last)
+	f.Until = cmp.Or(f.Until, math.MaxInt64)
+	rows, err := r.sessionRows(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	list := make([]session.Session, 0, len(rows))
+	for _, row := range rows {
+		s, err := fromRow(row)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	status, limit := string(f.Status), int32(f.Limit)
+	switch {
+	case f.UserID != "":
+		rows, err := r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
+			UserID: f.UserID, ProviderID: f.ProviderID, Status: status, Before: f.Before, Since: f.Since, Until: f.Until, MaxRows: limit,
+		})
+		return slices.DeleteFunc(rows, func(s query.Session) bool { return !f.finds(s) }), err
+	case f.ProviderID == "" && status != "":
+		return r.q.ListSessionsOfStatus(ctx, status, f.Before, limit)
+	case f.ProviderID == "":
+		return r.q.ListSessions(ctx, f.Before, limit)
+	case f.Search != "":
+		return r.search(ctx, f)
+	}
+	return r.sessionsOfProvider(ctx, f)
+}
+
+// sessionsOfProvider reads a provider's sessions in the order of their ids, within the
+// range of ids that the range of time allows.
+func (r Reader) sessionsOfProvider(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	after, before := firstID, f.Before
+	if f.Since > 0 {
+		after = FirstID(time.Unix(f.Since, 0).Add(-idSlack))
+	}
+	if f.Until < math.MaxInt64/2 {
+		before = min(before, FirstID(time.Unix(f.Until, 0).Add(idSlack)))
+	}
+	if f.Status != "" {
+		return r.q.ListSessionsOfProviderInStatus(ctx, query.ListSessionsOfProviderInStatusParams{
+			ProviderID: f.ProviderID, Status: string(f.Status), Before: before, After: after, Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
+		})
+	}
+	return r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
+		ProviderID: f.ProviderID, Before: before, After: after, Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
+	})
+}
+
+// search finds the session with an id, and the sessions of users whose ids begin with
+// a text.
+func (r Reader) search(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	rows, err := r.searchUsers(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	one, err := r.q.GetSession(ctx, f.Search)
+	if errors.Is(found(err), ErrNotFound) {
+		return rows, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if one.ProviderID == f.ProviderID && one.ID < f.Before && f.finds(one) &&
+		!slices.ContainsFunc(rows, func(s query.Session) bool { return s.ID == one.ID }) {
+		rows = append(rows, one)
+		slices.SortFunc(rows, func(a, b query.Session) int { return cmp.Compare(b.ID, a.ID) })
+		rows = rows[:min(len(rows), f.Limit)]
+	}
+	return rows, nil
+}
+
+func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	if !r.ordered {
+		// The database orders texts by a language's rules: no range of them is
+		// those that begin with a text.
+		return r.sessionsOfProvider(ctx, f)
+	}
+	beyond := f.Search + string(utf8.MaxRune)
+	n, err := r.q.CountSessionsOfUsers(ctx, query.CountSessionsOfUsersParams{ProviderID: f.ProviderID, First: f.Search, Last: beyond, MaxRows: narrowSearch})
+	if err != nil {
+		return nil, err
+	}
+	if n == narrowSearch {
+		return r.sessionsOfProvider(ctx, f)
+	}
+	return r.q.ListSessionsOfUsers(ctx, query.ListSessionsOfUsersParams{
+		ProviderID: f.ProviderID, First: f.Search, Last: beyond, Before: f.Before, Status: string(f.Status),
+		Since: f.Since, Until: f.Until, MaxRows: int32(f.Limit),
+	})
+}
+
+// finds reports whether s matches what a query did not ask for.
+func (f SessionFilter) finds(s query.Session) bool {
+	return (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
+		(f.Search == "" || s.ID == f.Search || len(s.UserID) >= len(f.Search) && s.UserID[:len(f.Search)] == f.Search)
+}
