@@ -163,6 +163,7 @@ func (r route) operation(a *api) huma.Operation {
 		}
 		op.Description = "Callers: " + strings.Join(who, ", ") + "."
 	}
+	op.Middlewares = append(op.Middlewares, a.knownQuery) // after authentication
 	return op
 }
 
