@@ -23,6 +23,12 @@ func problemOf(err error) *problem {
 	}
 	r := service.Explain(err)
 	p := newProblem(r.Code, r.Detail)
+	switch r.Code {
+	case protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked, protocol.SessionCanceled:
+		// The gate answers 401 with these codes: the page must not be shown. Here the
+		// caller is known, and the session's state does not allow what was asked.
+		p.Status, p.Title = http.StatusConflict, http.StatusText(http.StatusConflict)
+	}
 	p.ReturnURL, p.ConsentURL, p.SessionID = r.ReturnURL, r.ConsentURL, r.SessionID
 	if w, ok := errors.AsType[*service.WaitError](err); ok {
 		p.wait = w.Wait

@@ -38,7 +38,8 @@ func (p *Problem) JSON() []byte {
 // Code names an error for programs; it never changes its meaning.
 type Code string
 
-// Codes of the gate: why a request was not admitted.
+// Codes of the gate: why a request was not admitted. The backend's API answers
+// 409 with the codes of a session that is over, since the caller is known there.
 const (
 	SessionMissing     Code = "session_missing"     // 401: no cookie, or one we never issued
 	SessionInvalid     Code = "session_invalid"     // 401: forged, malformed or foreign token
