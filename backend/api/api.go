@@ -100,6 +100,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	// huma's own error bodies: none is ever sent.
 	delete(document.Components.Schemas.Map(), "ErrorModel")
 	delete(document.Components.Schemas.Map(), "ErrorDetail")
+	addMessages(document)
 	addExamples(document)
 	return a.frame(), document
 }
@@ -122,16 +123,18 @@ func (r route) operation(a *api) huma.Operation {
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
 	}
 	// Not by op.Errors: those would have huma's own error body.
-	refused := map[string]*huma.MediaType{
-		protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+	refused := func() map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{
+			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+		}
 	}
-	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused}}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused()}}
 	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
 	if len(r.roles) > 0 {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	for _, status := range statuses {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: refused}
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: refused()}
 	}
 	if r.maxBody != 0 {
 		op.MaxBodyBytes = r.maxBody

@@ -44,6 +44,20 @@ type problem struct {
 	wait time.Duration // until a retry can succeed; 0: unknown
 }
 
+// TransformSchema implements [huma.SchemaTransformer]: the document lists the codes.
+func (p *problem) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema { return withCodes(s) }
+
+// withCodes lists the codes that the API answers in the schema of a refusal.
+func withCodes(s *huma.Schema) *huma.Schema {
+	if code := s.Properties["code"]; code != nil {
+		for _, c := range protocol.BackendCodes() {
+			code.Enum = append(code.Enum, string(c))
+		}
+		code.PrecomputeMessages()
+	}
+	return s
+}
+
 // fieldError is one thing wrong with a request. It never quotes the value.
 type fieldError struct {
 	Location string `json:"location,omitempty" doc:"The field, such as body.user_id"`

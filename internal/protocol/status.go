@@ -49,3 +49,14 @@ func StatusOf(c Code) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// BackendCodes lists the codes that the backend's API answers.
+func BackendCodes() []Code {
+	return []Code{
+		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		TooLarge, Unavailable, Internal,
+		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
+		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,
+	}
+}
