@@ -1,11 +1,10 @@
-// Package coord is what several requests, and later several backends, must
-// agree on beside the record: the live states of sessions, the stream of their
-// changes, and rate limits.
+// Package coord shares short-lived state between requests and between backends:
+// the live states of sessions, the stream of their changes, and rate limits.
 //
-// Nothing here is a record. Whatever is lost is read again from SQL, and a
-// subscriber that cannot be given what it missed is told so by [Batch.Reset].
-// States travel as opaque bytes with a version; an older version never
-// replaces a newer one.
+// The database stays the source of truth. Everything in this package may be lost
+// and is then read from the database again. A subscriber that missed events which
+// are no longer available receives a batch with [Batch.Reset] set. States are
+// opaque bytes with a version; an older version never replaces a newer one.
 package coord
 
 import (
@@ -20,37 +19,39 @@ type State struct {
 	ID      string
 	Version int64
 	Data    []byte // JSON, as edges receive it; never changed once published
-	// When nobody will ask for it any more.
+	// When the state may be dropped from memory: nothing asks for it after that.
 	Forget time.Time
 }
 
 // Event is one change on the stream.
 type Event struct {
-	// Opaque; resumes the stream after this event.
+	// Opaque. Subscribing with this ID resumes the stream after this event.
 	ID   string
 	Data []byte
 }
 
-// Batch is what a subscriber gets at once: all events since the last batch.
+// Batch is the result of one read: the events since the previous batch, at most
+// maxBatch of them.
 type Batch struct {
-	// Events were missed for good: ask for every state again.
+	// Events were lost. The subscriber must read every state again.
 	Reset  bool
 	Events []Event
-	// Resumes the stream after this batch, also when it has no events.
+	// Subscribing with this ID resumes the stream after this batch. It is set even
+	// when the batch has no events.
 	ID string
 }
 
-// Limit is how often something may happen: on average one every Interval, with
-// Burst at once.
+// Limit is a rate limit: one use per Interval on average, and up to Burst uses
+// at once.
 type Limit struct {
 	Interval time.Duration
 	Burst    int
 }
 
-// take decides one use of a limit by the generic cell rate algorithm (GCRA):
-// due is the key's stored theoretical arrival time. It returns the time to
-// store, and how long to wait if the use is refused.
-func take(due, now time.Time, l Limit) (next time.Time, wait time.Duration) {
+// limitUse applies the generic cell rate algorithm (GCRA) to one use of a limit.
+// due is the stored theoretical arrival time of the key. limitUse returns the new
+// time to store, and how long to wait if the use is refused, or 0.
+func limitUse(due, now time.Time, l Limit) (next time.Time, wait time.Duration) {
 	if due.Before(now) {
 		due = now
 	}
@@ -61,27 +62,29 @@ func take(due, now time.Time, l Limit) (next time.Time, wait time.Duration) {
 	return next, 0
 }
 
+// maxBatch is the most events in one [Batch].
 const maxBatch = 1024
 
-// ErrDown: the stream of changes is not to be had just now. Whoever follows it
-// asks for states instead, until it is back.
+// ErrDown is returned while the change stream is unavailable. Subscribers poll for
+// states until it is available again.
 var ErrDown = errors.New("the change stream is down")
 
-// eventLog is the newest events, which subscribers read each at its own pace.
-// Safe for concurrent use.
+// eventLog is a ring buffer of the newest events. Each subscriber reads it at its
+// own pace. It is safe for concurrent use.
 type eventLog struct {
 	mu      sync.Mutex       // guards all below
 	ring    []Event          // event n is at n % len(ring)
-	numbers map[string]int64 // of the events in the ring, and of floor, by id
-	floor   string           // the id of the place before the first event
-	first   int64            // number of the oldest event kept, or head
+	numbers map[string]int64 // event numbers by id, for the events in the ring and floor
+	floor   string           // id of the position before the oldest event
+	first   int64            // number of the oldest event in the ring; head if it is empty
 	head    int64            // number of the next event; the first is 1
-	life    int64            // grows when what was read so far no longer counts
+	life    int64            // incremented by restart; subscriptions of an earlier life are reset
 	down    bool
 	more    chan struct{} // closed when there is something to read
 }
 
-// newEventLog returns an empty log whose beginning has the id floor.
+// newEventLog returns an empty log of the given size. floor is the id of the
+// position before its first event.
 func newEventLog(size int, floor string) *eventLog {
 	return &eventLog{
 		ring: make([]Event, max(1, size)), numbers: map[string]int64{floor: 0}, floor: floor,
@@ -89,13 +92,13 @@ func newEventLog(size int, floor string) *eventLog {
 	}
 }
 
-// add appends an event.
+// add appends an event. If the log is full, add drops the oldest event.
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := int64(len(l.ring))
 	if l.head-l.first == size {
-		// The oldest makes room. Its id is now that of the place before the first.
+		// Drop the oldest event. Its id becomes the floor.
 		delete(l.numbers, l.floor)
 		l.floor = l.ring[l.first%size].ID
 		l.first++
@@ -106,8 +109,8 @@ func (l *eventLog) add(e Event) {
 	l.wakeLocked()
 }
 
-// restart forgets all events: every subscriber is told to reset. Whatever comes
-// next begins at the id floor.
+// restart drops all events and resets every subscriber. floor is the id of the
+// position before the next event.
 func (l *eventLog) restart(floor string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,8 +121,8 @@ func (l *eventLog) restart(floor string) {
 	l.wakeLocked()
 }
 
-// setDown ends all subscriptions, and refuses new ones until it is set back. It
-// reports whether that is news.
+// setDown marks the log as down or up. While it is down, all subscriptions return
+// [ErrDown] and new ones are refused. setDown reports whether the mark changed.
 func (l *eventLog) setDown(down bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,7 +157,7 @@ func (l *eventLog) subscribe(lastID string) (*Subscription, error) {
 	return &Subscription{log: l, next: l.head, life: l.life, reset: true}, nil
 }
 
-// Subscription is one reader of the changes. It has one user at a time.
+// Subscription reads the change stream. It is not safe for concurrent use.
 type Subscription struct {
 	log   *eventLog
 	next  int64
@@ -162,8 +165,9 @@ type Subscription struct {
 	reset bool
 }
 
-// Next waits for changes and returns them, or [ErrDown]. A context that ends
-// first is no error of the subscription: Next may be called again.
+// Next waits for changes and returns them. It returns [ErrDown] while the stream is
+// down, and the context's error if ctx ends first. Next may be called again after
+// the context's error.
 func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 	for {
 		batch, more, err := s.read()

@@ -170,12 +170,12 @@ func resultClass(code int) string {
 	return strconv.Itoa(code/100) + "xx"
 }
 
-// testLimit is how often one provider may have messages sent at its word: each
-// test waits for its receiver, which may be anybody's server and may take long.
+// testLimit limits the test messages of one provider. Each test waits for the
+// receiver, which may be slow and need not belong to the provider.
 var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
 
-// Replay makes one delivery due again, or, without an id, what was made within
-// a range of time. It returns how many.
+// Replay makes one delivery due again or, if deliveryID is empty, the deliveries that
+// were created in the range r. It returns how many. A disabled webhook is refused.
 func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
 	return write(ctx, s, req, func(w *writeTx) (int64, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
@@ -191,18 +191,19 @@ func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliv
 		} else {
 			n, err = w.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, w.now)
 		}
-		w.told += n
+		w.enqueued += n
 		return n, err
 	})
 }
 
+// ReplayRange selects deliveries by the time of their creation.
 type ReplayRange struct {
 	Since, Until time.Time
 	OnlyFailed   bool
 }
 
-// TestWebhook sends a webhook a message that says it is a test, and returns how
-// that went. It is not retried.
+// TestWebhook sends a test message to a webhook and returns the delivery and its
+// attempt. The message is marked as a test and is not retried.
 func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
 	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
 		return store.Delivery{}, store.Attempt{}, err
@@ -222,7 +223,7 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 		message := "msg_test_" + shortID()
 		d := store.Delivery{
 			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
-			// Ours to attempt: no loop finds it before the lease is over.
+			// Leased to this request, so that the dispatcher does not send it.
 			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
 		}
 		return d.ID, w.InsertDelivery(ctx, d)
@@ -247,8 +248,8 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 	return d, attempts[0], nil
 }
 
-// attemptNow makes the one attempt of a test delivery, unless it was made
-// before: the request may be a repeated one.
+// attemptNow makes the attempt of a test delivery. It does nothing if the attempt was
+// already made, as for a repeated request.
 func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	d, err := s.store.Delivery(ctx, deliveryID)
 	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
@@ -277,6 +278,7 @@ func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	return s.finishAttempt(ctx, job, result)
 }
 
+// sampleOf returns the data of a test message, about a session that does not exist.
 func sampleOf(kind, providerID string, now time.Time) webhookSession {
 	c := session.Session{
 		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
@@ -307,7 +309,7 @@ func (s *Service) Deliveries(ctx context.Context, providerID string, f store.Del
 	return s.store.Deliveries(ctx, f)
 }
 
-// Delivery reads one of a webhook's deliveries and its attempts, newest first.
+// Delivery returns a delivery of a webhook and its attempts, newest first.
 func (s *Service) Delivery(ctx context.Context, providerID, webhookID, id string) (store.Delivery, []store.Attempt, error) {
 	if _, err := s.Webhook(ctx, providerID, webhookID); err != nil {
 		return store.Delivery{}, nil, err

@@ -11,15 +11,15 @@ import (
 	"github.com/sessiongate/sessiongate/backend/coord"
 )
 
-// Loops are background loops with one owner, who starts them with [StartLoops]
-// and ends them with Stop, or by ending their context and calling Wait.
+// Loops is a group of background loops. Start it with [StartLoops]. End it with Stop,
+// or end its context and call Wait.
 type Loops struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// StartLoops runs each loop in a goroutine. A loop returns soon after its
-// context ends, and writes what it still holds before it returns.
+// StartLoops runs each loop in its own goroutine. A loop must return soon after its
+// context ends, and write its buffered data before it returns.
 func StartLoops(ctx context.Context, loops ...func(context.Context)) *Loops {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Loops{cancel: cancel}
@@ -29,7 +29,7 @@ func StartLoops(ctx context.Context, loops ...func(context.Context)) *Loops {
 	return l
 }
 
-// Wait returns when every loop has returned.
+// Wait waits until every loop has returned.
 func (l *Loops) Wait() {
 	l.running.Wait()
 	l.cancel()
@@ -41,8 +41,8 @@ func (l *Loops) Stop() {
 	l.running.Wait()
 }
 
-// sleep waits for d, or until wake receives; wake may be nil. It returns false
-// once ctx has ended.
+// sleep waits for d or until it receives from wake, which may be nil. It returns
+// false if ctx has ended.
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -57,19 +57,19 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 
 const (
 	reconcileEvery = time.Second
-	// How far back each look goes. Machines' clocks differ and transactions take
-	// a while, so that one of some looks goes further.
+	// How far back each round looks. Since clocks differ between machines and
+	// transactions take time, every reconcileFarEach-th round looks further back.
 	reconcileBack    = 3 * time.Second
 	reconcileFar     = 15 * time.Second
 	reconcileFarEach = 5
 	reconcileMax     = 20_000
 )
 
-// reconcileLoop publishes recent changes again, until ctx ends. Whoever makes a
-// change publishes it once it is committed; a process that dies in between,
-// cannot reach the others just then, or loses the database's answer to its
-// commit, is made up for by any that lives. What was told already costs a look
-// into this process's memory.
+// reconcileLoop publishes recent changes again until ctx ends. A change is normally
+// published by the process that commits it. If that process crashes first, cannot
+// reach Redis, or loses the database's response to the commit, any other process
+// publishes the change here. A change that was already published costs one lookup in
+// memory.
 func (s *Service) reconcileLoop(ctx context.Context) {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
@@ -89,8 +89,9 @@ func (s *Service) reconcileLoop(ctx context.Context) {
 	}
 }
 
+// reconcile publishes the changes of the last back again.
 func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
-	// Ids are made with the machine's clock, whatever the service's says.
+	// Event ids contain the time of the machine, not that of the injected clock.
 	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-back)), reconcileMax)
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
 	return nil
 }
 
-// idAt is the least UUIDv7 of a moment.
+// idAt returns the smallest UUIDv7 of the time t.
 func idAt(t time.Time) string {
 	ms := t.UnixMilli()
 	h := hex.EncodeToString([]byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)})

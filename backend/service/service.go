@@ -167,10 +167,10 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 // the world once it is committed.
 type writeTx struct {
 	*store.Tx
-	s       *Service
-	now     time.Time
-	changed []session.Session
-	told    int64 // webhook deliveries that wait for it
+	s        *Service
+	now      time.Time
+	changed  []session.Session
+	enqueued int64 // webhook deliveries that the transaction enqueued
 }
 
 // write runs f in one transaction and publishes what it changed once that is
@@ -217,7 +217,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 		return zero, err
 	}
 	s.publish(ctx, w.changed)
-	if w.told > 0 {
+	if w.enqueued > 0 {
 		s.hooks.Wake()
 	}
 	return out, nil

@@ -18,15 +18,15 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// The types of webhook messages beside those of [webhookTypes].
+// The types of webhook messages that no transition causes.
 const (
 	WebhookTest     = "webhook.test"
 	webhookDisabled = "webhook.disabled"
 )
 
-// webhookTypes is the message type of each transition. What is missing is
-// nothing that a provider acts on: a session that was sold and not yet begun,
-// and the entry into one whose clock runs already.
+// webhookTypes maps transitions to message types. Two transitions send no message,
+// since providers need not act on them: a session was created but has not started,
+// and a session was launched after its clock had started.
 var webhookTypes = map[session.Name]string{
 	session.Started:  "session.started",
 	session.Warned:   "session.warning",
@@ -55,15 +55,16 @@ type webhookMessage struct {
 // webhookSession is the data of a message about a session.
 type webhookSession struct {
 	Session shape.SessionBody `json:"session"`
-	// With session.warning.
+	// Set for session.warning.
 	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
-	// With session.extended.
+	// Set for session.extended.
 	Extension *shape.ExtensionBody `json:"extension,omitempty"`
-	// With a test delivery: nothing of it happened.
+	// Set for a test delivery, whose session does not exist.
 	Test bool `json:"test,omitempty"`
 }
 
-// enqueueTransition writes what a transition means for webhooks, into its transaction.
+// enqueueTransition enqueues the message of a transition, if it has one, in the same
+// transaction.
 func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) error {
 	kind := webhookTypes[tr.Name]
 	if kind == "" {
@@ -82,7 +83,7 @@ func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) 
 	}, data)
 }
 
-// enqueueWebhook enqueues a message with data to a provider's webhooks.
+// enqueueWebhook enqueues a message to all webhooks of a provider that want its type.
 func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data any) error {
 	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
 	if err != nil {
@@ -90,11 +91,12 @@ func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data
 	}
 	a.Payload = string(body)
 	n, err := w.Announce(ctx, a, w.now)
-	w.told += n
+	w.enqueued += n
 	return err
 }
 
-// webhook reads a provider's webhook. Another's is not found.
+// webhookOf returns a webhook of a provider. It returns [store.ErrNotFound] for a
+// webhook of another provider.
 func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (store.Webhook, error) {
 	h, err := r.Webhook(ctx, id)
 	if err == nil && h.ProviderID != providerID {
@@ -103,8 +105,8 @@ func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (stor
 	return h, err
 }
 
-// AddWebhook registers a URL. Its secret is in the answer, also when the same
-// request comes again.
+// AddWebhook registers a webhook. The result contains the secret, also if the request
+// is repeated with its idempotency key.
 func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) (store.Webhook, error) {
 	if err := s.guard.Check(ctx, h.URL); err != nil {
 		return h, badURL(err)
@@ -131,10 +133,10 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 	return s.withSecret(ctx, h.ProviderID, made)
 }
 
-// shortID is 100 random bits.
+// shortID returns 100 random bits as 20 characters.
 func shortID() string { return strings.ToLower(rand.Text()[:20]) }
 
-// withSecret reads a webhook and opens its secret.
+// withSecret returns a webhook with its secret decrypted.
 func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.Webhook, error) {
 	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.
 	return h, err
 }
 
-// WebhookPatch is what changes; nil fields stay.
+// WebhookPatch is a change of a webhook. Nil fields stay as they are.
 type WebhookPatch struct {
 	URL         *string
 	Events      *[]string
@@ -152,6 +154,8 @@ type WebhookPatch struct {
 	Enabled     *bool
 }
 
+// PatchWebhook changes a webhook. Enabling it clears its failures; disabling it fails
+// its pending deliveries.
 func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id string, p WebhookPatch) (store.Webhook, error) {
 	if p.URL != nil {
 		if err := s.guard.Check(ctx, *p.URL); err != nil {
@@ -180,12 +184,13 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 	})
 }
 
-// withoutSecrets is h as an answer may be remembered.
+// withoutSecrets returns h without secrets, as stored answers must not hold them.
 func withoutSecrets(h store.Webhook) store.Webhook {
 	h.Secret, h.OldSecret = "", ""
 	return h
 }
 
+// saveWebhook writes h and updates its version.
 func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	if err := w.UpdateWebhook(ctx, *h, w.now); err != nil {
 		return err
@@ -195,7 +200,8 @@ func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	return nil
 }
 
-// disable stops a webhook and gives up what waits for it, until a replay.
+// disable disables a webhook and fails its pending deliveries. A replay makes them
+// due again.
 func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
 	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
 	if err := w.saveWebhook(ctx, &h); err != nil {
@@ -204,6 +210,7 @@ func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (
 	return h, w.FailPending(ctx, h.ID, w.now)
 }
 
+// DeleteWebhook removes a webhook and its deliveries.
 func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
@@ -214,7 +221,8 @@ func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id
 	return err
 }
 
-// RotateSecret gives a webhook a new secret. Both sign until overlap is over.
+// RotateSecret gives a webhook a new secret. For the time of overlap, messages are
+// signed with the old secret, too.
 func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id string, overlap time.Duration) (store.Webhook, error) {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
@@ -231,6 +239,7 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 	return s.withSecret(ctx, providerID, id)
 }
 
+// badURL returns the refusal of a webhook URL, with the reason in err.
 func badURL(err error) error {
 	detail := "url is not a valid webhook URL."
 	if errors.Is(err, webhook.ErrURL) {
@@ -240,7 +249,7 @@ func badURL(err error) error {
 	return &Refusal{Code: protocol.InvalidRequest, Detail: detail, Cause: err}
 }
 
-// knownTypes is every type that a webhook may ask for.
+// knownTypes returns the message types that a webhook may select.
 func knownTypes() []string {
 	list := []string{webhookDisabled}
 	for _, t := range webhookTypes {
@@ -255,12 +264,13 @@ func (s *Service) Webhooks(ctx context.Context, providerID string) ([]store.Webh
 	return s.store.Webhooks(ctx, providerID)
 }
 
-// Webhook reads a provider's webhook. Another's is not found.
+// Webhook returns a webhook of a provider. It returns [store.ErrNotFound] for a
+// webhook of another provider.
 func (s *Service) Webhook(ctx context.Context, providerID, id string) (store.Webhook, error) {
 	return webhookOf(ctx, s.store.Reader, providerID, id)
 }
 
-// CheckEvents refuses types that do not exist and drops those named twice.
+// CheckEvents sorts list and removes duplicates. It refuses unknown message types.
 func CheckEvents(list []string) ([]string, error) {
 	known := knownTypes()
 	for i, e := range list {

@@ -22,17 +22,17 @@ import (
 )
 
 const (
-	// connectTimeout bounds how long a connection to PostgreSQL may take to make;
-	// connect_timeout in the address wins.
+	// connectTimeout bounds how long connecting to PostgreSQL may take. It is
+	// overridden by connect_timeout in the address.
 	connectTimeout = 5 * time.Second
-	// silence is how long a network that swallows packets can keep a question
-	// waiting: both what is sent and not acknowledged, and an answer that does
-	// not come. Statements themselves may take as long as they need.
+	// silence bounds how long a query waits on a network that drops packets, both for
+	// acknowledgments and for the response. It does not limit how long the database
+	// may take to run a statement.
 	silence = 20 * time.Second
 )
 
-// postgresAddress is address as the driver "pgx" takes it, with what notices a
-// dead network: by themselves, connections do after a quarter of an hour.
+// postgresAddress returns address for the pgx driver, with a dialer that detects a
+// dead network. By default, that takes connections about 15 minutes.
 func postgresAddress(address string) (string, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -61,8 +61,8 @@ func dialer() *net.Dialer {
 	}
 }
 
-// openSQL opens a database whose statements are traced, if there is somebody to
-// tell. Otherwise nothing stands between us and the driver.
+// openSQL opens a database. Its statements are traced if traces is not nil; otherwise
+// the driver is used directly.
 func openSQL(driverName, address string, traces trace.TracerProvider) (*sql.DB, error) {
 	if traces == nil {
 		return sql.Open(driverName, address)
@@ -74,8 +74,8 @@ func openSQL(driverName, address string, traces trace.TracerProvider) (*sql.DB, 
 		otelsql.WithSpanNameFormatter(func(_ context.Context, method otelsql.Method, text string) string { return spanName(method, text) }),
 		otelsql.WithSpanOptions(otelsql.SpanOptions{
 			DisableErrSkip: true, OmitConnResetSession: true, OmitConnPrepare: true, OmitRows: true, OmitConnectorConnect: true,
-			// Loops of ours ask the database all day: only what somebody asked
-			// for is traced.
+			// Trace only statements within a request's trace. Background loops
+			// run statements all the time.
 			SpanFilter: func(ctx context.Context, _ otelsql.Method, _ string, _ []driver.NamedValue) bool {
 				return trace.SpanFromContext(ctx).IsRecording()
 			},
@@ -83,7 +83,7 @@ func openSQL(driverName, address string, traces trace.TracerProvider) (*sql.DB, 
 	)
 }
 
-// spanName is the name that a query has among ours, as its first line says:
+// spanName returns the name of a query, which its first line contains:
 // "-- name: GetSession :one".
 func spanName(method otelsql.Method, text string) string {
 	if rest, ok := strings.CutPrefix(text, "-- name: "); ok {
@@ -97,16 +97,15 @@ func spanName(method otelsql.Method, text string) string {
 var migrations embed.FS
 
 const (
-	// How often a process that lost a race for SQLite's schema looks again.
+	// How often, and after what wait, a process that lost a race to migrate SQLite
+	// tries again.
 	migrateTries = 20
 	migrateAgain = 50 * time.Millisecond
 )
 
-// migrate brings the schema up to date. Replicas that start together take
-// turns by an advisory lock on PostgreSQL. On SQLite, a service and a command
-// that start together may both find the same step missing: the one that comes
-// second fails, since no step can be made twice, and finds it made when it looks
-// again.
+// migrate brings the schema up to date. On PostgreSQL, an advisory lock serializes
+// processes that start together. On SQLite, two processes may both try the same
+// migration; the second one fails, tries again, and finds the migration applied.
 func migrate(ctx context.Context, conn *sql.DB, e engine) error {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -116,7 +115,7 @@ func migrate(ctx context.Context, conn *sql.DB, e engine) error {
 	var options []goose.ProviderOption
 	if e == postgresEngine {
 		dialect = goose.DialectPostgres
-		// One try a second, for a minute: the default waits five between tries.
+		// Try once per second for a minute. The default is once per 5 seconds.
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
 		if err != nil {
 			return fmt.Errorf("migrating: %w", err)

@@ -15,7 +15,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// last is greater than every id of ours under every collation.
+// last is greater than every id, under every collation.
 const last = "zzzzzzzz"
 
 // Session returns the session with this id, or [ErrNotFound].
@@ -27,17 +27,18 @@ func (r Reader) Session(ctx context.Context, id string) (session.Session, error)
 	return fromRow(row)
 }
 
-// SessionFilter selects sessions; empty fields select all.
+// SessionFilter selects sessions. Empty fields select all.
 type SessionFilter struct {
 	ProviderID string
 	UserID     string
 	Status     session.Status
-	// With ProviderID: created from Since to before Until, in Unix seconds.
+	// Only with ProviderID: created at or after Since and before Until, in Unix
+	// seconds.
 	Since, Until int64
-	// With ProviderID: the session with this id, and those of users whose ids
-	// begin with it.
+	// Only with ProviderID: the session with this id, and the sessions of users whose
+	// ids begin with it.
 	Search string
-	// Sessions older than the one with this id.
+	// Only sessions older than the one with this id.
 	Before string
 	Limit  int
 }
@@ -76,7 +77,7 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 	return list, nil
 }
 
-// NextDue is when the next session is due, in Unix seconds; 0 for none.
+// NextDue returns when the next session is due, in Unix seconds, or 0 if none is.
 func (r Reader) NextDue(ctx context.Context) (int64, error) {
 	due, err := r.q.NextDue(ctx)
 	if err != nil {
@@ -85,7 +86,8 @@ func (r Reader) NextDue(ctx context.Context) (int64, error) {
 	return due, nil
 }
 
-// Due lists up to limit sessions due at or before now, the longest due first.
+// Due lists up to limit sessions that are due at or before now, the earliest due
+// first.
 func (r Reader) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	ids, err := r.q.DueSessions(ctx, now.Unix(), int32(limit))
 	if err != nil {
@@ -94,8 +96,8 @@ func (r Reader) Due(ctx context.Context, now time.Time, limit int) ([]string, er
 	return ids, nil
 }
 
-// Insert writes a session that [session.New] made. Its hold is posted by
-// [Tx.Post], after it.
+// Insert writes a new session, as returned by [session.New]. Post its hold with
+// [Tx.Post] afterwards.
 func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) error {
 	s := tr.Session
 	terms, err := json.Marshal(s.Terms)
@@ -113,11 +115,11 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	return t.note(ctx, tr, now)
+	return t.recordTransition(ctx, tr, now)
 }
 
-// Update writes a transition of a session read at the version before it, or
-// returns [ErrConflict].
+// Update writes a transition. It returns [ErrConflict] if the session changed since it
+// was read.
 func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) error {
 	s := tr.Session
 	p := query.UpdateSessionParams{
@@ -145,11 +147,11 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 			return fmt.Errorf("writing extension: %w", err)
 		}
 	}
-	return t.note(ctx, tr, now)
+	return t.recordTransition(ctx, tr, now)
 }
 
-// note records a transition among the session's events.
-func (t *Tx) note(ctx context.Context, tr session.Transition, now time.Time) error {
+// recordTransition adds a transition to the session's events.
+func (t *Tx) recordTransition(ctx context.Context, tr session.Transition, now time.Time) error {
 	props := map[string]any{"status": tr.Session.Status, "version": tr.Session.Version}
 	if tr.Session.EndReason != "" {
 		props["reason"] = tr.Session.EndReason
@@ -175,7 +177,7 @@ func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
 	return nil
 }
 
-// Extension is one purchase of more time, as recorded.
+// Extension is the stored form of an extension.
 type Extension struct {
 	session.Extension
 	At int64
@@ -194,7 +196,7 @@ func (r Reader) Extensions(ctx context.Context, sessionID string) ([]Extension, 
 	return list, nil
 }
 
-// Beats is what is known of a session's heartbeats.
+// Beats is the heartbeat count of a session.
 type Beats struct {
 	SessionID string
 	LastAt    int64
@@ -202,7 +204,7 @@ type Beats struct {
 	Active    int64
 }
 
-// AddBeats adds counts to sessions; ids that do not exist are passed over.
+// AddBeats adds heartbeats to sessions. Unknown ids are ignored.
 func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
 	for _, b := range list {
 		err := t.q.UpsertBeat(ctx, query.UpsertBeatParams{LastAt: b.LastAt, Beats: b.Count, Active: b.Active, SessionID: b.SessionID})
@@ -213,7 +215,7 @@ func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
 	return nil
 }
 
-// Beats returns a session's heartbeats; zero when there were none.
+// Beats returns the heartbeat count of a session. It is zero if there were none.
 func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
 	row, err := r.q.GetBeats(ctx, sessionID)
 	if err = found(err); errors.Is(err, ErrNotFound) {
@@ -243,8 +245,8 @@ func fromRow(r query.Session) (session.Session, error) {
 	return s, nil
 }
 
-// ChangedSince lists sessions that changed after the event with this id. Ids
-// begin with the time, so that any UUIDv7 of a moment serves.
+// ChangedSince lists sessions that have events with ids greater than after. Event ids
+// are UUIDv7 and begin with the time, so after may be any UUIDv7.
 func (r Reader) ChangedSince(ctx context.Context, after string, limit int) ([]session.Session, error) {
 	rows, err := r.q.ListChangedSessions(ctx, after, int32(limit))
 	if err != nil {
@@ -261,13 +263,13 @@ func (r Reader) ChangedSince(ctx context.Context, after string, limit int) ([]se
 	return list, nil
 }
 
-// Sources of a session's events.
+// The sources of a session's events.
 const (
-	FromSession = "session" // its own transitions
-	FromPages   = "page"    // what its pages noticed
+	FromSession = "session" // a transition of the session
+	FromPages   = "page"    // an event that a page reported
 )
 
-// SessionEvent is something that happened to a session or in its pages.
+// SessionEvent is an event of a session or of its pages.
 type SessionEvent struct {
 	Name string
 	AtMS int64
@@ -275,7 +277,8 @@ type SessionEvent struct {
 	Props string
 }
 
-// EventsOfSession lists a session's first events from one source, oldest first.
+// EventsOfSession lists the first limit events of a session from one source, oldest
+// first.
 func (r Reader) EventsOfSession(ctx context.Context, sessionID, source string, limit int) ([]SessionEvent, error) {
 	rows, err := r.q.ListEventsOfSource(ctx, sessionID, source, int32(limit))
 	if err != nil {
@@ -288,7 +291,7 @@ func (r Reader) EventsOfSession(ctx context.Context, sessionID, source string, l
 	return list, nil
 }
 
-// EntriesOfSession lists a session's first ledger entries, oldest first.
+// EntriesOfSession lists the first limit ledger entries of a session, oldest first.
 func (r Reader) EntriesOfSession(ctx context.Context, sessionID string, limit int) ([]ledger.Transfer, error) {
 	rows, err := r.q.ListEntriesOfSession(ctx, sessionID, int32(limit))
 	if err != nil {
@@ -301,8 +304,8 @@ func (r Reader) EntriesOfSession(ctx context.Context, sessionID string, limit in
 	return list, nil
 }
 
-// DeliveriesOfSession lists the first webhook deliveries that tell of a session,
-// oldest first.
+// DeliveriesOfSession lists the first limit webhook deliveries about a session, oldest
+// first.
 func (r Reader) DeliveriesOfSession(ctx context.Context, sessionID string, limit int) ([]Delivery, error) {
 	rows, err := r.q.ListDeliveriesOfSession(ctx, sessionID, int32(limit))
 	if err != nil {
