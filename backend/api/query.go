@@ -1,14 +1,18 @@
 package api
 
 import (
+	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -68,6 +72,34 @@ func refusedQuery(raw string, known []string) *problem {
 		return nil
 	}
 	return p
+}
+
+// cut returns the first limit entries of a list that was read with one more than
+// that, and whether there are more.
+func cut[T any](list []T, limit int) (page []T, more bool) {
+	if len(list) > limit {
+		return list[:limit], true
+	}
+	return list, false
+}
+
+// cursorOf names an entry of a list that is ordered by time and id. Clients return
+// it as they got it; see [parseCursor].
+func cursorOf(at int64, id string) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", at, id))
+}
+
+func parseCursor(cursor string) (at int64, id string, err error) {
+	bad := service.Refuse(protocol.InvalidRequest, "cursor is not valid. Send next_cursor of the previous page, unchanged.")
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, "", bad
+	}
+	digits, id, ok := strings.Cut(string(raw), " ")
+	if at, err = strconv.ParseInt(digits, 10, 64); err != nil || !ok || at < 1 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return 0, "", bad
+	}
+	return at, id, nil
 }
 
 const (

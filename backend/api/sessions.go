@@ -278,7 +278,7 @@ func invalid(status int, code protocol.Code, text, detail string) *validateOutpu
 type timelineOutput struct {
 	Body struct {
 		SessionID string                `json:"session_id"`
-		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"Oldest first, at most 1000; page events are omitted first"`
+		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"The newest 1000, oldest first; page events are omitted first"`
 	}
 }
 

@@ -2,14 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/sessiongate/sessiongate/backend/service"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 type UserPath struct {
@@ -115,10 +110,10 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 		return nil, err
 	}
 	out := &ledgerOutput{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
+	list, more := cut(list, in.Limit)
+	if more {
 		last := list[in.Limit-1]
-		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.At, last.ID))
+		out.Body.NextCursor = cursorOf(last.At, last.ID)
 	}
 	out.Body.Entries = make([]entryBody, 0, len(list))
 	for _, t := range list {
@@ -128,17 +123,4 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 		})
 	}
 	return out, nil
-}
-
-func parseCursor(cursor string) (us int64, id string, err error) {
-	bad := service.Refuse(protocol.InvalidRequest, "cursor is not valid.")
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return 0, "", bad
-	}
-	digits, id, ok := strings.Cut(string(raw), " ")
-	if us, err = strconv.ParseInt(digits, 10, 64); err != nil || !ok || us < 1 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return 0, "", bad
-	}
-	return us, id, nil
 }

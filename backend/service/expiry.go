@@ -93,10 +93,10 @@ func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
 // housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook deliveries) and notices
 // rotated signing keys, until ctx ends.
 func (s *Service) housekeepingLoop(ctx context.Context) {
-	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
+	const keysEvery, forgetEvery, sealEvery = 2 * time.Second, 10 * time.Minute, time.Minute
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
-	var forgotten time.Time
+	var forgotten, checked time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,6 +108,12 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		}
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to record the use of API keys", zap.Error(err))
+		}
+		if now := s.now(); now.Sub(checked) > sealEvery {
+			checked = now
+			if err := s.checkSeal(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("failed to read webhooks' secrets", zap.Error(err))
+			}
 		}
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
@@ -133,6 +139,12 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 		_, err := tx.ForgetPageReports(ctx, now.Add(-keepPages))
 		return err
 	})
+	for n := int64(1); err == nil && n > 0; {
+		err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.ForgetLinks(ctx, now.Add(-keepLinks))
+			return err
+		})
+	}
 	// Some at once, so that other writers need not wait; all of them in the end.
 	for n := int64(1); err == nil && n > 0; {
 		err = s.store.Write(ctx, func(tx *store.Tx) (err error) {

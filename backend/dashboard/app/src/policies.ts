@@ -66,7 +66,7 @@ export function webhookState(webhook: {
     return {
       name: "Failing",
       tone: "warn",
-      why: "Every attempt has failed lately. See the responses below.",
+      why: "Every attempt has failed lately, so attempts are up to a minute apart. See the responses below.",
     };
   return { name: "On", tone: "good", why: "" };
 }
