@@ -48,6 +48,16 @@ func onEach(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, newWorldOn(t, postgres.Database(t))) })
 }
 
+// onEachAnew is [onEach] for a test that opens several worlds on each database.
+func onEachAnew(t *testing.T, test func(t *testing.T, open func(*testing.T) *world)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, newWorld) })
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T) *world { return newWorldOn(t, postgres.Database(t)) })
+	})
+}
+
 // together runs f n times at once.
 func together(n int, f func(i int)) {
 	var all sync.WaitGroup

@@ -62,7 +62,7 @@ func TestWebhookFailingForDaysIsDisabled(t *testing.T) {
 // next failure does not disable it, and no more does one after the service was down
 // or after the URL was changed.
 func TestOneFailureAfterSilenceDisablesNothing(t *testing.T) {
-	for name, meanwhile := range map[string]func(w *world, r *receiver, id string){
+	cases := map[string]func(w *world, r *receiver, id string){
 		"nothing to send": func(w *world, r *receiver, id string) {
 			for range 7 { // until the delivery is given up
 				w.later(13 * time.Hour)
@@ -81,10 +81,11 @@ func TestOneFailureAfterSilenceDisablesNothing(t *testing.T) {
 			w.call("PATCH", hooks+"/"+id, w.provider, map[string]any{"url": r.URL + "/moved"}).want(200)
 			w.later(25 * time.Hour)
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onEach(t, func(t *testing.T, w *world) {
-				r := newReceiver(t)
+	}
+	onEachAnew(t, func(t *testing.T, open func(*testing.T) *world) {
+		for name, meanwhile := range cases {
+			t.Run(name, func(t *testing.T) {
+				w, r := open(t), newReceiver(t)
 				r.status(500)
 				id, _ := w.hook(r.URL)
 				w.run()
@@ -97,23 +98,24 @@ func TestOneFailureAfterSilenceDisablesNothing(t *testing.T) {
 					t.Errorf("it is disabled: %s", a.raw)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 // A receiver that refuses at once gets one attempt after each growing wait, however
 // much is due, and all of it when it is back.
 func TestFailingWebhookIsCalledWithGrowingWaits(t *testing.T) {
 	const due = 30
-	for name, refuse := range map[string]http.HandlerFunc{
+	cases := map[string]http.HandlerFunc{
 		"500":                  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"400 for each message": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) },
 		"429 with Retry-After": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "40"); w.WriteHeader(429) },
 		"broken connections":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			onEach(t, func(t *testing.T, w *world) {
-				r := newReceiver(t)
+	}
+	onEachAnew(t, func(t *testing.T, open func(*testing.T) *world) {
+		for name, refuse := range cases {
+			t.Run(name, func(t *testing.T) {
+				w, r := open(t), newReceiver(t)
 				r.answers(refuse)
 				id, _ := w.hook(r.URL)
 				for range due {
@@ -145,8 +147,8 @@ func TestFailingWebhookIsCalledWithGrowingWaits(t *testing.T) {
 					t.Errorf("it is back, and shown as %s", a.raw)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 // idle reports whether no delivery of a webhook is leased for an attempt.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -224,6 +225,7 @@ func (a *api) frame() http.Handler {
 			a.logRequest(r, rec, id, time.Since(begun))
 			endSpan(routeOf(r), max(rec.status, http.StatusOK))
 		}()
+		keepDots(r)
 		if a.crossOrigin(rec, r) {
 			return
 		}
@@ -248,6 +250,20 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 	}
 	if line := a.Log.Check(level, "request"); line != nil {
 		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
+	}
+}
+
+// keepDots makes the mux read /users/./ and /users/../ as users with these ids, and
+// not as relative paths: such users could be created once, and must be erasable.
+func keepDots(r *http.Request) {
+	const users = "/api/v1/users/"
+	rest, ok := strings.CutPrefix(r.URL.Path, users)
+	if !ok {
+		return
+	}
+	id, action, ok := strings.Cut(rest, "/")
+	if ok && (id == "." || id == "..") {
+		r.URL.RawPath = users + strings.ReplaceAll(id, ".", "%2E") + "/" + url.PathEscape(action)
 	}
 }
 

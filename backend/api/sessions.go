@@ -34,7 +34,7 @@ func recorded(ctx context.Context, r service.Request) service.Request {
 }
 
 type createBody struct {
-	UserID               string     `json:"user_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
+	UserID               string     `json:"user_id" minLength:"1" maxLength:"128" pattern:"^\\.*[A-Za-z0-9_:@|+-][A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"Letters, digits and . _ : @ | + -, and not only dots"`
 	ProviderID           string     `json:"provider_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$" example:"prov_demo"`
 	TokensAllocated      int64      `json:"tokens_allocated" minimum:"0" maximum:"1000000000" example:"500"`
 	DurationLimitSeconds int64      `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`

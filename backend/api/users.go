@@ -7,13 +7,16 @@ import (
 	"github.com/sessiongate/sessiongate/backend/service"
 )
 
+// UserPath is the user that a request is about. It takes the ids "." and "..", which
+// were allowed once; see [keepDots].
 type UserPath struct {
 	ID string `path:"id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
 }
 
 type creditInput struct {
 	Idempotent
-	UserPath
+	// Not only dots: paths cannot name such a user.
+	ID   string `path:"id" minLength:"1" maxLength:"128" pattern:"^\\.*[A-Za-z0-9_:@|+-][A-Za-z0-9._:@|+-]*$" example:"user_7"`
 	Body struct {
 		Amount int64 `json:"amount" minimum:"1" maximum:"1000000000" example:"500"`
 	}
