@@ -375,7 +375,7 @@ func TestWebhooksAreTheTransactions(t *testing.T) {
 		if len(w.deliveries(id, "")) != 0 {
 			t.Error("a refused sale was told of")
 		}
-		w.sell()
+		w.sell("duration_limit_seconds", 3600)
 		ctx := context.Background()
 		err := w.b.Store().Write(ctx, func(tx *store.Tx) error {
 			list, err := tx.ClaimDeliveries(ctx, id, w.now(), w.now().Add(webhook.Lease), 10)

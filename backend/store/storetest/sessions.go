@@ -199,7 +199,7 @@ func deadlines(t *testing.T, s *store.Store) {
 	if due, err := s.NextDue(ctx); due != 0 || err != nil {
 		t.Errorf("nothing is due at %d (%v)", due, err)
 	}
-	for i, seconds := range []int64{30, 10, 20} {
+	for i, seconds := range []int64{29, 10, 20} {
 		tr, err := session.New(session.Order{ID: fmt.Sprint("s", i), UserID: "u", ProviderID: "p", Duration: seconds}, Now)
 		if err != nil {
 			t.Fatal(err)
