@@ -97,6 +97,16 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
 	var forgotten, checked time.Time
+	check := func(now time.Time) {
+		if now.Sub(checked) <= sealEvery {
+			return
+		}
+		checked = now
+		if err := s.checkSeal(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("failed to read webhooks' secrets", zap.Error(err))
+		}
+	}
+	check(s.now())
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,12 +119,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to record the use of API keys", zap.Error(err))
 		}
-		if now := s.now(); now.Sub(checked) > sealEvery {
-			checked = now
-			if err := s.checkSeal(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("failed to read webhooks' secrets", zap.Error(err))
-			}
-		}
+		check(s.now())
 		if now := s.now(); now.Sub(forgotten) > forgetEvery {
 			forgotten = now
 			if err := s.Forget(ctx, now); err != nil && ctx.Err() == nil {

@@ -124,7 +124,7 @@ func normalizePolicies(p *store.Policies) error {
 	if q := p.Pause; q != nil && (q.MaxCount < 0 || q.MaxCount > 1000 || q.MaxSeconds < 0 || q.MaxSeconds > 86400) {
 		return Refuse(protocol.InvalidRequest, "policies.pause must not exceed 1000 pauses or 86400 seconds.")
 	}
-	if p.WarningSeconds == nil {
+	if len(p.WarningSeconds) == 0 { // a page that is told none warns at these, too
 		p.WarningSeconds = slices.Clone(defaultWarnings)
 	}
 	slices.SortFunc(p.WarningSeconds, func(a, b int64) int { return int(b - a) })
