@@ -196,7 +196,13 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
           placeholder="5, 1"
           hint="Empty: 5, 1. Short sessions leave out what is above half of them."
         />
-        <Field label="Wait for a user, in minutes" type="number" value={wait} onInput={setWait} />
+        <Field
+          label="Wait for a user, in minutes"
+          type="number"
+          value={wait}
+          onInput={setWait}
+          hint="For sessions whose clock starts on entry. After that they are canceled."
+        />
       </div>
       {admin ? (
         <Field
