@@ -19,8 +19,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
-// files is a [certmagic.Storage] in Redis. Safe for concurrent use, by many
-// processes.
+// files is a [certmagic.Storage] in Redis. It is safe for concurrent use, also by
+// several processes.
 type files struct {
 	client redis.UniversalClient
 	prefix string
@@ -39,7 +39,8 @@ func newFiles(client redis.UniversalClient, prefix string, cipher seal.Cipher, l
 func (f *files) at(key string) string { return f.prefix + ":f:" + key }
 func (f *files) names() string        { return f.prefix + ":names" }
 
-// clean is key as it is kept: the slashes of paths, none at either end.
+// clean returns key in the form in which it is stored: a clean path without a slash
+// at either end.
 func clean(key string) string { return strings.Trim(path.Clean("/"+key), "/") }
 
 // Store implements [certmagic.Storage].
@@ -74,7 +75,8 @@ func (f *files) Load(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// Delete implements [certmagic.Storage]: a file, or all files of a folder.
+// Delete implements [certmagic.Storage]. It deletes a file, or all files in a
+// folder.
 func (f *files) Delete(ctx context.Context, key string) error {
 	key = clean(key)
 	below, err := f.below(ctx, key)
@@ -119,7 +121,7 @@ func (f *files) List(ctx context.Context, folder string, recursive bool) ([]stri
 		first, _, _ := strings.Cut(rest, "/")
 		list = append(list, path.Join(folder, first))
 	}
-	return slices.Compact(list), nil // in order: equal ones stand together
+	return slices.Compact(list), nil // sorted, so equal entries are adjacent
 }
 
 // Stat implements [certmagic.Storage].
@@ -146,24 +148,25 @@ func (f *files) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error)
 	return certmagic.KeyInfo{Key: key}, nil
 }
 
-// below is the names of all files in a folder, in order.
+// below returns the names of all files in a folder and its subfolders, sorted.
 func (f *files) below(ctx context.Context, folder string) ([]string, error) {
 	if folder == "" {
 		return f.client.ZRangeByLex(ctx, f.names(), &redis.ZRangeBy{Min: "-", Max: "+"}).Result()
 	}
-	// The byte after a slash is a zero.
+	// '0' is the byte that follows '/', so the range ends after the last "folder/…".
 	return f.client.ZRangeByLex(ctx, f.names(), &redis.ZRangeBy{Min: "[" + folder + "/", Max: "(" + folder + "0"}).Result()
 }
 
 const (
-	// How long a lock outlives its edge, and how often it is renewed.
+	// How long a lock lasts after its edge has stopped, and how often a running
+	// edge renews it.
 	lockFor   = 20 * time.Second
 	lockRenew = 5 * time.Second
-	// How often a taken lock is tried again.
+	// How long to wait before trying again to obtain a lock that is held.
 	lockRetry = 250 * time.Millisecond
 )
 
-// lease is a lock that this process holds, and renews until it is given back.
+// lease is a lock that this process holds and renews until it is unlocked.
 type lease struct {
 	lock *redislock.Lock
 	stop context.CancelFunc
@@ -179,7 +182,7 @@ func (f *files) Lock(ctx context.Context, name string) error {
 			f.hold(name, lock)
 			return nil
 		}
-		if err != redislock.ErrNotObtained { //nolint:errorlint // its documentation compares
+		if err != redislock.ErrNotObtained { //nolint:errorlint // redislock documents the comparison
 			return fmt.Errorf("locking %s: %w", name, err)
 		}
 		select {
@@ -202,7 +205,7 @@ func (f *files) hold(name string, lock *redislock.Lock) {
 	}()
 }
 
-// renew keeps a lock until ctx ends.
+// renew extends a lock regularly until ctx ends. It logs failures and continues.
 func (f *files) renew(ctx context.Context, name string, lock *redislock.Lock) {
 	tick := time.NewTicker(lockRenew)
 	defer tick.Stop()
@@ -229,7 +232,7 @@ func (f *files) Unlock(ctx context.Context, name string) error {
 	}
 	l.stop()
 	<-l.done
-	// What must be given back is given back, even if the work was canceled.
+	// The lock is released even if ctx was canceled.
 	if err := l.lock.Release(context.WithoutCancel(ctx)); err != nil && err != redislock.ErrLockNotHeld { //nolint:errorlint // as above
 		return fmt.Errorf("unlocking %s: %w", name, err)
 	}
@@ -239,14 +242,15 @@ func (f *files) Unlock(ctx context.Context, name string) error {
 // Interface guards
 var _ certmagic.Storage = (*files)(nil)
 
-// First bytes of values.
+// First byte of a stored value.
 const (
 	plainValue  = 0
 	sealedValue = 1
 )
 
-// frame returns a value as Redis keeps it: a byte that says whether it is
-// sealed, and the value, sealed to its name where there is a key.
+// frame returns a value in the form in which Redis stores it: a byte that says
+// whether the value is encrypted, then the value. If there is a key, the value is
+// encrypted and bound to its name.
 func frame(c seal.Cipher, name string, value []byte) []byte {
 	if !c.Keyed() {
 		return append([]byte{plainValue}, value...)
@@ -254,12 +258,12 @@ func frame(c seal.Cipher, name string, value []byte) []byte {
 	return append([]byte{sealedValue}, c.Seal(value, name)...)
 }
 
-// unframe returns the value of a frame.
+// unframe returns the value in a frame.
 func unframe(c seal.Cipher, name string, framed []byte) ([]byte, error) {
 	switch {
 	case len(framed) == 0:
 		return nil, errors.New("the value is damaged")
-	case framed[0] == plainValue: // from before there was a key
+	case framed[0] == plainValue: // stored before a key was set
 		return framed[1:], nil
 	case framed[0] != sealedValue:
 		return nil, errors.New("the value is damaged")

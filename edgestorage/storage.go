@@ -1,3 +1,18 @@
+// Package edgestorage stores in Redis what several edges share: certificates, their
+// private keys, and the locks that let one edge at a time obtain a certificate. It
+// is a storage module for Caddy:
+//
+//	{
+//		storage session_gate {
+//			redis          {$SESSIONGATE_STORAGE_REDIS}
+//			encryption_key {$SESSIONGATE_STORAGE_KEY}
+//		}
+//	}
+//
+// Each file is a hash at {prefix}:f:<key> with the fields v (value), m (time of the
+// last write in Unix milliseconds) and n (size of the value in bytes). One sorted
+// set holds all names, so that folders can be listed. The braces are a hash tag:
+// they place all keys into one slot of a cluster.
 package edgestorage
 
 import (
@@ -23,16 +38,17 @@ func init() {
 
 const defaultPrefix = "sg-edge"
 
-// Storage keeps certificates and locks in Redis, for all edges that name the
-// same one.
+// Storage stores certificates and locks in Redis. Edges share them if they are
+// configured with the same Redis and prefix.
 type Storage struct {
-	// redis://, rediss://, redis+cluster:// or redis+sentinel://…?master_name=NAME.
-	// Placeholders are replaced. Required.
+	// URL of Redis: redis://, rediss://, redis+cluster:// or
+	// redis+sentinel://…?master_name=NAME. Placeholders are replaced. Required.
 	Redis string `json:"redis"`
-	// 32 random bytes in base64 that seal what is stored, private keys among it.
-	// Every edge needs the same. Default: none; whoever reads Redis reads it all.
+	// Key that encrypts stored values, including private keys: 32 random bytes in
+	// base64. All edges need the same key. Default: none, so anyone who can read
+	// Redis can read the private keys.
 	EncryptionKey string `json:"encryption_key,omitempty"`
-	// What all names in Redis begin with. Default: sg-edge.
+	// Prefix of all keys in Redis. Default: sg-edge.
 	Prefix string `json:"prefix,omitempty"`
 
 	files   *files
@@ -44,7 +60,8 @@ func (Storage) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.storage.session_gate", New: func() caddy.Module { return new(Storage) }}
 }
 
-// clients are shared by configurations: one may end while the next begins.
+// clients holds the Redis clients. A client survives a reload: the new
+// configuration starts before the old one is cleaned up.
 var clients = caddy.NewUsagePool()
 
 type client struct{ redis.UniversalClient }
@@ -52,7 +69,8 @@ type client struct{ redis.UniversalClient }
 // Destruct implements [caddy.Destructor].
 func (c client) Destruct() error { return c.Close() }
 
-// Provision reaches for no network: `caddy validate` runs it too.
+// Provision implements [caddy.Provisioner]. It makes no network connection, because
+// `caddy validate` runs it too.
 func (s *Storage) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	address, key := repl.ReplaceKnown(s.Redis, ""), repl.ReplaceKnown(s.EncryptionKey, "")
@@ -91,7 +109,7 @@ func (s *Storage) Validate() error {
 	return nil
 }
 
-// Cleanup gives the client back.
+// Cleanup implements [caddy.CleanerUpper]. It releases the Redis client.
 func (s *Storage) Cleanup() error {
 	if s.poolKey == "" {
 		return nil
@@ -103,7 +121,7 @@ func (s *Storage) Cleanup() error {
 // CertMagicStorage implements [caddy.StorageConverter].
 func (s *Storage) CertMagicStorage() (certmagic.Storage, error) { return s.files, nil }
 
-// UnmarshalCaddyfile reads
+// UnmarshalCaddyfile implements [caddyfile.Unmarshaler]. Syntax:
 //
 //	storage session_gate {
 //		redis          <url>
@@ -111,7 +129,7 @@ func (s *Storage) CertMagicStorage() (certmagic.Storage, error) { return s.files
 //		prefix         <name>
 //	}
 func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the module's name
+	d.Next() // module name
 	if d.NextArg() {
 		return d.ArgErr()
 	}
@@ -120,7 +138,8 @@ func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if to == nil {
 			return d.Errf("storage session_gate has no option %q; there are redis, encryption_key and prefix", d.Val())
 		}
-		// Nothing is what an unset variable leaves; Provision says what is missing.
+		// An unset environment variable leaves no argument. Provision then reports a
+		// missing value.
 		if d.NextArg() {
 			*to = d.Val()
 		}

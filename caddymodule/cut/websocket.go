@@ -15,32 +15,32 @@ import (
 )
 
 const (
-	// closeSessionEnded is the WebSocket close code of an ended session, in the
-	// range that RFC 6455 §7.4.2 leaves to applications.
+	// closeSessionEnded is the WebSocket close code for an ended session. RFC 6455
+	// §7.4.2 reserves its range for applications.
 	closeSessionEnded = 4401
 
-	frameGrace = 250 * time.Millisecond // for a frame that is half out
-	closeGrace = 700 * time.Millisecond // for the client's own close frame
+	frameGrace = 250 * time.Millisecond // time limit for completing a partly sent frame, and for each write
+	closeGrace = 700 * time.Millisecond // time limit for receiving the client's close frame
 )
 
-// upgradedConn is a client connection that a handler took over. A WebSocket ends
-// with a close frame, inserted between two frames of the origin; any other
-// connection is closed.
+// upgradedConn is a client connection that a handler took over, and that ends with
+// its session. A WebSocket ends with a close frame, which is sent between two frames
+// of the origin. Any other connection is closed without one.
 type upgradedConn struct {
 	net.Conn
 	websocket bool
-	stream    bool // it is a stream: it ends when the handler returns
+	stream    bool // an HTTP/2 or HTTP/3 stream, which ends when the handler returns
 
-	reading sync.Mutex // held during a read of the handler's
+	reading sync.Mutex // held while the handler reads
 
-	writing sync.Mutex // guards the next three, and each write
+	writing sync.Mutex // held during each write; guards the next three fields
 	frames  frameTracker
-	closing bool          // only the frame under way may go out
-	whole   chan struct{} // closed when the frame that was half out is complete
+	closing bool          // only the rest of a partly sent frame may be written
+	whole   chan struct{} // closed when the partly sent frame is complete
 
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards the fields below
 	ending bool
-	closed chan struct{} // closed when this type no longer uses the connection
+	closed chan struct{} // closed when closeGracefully is done with the connection; nil before it starts
 }
 
 // Read implements [net.Conn].
@@ -53,8 +53,8 @@ func (c *upgradedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Write implements [net.Conn]. Once the session has ended it completes the
-// frame it was in and takes no more.
+// Write implements [net.Conn]. After the session has ended, it writes the rest of a
+// partly sent frame and then returns [net.ErrClosed].
 func (c *upgradedConn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -68,7 +68,7 @@ func (c *upgradedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// completeLocked writes the part of p that completes the frame under way.
+// completeLocked writes the part of p that belongs to the partly sent frame.
 func (c *upgradedConn) completeLocked(p []byte) (n int, err error) {
 	for n < len(p) && !c.frames.atBoundary() {
 		rest := c.frames.rest(len(p) - n)
@@ -93,8 +93,8 @@ func (c *upgradedConn) completeLocked(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close implements [net.Conn]. While the close frame is being sent, the goroutine
-// that sends it closes the connection.
+// Close implements [net.Conn]. After the session has ended it does nothing, because
+// end closes the connection.
 func (c *upgradedConn) Close() error {
 	if c.isEnding() {
 		return nil
@@ -102,7 +102,7 @@ func (c *upgradedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite forwards a half-close if the connection supports it.
+// CloseWrite closes the writing side if the connection supports it.
 func (c *upgradedConn) CloseWrite() error {
 	if c.isEnding() {
 		return nil
@@ -119,8 +119,9 @@ func (c *upgradedConn) isEnding() bool {
 	return c.ending
 }
 
-// end closes the connection within a second, with a close frame if it is a
-// WebSocket, and calls cancel when the handler may stop. It returns at once.
+// end starts closing the connection and returns at once. The connection is closed
+// within about a second, after a close frame if it is a WebSocket. end calls cancel
+// when the handler may stop. Further calls do nothing.
 func (c *upgradedConn) end(code protocol.Code, cancel context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,9 +138,10 @@ func (c *upgradedConn) end(code protocol.Code, cancel context.CancelFunc) {
 	go c.closeGracefully(code, cancel)
 }
 
-// wait waits until the session's end is said, if it is being said. Once the
-// handler has returned, a stream's writer must not be touched, and Caddy reads
-// what was counted on a connection. It takes no longer than saying it may.
+// wait waits for closeGracefully if it is running. Call it before the handler
+// returns: after that, the response writer of a stream must not be used, and Caddy
+// reads the byte counters of the connection. The deadlines of closeGracefully limit
+// the wait.
 func (c *upgradedConn) wait() {
 	c.mu.Lock()
 	said := c.closed
@@ -149,12 +151,12 @@ func (c *upgradedConn) wait() {
 	}
 }
 
-// closeGracefully writes the close frame, waits for the client's, and closes. Its
-// deadlines end it within a second.
+// closeGracefully writes the close frame, waits for the client's close frame, and
+// closes the connection. Deadlines limit each step to a fraction of a second.
 func (c *upgradedConn) closeGracefully(code protocol.Code, cancel context.CancelFunc) {
 	defer close(c.closed)
 	defer c.Conn.Close()
-	// A write that is stuck on a slow client gets no longer than the grace.
+	// A write that is blocked by a slow client must finish within frameGrace.
 	if s, ok := c.Conn.(streamConn); ok {
 		s.setWriteDeadlineNow(time.Now().Add(frameGrace))
 	} else {
@@ -179,7 +181,7 @@ func (c *upgradedConn) closeGracefully(code protocol.Code, cancel context.Cancel
 		_, _ = c.Conn.Write(closeFrame(closeSessionEnded, string(code)))
 	}
 	if c.stream {
-		// The frame is out; a deadline would reset the stream before its end.
+		// The close frame is sent. A deadline that passes would reset the stream.
 		_ = c.Conn.SetWriteDeadline(time.Time{})
 	}
 	c.writing.Unlock()
@@ -188,7 +190,7 @@ func (c *upgradedConn) closeGracefully(code protocol.Code, cancel context.Cancel
 		return
 	}
 
-	// The handler's read must be over before the deadline is moved again.
+	// Interrupt the handler's read and wait for it, before the deadline moves again.
 	_ = c.Conn.SetReadDeadline(time.Now())
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -196,8 +198,8 @@ func (c *upgradedConn) closeGracefully(code protocol.Code, cancel context.Cancel
 	if !whole {
 		return
 	}
-	// Closing with unread input would reset the connection, and the client
-	// might never see the frame.
+	// Closing a connection with unread input would reset it, and the client might
+	// not receive the close frame.
 	_ = c.Conn.SetReadDeadline(time.Now().Add(closeGrace))
 	if hc, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = hc.CloseWrite()
@@ -205,7 +207,8 @@ func (c *upgradedConn) closeGracefully(code protocol.Code, cancel context.Cancel
 	_, _ = io.Copy(io.Discard, c.Conn)
 }
 
-// closeFrame is an unmasked close frame (RFC 6455 §5.5.1).
+// closeFrame returns an unmasked close frame (RFC 6455 §5.5.1). It truncates reason
+// to 123 bytes, the most that fit.
 func closeFrame(code uint16, reason string) []byte {
 	reason = reason[:min(len(reason), 123)]
 	f := append(make([]byte, 0, 4+len(reason)), 0x88, byte(2+len(reason)))
@@ -213,32 +216,32 @@ func closeFrame(code uint16, reason string) []byte {
 	return append(f, reason...)
 }
 
-// frameTracker follows the frames that a server sends (RFC 6455 §5.2; server
-// frames carry no mask) and knows where one ends.
+// frameTracker tracks the frame boundaries in the bytes that a server sends
+// (RFC 6455 §5.2). Frames from a server are not masked.
 type frameTracker struct {
 	header [10]byte
-	have   int    // bytes of header
-	left   uint64 // bytes of payload to come
-	broken bool   // a masked frame: not what a server sends
+	have   int    // bytes of header read so far
+	left   uint64 // bytes of payload that follow
+	broken bool   // a frame was masked or cut short, so no boundary follows
 }
 
 // atBoundary reports whether a new frame may begin.
 func (t *frameTracker) atBoundary() bool { return t.have == 0 && t.left == 0 && !t.broken }
 
-// rest is how many of the next n bytes still belong to the frame under way, as
-// far as that is known.
+// rest returns how many of the next n bytes belong to the current frame, as far as
+// that is known.
 func (t *frameTracker) rest(n int) int {
 	switch {
 	case t.broken || t.atBoundary():
 		return 0
 	case t.left > 0:
 		return int(min(uint64(n), t.left))
-	default: // in the header: its last byte tells how much follows
+	default: // in the header, whose last byte completes the frame's length
 		return min(n, 1)
 	}
 }
 
-// advance takes bytes that were sent.
+// advance records bytes that were sent.
 func (t *frameTracker) advance(p []byte) {
 	for len(p) > 0 && !t.broken {
 		if t.left > 0 {
@@ -285,15 +288,15 @@ func (t *frameTracker) headerSize() int {
 // Interface guard
 var _ net.Conn = (*upgradedConn)(nil)
 
-// IsWebSocket reports whether r asks to become a WebSocket: by an upgrade, or
-// by an extended CONNECT (RFC 8441 for HTTP/2, RFC 9220 for HTTP/3).
+// IsWebSocket reports whether r requests a WebSocket, by an upgrade or by an
+// extended CONNECT (RFC 8441 for HTTP/2, RFC 9220 for HTTP/3).
 func IsWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || IsTunnel(r)
 }
 
-// IsTunnel reports an extended CONNECT for a WebSocket, which has a stream of
-// its connection and no connection to take over. net/http keeps the protocol in
-// a pseudo-header, quic-go in Proto.
+// IsTunnel reports whether r is an extended CONNECT for a WebSocket. Such a
+// WebSocket uses one stream of the connection, so there is no connection to hijack.
+// net/http puts the requested protocol into a pseudo-header, quic-go into Proto.
 func IsTunnel(r *http.Request) bool {
 	if r.Method != http.MethodConnect {
 		return false
@@ -301,16 +304,16 @@ func IsTunnel(r *http.Request) bool {
 	return r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
 }
 
-// streamConn is a stream of HTTP/2 or HTTP/3 in the place of a connection: what
-// [upgradedConn] needs of one to put a close frame between two of the origin's.
-// The handler reads the request's body itself.
+// streamConn is an HTTP/2 or HTTP/3 stream as a [net.Conn]. It implements what
+// [upgradedConn] needs to send a close frame between two frames of the origin. The
+// handler reads the request body itself.
 type streamConn struct {
-	net.Conn // never set: nothing else is called
+	net.Conn // nil: the methods that are not overridden are never called
 	w        http.ResponseWriter
-	server   *http.ResponseController // of the server's own writer
+	server   *http.ResponseController // of the server's response writer, without wrappers
 }
 
-// Write implements [net.Conn]: what is written is sent.
+// Write implements [net.Conn]. It flushes what it writes.
 func (c streamConn) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	if err == nil {
@@ -325,15 +328,15 @@ func (c streamConn) Read([]byte) (int, error) { return 0, io.EOF }
 // Close does nothing: the server ends the stream when the handler returns.
 func (c streamConn) Close() error { return nil }
 
-// SetWriteDeadline implements [net.Conn]. Not to be called during a Write.
+// SetWriteDeadline implements [net.Conn]. It must not be called during a Write.
 func (c streamConn) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(c.w).SetWriteDeadline(t)
 }
 
-// setWriteDeadlineNow moves the deadline of a Write that may be under way.
+// setWriteDeadlineNow sets the deadline also for a Write in progress.
 func (c streamConn) setWriteDeadlineNow(t time.Time) { _ = c.server.SetWriteDeadline(t) }
 
-// SetReadDeadline ends nothing: the body's reader ends with the handler.
+// SetReadDeadline is not supported: the handler stops reading the body when it ends.
 func (c streamConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }
 
 // Interface guard

@@ -1,6 +1,9 @@
 package edge
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -63,5 +66,74 @@ func TestOpenRequestsOfAnEdgeThatIsGivenUpEndInTime(t *testing.T) {
 	}
 	if early := time.Until(time.Unix(st.ExpiresAt, 0)); early > 0 {
 		t.Errorf("it was cut %s early", early)
+	}
+}
+
+// The backend answers, a change follows, the stream that would tell of it is
+// lost, and a new one begins with a reset: all while the answer is on its way.
+// What it says is from before the reset and no proof of anything after it.
+func TestAnswerFromBeforeAResetIsNotFresh(t *testing.T) {
+	t.Parallel()
+	var e *Edge
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Millisecond) // the next moment of the clock in use
+		e.reset()
+		time.Sleep(2 * time.Millisecond)
+		var answer any = protocol.StatesAnswer{States: []protocol.LiveState{*stateOf("a", 1, protocol.Active, time.Hour)}}
+		if r.URL.Path == protocol.EdgeLaunch {
+			answer = protocol.LaunchAnswer{Session: *stateOf("s1", 1, protocol.Active, time.Hour), SessionToken: "tok"}
+		}
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	e = edgeOf(t, server.URL)
+	e.stream.connected.Store(true)
+	asked, err := e.FetchSession(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.fresh(asked, time.Minute) {
+		t.Error("a state that was asked for before the reset is taken for confirmed after it")
+	}
+	if err := e.Offline.redeem(t.Context(), &protocol.LaunchRequest{Token: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	if e.fresh(e.Sessions.ByToken("tok"), time.Minute) {
+		t.Error("so is a state that came with a launch")
+	}
+}
+
+// While the backend swallows questions, one request at a time waits to find out
+// whether it is back; the others are served by what is held.
+func TestSilentBackendHoldsUpOneRequest(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan bool, 10), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- true
+		if !<-answer {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = w.Write([]byte(`{"states":[]}`))
+	}))
+	defer server.Close()
+	e := edgeOf(t, server.URL)
+	a, b := e.Sessions.Put(stateOf("a", 1, protocol.Active, time.Hour), 0), e.Sessions.Put(stateOf("b", 1, protocol.Active, time.Hour), 0)
+	for _, back := range []bool{false, true} {
+		e.downUntil.Store(1) // it was down
+		first := make(chan struct{})
+		go func() { defer close(first); e.Confirm(t.Context(), a, 0) }()
+		<-asked
+		e.Confirm(t.Context(), b, 0)
+		if len(asked) > 0 {
+			t.Fatal("another request asks, and waits, as well")
+		}
+		answer <- back
+		<-first
+		if down := e.downUntil.Load() != 0; down == back {
+			t.Errorf("answered %t, and the backend is taken to be down: %t", back, down)
+		}
 	}
 }

@@ -165,7 +165,7 @@ func traces(ctx context.Context, config *backend.Config) (end func(), err error)
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = provider.Shutdown(ctx) // the service has ended; so may the collector have
+		_ = provider.Shutdown(ctx) // the service has stopped, and the collector may have stopped too
 	}, nil
 }
 
@@ -193,9 +193,9 @@ func openStore(ctx context.Context, config backend.Config) (*store.Store, error)
 	return store.Open(ctx, config.Database, nil)
 }
 
-// existingStore opens the database that [storageFlags] name, and fails if it does
-// not exist: a new database in a mistyped folder would list no keys, and would be
-// backed up in the place of the intended one.
+// existingStore opens the database that [storageFlags] name. It fails if the
+// database does not exist: with a mistyped folder, a command would otherwise list
+// the keys of a new, empty database or back it up instead of the intended one.
 func existingStore(ctx context.Context, config backend.Config) (*store.Store, error) {
 	if file := sqliteFile(config); file != "" {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {

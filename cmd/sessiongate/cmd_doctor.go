@@ -85,7 +85,8 @@ Exit status: 0 if no check failed, 1 if one did, 2 if the command line is wrong.
 	}
 }
 
-// config reads the command line. Its errors are mistakes in the command line.
+// config returns the checks that the command line asks for. Its errors report
+// mistakes in the command line.
 func (f *doctorFlags) config(address string, stdin io.Reader) (*doctor.Config, error) {
 	target, err := webAddress(address)
 	if err != nil {
@@ -156,7 +157,7 @@ func printReport(out io.Writer, r *doctor.Report) {
 	}
 }
 
-// rules lets the doctor ask the injector that the edge runs.
+// rules implements [doctor.Rules] with the injector that the edge runs.
 type rules struct{ injector *inject.Injector }
 
 func newRules() rules {

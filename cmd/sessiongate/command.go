@@ -11,14 +11,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// brand makes the help of a command of ours end without Caddy's footer.
+// brand removes Caddy's footer from the help of one of our commands.
 func brand(cmd *cobra.Command) { cmd.SetHelpTemplate(helpTemplate) }
 
 // variable is the prefix of the environment variables that set flags.
 const variable = "SESSIONGATE_"
 
-// fromEnvironment lets environment variables set flags of cmd that are not
-// given: SESSIONGATE_KEY_RATE sets --key-rate. The values are not made the
+// fromEnvironment lets environment variables set flags of cmd that are not on the
+// command line: SESSIONGATE_KEY_RATE sets --key-rate. The values do not become the
 // flags' defaults, because the help prints defaults and some values are passwords.
 func fromEnvironment(cmd *cobra.Command, flags ...string) {
 	for _, name := range flags {
@@ -32,8 +32,8 @@ func fromVariable(cmd *cobra.Command, flag, variable string) {
 	}
 }
 
-// readEnvironment sets the flags that are not given from their environment
-// variables.
+// readEnvironment sets flags that are not on the command line from their
+// environment variables.
 func readEnvironment(cmd *cobra.Command) (err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		for _, name := range f.Annotations["variable"] {
@@ -41,7 +41,7 @@ func readEnvironment(cmd *cobra.Command) (err error) {
 			if f.Changed || value == "" || err != nil {
 				continue
 			}
-			if f.Value.Set(value) != nil { // its error quotes the value
+			if f.Value.Set(value) != nil { // Set's error is not used: it quotes the value, which may be a password
 				err = fmt.Errorf("environment variable %s (for --%s) is invalid: expected %s", name, f.Name, kind(f.Value.Type()))
 			}
 		}

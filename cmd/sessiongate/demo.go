@@ -141,7 +141,7 @@ func (d *demo) start(ctx, serviceCtx context.Context, data string) error {
 	return d.ready(ctx)
 }
 
-// furnish sets the session service up as an operator does: it registers the
+// furnish sets up the session service as an operator does: it registers the
 // providers and creates a key for each role.
 func (d *demo) furnish(ctx context.Context) error {
 	if err := d.register(ctx); err != nil {
@@ -192,8 +192,8 @@ func (d *demo) startEdge() error {
 // envVariable is {$NAME} or {$NAME:default} in a Caddyfile.
 var envVariable = regexp.MustCompile(`\{\$(\w+)(?::[^}]*)?\}`)
 
-// withVariables sets variables of a Caddyfile in its text, as the environment
-// would; others stay as they are.
+// withVariables replaces environment variables in the text of a Caddyfile with the
+// given values. Variables without a value stay in the text.
 func withVariables(text string, values map[string]string) string {
 	return envVariable.ReplaceAllStringFunc(text, func(found string) string {
 		if value, ok := values[envVariable.FindStringSubmatch(found)[1]]; ok {
@@ -286,7 +286,8 @@ Ctrl-C stops everything.
 `, d.at.Marketplace, gated.String(), d.at.Origin, d.at.API, d.at.ProviderKey, d.at.AdminKey, d.at.API)
 }
 
-// stop ends the edge first, so that it can send its last heartbeats to the service.
+// stop stops the edge first, so that it can send its last heartbeats to the
+// session service.
 func (d *demo) stop(endService context.CancelFunc) {
 	if err := caddy.Stop(); err != nil {
 		d.logger.Warn("stopping the edge", zap.Error(err))
@@ -295,7 +296,7 @@ func (d *demo) stop(endService context.CancelFunc) {
 	defer cancel()
 	for _, s := range d.servers {
 		if s.Shutdown(ctx) != nil {
-			s.Close() // a stream is still open
+			s.Close() // a stream is still open, so close it
 		}
 	}
 	for _, ln := range d.listeners {

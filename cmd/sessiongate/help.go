@@ -22,8 +22,8 @@ var groups = []*cobra.Group{
 	{ID: groupCaddy, Title: "Caddy's other commands:"},
 }
 
-// renamed are commands of Caddy that an edge needs. The program's help lists
-// them among ours, in our words; their own help stays Caddy's.
+// renamed are the Caddy commands that operate an edge. The program's help lists
+// them in our groups with our descriptions; their own help remains Caddy's.
 var renamed = map[string]struct{ group, short string }{
 	"run":      {groupRun, "Run the edge: Caddy with the session gate"},
 	"reload":   {groupRun, "Load a changed Caddyfile into the running edge"},
@@ -38,8 +38,8 @@ const examples = `  sessiongate demo
   sessiongate run --config Caddyfile
   sessiongate doctor https://app.example.com/`
 
-// helpTemplate is cobra's own. Caddy appends a link to its manual, which does
-// not describe our commands.
+// helpTemplate is cobra's default. It replaces Caddy's template, which links to a
+// manual that does not describe our commands.
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
@@ -51,7 +51,7 @@ const rootHelpTemplate = helpTemplate + `
 Caddy's commands: https://caddyserver.com/docs/command-line
 {{end}}`
 
-// ours puts a command into a group of the program's help.
+// ours assigns a command to a group of the program's help.
 func ours(group string, c caddycmd.Command) caddycmd.Command {
 	build := c.CobraFunc
 	c.CobraFunc = func(cmd *cobra.Command) {
@@ -62,9 +62,8 @@ func ours(group string, c caddycmd.Command) caddycmd.Command {
 	return c
 }
 
-// previous is the last of our commands that was built. Caddy keeps its root
-// command to itself; the parent of a command that was added to it is the way to
-// reach it.
+// previous is the command of ours that was built last. Caddy does not export its
+// root command, so it is reached as the parent of a command that was added to it.
 var previous *cobra.Command
 
 func adapt(cmd *cobra.Command) {
@@ -74,8 +73,8 @@ func adapt(cmd *cobra.Command) {
 	previous = cmd
 }
 
-// adaptRoot makes the program's help its own: our examples, commands in
-// groups, and none that the program refuses.
+// adaptRoot changes the program's help: it shows our examples, puts the commands
+// into groups, and removes the commands that the program refuses.
 func adaptRoot(root *cobra.Command) {
 	root.AddGroup(groups...)
 	root.SetHelpCommandGroupID(groupCaddy)

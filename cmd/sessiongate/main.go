@@ -1,6 +1,6 @@
-// Command sessiongate is the whole product in one binary: Caddy's command line
-// (run, reload, adapt, validate, …) with the session gate built in, the session
-// service, a demo, and tools for both.
+// Command sessiongate contains the whole product in one binary: the edge, which is
+// Caddy with the session gate and keeps Caddy's command line (run, reload, adapt,
+// validate, …), the session service, a demo of both, and their tools.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/redisurl"
 )
 
-// about begins the program's help, in the place of Caddy's own text.
+// about is the first part of the program's help. It replaces Caddy's text.
 const about = `Sessiongate is a coin slot for any web app: it lets paid sessions in, shows their
 clock, and ends them on time. This program contains the edge (Caddy with the
 session gate), the session service, a demo of both, and their tools.
@@ -43,9 +43,9 @@ func init() {
 	caddy.RegisterModule(formerLazyEncoder{})
 }
 
-// formerLazyEncoder is the log encoder session_gate_lazy under the name that it
-// had: `format lazy` in a Caddyfile goes on working in this program. The module
-// that others build into their Caddy takes no name without its prefix.
+// formerLazyEncoder registers the log encoder session_gate_lazy under its former
+// name, so that `format lazy` in a Caddyfile still works in this program. The Caddy
+// module does not register that name, because it has no session_gate prefix.
 type formerLazyEncoder struct{}
 
 // CaddyModule implements [caddy.Module].
@@ -68,17 +68,17 @@ func main() {
 	caddycmd.Main()
 }
 
-// heapFloor is the size below which the heap of an edge need not be collected.
-// Go collects a small heap each time it has doubled: with some megabytes alive
-// that is dozens of times a second under load.
+// heapFloor is the heap size below which an edge does not need to collect garbage.
+// By default Go collects each time the live heap has doubled. With a few megabytes
+// alive, that is dozens of times a second under load.
 const heapFloor = 32 << 20
 
-// Bounds of what [collectorPercent] answers; 100 is Go's own default.
+// Bounds of the result of [collectorPercent]. 100 is Go's default.
 const minPercent, maxPercent = 100, 1000
 
-// collectorPercent is how much garbage, in percent of what is alive, may gather
-// before the next collection: enough to reach the floor, and Go's own default
-// once more than half of that is alive.
+// collectorPercent returns the GC percentage for a live heap: how much garbage, in
+// percent of the live bytes, may accumulate before the next collection. The heap
+// may grow to heapFloor; once more than half of that is live, Go's default applies.
 func collectorPercent(alive uint64) int {
 	if alive == 0 {
 		return minPercent
@@ -89,33 +89,35 @@ func collectorPercent(alive uint64) int {
 	return int(min(max(minPercent, (heapFloor-alive)*100/alive), maxPercent))
 }
 
-// tuneGC lets a small heap of this process grow to heapFloor before it is
-// collected. It does nothing where the operator has set GOGC. A memory limit,
-// which Caddy takes from its cgroup, holds in any case. Call it once.
+// tuneGC lets the heap of this process grow to heapFloor before it is collected. It
+// does nothing if the operator has set GOGC. A memory limit, which Caddy takes from
+// the cgroup, still applies. Call it at most once.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		afterEachCollection(adjustCollector())
 	}
 }
 
-// adjustCollector returns what to do after a collection: follow what is alive.
+// adjustCollector returns a function that sets the GC percentage for the current
+// live heap. It is to be called after each collection.
 func adjustCollector() func() {
 	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	last := minPercent
 	return func() {
 		runtimemetrics.Read(sample)
 		want := collectorPercent(sample[0].Value.Uint64())
-		if want > last+last/8 || want < last-last/8 { // each change stops the world for a moment
+		if want > last+last/8 || want < last-last/8 { // each change briefly stops the world
 			debug.SetGCPercent(want)
 			last = want
 		}
 	}
 }
 
-// afterEachCollection calls f after every one, for as long as the process lives:
-// an object that nothing holds is finalized by each, and leaves another.
+// afterEachCollection calls f after every garbage collection until the process
+// ends. Each collection finalizes an unreachable object, whose finalizer calls f
+// and creates the next such object.
 func afterEachCollection(f func()) {
-	type nothing struct{ _ *int } // with a pointer, or it might share a slot
+	type nothing struct{ _ *int } // has a pointer field, because tiny pointer-free objects share memory and may not be finalized
 	runtime.SetFinalizer(new(nothing), func(*nothing) {
 		f()
 		afterEachCollection(f)

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// Caddyfiles from before the log encoder had a prefix still load.
+// Caddyfiles that use the log encoder's former name still load.
 func TestFormerNameOfTheLogEncoder(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"session_gate_lazy", "lazy"} {

@@ -22,7 +22,8 @@ const (
 	maxPageBody = 1 << 20
 )
 
-// What browsers send with a navigation, and with a fetch of a page's script.
+// Headers that browsers send with a navigation, and with a fetch by a page's
+// script.
 var (
 	navigation = []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none",
 		"Upgrade-Insecure-Requests", "1", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding", "gzip"}
@@ -33,20 +34,20 @@ var (
 type question struct {
 	method string
 	target *url.URL
-	at     netip.AddrPort // what is dialed
-	host   string         // the Host header; default: target's
-	secret bool           // it carries one: the certificate must be valid
+	at     netip.AddrPort // the address to dial
+	host   string         // the Host header. Default: that of target
+	secret bool           // it carries a secret, so the certificate must be valid
 	http1  bool
 	header []string // name, value, …
 }
 
-// answer is what came of it.
+// answer is the response to a question.
 type answer struct {
 	*Page
-	problem *protocol.Problem // if it is one of ours
+	problem *protocol.Problem // the body as a problem document, or nil
 }
 
-// code is the problem's, or "".
+// code returns the code of the problem document, or "".
 func (a *answer) code() protocol.Code {
 	if a.problem == nil {
 		return ""
@@ -54,7 +55,7 @@ func (a *answer) code() protocol.Code {
 	return a.problem.Code
 }
 
-// server is how the answering program calls itself.
+// server returns the name in the Server header.
 func (a *answer) server() string {
 	if s := a.Header.Get("Server"); s != "" {
 		return s
@@ -62,16 +63,17 @@ func (a *answer) server() string {
 	return "an unnamed server"
 }
 
-// ask sends q and reads its answer, following no redirect.
+// ask sends q and reads the response. It does not follow redirects, and its errors
+// contain no URL.
 func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	transport := &http.Transport{
-		Proxy:              nil, // whoever it is would see the session
+		Proxy:              nil, // a proxy would see the session
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		ForceAttemptHTTP2:  !q.http1,
-		TLSClientConfig:    &tls.Config{RootCAs: p.Roots, InsecureSkipVerify: !q.secret}, // checkCertificate says what is wrong with it
+		TLSClientConfig:    &tls.Config{RootCAs: p.Roots, InsecureSkipVerify: !q.secret}, // checkCertificate reports what is wrong with it
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return p.dial(ctx, q.at)
 		},
@@ -93,7 +95,7 @@ func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		var wrapped *url.Error // names the URL, which may hold a token
+		var wrapped *url.Error // its text contains the URL, which may hold a token
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
@@ -118,7 +120,7 @@ func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	return a, nil
 }
 
-// at is the domain's URL with another path.
+// at returns the domain's URL with another path.
 func (p *probe) at(path string) *url.URL {
 	return &url.URL{Scheme: p.URL.Scheme, Host: p.URL.Host, Path: path}
 }

@@ -16,7 +16,7 @@ import (
 
 const dialTimeout = 8 * time.Second
 
-// checkCertificate looks at the certificate of every address.
+// checkCertificate checks the certificate that each address serves.
 func (p *probe) checkCertificate(ctx context.Context) {
 	const name = "tls"
 	if len(p.addresses) == 0 {
@@ -46,7 +46,7 @@ func (p *probe) checkCertificate(ctx context.Context) {
 	p.note(name, last.Grade, last.Found, last.Remedy)
 }
 
-// checkPlain sees whether a site without TLS takes connections.
+// checkPlain checks whether a site without TLS accepts connections.
 func (p *probe) checkPlain(ctx context.Context) {
 	const name = "tls"
 	var allowed, forbidden []netip.AddrPort
@@ -63,7 +63,7 @@ func (p *probe) checkPlain(ctx context.Context) {
 		conn.Close()
 		allowed = append(allowed, address)
 		p.reached = true
-		p.trusted = true // there is nothing to check; the next lines say what that means
+		p.trusted = true // there is no certificate to check; a warning follows below
 	}
 	p.addresses = allowed
 	switch {
@@ -88,7 +88,7 @@ func (p *probe) certificateAt(ctx context.Context, address netip.AddrPort) Check
 	}
 	defer raw.Close()
 	host := p.URL.Hostname()
-	// Verified below, where the reason can be told.
+	// judgeCertificate verifies it, so that the report can name the reason.
 	conn := tls.Client(raw, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -101,7 +101,7 @@ func (p *probe) certificateAt(ctx context.Context, address netip.AddrPort) Check
 	return judgeCertificate(chain, host, p.Roots, p.Now())
 }
 
-// judgeCertificate grades a chain that a server showed for host.
+// judgeCertificate grades the certificate chain that a server sent for host.
 func judgeCertificate(chain []*x509.Certificate, host string, roots *x509.CertPool, now time.Time) Check {
 	leaf := chain[0]
 	pool := x509.NewCertPool()
@@ -131,7 +131,7 @@ func judgeCertificate(chain []*x509.Certificate, host string, roots *x509.CertPo
 		return Check{Grade: Failed, Found: fmt.Sprintf("the certificate is not valid: %v", err), Remedy: "Obtain a new certificate; Caddy does this automatically."}
 	}
 	found := fmt.Sprintf("valid until %s, for %s, by %s", day(leaf.NotAfter), names(leaf), issuer(leaf))
-	// Caddy renews with a third of the time left.
+	// Caddy renews a certificate when a third of its lifetime is left.
 	if life := leaf.NotAfter.Sub(leaf.NotBefore); left < life/6 {
 		return Check{Grade: Warning, Found: found, Remedy: "It should have been renewed by now. See the edge's log for errors of its certificate issuer."}
 	}
@@ -164,7 +164,8 @@ func issuer(c *x509.Certificate) string {
 	return "an unnamed issuer"
 }
 
-// dial connects to an address, if it may be dialed.
+// dial connects to an address. It returns errForbidden if [Config.Control]
+// rejects the address.
 func (p *probe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if p.Control != nil {
@@ -178,12 +179,12 @@ func (p *probe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, err
 	return d.DialContext(ctx, "tcp", address.String())
 }
 
-// errForbidden: [Config.Control] does not let this address be dialed.
+// errForbidden means that [Config.Control] rejected an address.
 var errForbidden = errors.New("it is not a public address; this service does not check it")
 
 const remedyForbidden = "Run `sessiongate doctor` on a machine in a network that visitors use."
 
-// plainly is a network error without the addresses around it.
+// plainly returns the text of a network error without the addresses in it.
 func plainly(err error) string {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {

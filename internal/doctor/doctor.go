@@ -1,3 +1,18 @@
+// Package doctor checks a provider's domain from outside, as visitors, browsers
+// and attackers reach it, and says how to fix what is wrong.
+//
+//	dns         the name resolves, and to which addresses
+//	tls         the certificate is valid for the name, and until when
+//	gate        a gate answers on every address and reaches its session service
+//	refusal     without a session, a page request and a fetch are refused
+//	websocket   an upgrade is refused without a session and accepted with one
+//	injection   a page of the app carries the clock, or the reason why not
+//	policy      the page's content security policies allow the clock
+//	origin_lock the app's own server refuses requests that bypass the gate
+//
+// The package speaks HTTP and reads no configuration, so the command line and the
+// session service both use it. [Rules] predicts what the edge does with a page,
+// and [Config.Control] limits which addresses are dialed.
 package doctor
 
 import (
@@ -10,100 +25,101 @@ import (
 	"time"
 )
 
-// Grade is how a check went.
+// Grade is the result of a check.
 type Grade string
 
 const (
 	OK         Grade = "ok"
-	Warning    Grade = "warning"     // works, but not for everybody or not for long
-	Failed     Grade = "failed"      // somebody is let in, or kept out, wrongly
-	NotChecked Grade = "not_checked" // what was needed for it is missing; the remedy says what
+	Warning    Grade = "warning"     // works, but not for every visitor, or not for long
+	Failed     Grade = "failed"      // visitors are admitted or refused by mistake
+	NotChecked Grade = "not_checked" // something that the check needs is missing; the remedy names it
 )
 
-// Check is one thing that was looked at.
+// Check is the outcome of one check.
 type Check struct {
-	Name  string `json:"check"` // of the list in the package's documentation
+	Name  string `json:"check"` // one of the names in the package documentation
 	Grade Grade  `json:"grade"`
-	// What was seen, for a person. Holds no token and no key.
+	// What was observed, as text for people. Contains no token and no key.
 	Found string `json:"found"`
-	// What to do, in plain words; empty when all is well.
+	// What to do about it. Empty if nothing is wrong.
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Report is all that was looked at, in order.
+// Report holds the outcomes of all checks, in the order in which they ran.
 type Report struct {
 	URL    string  `json:"url"`
 	Checks []Check `json:"checks"`
-	Failed int     `json:"failed"` // how many of them
+	Failed int     `json:"failed"` // number of checks that failed
 }
 
-// Config says what to look at, and as whom.
+// Config says what to check, and with which credentials.
 type Config struct {
-	// A page of the app, at its public address: http or https.
+	// Public http or https URL of a page of the app. Required.
 	URL *url.URL
-	// host:port of an edge to ask instead of where DNS points, for the day
-	// before it does.
+	// host:port of an edge to check instead of the addresses in DNS, for use
+	// before the DNS records are changed.
 	Edge string
-	// A launch link's token, which is spent, or a session token (the cookie's
-	// value). Empty: what only an admitted visitor sees is not checked. It is
-	// never sent to a server whose certificate is not valid.
+	// A launch token, which the check spends, or a session token (the cookie's
+	// value). It is never sent to a server whose certificate is not valid. Empty:
+	// checks that need a session are skipped.
 	Session string
-	// The edge's debug_key. Empty: a page is searched for the clock's script
-	// instead of asking why it has none.
+	// The edge's debug_key, with which the gate reports why a page has no clock.
+	// Empty: the page is searched for the clock's script, and no reason is given.
 	DebugKey string
-	// The app's own server. Empty: the origin lock is not checked.
+	// URL of the app's own server. Nil: the origin lock is not checked.
 	Origin *url.URL
-	// Path of a WebSocket of the app. Empty: only the refusal of one is checked.
+	// Path of a WebSocket of the app. Empty: only refusal without a session is
+	// checked.
 	WebSocket string
 
-	// Gate is where visitors are to end up. Nil: where the name leads is told, and
-	// not judged.
+	// Gate says where the name should point. Nil: its addresses are reported but
+	// not compared.
 	Gate *Gate
 
-	// Control is called before each connection, as [net.Dialer.Control] is; an
-	// error forbids it. Set it where somebody else chooses URL or Origin. Default:
-	// everything is dialed.
+	// Control is called before each connection, like [net.Dialer.Control]; an
+	// error prevents the connection. Set it if URL or Origin come from someone
+	// untrusted. Default: every address is dialed.
 	Control func(network, address string, c syscall.RawConn) error
-	// Lookup finds a name's addresses. Default: the system's resolver.
+	// Lookup returns the addresses of a name. Default: the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Who may issue certificates. Default: whom the system trusts.
+	// Trusted certificate authorities. Default: the system's.
 	Roots *x509.CertPool
-	// Default: time.Now.
+	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
-	// What the edge's injector does. Required.
+	// The rules of the edge's injector. Required.
 	Rules Rules
 }
 
-// Gate is where an operator's edges are.
+// Gate describes where an operator's edges are reached.
 type Gate struct {
-	// Empty: they could not be looked up.
+	// Addresses of the edges. Empty: they could not be looked up.
 	Addresses []netip.Addr
-	// What to do with a name that leads elsewhere, such as "Set CNAME
-	// app.example.com to edge.example.com."
+	// What to do if a name points elsewhere, such as "Set CNAME app.example.com to
+	// edge.example.com."
 	Remedy string
 }
 
-// Rules are the injector's, as the edge has them.
+// Rules answers with the decisions of the injector that the edge runs.
 type Rules interface {
-	// Predict says what the edge would make of a page that an origin sent:
-	// "identity", "prefix" or "reencode", or the reason for leaving it alone.
+	// Predict returns what the edge would do with a page that an origin sent:
+	// "identity", "prefix" or "reencode", or the reason why it gets no clock.
 	Predict(p *Page) (outcome string, injected bool)
-	// Blocks says what a policy would keep from the clock: its script, given the
-	// nonce of its tag, or its calls to the page's own origin.
+	// Blocks reports whether a policy blocks the clock's script, whose tag has
+	// the nonce, and whether it blocks the clock's calls to the page's own origin.
 	Blocks(p *Page, policy, nonce string) (script, calls bool)
 }
 
-// Page is an answer to a navigation.
+// Page is a response to a navigation request.
 type Page struct {
 	URL    *url.URL
 	Status int
 	Header http.Header
-	Body   []byte // as it came, its first megabyte
-	Whole  bool   // whether that is all
+	Body   []byte // as received, still encoded; at most one megabyte
+	Whole  bool   // whether Body is complete
 }
 
-// Run makes every check that can be made. It ends within about a minute, or
-// with ctx.
+// Run makes all checks that c allows and returns their outcomes. Each request
+// has a timeout: Run returns within about a minute, or when ctx ends.
 func Run(ctx context.Context, c Config) *Report {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -128,17 +144,17 @@ func Run(ctx context.Context, c Config) *Report {
 	return p.report
 }
 
-// probe checks one domain and holds what the checks so far found.
+// probe checks one domain and holds what earlier checks found.
 type probe struct {
 	Config
 	report *Report
 
-	addresses []netip.AddrPort // where visitors end up
-	reached   bool             // one of them takes connections
-	trusted   bool             // and may be shown a secret
+	addresses []netip.AddrPort // where visitors connect to
+	reached   bool             // an address accepts connections
+	trusted   bool             // certificates are valid, so secrets may be sent
 	gated     bool             // a gate answers
-	astray    string           // where the name leads, if not to the gate's own addresses
-	cookie    string           // of an admitted visitor; "" while there is none
+	astray    string           // the name's addresses, if some are not the gate's; otherwise empty
+	cookie    string           // of an admitted visitor; empty before entry
 }
 
 func (p *probe) note(name string, grade Grade, found, remedy string) {

@@ -10,7 +10,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// checkGate asks every address for what only a gate knows.
+// checkGate checks that a gate answers at every address, by requesting a path
+// that only a gate serves.
 func (p *probe) checkGate(ctx context.Context) {
 	const name = "gate"
 	if !p.reached {
@@ -44,7 +45,7 @@ func (p *probe) checkGate(ctx context.Context) {
 	p.note(name, OK, fmt.Sprintf("the gate answers on %s", count(len(p.addresses), "address", "addresses")), "")
 }
 
-// checkRefusal comes without a session, in the ways that browsers do.
+// checkRefusal sends the kinds of requests that browsers send, without a session.
 func (p *probe) checkRefusal(ctx context.Context) {
 	const name = "refusal"
 	if !p.reached {
@@ -95,17 +96,17 @@ func (p *probe) checkRefusal(ctx context.Context) {
 
 const remedyOpen = "Put `session_gate` into this site of the edge's Caddyfile, without `observe_only` and without a matcher that excludes the path. Caches in front of the edge must not store pages."
 
-// refuses reports whether an answer to a visit turns the visitor away.
+// refuses reports whether the response to a page request refuses the visitor.
 func refuses(p *Page, target *url.URL) bool {
 	if p.Status >= 400 {
 		return true
 	}
 	to, err := target.Parse(p.Header.Get("Location"))
-	// A redirect within the site (to https, to a language) refuses nobody.
+	// A redirect within the site, such as to https or to a language, is no refusal.
 	return err == nil && p.Status == http.StatusSeeOther && !strings.EqualFold(to.Host, target.Host)
 }
 
-// checkWebSocket asks to upgrade, without a session and with one.
+// checkWebSocket checks that an upgrade without a session is refused.
 func (p *probe) checkWebSocket(ctx context.Context) {
 	const name = "websocket"
 	if !p.gated {
@@ -126,7 +127,7 @@ func (p *probe) checkWebSocket(ctx context.Context) {
 	}
 }
 
-// checkUpgrade opens a WebSocket of the app's as an admitted visitor.
+// checkUpgrade opens a WebSocket of the app as an admitted visitor.
 func (p *probe) checkUpgrade(ctx context.Context) {
 	const name = "websocket"
 	if p.WebSocket == "" {

@@ -14,14 +14,14 @@ import (
 
 const (
 	lookupTimeout = 5 * time.Second
-	maxAddresses  = 8 // of a name that are looked at
+	maxAddresses  = 8 // addresses of a name that are checked
 )
 
 func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// checkNames finds out where visitors end up.
+// checkNames resolves the name that visitors use.
 func (p *probe) checkNames(ctx context.Context) {
 	const name = "dns"
 	host := p.URL.Hostname()
@@ -60,7 +60,7 @@ func (p *probe) checkNames(ctx context.Context) {
 	p.note(name, OK, fmt.Sprintf("%s resolves to %s", host, join(found)), "")
 }
 
-// judgeNames compares where a name leads with where the gate is.
+// judgeNames compares a name's addresses with those of the gate.
 func (p *probe) judgeNames(name, host string, found []netip.Addr) {
 	var right, astray []netip.Addr
 	for _, a := range found {
@@ -85,8 +85,8 @@ func (p *probe) judgeNames(name, host string, found []netip.Addr) {
 	}
 }
 
-// believeGate takes the gate's own word over its addresses: a proxy may stand
-// before it, or it may have more of them than one answer names.
+// believeGate passes the dns check if the gate answers at unlisted addresses: a
+// proxy may be in front of it, or one DNS answer may not list all its addresses.
 func (p *probe) believeGate() {
 	if p.gated && p.astray != "" {
 		p.report.Checks[0] = Check{Name: "dns", Grade: OK,
@@ -94,7 +94,7 @@ func (p *probe) believeGate() {
 	}
 }
 
-// checkMove compares where DNS points with the edge that was named.
+// checkMove compares the name's addresses in DNS with those of [Config.Edge].
 func (p *probe) checkMove(ctx context.Context, host string, now []netip.Addr, lookupErr error) {
 	const name = "dns"
 	edgeHost, edgePort, err := net.SplitHostPort(p.Edge)
@@ -142,7 +142,7 @@ func (p *probe) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	return list[:min(len(list), maxAddresses)], err
 }
 
-// withoutServer leaves the resolver's address out of its error.
+// withoutServer returns the text of err without the resolver's address.
 func withoutServer(err error) string {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {

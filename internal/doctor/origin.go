@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// checkOrigin comes to the app's own server past the gate, as somebody would
-// who does not want to pay.
+// checkOrigin requests a page from the app's own server directly, as someone who
+// tries to bypass the gate does.
 func (p *probe) checkOrigin(ctx context.Context) {
 	const name = "origin_lock"
 	if p.Origin == nil {
@@ -51,8 +51,8 @@ func (p *probe) checkOrigin(ctx context.Context) {
 	p.note(name, OK, "the app's own server refuses this machine", "")
 }
 
-// askOrigin asks for the page as the edge does: an origin with http is told the
-// public host, one with https its own.
+// askOrigin requests the page as the edge does: an http origin receives the public
+// host in the Host header, an https origin its own.
 func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, error) {
 	target := &url.URL{Scheme: p.Origin.Scheme, Host: p.Origin.Host, Path: p.URL.Path}
 	if target.Path == "" {
@@ -65,23 +65,23 @@ func (p *probe) askOrigin(ctx context.Context, where netip.AddrPort) (*answer, e
 	return p.ask(ctx, q)
 }
 
-// lockedByTLS recognizes nginx's and Go's ways to say that a client certificate
-// is missing, which come as an answer rather than a failed handshake.
+// lockedByTLS recognizes the responses with which nginx and Go servers report a
+// missing client certificate instead of failing the handshake.
 func lockedByTLS(p *Page) bool {
 	return p.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(string(p.Body)), "certificate")
 }
 
-// predict says what the gate would do with a page of the origin's, if no
-// visitor saw one.
+// predict reports what the gate would do with a page of the origin, unless an
+// admitted visitor has already seen one.
 func (p *probe) predict(page *Page) {
 	const name = "injection"
 	if p.cookie != "" {
 		return
 	}
-	if p.Session == "" { // this is an answer instead
+	if p.Session == "" { // the prediction replaces the skipped check
 		p.report.Checks = slices.DeleteFunc(p.report.Checks, func(c Check) bool { return c.Name == name && c.Grade == NotChecked })
 	}
-	page.URL = p.URL // as browsers will know it
+	page.URL = p.URL // the URL that browsers see
 	if page.Status >= 300 && page.Status < 400 {
 		p.note(name, NotChecked, fmt.Sprintf("the app's own server redirects %s (%d)", page.URL.Path, page.Status), "Check the URL of a page rather than of a redirect.")
 		return
@@ -92,7 +92,7 @@ func (p *probe) predict(page *Page) {
 		return
 	}
 	p.note(name, OK, fmt.Sprintf("the gate would inject the clock into the app's page (%s)", outcome), "")
-	// Headers are the gate's to extend; only the markup's policies can block.
+	// The gate extends policies in headers, so only those in the markup can block.
 	bare := *page
 	bare.Header = page.Header.Clone()
 	bare.Header.Del("Content-Security-Policy")

@@ -13,14 +13,15 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/net/html"
+
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
-	"golang.org/x/net/html"
 )
 
 const debugHeader = "Session-Gate-Debug"
 
-// checkPage looks at a page as an admitted visitor sees it.
+// checkPage checks a page as an admitted visitor receives it.
 func (p *probe) checkPage(ctx context.Context) {
 	const name = "injection"
 	switch {
@@ -75,7 +76,7 @@ func (p *probe) checkPage(ctx context.Context) {
 	}
 }
 
-// enter gets an admitted visitor's cookie.
+// enter obtains the cookie of an admitted visitor. It spends a launch token.
 func (p *probe) enter(ctx context.Context) error {
 	cookieName := "session_gate"
 	if p.URL.Scheme == "https" {
@@ -100,7 +101,8 @@ func (p *probe) enter(ctx context.Context) error {
 	return fmt.Errorf("the session was not admitted: the gate answered %d", a.Status)
 }
 
-// kindOf reads what kind of token raw says it is; the gate verifies it.
+// kindOf returns the kind that raw's header states, without verifying raw; the
+// gate does that.
 func kindOf(raw string) token.Kind {
 	head, _, _ := strings.Cut(raw, ".")
 	var header struct {
@@ -112,7 +114,7 @@ func kindOf(raw string) token.Kind {
 	return header.Typ
 }
 
-// SessionToken takes a launch link, or a token alone, and returns the token.
+// SessionToken returns the token in a launch link. It also accepts a token alone.
 func SessionToken(s string) (string, error) {
 	if u, err := url.Parse(s); err == nil && u.Scheme != "" {
 		s = u.Query().Get(protocol.LaunchParam)
@@ -123,7 +125,7 @@ func SessionToken(s string) (string, error) {
 	return s, nil
 }
 
-// clock finds the tag of the clock's script in a page.
+// clock returns the src and nonce of the clock's script tag in a page, or "".
 func clock(body []byte) (source, nonce string) {
 	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
 		switch z.Next() {
@@ -138,8 +140,8 @@ func clock(body []byte) (source, nonce string) {
 	}
 }
 
-// metaPolicies are the policies that a page's own markup sets. The gate cannot
-// extend them.
+// metaPolicies returns the policies in a page's markup, which the gate cannot
+// extend.
 func metaPolicies(body []byte) (list []string) {
 	for z := html.NewTokenizer(bytes.NewReader(body)); ; {
 		switch z.Next() {
@@ -163,7 +165,7 @@ func attribute(t html.Token, name string) string {
 	return ""
 }
 
-// plain is a page's body without its coding, as far as it can be read.
+// plain returns a page's decoded body, as far as it can be decoded.
 func plain(p *Page) []byte {
 	if !strings.EqualFold(p.Header.Get("Content-Encoding"), "gzip") {
 		return p.Body
@@ -172,13 +174,14 @@ func plain(p *Page) []byte {
 	if err != nil {
 		return nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(z, maxPageBody)) // what can be read of a cut body is enough
+	body, _ := io.ReadAll(io.LimitReader(z, maxPageBody)) // the readable part of a truncated body is enough
 	return body
 }
 
-// checkPolicies judges the policies of a page with the clock as it reaches the
-// browser. What the gate could add, it has added: what is left comes from the
-// page's own markup, or from what stands before the edge.
+// checkPolicies checks the policies of a page with the clock as the browser
+// receives them. The gate has already extended the policies that it saw, so a
+// policy that still blocks the clock is in the page's markup or was added between
+// the gate and the browser.
 func (p *probe) checkPolicies(page *Page, nonce string) {
 	const name = "policy"
 	policies := 0
@@ -229,4 +232,63 @@ func inBrackets(s string) string {
 		return ""
 	}
 	return " (" + s + ")"
+}
+
+// reason explains why a page carries no clock.
+type reason struct {
+	means  string
+	remedy string
+}
+
+const pageByAnotherName = "No action is needed if this is not a page of the app. Otherwise, check another page."
+
+// reasons explains the injector's reasons for leaving a page unchanged. The debug
+// header and the metric session_gate_pages_total use the same names.
+var reasons = map[string]reason{
+	"unanswered":       {"the app sent no response", "See the app's own log."},
+	"not_navigation":   {"the request is not a navigation", "A proxy in front of the edge removes Sec-Fetch-* and Upgrade-Insecure-Requests. Configure it to forward them."},
+	"upgraded":         {"the connection became a WebSocket", "Check the URL of a page."},
+	"head":             {"the request method is HEAD", "A proxy in front of the edge changes GET to HEAD. Configure it to keep the method."},
+	"status":           {"the app did not return a page (its status is not 2xx)", "Check a page that works; error pages are not changed."},
+	"content_type":     {"the response is not text/html", "Configure the app to send its pages as `Content-Type: text/html`. XHTML (application/xhtml+xml) is not changed."},
+	"content_encoding": {"the page is compressed with an encoding other than gzip", "The gate requests gzip or no compression: configure the app to respect Accept-Encoding."},
+	"charset":          {"the page is in UTF-16 or UTF-32", "Serve it in UTF-8."},
+	"no_transform":     {"the page forbids changes with Cache-Control: no-transform", "Remove no-transform from the app's Cache-Control header."},
+	"attachment":       {"the page is a download (Content-Disposition: attachment)", pageByAnotherName},
+	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
+	"empty":            {"the page is empty", pageByAnotherName},
+	"not_markup":       {"the page does not begin with markup", "Begin pages with <!doctype html>, and send other content with its own content type."},
+	"binary":           {"the body contains NUL bytes", "Send content that is not a page with its own content type."},
+	"fragment":         {"the response is a fragment of a page", pageByAnotherName},
+	"undecided":        {"no <html>, <head> or content was found in the first 4 KB", "Move long comments below <head>."},
+	"bad_gzip":         {"the page is declared as gzip but is not valid gzip", "Fix the app's compression, or turn it off and compress with the edge's `encode`."},
+	"multi_member":     {"the page consists of several gzip members", "Configure the app to compress each page as one gzip member, or turn its compression off and compress with the edge's `encode`."},
+	"aborted":          {"the app closed the connection in the middle of the page", "See the app's own log."},
+}
+
+// Reasons returns the reasons that [Explain] knows, in no order.
+func Reasons() (list []string) {
+	for word := range reasons {
+		list = append(list, word)
+	}
+	return list
+}
+
+// Explain returns sentences that say why a page has no clock and what to do, given
+// the injector's reason.
+func Explain(word string) string {
+	why, ok := reasons[word]
+	if !ok {
+		return fmt.Sprintf("The gate reported %q, which this version does not know. See docs/caddyfile.md of the edge's version.", word)
+	}
+	return strings.ToUpper(why.means[:1]) + why.means[1:] + ". " + why.remedy
+}
+
+func (p *probe) noteReason(name, outcome string) {
+	why, ok := reasons[outcome]
+	if !ok {
+		p.note(name, Warning, fmt.Sprintf("the page has no clock: the gate reported %q", outcome), "See docs/caddyfile.md of the edge's version.")
+		return
+	}
+	p.note(name, Warning, fmt.Sprintf("the page has no clock: %s (%s)", why.means, outcome), why.remedy)
 }

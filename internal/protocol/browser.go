@@ -1,5 +1,7 @@
 package protocol
 
+import "net/url"
+
 // SessionAnswer is what the page may know of its session. It names no user.
 type SessionAnswer struct {
 	Session      SessionView `json:"session"`
@@ -68,4 +70,22 @@ type PageEvent struct {
 	// The browser's clock, in Unix milliseconds.
 	At    int64             `json:"at"`
 	Props map[string]string `json:"props,omitempty"`
+}
+
+// WithSessionID returns a marketplace's URL with session_id added to its query.
+// The rest stays as the marketplace wrote it: its query is not decoded and
+// encoded again. A URL that cannot be parsed becomes "".
+func WithSessionID(page, sessionID string) string {
+	if page == "" || sessionID == "" {
+		return page
+	}
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += "session_id=" + url.QueryEscape(sessionID)
+	return u.String()
 }

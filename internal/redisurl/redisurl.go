@@ -1,5 +1,5 @@
-// Package redisurl connects to Redis by an address: one server, a cluster, or
-// whichever server sentinels name.
+// Package redisurl connects to Redis by URL: to one server, to a cluster, or to the
+// server that sentinels name.
 package redisurl
 
 import (
@@ -12,15 +12,15 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Err is returned for an address of Redis that cannot be read. It does not
-// quote it: it may hold a password.
+// Err means that a Redis address cannot be parsed. Its text does not contain the
+// address, which may hold a password.
 var Err = errors.New("the Redis address must begin with redis://, rediss://, redis+cluster:// or redis+sentinel://")
 
-// Patience is how long a client waits.
+// Patience limits how long a client waits and how often it retries.
 type Patience struct {
-	// For a connection, and for the answer to a command.
+	// Time limit for connecting, and for the response to a command.
 	Timeout time.Duration
-	// How often a command is tried again.
+	// How often a failed command is retried. Zero: never.
 	Retries int
 }
 
@@ -29,11 +29,10 @@ type Patience struct {
 //	redis://user:password@host:6379/0             one server
 //	rediss://host:6379                            the same over TLS
 //	redis+cluster://host:6379?addr=host2:6379     a cluster, by any of its nodes
-//	redis+sentinel://host:26379?master_name=name  whichever server its sentinels name
+//	redis+sentinel://host:26379?master_name=name  the server that its sentinels name
 //
-// It connects when first used. go-redis itself writes to standard error when a
-// server cannot be reached, unless the
-// program sets [NoLog].
+// The client connects when it is first used. go-redis writes to standard error if a
+// server cannot be reached, unless the program sets [NoLog].
 func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	kind, plus, found := strings.Cut(scheme, "+")
@@ -45,7 +44,7 @@ func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	}
 	retries, off := p.Retries, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if retries == 0 {
-		retries = -1 // go-redis's none
+		retries = -1 // go-redis takes 0 for its default and -1 for none
 	}
 	switch plus {
 	case "":
@@ -76,10 +75,10 @@ func Connect(address string, p Patience) (redis.UniversalClient, error) {
 	return nil, Err
 }
 
-// NoLog is a logger for [redis.SetLogger] that writes nothing. go-redis returns
-// everything that matters as errors, but it also writes to standard error. Its
-// logger belongs to the whole process, so only a main function may set it.
+// NoLog is a logger for [redis.SetLogger] that discards everything. go-redis
+// returns the same problems as errors. Its logger is global to the process, so only
+// a main function may set it.
 type NoLog struct{}
 
-// Printf implements go-redis' logger.
+// Printf implements go-redis's logger.
 func (NoLog) Printf(context.Context, string, ...any) {}

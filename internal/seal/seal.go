@@ -1,6 +1,7 @@
-// Package seal encrypts secrets that must be readable again, such as webhook
-// secrets, signing keys and certificates' keys, so that a copy of the database
-// alone does not show them: AES-256-GCM with a key that is kept elsewhere.
+// Package seal encrypts stored secrets that must be decrypted later, such as
+// webhook secrets, signing keys and certificates' keys. It uses AES-256-GCM with a
+// key that is kept outside the database, so a copy of the database alone does not
+// reveal them.
 package seal
 
 import (
@@ -12,26 +13,26 @@ import (
 	"strings"
 )
 
-// KeyBytes is the length of a key.
+// KeyBytes is the length of a key in bytes.
 const KeyBytes = 32
 
 const textPrefix = "sealed:v1:"
 
 // Errors that callers tell apart.
 var (
-	// ErrKey: the key is not base64 of [KeyBytes].
+	// ErrKey means that the key is not [KeyBytes] bytes in base64.
 	ErrKey = errors.New("must be 32 bytes in base64: head -c 32 /dev/urandom | base64")
-	// ErrSealed: the value was sealed with another key or for another purpose, no
-	// key is set, or the value is damaged.
+	// ErrSealed means that the value was sealed with another key or for another
+	// purpose, that no key is set, or that the value is damaged.
 	ErrSealed = errors.New("sealed with another key than the one configured")
 )
 
-// Cipher seals and opens values. The zero Cipher has no key. Safe for concurrent
-// use.
+// Cipher encrypts ("seals") and decrypts ("opens") values. The zero Cipher has no
+// key. A Cipher is safe for concurrent use.
 type Cipher struct{ aead cipher.AEAD }
 
-// New returns a cipher with a key in base64; without one, the zero Cipher. The
-// error never quotes the key.
+// New returns a cipher that uses a key in base64. If key is empty, it returns the
+// zero Cipher. The error never contains the key.
 func New(key string) (Cipher, error) {
 	if key == "" {
 		return Cipher{}, nil
@@ -54,14 +55,15 @@ func New(key string) (Cipher, error) {
 // Keyed reports whether the cipher has a key.
 func (c Cipher) Keyed() bool { return c.aead != nil }
 
-// Seal returns value sealed for a purpose, such as the id of its row: it opens
-// for that purpose only, so that rows cannot be swapped. The result is the nonce,
-// the ciphertext and the tag. Only a keyed cipher seals.
+// Seal encrypts value for a purpose, such as the id of its row. The result can be
+// opened for that purpose only, so rows cannot be swapped. It consists of the
+// nonce, the ciphertext and the tag. The cipher must have a key.
 func (c Cipher) Seal(value []byte, purpose string) []byte {
 	return c.aead.Seal(nil, nil, value, []byte(purpose))
 }
 
-// Open returns what [Cipher.Seal] sealed for a purpose, or [ErrSealed].
+// Open decrypts a value that [Cipher.Seal] sealed for the same purpose. Its only
+// error is [ErrSealed].
 func (c Cipher) Open(sealed []byte, purpose string) ([]byte, error) {
 	if c.aead == nil {
 		return nil, ErrSealed
@@ -73,8 +75,8 @@ func (c Cipher) Open(sealed []byte, purpose string) ([]byte, error) {
 	return value, nil
 }
 
-// SealText is [Cipher.Seal] for a column of text. Without a key it returns text
-// as it is.
+// SealText is [Cipher.Seal] for text columns. Without a key it returns text
+// unchanged.
 func (c Cipher) SealText(text, purpose string) string {
 	if !c.Keyed() {
 		return text
@@ -82,8 +84,9 @@ func (c Cipher) SealText(text, purpose string) string {
 	return textPrefix + base64.StdEncoding.EncodeToString(c.Seal([]byte(text), purpose))
 }
 
-// OpenText returns what [Cipher.SealText] sealed for a purpose. Text that was
-// never sealed is returned as it is: a key may be introduced at any time.
+// OpenText decrypts text that [Cipher.SealText] sealed for the same purpose. Text
+// that was never sealed is returned unchanged, so a key can be introduced at any
+// time.
 func (c Cipher) OpenText(sealed, purpose string) (string, error) {
 	encoded, ok := strings.CutPrefix(sealed, textPrefix)
 	if !ok {
@@ -97,9 +100,9 @@ func (c Cipher) OpenText(sealed, purpose string) (string, error) {
 	return string(text), err
 }
 
-// NewKey makes a random key.
+// NewKey returns a random key in base64.
 func NewKey() string {
 	key := make([]byte, KeyBytes)
-	rand.Read(key) // never fails, by its contract
+	rand.Read(key) // documented never to fail
 	return base64.StdEncoding.EncodeToString(key)
 }

@@ -1,9 +1,20 @@
+// Package token signs and verifies the two JWTs of a session: the launch
+// token, which a marketplace puts in a link and an edge redeems once, and the
+// session token, which lives in the gate's cookie. Both are ES256, always; a
+// token's own header never chooses the algorithm, only the key by its kid.
+//
+//	token.go   what a token says, and Signer: the issuer's side
+//	verify.go  Verifier: everybody's side
+//	keyset.go  KeySet: public keys by kid, as JWKS and back
+//	remote.go  RemoteKeys: a key set kept fresh from an issuer, through outages
 package token
 
 import (
+	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -73,3 +84,36 @@ var (
 	ErrAudience   = errors.New("token is for another provider")
 	ErrIncomplete = errors.New("token lacks a required claim")
 )
+
+// Signer signs tokens with one ES256 key.
+type Signer struct {
+	kid string
+	key *ecdsa.PrivateKey
+}
+
+// NewSigner returns a signer for an ECDSA P-256 key; kid is its [Thumbprint].
+func NewSigner(key *ecdsa.PrivateKey) (*Signer, error) {
+	kid, err := Thumbprint(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Signer{kid: kid, key: key}, nil
+}
+
+// KeyID is the kid that the signer's tokens carry.
+func (s *Signer) KeyID() string { return s.kid }
+
+// Public is the key that verifies the signer's tokens.
+func (s *Signer) Public() *ecdsa.PublicKey { return &s.key.PublicKey }
+
+// Sign returns the compact JWT of c. The caller has set every claim.
+func (s *Signer) Sign(kind Kind, c jwt.Claims) (string, error) {
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
+	t.Header["typ"] = string(kind)
+	t.Header["kid"] = s.kid
+	signed, err := t.SignedString(s.key)
+	if err != nil {
+		return "", fmt.Errorf("signing %s: %w", kind, err)
+	}
+	return signed, nil
+}
