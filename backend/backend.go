@@ -225,7 +225,7 @@ func (b *Backend) CreateAPIKey(ctx context.Context, role service.Role, providerI
 // HasAPIKeys reports whether any API key was ever made: without one, nobody can
 // use the API.
 func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
-	list, err := b.store.APIKeys(ctx)
+	list, err := b.store.APIKeys(ctx, store.KeyFilter{Limit: 1})
 	return len(list) > 0, err
 }
 

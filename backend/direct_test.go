@@ -37,14 +37,14 @@ func TestPageStartsPendingSession(t *testing.T) {
 	}
 	w.launch(launch, "redemption-0000001").want(409, "launch_spent") // an edge does not admit it, too
 	w.clock.Add(time.Minute)
-	over := w.call("POST", path+"/launch", launch, nil).want(401, "session_expired")
+	over := w.call("POST", path+"/launch", launch, nil).want(409, "session_expired")
 	if over.str("return_url") == "" {
 		t.Errorf("refused as %s", over.raw)
 	}
 
 	late, token := w.sell("clock", "launch")
 	w.clock.Add(16 * time.Minute)
-	w.call("POST", "/api/v1/sessions/"+late+"/launch", token, nil).want(401, "session_canceled")
+	w.call("POST", "/api/v1/sessions/"+late+"/launch", token, nil).want(409, "session_canceled")
 	w.audit()
 }
 

@@ -2,9 +2,13 @@ package backend_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,6 +42,9 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 			}
 		}
 	}
+	for kind, item := range doc.Webhooks {
+		check("a webhook is sent "+kind, item.Post.RequestBody.Content, huma.ModeReadFromServer)
+	}
 	for _, item := range doc.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op == nil {
@@ -53,6 +60,115 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Errorf("only %d bodies were looked at", seen)
+	}
+}
+
+// The page for people shows every operation with the fields of its bodies, and each
+// link within it leads somewhere.
+func TestDocsShowEveryField(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page := string(w.call("GET", "/docs", "", nil).raw)
+	doc := w.b.Document()
+	section := func(start string) string {
+		_, after, ok := strings.Cut(page, `<article id="`+start+`">`)
+		if !ok {
+			t.Errorf("there is no section %s", start)
+		}
+		text, _, _ := strings.Cut(after, "</article>")
+		return text
+	}
+	shows := func(where, text string, s *huma.Schema) {
+		if s.Ref != "" {
+			s = doc.Components.Schemas.SchemaFromRef(s.Ref)
+		}
+		for name, field := range s.Properties {
+			if !strings.Contains(text, "<code>"+name+"</code>") {
+				t.Errorf("%s does not show %s", where, name)
+			}
+			for _, value := range field.Enum {
+				if !strings.Contains(text, fmt.Sprint(value)) {
+					t.Errorf("%s does not say that %s may be %v", where, name, value)
+				}
+			}
+		}
+	}
+	items := maps.Clone(doc.Paths)
+	maps.Copy(items, doc.Webhooks)
+	for _, item := range items {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			text := section(op.OperationID)
+			for _, p := range op.Parameters {
+				if !strings.Contains(text, "<code>"+p.Name+"</code>") {
+					t.Errorf("%s does not show the parameter %s", op.OperationID, p.Name)
+				}
+			}
+			if op.RequestBody != nil {
+				shows(op.OperationID, text, op.RequestBody.Content["application/json"].Schema)
+			}
+			for status, r := range op.Responses {
+				if media := r.Content["application/json"]; media != nil && status[0] == '2' {
+					shows(op.OperationID, text, media.Schema)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"SessionBody", "SettlementBody", "ProviderBody", "Policies"} {
+		shows(name, section("object-"+name), doc.Components.Schemas.Map()[name])
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(page, `id="`+link[1]+`"`) {
+			t.Errorf("a link leads to #%s, which is not there", link[1])
+		}
+	}
+}
+
+// What webhooks are sent is what the document says of it.
+func TestMessagesFitTheDocument(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doc := w.b.Document()
+	r := newReceiver(t)
+	id, _ := w.hook(r.URL)
+	for kind, item := range doc.Webhooks {
+		if kind == "webhook.disabled" { // below
+			continue
+		}
+		w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id, "type": kind}).want(200)
+		fits(t, doc, kind, item, r.next(t).Body)
+	}
+	gone := newReceiver(t)
+	gone.status(http.StatusGone)
+	w.hook(gone.URL, "session.started")
+	w.run()
+	w.sell("clock", "creation", "extension", map[string]any{"additional_seconds": 60, "tokens": 20, "max_count": 1})
+	for range 2 { // in any order: the sale, and what became of the other webhook
+		c := r.next(t)
+		kind := messageOf(t, c).Type
+		fits(t, doc, kind, doc.Webhooks[kind], c.Body)
+	}
+}
+
+// fits holds the body of a message to the document.
+func fits(t *testing.T, doc *huma.OpenAPI, kind string, item *huma.PathItem, body string) {
+	t.Helper()
+	if item == nil {
+		t.Errorf("%s is not documented", kind)
+		return
+	}
+	var v any
+	if err := json.Unmarshal([]byte(body), &v); err != nil {
+		t.Errorf("%s: %v", kind, err)
+		return
+	}
+	var result huma.ValidateResult
+	schema := item.Post.RequestBody.Content["application/json"].Schema
+	huma.Validate(doc.Components.Schemas, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, v, &result)
+	for _, err := range result.Errors {
+		t.Errorf("%s: %v: %s", kind, err, body)
 	}
 }
 

@@ -72,7 +72,11 @@ func TestDeadlineSettlesOnceAlsoAfterRestart(t *testing.T) {
 	w := newWorld(t)
 	id, launch := w.sell()
 	w.enter(launch)
-	w.clock.Add(60*time.Second + 400*time.Millisecond) // …060.9: one tenth before the deadline
+	w.clock.Add(45 * time.Second)
+	if n, err := w.b.AdvanceDue(context.Background()); n != 1 || err != nil {
+		t.Fatalf("warned %d (%v), want 1", n, err)
+	}
+	w.clock.Add(15*time.Second + 400*time.Millisecond) // …060.9: one tenth before the deadline
 	if n, err := w.b.AdvanceDue(context.Background()); n != 0 || err != nil {
 		t.Fatalf("settled %d (%v) before the deadline", n, err)
 	}

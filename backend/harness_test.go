@@ -389,7 +389,7 @@ func (w *world) pageEvents(id string) int64 {
 func (w *world) revokeKeys() {
 	w.t.Helper()
 	ctx := context.Background()
-	list, err := w.b.Store().APIKeys(ctx)
+	list, err := w.b.Store().APIKeys(ctx, store.KeyFilter{Limit: 1000})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -227,7 +227,7 @@ func TestIdentityProviderRefusals(t *testing.T) {
 	b := newBrowser(w)
 	back := mustParse(t, b.toCallback("/", "new-ada"))
 	for change, say := range map[string]string{
-		"state=forged":              "another sign-in attempt",
+		"state=forged":              "was started in another browser",
 		"iss=https://evil.example":  "different identity provider",
 		"error=access_denied":       "canceled",
 		"error=server_error&code=x": "refused",

@@ -88,7 +88,7 @@ func TestAPIKeysRotateWithGrace(t *testing.T) {
 	st := w.b.Store()
 	w.call("GET", "/api/v1/providers/prov_demo", w.provider, nil).want(200)
 	w.b.FlushKeyUse(ctx)
-	keys, err := st.APIKeys(ctx)
+	keys, err := st.APIKeys(ctx, store.KeyFilter{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestRotatedKeysKeepTheirIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	keys, err := w.b.Store().APIKeys(ctx)
+	keys, err := w.b.Store().APIKeys(ctx, store.KeyFilter{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -60,8 +61,8 @@ func TestProvidersSearchTheirSessions(t *testing.T) {
 		}
 
 		a := w.call("GET", ofProvider+".csv?to=2027-01-18", w.provider, nil)
-		rows, err := csv.NewReader(strings.NewReader(string(a.raw))).ReadAll()
-		if err != nil || a.status != 200 || a.header.Get("Content-Type") != "text/csv" || len(rows) != 5 || rows[0][1] != "user_id" {
+		rows, err := rowsOf(a)
+		if err != nil || a.status != 200 || a.header.Get("Content-Type") != "text/csv; charset=utf-8" || len(rows) != 5 || rows[0][1] != "user_id" {
 			t.Fatalf("%d %v: %s", a.status, err, a.raw)
 		}
 		if rows[1][1] != "'@bob" { // a spreadsheet would run it
@@ -74,6 +75,34 @@ func TestProvidersSearchTheirSessions(t *testing.T) {
 	})
 }
 
+// rowsOf reads an answer as CSV after its byte order mark.
+func rowsOf(a *answer) ([][]string, error) {
+	text, ok := strings.CutPrefix(string(a.raw), "\ufeff")
+	if !ok {
+		return nil, errors.New("no byte order mark")
+	}
+	return csv.NewReader(strings.NewReader(text)).ReadAll()
+}
+
+// What a marketplace names reaches a spreadsheet as text.
+func TestSessionsFileHoldsNoFormula(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, reason := range []string{"=HYPERLINK(1)", " =1+1", "\uff1d1+1", "\u00a0\uff0b1", "chargeback"} {
+		id, _ := w.sell()
+		w.call("POST", "/api/v1/sessions/"+id+"/revoke", w.market, map[string]any{"refund": "full", "reason": reason}).want(200)
+	}
+	rows, err := rowsOf(w.call("GET", ofProvider+".csv", w.provider, nil))
+	if err != nil || len(rows) != 6 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows[1:] {
+		if reason := row[7]; reason != "chargeback" && !strings.HasPrefix(reason, "'") {
+			t.Errorf("the reason %q would be run", reason)
+		}
+	}
+}
+
 // TestSessionsFileIsWhole reads more than a page of sessions as one file.
 func TestSessionsFileIsWhole(t *testing.T) {
 	t.Parallel()
@@ -84,7 +113,7 @@ func TestSessionsFileIsWhole(t *testing.T) {
 		w.call("POST", "/api/v1/sessions", w.market, order("tokens_allocated", 1)).want(201)
 	})
 	a := w.call("GET", ofProvider+".csv", w.provider, nil)
-	rows, err := csv.NewReader(strings.NewReader(string(a.raw))).ReadAll()
+	rows, err := rowsOf(a)
 	ids := map[string]bool{}
 	for _, row := range rows {
 		ids[row[0]] = true

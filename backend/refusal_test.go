@@ -184,7 +184,7 @@ func TestLaunch(t *testing.T) {
 	at("provider_id", "prov_demo").want(409, "launch_spent")
 
 	w.clock.Add(time.Hour) // nobody has settled it yet: the answer is right all the same
-	over := at("provider_id", "prov_demo").want(401, "session_expired")
+	over := at("provider_id", "prov_demo").want(409, "session_expired")
 	if over.str("return_url") != "https://market.example/done" || over.str("session_id") != id {
 		t.Errorf("refused as %s", over.raw)
 	}
@@ -206,7 +206,7 @@ func TestPendingSessions(t *testing.T) {
 	if n, err := w.b.AdvanceDue(context.Background()); n != 2 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
-	w.launch(launch, "redemption-0000001").want(401, "session_canceled")
+	w.launch(launch, "redemption-0000001").want(409, "session_canceled")
 	got := w.call("GET", "/api/v1/sessions/"+late, w.market, nil).want(200)
 	if got.str("status") != "canceled" || got.num("settlement", "released") != 100 {
 		t.Errorf("ended as %s", got.raw)

@@ -42,14 +42,14 @@ func TestEdgesAreSeen(t *testing.T) {
 		w.report("edge with spaces", self(started, 1, 0))
 		w.report("edge-3", map[string]any{"edge": map[string]any{"version": "v9", "started_at": started + 1, "live_sessions": -5, "stream_lag_ms": -7, "mood": "good"}, "weather": "fine"})
 		list := w.edges()
-		if len(list) != 3 || list[0]["id"] != "edge-2" || list[1]["id"] != "edge-1" || list[2]["id"] != "edge-3" {
+		if len(list) != 3 || list[0]["id"] != "edge-3" || list[1]["id"] != "edge-1" || list[2]["id"] != "edge-2" {
 			t.Fatalf("seen: %v", list)
 		}
 		if e := list[1]; e["version"] != "v1.2.3" || e["live_sessions"] != 7.0 || e["stream_lag_ms"] != 1500.0 || int64(e["started_at"].(float64)) != started ||
 			e["last_seen_at"] != float64(w.clock.Now().Unix()) || e["addresses"].([]any)[0] != "127.0.0.1" {
 			t.Errorf("edge-1 is %v", e)
 		}
-		if list[2]["live_sessions"] != 0.0 || list[2]["stream_lag_ms"] != -1.0 {
+		if list[0]["live_sessions"] != 0.0 || list[0]["stream_lag_ms"] != -1.0 {
 			t.Errorf("figures that cannot be are shown: %v", list[2])
 		}
 		w.clock.Add(59 * time.Minute)

@@ -119,7 +119,7 @@ func TestPageEventsEndWithTheSession(t *testing.T) {
 		w.clock.Add(time.Hour) // over; the last pages send what they kept
 		send().want(202)
 		w.clock.Add(24 * time.Hour)
-		send().want(401, "session_expired")
+		send().want(409, "session_expired")
 		if n := w.pageEvents(id); n != 2 {
 			t.Errorf("%d events are recorded", n)
 		}

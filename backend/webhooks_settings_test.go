@@ -89,6 +89,56 @@ func TestUnreadableWebhookDelaysNoOther(t *testing.T) {
 	r.next(t)
 }
 
+const sealKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+// Without the key that secrets were sealed with, messages wait: what was not sent
+// is no attempt. With the key again, or a new secret, they are sent.
+func TestMessagesWaitForALostSealKey(t *testing.T) {
+	onEachAnew(t, func(t *testing.T, open func(*testing.T) *world) {
+		const another = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE="
+		for name, c := range map[string]struct {
+			key  string // while it is lost
+			mend func(w *world, id string)
+		}{
+			"no key, then the key":      {"", func(w *world, _ string) { w.tune = func(c *backend.Config) { c.SealKey = sealKey }; w.open(); w.run() }},
+			"another key, then the key": {another, func(w *world, _ string) { w.tune = func(c *backend.Config) { c.SealKey = sealKey }; w.open(); w.run() }},
+			"a new secret": {another, func(w *world, id string) {
+				a := w.call("POST", hooks+"/"+id+"/rotate-secret", w.provider, map[string]any{}).want(200)
+				w.secrets = append(w.secrets, a.str("secret"))
+				w.later(time.Second)
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				w, r := open(t), newReceiver(t)
+				w.tune = func(b *backend.Config) { b.SealKey = sealKey }
+				w.open()
+				id, _ := w.hook(r.URL)
+				w.tune = func(b *backend.Config) { b.SealKey = c.key }
+				w.open()
+				w.run()
+				w.sell("duration_limit_seconds", 100_000)
+				eventually(t, "the log reports it", func() bool { return strings.Contains(w.log.String(), "set SESSIONGATE_SEAL_KEY") })
+				for range 5 {
+					w.later(3 * time.Hour)
+					if d := w.deliveries(id, "")[0]; d["status"] != "pending" || d["attempts"] != 0.0 {
+						t.Fatalf("while the key is lost: %v", d)
+					}
+				}
+				w.call("POST", "/api/v1/webhooks/test", w.provider, map[string]any{"webhook_id": id}).want(503, "unavailable")
+				if list := w.deliveries(id, ""); len(list) != 1 {
+					t.Errorf("the test was recorded: %v", list)
+				}
+				if a := w.state(id); a.at("failing_since") != nil {
+					t.Errorf("it is shown as failing: %s", a.raw)
+				}
+				c.mend(w, id)
+				r.next(t)
+				eventually(t, "it is delivered", func() bool { d := w.deliveries(id, "")[0]; return d["status"] == "delivered" && d["attempts"] == 1.0 })
+			})
+		}
+	})
+}
+
 func TestWebhookTestDelivery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,7 +50,7 @@ func (r *receiver) status(code int) {
 }
 
 // next is the next call.
-func (r *receiver) next(t *testing.T) webhooktest.Call {
+func (r *receiver) next(t testing.TB) webhooktest.Call {
 	t.Helper()
 	select {
 	case c := <-r.calls:
@@ -307,37 +306,6 @@ func TestWebhookGoneIsDisabledAndReported(t *testing.T) {
 	})
 }
 
-func TestWebhookFailingForDaysIsDisabled(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	r := newReceiver(t)
-	r.status(503)
-	id, _ := w.hook(r.URL)
-	w.run()
-	w.sell("duration_limit_seconds", 2_000_000)
-	r.next(t)
-	eventually(t, "it is known to fail", func() bool {
-		return w.call("GET", hooks+"/"+id, w.provider, nil).num("failing_since") != 0
-	})
-	w.later(webhook.DisableAfter - time.Hour)
-	r.next(t)
-	if a := w.call("GET", hooks+"/"+id, w.provider, nil).want(200); a.at("enabled") != true {
-		t.Error("disabled early")
-	}
-	eventually(t, "the second attempt is recorded", func() bool { return w.attempts(id, w.deliveries(id, "")[0]["id"].(string)) == 2 })
-	w.later(2 * time.Hour)
-	r.next(t)
-	eventually(t, "it is disabled", func() bool {
-		return w.call("GET", hooks+"/"+id, w.provider, nil).str("disabled_reason") == "failing"
-	})
-	if !strings.Contains(w.log.String(), "webhook disabled") {
-		t.Error("the log does not report it")
-	}
-	if m := string(w.call("GET", "/metrics", "", nil).raw); !strings.Contains(m, `sessiongate_webhooks_disabled_total{reason="failing"} 1`) {
-		t.Error("no metric reports it")
-	}
-}
-
 // A receiver that takes calls and never answers holds up nobody but itself.
 func TestDeadWebhookDelaysNoOther(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
@@ -407,7 +375,7 @@ func TestWebhooksAreTheTransactions(t *testing.T) {
 		if len(w.deliveries(id, "")) != 0 {
 			t.Error("a refused sale was told of")
 		}
-		w.sell()
+		w.sell("duration_limit_seconds", 3600)
 		ctx := context.Background()
 		err := w.b.Store().Write(ctx, func(tx *store.Tx) error {
 			list, err := tx.ClaimDeliveries(ctx, id, w.now(), w.now().Add(webhook.Lease), 10)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/shape"
@@ -154,18 +155,36 @@ func (a *api) pageEvents(ctx context.Context, in *pageEventsInput) (*struct{}, e
 	return nil, a.s.AddPageEvents(ctx, req, in.ID, list)
 }
 
+type extensionsInput struct {
+	SessionPath
+	Cursor string `query:"cursor" maxLength:"19" pattern:"^[1-9][0-9]*$" doc:"next_cursor of the previous page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
 type extensionsOutput struct {
 	Body struct {
-		Extensions []shape.ExtensionBody `json:"extensions" nullable:"false"`
+		Extensions []shape.ExtensionBody `json:"extensions" nullable:"false" doc:"Oldest first"`
+		NextCursor string                `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
 }
 
-func (a *api) extensions(ctx context.Context, in *SessionPath) (*extensionsOutput, error) {
-	list, err := a.s.Extensions(ctx, in.ID)
+func (a *api) extensions(ctx context.Context, in *extensionsInput) (*extensionsOutput, error) {
+	var after int64
+	if in.Cursor != "" {
+		var err error
+		if after, err = strconv.ParseInt(in.Cursor, 10, 64); err != nil {
+			return nil, service.Refuse(protocol.InvalidRequest, "cursor is not valid. Send next_cursor of the previous page, unchanged.")
+		}
+	}
+	list, err := a.s.Extensions(ctx, in.ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &extensionsOutput{}
+	list, more := cut(list, in.Limit)
+	if more {
+		out.Body.NextCursor = strconv.FormatInt(list[in.Limit-1].Version, 10)
+	}
 	out.Body.Extensions = make([]shape.ExtensionBody, 0, len(list))
 	for _, x := range list {
 		out.Body.Extensions = append(out.Body.Extensions, shape.ExtensionBody{

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -100,6 +101,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	// huma's own error bodies: none is ever sent.
 	delete(document.Components.Schemas.Map(), "ErrorModel")
 	delete(document.Components.Schemas.Map(), "ErrorDetail")
+	addMessages(document)
 	addExamples(document)
 	return a.frame(), document
 }
@@ -122,16 +124,18 @@ func (r route) operation(a *api) huma.Operation {
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
 	}
 	// Not by op.Errors: those would have huma's own error body.
-	refused := map[string]*huma.MediaType{
-		protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+	refused := func() map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{
+			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
+		}
 	}
-	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused}}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused()}}
 	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
 	if len(r.roles) > 0 {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	for _, status := range statuses {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: refused}
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: refused()}
 	}
 	if r.maxBody != 0 {
 		op.MaxBodyBytes = r.maxBody
@@ -163,6 +167,7 @@ func (r route) operation(a *api) huma.Operation {
 		}
 		op.Description = "Callers: " + strings.Join(who, ", ") + "."
 	}
+	op.Middlewares = append(op.Middlewares, a.knownQuery) // after authentication
 	return op
 }
 
@@ -220,6 +225,7 @@ func (a *api) frame() http.Handler {
 			a.logRequest(r, rec, id, time.Since(begun))
 			endSpan(routeOf(r), max(rec.status, http.StatusOK))
 		}()
+		keepDots(r)
 		if a.crossOrigin(rec, r) {
 			return
 		}
@@ -244,6 +250,20 @@ func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Du
 	}
 	if line := a.Log.Check(level, "request"); line != nil {
 		line.Write(zap.String("request_id", id), zap.String("route", route), zap.Int("status", status), zap.Duration("took", took), zap.Int64("bytes", rec.bytes))
+	}
+}
+
+// keepDots makes the mux read /users/./ and /users/../ as users with these ids, and
+// not as relative paths: such users could be created once, and must be erasable.
+func keepDots(r *http.Request) {
+	const users = "/api/v1/users/"
+	rest, ok := strings.CutPrefix(r.URL.Path, users)
+	if !ok {
+		return
+	}
+	id, action, ok := strings.Cut(rest, "/")
+	if ok && (id == "." || id == "..") {
+		r.URL.RawPath = users + strings.ReplaceAll(id, ".", "%2E") + "/" + url.PathEscape(action)
 	}
 }
 

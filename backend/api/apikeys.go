@@ -24,8 +24,25 @@ type apiKeyBody struct {
 
 type apiKeysOutput struct {
 	Body struct {
-		Keys []apiKeyBody `json:"keys" nullable:"false" doc:"Oldest first, including revoked ones"`
+		Keys       []apiKeyBody `json:"keys" nullable:"false" doc:"Newest first"`
+		NextCursor string       `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
+}
+
+// KeySearch selects API keys and portal links. It is exported because huma passes
+// over unexported embedded structs.
+type KeySearch struct {
+	Status string `query:"status" enum:"active" doc:"active: only those that can be used now. Default: all"`
+	Kind   string `query:"kind" enum:"key,link" doc:"Default: both"`
+	Cursor string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type listKeysInput struct{ KeySearch }
+
+type listProviderKeysInput struct {
+	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+	KeySearch
 }
 
 type apiKeyPath struct {
@@ -101,32 +118,37 @@ func apiKeyBodyOf(k service.APIKey) apiKeyBody {
 	}
 }
 
-func apiKeysOutputOf(list []service.APIKey) *apiKeysOutput {
+// keys answers one page of the keys of a provider, or of all with an empty id.
+func (a *api) keys(ctx context.Context, providerID string, in KeySearch) (*apiKeysOutput, error) {
+	f := service.KeyFilter{ProviderID: providerID, Kind: in.Kind, Before: in.Cursor, Limit: in.Limit + 1}
+	if in.Status == "active" {
+		f.LiveAt = a.Now()
+	}
+	list, err := a.s.APIKeys(ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	out := &apiKeysOutput{}
+	list, more := cut(list, in.Limit)
+	if more {
+		out.Body.NextCursor = list[in.Limit-1].ID
+	}
 	out.Body.Keys = make([]apiKeyBody, 0, len(list))
 	for _, k := range list {
 		out.Body.Keys = append(out.Body.Keys, apiKeyBodyOf(k))
 	}
-	return out
+	return out, nil
 }
 
-func (a *api) apiKeys(ctx context.Context, _ *struct{}) (*apiKeysOutput, error) {
-	list, err := a.s.APIKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return apiKeysOutputOf(list), nil
+func (a *api) apiKeys(ctx context.Context, in *listKeysInput) (*apiKeysOutput, error) {
+	return a.keys(ctx, "", in.KeySearch)
 }
 
-func (a *api) providerKeys(ctx context.Context, in *readProviderInput) (*apiKeysOutput, error) {
+func (a *api) providerKeys(ctx context.Context, in *listProviderKeysInput) (*apiKeysOutput, error) {
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	list, err := a.s.APIKeysOfProvider(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return apiKeysOutputOf(list), nil
+	return a.keys(ctx, in.ID, in.KeySearch)
 }
 
 func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {

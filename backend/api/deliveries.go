@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/service"
@@ -14,7 +12,7 @@ type deliveryBody struct {
 	ID         string `json:"id"`
 	WebhookID  string `json:"webhook_id"`
 	MessageID  string `json:"message_id" doc:"The webhook-id header of every attempt and replay"`
-	Type       string `json:"type" example:"session.ended"`
+	Type       string `json:"type" enum:"session.started,session.warning,session.extended,session.paused,session.resumed,session.ended,webhook.disabled,webhook.test" example:"session.ended"`
 	SessionID  string `json:"session_id,omitempty"`
 	Status     string `json:"status" enum:"pending,delivered,failed"`
 	Attempts   int64  `json:"attempts"`
@@ -73,10 +71,10 @@ func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*lis
 		return nil, err
 	}
 	out := &listDeliveriesOutput{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
+	list, more := cut(list, in.Limit)
+	if more {
 		last := list[in.Limit-1]
-		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.CreatedMS, last.ID))
+		out.Body.NextCursor = cursorOf(last.CreatedMS, last.ID)
 	}
 	out.Body.Deliveries = make([]deliveryBody, 0, len(list))
 	for _, d := range list {
@@ -95,7 +93,7 @@ type deliveryOutput struct {
 	Body struct {
 		Delivery deliveryBody  `json:"delivery"`
 		Payload  string        `json:"payload" doc:"The signed body"`
-		Attempts []attemptBody `json:"attempts" nullable:"false" doc:"Newest first"`
+		Attempts []attemptBody `json:"attempts" nullable:"false" doc:"Newest first, at most 100"`
 	}
 }
 

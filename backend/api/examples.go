@@ -1,54 +1,65 @@
 package api
 
 import (
+	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// addExamples gives every body in the document an example, made of its fields'
-// own examples, so that none can be forgotten or fall behind. Tests hold each
-// against its schema.
+// addExamples gives every body in the document an example. All of them belong to
+// the one sale that story.go tells, so that none contradicts another; what the
+// story does not tell is made of the fields' own examples, so that no body can be
+// forgotten. Tests hold each against its schema and against the others.
 func addExamples(doc *huma.OpenAPI) {
 	for _, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
+		for _, op := range operationsOf(item) {
 			if op.RequestBody != nil {
-				addExample(doc, op.RequestBody.Content, false)
+				addExample(doc, op.RequestBody.Content, requestExamples[op.OperationID], false)
 			}
-			for _, r := range op.Responses {
-				addExample(doc, r.Content, true)
+			for status, r := range op.Responses {
+				if media := r.Content[protocol.ProblemType]; media != nil {
+					media.Example = problemExample(op, status)
+				}
+				addExample(doc, r.Content, answerExamples[op.OperationID], true)
 			}
 		}
 	}
+	for kind, item := range doc.Webhooks {
+		addExample(doc, item.Post.RequestBody.Content, messageExamples[kind], true)
+	}
 }
 
-func addExample(doc *huma.OpenAPI, content map[string]*huma.MediaType, response bool) {
+// operationsOf lists an item's operations in the order of the document.
+func operationsOf(item *huma.PathItem) []*huma.Operation {
+	list := []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete}
+	return slices.DeleteFunc(list, func(op *huma.Operation) bool { return op == nil })
+}
+
+func addExample(doc *huma.OpenAPI, content map[string]*huma.MediaType, told any, response bool) {
 	for name, media := range content {
-		if media.Example == nil && media.Schema != nil && strings.HasSuffix(name, "json") {
+		if media.Example != nil || media.Schema == nil || !strings.HasSuffix(name, "json") {
+			continue
+		}
+		if media.Example = told; told == nil {
 			media.Example = exampleOf(doc, media.Schema, "", response, 0)
 		}
 	}
 }
 
-// samples is what fields of a name hold when they say no example themselves.
-var samples = map[string]any{
-	"id": "0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11", "session_id": "0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11", "user_id": "user_7",
-	"provider_id": "prov_demo", "return_url": "https://market.example/done", "consent_url": "https://market.example/consent",
-	"jti": "0198c5d2-7b51-7c3e-9a55-0d6a6f0c8e11", "token": "eyJhbGciOiJFUzI1NiIs…", "session_token": "eyJhbGciOiJFUzI1NiIs…",
-	"redemption_id": "5f0c1d2e3b4a59687766", "launch_url": "https://app.provider.com/?session=eyJhbGciOiJFUzI1NiIs…",
-	"server_time_ms": int64(1_800_000_000_500), "at_ms": int64(1_800_000_000_500), "edge_id": "edge-1", "host": "app.provider.com",
-	"origin_url": "http://127.0.0.1:3000", "app_url": "https://app.provider.com/", "expires_at": int64(1_800_003_600),
-	"created_at": int64(1_800_000_000), "started_at": int64(1_800_000_000), "updated_at": int64(1_800_000_000), "at": int64(1_800_000_000),
-	"date": "2027-01-15", "from": "2027-01-01", "to": "2027-01-31", "title": "Unauthorized", "status": int64(401), "detail": "The API key is unknown or revoked.",
-	"code": "unauthorized", "name": "example", "version": int64(1), "payload": `{"type":"session.ended","timestamp":"2027-01-15T08:00:31Z","data":{}}`,
-}
-
+// exampleOf makes an example of a schema: the story's, the field's own, or one of
+// what its fields hold. Optional fields that nothing is known of are left out.
 func exampleOf(doc *huma.OpenAPI, s *huma.Schema, name string, response bool, depth int) any {
 	if s.Ref != "" {
+		component := s.Ref[strings.LastIndexByte(s.Ref, '/')+1:]
+		if told, ok := schemaExamples[component]; ok {
+			return told
+		}
 		s = doc.Components.Schemas.SchemaFromRef(s.Ref)
 	}
 	switch {
@@ -66,7 +77,7 @@ func exampleOf(doc *huma.OpenAPI, s *huma.Schema, name string, response bool, de
 		out := map[string]any{}
 		for field, child := range s.Properties {
 			required := slices.Contains(s.Required, field)
-			if (child.ReadOnly && !response) || (!required && !response && depth > 0) {
+			if child.ReadOnly && !response || !required && !known(child, field) {
 				continue
 			}
 			if v := exampleOf(doc, child, field, response, depth+1); v != nil || required {
@@ -79,24 +90,33 @@ func exampleOf(doc *huma.OpenAPI, s *huma.Schema, name string, response bool, de
 			return []any{}
 		}
 		return []any{exampleOf(doc, s.Items, strings.TrimSuffix(name, "s"), response, depth+1)}
-	case huma.TypeString:
-		if v, ok := samples[name].(string); ok {
-			return v
-		}
-		if s.Format == "uri" {
-			return "https://market.example/done"
-		}
-		return "text"
-	case huma.TypeInteger, huma.TypeNumber:
-		if v, ok := samples[name].(int64); ok && (s.Maximum == nil || float64(v) <= *s.Maximum) {
-			return v
-		}
-		if s.Minimum != nil {
-			return int64(max(1, *s.Minimum))
-		}
-		return int64(60)
 	case huma.TypeBoolean:
 		return true
 	}
-	return map[string]any{}
+	return samples[name]
+}
+
+// known reports whether an optional field has an example of its own.
+func known(s *huma.Schema, field string) bool {
+	_, sample := samples[field]
+	return sample || len(s.Examples) > 0
+}
+
+// problemExample is a refusal with this status.
+func problemExample(op *huma.Operation, status string) any {
+	if op.OperationID == "validate-session" && status[0] == '4' && len(status) == 3 {
+		return invalidExamples[status]
+	}
+	code := http.StatusTooManyRequests // of the answer "default"
+	if n, err := strconv.Atoi(status); err == nil {
+		code = n
+	}
+	refusal := maps.Clone(problemExamples[code])
+	if told, ok := refusalExamples[op.OperationID]; ok && told.status == code {
+		refusal = maps.Clone(told.problem)
+	} else if code == http.StatusUnprocessableEntity {
+		refusal["errors"] = refusedQuery("nonsense=1", queryOf(op)).Errors
+	}
+	refusal["status"], refusal["title"] = code, http.StatusText(code)
+	return refusal
 }

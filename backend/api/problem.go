@@ -23,6 +23,12 @@ func problemOf(err error) *problem {
 	}
 	r := service.Explain(err)
 	p := newProblem(r.Code, r.Detail)
+	switch r.Code {
+	case protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked, protocol.SessionCanceled:
+		// The gate answers 401 with these codes: the page must not be shown. Here the
+		// caller is known, and the session's state does not allow what was asked.
+		p.Status, p.Title = http.StatusConflict, http.StatusText(http.StatusConflict)
+	}
 	p.ReturnURL, p.ConsentURL, p.SessionID = r.ReturnURL, r.ConsentURL, r.SessionID
 	if w, ok := errors.AsType[*service.WaitError](err); ok {
 		p.wait = w.Wait
@@ -36,6 +42,20 @@ type problem struct {
 	Errors []fieldError `json:"errors,omitempty" doc:"Errors by field"`
 
 	wait time.Duration // until a retry can succeed; 0: unknown
+}
+
+// TransformSchema implements [huma.SchemaTransformer]: the document lists the codes.
+func (p *problem) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema { return withCodes(s) }
+
+// withCodes lists the codes that the API answers in the schema of a refusal.
+func withCodes(s *huma.Schema) *huma.Schema {
+	if code := s.Properties["code"]; code != nil {
+		for _, c := range protocol.BackendCodes() {
+			code.Enum = append(code.Enum, string(c))
+		}
+		code.PrecomputeMessages()
+	}
+	return s
 }
 
 // fieldError is one thing wrong with a request. It never quotes the value.

@@ -44,8 +44,14 @@ type pagesOutput struct {
 
 type edgesOutput struct {
 	Body struct {
-		Edges []edgeBody `json:"edges" nullable:"false" doc:"Edges seen within the last hour, oldest process first"`
+		Edges      []edgeBody `json:"edges" nullable:"false" doc:"Edges seen within the last hour, the one that started last first"`
+		NextCursor string     `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
+}
+
+type listEdgesInput struct {
+	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 // routeReports adds what edges reported.
@@ -81,12 +87,24 @@ func (a *api) pages(ctx context.Context, in *readProviderInput) (*pagesOutput, e
 	return out, nil
 }
 
-func (a *api) edges(ctx context.Context, _ *struct{}) (*edgesOutput, error) {
-	list, err := a.s.EdgeReports(ctx)
+func (a *api) edges(ctx context.Context, in *listEdgesInput) (*edgesOutput, error) {
+	f := service.EdgeFilter{Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		var err error
+		if f.BeforeAt, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	list, err := a.s.EdgeReports(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &edgesOutput{}
+	list, more := cut(list, in.Limit)
+	if more {
+		last := list[in.Limit-1]
+		out.Body.NextCursor = cursorOf(last.StartedAt, last.ID)
+	}
 	out.Body.Edges = make([]edgeBody, 0, len(list))
 	for _, e := range list {
 		body := edgeBody{

@@ -34,14 +34,21 @@ func recorded(ctx context.Context, r service.Request) service.Request {
 }
 
 type createBody struct {
-	UserID               string              `json:"user_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
-	ProviderID           string              `json:"provider_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$" example:"prov_demo"`
-	TokensAllocated      int64               `json:"tokens_allocated" minimum:"0" maximum:"1000000000" example:"500"`
-	DurationLimitSeconds int64               `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
-	ReturnURL            string              `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes when the session ends. Its host must be in the provider's return_hosts"`
-	Clock                string              `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
-	Extension            *protocol.Extension `json:"extension,omitempty" doc:"How much time the user may buy from within the provider's page"`
-	ConsentURL           string              `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
+	UserID               string     `json:"user_id" minLength:"1" maxLength:"128" pattern:"^\\.*[A-Za-z0-9_:@|+-][A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"Letters, digits and . _ : @ | + -, and not only dots"`
+	ProviderID           string     `json:"provider_id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$" example:"prov_demo"`
+	TokensAllocated      int64      `json:"tokens_allocated" minimum:"0" maximum:"1000000000" example:"500"`
+	DurationLimitSeconds int64      `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
+	ReturnURL            string     `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes when the session ends. Its host must be in the provider's return_hosts"`
+	Clock                string     `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
+	Extension            *offerBody `json:"extension,omitempty" doc:"How much time the user may buy from within the provider's page"`
+	ConsentURL           string     `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
+}
+
+// offerBody is an extension as a marketplace offers it.
+type offerBody struct {
+	AdditionalSeconds int64 `json:"additional_seconds" minimum:"1" maximum:"86400" example:"300"`
+	Tokens            int64 `json:"tokens" minimum:"0" maximum:"1000000000" example:"50"`
+	MaxCount          int64 `json:"max_count" minimum:"1" maximum:"100" example:"2"`
 }
 
 type createInput struct {
@@ -82,7 +89,10 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	b := in.Body
 	o := service.Order{
 		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
-		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Extension: b.Extension,
+		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock,
+	}
+	if e := b.Extension; e != nil {
+		o.Extension = &protocol.Extension{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
 	}
 	if b.ConsentURL != "" && !service.IsHTTP(b.ConsentURL) {
 		return nil, service.Refuse(protocol.InvalidRequest, "consent_url must be an http:// or https:// URL.")
@@ -180,6 +190,11 @@ type validateAnswer struct {
 	ServerTimeMS int64 `json:"server_time_ms,omitempty"`
 }
 
+// TransformSchema implements [huma.SchemaTransformer]: the document lists the codes.
+func (*validateAnswer) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return withCodes(s)
+}
+
 type validateInput struct {
 	Authorization string `header:"Authorization" doc:"Bearer, followed by the launch or session token"`
 	RawBody       []byte
@@ -263,7 +278,7 @@ func invalid(status int, code protocol.Code, text, detail string) *validateOutpu
 type timelineOutput struct {
 	Body struct {
 		SessionID string                `json:"session_id"`
-		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"Oldest first, at most 1000; page events are omitted first"`
+		Entries   []shape.TimelineEntry `json:"entries" nullable:"false" doc:"The newest 1000, oldest first; page events are omitted first"`
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/dashboard"
@@ -12,8 +13,13 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// oidcCookie holds a sign-in on its way to the identity provider and back.
-const oidcCookie = "sg_signing_in"
+const (
+	// oidcCookie, and the name of the attempt, is the name of the cookie that holds a
+	// sign-in on its way to the identity provider and back: each tab has its own.
+	oidcCookie = "sg_signing_in_"
+	// The most attempts of one browser.
+	maxAttempts = 8
+)
 
 // routeSignIn adds the pages with which people sign in. They need no script, and
 // are for browsers: the OpenAPI document does not list them.
@@ -100,19 +106,41 @@ func (a *api) dashboard(w http.ResponseWriter, r *http.Request) {
 
 // toProvider redirects the browser to the identity provider.
 func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
-	kept, to, err := a.s.BeginSignIn(r.Context(), localPath(r.URL.Query().Get("to")))
+	name, kept, to, err := a.s.BeginSignIn(r.Context(), localPath(r.URL.Query().Get("to")))
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, a.cookie(oidcCookie, kept, service.OIDCPatience))
+	a.dropAttempts(w, r)
+	http.SetCookie(w, a.cookie(oidcCookie+name, kept, service.OIDCPatience))
 	a.leave(w, to)
 	return nil
 }
 
+// dropAttempts deletes the attempts of a browser that has begun many without coming
+// back, so that its cookies do not outgrow what servers accept.
+func (a *api) dropAttempts(w http.ResponseWriter, r *http.Request) {
+	var names []string
+	for _, c := range r.Cookies() {
+		if name, ok := strings.CutPrefix(c.Name, a.cookieName(oidcCookie)); ok {
+			names = append(names, name)
+		}
+	}
+	if len(names) < maxAttempts {
+		return
+	}
+	for _, name := range names {
+		http.SetCookie(w, a.cookie(oidcCookie+name, "", 0))
+	}
+}
+
 // fromProvider completes a sign-in when the identity provider redirects back.
 func (a *api) fromProvider(w http.ResponseWriter, r *http.Request) error {
-	http.SetCookie(w, a.cookie(oidcCookie, "", 0)) // one answer for each attempt
-	in, to, err := a.s.FinishSignIn(r.Context(), a.cookieValue(r, oidcCookie), r.URL.Query())
+	var kept string
+	if name := service.AttemptName(r.URL.Query().Get("state")); name != "" {
+		kept = a.cookieValue(r, oidcCookie+name)
+		http.SetCookie(w, a.cookie(oidcCookie+name, "", 0)) // one answer for each attempt
+	}
+	in, to, err := a.s.FinishSignIn(r.Context(), kept, r.URL.Query())
 	return a.welcome(w, in, to, err)
 }
 

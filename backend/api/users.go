@@ -2,23 +2,21 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/sessiongate/sessiongate/backend/service"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
+// UserPath is the user that a request is about. It takes the ids "." and "..", which
+// were allowed once; see [keepDots].
 type UserPath struct {
 	ID string `path:"id" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]+$" example:"user_7"`
 }
 
 type creditInput struct {
 	Idempotent
-	UserPath
+	// Not only dots: paths cannot name such a user.
+	ID   string `path:"id" minLength:"1" maxLength:"128" pattern:"^\\.*[A-Za-z0-9_:@|+-][A-Za-z0-9._:@|+-]*$" example:"user_7"`
 	Body struct {
 		Amount int64 `json:"amount" minimum:"1" maximum:"1000000000" example:"500"`
 	}
@@ -115,10 +113,10 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 		return nil, err
 	}
 	out := &ledgerOutput{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
+	list, more := cut(list, in.Limit)
+	if more {
 		last := list[in.Limit-1]
-		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.At, last.ID))
+		out.Body.NextCursor = cursorOf(last.At, last.ID)
 	}
 	out.Body.Entries = make([]entryBody, 0, len(list))
 	for _, t := range list {
@@ -128,17 +126,4 @@ func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error
 		})
 	}
 	return out, nil
-}
-
-func parseCursor(cursor string) (us int64, id string, err error) {
-	bad := service.Refuse(protocol.InvalidRequest, "cursor is not valid.")
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return 0, "", bad
-	}
-	digits, id, ok := strings.Cut(string(raw), " ")
-	if us, err = strconv.ParseInt(digits, 10, 64); err != nil || !ok || us < 1 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return 0, "", bad
-	}
-	return us, id, nil
 }

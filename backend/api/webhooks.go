@@ -26,6 +26,7 @@ type webhookBody struct {
 	DisabledReason string `json:"disabled_reason,omitempty" enum:"gone,failing,requested" doc:"gone: the receiver answered 410. failing: every attempt failed for five days"`
 	DisabledAt     int64  `json:"disabled_at,omitempty"`
 	FailingSince   int64  `json:"failing_since,omitempty" doc:"Time since which every attempt has failed"`
+	RetryAt        int64  `json:"retry_at,omitempty" doc:"While attempts fail: the webhook is not called before this time"`
 	CreatedAt      int64  `json:"created_at"`
 	UpdatedAt      int64  `json:"updated_at"`
 }
@@ -36,7 +37,7 @@ func webhookBodyOf(h service.Webhook) webhookBody {
 	}
 	return webhookBody{
 		ID: h.ID, URL: h.URL, Events: h.Events, Description: h.Description, Enabled: h.DisabledAt == 0,
-		DisabledReason: h.DisabledReason, DisabledAt: h.DisabledAt, FailingSince: h.FailingSince,
+		DisabledReason: h.DisabledReason, DisabledAt: h.DisabledAt, FailingSince: h.FailingSince, RetryAt: (h.RetryAtMS + 999) / 1000,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 	}
 }
@@ -102,12 +103,15 @@ type deleteWebhookInput struct {
 }
 
 type listWebhooksInput struct {
-	ID string `path:"id" maxLength:"128"`
+	ID     string `path:"id" maxLength:"128"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 type listWebhooksOutput struct {
 	Body struct {
-		Webhooks []webhookBody `json:"webhooks" nullable:"false"`
+		Webhooks   []webhookBody `json:"webhooks" nullable:"false" doc:"Oldest first"`
+		NextCursor string        `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
 }
 
@@ -183,11 +187,23 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWeb
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	list, err := a.s.Webhooks(ctx, in.ID)
+	f := service.WebhookFilter{ProviderID: in.ID, Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		var err error
+		if f.AfterAt, f.AfterID, err = parseCursor(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	list, err := a.s.Webhooks(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &listWebhooksOutput{}
+	list, more := cut(list, in.Limit)
+	if more {
+		last := list[in.Limit-1]
+		out.Body.NextCursor = cursorOf(last.CreatedAt, last.ID)
+	}
 	out.Body.Webhooks = make([]webhookBody, 0, len(list))
 	for _, h := range list {
 		out.Body.Webhooks = append(out.Body.Webhooks, webhookBodyFor(ctx, h))

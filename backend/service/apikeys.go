@@ -183,12 +183,9 @@ func mayMakeKeys(c Caller) error {
 	return nil
 }
 
-// APIKeys lists all API keys and portal links, oldest first.
-func (s *Service) APIKeys(ctx context.Context) ([]store.APIKey, error) { return s.store.APIKeys(ctx) }
-
-// APIKeysOfProvider lists a provider's, oldest first.
-func (s *Service) APIKeysOfProvider(ctx context.Context, providerID string) ([]store.APIKey, error) {
-	return s.store.APIKeysOfProvider(ctx, providerID)
+// APIKeys lists API keys and portal links, newest first.
+func (s *Service) APIKeys(ctx context.Context, f store.KeyFilter) ([]store.APIKey, error) {
+	return s.store.APIKeys(ctx, f)
 }
 
 // MakeAPIKey makes a key for c, unless its provider has as many live ones as it
@@ -209,18 +206,12 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 			}
 		}
 		if most > 0 {
-			list, err := w.APIKeysOfProvider(ctx, providerID)
+			live, err := w.LiveKeys(ctx, providerID, w.now)
 			if err != nil {
 				return struct{}{}, err
 			}
-			live := 0
-			for _, k := range list {
-				if k.Live(w.now) && k.Kind == store.KindKey {
-					live++
-				}
-			}
-			if live >= most {
-				return struct{}{}, Refuse(protocol.InvalidRequest, "You have "+strconv.Itoa(live)+" keys, which is the maximum. Revoke one that is not in use.")
+			if live >= int64(most) {
+				return struct{}{}, Refuse(protocol.InvalidRequest, "You have "+strconv.FormatInt(live, 10)+" keys, which is the maximum. Revoke one that is not in use.")
 			}
 		}
 		return struct{}{}, w.InsertAPIKey(ctx, kept)

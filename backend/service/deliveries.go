@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +52,11 @@ func (q webhookQueue) Claim(ctx context.Context, webhookID string, n int) ([]web
 	if err != nil {
 		return nil, err
 	}
+	secrets, err := q.s.secretsOf(h)
+	if err != nil {
+		// Not claimed: a claim counts as an attempt. [Service.checkSeal] reports it.
+		return nil, nil //nolint:nilerr // the deliveries wait for the key
+	}
 	var rows []store.Delivery
 	err = q.s.store.Write(ctx, func(tx *store.Tx) (err error) {
 		now := q.s.now()
@@ -64,11 +68,7 @@ func (q webhookQueue) Claim(ctx context.Context, webhookID string, n int) ([]web
 	}
 	list := make([]webhook.Delivery, 0, len(rows))
 	for _, row := range rows {
-		job, err := q.s.job(h, row)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, job)
+		list = append(list, jobOf(h, row, secrets))
 	}
 	return list, nil
 }
@@ -78,24 +78,49 @@ func (q webhookQueue) Finish(ctx context.Context, d webhook.Delivery, r webhook.
 	return q.s.finishAttempt(ctx, d, r)
 }
 
-// job is a claimed delivery with all that an attempt needs.
-func (s *Service) job(h store.Webhook, d store.Delivery) (webhook.Delivery, error) {
+// secretsOf returns the secrets that sign a webhook's messages, or [seal.ErrSealed].
+// During the overlap of a rotation, an old secret that cannot be read does not sign.
+func (s *Service) secretsOf(h store.Webhook) ([]string, error) {
 	secret, err := s.seal.OpenText(h.Secret, h.ID)
 	if err != nil {
-		return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
+		return nil, fmt.Errorf("reading a webhook's secret: %w", err)
 	}
 	secrets := []string{secret}
 	if h.OldSecret != "" && s.now().Unix() < h.OldSecretUntil {
-		old, err := s.seal.OpenText(h.OldSecret, h.ID)
-		if err != nil {
-			return webhook.Delivery{}, fmt.Errorf("reading a webhook's secret: %w", err)
+		if old, err := s.seal.OpenText(h.OldSecret, h.ID); err == nil {
+			secrets = append(secrets, old)
 		}
-		secrets = append(secrets, old)
 	}
+	return secrets, nil
+}
+
+// jobOf returns a claimed delivery with all that an attempt needs.
+func jobOf(h store.Webhook, d store.Delivery, secrets []string) webhook.Delivery {
 	return webhook.Delivery{
 		ID: d.ID, WebhookID: d.WebhookID, Try: int(d.Tries), Attempt: int(d.Attempts), LeaseMS: d.NextAtMS,
 		Message: webhook.Message{ID: d.MessageID, URL: h.URL, Secrets: secrets, Body: []byte(d.Payload)},
-	}, nil
+	}
+}
+
+// checkSeal logs an error if webhooks' secrets cannot be read. Their messages wait, and
+// nothing else shows it.
+func (s *Service) checkSeal(ctx context.Context) error {
+	const most = 10_000
+	sealed, err := s.store.SealedSecrets(ctx, most)
+	if err != nil {
+		return err
+	}
+	unreadable := 0
+	for id, secret := range sealed {
+		if _, err := s.seal.OpenText(secret, id); err != nil {
+			unreadable++
+		}
+	}
+	if unreadable > 0 {
+		s.log.Error("webhooks are not called: their secrets were sealed with another key; set SESSIONGATE_SEAL_KEY to that key, or rotate their secrets",
+			zap.Int("webhooks", unreadable))
+	}
+	return nil
 }
 
 // finishAttempt records an attempt, when to try again, and what it says of the
@@ -132,35 +157,52 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 	return nil
 }
 
-// recordWebhookHealth keeps what an attempt says of its endpoint, and disables one that is
-// gone or has failed for days. It returns why, and tells the provider's others.
+// recordWebhookHealth keeps what an attempt says of its endpoint, and disables one that
+// is gone or has failed for days. It returns why, and tells the provider's others.
 func (w *writeTx) recordWebhookHealth(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
 	h, err := w.Webhook(ctx, id)
 	if err != nil || h.DisabledAt != 0 {
 		return "", err
 	}
-	switch {
-	case r.OK() && h.FailingSince == 0:
+	before := healthOf(h)
+	health := before.After(r, w.now, mathrand.Float64())
+	if health == before {
 		return "", nil
-	case r.OK():
-		h.FailingSince = 0
-		return "", w.saveWebhook(ctx, &h)
+	}
+	setHealth(&h, health)
+	switch {
 	case gone:
 		reason = reasonGone
-	case h.FailingSince == 0:
-		h.FailingSince = w.now.Unix()
-		return "", w.saveWebhook(ctx, &h)
-	case webhook.GivesUp(time.Unix(h.FailingSince, 0), w.now):
+	case health.GivesUp():
 		reason = reasonFailing
 	default:
-		return "", nil
+		return "", w.UpdateWebhook(ctx, h, time.Unix(h.UpdatedAt, 0)) // nobody edited it
 	}
 	if _, err := w.disable(ctx, h, reason); err != nil {
 		return "", err
 	}
 	return reason, w.enqueueWebhook(ctx, store.Announcement{
 		MessageID: "msg_" + h.ID + "_" + strconv.FormatInt(h.Version, 10), ProviderID: h.ProviderID, Type: webhookDisabled,
-	}, map[string]any{"webhook_id": h.ID, "url": h.URL, "reason": reason, "failing_since": cmp.Or(h.FailingSince, w.now.Unix())})
+	}, shape.DisabledData{WebhookID: h.ID, URL: h.URL, Reason: reason, FailingSince: h.FailingSince})
+}
+
+// healthOf reads the health of a webhook's endpoint.
+func healthOf(h store.Webhook) webhook.Health {
+	if h.FailingSince == 0 {
+		return webhook.Health{}
+	}
+	return webhook.Health{
+		FailingSince: time.Unix(h.FailingSince, 0), LastFailed: time.Unix(h.LastFailedAt, 0), Failures: h.Failures, RetryAt: time.UnixMilli(h.RetryAtMS),
+	}
+}
+
+// setHealth writes the health of a webhook's endpoint.
+func setHealth(h *store.Webhook, health webhook.Health) {
+	h.FailingSince, h.LastFailedAt, h.Failures, h.RetryAtMS = 0, 0, 0, 0
+	if !health.FailingSince.IsZero() {
+		h.FailingSince, h.LastFailedAt = health.FailingSince.Unix(), health.LastFailed.Unix()
+		h.Failures, h.RetryAtMS = health.Failures, health.RetryAt.UnixMilli()
+	}
 }
 
 // resultClass is an attempt's result as a label: one of seven.
@@ -186,8 +228,15 @@ func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliv
 		}
 	}
 	return write(ctx, s, req, func(w *writeTx) (int64, error) {
-		if err := replayable(ctx, w.Reader, providerID, id); err != nil {
+		h, err := replayable(ctx, w.Reader, providerID, id)
+		if err != nil {
 			return 0, err
+		}
+		if h.RetryAtMS != 0 { // whoever asks for it need not wait
+			h.RetryAtMS = 0
+			if err := w.UpdateWebhook(ctx, h, time.Unix(h.UpdatedAt, 0)); err != nil {
+				return 0, err
+			}
 		}
 		w.enqueued++ // the dispatcher looks
 		if deliveryID == "" {
@@ -205,7 +254,7 @@ func (s *Service) replayRange(ctx context.Context, req Request, providerID, id s
 	if err != nil || answered {
 		return 0, err
 	}
-	if err := replayable(ctx, s.store.Reader, providerID, id); err != nil {
+	if _, err := replayable(ctx, s.store.Reader, providerID, id); err != nil {
 		return 0, err
 	}
 	n, err := s.store.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, s.now())
@@ -215,13 +264,14 @@ func (s *Service) replayRange(ctx context.Context, req Request, providerID, id s
 	return n, err
 }
 
-// replayable refuses to replay deliveries of a disabled webhook.
-func replayable(ctx context.Context, r store.Reader, providerID, id string) error {
+// replayable returns a webhook whose deliveries are to be replayed. It refuses a
+// disabled one.
+func replayable(ctx context.Context, r store.Reader, providerID, id string) (store.Webhook, error) {
 	h, err := webhookOf(ctx, r, providerID, id)
 	if err == nil && h.DisabledAt != 0 {
 		err = Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
 	}
-	return err
+	return h, err
 }
 
 // ReplayRange selects deliveries by the time of their creation.
@@ -237,14 +287,18 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 		return store.Delivery{}, store.Attempt{}, err
 	}
 	deliveryID, err := write(ctx, s, req, func(w *writeTx) (string, error) {
-		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
 			return "", err
 		}
-		var data any = map[string]any{"webhook_id": id, "test": true}
+		if _, err := s.secretsOf(h); err != nil {
+			return "", err
+		}
+		var data any = shape.TestData{WebhookID: id, Test: true}
 		if kind != WebhookTest {
 			data = sampleOf(kind, providerID, w.now)
 		}
-		body, err := json.Marshal(webhookMessage{Type: kind, Timestamp: w.now.UTC(), Data: data})
+		body, err := json.Marshal(shape.Message[any]{Type: kind, Timestamp: w.now.UTC(), Data: data})
 		if err != nil {
 			return "", fmt.Errorf("announcing: %w", err)
 		}
@@ -287,6 +341,10 @@ func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	if err != nil {
 		return err
 	}
+	secrets, err := s.secretsOf(h)
+	if err != nil {
+		return err
+	}
 	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
 		d, err = tx.ClaimDelivery(ctx, deliveryID, s.now().Add(webhook.Lease))
 		return err
@@ -294,10 +352,7 @@ func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	if err != nil {
 		return err
 	}
-	job, err := s.job(h, d)
-	if err != nil {
-		return err
-	}
+	job := jobOf(h, d, secrets)
 	job.Try = webhook.MaxTries // no retry follows
 	result, err := s.sender.Send(ctx, job.Message)
 	if err != nil {
@@ -307,13 +362,13 @@ func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 }
 
 // sampleOf returns the data of a test message, about a session that does not exist.
-func sampleOf(kind, providerID string, now time.Time) webhookSession {
+func sampleOf(kind, providerID string, now time.Time) shape.SessionData {
 	c := session.Session{
 		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
 		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
 		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
 	}
-	data := webhookSession{Test: true}
+	data := shape.SessionData{Test: true}
 	switch kind {
 	case webhookTypes[session.Warned]:
 		data.RemainingSeconds = 60

@@ -93,10 +93,20 @@ func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
 // housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook deliveries) and notices
 // rotated signing keys, until ctx ends.
 func (s *Service) housekeepingLoop(ctx context.Context) {
-	const keysEvery, forgetEvery = 2 * time.Second, 10 * time.Minute
+	const keysEvery, forgetEvery, sealEvery = 2 * time.Second, 10 * time.Minute, time.Minute
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
-	var forgotten time.Time
+	var forgotten, checked time.Time // by the monotonic clock of this machine
+	check := func() {
+		if time.Since(checked) <= sealEvery {
+			return
+		}
+		checked = time.Now()
+		if err := s.checkSeal(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("failed to read webhooks' secrets", zap.Error(err))
+		}
+	}
+	check()
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,6 +119,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to record the use of API keys", zap.Error(err))
 		}
+		check()
 		if time.Since(forgotten) > forgetEvery {
 			forgotten = time.Now()
 			if err := s.Forget(ctx, s.now()); err != nil && ctx.Err() == nil {
@@ -134,6 +145,9 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if _, err := s.store.ForgetAnswers(ctx, now); err != nil {
+		return err
+	}
+	if err := s.store.ForgetLinks(ctx, now.Add(-keepLinks)); err != nil {
 		return err
 	}
 	if err := s.store.ForgetDeliveries(ctx, now.Add(-keepDeliveries)); err != nil {

@@ -7,15 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -26,6 +22,13 @@ const (
 	OIDCPatience  = 10 * time.Minute // how long a sign-in attempt may take
 	oidcTimeout   = 10 * time.Second // of each request to the identity provider
 	maxOIDCAnswer = 4096             // bytes of an authorization code
+
+	// How long a discovery document is used, and how soon it is read again after it
+	// could not be read or turned out to be wrong.
+	discoveryFresh = 10 * time.Minute
+	discoveryAgain = time.Minute
+	// How far the provider's clock may be behind ours: ID tokens may live for seconds.
+	oidcLeeway = time.Minute
 )
 
 // OIDC configures the OpenID Connect identity provider with which people sign in. It
@@ -63,49 +66,6 @@ func (o OIDC) WithDefaults() (OIDC, error) {
 	return o, nil
 }
 
-// identityProvider is the configured identity provider. Its discovery document is
-// read at the first use, since it may be unavailable when the service starts.
-type identityProvider struct {
-	config   OIDC
-	callback string
-	client   *http.Client
-	now      func() time.Time
-
-	asking singleflight.Group
-	found  atomic.Pointer[oidc.Provider]
-}
-
-// newIdentityProvider returns nil if no identity provider is configured.
-func newIdentityProvider(config OIDC, issuer string, now func() time.Time) *identityProvider {
-	if !config.configured() {
-		return nil
-	}
-	return &identityProvider{config: config, callback: issuer + OIDCCallback, client: &http.Client{Timeout: oidcTimeout}, now: now}
-}
-
-// discover returns the provider's endpoints and keys. It reads the discovery
-// document until that succeeds once.
-func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
-	found := p.found.Load()
-	if found == nil {
-		_, err, _ := p.asking.Do("", func() (any, error) {
-			// The provider keeps this context to fetch keys after this request.
-			found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.config.Issuer)
-			if err == nil {
-				p.found.Store(found)
-			}
-			return nil, err
-		})
-		if found = p.found.Load(); found == nil {
-			return nil, nil, &Refusal{Code: protocol.Unavailable, Detail: "The identity provider is unavailable. Try again, or sign in with a key.", Cause: err}
-		}
-	}
-	return found, &oauth2.Config{
-		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.callback,
-		Scopes: []string{oidc.ScopeOpenID, "email"},
-	}, nil
-}
-
 // attempt is a sign-in in progress. Its browser holds it in a cookie, so that only
 // the same browser can finish the sign-in.
 type attempt struct {
@@ -123,68 +83,6 @@ func (at attempt) encode() (string, error) {
 func decodeAttempt(encoded string) (at attempt, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(encoded)
 	return at, err == nil && json.Unmarshal(text, &at) == nil && at.State != "" && at.Nonce != "" && at.Verifier != ""
-}
-
-// begin returns the URL of the identity provider that starts the attempt at.
-func (p *identityProvider) begin(ctx context.Context, at attempt) (string, error) {
-	_, config, err := p.discover(ctx)
-	if err != nil {
-		return "", err
-	}
-	return config.AuthCodeURL(at.State, oidc.Nonce(at.Nonce), oauth2.S256ChallengeOption(at.Verifier)), nil
-}
-
-// account identifies the person who signed in at the identity provider.
-type account struct {
-	Subject string // issuer|subject; never changes
-	Email   string // in lower case
-}
-
-// exchange redeems an authorization code for the account. It verifies the ID token
-// as OpenID Connect requires: signature, issuer, audience, expiry and nonce.
-func (p *identityProvider) exchange(ctx context.Context, at attempt, code string) (account, error) {
-	found, config, err := p.discover(ctx)
-	if err != nil {
-		return account{}, err
-	}
-	ctx = oidc.ClientContext(ctx, p.client)
-	tokens, err := config.Exchange(ctx, code, oauth2.VerifierOption(at.Verifier))
-	if err != nil {
-		return account{}, notSignedIn("The identity provider rejected the authorization code. Sign in again.", hideOAuth(err))
-	}
-	raw, _ := tokens.Extra("id_token").(string)
-	idToken, err := found.VerifierContext(ctx, &oidc.Config{ClientID: p.config.ClientID, Now: p.now}).Verify(ctx, raw)
-	if err != nil {
-		return account{}, notSignedIn("The identity provider's ID token is not valid. Contact the operator.", err)
-	}
-	if idToken.Nonce != at.Nonce {
-		return account{}, notSignedIn("The response belongs to another sign-in attempt. Sign in again.", nil)
-	}
-	var claims struct {
-		Email    string `json:"email"`
-		Verified bool   `json:"email_verified"`
-	}
-	if err := idToken.Claims(&claims); err != nil {
-		return account{}, notSignedIn("The identity provider's response is not valid. Contact the operator.", err)
-	}
-	if claims.Email == "" { // many providers return it only from the UserInfo endpoint
-		info, err := found.UserInfo(ctx, config.TokenSource(ctx, tokens))
-		if err != nil {
-			return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", hideOAuth(err))
-		}
-		if info.Subject != idToken.Subject {
-			return account{}, notSignedIn("The identity provider's responses name different accounts. Contact the operator.", nil)
-		}
-		claims.Email, claims.Verified = info.Email, info.EmailVerified
-	}
-	email, err := normalEmail(claims.Email)
-	if err != nil {
-		return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", nil)
-	}
-	if !claims.Verified && !p.config.TrustEmail {
-		return account{}, notSignedIn("The identity provider has not verified your e-mail address. Verify it there, then sign in again.", nil)
-	}
-	return account{Subject: idToken.Issuer + "|" + idToken.Subject, Email: email}, nil
 }
 
 func notSignedIn(detail string, cause error) error {
@@ -213,17 +111,28 @@ var errNoIdentityProvider = Refuse(protocol.NotFound, "No identity provider is c
 
 // BeginSignIn starts a sign-in with the identity provider. It returns the URL to
 // redirect the browser to, and the encoded attempt, which the browser must present
-// to [Service.FinishSignIn]. to is the path to open after the sign-in.
-func (s *Service) BeginSignIn(ctx context.Context, to string) (encoded, redirect string, err error) {
+// to [Service.FinishSignIn]. name tells it from the attempts of the browser's other
+// tabs; see [AttemptName]. to is the path to open after the sign-in.
+func (s *Service) BeginSignIn(ctx context.Context, to string) (name, encoded, redirect string, err error) {
 	if s.people == nil {
-		return "", "", errNoIdentityProvider
+		return "", "", "", errNoIdentityProvider
 	}
 	at := attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), To: to}
 	if redirect, err = s.people.begin(ctx, at); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	encoded, err = at.encode()
-	return encoded, redirect, err
+	return AttemptName(at.State), encoded, redirect, err
+}
+
+// AttemptName returns the name of the attempt that a state belongs to, or "" for what
+// is no state of ours. It says nothing of the state that an answer's URL does not.
+func AttemptName(state string) string {
+	const length = 8
+	if len(state) < length || strings.Trim(state[:length], "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		return ""
+	}
+	return state[:length]
 }
 
 // FinishSignIn finishes the sign-in of a browser that the identity provider sent back

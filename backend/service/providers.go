@@ -96,9 +96,9 @@ func normalizeProvider(p *store.Provider) error {
 		return Refuse(protocol.InvalidRequest, "name is required.")
 	}
 	for i, d := range p.Domains {
-		n, err := normalizeDomain(d)
+		n, err := parseDomain(d)
 		if err != nil {
-			return &Refusal{Code: protocol.InvalidRequest, Detail: fmt.Sprintf("domains[%d] is not a host name.", i), Cause: err}
+			return notHost(fmt.Sprintf("domains[%d]", i), err)
 		}
 		p.Domains[i] = n
 	}
@@ -106,10 +106,10 @@ func normalizeProvider(p *store.Provider) error {
 		return Refuse(protocol.InvalidRequest, "domains contains a duplicate.")
 	}
 	if p.OriginURL != "" && !isOrigin(p.OriginURL) {
-		return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL with a host and no path.")
+		return Refuse(protocol.InvalidRequest, "origin_url must be an http:// or https:// URL of a server, such as http://127.0.0.1:3000, without a path.")
 	}
 	if p.AppURL != "" && !isPage(p.AppURL) {
-		return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL.")
+		return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL of a page, such as https://app.example.com/.")
 	}
 	return normalizePolicies(&p.Policies)
 }
@@ -124,7 +124,7 @@ func normalizePolicies(p *store.Policies) error {
 	if q := p.Pause; q != nil && (q.MaxCount < 0 || q.MaxCount > 1000 || q.MaxSeconds < 0 || q.MaxSeconds > 86400) {
 		return Refuse(protocol.InvalidRequest, "policies.pause must not exceed 1000 pauses or 86400 seconds.")
 	}
-	if p.WarningSeconds == nil {
+	if len(p.WarningSeconds) == 0 { // a page that is told none warns at these, too
 		p.WarningSeconds = slices.Clone(defaultWarnings)
 	}
 	slices.SortFunc(p.WarningSeconds, func(a, b int64) int { return int(b - a) })
@@ -141,9 +141,9 @@ func normalizePolicies(p *store.Policies) error {
 		return Refuse(protocol.InvalidRequest, "policies.launch_window_seconds must be at most 86400.")
 	}
 	for i, h := range p.ReturnHosts {
-		n, err := normalizeHostPort(h)
+		n, err := parseHostPort(h)
 		if err != nil {
-			return &Refusal{Code: protocol.InvalidRequest, Detail: fmt.Sprintf("policies.return_hosts[%d] is not a host or host:port.", i), Cause: err}
+			return notHost(fmt.Sprintf("policies.return_hosts[%d]", i), err)
 		}
 		p.ReturnHosts[i] = n
 	}

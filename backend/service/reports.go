@@ -114,10 +114,12 @@ func (s *Service) PageReports(ctx context.Context, providerID string) ([]store.P
 	return s.store.PageReports(ctx, providerID)
 }
 
-// EdgeReports lists the edges that reported within the last hour.
-func (s *Service) EdgeReports(ctx context.Context) ([]store.Edge, error) {
+// EdgeReports lists edges that reported within the last hour, the one that started
+// last first.
+func (s *Service) EdgeReports(ctx context.Context, f store.EdgeFilter) ([]store.Edge, error) {
 	s.flushReports(ctx) // other backends write theirs every reportInterval
-	return s.store.Edges(ctx, s.now().Add(-keepEdges))
+	f.Since = s.now().Add(-keepEdges)
+	return s.store.Edges(ctx, f)
 }
 
 // printable reports whether s consists of visible ASCII characters only.

@@ -270,12 +270,13 @@ func over(c session.Session) *Refusal {
 		Detail: "The session is " + string(c.Status) + "."}
 }
 
-// Extensions lists what was bought, oldest first.
-func (s *Service) Extensions(ctx context.Context, id string) ([]store.Extension, error) {
+// Extensions lists what was bought, oldest first, starting after the extension that
+// made the session's version after.
+func (s *Service) Extensions(ctx context.Context, id string, after int64, limit int) ([]store.Extension, error) {
 	if _, err := s.store.Session(ctx, id); err != nil {
 		return nil, err
 	}
-	return s.store.Extensions(ctx, id)
+	return s.store.Extensions(ctx, id, after, limit)
 }
 
 // eventsAfterEnd is how long after its end a session's pages may tell what they

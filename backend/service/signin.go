@@ -192,6 +192,8 @@ const (
 	DefaultPortalTime = 24 * time.Hour
 	// MaxPortalTime is the longest that one can be good for.
 	MaxPortalTime = 7 * 24 * time.Hour
+	// How long a link that expired or was revoked is listed.
+	keepLinks = 30 * 24 * time.Hour
 )
 
 // CreatePortalLink makes a link to the service at issuer, good for one provider

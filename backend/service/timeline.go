@@ -11,11 +11,11 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// maxTimeline is how many entries a timeline has at most. What pages noticed
-// makes room for the rest.
+// maxTimeline is how many entries a timeline has at most: the newest. What pages
+// noticed makes room for the rest.
 const maxTimeline = 1000
 
-// Timeline gathers what is recorded of a session, oldest first.
+// Timeline gathers what was recorded last of a session, oldest first.
 func (s *Service) Timeline(ctx context.Context, id string) ([]shape.TimelineEntry, error) {
 	list := []shape.TimelineEntry{}
 	add := func(atMS int64, kind, name string, detail map[string]any) {
@@ -25,16 +25,15 @@ func (s *Service) Timeline(ctx context.Context, id string) ([]shape.TimelineEntr
 	if err != nil {
 		return nil, err
 	}
-	extensions, err := s.store.Extensions(ctx, id)
+	bought, err := s.extensionsOf(ctx, id, transitions)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range transitions {
-		add(e.AtMS, "session", e.Name, propsOf(e))
+		props := propsOf(e)
+		add(e.AtMS, "session", e.Name, props)
 		// Each extension was written with a transition, which knows the millisecond.
-		if e.Name == string(session.Extended) && len(extensions) > 0 {
-			x := extensions[0]
-			extensions = extensions[1:]
+		if x, ok := bought[versionOf(props)]; ok && e.Name == string(session.Extended) {
 			add(e.AtMS, "extension", "bought", map[string]any{"by": x.By, "seconds": x.Seconds, "tokens": x.Tokens})
 		}
 	}
@@ -71,7 +70,27 @@ func (s *Service) Timeline(ctx context.Context, id string) ([]shape.TimelineEntr
 		}
 	}
 	slices.SortStableFunc(list, func(x, y shape.TimelineEntry) int { return cmp.Compare(x.AtMS, y.AtMS) })
-	return list[:min(len(list), maxTimeline)], nil
+	return list[max(0, len(list)-maxTimeline):], nil
+}
+
+// extensionsOf maps the versions that extensions made to those extensions, as far as
+// transitions reach back.
+func (s *Service) extensionsOf(ctx context.Context, id string, transitions []store.SessionEvent) (map[int64]store.Extension, error) {
+	bought := map[int64]store.Extension{}
+	if len(transitions) == 0 {
+		return bought, nil
+	}
+	list, err := s.store.Extensions(ctx, id, versionOf(propsOf(transitions[0]))-1, maxTimeline)
+	for _, x := range list {
+		bought[x.Version] = x
+	}
+	return bought, err
+}
+
+// versionOf is the version in a transition's properties; 0 if there is none.
+func versionOf(props map[string]any) int64 {
+	version, _ := props["version"].(float64)
+	return int64(version)
 }
 
 // propsOf reads an event's properties, which were a JSON object when written.

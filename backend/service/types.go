@@ -10,6 +10,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/seal"
 )
 
 // What use cases take and return. These are the types of the packages below, by
@@ -33,6 +34,9 @@ type (
 	SessionFilter  = store.SessionFilter
 	EntryFilter    = store.EntryFilter
 	DeliveryFilter = store.DeliveryFilter
+	KeyFilter      = store.KeyFilter
+	WebhookFilter  = store.WebhookFilter
+	EdgeFilter     = store.EdgeFilter
 
 	// Subscription follows live-state changes, batch by batch.
 	Subscription = coord.Subscription
@@ -107,6 +111,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
 	case errors.Is(err, coord.ErrDown):
 		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
+	case errors.Is(err, seal.ErrSealed):
+		return Refuse(protocol.Unavailable, "The secret cannot be read: the service does not have the key that it was sealed with. Ask the operator to set SESSIONGATE_SEAL_KEY.")
 	case store.Unkeepable(err):
 		return Refuse(protocol.InvalidRequest, "A string in the request contains a null byte or is not valid UTF-8.")
 	case errors.Is(err, store.ErrBusy):

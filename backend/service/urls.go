@@ -1,23 +1,19 @@
 package service
 
 import (
-	"errors"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
 
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// httpURL parses an http or https URL that has a host and no user name.
+// httpURL parses an http or https URL that has a host and no user name. The host
+// must be one that can exist, and the port one that can be called.
 func httpURL(raw string) (u *url.URL, ok bool) {
 	u, err := url.Parse(raw)
-	ok = err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+	ok = err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil && goodHost(u.Hostname(), u.Port())
 	return u, ok
 }
 
@@ -49,48 +45,6 @@ func isProviderIssuer(raw string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())))
 }
 
-var errHost = errors.New("not a host name")
-
-// normalizeDomain returns the canonical form of a host: lower case, ASCII (IDNA),
-// without a port or a trailing dot. IP addresses are accepted.
-func normalizeDomain(raw string) (string, error) {
-	host := strings.TrimSpace(raw)
-	if h, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Unmap().String(), nil
-	}
-	ascii, err := idna.Lookup.ToASCII(strings.ToLower(host))
-	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, "/:@?# %\\") {
-		return "", errHost
-	}
-	return ascii, nil
-}
-
-// normalizeHostPort returns the canonical form of a host with an optional port.
-func normalizeHostPort(raw string) (string, error) {
-	u, err := url.Parse("x://" + strings.TrimSpace(raw))
-	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", errHost
-	}
-	host, err := normalizeDomain(u.Hostname())
-	if err != nil {
-		return "", err
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if u.Port() == "" {
-		return host, nil
-	}
-	if n, err := strconv.Atoi(u.Port()); err != nil || n < 1 || n > 65535 {
-		return "", errHost
-	}
-	return host + ":" + u.Port(), nil
-}
-
 // returnAllowed reports whether raw is an http or https URL whose host is in
 // hosts. A host without a port matches the scheme's default port.
 func returnAllowed(raw string, hosts []string) bool {
@@ -106,10 +60,11 @@ func returnAllowed(raw string, hosts []string) bool {
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	bare, err := normalizeHostPort(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	name, err := canonicalHost(u.Hostname(), false)
 	if err != nil {
 		return false
 	}
+	bare := hostPort{host: name}.String()
 	return slices.Contains(hosts, bare+":"+port) || (own && slices.Contains(hosts, bare))
 }
 

@@ -79,26 +79,3 @@ func TestReturnAddressIsNotTheApp(t *testing.T) {
 		}
 	}
 }
-
-func TestNormalizeHostPort(t *testing.T) {
-	t.Parallel()
-	for raw, want := range map[string]string{
-		"Market.Example":         "market.example",
-		" market.example ":       "market.example",
-		"market.example:8443":    "market.example:8443",
-		"m\u00fcller.example":    "xn--mller-kva.example",
-		"[2001:DB8::1]:8443":     "[2001:db8::1]:8443",
-		"127.0.0.1":              "127.0.0.1",
-		"market.example:0":       "",
-		"market.example:65536":   "",
-		"market.example/path":    "",
-		"https://market.example": "",
-		"user@market.example":    "",
-		"":                       "",
-	} {
-		got, err := normalizeHostPort(raw)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("normalizeHostPort(%q) = %q, %v; want %q", raw, got, err, want)
-		}
-	}
-}

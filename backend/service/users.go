@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
+	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -21,8 +23,27 @@ func (s *Service) EraseUser(ctx context.Context, req Request, userID string) (ps
 	s.flushReports(ctx) // pages that name the user are erased with the rest
 	return write(ctx, s, req, func(w *writeTx) (string, error) {
 		name := "erased_" + shortID()
-		return name, w.EraseUser(ctx, userID, name)
+		return name, w.EraseUser(ctx, userID, name, func(payload string) string { return erasedMessage(payload, name) })
 	})
+}
+
+// emptyMessage replaces messages that cannot be read.
+const emptyMessage = `{"type":"erased","data":{}}`
+
+// erasedMessage returns a webhook message with a pseudonym in place of the user. The
+// provider still learns what became of the session, whose id it knows.
+func erasedMessage(payload, pseudonym string) string {
+	var m shape.Message[shape.SessionData]
+	if err := json.Unmarshal([]byte(payload), &m); err != nil || m.Data.Session.ID == "" {
+		return emptyMessage
+	}
+	// The addresses may name the user, too: the record forgets them as well.
+	m.Data.Session.UserID, m.Data.Session.ReturnURL, m.Data.Session.ConsentURL = pseudonym, "", ""
+	text, err := json.Marshal(m)
+	if err != nil {
+		return emptyMessage
+	}
+	return string(text)
 }
 
 // AuditEntries lists the audit log before the id of an entry, newest first.

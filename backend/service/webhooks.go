@@ -45,24 +45,6 @@ const (
 	reasonRequested = "requested"
 )
 
-// webhookMessage is the body of every message.
-type webhookMessage struct {
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
-	Data      any       `json:"data"`
-}
-
-// webhookSession is the data of a message about a session.
-type webhookSession struct {
-	Session shape.SessionBody `json:"session"`
-	// Set for session.warning.
-	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
-	// Set for session.extended.
-	Extension *shape.ExtensionBody `json:"extension,omitempty"`
-	// Set for a test delivery, whose session does not exist.
-	Test bool `json:"test,omitempty"`
-}
-
 // enqueueTransition enqueues the message of a transition, if it has one, in the same
 // transaction.
 func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) error {
@@ -71,7 +53,7 @@ func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) 
 		return nil
 	}
 	c := tr.Session
-	data := webhookSession{Session: shape.SessionBodyOf(c)}
+	data := shape.SessionData{Session: shape.SessionBodyOf(c)}
 	if tr.Name == session.Warned {
 		data.RemainingSeconds = c.Remaining(w.now)
 	}
@@ -85,7 +67,7 @@ func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) 
 
 // enqueueWebhook enqueues a message to all webhooks of a provider that want its type.
 func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data any) error {
-	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
+	body, err := json.Marshal(shape.Message[any]{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
 	if err != nil {
 		return fmt.Errorf("announcing: %w", err)
 	}
@@ -112,14 +94,14 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 		return h, badURL(err)
 	}
 	made, err := write(ctx, s, req, func(w *writeTx) (string, error) {
-		list, err := w.Webhooks(ctx, h.ProviderID)
+		registered, err := w.WebhookCount(ctx, h.ProviderID)
 		if err != nil {
 			return "", err
 		}
 		if _, err := w.Provider(ctx, h.ProviderID); err != nil {
 			return "", err
 		}
-		if len(list) >= maxWebhooks {
+		if registered >= maxWebhooks {
 			return "", Refuse(protocol.InvalidRequest, "A provider has at most "+strconv.Itoa(maxWebhooks)+" webhooks.")
 		}
 		fresh := h
@@ -174,13 +156,17 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 		if err != nil {
 			return h, err
 		}
+		if p.URL != nil && *p.URL != h.URL {
+			setHealth(&h, webhook.Health{}) // what failed was another endpoint
+		}
 		set(&h.URL, p.URL)
 		set(&h.Events, p.Events)
 		set(&h.Description, p.Description)
 		if p.Enabled != nil {
 			switch {
 			case *p.Enabled:
-				h.DisabledAt, h.DisabledReason, h.FailingSince = 0, "", 0
+				h.DisabledAt, h.DisabledReason = 0, ""
+				setHealth(&h, webhook.Health{})
 			case h.DisabledAt == 0:
 				h, err = w.disable(ctx, h, reasonRequested)
 				return withoutSecrets(h), err
@@ -309,9 +295,9 @@ func knownTypes() []string {
 	return list
 }
 
-// Webhooks lists a provider's webhooks.
-func (s *Service) Webhooks(ctx context.Context, providerID string) ([]store.Webhook, error) {
-	return s.store.Webhooks(ctx, providerID)
+// Webhooks lists a provider's webhooks, oldest first.
+func (s *Service) Webhooks(ctx context.Context, f store.WebhookFilter) ([]store.Webhook, error) {
+	return s.store.Webhooks(ctx, f)
 }
 
 // Webhook returns a webhook of a provider. It returns [store.ErrNotFound] for a

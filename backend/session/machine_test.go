@@ -54,7 +54,7 @@ func launch(o *Order) { o.Clock = AtLaunch; o.LaunchWindow = 100 }
 func TestClockStartsAtTheNextFullSecond(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, nil)
-	if s.Status != Active || s.StartedAt != 1_800_000_001 || s.ExpiresAt != 1_800_000_061 || s.Due() != s.ExpiresAt {
+	if s.Status != Active || s.StartedAt != 1_800_000_001 || s.ExpiresAt != 1_800_000_061 || s.Due() != s.ExpiresAt-leastNotice {
 		t.Errorf("created as %+v", s)
 	}
 	p := newSession(t, launch)
@@ -135,7 +135,7 @@ func TestRefusals(t *testing.T) {
 		"a third pause":                {nil, []any{1.0, Pause{}, 2.0, Resume{}, 3.0, Pause{}, 4.0, Resume{}}, 5, Pause{}, ErrPause},
 		"pause before launch":          {launch, nil, 1, Pause{}, nil},
 		"resume before launch":         {launch, nil, 1, Resume{}, nil},
-		"tick before it is due":        {nil, nil, 60.4, Tick{}, ErrNotDue},
+		"tick before it is due":        {nil, nil, 40.4, Tick{}, ErrNotDue},
 		"tick when over":               {nil, []any{1.0, Complete{By: User}}, 9999, Tick{}, ErrNotDue},
 		"anything when over":           {nil, []any{1.0, Complete{By: User}}, 2, Complete{By: User}, nil},
 		"revoke without refund choice": {nil, nil, 1, Revoke{}, ErrRefund},

@@ -204,7 +204,7 @@ func (s *Session) start(now time.Time) {
 // start, or 0 if there is none.
 func (s *Session) nextWarning(now time.Time) int64 {
 	var next int64
-	for _, w := range s.Terms.WarningSeconds {
+	for _, w := range WarningThresholds(s.Terms.WarningSeconds, s.Duration) {
 		at := s.ExpiresAt - w
 		if at > floor(now) && at > s.StartedAt && at < s.ExpiresAt && (next == 0 || at < next) {
 			next = at

@@ -115,3 +115,11 @@ func (s *Store) ForgetDeliveries(ctx context.Context, before time.Time) error {
 	})
 	return err
 }
+
+// ForgetLinks removes the portal links that ended before a time.
+func (s *Store) ForgetLinks(ctx context.Context, before time.Time) error {
+	_, err := s.inBatches(ctx, "removing old portal links", func(tx *Tx) (int64, error) {
+		return tx.q.DeleteOldLinks(ctx, before.Unix(), batchRows)
+	})
+	return err
+}

@@ -58,9 +58,33 @@ func (r Reader) APIKeyByHash(ctx context.Context, hash string) (APIKey, error) {
 	return APIKey(row), nil
 }
 
-// APIKeys lists all keys, oldest first.
-func (r Reader) APIKeys(ctx context.Context) ([]APIKey, error) {
-	rows, err := r.q.ListAPIKeys(ctx)
+// KeyFilter selects API keys and portal links.
+type KeyFilter struct {
+	ProviderID string    // empty: of all providers and roles
+	Kind       string    // empty: both
+	LiveAt     time.Time // zero: also those that were revoked or expired
+	Before     string    // the id of a key; older keys follow. Empty: from the newest
+	Limit      int
+}
+
+// APIKeys lists keys and links, newest first.
+func (r Reader) APIKeys(ctx context.Context, f KeyFilter) ([]APIKey, error) {
+	if f.Before == "" {
+		f.Before = last
+	}
+	var liveAt int64
+	if !f.LiveAt.IsZero() {
+		liveAt = f.LiveAt.Unix()
+	}
+	var rows []query.ApiKey
+	var err error
+	if f.ProviderID == "" {
+		rows, err = r.q.ListAPIKeys(ctx, query.ListAPIKeysParams{Before: f.Before, Kind: f.Kind, LiveAt: liveAt, MaxRows: int32(f.Limit)})
+	} else {
+		rows, err = r.q.ListAPIKeysOfProvider(ctx, query.ListAPIKeysOfProviderParams{
+			ProviderID: f.ProviderID, Before: f.Before, Kind: f.Kind, LiveAt: liveAt, MaxRows: int32(f.Limit),
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing API keys: %w", err)
 	}
@@ -71,17 +95,14 @@ func (r Reader) APIKeys(ctx context.Context) ([]APIKey, error) {
 	return list, nil
 }
 
-// APIKeysOfProvider lists a provider's own keys and links, oldest first.
-func (r Reader) APIKeysOfProvider(ctx context.Context, providerID string) ([]APIKey, error) {
-	rows, err := r.q.ListAPIKeysOfProvider(ctx, providerID)
+// LiveKeys counts the keys of a provider that are valid at the time now, without
+// portal links.
+func (r Reader) LiveKeys(ctx context.Context, providerID string, now time.Time) (int64, error) {
+	n, err := r.q.CountLiveKeys(ctx, providerID, now.Unix())
 	if err != nil {
-		return nil, fmt.Errorf("listing API keys: %w", err)
+		return 0, fmt.Errorf("counting API keys: %w", err)
 	}
-	list := make([]APIKey, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, APIKey(row))
-	}
-	return list, nil
+	return n, nil
 }
 
 // InsertAPIKey writes a key.

@@ -15,9 +15,10 @@ var ErrLive = errors.New("the user has sessions that have not ended")
 
 // EraseUser replaces the id of a user by a pseudonym everywhere and removes the rest
 // of the personal data. Accounts, holds and ledger entries stay, so that the ledger
-// remains balanced. It returns [ErrLive] if the user has a session that has not
-// ended, and [ErrNotFound] for an unknown user.
-func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
+// remains balanced; webhook messages become what rewrite makes of their payload. It
+// returns [ErrLive] if the user has a session that has not ended, and [ErrNotFound]
+// for an unknown user.
+func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string, rewrite func(payload string) string) error {
 	// Lock the account before reading it, so that concurrent credits and holds are
 	// either part of the copy or fail.
 	n, err := t.q.MoveBalance(ctx, 0, 0, userID)
@@ -39,7 +40,8 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 	}
 	steps := []func() error{
 		func() error { return t.q.EraseHolds(ctx, pseudonym, userID) },
-		func() error { return t.q.EraseMessages(ctx, userID) },
+		func() error { return t.rewriteMessages(ctx, userID, rewrite) },
+		func() error { return t.q.EraseResponses(ctx, userID) },
 		func() error { _, err := t.q.EraseSessions(ctx, pseudonym, userID); return err },
 		func() error {
 			_, err := t.q.EraseEntries(ctx, query.EraseEntriesParams{
@@ -59,6 +61,27 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 		}
 	}
 	return nil
+}
+
+// rewriteMessages replaces the payload of each message about a user's sessions,
+// whether it was delivered or waits: it may be sent again.
+func (t *Tx) rewriteMessages(ctx context.Context, userID string, rewrite func(string) string) error {
+	const page = 500
+	for after := ""; ; {
+		rows, err := t.q.ListMessagesOfUser(ctx, after, userID, page)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := t.q.SetMessage(ctx, rewrite(row.Payload), row.ID); err != nil {
+				return err
+			}
+			after = row.ID
+		}
+		if len(rows) < page {
+			return nil
+		}
+	}
 }
 
 // likeEscape escapes text for LIKE … ESCAPE '!'.

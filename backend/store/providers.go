@@ -30,7 +30,7 @@ type Policies struct {
 	Settlement session.Policy  `json:"settlement,omitempty" enum:"full,prorated" doc:"How an entered session is settled. Default: full"`
 	Pause      *session.Pauses `json:"pause,omitempty" doc:"How often and how long a user may pause. Default: not at all"`
 	// Default: 300 and 60.
-	WarningSeconds []int64 `json:"warning_seconds,omitempty" maxItems:"10" doc:"Seconds before the end at which the user is warned, largest first. Default: 300, 60"`
+	WarningSeconds []int64 `json:"warning_seconds,omitempty" maxItems:"10" doc:"Seconds before the end at which the user is warned, largest first; those above half of a session do not apply to it. Default: 300, 60"`
 	// host or host:port, as in a return_url.
 	ReturnHosts []string `json:"return_hosts,omitempty" maxItems:"100" doc:"Hosts that return_url may use, with the port if it is not the scheme's default"`
 	// Default: 900.

@@ -76,7 +76,9 @@ func TestErasingWaitsForACredit(t *testing.T) {
 	if err := s.Write(ctx, credit("c1", "u", 100)); err != nil {
 		t.Fatal(err)
 	}
-	credited, erased := between(t, address, s, credit("c2", "u", 50), func(tx *store.Tx) error { return tx.EraseUser(ctx, "u", "erased_1") })
+	credited, erased := between(t, address, s, credit("c2", "u", 50), func(tx *store.Tx) error {
+		return tx.EraseUser(ctx, "u", "erased_1", func(payload string) string { return payload })
+	})
 	if credited != nil || erased != nil {
 		t.Fatalf("credited: %v, erased: %v", credited, erased)
 	}
@@ -100,7 +102,9 @@ func TestACreditWaitsForErasing(t *testing.T) {
 	if err := s.Write(ctx, credit("c1", "u", 100)); err != nil {
 		t.Fatal(err)
 	}
-	erased, credited := between(t, address, s, func(tx *store.Tx) error { return tx.EraseUser(ctx, "u", "erased_1") }, credit("c2", "u", 50))
+	erased, credited := between(t, address, s, func(tx *store.Tx) error {
+		return tx.EraseUser(ctx, "u", "erased_1", func(payload string) string { return payload })
+	}, credit("c2", "u", 50))
 	if credited != nil || erased != nil {
 		t.Fatalf("credited: %v, erased: %v", credited, erased)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -36,9 +37,21 @@ func (t *Tx) SeeEdges(ctx context.Context, list []Edge) error {
 	return nil
 }
 
-// Edges lists the edges that reported at or after since, by the time of their start.
-func (r Reader) Edges(ctx context.Context, since time.Time) ([]Edge, error) {
-	rows, err := r.q.ListEdges(ctx, since.Unix())
+// EdgeFilter selects edges.
+type EdgeFilter struct {
+	Since time.Time // of the last report
+	// Edges that started before the one with this time and id. Zero: from the newest.
+	BeforeAt int64
+	BeforeID string
+	Limit    int
+}
+
+// Edges lists edges, the one that started last first.
+func (r Reader) Edges(ctx context.Context, f EdgeFilter) ([]Edge, error) {
+	if f.BeforeAt == 0 {
+		f.BeforeAt = math.MaxInt64
+	}
+	rows, err := r.q.ListEdges(ctx, query.ListEdgesParams{Since: f.Since.Unix(), BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, MaxRows: int32(f.Limit)})
 	if err != nil {
 		return nil, fmt.Errorf("listing edges: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
@@ -123,18 +124,20 @@ func (t *Tx) insertEvent(ctx context.Context, now time.Time, p query.InsertEvent
 // Extension is the stored form of an extension.
 type Extension struct {
 	session.Extension
-	At int64
+	Version int64 // of the session that it made
+	At      int64
 }
 
-// Extensions lists a session's extensions, oldest first.
-func (r Reader) Extensions(ctx context.Context, sessionID string) ([]Extension, error) {
-	rows, err := r.q.ListExtensions(ctx, sessionID)
+// Extensions lists a session's extensions, oldest first, starting after the one that
+// made the session's version after.
+func (r Reader) Extensions(ctx context.Context, sessionID string, after int64, limit int) ([]Extension, error) {
+	rows, err := r.q.ListExtensions(ctx, sessionID, after, int32(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing extensions: %w", err)
 	}
 	list := make([]Extension, 0, len(rows))
 	for _, row := range rows {
-		list = append(list, Extension{session.Extension{By: session.Actor(row.Actor), Seconds: row.Seconds, Tokens: row.Tokens}, row.CreatedAt})
+		list = append(list, Extension{session.Extension{By: session.Actor(row.Actor), Seconds: row.Seconds, Tokens: row.Tokens}, row.Version, row.CreatedAt})
 	}
 	return list, nil
 }
@@ -220,7 +223,7 @@ type SessionEvent struct {
 	Props string
 }
 
-// EventsOfSession lists the first limit events of a session from one source, oldest
+// EventsOfSession lists the last limit events of a session from one source, oldest
 // first.
 func (r Reader) EventsOfSession(ctx context.Context, sessionID, source string, limit int) ([]SessionEvent, error) {
 	rows, err := r.q.ListEventsOfSource(ctx, sessionID, source, int32(limit))
@@ -231,10 +234,11 @@ func (r Reader) EventsOfSession(ctx context.Context, sessionID, source string, l
 	for _, row := range rows {
 		list = append(list, SessionEvent{row.Name, row.AtMS, row.Props})
 	}
+	slices.Reverse(list)
 	return list, nil
 }
 
-// EntriesOfSession lists the first limit ledger entries of a session, oldest first.
+// EntriesOfSession lists the last limit ledger entries of a session, oldest first.
 func (r Reader) EntriesOfSession(ctx context.Context, sessionID string, limit int) ([]ledger.Transfer, error) {
 	rows, err := r.q.ListEntriesOfSession(ctx, sessionID, int32(limit))
 	if err != nil {
@@ -244,10 +248,11 @@ func (r Reader) EntriesOfSession(ctx context.Context, sessionID string, limit in
 	for _, row := range rows {
 		list = append(list, transferFrom(row))
 	}
+	slices.Reverse(list)
 	return list, nil
 }
 
-// DeliveriesOfSession lists the first limit webhook deliveries about a session, oldest
+// DeliveriesOfSession lists the last limit webhook deliveries about a session, oldest
 // first.
 func (r Reader) DeliveriesOfSession(ctx context.Context, sessionID string, limit int) ([]Delivery, error) {
 	rows, err := r.q.ListDeliveriesOfSession(ctx, sessionID, int32(limit))
@@ -258,5 +263,6 @@ func (r Reader) DeliveriesOfSession(ctx context.Context, sessionID string, limit
 	for _, row := range rows {
 		list = append(list, Delivery(row))
 	}
+	slices.Reverse(list)
 	return list, nil
 }

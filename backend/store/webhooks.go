@@ -29,6 +29,12 @@ type Webhook struct {
 	DisabledReason string
 	// The time since which every attempt has failed; 0 after a success.
 	FailingSince int64
+	// The attempts that failed since the last success, not counting those that ran at
+	// the same time as the one before them; the last of them, and when the endpoint may
+	// be called again. 0 after a success.
+	Failures     int64
+	LastFailedAt int64
+	RetryAtMS    int64
 	CreatedAt    int64
 	UpdatedAt    int64
 }
@@ -76,7 +82,8 @@ func webhookFrom(r query.Webhook) Webhook {
 	w := Webhook{
 		ID: r.ID, ProviderID: r.ProviderID, URL: r.Url, Description: r.Description, Secret: r.Secret,
 		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil, Version: r.Version, DisabledAt: r.DisabledAt,
-		DisabledReason: r.DisabledReason, FailingSince: r.FailingSince, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		DisabledReason: r.DisabledReason, FailingSince: r.FailingSince,
+		Failures: r.Failures, LastFailedAt: r.LastFailedAt, RetryAtMS: r.RetryAtMs, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	if r.Events != "" {
 		w.Events = strings.Split(strings.Trim(r.Events, ","), ",")
@@ -102,9 +109,18 @@ func (r Reader) Webhook(ctx context.Context, id string) (Webhook, error) {
 	return webhookFrom(row), nil
 }
 
-// Webhooks lists a provider's webhooks, oldest first.
-func (r Reader) Webhooks(ctx context.Context, providerID string) ([]Webhook, error) {
-	rows, err := r.q.ListWebhooks(ctx, providerID)
+// WebhookFilter selects webhooks of one provider.
+type WebhookFilter struct {
+	ProviderID string
+	// Webhooks created after the one with this time and id. Zero: from the oldest.
+	AfterAt int64
+	AfterID string
+	Limit   int
+}
+
+// Webhooks lists webhooks, oldest first.
+func (r Reader) Webhooks(ctx context.Context, f WebhookFilter) ([]Webhook, error) {
+	rows, err := r.q.ListWebhooks(ctx, query.ListWebhooksParams{ProviderID: f.ProviderID, AfterAt: f.AfterAt, AfterID: f.AfterID, MaxRows: int32(f.Limit)})
 	if err != nil {
 		return nil, fmt.Errorf("listing webhooks: %w", err)
 	}
@@ -113,6 +129,28 @@ func (r Reader) Webhooks(ctx context.Context, providerID string) ([]Webhook, err
 		list = append(list, webhookFrom(row))
 	}
 	return list, nil
+}
+
+// WebhookCount counts a provider's webhooks.
+func (r Reader) WebhookCount(ctx context.Context, providerID string) (int64, error) {
+	n, err := r.q.CountWebhooks(ctx, providerID)
+	if err != nil {
+		return 0, fmt.Errorf("counting webhooks: %w", err)
+	}
+	return n, nil
+}
+
+// SealedSecrets maps up to limit enabled webhooks to their secrets, if those are sealed.
+func (r Reader) SealedSecrets(ctx context.Context, limit int) (map[string]string, error) {
+	rows, err := r.q.ListSealedSecrets(ctx, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading webhooks' secrets: %w", err)
+	}
+	secrets := make(map[string]string, len(rows))
+	for _, row := range rows {
+		secrets[row.ID] = row.Secret
+	}
+	return secrets, nil
 }
 
 // InsertWebhook writes a new webhook.
@@ -133,7 +171,8 @@ func (t *Tx) UpdateWebhook(ctx context.Context, w Webhook, now time.Time) error 
 	n, err := t.q.UpdateWebhook(ctx, query.UpdateWebhookParams{
 		ID: w.ID, OldVersion: w.Version, Url: w.URL, Events: spelled(w.Events), Description: w.Description,
 		Secret: w.Secret, OldSecret: w.OldSecret, OldSecretUntil: w.OldSecretUntil, DisabledAt: w.DisabledAt,
-		DisabledReason: w.DisabledReason, FailingSince: w.FailingSince, UpdatedAt: now.Unix(),
+		DisabledReason: w.DisabledReason, FailingSince: w.FailingSince,
+		Failures: w.Failures, LastFailedAt: w.LastFailedAt, RetryAtMs: w.RetryAtMS, UpdatedAt: now.Unix(),
 	})
 	if err != nil {
 		return fmt.Errorf("writing webhook: %w", err)

@@ -74,10 +74,6 @@ func Decide(try int, r Result, random float64) Decision {
 	return Decision{Status: Pending, Next: r.At.Add(r.Took).Add(wait)}
 }
 
-// GivesUp reports whether an endpoint whose attempts have all failed since
-// failingSince is to be disabled.
-func GivesUp(failingSince, now time.Time) bool { return now.Sub(failingSince) >= DisableAfter }
-
 // retryAfter parses a Retry-After header, which holds seconds or a date. It returns
 // 0 if there is none or it is not valid.
 func retryAfter(value string, now time.Time) time.Duration {

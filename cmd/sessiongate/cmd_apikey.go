@@ -103,7 +103,7 @@ func apikeyList() *cobra.Command {
 	var config backend.Config
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all keys, without their secrets",
-		Long:    "\nLists all API keys and portal links, with their roles and when each was last used.\nSecrets are not stored and cannot be shown.",
+		Long:    "\nLists all API keys and portal links, newest first, with their roles and when each was\nlast used.\nSecrets are not stored and cannot be shown.",
 		Example: "  sessiongate apikey list --data /var/lib/sessiongate",
 	}
 	storageFlags(cmd, &config)
@@ -114,14 +114,21 @@ func apikeyList() *cobra.Command {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		list, err := st.APIKeys(cmd.Context())
-		if err != nil {
-			return failed(cmd, err)
-		}
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED")
-		for _, k := range list {
-			fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
+		const page = 500
+		for f := (store.KeyFilter{Limit: page}); ; {
+			list, err := st.APIKeys(cmd.Context(), f)
+			if err != nil {
+				return failed(cmd, err)
+			}
+			for _, k := range list {
+				fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
+			}
+			if len(list) < page {
+				break
+			}
+			f.Before = list[page-1].ID
 		}
 		out.Flush()
 		return nil

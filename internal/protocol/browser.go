@@ -10,7 +10,7 @@ type SessionAnswer struct {
 type SessionView struct {
 	ID                   string           `json:"id"`
 	ProviderID           string           `json:"provider_id"`
-	Status               Status           `json:"status"`
+	Status               Status           `json:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	Version              int64            `json:"version"`
 	ExpiresAt            int64            `json:"expires_at"`
 	PausedAt             int64            `json:"paused_at,omitempty"`
@@ -45,7 +45,7 @@ type HeartbeatRequest struct {
 type HeartbeatAnswer struct {
 	Acknowledged     bool   `json:"acknowledged"`
 	RemainingSeconds int64  `json:"remaining_seconds"`
-	Status           Status `json:"status"`
+	Status           Status `json:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	Version          int64  `json:"version"`
 	ExpiresAt        int64  `json:"expires_at"`
 	ServerTimeMS     int64  `json:"server_time_ms"`

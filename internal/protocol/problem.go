@@ -41,7 +41,8 @@ func (p *Problem) JSON() []byte {
 // Code names an error for programs; it never changes its meaning.
 type Code string
 
-// Codes of the gate: why a request was not admitted.
+// Codes of the gate: why a request was not admitted. The backend's API answers
+// 409 with the codes of a session that is over, since the caller is known there.
 const (
 	SessionMissing     Code = "session_missing"     // 401: no cookie, or one we never issued
 	SessionInvalid     Code = "session_invalid"     // 401: forged, malformed or foreign token
@@ -137,6 +138,17 @@ var statuses = map[Code]int{
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
 	Internal:            http.StatusInternalServerError,
+}
+
+// BackendCodes lists the codes that the backend's API answers.
+func BackendCodes() []Code {
+	return []Code{
+		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		TooLarge, Unavailable, Internal,
+		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
+		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,
+	}
 }
 
 // StatusOf returns the HTTP status of a code, 500 for one that it does not

@@ -88,7 +88,7 @@ type LiveState struct {
 	ID         string `json:"id"`
 	UserID     string `json:"user_id"`
 	ProviderID string `json:"provider_id"`
-	Status     Status `json:"status"`
+	Status     Status `json:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	// Grows by one with every change, so that late news never replaces newer.
 	Version int64 `json:"version"`
 	// When the session ends. Zero while pending. While paused, the moment it
@@ -123,7 +123,7 @@ type Extension struct {
 	Tokens            int64 `json:"tokens" minimum:"0" maximum:"1000000000"`
 	MaxCount          int64 `json:"max_count" minimum:"1" maximum:"100"`
 	// How many of MaxCount were taken.
-	Used int64 `json:"used,omitempty" readOnly:"true"`
+	Used int64 `json:"used,omitempty"`
 }
 
 // PauseRight is what a provider's policy lets a user pause. Nil: nothing.
@@ -131,5 +131,5 @@ type PauseRight struct {
 	MaxCount   int64 `json:"max_count" minimum:"0" maximum:"1000"`
 	MaxSeconds int64 `json:"max_seconds" minimum:"0" maximum:"86400"`
 	// How many pauses were taken.
-	Used int64 `json:"used,omitempty" readOnly:"true"`
+	Used int64 `json:"used,omitempty"`
 }

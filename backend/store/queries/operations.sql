@@ -7,7 +7,10 @@ ON CONFLICT (id) DO UPDATE SET
 WHERE edges.last_seen_at <= excluded.last_seen_at OR edges.last_seen_at > excluded.last_seen_at + 60;
 
 -- name: ListEdges :many
-SELECT * FROM edges WHERE last_seen_at >= sqlc.arg(since) ORDER BY started_at, id LIMIT 1000;
+SELECT * FROM edges
+WHERE last_seen_at >= sqlc.arg(since)
+  AND (started_at < sqlc.arg(before_at) OR (started_at = sqlc.arg(before_at) AND id < sqlc.arg(before_id)))
+ORDER BY started_at DESC, id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: DeleteOldEdges :execrows
 DELETE FROM edges WHERE last_seen_at < $1;
@@ -41,10 +44,10 @@ DELETE FROM page_reports WHERE last_at < $1;
 DELETE FROM page_reports WHERE path || '/' LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '!';
 
 -- name: ListEventsOfSource :many
-SELECT * FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id LIMIT $3;
+SELECT * FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id DESC LIMIT $3;
 
 -- name: ListEntriesOfSession :many
-SELECT * FROM ledger_entries WHERE session_id = $1 ORDER BY at_us, id LIMIT $2;
+SELECT * FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2;
 
 -- name: ListDeliveriesOfSession :many
-SELECT * FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms, id LIMIT $2;
+SELECT * FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms DESC, id DESC LIMIT $2;

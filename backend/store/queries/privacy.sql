@@ -8,9 +8,20 @@ SELECT CAST(sqlc.arg(pseudonym) AS TEXT), a.posted, a.held FROM accounts a WHERE
 -- name: EraseHolds :exec
 UPDATE holds SET user_id = sqlc.arg(pseudonym) WHERE user_id = sqlc.arg(user_id);
 
--- name: EraseMessages :exec
-UPDATE webhook_deliveries SET payload = '{"type":"erased","data":{}}'
-WHERE session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = sqlc.arg(user_id));
+-- name: ListMessagesOfUser :many
+-- ListMessagesOfUser is the messages about a user's sessions, by their ids.
+SELECT d.id, d.payload FROM webhook_deliveries d
+WHERE d.id > sqlc.arg(after) AND d.session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = sqlc.arg(user_id))
+ORDER BY d.id LIMIT sqlc.arg(max_rows);
+
+-- name: SetMessage :exec
+UPDATE webhook_deliveries SET payload = sqlc.arg(payload) WHERE id = sqlc.arg(id);
+
+-- name: EraseResponses :exec
+-- EraseResponses empties what receivers answered, which may name the user.
+UPDATE webhook_attempts SET response = '' WHERE delivery_id IN (
+    SELECT d.id FROM webhook_deliveries d JOIN sessions s ON s.id = d.session_id WHERE s.user_id = sqlc.arg(user_id)
+);
 
 -- name: EraseSessions :execrows
 UPDATE sessions SET user_id = sqlc.arg(pseudonym), return_url = '', consent_url = '' WHERE user_id = sqlc.arg(user_id);

@@ -90,7 +90,8 @@ INSERT INTO session_extensions (session_id, version, actor, seconds, tokens, cre
 VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: ListExtensions :many
-SELECT * FROM session_extensions WHERE session_id = $1 ORDER BY version LIMIT 1000;
+SELECT * FROM session_extensions
+WHERE session_id = sqlc.arg(session_id) AND version > sqlc.arg(after) ORDER BY version LIMIT sqlc.arg(max_rows);
 
 -- name: InsertEvent :exec
 INSERT INTO session_events (id, session_id, source, name, at_ms, props) VALUES ($1, $2, $3, $4, $5, $6);

@@ -6,12 +6,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
 SELECT * FROM webhooks WHERE id = $1;
 
 -- name: ListWebhooks :many
-SELECT * FROM webhooks WHERE provider_id = $1 ORDER BY created_at, id LIMIT 100;
+SELECT * FROM webhooks
+WHERE provider_id = sqlc.arg(provider_id)
+  AND (created_at > sqlc.arg(after_at) OR (created_at = sqlc.arg(after_at) AND id > sqlc.arg(after_id)))
+ORDER BY created_at, id LIMIT sqlc.arg(max_rows);
+
+-- name: CountWebhooks :one
+SELECT COUNT(*) FROM webhooks WHERE provider_id = $1;
+
+-- name: ListSealedSecrets :many
+-- ListSealedSecrets is some webhooks whose secrets are sealed.
+SELECT id, secret FROM webhooks WHERE secret LIKE 'sealed:%' AND disabled_at = 0 ORDER BY id LIMIT $1;
 
 -- name: UpdateWebhook :execrows
 UPDATE webhooks SET url = sqlc.arg(url), events = sqlc.arg(events), description = sqlc.arg(description),
     secret = sqlc.arg(secret), old_secret = sqlc.arg(old_secret), old_secret_until = sqlc.arg(old_secret_until),
     disabled_at = sqlc.arg(disabled_at), disabled_reason = sqlc.arg(disabled_reason), failing_since = sqlc.arg(failing_since),
+    failures = sqlc.arg(failures), last_failed_at = sqlc.arg(last_failed_at), retry_at_ms = sqlc.arg(retry_at_ms),
     updated_at = sqlc.arg(updated_at), version = version + 1
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(old_version);
 
@@ -35,9 +46,10 @@ INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, session_id, pa
 VALUES ($1, $2, $3, $4, '', $5, 'pending', 0, 0, $6, $7, 0, 0);
 
 -- name: DueWebhooks :many
--- DueWebhooks is the webhooks that have something due, one row each however much.
+-- DueWebhooks is the webhooks that may be called and have something due, one row
+-- each however much.
 SELECT w.id, w.failing_since FROM webhooks w
-WHERE w.id > sqlc.arg(after) AND w.disabled_at = 0 AND EXISTS (
+WHERE w.id > sqlc.arg(after) AND w.disabled_at = 0 AND w.retry_at_ms <= CAST(sqlc.arg(now_ms) AS BIGINT) AND EXISTS (
     SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at_ms > 0 AND d.next_at_ms <= CAST(sqlc.arg(now_ms) AS BIGINT)
 ) ORDER BY w.id LIMIT sqlc.arg(max_rows);
 

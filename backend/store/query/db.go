@@ -75,6 +75,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
 	}
+	if q.countLiveKeysStmt, err = db.PrepareContext(ctx, countLiveKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLiveKeys: %w", err)
+	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
 	}
@@ -83,6 +86,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countSessionsOfUsersStmt, err = db.PrepareContext(ctx, countSessionsOfUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountSessionsOfUsers: %w", err)
+	}
+	if q.countWebhooksStmt, err = db.PrepareContext(ctx, countWebhooks); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWebhooks: %w", err)
 	}
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
@@ -101,6 +107,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteOldEdgesStmt, err = db.PrepareContext(ctx, deleteOldEdges); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldEdges: %w", err)
+	}
+	if q.deleteOldLinksStmt, err = db.PrepareContext(ctx, deleteOldLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldLinks: %w", err)
 	}
 	if q.deleteOldPageReportsStmt, err = db.PrepareContext(ctx, deleteOldPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldPageReports: %w", err)
@@ -138,14 +147,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eraseHoldsStmt, err = db.PrepareContext(ctx, eraseHolds); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseHolds: %w", err)
 	}
-	if q.eraseMessagesStmt, err = db.PrepareContext(ctx, eraseMessages); err != nil {
-		return nil, fmt.Errorf("error preparing query EraseMessages: %w", err)
-	}
 	if q.erasePageReportsStmt, err = db.PrepareContext(ctx, erasePageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ErasePageReports: %w", err)
 	}
 	if q.eraseProviderUsersStmt, err = db.PrepareContext(ctx, eraseProviderUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseProviderUsers: %w", err)
+	}
+	if q.eraseResponsesStmt, err = db.PrepareContext(ctx, eraseResponses); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseResponses: %w", err)
 	}
 	if q.eraseSessionsStmt, err = db.PrepareContext(ctx, eraseSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseSessions: %w", err)
@@ -312,6 +321,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
 	}
+	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
+		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
+	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
 	}
@@ -329,6 +341,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listProvidersStmt, err = db.PrepareContext(ctx, listProviders); err != nil {
 		return nil, fmt.Errorf("error preparing query ListProviders: %w", err)
+	}
+	if q.listSealedSecretsStmt, err = db.PrepareContext(ctx, listSealedSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedSecrets: %w", err)
 	}
 	if q.listSessionsStmt, err = db.PrepareContext(ctx, listSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessions: %w", err)
@@ -386,6 +401,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.saveIdempotentResponseStmt, err = db.PrepareContext(ctx, saveIdempotentResponse); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveIdempotentResponse: %w", err)
+	}
+	if q.setMessageStmt, err = db.PrepareContext(ctx, setMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query SetMessage: %w", err)
 	}
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
@@ -510,6 +528,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLiveStmt: %w", cerr)
 		}
 	}
+	if q.countLiveKeysStmt != nil {
+		if cerr := q.countLiveKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveKeysStmt: %w", cerr)
+		}
+	}
 	if q.countLiveSessionsOfUserStmt != nil {
 		if cerr := q.countLiveSessionsOfUserStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveSessionsOfUserStmt: %w", cerr)
@@ -523,6 +546,11 @@ func (q *Queries) Close() error {
 	if q.countSessionsOfUsersStmt != nil {
 		if cerr := q.countSessionsOfUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countSessionsOfUsersStmt: %w", cerr)
+		}
+	}
+	if q.countWebhooksStmt != nil {
+		if cerr := q.countWebhooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWebhooksStmt: %w", cerr)
 		}
 	}
 	if q.deleteAccountStmt != nil {
@@ -553,6 +581,11 @@ func (q *Queries) Close() error {
 	if q.deleteOldEdgesStmt != nil {
 		if cerr := q.deleteOldEdgesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOldEdgesStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldLinksStmt != nil {
+		if cerr := q.deleteOldLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldLinksStmt: %w", cerr)
 		}
 	}
 	if q.deleteOldPageReportsStmt != nil {
@@ -615,11 +648,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eraseHoldsStmt: %w", cerr)
 		}
 	}
-	if q.eraseMessagesStmt != nil {
-		if cerr := q.eraseMessagesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing eraseMessagesStmt: %w", cerr)
-		}
-	}
 	if q.erasePageReportsStmt != nil {
 		if cerr := q.erasePageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing erasePageReportsStmt: %w", cerr)
@@ -628,6 +656,11 @@ func (q *Queries) Close() error {
 	if q.eraseProviderUsersStmt != nil {
 		if cerr := q.eraseProviderUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eraseProviderUsersStmt: %w", cerr)
+		}
+	}
+	if q.eraseResponsesStmt != nil {
+		if cerr := q.eraseResponsesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseResponsesStmt: %w", cerr)
 		}
 	}
 	if q.eraseSessionsStmt != nil {
@@ -905,6 +938,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
 		}
 	}
+	if q.listMessagesOfUserStmt != nil {
+		if cerr := q.listMessagesOfUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listMessagesOfUserStmt: %w", cerr)
+		}
+	}
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
@@ -933,6 +971,11 @@ func (q *Queries) Close() error {
 	if q.listProvidersStmt != nil {
 		if cerr := q.listProvidersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listProvidersStmt: %w", cerr)
+		}
+	}
+	if q.listSealedSecretsStmt != nil {
+		if cerr := q.listSealedSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedSecretsStmt: %w", cerr)
 		}
 	}
 	if q.listSessionsStmt != nil {
@@ -1028,6 +1071,11 @@ func (q *Queries) Close() error {
 	if q.saveIdempotentResponseStmt != nil {
 		if cerr := q.saveIdempotentResponseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveIdempotentResponseStmt: %w", cerr)
+		}
+	}
+	if q.setMessageStmt != nil {
+		if cerr := q.setMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setMessageStmt: %w", cerr)
 		}
 	}
 	if q.setRollupStmt != nil {
@@ -1141,15 +1189,18 @@ type Queries struct {
 	countEventNamesStmt                *sql.Stmt
 	countEventsStmt                    *sql.Stmt
 	countLiveStmt                      *sql.Stmt
+	countLiveKeysStmt                  *sql.Stmt
 	countLiveSessionsOfUserStmt        *sql.Stmt
 	countPersonStmt                    *sql.Stmt
 	countSessionsOfUsersStmt           *sql.Stmt
+	countWebhooksStmt                  *sql.Stmt
 	deleteAccountStmt                  *sql.Stmt
 	deleteDeliveriesStmt               *sql.Stmt
 	deleteDeliveriesOfWebhookStmt      *sql.Stmt
 	deleteDomainsStmt                  *sql.Stmt
 	deleteIdempotencyKeysStmt          *sql.Stmt
 	deleteOldEdgesStmt                 *sql.Stmt
+	deleteOldLinksStmt                 *sql.Stmt
 	deleteOldPageReportsStmt           *sql.Stmt
 	deleteOldSignInsStmt               *sql.Stmt
 	deletePersonStmt                   *sql.Stmt
@@ -1162,9 +1213,9 @@ type Queries struct {
 	ensureAccountStmt                  *sql.Stmt
 	eraseEntriesStmt                   *sql.Stmt
 	eraseHoldsStmt                     *sql.Stmt
-	eraseMessagesStmt                  *sql.Stmt
 	erasePageReportsStmt               *sql.Stmt
 	eraseProviderUsersStmt             *sql.Stmt
+	eraseResponsesStmt                 *sql.Stmt
 	eraseSessionsStmt                  *sql.Stmt
 	expireAPIKeyStmt                   *sql.Stmt
 	failPendingStmt                    *sql.Stmt
@@ -1220,12 +1271,14 @@ type Queries struct {
 	listEventsOfSourceStmt             *sql.Stmt
 	listEventsOfUserStmt               *sql.Stmt
 	listExtensionsStmt                 *sql.Stmt
+	listMessagesOfUserStmt             *sql.Stmt
 	listNewUsersStmt                   *sql.Stmt
 	listPageReportsStmt                *sql.Stmt
 	listPeopleStmt                     *sql.Stmt
 	listPeopleByEmailStmt              *sql.Stmt
 	listProviderEventsStmt             *sql.Stmt
 	listProvidersStmt                  *sql.Stmt
+	listSealedSecretsStmt              *sql.Stmt
 	listSessionsStmt                   *sql.Stmt
 	listSessionsOfProviderStmt         *sql.Stmt
 	listSessionsOfProviderInStatusStmt *sql.Stmt
@@ -1245,6 +1298,7 @@ type Queries struct {
 	replayDeliveryStmt                 *sql.Stmt
 	revokeAPIKeyStmt                   *sql.Stmt
 	saveIdempotentResponseStmt         *sql.Stmt
+	setMessageStmt                     *sql.Stmt
 	setRollupStmt                      *sql.Stmt
 	settleHoldStmt                     *sql.Stmt
 	sumDaysStmt                        *sql.Stmt
@@ -1279,15 +1333,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventNamesStmt:                q.countEventNamesStmt,
 		countEventsStmt:                    q.countEventsStmt,
 		countLiveStmt:                      q.countLiveStmt,
+		countLiveKeysStmt:                  q.countLiveKeysStmt,
 		countLiveSessionsOfUserStmt:        q.countLiveSessionsOfUserStmt,
 		countPersonStmt:                    q.countPersonStmt,
 		countSessionsOfUsersStmt:           q.countSessionsOfUsersStmt,
+		countWebhooksStmt:                  q.countWebhooksStmt,
 		deleteAccountStmt:                  q.deleteAccountStmt,
 		deleteDeliveriesStmt:               q.deleteDeliveriesStmt,
 		deleteDeliveriesOfWebhookStmt:      q.deleteDeliveriesOfWebhookStmt,
 		deleteDomainsStmt:                  q.deleteDomainsStmt,
 		deleteIdempotencyKeysStmt:          q.deleteIdempotencyKeysStmt,
 		deleteOldEdgesStmt:                 q.deleteOldEdgesStmt,
+		deleteOldLinksStmt:                 q.deleteOldLinksStmt,
 		deleteOldPageReportsStmt:           q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:               q.deleteOldSignInsStmt,
 		deletePersonStmt:                   q.deletePersonStmt,
@@ -1300,9 +1357,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		ensureAccountStmt:                  q.ensureAccountStmt,
 		eraseEntriesStmt:                   q.eraseEntriesStmt,
 		eraseHoldsStmt:                     q.eraseHoldsStmt,
-		eraseMessagesStmt:                  q.eraseMessagesStmt,
 		erasePageReportsStmt:               q.erasePageReportsStmt,
 		eraseProviderUsersStmt:             q.eraseProviderUsersStmt,
+		eraseResponsesStmt:                 q.eraseResponsesStmt,
 		eraseSessionsStmt:                  q.eraseSessionsStmt,
 		expireAPIKeyStmt:                   q.expireAPIKeyStmt,
 		failPendingStmt:                    q.failPendingStmt,
@@ -1358,12 +1415,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEventsOfSourceStmt:             q.listEventsOfSourceStmt,
 		listEventsOfUserStmt:               q.listEventsOfUserStmt,
 		listExtensionsStmt:                 q.listExtensionsStmt,
+		listMessagesOfUserStmt:             q.listMessagesOfUserStmt,
 		listNewUsersStmt:                   q.listNewUsersStmt,
 		listPageReportsStmt:                q.listPageReportsStmt,
 		listPeopleStmt:                     q.listPeopleStmt,
 		listPeopleByEmailStmt:              q.listPeopleByEmailStmt,
 		listProviderEventsStmt:             q.listProviderEventsStmt,
 		listProvidersStmt:                  q.listProvidersStmt,
+		listSealedSecretsStmt:              q.listSealedSecretsStmt,
 		listSessionsStmt:                   q.listSessionsStmt,
 		listSessionsOfProviderStmt:         q.listSessionsOfProviderStmt,
 		listSessionsOfProviderInStatusStmt: q.listSessionsOfProviderInStatusStmt,
@@ -1383,6 +1442,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replayDeliveryStmt:                 q.replayDeliveryStmt,
 		revokeAPIKeyStmt:                   q.revokeAPIKeyStmt,
 		saveIdempotentResponseStmt:         q.saveIdempotentResponseStmt,
+		setMessageStmt:                     q.setMessageStmt,
 		setRollupStmt:                      q.setRollupStmt,
 		settleHoldStmt:                     q.settleHoldStmt,
 		sumDaysStmt:                        q.sumDaysStmt,

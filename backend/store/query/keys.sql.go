@@ -40,6 +40,19 @@ func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyK
 	return result.RowsAffected()
 }
 
+const countLiveKeys = `-- name: CountLiveKeys :one
+SELECT COUNT(*) FROM api_keys
+WHERE provider_id = $1 AND kind = 'key' AND revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($2 AS BIGINT))
+`
+
+// CountLiveKeys counts a provider's keys that may be used at a moment, without links.
+func (q *Queries) CountLiveKeys(ctx context.Context, providerID string, liveAt int64) (int64, error) {
+	row := q.queryRow(ctx, q.countLiveKeysStmt, countLiveKeys, providerID, liveAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteIdempotencyKeys = `-- name: DeleteIdempotencyKeys :execrows
 DELETE FROM idempotency_keys WHERE (scope, key) IN (
     SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at <= $1 LIMIT $2
@@ -48,6 +61,23 @@ DELETE FROM idempotency_keys WHERE (scope, key) IN (
 
 func (q *Queries) DeleteIdempotencyKeys(ctx context.Context, before int64, maxRows int32) (int64, error) {
 	result, err := q.exec(ctx, q.deleteIdempotencyKeysStmt, deleteIdempotencyKeys, before, maxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const deleteOldLinks = `-- name: DeleteOldLinks :execrows
+DELETE FROM api_keys WHERE id IN (
+    SELECT k.id FROM api_keys k
+    WHERE k.kind = 'link' AND ((k.expires_at > 0 AND k.expires_at < $1) OR (k.revoked_at > 0 AND k.revoked_at < $1))
+    LIMIT $2
+)
+`
+
+// DeleteOldLinks removes some of the portal links that ended before then.
+func (q *Queries) DeleteOldLinks(ctx context.Context, before int64, maxRows int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteOldLinksStmt, deleteOldLinks, before, maxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -191,11 +221,28 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys ORDER BY created_at, id LIMIT 10000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys
+WHERE id < $1 AND (CAST($2 AS TEXT) = '' OR kind = $2)
+  AND (CAST($3 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($3 AS BIGINT))))
+ORDER BY id DESC LIMIT $4
 `
 
-func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
-	rows, err := q.query(ctx, q.listAPIKeysStmt, listAPIKeys)
+type ListAPIKeysParams struct {
+	Before  string
+	Kind    string
+	LiveAt  int64
+	MaxRows int32
+}
+
+// ListAPIKeys lists keys and links, newest first; with live_at, only those that
+// may be used at that moment.
+func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]ApiKey, error) {
+	rows, err := q.query(ctx, q.listAPIKeysStmt, listAPIKeys,
+		arg.Before,
+		arg.Kind,
+		arg.LiveAt,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -231,11 +278,28 @@ func (q *Queries) ListAPIKeys(ctx context.Context) ([]ApiKey, error) {
 }
 
 const listAPIKeysOfProvider = `-- name: ListAPIKeysOfProvider :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE provider_id = $1 ORDER BY created_at, id LIMIT 1000
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys
+WHERE provider_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR kind = $3)
+  AND (CAST($4 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($4 AS BIGINT))))
+ORDER BY id DESC LIMIT $5
 `
 
-func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, providerID string) ([]ApiKey, error) {
-	rows, err := q.query(ctx, q.listAPIKeysOfProviderStmt, listAPIKeysOfProvider, providerID)
+type ListAPIKeysOfProviderParams struct {
+	ProviderID string
+	Before     string
+	Kind       string
+	LiveAt     int64
+	MaxRows    int32
+}
+
+func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, arg ListAPIKeysOfProviderParams) ([]ApiKey, error) {
+	rows, err := q.query(ctx, q.listAPIKeysOfProviderStmt, listAPIKeysOfProvider,
+		arg.ProviderID,
+		arg.Before,
+		arg.Kind,
+		arg.LiveAt,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}

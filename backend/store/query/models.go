@@ -243,6 +243,9 @@ type Webhook struct {
 	FailingSince   int64
 	CreatedAt      int64
 	UpdatedAt      int64
+	Failures       int64
+	LastFailedAt   int64
+	RetryAtMs      int64
 }
 
 type WebhookAttempt struct {

@@ -76,7 +76,7 @@ func (q *Queries) ErasePageReports(ctx context.Context, pattern string) error {
 }
 
 const listDeliveriesOfSession = `-- name: ListDeliveriesOfSession :many
-SELECT id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms, id LIMIT $2
+SELECT id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms DESC, id DESC LIMIT $2
 `
 
 func (q *Queries) ListDeliveriesOfSession(ctx context.Context, sessionID string, limit int32) ([]WebhookDelivery, error) {
@@ -117,11 +117,26 @@ func (q *Queries) ListDeliveriesOfSession(ctx context.Context, sessionID string,
 }
 
 const listEdges = `-- name: ListEdges :many
-SELECT id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms FROM edges WHERE last_seen_at >= $1 ORDER BY started_at, id LIMIT 1000
+SELECT id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms FROM edges
+WHERE last_seen_at >= $1
+  AND (started_at < $2 OR (started_at = $2 AND id < $3))
+ORDER BY started_at DESC, id DESC LIMIT $4
 `
 
-func (q *Queries) ListEdges(ctx context.Context, since int64) ([]Edge, error) {
-	rows, err := q.query(ctx, q.listEdgesStmt, listEdges, since)
+type ListEdgesParams struct {
+	Since    int64
+	BeforeAt int64
+	BeforeID string
+	MaxRows  int32
+}
+
+func (q *Queries) ListEdges(ctx context.Context, arg ListEdgesParams) ([]Edge, error) {
+	rows, err := q.query(ctx, q.listEdgesStmt, listEdges,
+		arg.Since,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +167,7 @@ func (q *Queries) ListEdges(ctx context.Context, since int64) ([]Edge, error) {
 }
 
 const listEntriesOfSession = `-- name: ListEntriesOfSession :many
-SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries WHERE session_id = $1 ORDER BY at_us, id LIMIT $2
+SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2
 `
 
 func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, limit int32) ([]LedgerEntry, error) {
@@ -189,7 +204,7 @@ func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, li
 }
 
 const listEventsOfSource = `-- name: ListEventsOfSource :many
-SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id LIMIT $3
+SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListEventsOfSource(ctx context.Context, sessionID string, source string, limit int32) ([]SessionEvent, error) {

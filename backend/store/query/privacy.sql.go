@@ -84,22 +84,24 @@ func (q *Queries) EraseHolds(ctx context.Context, pseudonym string, userID strin
 	return err
 }
 
-const eraseMessages = `-- name: EraseMessages :exec
-UPDATE webhook_deliveries SET payload = '{"type":"erased","data":{}}'
-WHERE session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = $1)
-`
-
-func (q *Queries) EraseMessages(ctx context.Context, userID string) error {
-	_, err := q.exec(ctx, q.eraseMessagesStmt, eraseMessages, userID)
-	return err
-}
-
 const eraseProviderUsers = `-- name: EraseProviderUsers :exec
 UPDATE provider_users SET user_id = $1 WHERE user_id = $2
 `
 
 func (q *Queries) EraseProviderUsers(ctx context.Context, pseudonym string, userID string) error {
 	_, err := q.exec(ctx, q.eraseProviderUsersStmt, eraseProviderUsers, pseudonym, userID)
+	return err
+}
+
+const eraseResponses = `-- name: EraseResponses :exec
+UPDATE webhook_attempts SET response = '' WHERE delivery_id IN (
+    SELECT d.id FROM webhook_deliveries d JOIN sessions s ON s.id = d.session_id WHERE s.user_id = $1
+)
+`
+
+// EraseResponses empties what receivers answered, which may name the user.
+func (q *Queries) EraseResponses(ctx context.Context, userID string) error {
+	_, err := q.exec(ctx, q.eraseResponsesStmt, eraseResponses, userID)
 	return err
 }
 
@@ -148,4 +150,48 @@ func (q *Queries) ListEventsOfUser(ctx context.Context, userID string, after str
 		return nil, err
 	}
 	return items, nil
+}
+
+const listMessagesOfUser = `-- name: ListMessagesOfUser :many
+SELECT d.id, d.payload FROM webhook_deliveries d
+WHERE d.id > $1 AND d.session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = $2)
+ORDER BY d.id LIMIT $3
+`
+
+type ListMessagesOfUserRow struct {
+	ID      string
+	Payload string
+}
+
+// ListMessagesOfUser is the messages about a user's sessions, by their ids.
+func (q *Queries) ListMessagesOfUser(ctx context.Context, after string, userID string, maxRows int32) ([]ListMessagesOfUserRow, error) {
+	rows, err := q.query(ctx, q.listMessagesOfUserStmt, listMessagesOfUser, after, userID, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMessagesOfUserRow{}
+	for rows.Next() {
+		var i ListMessagesOfUserRow
+		if err := rows.Scan(&i.ID, &i.Payload); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const setMessage = `-- name: SetMessage :exec
+UPDATE webhook_deliveries SET payload = $1 WHERE id = $2
+`
+
+func (q *Queries) SetMessage(ctx context.Context, payload string, iD string) error {
+	_, err := q.exec(ctx, q.setMessageStmt, setMessage, payload, iD)
+	return err
 }

@@ -292,11 +292,12 @@ func (q *Queries) ListEvents(ctx context.Context, sessionID string, limit int32)
 }
 
 const listExtensions = `-- name: ListExtensions :many
-SELECT session_id, version, actor, seconds, tokens, created_at FROM session_extensions WHERE session_id = $1 ORDER BY version LIMIT 1000
+SELECT session_id, version, actor, seconds, tokens, created_at FROM session_extensions
+WHERE session_id = $1 AND version > $2 ORDER BY version LIMIT $3
 `
 
-func (q *Queries) ListExtensions(ctx context.Context, sessionID string) ([]SessionExtension, error) {
-	rows, err := q.query(ctx, q.listExtensionsStmt, listExtensions, sessionID)
+func (q *Queries) ListExtensions(ctx context.Context, sessionID string, after int64, maxRows int32) ([]SessionExtension, error) {
+	rows, err := q.query(ctx, q.listExtensionsStmt, listExtensions, sessionID, after, maxRows)
 	if err != nil {
 		return nil, err
 	}

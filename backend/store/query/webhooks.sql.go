@@ -171,6 +171,17 @@ func (q *Queries) ClaimDelivery(ctx context.Context, leaseMs int64, iD string) (
 	return i, err
 }
 
+const countWebhooks = `-- name: CountWebhooks :one
+SELECT COUNT(*) FROM webhooks WHERE provider_id = $1
+`
+
+func (q *Queries) CountWebhooks(ctx context.Context, providerID string) (int64, error) {
+	row := q.queryRow(ctx, q.countWebhooksStmt, countWebhooks, providerID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteDeliveries = `-- name: DeleteDeliveries :execrows
 DELETE FROM webhook_deliveries WHERE id IN (
     SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < $1 AND d.status <> 'pending' LIMIT $2
@@ -213,7 +224,7 @@ func (q *Queries) DeleteWebhook(ctx context.Context, id string) (int64, error) {
 
 const dueWebhooks = `-- name: DueWebhooks :many
 SELECT w.id, w.failing_since FROM webhooks w
-WHERE w.id > $1 AND w.disabled_at = 0 AND EXISTS (
+WHERE w.id > $1 AND w.disabled_at = 0 AND w.retry_at_ms <= CAST($2 AS BIGINT) AND EXISTS (
     SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_at_ms > 0 AND d.next_at_ms <= CAST($2 AS BIGINT)
 ) ORDER BY w.id LIMIT $3
 `
@@ -223,7 +234,8 @@ type DueWebhooksRow struct {
 	FailingSince int64
 }
 
-// DueWebhooks is the webhooks that have something due, one row each however much.
+// DueWebhooks is the webhooks that may be called and have something due, one row
+// each however much.
 func (q *Queries) DueWebhooks(ctx context.Context, after string, nowMs int64, maxRows int32) ([]DueWebhooksRow, error) {
 	rows, err := q.query(ctx, q.dueWebhooksStmt, dueWebhooks, after, nowMs, maxRows)
 	if err != nil {
@@ -318,7 +330,7 @@ func (q *Queries) GetDelivery(ctx context.Context, id string) (WebhookDelivery, 
 }
 
 const getWebhook = `-- name: GetWebhook :one
-SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at FROM webhooks WHERE id = $1
+SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms FROM webhooks WHERE id = $1
 `
 
 func (q *Queries) GetWebhook(ctx context.Context, id string) (Webhook, error) {
@@ -339,6 +351,9 @@ func (q *Queries) GetWebhook(ctx context.Context, id string) (Webhook, error) {
 		&i.FailingSince,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Failures,
+		&i.LastFailedAt,
+		&i.RetryAtMs,
 	)
 	return i, err
 }
@@ -602,12 +617,60 @@ func (q *Queries) ListDisabledWaiting(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
-const listWebhooks = `-- name: ListWebhooks :many
-SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at FROM webhooks WHERE provider_id = $1 ORDER BY created_at, id LIMIT 100
+const listSealedSecrets = `-- name: ListSealedSecrets :many
+SELECT id, secret FROM webhooks WHERE secret LIKE 'sealed:%' AND disabled_at = 0 ORDER BY id LIMIT $1
 `
 
-func (q *Queries) ListWebhooks(ctx context.Context, providerID string) ([]Webhook, error) {
-	rows, err := q.query(ctx, q.listWebhooksStmt, listWebhooks, providerID)
+type ListSealedSecretsRow struct {
+	ID     string
+	Secret string
+}
+
+// ListSealedSecrets is some webhooks whose secrets are sealed.
+func (q *Queries) ListSealedSecrets(ctx context.Context, limit int32) ([]ListSealedSecretsRow, error) {
+	rows, err := q.query(ctx, q.listSealedSecretsStmt, listSealedSecrets, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListSealedSecretsRow{}
+	for rows.Next() {
+		var i ListSealedSecretsRow
+		if err := rows.Scan(&i.ID, &i.Secret); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listWebhooks = `-- name: ListWebhooks :many
+SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms FROM webhooks
+WHERE provider_id = $1
+  AND (created_at > $2 OR (created_at = $2 AND id > $3))
+ORDER BY created_at, id LIMIT $4
+`
+
+type ListWebhooksParams struct {
+	ProviderID string
+	AfterAt    int64
+	AfterID    string
+	MaxRows    int32
+}
+
+func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error) {
+	rows, err := q.query(ctx, q.listWebhooksStmt, listWebhooks,
+		arg.ProviderID,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -630,6 +693,9 @@ func (q *Queries) ListWebhooks(ctx context.Context, providerID string) ([]Webhoo
 			&i.FailingSince,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Failures,
+			&i.LastFailedAt,
+			&i.RetryAtMs,
 		); err != nil {
 			return nil, err
 		}
@@ -713,8 +779,9 @@ const updateWebhook = `-- name: UpdateWebhook :execrows
 UPDATE webhooks SET url = $1, events = $2, description = $3,
     secret = $4, old_secret = $5, old_secret_until = $6,
     disabled_at = $7, disabled_reason = $8, failing_since = $9,
-    updated_at = $10, version = version + 1
-WHERE id = $11 AND version = $12
+    failures = $10, last_failed_at = $11, retry_at_ms = $12,
+    updated_at = $13, version = version + 1
+WHERE id = $14 AND version = $15
 `
 
 type UpdateWebhookParams struct {
@@ -727,6 +794,9 @@ type UpdateWebhookParams struct {
 	DisabledAt     int64
 	DisabledReason string
 	FailingSince   int64
+	Failures       int64
+	LastFailedAt   int64
+	RetryAtMs      int64
 	UpdatedAt      int64
 	ID             string
 	OldVersion     int64
@@ -743,6 +813,9 @@ func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) (i
 		arg.DisabledAt,
 		arg.DisabledReason,
 		arg.FailingSince,
+		arg.Failures,
+		arg.LastFailedAt,
+		arg.RetryAtMs,
 		arg.UpdatedAt,
 		arg.ID,
 		arg.OldVersion,

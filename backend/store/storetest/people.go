@@ -129,7 +129,7 @@ func apiKeys(t *testing.T, s *store.Store) {
 	if !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("revoking twice: %v", err)
 	}
-	if list, err := s.APIKeys(ctx); err != nil || len(list) != 1 || list[0].RevokedAt != Now.Unix() {
+	if list, err := s.APIKeys(ctx, store.KeyFilter{Limit: 10}); err != nil || len(list) != 1 || list[0].RevokedAt != Now.Unix() {
 		t.Errorf("got %+v, %v", list, err)
 	}
 }

@@ -199,7 +199,7 @@ func deadlines(t *testing.T, s *store.Store) {
 	if due, err := s.NextDue(ctx); due != 0 || err != nil {
 		t.Errorf("nothing is due at %d (%v)", due, err)
 	}
-	for i, seconds := range []int64{30, 10, 20} {
+	for i, seconds := range []int64{29, 10, 20} {
 		tr, err := session.New(session.Order{ID: fmt.Sprint("s", i), UserID: "u", ProviderID: "p", Duration: seconds}, Now)
 		if err != nil {
 			t.Fatal(err)
@@ -253,7 +253,7 @@ func eventsAndExtensions(t *testing.T, s *store.Store) {
 		}
 		return tx.AddPageEvents(ctx, c, []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}}, Now)
 	})
-	list, err := s.Extensions(ctx, "s1")
+	list, err := s.Extensions(ctx, "s1", 0, 10)
 	if err != nil || len(list) != 1 || list[0].Seconds != 9 || list[0].At != Now.Unix() {
 		t.Errorf("got %+v, %v", list, err)
 	}

@@ -1,6 +1,9 @@
 import { count, length, number } from "./format";
 import type { Policies } from "./types";
 
+/** The thresholds of a provider that sets none, in seconds. */
+const DEFAULT_WARNINGS = [300, 60];
+
 /** Explains the policies in sentences, by the example of an hour for 60 tokens. */
 export function policySummary({
   settlement,
@@ -12,19 +15,15 @@ export function policySummary({
     settlement === "prorated"
       ? "A user who bought 60 minutes for 60 tokens and ends after 20 pays 20 tokens; 40 go back."
       : "A user who bought 60 minutes for 60 tokens and ends after 20 pays all 60 tokens.",
-    "A session that nobody entered costs its user nothing.",
+    "A session that nobody entered costs nothing if its clock starts on entry. If its clock started at the sale, it is charged like any other.",
   ];
   sentences.push(
     pause?.max_count && pause.max_seconds
       ? `Users may pause ${pause.max_count === 1 ? "once" : `up to ${number(pause.max_count)} times`}, for ${length(pause.max_seconds)} in all. The paid clock stands still meanwhile.`
       : "Users can't pause: the paid clock runs until the end.",
   );
-  const warnings = (warning_seconds ?? []).filter((s) => s > 0);
-  sentences.push(
-    warnings.length
-      ? `They are warned ${warnings.map((s) => length(s)).join(" and ")} before the end.`
-      : "They are not warned before the end.",
-  );
+  const warnings = warning_seconds?.length ? warning_seconds : DEFAULT_WARNINGS;
+  sentences.push(`They are warned ${warnings.map((s) => length(s)).join(" and ")} before the end.`);
   sentences.push(
     `A session whose clock starts on entry waits ${length(launch_window_seconds || 900)} for its user; after that it is canceled and the tokens go back.`,
   );
@@ -66,7 +65,7 @@ export function webhookState(webhook: {
     return {
       name: "Failing",
       tone: "warn",
-      why: "Every attempt has failed lately. See the responses below.",
+      why: "Every attempt has failed lately, so attempts are up to a minute apart. See the responses below.",
     };
   return { name: "On", tone: "good", why: "" };
 }

@@ -87,6 +87,7 @@ export interface Webhook {
   disabled_reason?: "gone" | "failing" | "requested";
   disabled_at?: number;
   failing_since?: number;
+  retry_at?: number;
   created_at: number;
   updated_at: number;
 }
@@ -95,11 +96,20 @@ export interface Secret {
   secret: string;
   old_secret_until?: number;
 }
+export type MessageType =
+  | "session.started"
+  | "session.warning"
+  | "session.extended"
+  | "session.paused"
+  | "session.resumed"
+  | "session.ended"
+  | "webhook.disabled"
+  | "webhook.test";
 export interface Delivery {
   id: string;
   webhook_id: string;
   message_id: string;
-  type: string;
+  type: MessageType;
   session_id?: string;
   status: "pending" | "delivered" | "failed";
   attempts: number;

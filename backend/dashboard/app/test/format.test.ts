@@ -79,9 +79,14 @@ describe("policies in plain words", () => {
   });
   test("warnings and the wait for a user", () => {
     expect(said({ warning_seconds: [300, 60] })).toContain("warned 5 minutes and 1 minute before the end");
-    expect(said({ warning_seconds: [] })).toContain("not warned");
+    expect(said({ warning_seconds: [] })).toContain("warned 5 minutes and 1 minute before the end");
+    expect(said({ warning_seconds: [30] })).toContain("warned 30 seconds before the end");
     expect(said({})).toContain("waits 15 minutes");
     expect(said({ launch_window_seconds: 60 })).toContain("waits 1 minute for its user");
+  });
+  test("what a session costs that nobody entered", () => {
+    expect(said({})).toContain("costs nothing if its clock starts on entry");
+    expect(said({})).toContain("If its clock started at the sale, it is charged");
   });
   test("warnings are typed in minutes", () => {
     expect(warningsOf("1, 5 0.5")).toEqual([300, 60, 30]);

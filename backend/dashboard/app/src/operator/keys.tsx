@@ -4,7 +4,7 @@ import { words } from "../format";
 import { useAction, useLoad } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field, Radios, Select } from "../parts/form";
-import { day, KeyFilter, KeyTable, useKeys } from "../parts/keys";
+import { day, KeyTable, useKeys } from "../parts/keys";
 import { Badge, Panel, Show, Title } from "../parts/states";
 import { Table } from "../parts/table";
 import type { MadeKey, Provider, SigningKey } from "../types";
@@ -20,8 +20,9 @@ export function Keys() {
 }
 
 function ApiKeys() {
-  const { list, make, revoke, dialogs } = useKeys("/api/v1/apikeys", (props) => <MakeKey {...props} />);
-  const [which, choose] = useState<"live" | "all">("live");
+  const { list, filter, pager, make, revoke, dialogs } = useKeys("/api/v1/apikeys", (props) => (
+    <MakeKey {...props} />
+  ));
   return (
     <Panel
       id="apikeys"
@@ -29,14 +30,21 @@ function ApiKeys() {
       note="Each may do what its role may. sessiongate apikey does the same on the machine itself."
       aside={
         <>
-          <KeyFilter onChoose={choose} />
+          {filter}
           <button type="button" className="primary" onClick={make}>
             Create key
           </button>
         </>
       }
     >
-      <Show of={list}>{({ keys }) => <KeyTable keys={keys} which={which} roles onRevoke={revoke} />}</Show>
+      <Show of={list}>
+        {({ keys }) => (
+          <>
+            <KeyTable keys={keys} roles onRevoke={revoke} />
+            {pager}
+          </>
+        )}
+      </Show>
       {dialogs}
     </Panel>
   );

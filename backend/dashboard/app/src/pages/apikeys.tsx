@@ -4,7 +4,7 @@ import { exactly } from "../format";
 import { useAction } from "../load";
 import { FormDialog } from "../parts/dialog";
 import { Field } from "../parts/form";
-import { KeyFilter, KeyTable, useKeys } from "../parts/keys";
+import { KeyTable, useKeys } from "../parts/keys";
 import { Panel, Show } from "../parts/states";
 import { Link, useViewer } from "../router";
 import type { MadeKey } from "../types";
@@ -13,8 +13,9 @@ import type { MadeKey } from "../types";
 export function ProviderKeys({ providerId }: { providerId: string }) {
   const { me, reading } = useViewer();
   const path = of(providerId, "/apikeys");
-  const { list, make, revoke, dialogs } = useKeys(path, (props) => <MakeKey path={path} {...props} />);
-  const [which, choose] = useState<"live" | "all">("live");
+  const { list, filter, pager, make, revoke, dialogs } = useKeys(path, (props) => (
+    <MakeKey path={path} {...props} />
+  ));
   const canCreate = !reading && !me.expires_at;
   return (
     <Panel
@@ -23,7 +24,7 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
       note="Programs use a key to read statistics and sessions and to change these settings. You can also sign in with one."
       aside={
         <>
-          <KeyFilter onChoose={choose} />
+          {filter}
           {canCreate && (
             <button type="button" onClick={make}>
               Create key
@@ -53,7 +54,10 @@ export function ProviderKeys({ providerId }: { providerId: string }) {
       )}
       <Show of={list} rows={3}>
         {({ keys }) => (
-          <KeyTable keys={keys} which={which} onRevoke={reading || me.guest ? undefined : revoke} />
+          <>
+            <KeyTable keys={keys} onRevoke={reading || me.guest ? undefined : revoke} />
+            {pager}
+          </>
         )}
       </Show>
       {dialogs}

@@ -206,7 +206,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
       setStatus(`${number(found.length)} read…`);
       if (!cursor || found.length >= MOST_EXPORTED) break;
     }
-    save("sessions.json", "application/json", JSON.stringify(found, null, 2));
+    save("sessions.json", new Blob([JSON.stringify(found, null, 2)], { type: "application/json" }));
     setStatus(
       found.length >= MOST_EXPORTED
         ? `The newest ${number(found.length)}; choose fewer days for the rest.`
@@ -218,7 +218,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
       `/api/v1/providers/${encodeURIComponent(id)}/sessions.csv${search({ ...filter })}`,
     );
     if (!answer.ok) throw new ApiError(`The export failed: ${answer.status}.`, answer.status);
-    save("sessions.csv", "text/csv", await answer.text());
+    save("sessions.csv", await answer.blob()); // text would lose its byte order mark
   };
   return (
     <>
@@ -236,8 +236,8 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
   );
 }
 
-function save(name: string, type: string, text: string) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+function save(name: string, file: Blob) {
+  const url = URL.createObjectURL(file);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

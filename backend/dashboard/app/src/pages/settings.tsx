@@ -110,7 +110,7 @@ function AppForm({ provider, onSaved }: SettingsProps) {
         lines={3}
         value={domains}
         onInput={setDomains}
-        hint="One a line. Only these are gated for you, and get certificates."
+        hint="One a line; an address such as https://app.example.com/ works, too. Only these are gated for you, and get certificates."
       />
       <Field
         label="Origin"
@@ -166,7 +166,10 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
       title="Policies"
       save={async () => {
         if (problem) throw new Error(problem);
-        onSaved(await patch<Provider>(of(provider.id), { policies: chosen }));
+        const saved = await patch<Provider>(of(provider.id), { policies: chosen });
+        setHosts((saved.policies.return_hosts ?? []).join("\n"));
+        setWarnings(warningsText(saved.policies.warning_seconds));
+        onSaved(saved);
       }}
     >
       <Radios
@@ -191,8 +194,15 @@ function PoliciesForm({ provider, onSaved }: SettingsProps) {
           value={warnings}
           onInput={setWarnings}
           placeholder="5, 1"
+          hint="Empty: 5, 1. Short sessions leave out what is above half of them."
         />
-        <Field label="Wait for a user, in minutes" type="number" value={wait} onInput={setWait} />
+        <Field
+          label="Wait for a user, in minutes"
+          type="number"
+          value={wait}
+          onInput={setWait}
+          hint="For sessions whose clock starts on entry. After that they are canceled."
+        />
       </div>
       {admin ? (
         <Field

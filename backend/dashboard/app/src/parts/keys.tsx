@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { get, remove } from "../api";
+import { get, remove, search } from "../api";
 import { ago, date, exactly, moment } from "../format";
 import { useAction, useLoad } from "../load";
 import { useViewer } from "../router";
@@ -7,8 +7,9 @@ import type { ApiKey, MadeKey } from "../types";
 import { Copy } from "./copy";
 import { Dialog, FormDialog } from "./dialog";
 import { Badge, Empty, Time } from "./states";
-import { type Column, Table } from "./table";
+import { type Column, Pager, Table } from "./table";
 
+const PAGE = 50;
 type Shown = "live" | "all";
 
 const isOver = ({ expires_at }: ApiKey) => !!expires_at && expires_at * 1000 <= Date.now();
@@ -32,7 +33,7 @@ export const nameOfKey = ({ name, kind }: ApiKey): string =>
   kind === "link" ? "Sign-in link" : name || "Unnamed";
 
 /** Chooses whether expired and revoked keys are shown. */
-export function KeyFilter({ onChoose }: { onChoose: (shown: Shown) => void }) {
+function KeyFilter({ onChoose }: { onChoose: (shown: Shown) => void }) {
   return (
     <select
       aria-label="Which keys"
@@ -46,22 +47,16 @@ export function KeyFilter({ onChoose }: { onChoose: (shown: Shown) => void }) {
 
 interface KeyTableProps {
   keys: ApiKey[];
-  which: Shown;
   /** Shows the role of each key. */
   roles?: boolean;
   /** If undefined, keys cannot be revoked here. */
   onRevoke?: ((key: ApiKey) => void) | undefined;
 }
 
-export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
+export function KeyTable({ keys, roles, onRevoke }: KeyTableProps) {
   const { me } = useViewer();
-  const rows = keys.filter((one) => which === "all" || isLive(one));
-  if (!rows.length)
-    return (
-      <Empty title={keys.length ? "No active keys" : "No keys yet"}>
-        Create a key for each program that calls the API.
-      </Empty>
-    );
+  if (!keys.length)
+    return <Empty title="No active keys">Create a key for each program that calls the API.</Empty>;
   const columns: Column<ApiKey>[] = [
     {
       name: "Key",
@@ -107,7 +102,7 @@ export function KeyTable({ keys, which, roles, onRevoke }: KeyTableProps) {
           </button>
         ) : null,
     });
-  return <Table label="API keys" rows={rows} id={(one) => one.id} columns={columns} />;
+  return <Table label="API keys" rows={keys} id={(one) => one.id} columns={columns} />;
 }
 
 interface RevokeKeyProps {
@@ -180,15 +175,22 @@ interface MakeProps {
   onMade: (key: MadeKey) => void;
 }
 
-/** The keys at an API path, and the dialogs that create, show and revoke them. */
+/** The keys at an API path, newest first and page by page, and the dialogs that create, show and
+ *  revoke them. */
 export function useKeys(path: string, dialog: (props: MakeProps) => ReactNode) {
-  const list = useLoad(path, (signal) => get<{ keys: ApiKey[] }>(path, signal));
+  const [which, setWhich] = useState<Shown>("live");
+  // The cursors of the pages up to the current one, of which the first has none.
+  const [cursors, setCursors] = useState<string[]>([]);
+  const at =
+    path + search({ status: which === "live" ? "active" : undefined, cursor: cursors.at(-1), limit: PAGE });
+  const list = useLoad(at, (signal) => get<{ keys: ApiKey[]; next_cursor?: string }>(at, signal));
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState<MadeKey>();
   const [revoking, revoke] = useState<ApiKey>();
   const onMade = (key: MadeKey) => {
     setMaking(false);
     setMade(key);
+    setCursors([]); // the new key is on the first page
     list.reload();
   };
   const onRevoked = () => {
@@ -209,5 +211,23 @@ export function useKeys(path: string, dialog: (props: MakeProps) => ReactNode) {
       )}
     </>
   );
-  return { list, make: () => setMaking(true), revoke, dialogs };
+  const filter = (
+    <KeyFilter
+      onChoose={(shown) => {
+        setWhich(shown);
+        setCursors([]);
+      }}
+    />
+  );
+  const next = list.data?.next_cursor;
+  const pager = (
+    <Pager
+      newer={cursors.length > 0}
+      older={!!next}
+      busy={list.busy}
+      onNewer={() => setCursors(cursors.slice(0, -1))}
+      onOlder={() => next && setCursors([...cursors, next])}
+    />
+  );
+  return { list, filter, pager, make: () => setMaking(true), revoke, dialogs };
 }
