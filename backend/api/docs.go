@@ -142,10 +142,12 @@ func (d *describer) operation(op *huma.Operation) docsOperation {
 	return out
 }
 
-// body describes the one content of a body.
+// body describes the content of a body: as JSON, if it may be JSON.
 func (d *describer) body(content map[string]*huma.MediaType) docsObject {
-	for name, media := range content {
-		s, component := d.resolve(media.Schema)
+	names := slices.Sorted(maps.Keys(content))
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(b, "json") - strings.Count(a, "json") })
+	for _, name := range names {
+		s, component := d.resolve(content[name].Schema)
 		if s.Type == huma.TypeObject && len(s.Properties) > 0 {
 			return docsObject{Name: component, Fields: d.fields(s)}
 		}
