@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,7 +102,8 @@ func (w *world) run() {
 	done := make(chan struct{})
 	b := w.b
 	go func() { defer close(done); b.Run(ctx) }()
-	w.t.Cleanup(func() { stop(); <-done })
+	w.stopRun = sync.OnceFunc(func() { stop(); <-done })
+	w.t.Cleanup(w.stopRun)
 }
 
 // later moves the clock and wakes whoever waits for it.
