@@ -72,6 +72,7 @@ type world struct {
 	now      func() time.Time // the clock's, unless a test needs real time
 	log      *syncBuffer
 	close    func() // ends the backend and its server
+	stopRun  func() // ends the loops; nil if they do not run
 	secrets  []string // what must never be logged
 	// Changes the configuration before the next open.
 	tune func(*backend.Config)
@@ -148,14 +149,18 @@ func (w *world) open() {
 	}
 	server := httptest.NewServer(b.Handler())
 	w.b, w.url = b, server.URL
-	w.close = func() {
+	w.stopRun = nil
+	w.close = sync.OnceFunc(func() {
+		if w.stopRun != nil {
+			w.stopRun()
+		}
 		b.EndStreams()
 		server.CloseClientConnections()
 		server.Close()
 		if err := b.Close(); err != nil {
 			w.t.Error(err)
 		}
-	}
+	})
 	w.t.Cleanup(w.close)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -100,7 +101,8 @@ func (w *world) run() {
 	done := make(chan struct{})
 	b := w.b
 	go func() { defer close(done); b.Run(ctx) }()
-	w.t.Cleanup(func() { stop(); <-done })
+	w.stopRun = sync.OnceFunc(func() { stop(); <-done })
+	w.t.Cleanup(w.stopRun)
 }
 
 // later moves the clock and wakes whoever waits for it.

@@ -91,7 +91,7 @@ func refuseLater(ctx context.Context, conn *sql.DB, e engine, sources []*goose.S
 			return err
 		}
 		if !known[version] {
-			return fmt.Errorf("a later version of sessiongate updated its schema to version %d, and this program knows versions up to %d: "+
+			return fmt.Errorf("a later version of sessiongate updated its schema to version %d; this program's own is version %d: "+
 				"run the later program, or restore the backup from before its upgrade", version, newest)
 		}
 	}

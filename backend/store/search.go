@@ -70,8 +70,10 @@ func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Sessi
 			UserID: f.UserID, ProviderID: f.ProviderID, Status: status, Before: f.Before, Since: f.Since, Until: f.Until, MaxRows: limit,
 		})
 		return slices.DeleteFunc(rows, func(s query.Session) bool { return !f.finds(s) }), err
+	case f.ProviderID == "" && status != "" && f.Status.Terminal():
+		return r.q.ListEndedSessionsOfStatus(ctx, status, f.Before, limit)
 	case f.ProviderID == "" && status != "":
-		return r.q.ListSessionsOfStatus(ctx, status, f.Before, limit)
+		return r.q.ListLiveSessionsOfStatus(ctx, status, f.Before, limit)
 	case f.ProviderID == "":
 		return r.q.ListSessions(ctx, f.Before, limit)
 	case f.Search != "":
@@ -90,13 +92,14 @@ func (r Reader) sessionsOfProvider(ctx context.Context, f SessionFilter) ([]quer
 	if f.Until < math.MaxInt64/2 {
 		before = min(before, FirstID(time.Unix(f.Until, 0).Add(idSlack)))
 	}
-	if f.Status != "" {
+	if f.Status != "" && f.Search == "" {
 		return r.q.ListSessionsOfProviderInStatus(ctx, query.ListSessionsOfProviderInStatusParams{
-			ProviderID: f.ProviderID, Status: string(f.Status), Before: before, After: after, Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
+			ProviderID: f.ProviderID, Status: string(f.Status), Before: before, Since: f.Since, Until: f.Until, MaxRows: int32(f.Limit),
 		})
 	}
 	return r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
-		ProviderID: f.ProviderID, Before: before, After: after, Since: f.Since, Until: f.Until, Search: f.Search, MaxRows: int32(f.Limit),
+		ProviderID: f.ProviderID, Status: string(f.Status), Before: before, After: after, Since: f.Since, Until: f.Until,
+		Search: f.Search, MaxRows: int32(f.Limit),
 	})
 }
 

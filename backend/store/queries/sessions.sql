@@ -25,8 +25,11 @@ SELECT * FROM sessions WHERE id = $1;
 -- name: ListSessions :many
 SELECT * FROM sessions WHERE id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
--- name: ListSessionsOfStatus :many
-SELECT * FROM sessions WHERE status = sqlc.arg(status) AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
+-- name: ListLiveSessionsOfStatus :many
+SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at > 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
+
+-- name: ListEndedSessionsOfStatus :many
+SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at = 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: ListSessionsOfUser :many
 SELECT * FROM sessions
@@ -40,14 +43,14 @@ ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 SELECT * FROM sessions
 WHERE provider_id = sqlc.arg(provider_id) AND id < sqlc.arg(before) AND id >= sqlc.arg(after)
   AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
+  AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = sqlc.arg(status))
   AND (CAST(sqlc.arg(search) AS TEXT) = '' OR substr(user_id, 1, length(CAST(sqlc.arg(search) AS TEXT))) = sqlc.arg(search))
 ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: ListSessionsOfProviderInStatus :many
 SELECT * FROM sessions
-WHERE provider_id = sqlc.arg(provider_id) AND status = sqlc.arg(status) AND id < sqlc.arg(before) AND id >= sqlc.arg(after)
+WHERE provider_id = sqlc.arg(provider_id) AND status = sqlc.arg(status) AND id < sqlc.arg(before)
   AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
-  AND (CAST(sqlc.arg(search) AS TEXT) = '' OR substr(user_id, 1, length(CAST(sqlc.arg(search) AS TEXT))) = sqlc.arg(search))
 ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
 -- name: ListSessionsOfUsers :many

@@ -303,6 +303,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEdgesStmt, err = db.PrepareContext(ctx, listEdges); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEdges: %w", err)
 	}
+	if q.listEndedSessionsOfStatusStmt, err = db.PrepareContext(ctx, listEndedSessionsOfStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEndedSessionsOfStatus: %w", err)
+	}
 	if q.listEntriesOfSessionStmt, err = db.PrepareContext(ctx, listEntriesOfSession); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntriesOfSession: %w", err)
 	}
@@ -320,6 +323,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
+	}
+	if q.listLiveSessionsOfStatusStmt, err = db.PrepareContext(ctx, listLiveSessionsOfStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfStatus: %w", err)
 	}
 	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
@@ -353,9 +359,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSessionsOfProviderInStatusStmt, err = db.PrepareContext(ctx, listSessionsOfProviderInStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfProviderInStatus: %w", err)
-	}
-	if q.listSessionsOfStatusStmt, err = db.PrepareContext(ctx, listSessionsOfStatus); err != nil {
-		return nil, fmt.Errorf("error preparing query ListSessionsOfStatus: %w", err)
 	}
 	if q.listSessionsOfUserStmt, err = db.PrepareContext(ctx, listSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfUser: %w", err)
@@ -908,6 +911,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEdgesStmt: %w", cerr)
 		}
 	}
+	if q.listEndedSessionsOfStatusStmt != nil {
+		if cerr := q.listEndedSessionsOfStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEndedSessionsOfStatusStmt: %w", cerr)
+		}
+	}
 	if q.listEntriesOfSessionStmt != nil {
 		if cerr := q.listEntriesOfSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEntriesOfSessionStmt: %w", cerr)
@@ -936,6 +944,11 @@ func (q *Queries) Close() error {
 	if q.listExtensionsStmt != nil {
 		if cerr := q.listExtensionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
+		}
+	}
+	if q.listLiveSessionsOfStatusStmt != nil {
+		if cerr := q.listLiveSessionsOfStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLiveSessionsOfStatusStmt: %w", cerr)
 		}
 	}
 	if q.listMessagesOfUserStmt != nil {
@@ -991,11 +1004,6 @@ func (q *Queries) Close() error {
 	if q.listSessionsOfProviderInStatusStmt != nil {
 		if cerr := q.listSessionsOfProviderInStatusStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSessionsOfProviderInStatusStmt: %w", cerr)
-		}
-	}
-	if q.listSessionsOfStatusStmt != nil {
-		if cerr := q.listSessionsOfStatusStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listSessionsOfStatusStmt: %w", cerr)
 		}
 	}
 	if q.listSessionsOfUserStmt != nil {
@@ -1265,12 +1273,14 @@ type Queries struct {
 	listDisabledWaitingStmt            *sql.Stmt
 	listDomainsStmt                    *sql.Stmt
 	listEdgesStmt                      *sql.Stmt
+	listEndedSessionsOfStatusStmt      *sql.Stmt
 	listEntriesOfSessionStmt           *sql.Stmt
 	listEntriesOfUserStmt              *sql.Stmt
 	listEventsStmt                     *sql.Stmt
 	listEventsOfSourceStmt             *sql.Stmt
 	listEventsOfUserStmt               *sql.Stmt
 	listExtensionsStmt                 *sql.Stmt
+	listLiveSessionsOfStatusStmt       *sql.Stmt
 	listMessagesOfUserStmt             *sql.Stmt
 	listNewUsersStmt                   *sql.Stmt
 	listPageReportsStmt                *sql.Stmt
@@ -1282,7 +1292,6 @@ type Queries struct {
 	listSessionsStmt                   *sql.Stmt
 	listSessionsOfProviderStmt         *sql.Stmt
 	listSessionsOfProviderInStatusStmt *sql.Stmt
-	listSessionsOfStatusStmt           *sql.Stmt
 	listSessionsOfUserStmt             *sql.Stmt
 	listSessionsOfUsersStmt            *sql.Stmt
 	listSigningKeysStmt                *sql.Stmt
@@ -1409,12 +1418,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listDisabledWaitingStmt:            q.listDisabledWaitingStmt,
 		listDomainsStmt:                    q.listDomainsStmt,
 		listEdgesStmt:                      q.listEdgesStmt,
+		listEndedSessionsOfStatusStmt:      q.listEndedSessionsOfStatusStmt,
 		listEntriesOfSessionStmt:           q.listEntriesOfSessionStmt,
 		listEntriesOfUserStmt:              q.listEntriesOfUserStmt,
 		listEventsStmt:                     q.listEventsStmt,
 		listEventsOfSourceStmt:             q.listEventsOfSourceStmt,
 		listEventsOfUserStmt:               q.listEventsOfUserStmt,
 		listExtensionsStmt:                 q.listExtensionsStmt,
+		listLiveSessionsOfStatusStmt:       q.listLiveSessionsOfStatusStmt,
 		listMessagesOfUserStmt:             q.listMessagesOfUserStmt,
 		listNewUsersStmt:                   q.listNewUsersStmt,
 		listPageReportsStmt:                q.listPageReportsStmt,
@@ -1426,7 +1437,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSessionsStmt:                   q.listSessionsStmt,
 		listSessionsOfProviderStmt:         q.listSessionsOfProviderStmt,
 		listSessionsOfProviderInStatusStmt: q.listSessionsOfProviderInStatusStmt,
-		listSessionsOfStatusStmt:           q.listSessionsOfStatusStmt,
 		listSessionsOfUserStmt:             q.listSessionsOfUserStmt,
 		listSessionsOfUsersStmt:            q.listSessionsOfUsersStmt,
 		listSigningKeysStmt:                q.listSigningKeysStmt,

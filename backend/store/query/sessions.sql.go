@@ -257,6 +257,62 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 	return err
 }
 
+const listEndedSessionsOfStatus = `-- name: ListEndedSessionsOfStatus :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
+`
+
+func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
+	rows, err := q.query(ctx, q.listEndedSessionsOfStatusStmt, listEndedSessionsOfStatus, status, before, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEvents = `-- name: ListEvents :many
 SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 ORDER BY id LIMIT $2
 `
@@ -312,6 +368,62 @@ func (q *Queries) ListExtensions(ctx context.Context, sessionID string, after in
 			&i.Seconds,
 			&i.Tokens,
 			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLiveSessionsOfStatus = `-- name: ListLiveSessionsOfStatus :many
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
+`
+
+func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
+	rows, err := q.query(ctx, q.listLiveSessionsOfStatusStmt, listLiveSessionsOfStatus, status, before, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.ProviderID,
+			&i.Status,
+			&i.Version,
+			&i.Clock,
+			&i.Tokens,
+			&i.DurationSeconds,
+			&i.ReturnUrl,
+			&i.ConsentUrl,
+			&i.Terms,
+			&i.OfferUsed,
+			&i.CreatedAt,
+			&i.LaunchBy,
+			&i.StartedAt,
+			&i.ExpiresAt,
+			&i.PausedAt,
+			&i.PausedSeconds,
+			&i.PauseCount,
+			&i.RedemptionID,
+			&i.RedeemedAt,
+			&i.DueAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.Captured,
+			&i.Released,
+			&i.UsedSeconds,
+			&i.WarnAt,
 		); err != nil {
 			return nil, err
 		}
@@ -386,8 +498,9 @@ const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
 SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
 WHERE provider_id = $1 AND id < $2 AND id >= $3
   AND created_at >= $4 AND created_at < $5
-  AND (CAST($6 AS TEXT) = '' OR substr(user_id, 1, length(CAST($6 AS TEXT))) = $6)
-ORDER BY id DESC LIMIT $7
+  AND (CAST($6 AS TEXT) = '' OR status = $6)
+  AND (CAST($7 AS TEXT) = '' OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
+ORDER BY id DESC LIMIT $8
 `
 
 type ListSessionsOfProviderParams struct {
@@ -396,6 +509,7 @@ type ListSessionsOfProviderParams struct {
 	After      string
 	Since      int64
 	Until      int64
+	Status     string
 	Search     string
 	MaxRows    int32
 }
@@ -409,6 +523,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 		arg.After,
 		arg.Since,
 		arg.Until,
+		arg.Status,
 		arg.Search,
 		arg.MaxRows,
 	)
@@ -464,20 +579,17 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
 SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
-WHERE provider_id = $1 AND status = $2 AND id < $3 AND id >= $4
-  AND created_at >= $5 AND created_at < $6
-  AND (CAST($7 AS TEXT) = '' OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
-ORDER BY id DESC LIMIT $8
+WHERE provider_id = $1 AND status = $2 AND id < $3
+  AND created_at >= $4 AND created_at < $5
+ORDER BY id DESC LIMIT $6
 `
 
 type ListSessionsOfProviderInStatusParams struct {
 	ProviderID string
 	Status     string
 	Before     string
-	After      string
 	Since      int64
 	Until      int64
-	Search     string
 	MaxRows    int32
 }
 
@@ -486,68 +598,10 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 		arg.ProviderID,
 		arg.Status,
 		arg.Before,
-		arg.After,
 		arg.Since,
 		arg.Until,
-		arg.Search,
 		arg.MaxRows,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Session{}
-	for rows.Next() {
-		var i Session
-		if err := rows.Scan(
-			&i.ID,
-			&i.UserID,
-			&i.ProviderID,
-			&i.Status,
-			&i.Version,
-			&i.Clock,
-			&i.Tokens,
-			&i.DurationSeconds,
-			&i.ReturnUrl,
-			&i.ConsentUrl,
-			&i.Terms,
-			&i.OfferUsed,
-			&i.CreatedAt,
-			&i.LaunchBy,
-			&i.StartedAt,
-			&i.ExpiresAt,
-			&i.PausedAt,
-			&i.PausedSeconds,
-			&i.PauseCount,
-			&i.RedemptionID,
-			&i.RedeemedAt,
-			&i.DueAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.Captured,
-			&i.Released,
-			&i.UsedSeconds,
-			&i.WarnAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listSessionsOfStatus = `-- name: ListSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND id < $2 ORDER BY id DESC LIMIT $3
-`
-
-func (q *Queries) ListSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
-	rows, err := q.query(ctx, q.listSessionsOfStatusStmt, listSessionsOfStatus, status, before, maxRows)
 	if err != nil {
 		return nil, err
 	}

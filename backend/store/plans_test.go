@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var queryArg = regexp.MustCompile(`sqlc\.arg\(\w+\)|\$\d`)
+
+// queryText is a query as it stands in the files that the code is generated from.
+func queryText(t *testing.T, name string) string {
+	t.Helper()
+	files, err := filepath.Glob("queries/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, rest, ok := strings.Cut(string(text), "-- name: "+name+" :"); ok {
+			_, rest, _ = strings.Cut(rest, "\n")
+			rest, _, _ = strings.Cut(rest, "-- name: ")
+			return queryArg.ReplaceAllString(rest, "?")
+		}
+	}
+	t.Fatalf("no query %s", name)
+	return ""
+}
+
+// Lists, searches and batches read the rows that they return or change, in the order of
+// an index: none sorts or reads a whole table, however many rows it has.
+func TestQueriesFollowAnIndex(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s, err := Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "test.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for name, want := range map[string]string{
+		"ListSessions":                   "sqlite_autoindex_sessions_1 (id<?)",
+		"ListLiveSessionsOfStatus":       "sessions_live_status (status=? AND id<?)",
+		"ListEndedSessionsOfStatus":      "sessions_ended_status (status=? AND id<?)",
+		"ListSessionsOfUser":             "sessions_user (user_id=? AND id<?)",
+		"ListSessionsOfProvider":         "sessions_provider (provider_id=? AND id>? AND id<?)",
+		"ListSessionsOfProviderInStatus": "sessions_provider_status (provider_id=? AND status=? AND id<?)",
+		"CountSessionsOfUsers":           "sessions_provider_user (provider_id=? AND user_id>? AND user_id<?)",
+		"ListDeliveries":                 "webhook_deliveries_list (webhook_id=? AND created_ms<?)",
+		"ListDeliveriesOfStatus":         "webhook_deliveries_status (webhook_id=? AND status=? AND created_ms<?)",
+		"BatchOfDeliveries":              "webhook_deliveries_list (webhook_id=? AND created_ms>? AND created_ms<?)",
+		"ReplayDeliveries":               "(webhook_id=? AND created_ms>? AND created_ms<?)",
+		"FailPending":                    "webhook_deliveries_due (webhook_id=? AND next_at_ms>?)",
+		"ListDisabledWaiting":            "webhook_deliveries_due (webhook_id=? AND next_at_ms>?)",
+		"DeleteDeliveriesOfWebhook":      "(webhook_id=?)",
+		"DeleteDeliveries":               "webhook_deliveries_created (created_ms<?)",
+		"DeleteIdempotencyKeys":          "idempotency_keys_created (created_at<?)",
+		"RenewIdempotencyKeys":           "idempotency_keys_created (created_at>? AND created_at<?)",
+		"DueSessions":                    "sessions_due (due_at>? AND due_at<?)",
+	} {
+		text := queryText(t, name)
+		rows, err := s.read.QueryContext(ctx, "EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "?"))...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		text = strings.Join(plan, "; ")
+		if !strings.Contains(text, want) || strings.Contains(text, "TEMP B-TREE") || strings.Contains(text, "SCAN d") || strings.Contains(text, "SCAN sessions") || strings.Contains(text, "SCAN k") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
