@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// The two headers with policies. A report-only policy blocks nothing, but would
-// report our script on every page, so it is served like the other.
+// policyHeaders are the headers that contain policies. A report-only policy blocks
+// nothing, but without an extension it would report our script on every page.
 var policyHeaders = [...]string{"Content-Security-Policy", "Content-Security-Policy-Report-Only"}
 
-// scriptless reports a policy that lets no script run at all: a sandbox without
-// allow-scripts. (A report-only sandbox is ignored by browsers.)
+// scriptless reports whether a policy allows no script at all: a sandbox without
+// allow-scripts. Browsers ignore a sandbox in a report-only policy.
 func scriptless(values []string) bool {
 	for policy := range policies(values) {
 		if flags, ok := directive(policy, "sandbox"); ok && !hasSource(flags, "allow-scripts") {
@@ -21,11 +21,11 @@ func scriptless(values []string) bool {
 	return false
 }
 
-// permitScript makes every policy of a response allow our script and its calls
-// home, with the least that does it, and returns the nonce that the tag has to
-// carry, if any. A nonce of the page's own is preferred; newNonce makes one only
-// where no policy has any. The words 'unsafe-inline' are neither added nor, by
-// adding a nonce beside them, switched off.
+// permitScript extends every policy of a response as little as possible, so that it
+// allows our script and the script's calls to the page's origin. It returns the
+// nonce that the tag must have, or "". It uses a nonce of the page if there is one,
+// and calls newNonce otherwise. It never adds 'unsafe-inline', and never disables an
+// effective 'unsafe-inline' by adding a nonce.
 func permitScript(h http.Header, self site, newNonce func() string) (nonce string) {
 	needed := false
 	for _, key := range policyHeaders {
@@ -44,7 +44,7 @@ func permitScript(h http.Header, self site, newNonce func() string) (nonce strin
 		nonce = newNonce()
 	}
 	for _, key := range policyHeaders {
-		owned := false // a handler may have set a slice that it shares
+		owned := false // a handler may share the slice
 		for i, value := range h[key] {
 			extended, changed := extendPolicies(value, nonce, self)
 			if changed && !owned {
@@ -58,8 +58,8 @@ func permitScript(h http.Header, self site, newNonce func() string) (nonce strin
 	return nonce
 }
 
-// bindsNonce reports whether permitScript would give the tag a nonce. On a 304
-// that cannot be done: the stored page has its tag already.
+// bindsNonce reports whether permitScript would give the tag a nonce. That is not
+// possible with a 304, because the stored page already contains its tag.
 func bindsNonce(h http.Header, self site) bool {
 	for _, key := range policyHeaders {
 		for policy := range policies(h[key]) {
@@ -71,7 +71,8 @@ func bindsNonce(h http.Header, self site) bool {
 	return false
 }
 
-// extendPolicies extends each policy of one header line.
+// extendPolicies extends each policy in one header value, and reports whether it
+// changed any.
 func extendPolicies(value, nonce string, self site) (string, bool) {
 	if !strings.Contains(value, ",") {
 		return extendPolicy(value, nonce, self)
@@ -107,8 +108,8 @@ func extendPolicy(policy, nonce string, self site) (string, bool) {
 	return policy, changed
 }
 
-// addSource adds a source to the directive called from. If that is the default,
-// the sources go to a directive of their own, called own.
+// addSource adds a source to the directive named from. If from is default-src, it
+// instead adds a directive named own with the sources of default-src and the new one.
 func addSource(policy, from, own, source string) string {
 	parts := strings.Split(policy, ";")
 	for i, part := range parts {
@@ -124,14 +125,14 @@ func addSource(policy, from, own, source string) string {
 			parts[i] = part[:strings.Index(part, name)] + name + " " + list + source
 			return strings.Join(parts, ";")
 		}
-		// Directives that fall back through script-src (worker-src, script-src-attr)
-		// find the same sources there as they found in default-src.
+		// Directives that fall back to script-src, such as worker-src and
+		// script-src-attr, find there the sources that they found in default-src.
 		return strings.TrimRight(policy, "; \t") + "; " + own + " " + list + source
 	}
 	return policy
 }
 
-// withoutNone drops 'none', which counts only where it stands alone.
+// withoutNone removes 'none', which is effective only as the single source.
 func withoutNone(list string) string {
 	if !hasSource(list, "'none'") {
 		return list
@@ -145,7 +146,8 @@ func withoutNone(list string) string {
 	return strings.Join(kept, " ")
 }
 
-// scriptDirective names the directive that rules script elements, or is empty.
+// scriptDirective returns the name of the directive that applies to script elements,
+// or "".
 func scriptDirective(policy string) string {
 	for _, name := range [...]string{"script-src-elem", "script-src", "default-src"} {
 		if _, ok := directive(policy, name); ok {
@@ -163,7 +165,7 @@ func scriptSources(policy string) (list string, ok bool) {
 	return directive(policy, name)
 }
 
-// policies yields every policy of every header line: a comma separates two.
+// policies yields every policy in header values, which separate policies by commas.
 func policies(values []string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, v := range values {
@@ -176,7 +178,8 @@ func policies(values []string) func(func(string) bool) {
 	}
 }
 
-// directive finds a policy's directive; of several with a name the first counts.
+// directive returns the value of a policy's directive. If several have the name, it
+// returns the first, as browsers do.
 func directive(policy, name string) (value string, ok bool) {
 	for policy != "" {
 		var part string

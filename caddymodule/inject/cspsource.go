@@ -2,22 +2,23 @@ package inject
 
 import "strings"
 
-// site is where a page lives, as its policy's sources name it.
+// site is the origin of a page, in the form in which policies name it.
 type site struct {
 	scheme string // "http" or "https"
-	host   string // with the port, if it is not the scheme's own
+	host   string // with the port, unless it is the scheme's default
 }
 
-// grant is what a source list lacks to let our script element run.
+// grant says what a source list must be given to allow our script element.
 type grant uint8
 
 const (
 	granted    grant = iota
 	grantNonce       // a nonce
-	grantSelf        // 'self': a nonce would switch its 'unsafe-inline' off
+	grantSelf        // 'self', because a nonce would disable the list's 'unsafe-inline'
 )
 
-// scriptGrant judges a list that rules script elements, for a tag with the nonce.
+// scriptGrant returns what a source list for script elements must be given to allow
+// a tag with the nonce.
 func scriptGrant(list, nonce string, self site) grant {
 	inline, strict, listed := false, false, false
 	for source := range strings.FieldsSeq(list) {
@@ -45,8 +46,8 @@ func scriptGrant(list, nonce string, self site) grant {
 	return grantNonce
 }
 
-// permits reports whether a list allows URLs of the page's own origin. Sources
-// with a path are not understood and count as other places.
+// permits reports whether a list allows all URLs of the page's own origin. A source
+// with a path is taken as one that does not match.
 func permits(list string, self site) bool {
 	for source := range strings.FieldsSeq(list) {
 		if strings.EqualFold(source, "'self'") || source == "*" || self.matches(source) {
@@ -56,7 +57,7 @@ func permits(list string, self site) bool {
 	return false
 }
 
-// matches reports whether a scheme or host source covers the whole site.
+// matches reports whether a scheme source or host source matches the whole site.
 func (s site) matches(source string) bool {
 	if scheme, ok := strings.CutSuffix(source, ":"); ok {
 		return s.covers(scheme)
@@ -74,7 +75,8 @@ func (s site) matches(source string) bool {
 	return s.host != "" && strings.EqualFold(source, s.host)
 }
 
-// covers reports whether a source's scheme matches: "http" includes "https".
+// covers reports whether a source's scheme matches that of the site. "http" also
+// matches https.
 func (s site) covers(scheme string) bool {
 	return strings.EqualFold(scheme, s.scheme) || strings.EqualFold(scheme, "http") && s.scheme == "https"
 }
@@ -89,8 +91,8 @@ func findNonce(list string) string {
 	return ""
 }
 
-// nonceOf takes a nonce out of its source. Only what the grammar allows counts,
-// because it goes into an attribute of our tag.
+// nonceOf returns the nonce in a source. It accepts only nonces that the grammar
+// allows, because the nonce becomes an attribute of our tag.
 func nonceOf(source string) (string, bool) {
 	const open = "'nonce-"
 	if len(source) <= len(open)+1 || !strings.EqualFold(source[:len(open)], open) || source[len(source)-1] != '\'' {

@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// Our variant of a page carries its origin's ETag with a suffix inside the
-// quotes. The suffix names the script's version, so a copy with an older script,
-// or with none, is never revalidated into use for a navigation.
+// dateTag begins an ETag that was made from Last-Modified.
 //
-// An origin that sends only Last-Modified gets an ETag made of it, since a date
-// alone cannot tell our copy from the origin's.
+// A page with our tag has its origin's ETag with a suffix inside the quotes. The
+// suffix contains the script's version, so a cached copy without our script, or with
+// an older one, never validates for a navigation. If an origin sends only
+// Last-Modified, the ETag is made from it, because a date cannot distinguish our
+// copy from the origin's.
 const dateTag = "sg-date-"
 
-// addSuffix marks the response's ETag as that of our variant.
+// addSuffix adds the suffix to the response's ETag. Without an ETag it makes one from
+// Last-Modified. It removes a malformed ETag.
 func addSuffix(h http.Header, suffix string) {
 	if suffix == "" {
 		return
@@ -30,10 +32,11 @@ func addSuffix(h http.Header, suffix string) {
 		h["Etag"] = []string{tag[:len(tag)-1] + suffix + `"`}
 		return
 	}
-	delete(h, "Etag") // malformed: could not be told from the origin's own
+	delete(h, "Etag") // malformed: our variant could not be distinguished from the origin's
 }
 
-// stripSuffix turns an entity tag of ours into the origin's.
+// stripSuffix removes the suffix from an entity tag and reports whether the tag had
+// it.
 func stripSuffix(tag, suffix string) (string, bool) {
 	if suffix == "" || !strings.HasSuffix(tag, `"`) {
 		return tag, false
@@ -45,12 +48,12 @@ func stripSuffix(tag, suffix string) (string, bool) {
 	return bare + `"`, true
 }
 
-// made reports whether a stripped tag is one that we made of a date.
+// made reports whether a tag without its suffix was made from a date.
 func made(tag string) bool { return strings.HasPrefix(tag, `W/"`+dateTag) }
 
-// keepOwnValidators leaves only conditions that our own copies fulfill: with any
-// other, a 304 would let a browser show a copy without the script. It reports
-// whether any is left.
+// keepOwnValidators keeps only conditions that copies with our tag fulfill: with any
+// other, a 304 could make a browser show a copy without the script. It reports
+// whether a condition is left.
 func keepOwnValidators(h http.Header, suffix string) bool {
 	values, ok := h["If-None-Match"]
 	if !ok {
@@ -80,8 +83,9 @@ func keepOwnValidators(h http.Header, suffix string) bool {
 	return true
 }
 
-// translate turns our tags in a header into the origin's, keeps the others, and
-// reports whether there were any of ours.
+// translate replaces our entity tags in a header by the origin's, except for tags
+// made from a date, which it removes. It keeps other tags, and reports whether the
+// header contained any of ours.
 func translate(h http.Header, key, suffix string) (ours bool) {
 	values := h[key]
 	if len(values) == 0 || suffix == "" || !anyContains(values, suffix) {
@@ -103,8 +107,8 @@ func translate(h http.Header, key, suffix string) (ours bool) {
 	return ours
 }
 
-// entityTags yields the members of a list of entity tags, whose quoted part may
-// contain commas.
+// entityTags yields the members of comma-separated lists of entity tags. The quoted
+// part of a tag may contain commas.
 func entityTags(values []string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, v := range values {

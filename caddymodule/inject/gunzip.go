@@ -8,30 +8,31 @@ import (
 	"sync"
 )
 
-// ErrTruncated reports that an origin's gzip body ended in its middle.
+// ErrTruncated means that an origin's gzip body ended too early.
 var ErrTruncated = errors.New("origin's gzip body is cut short")
 
-// ErrCorrupt reports that an origin's gzip body cannot be decoded.
+// ErrCorrupt means that an origin's gzip body cannot be decoded.
 var ErrCorrupt = errors.New("origin's gzip body is corrupt")
 
-// gunzipBuffer is the history and some room, so that it slides seldom.
+// gunzipBuffer holds the history that matches refer to, and extra space so that
+// the history is rarely moved.
 const gunzipBuffer = windowSize + 8<<10
 
-// gunzip decodes a gzip stream that is pushed into it in pieces of any size,
-// all of its members, ignoring what follows them as gzip itself does.
+// gunzip decodes all members of a gzip stream that is pushed into it in pieces of
+// any size. Like the gzip program, it ignores bytes that follow the members.
 type gunzip struct {
 	inf    inflater
 	window [gunzipBuffer]byte
-	given  int // bytes of window that the sink has seen
+	given  int // bytes of window that were passed to the sink
 
 	phase   gunzipPhase
-	pending []byte // a header or trailer that is not complete yet
+	pending []byte // an incomplete header or trailer
 	members int
-	crc     uint32 // of the current member's content
+	crc     uint32 // of the current member's content so far
 	size    uint32
 
-	// odd is set by what decoders disagree on: a wrong checksum or size, a
-	// second member, bytes that belong to none.
+	// odd is set if decoders may disagree about the stream: its checksum or size is
+	// wrong, it has a second member, or bytes follow the members.
 	odd bool
 }
 
@@ -44,7 +45,8 @@ const (
 	gunzipIgnore
 )
 
-// maxGzipHeader bounds what is kept of a header, whose fields have no limit.
+// maxGzipHeader is the most that is buffered of a header, in bytes. The format does
+// not limit the length of its fields.
 const maxGzipHeader = maxHold
 
 var gunzips = sync.Pool{New: func() any { return new(gunzip) }}
@@ -63,7 +65,7 @@ func (g *gunzip) startBody() {
 	g.given, g.crc, g.size = 0, 0, 0
 }
 
-// push decodes b and hands the content to sink.
+// push decodes b and passes the content to sink. sink must not keep its argument.
 func (g *gunzip) push(b []byte, sink func([]byte) error) error {
 	for len(b) > 0 {
 		switch g.phase {
@@ -117,10 +119,10 @@ func (g *gunzip) push(b []byte, sink func([]byte) error) error {
 	return nil
 }
 
-// end reports whether the stream may end here.
+// end returns [ErrTruncated] unless the stream is complete.
 func (g *gunzip) end() error {
 	if g.phase == gunzipIgnore || g.phase == gunzipHeader && g.members > 0 {
-		// A few bytes that look like the start of a member are ignored too.
+		// Bytes that look like an incomplete header are ignored too.
 		g.odd = g.odd || len(g.pending) > 0
 		return nil
 	}

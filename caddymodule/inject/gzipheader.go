@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 )
 
-// Header flags of RFC 1952, section 2.3.1.
+// Header flags (RFC 1952 §2.3.1).
 const (
 	flagHCRC     = 1 << 1
 	flagExtra    = 1 << 2
@@ -28,7 +28,8 @@ const (
 	headerBad // no gzip member starts here
 )
 
-// gzipHeader measures the header of the gzip member that b starts with.
+// gzipHeader returns the length of the header of the gzip member at the start of b.
+// The length is valid only with headerDone.
 func gzipHeader(b []byte) (n int, state headerState) {
 	magic := []byte{0x1f, 0x8b, 8}
 	if k := min(len(b), len(magic)); !bytes.Equal(b[:k], magic[:k]) {
@@ -73,10 +74,9 @@ func gzipHeader(b []byte) (n int, state headerState) {
 	return n, headerDone
 }
 
-// crcShift[k][b] is x^(8·b·2^(8k)) modulo the CRC-32 polynomial: appending n
-// zero bytes to a message multiplies its CRC by the product of one entry for
-// each byte of n. Four multiplications replace the 32 matrix squarings of the
-// textbook combination.
+// crcShift[k][b] is x^(8·b·2^(8k)) modulo the CRC-32 polynomial. Appending n zero
+// bytes to a message multiplies its CRC by one entry for each byte of n. These at
+// most four multiplications replace the 32 matrix squarings of the usual algorithm.
 var crcShift = func() (t [4][256]uint32) {
 	step := uint32(1) << (31 - 8) // x^8, bits reflected
 	for k := range t {
@@ -89,8 +89,8 @@ var crcShift = func() (t [4][256]uint32) {
 	return t
 }()
 
-// crcMul multiplies two polynomials over GF(2) modulo the CRC-32 polynomial,
-// coefficients reflected as in hash/crc32.
+// crcMul multiplies two polynomials over GF(2) modulo the CRC-32 polynomial. The
+// coefficients are in reflected order, as in hash/crc32.
 func crcMul(a, b uint32) uint32 {
 	const poly = 0xedb88320
 	var p uint32
@@ -101,8 +101,8 @@ func crcMul(a, b uint32) uint32 {
 	return p
 }
 
-// crcCombine returns the CRC-32 of a message whose first part has the checksum
-// a and whose second part has the checksum b and n bytes.
+// crcCombine returns the CRC-32 of two messages in sequence, given their checksums
+// a and b and the length n of the second in bytes.
 func crcCombine(a, b, n uint32) uint32 {
 	for k := 0; n != 0; k, n = k+1, n>>8 {
 		if n&0xff != 0 {

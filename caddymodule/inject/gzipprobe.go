@@ -2,37 +2,39 @@ package inject
 
 import "sync"
 
-// maxOrigins bounds the verdicts kept; beyond it, origins are probed again.
+// maxOrigins is the most verdicts that are kept. Beyond it, any one is dropped,
+// and its origin is probed again.
 const maxOrigins = 4096
 
-// verdict is what is known about an origin's gzip bodies.
+// verdict says whether an origin's gzip bodies may be prefixed.
 type verdict uint8
 
 const (
 	unknown verdict = iota
-	probing         // a response is being decoded beside its delivery
+	probing         // a response is being decoded while it is delivered
 	sound           // may be prefixed
-	pinned          // has to be encoded again
+	pinned          // must be decoded and encoded again
 )
 
-// gzipVerdicts keeps a verdict for each origin. The first gzip page of an origin is
-// decoded beside its delivery; an origin whose trailer is wrong or that sends
-// several members is pinned: a strict decoder would reject what prefixing makes
-// of such a stream.
+// gzipVerdicts holds a verdict for each origin. The first gzip page of an origin is
+// decoded while it is delivered. If its trailer is wrong or it has several members,
+// the origin is pinned and its pages are encoded again: a strict decoder would reject
+// such a stream with a prefix.
 type gzipVerdicts struct {
 	mu       sync.RWMutex // guards verdicts
 	verdicts map[string]verdict
 }
 
-// pinned reports whether an origin's pages have to be encoded again.
+// pinned reports whether an origin's gzip pages must be decoded and encoded again.
 func (c *gzipVerdicts) pinned(origin string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.verdicts[origin] == pinned
 }
 
-// claim returns the verdict on an origin. For the one caller that sees unknown
-// it marks the origin as being probed; that caller must call settle.
+// claim returns the verdict on an origin. If it is unknown, claim marks the origin
+// as being probed. A caller that receives unknown must probe the origin and call
+// settle; other callers receive probing until then.
 func (c *gzipVerdicts) claim(origin string) verdict {
 	c.mu.RLock()
 	v := c.verdicts[origin]
@@ -48,7 +50,8 @@ func (c *gzipVerdicts) claim(origin string) verdict {
 	return v
 }
 
-// settle ends a claim; unknown lets the next response be probed instead.
+// settle records the verdict after a claim. With unknown, the next response is
+// probed.
 func (c *gzipVerdicts) settle(origin string, v verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,7 +75,8 @@ func (c *gzipVerdicts) setLocked(origin string, v verdict) {
 	c.verdicts[origin] = v
 }
 
-// gzipProbe decodes one response beside its delivery.
+// gzipProbe decodes one response while it is delivered, to find the verdict on its
+// origin.
 type gzipProbe struct {
 	verdicts *gzipVerdicts
 	origin   string
@@ -90,7 +94,8 @@ func (j *gzipProbe) watch(b []byte) {
 	}
 }
 
-// finish settles the verdict; whole says that the origin ended its body well.
+// finish records the verdict. whole says whether the origin completed its body; if
+// not, the verdict stays unknown.
 func (j *gzipProbe) finish(whole bool) {
 	v := unknown
 	if whole {

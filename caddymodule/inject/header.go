@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// varyByClass names the request headers that the answer depends on. Without
-// them a copy that was fetched by script, and so has no tag, would be reused for
-// a navigation. Requests that do not navigate need both names: a pass-through
-// service worker's navigation differs from a fetch by the second alone.
+// varyByClass adds to Vary the request headers that decide whether a response gets a
+// tag. Otherwise a cache could reuse a copy that a script fetched, which has no tag,
+// for a navigation. Requests that are not navigations need both names: a navigation
+// that a service worker passes through differs from a fetch only in the second.
 func varyByClass(h http.Header, c class, recoded bool) {
 	names := "Sec-Fetch-Dest"
 	switch c {
@@ -24,7 +24,7 @@ func varyByClass(h http.Header, c class, recoded bool) {
 	}
 }
 
-// addVary adds the names that Vary has not got yet.
+// addVary adds to Vary the names that it does not contain.
 func addVary(h http.Header, names string) {
 	vary := h["Vary"]
 	if hasToken(vary, "*") {
@@ -45,11 +45,12 @@ func addVary(h http.Header, names string) {
 	}
 }
 
-// bodyClaims are what an origin says about bytes that change.
+// bodyClaims are the headers that describe the exact bytes of a body, which the tag
+// changes.
 var bodyClaims = [...]string{"Accept-Ranges", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"}
 
-// dropBodyClaims removes them. It is called again at the end for those that
-// came as trailers.
+// dropBodyClaims removes bodyClaims. It is called again after the body, because they
+// may also be trailers.
 func dropBodyClaims(h http.Header) {
 	for _, key := range bodyClaims {
 		delete(h, key)
@@ -64,7 +65,7 @@ func forbidResuming(h http.Header) {
 	}
 }
 
-// growLength keeps Content-Length exact, or removes it if it makes no sense.
+// growLength adds by to Content-Length. It removes a value that is not valid.
 func growLength(h http.Header, by int) {
 	v := first(h, "Content-Length")
 	if v == "" {
@@ -78,7 +79,8 @@ func growLength(h http.Header, by int) {
 	h["Content-Length"] = []string{strconv.FormatInt(n+int64(by), 10)}
 }
 
-// wantsIntegrity reports an Integrity-Policy for scripts, enforced or reported.
+// wantsIntegrity reports whether a response has an Integrity-Policy for scripts,
+// enforced or report-only.
 func wantsIntegrity(h http.Header) bool {
 	for _, key := range [...]string{"Integrity-Policy", "Integrity-Policy-Report-Only"} {
 		for _, v := range h[key] {

@@ -3,20 +3,22 @@ package inject
 import "math/bits"
 
 const (
-	maxCodeLen = 15 // RFC 1951, section 3.2.7
-	fastBits   = 9  // codes up to this length are found by one look-up
+	maxCodeLen = 15 // RFC 1951 §3.2.7
+	fastBits   = 9  // codes up to this length are decoded by one table lookup
 )
 
-// huffman decodes one canonical prefix code. Short codes take one look-up; the
-// rare longer ones are walked bit by bit, so that building stays cheap.
+// huffman decodes one canonical prefix code. Short codes take one table lookup.
+// Longer codes are rare and are decoded bit by bit, which keeps the table small and
+// cheap to build.
 type huffman struct {
 	fast   [1 << fastBits]uint16   // symbol<<4 | length; 0 if longer or unused
 	count  [maxCodeLen + 1]uint16  // codes of each length
 	symbol [maxLitCodes + 2]uint16 // symbols in code order
 }
 
-// build reports whether the lengths form a usable code: complete, empty, or the
-// single one-bit code that encoders emit when there is only one distance.
+// build sets up the code with the given length for each symbol. It reports whether
+// the lengths form a usable code: complete, empty, or the single one-bit code that
+// encoders emit if there is only one distance.
 func (h *huffman) build(lengths []uint8) bool {
 	h.fast = [1 << fastBits]uint16{}
 	h.count = [maxCodeLen + 1]uint16{}
@@ -58,8 +60,7 @@ func (h *huffman) build(lengths []uint8) bool {
 	return true
 }
 
-// slow finds the symbol at the low end of b, of which have bits are known.
-// It returns needBits or badCode instead of a length when there is none.
+// slow decodes a symbol bit by bit. Its arguments and results are those of decode.
 func (h *huffman) slow(b uint64, have uint) (sym, n uint) {
 	var code, first, index int
 	for n := uint(1); n <= maxCodeLen; n++ {
@@ -84,7 +85,9 @@ const (
 	badCode  = 1 << 7
 )
 
-// decode finds the symbol at the low end of b, of which have bits are known.
+// decode returns the symbol in the low bits of b and the length of its code. Only
+// the low have bits of b are valid. If they contain no complete code, n is needBits
+// or badCode.
 func (h *huffman) decode(b uint64, have uint) (sym, n uint) {
 	e := h.fast[b&(1<<fastBits-1)]
 	if n = uint(e & 15); n != 0 {

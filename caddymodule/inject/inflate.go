@@ -2,39 +2,39 @@ package inject
 
 import "encoding/binary"
 
-// Limits of RFC 1951, section 3.2.
+// Limits (RFC 1951 §3.2).
 const (
 	maxLitCodes  = 286
 	maxDistCodes = 30
 	maxLenCodes  = 19
-	windowSize   = 32 << 10 // how far a match may reach back
+	windowSize   = 32 << 10 // the greatest distance of a match
 )
 
-// inflateStatus is why run returned.
+// inflateStatus is the reason why run returned.
 type inflateStatus uint8
 
 const (
-	inflateInput   inflateStatus = iota // all input used, more wanted
-	inflateFull                         // no room left in out
+	inflateInput   inflateStatus = iota // all input was used, and more is needed
+	inflateFull                         // out is full
 	inflateDone                         // the final block has ended
 	inflateCorrupt                      // not a deflate stream
 )
 
-// inflater decodes a deflate stream of which any number of bytes is known, into
-// a buffer of any size, and goes on from there. The standard library's decoder
-// pulls its input and fills a 32 KB window before it gives out a byte; this one
-// makes a look at the first 256 bytes cost 256 bytes.
+// inflater decodes a deflate stream that arrives in pieces of any size into a buffer
+// of any size, and continues with the next piece. The standard library's decoder
+// reads its input itself and needs a 32 KB window. With this one, decoding the first
+// 256 bytes of a page takes a buffer of 256 bytes.
 type inflater struct {
-	out []byte // decoded bytes, also the history that matches refer to
+	out []byte // decoded bytes, which are also the history that matches refer to
 	n   int    // bytes of out in use
 
-	bits  uint64 // input not used yet, low bits first
-	have  uint   // how many
+	bits  uint64 // input that was read but not used, low bits first
+	have  uint   // number of valid bits in bits
 	phase inflatePhase
 	final bool // the current block is the last one
 
-	stored         int // bytes left of a stored block
-	copyLen, reach int // match that out had no room for
+	stored         int // remaining bytes of a stored block
+	copyLen, reach int // the rest of a match that did not fit into out: its length and distance
 
 	lit, dist      *huffman // codes of the current block
 	ownLit         huffman  // for dynamic blocks
@@ -66,7 +66,7 @@ func (f *inflater) reset(out []byte) {
 	f.copyLen = 0
 }
 
-// slide makes room in a full buffer and keeps the history.
+// slide makes room in a full buffer. It keeps the last windowSize bytes as history.
 func (f *inflater) slide() {
 	if f.n > windowSize {
 		copy(f.out, f.out[f.n-windowSize:f.n])
@@ -74,8 +74,8 @@ func (f *inflater) slide() {
 	}
 }
 
-// run decodes until one of the four things in inflateStatus happens and says
-// how many bytes of in were used; the caller offers the others again.
+// run decodes until one of the reasons in inflateStatus applies, and returns how many
+// bytes of in it used. The caller passes the others again.
 func (f *inflater) run(in []byte) (used int, status inflateStatus) {
 	for {
 		var ok bool
@@ -142,7 +142,7 @@ func (f *inflater) run(in []byte) (used int, status inflateStatus) {
 	}
 }
 
-// fill takes input until want bits are known.
+// fill reads input until at least want bits are in the bit buffer.
 func (f *inflater) fill(in []byte, used int, want uint) (int, bool) {
 	for f.have < want {
 		if used == len(in) {
@@ -155,7 +155,7 @@ func (f *inflater) fill(in []byte, used int, want uint) (int, bool) {
 	return used, true
 }
 
-// take removes up to 32 known bits.
+// take removes and returns n bits, at most 32, from the bit buffer.
 func (f *inflater) take(n uint) uint32 {
 	v := uint32(f.bits & (1<<n - 1))
 	f.bits >>= n
@@ -163,8 +163,8 @@ func (f *inflater) take(n uint) uint32 {
 	return v
 }
 
-// giveBack returns whole bytes that were read ahead. They always belong to the
-// input of this call: what earlier calls left over was too little for a symbol.
+// giveBack returns whole bytes in the bit buffer to the input. They always belong to
+// the input of this call, because earlier calls left less than a symbol.
 func (f *inflater) giveBack(used int) int {
 	n := min(uint(used), f.have/8)
 	f.have -= 8 * n
@@ -184,7 +184,7 @@ func (f *inflater) copyStored(in []byte, used int) (int, inflateStatus) {
 		switch {
 		case f.n == len(f.out):
 			return used, inflateFull
-		case f.have >= 8: // bytes that an earlier call read ahead
+		case f.have >= 8: // bytes that were read ahead
 			f.out[f.n] = byte(f.take(8))
 			f.n++
 			f.stored--
@@ -201,7 +201,7 @@ func (f *inflater) copyStored(in []byte, used int) (int, inflateStatus) {
 	return used, inflateDone
 }
 
-// lenOrder is the order in which the lengths of the code length code are sent.
+// lenOrder is the order of the lengths of the code length code (RFC 1951 §3.2.7).
 var lenOrder = [maxLenCodes]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 func (f *inflater) readLenLengths(in []byte, used int) (int, bool) {
@@ -223,7 +223,8 @@ func (f *inflater) readLenLengths(in []byte, used int) (int, bool) {
 	return used, true
 }
 
-// readLengths reads the lengths of both codes, which are one run-length coded list.
+// readLengths reads the code lengths of both codes, which are one run-length encoded
+// list.
 func (f *inflater) readLengths(in []byte, used int) (int, bool) {
 	total := f.nLit + f.nDist
 	for f.nLengths < total {
@@ -271,7 +272,7 @@ func (f *inflater) readLengths(in []byte, used int) (int, bool) {
 	return used, true
 }
 
-// Base values and extra bits of lengths (symbols from 257) and distances.
+// Base values and extra bits of lengths (from symbol 257) and of distances.
 var (
 	lenBase   = [...]uint16{3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258}
 	lenExtra  = [...]uint8{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0}
@@ -281,7 +282,7 @@ var (
 	fixedLit, fixedDist = fixedCodes()
 )
 
-// fixedCodes builds the codes of RFC 1951, section 3.2.6.
+// fixedCodes builds the fixed codes (RFC 1951 §3.2.6).
 func fixedCodes() (lit, dist huffman) {
 	var lengths [maxLitCodes + 2]uint8
 	for i := range lengths {
@@ -304,9 +305,8 @@ func fixedCodes() (lit, dist huffman) {
 	return lit, dist
 }
 
-// symbols decodes inside a compressed block. A match is taken from the input
-// whole or not at all, so that there is nothing to remember between calls but
-// the bits themselves.
+// symbols decodes the symbols of a compressed block. It reads a match from the input
+// completely or not at all, so only unread bits are kept between calls.
 func (f *inflater) symbols(in []byte, used int) (int, inflateStatus) {
 	const endOfBlock = 256
 	for {
@@ -370,8 +370,8 @@ func (f *inflater) symbols(in []byte, used int) (int, inflateStatus) {
 	}
 }
 
-// readAhead tops the bit buffer up to at least 48 bits, if there is input: enough
-// for any match with its extra bits.
+// readAhead fills the bit buffer to at least 48 bits if there is enough input. That
+// is enough for any match with its extra bits.
 func (f *inflater) readAhead(in []byte, used int) int {
 	if len(in)-used >= 8 {
 		f.bits |= binary.LittleEndian.Uint64(in[used:]) << f.have
@@ -384,12 +384,14 @@ func (f *inflater) readAhead(in []byte, used int) int {
 	return used
 }
 
-// copyMatch copies what fits of the pending match and reports whether all did.
+// copyMatch copies as much of the pending match as fits, and reports whether all of
+// it did.
 func (f *inflater) copyMatch() bool {
 	n := min(f.copyLen, len(f.out)-f.n)
 	f.copyLen -= n
 	for n > 0 {
-		// Overlapping matches repeat themselves: each round copies what is known.
+		// A match may overlap its own output, so each round copies the bytes that are
+		// already decoded.
 		k := copy(f.out[f.n:f.n+n], f.out[f.n-f.reach:f.n])
 		f.n += k
 		n -= k

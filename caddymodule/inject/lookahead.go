@@ -7,28 +7,28 @@ import (
 )
 
 const (
-	maxHold   = 16 << 10 // input held while the place is looked for
-	firstPeek = 256      // content of a gzip body to look at first; doubles
-	maxPeek   = 4 << 10  // and the most of it
+	maxHold   = 16 << 10 // most input that is held while the insertion point is searched
+	firstPeek = 256      // decoded bytes of a gzip body to search first; doubled until maxPeek
+	maxPeek   = 4 << 10  // most decoded bytes of a gzip body to search
 )
 
-// lookahead holds the beginning of a page until the place for the tag is found. It
-// is pooled: a page needs it only for its first bytes.
+// lookahead holds the beginning of a page until the insertion point of the tag is
+// found. It is pooled, because a page needs it only for its first bytes.
 type lookahead struct {
 	gzip    bool
-	length  int64  // Content-Length, or -1
-	held    []byte // input that came before the last piece
-	first   []byte // output gathered for the first write
-	prefix  []byte // what goes before a gzip body
-	content []byte // and what is in it
+	length  int64  // Content-Length, or -1 if it is not known
+	held    []byte // input before the piece that is being processed
+	first   []byte // output collected for the first write
+	prefix  []byte // prefix of a gzip body
+	content []byte // content of that prefix
 
 	prelude prelude
-	found   bool // prelude.pos is the place
+	found   bool // prelude.pos is the insertion point
 	untyped bool // the response has no type, and browsers may take it for a page
 
-	// For gzip:
-	header int // the header's length, once known
-	used   int // input that was inflated or skipped
+	// For gzip bodies only:
+	header int // length of the gzip header; 0 until it is known
+	used   int // bytes of input that were decoded or skipped
 	last   inflateStatus
 	inf    inflater
 	out    [maxPeek]byte
@@ -52,7 +52,8 @@ func newLookahead(h http.Header) *lookahead {
 
 func (l *lookahead) free() { lookaheads.Put(l) }
 
-// at looks for the place in all input so far; eof says that there is no more.
+// at searches all input so far for the insertion point. eof says that the input is
+// complete.
 func (l *lookahead) at(data []byte, eof bool) (scanResult, Reason) {
 	if l.found {
 		return scanInsert, ReasonNone
@@ -77,7 +78,7 @@ func (l *lookahead) at(data []byte, eof bool) (scanResult, Reason) {
 	return r, l.prelude.reason
 }
 
-// inflate decodes no more than it takes to find the place.
+// inflate decodes only as much as is needed to find the insertion point.
 func (l *lookahead) inflate(data []byte) scanResult {
 	if l.header == 0 {
 		n, state := gzipHeader(data)
@@ -110,9 +111,9 @@ func (l *lookahead) inflate(data []byte) scanResult {
 	}
 }
 
-// ends says, for a gzip body that may be prefixed, how it goes on after a final
-// block that is already in sight: it must be followed by a trailer and nothing.
-// scanMore means that this is not known yet.
+// ends reports whether a gzip body whose final block has been decoded may be
+// prefixed: only a trailer may follow that block. It returns scanMore if more input
+// is needed to decide, and scanInsert if the final block has not been reached.
 func (l *lookahead) ends(data []byte, eof, hurry bool) (scanResult, Reason) {
 	if l.last != inflateDone {
 		return scanInsert, ReasonNone

@@ -5,15 +5,16 @@ import (
 	"hash/crc32"
 )
 
-// storedHeader is the block type byte, LEN and NLEN. The three type bits sit at
-// a byte's start, so the origin's first block follows on a byte boundary.
+// storedHeader is the length of a stored block's header: a byte with the block type,
+// LEN and NLEN. The prefix starts and ends on a byte boundary, so the origin's first
+// block also starts on one.
 const storedHeader = 5
 
-// appendPrefix appends what goes before the origin's deflate bits: our own
-// gzip header and a stored, non-final block with the content. Matches of the
-// origin never reach back beyond its own first byte, so its blocks stay valid.
+// appendPrefix appends the prefix of the origin's deflate blocks: a gzip header and
+// a stored, non-final block with the content. The origin's matches never refer to
+// bytes before its own first byte, so its blocks remain valid.
 func appendPrefix(b, content []byte) []byte {
-	b = append(b, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255) // no time, unknown system
+	b = append(b, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255) // no modification time, unknown operating system
 	n := uint16(len(content))
 	b = append(b, 0) // BFINAL 0, BTYPE 00, padding
 	b = binary.LittleEndian.AppendUint16(b, n)
@@ -21,7 +22,8 @@ func appendPrefix(b, content []byte) []byte {
 	return append(b, content...)
 }
 
-// trailer keeps the last 8 bytes of a gzip body back and patches them.
+// trailer forwards a gzip body but holds back the last 8 bytes, in which it corrects
+// the checksum and size.
 type trailer struct {
 	crc  uint32 // of the prefix
 	size uint32
@@ -29,22 +31,22 @@ type trailer struct {
 	kept [gzipTrailer]byte
 	n    int
 
-	// How much of the body is to come, or -1 where nobody said. Where it is
-	// known, only what may be the trailer is kept.
+	// How many bytes of the body remain, or -1 if that is not known. If it is known,
+	// only bytes of the trailer are held back.
 	left int64
-	// Whether small pieces are joined with large ones, in a buffer of their own.
+	// Whether small pieces are copied into one buffer with large ones.
 	join bool
 }
 
-// newTrailer starts a body of which left bytes are to come (-1: unknown).
+// newTrailer starts a body of which left bytes remain (-1: unknown).
 func newTrailer(prefix []byte, left int64, join bool) trailer {
 	return trailer{crc: crc32.ChecksumIEEE(prefix), size: uint32(len(prefix)), left: left, join: join}
 }
 
-// forward passes b on, with what was kept before it, except for the last 8
-// bytes of both; at the end of a body of known length it patches those and
-// passes on everything. It calls emit at most twice, and once where it can: a
-// small write beside a large one costs a system call of its own.
+// forward emits the bytes held back so far and then b, except for the last 8 bytes
+// of both. At the end of a body of known length it may also patch and emit those. It
+// calls emit at most twice, and only once if possible, because each call costs a
+// system call.
 func (t *trailer) forward(b []byte, emit func([]byte) error) error {
 	if t.left >= int64(len(b)) {
 		t.left -= int64(len(b))
@@ -55,7 +57,7 @@ func (t *trailer) forward(b []byte, emit func([]byte) error) error {
 			return t.finish(b, emit)
 		}
 	} else {
-		t.left = -1 // the length was a lie
+		t.left = -1 // the body is longer than announced
 	}
 	if over := t.n + len(b) - gzipTrailer; over > 0 {
 		old := min(over, t.n)
@@ -69,7 +71,7 @@ func (t *trailer) forward(b []byte, emit func([]byte) error) error {
 	return nil
 }
 
-// pass gives up the first n kept bytes, and then b.
+// pass emits the first n bytes held back, and then b.
 func (t *trailer) pass(n int, b []byte, emit func([]byte) error) error {
 	if n == 0 {
 		return emit(b)
@@ -89,7 +91,7 @@ func (t *trailer) pass(n int, b []byte, emit func([]byte) error) error {
 	return emit(append(first, b...))
 }
 
-// finish passes on the end of a body, patched, in one piece.
+// finish emits the rest of a body in one piece, with the trailer patched.
 func (t *trailer) finish(b []byte, emit func([]byte) error) error {
 	scratch := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(scratch)
@@ -101,9 +103,10 @@ func (t *trailer) finish(b []byte, emit func([]byte) error) error {
 	return emit(whole)
 }
 
-// release gives the kept bytes up where they cannot be a trailer: encoders end
-// a flush with an empty stored block, and as a trailer those four bytes would
-// mean a page of 4 GiB. So a page that streams is not shown 8 bytes late.
+// release returns the bytes held back if they cannot be a trailer, so that a
+// streamed page is not delivered 8 bytes late. Encoders end a flush with the bytes
+// 00 00 ff ff of an empty stored block. As the size in a trailer they would mean a
+// page of almost 4 GiB.
 func (t *trailer) release() []byte {
 	if t.n < 4 || string(t.kept[t.n-4:t.n]) != "\x00\x00\xff\xff" {
 		return nil
@@ -113,8 +116,8 @@ func (t *trailer) release() []byte {
 	return b
 }
 
-// patched is the trailer of prefix and origin together. A body too short to
-// have a trailer is left as it is.
+// patched returns the trailer of the prefix and the origin's content together. If
+// the body is too short to have a trailer, it returns the bytes unchanged.
 func (t *trailer) patched() []byte {
 	if t.n == gzipTrailer {
 		crc := binary.LittleEndian.Uint32(t.kept[:])

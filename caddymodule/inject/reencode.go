@@ -8,27 +8,27 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// dictSize is how much of the content before a block its encoder may refer to.
+// dictSize is how many bytes of content before a block its encoder may refer to.
 const dictSize = 8 << 10
 
-// plainHeader is the header of a gzip file that says nothing of itself (RFC 1952).
+// plainHeader is a gzip header (RFC 1952) without optional fields.
 var plainHeader = [...]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
-// reencoder is the fallback for gzip pages that cannot be prefixed: it decodes,
-// inserts the tag at the exact place, and encodes again. A wrong checksum of the
-// origin is healed on the way, a truncation never is.
+// reencoder handles gzip pages that cannot be prefixed: it decodes them, inserts the
+// tag at the exact place, and encodes them again. It corrects a wrong checksum of
+// the origin, but a truncated body stays truncated.
 //
-// The usual encoders keep some 800 KB for each response. This one keeps nothing
-// between blocks and finds its history in the decoder's window, for a page that
-// is a few percent larger; each block is flushed as it is written.
+// Usual encoders keep about 800 KB of state for each response. This one keeps none
+// between blocks and takes its history from the decoder's window. Pages become a
+// few percent larger. Each block is flushed when it is written.
 type reencoder struct {
 	gunzip  *gunzip
 	dst     io.Writer
-	left    int // bytes of content before the place of the tag
+	left    int // bytes of content before the insertion point
 	tag     []byte
-	started bool   // the header is out
-	history int    // bytes of content since the tag that went out unbroken
-	crc     uint32 // of what went out
+	started bool   // the header was written
+	history int    // bytes of content written since the tag
+	crc     uint32 // of the content written
 	size    uint32
 }
 
@@ -42,7 +42,7 @@ func (e *reencoder) write(b []byte) error {
 
 func (e *reencoder) content(b []byte) error {
 	if e.tag == nil {
-		// The decoder's window holds b and what came before it.
+		// The decoder's window holds b and the content before it.
 		end := e.gunzip.given
 		start := end - len(b)
 		err := e.block(b, e.gunzip.window[max(0, start-min(dictSize, e.history)):start])
@@ -65,7 +65,7 @@ func (e *reencoder) content(b []byte) error {
 	return e.block(after, nil)
 }
 
-// block encodes b, which follows dict.
+// block encodes b. dict is the content directly before b.
 func (e *reencoder) block(b, dict []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -87,7 +87,8 @@ func (e *reencoder) start() error {
 	return err
 }
 
-// close writes the trailer, unless the origin's body is cut short.
+// close writes the final block and the trailer. If the origin's body is truncated,
+// it writes nothing and returns an error.
 func (e *reencoder) close() error {
 	if err := e.gunzip.end(); err != nil {
 		return err

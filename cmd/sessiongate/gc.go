@@ -7,17 +7,17 @@ import (
 	runtimemetrics "runtime/metrics"
 )
 
-// heapFloor is the heap size below which an edge does not need to collect garbage.
-// By default Go collects each time the live heap has doubled. With a few megabytes
-// alive, that is dozens of times a second under load.
+// heapFloor is the size below which the heap of an edge need not be collected.
+// Go collects a small heap each time it has doubled: with some megabytes alive
+// that is dozens of times a second under load.
 const heapFloor = 32 << 20
 
-// Bounds of the result of [collectorPercent]. 100 is Go's default.
+// Bounds of what [collectorPercent] answers; 100 is Go's own default.
 const minPercent, maxPercent = 100, 1000
 
-// collectorPercent returns the GC percentage for a live heap: how much garbage, in
-// percent of the live bytes, may accumulate before the next collection. The heap
-// may grow to heapFloor; once more than half of that is live, Go's default applies.
+// collectorPercent is how much garbage, in percent of what is alive, may gather
+// before the next collection: enough to reach the floor, and Go's own default
+// once more than half of that is alive.
 func collectorPercent(alive uint64) int {
 	if alive == 0 {
 		return minPercent
@@ -28,35 +28,33 @@ func collectorPercent(alive uint64) int {
 	return int(min(max(minPercent, (heapFloor-alive)*100/alive), maxPercent))
 }
 
-// tuneGC lets the heap of this process grow to heapFloor before it is collected. It
-// does nothing if the operator has set GOGC. A memory limit, which Caddy takes from
-// the cgroup, still applies. Call it at most once.
+// tuneGC lets a small heap of this process grow to heapFloor before it is
+// collected. It does nothing where the operator has set GOGC. A memory limit,
+// which Caddy takes from its cgroup, holds in any case. Call it once.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		afterEachCollection(adjustCollector())
 	}
 }
 
-// adjustCollector returns a function that sets the GC percentage for the current
-// live heap. It is to be called after each collection.
+// adjustCollector returns what to do after a collection: follow what is alive.
 func adjustCollector() func() {
 	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	last := minPercent
 	return func() {
 		runtimemetrics.Read(sample)
 		want := collectorPercent(sample[0].Value.Uint64())
-		if want > last+last/8 || want < last-last/8 { // each change briefly stops the world
+		if want > last+last/8 || want < last-last/8 { // each change stops the world for a moment
 			debug.SetGCPercent(want)
 			last = want
 		}
 	}
 }
 
-// afterEachCollection calls f after every garbage collection until the process
-// ends. Each collection finalizes an unreachable object, whose finalizer calls f
-// and creates the next such object.
+// afterEachCollection calls f after every one, for as long as the process lives:
+// an object that nothing holds is finalized by each, and leaves another.
 func afterEachCollection(f func()) {
-	type nothing struct{ _ *int } // has a pointer field, because tiny pointer-free objects share memory and may not be finalized
+	type nothing struct{ _ *int } // with a pointer, or it might share a slot
 	runtime.SetFinalizer(new(nothing), func(*nothing) {
 		f()
 		afterEachCollection(f)
