@@ -2,9 +2,17 @@ package backend_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,4 +138,125 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 	if refused.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Error("a page cannot read why it was refused")
 	}
+}
+
+// A copy made while sessions are sold is whole, and a service started on it goes
+// on from that moment.
+func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	w.credit("user_1", 1_000_000)
+	id, launch := w.sell()
+	stop := make(chan struct{})
+	var sellers sync.WaitGroup
+	for range 4 {
+		sellers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					w.call("POST", "/api/v1/sessions", w.market, order()).want(201)
+				}
+			}
+		})
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	err := w.b.Store().Backup(ctx, copied)
+	close(stop)
+	sellers.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.b.Store().Backup(ctx, copied); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a copy was overwritten: %v", err)
+	}
+	if stat, err := os.Stat(copied); err != nil || stat.Mode().Perm() != 0o600 {
+		t.Errorf("the copy has mode %v, %v", stat.Mode(), err)
+	}
+	// Disaster: the database is gone. Its keys were kept beside the copy.
+	old := w.b
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimPrefix(w.database, "sqlite:")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(copied, path); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.audit()
+	w.enter(launch)
+	w.call("POST", "/api/v1/sessions/"+id+"/complete", w.market, nil).want(200)
+	w.audit()
+}
+
+func TestBackupOfPostgres(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, postgres.Database(t))
+	if err := w.b.Store().Backup(context.Background(), filepath.Join(t.TempDir(), "x")); !errors.Is(err, store.ErrNoBackup) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The dashboard is served by the service itself, to whoever is signed in.
+func TestDashboardIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := newBrowser(w)
+	if p := b.get(home + "/dashboard"); p.location() != "/dashboard/" {
+		t.Errorf("/dashboard leads to %d %q", p.status, p.location())
+	}
+	b.do("POST", home+"/auth/key", url.Values{"key": {w.provider}})
+	p := b.get(home + "/dashboard/sessions?status=expired")
+	if p.status != http.StatusOK || p.header.Get("Cache-Control") != "no-store" || !strings.Contains(p.header.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("the page: %d %v", p.status, p.header)
+	}
+	files := regexp.MustCompile(`"(/dashboard/app\.[^"]+)"`).FindAllStringSubmatch(p.body, -1)
+	if len(files) != 2 {
+		t.Fatalf("the page names %d files", len(files))
+	}
+	for _, f := range files {
+		p := b.get(home + f[1])
+		if p.status != http.StatusOK || !strings.Contains(p.header.Get("Cache-Control"), "immutable") || p.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", f[1], p.status, p.header)
+		}
+	}
+	if p := b.do("POST", home+"/dashboard/", nil); p.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", p.status)
+	}
+}
+
+// A backend in a process of your own. Run lets deadlines pass meanwhile.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "backend")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	b, err := backend.Open(ctx, backend.Config{DataDir: dir}, zap.NewNop())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer b.Close()
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+
+	answer := httptest.NewRecorder()
+	b.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	fmt.Print(answer.Body)
+	stop()
+	fmt.Println(<-done)
+	// Output:
+	// {"status":"ok"}
+	// <nil>
 }

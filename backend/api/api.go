@@ -1,3 +1,6 @@
+// Package api is the HTTP API of the session service: routes, callers, errors as
+// problems, and the OpenAPI document. It decides nothing that package service
+// could decide, and never reaches the database.
 package api
 
 import (
@@ -14,6 +17,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
@@ -309,4 +316,44 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func aborted(cause any) bool {
 	err, ok := cause.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
+}
+
+// httpMetrics is what the HTTP API counts. Labels are bounded: routes, not paths.
+type httpMetrics struct {
+	requests *prometheus.HistogramVec
+	streams  prometheus.Gauge
+}
+
+func newHTTPMetrics(registry *prometheus.Registry) httpMetrics {
+	m := httpMetrics{
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sessiongate_http_request_seconds", Help: "Duration of requests, by route and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
+		}, []string{"route", "status"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sessiongate_edge_streams", Help: "Event streams that edges hold open.",
+		}),
+	}
+	registry.MustRegister(m.requests, m.streams)
+	return m
+}
+
+const tracerName = "github.com/sessiongate/sessiongate/backend"
+
+// trace begins the span of a request, within its caller's trace. end tells it
+// how the request went; it names the route and never the path.
+func (a *api) trace(r *http.Request) (traced *http.Request, end func(route string, status int)) {
+	if a.Traces == nil {
+		return r, func(string, int) {}
+	}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := a.Traces.Tracer(tracerName).Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+	return r.WithContext(ctx), func(route string, status int) {
+		span.SetName(route)
+		span.SetAttributes(attribute.String("http.route", route), attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, http.StatusText(status))
+		}
+		span.End()
+	}
 }

@@ -92,8 +92,8 @@ type beatsInput struct{ RawBody []byte }
 
 type beatsOutput struct{ Body protocol.HeartbeatsAnswer }
 
-// routeHeartbeats adds the one endpoint that is called all the time: it decodes
-// its body once and directly, where the frame would decode and walk it twice.
+// routeHeartbeats adds the heartbeat endpoint. Since edges call it all the time, it
+// decodes its body directly, which avoids a second decoding by the framework.
 func (a *api) routeHeartbeats() {
 	r := route{
 		method: http.MethodPost, path: protocol.EdgeHeartbeats, id: "edge-heartbeats", tag: "Edge",
@@ -108,7 +108,7 @@ func (a *api) routeHeartbeats() {
 	})
 	huma.Register(a.huma, op, func(ctx context.Context, in *beatsInput) (*beatsOutput, error) {
 		var body protocol.HeartbeatsRequest
-		// Leniently: edges that are newer than this service may report more.
+		// Unknown fields are allowed: a newer edge may send more.
 		if p := decode(json.NewDecoder(bytes.NewReader(in.RawBody)), &body); p != nil {
 			return nil, p
 		}
@@ -124,15 +124,15 @@ func (a *api) routeHeartbeats() {
 	})
 }
 
-// decodeStrictly reads one JSON value and refuses fields that into does not
-// have. What it says names fields and never quotes values.
+// decodeStrictly decodes one JSON value and refuses fields that into does not have.
+// The problem names fields but never contains values.
 func decodeStrictly(body []byte, into any) *problem {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	return decode(d, into)
 }
 
-// decode reads one JSON value and nothing after it.
+// decode decodes one JSON value and refuses anything after it.
 func decode(d *json.Decoder, into any) *problem {
 	err := d.Decode(into)
 	if err == nil {
@@ -168,8 +168,9 @@ type eventsInput struct {
 	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"Resumes the stream after this event"`
 }
 
-// events streams live-state changes until the edge leaves or we stop. A stream
-// without Last-Event-ID begins with a reset: what its edge holds may be old.
+// events streams live-state changes until the edge disconnects or the service stops.
+// A stream without Last-Event-ID begins with a reset, since the states that the edge
+// holds may be stale.
 func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	sub, err := a.s.Subscribe(in.LastEventID)
 	if err != nil {
@@ -185,28 +186,28 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
-		h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+		h.Set("X-Accel-Buffering", "no") // keeps nginx from buffering events
 		control := http.NewResponseController(w)
-		// The server's read timeout is for request bodies; it would end the stream.
-		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines needs none cleared
+		// Clear the server's read timeout, which would end the stream.
+		_ = control.SetReadDeadline(time.Time{}) // the error only says that w has no deadlines
 		w.WriteHeader(http.StatusOK)
 		a.stream(ctx, &eventWriter{w: w, control: control}, sub, func() bool {
-			// A database that is away takes no edge's word from it.
+			// Edges stay connected while the database is unavailable.
 			_, err := a.authorize(r, []service.Role{service.RoleEdge})
 			return err == nil || problemOf(err).Status/100 == 5 || problemOf(err).Status == http.StatusTooManyRequests
 		})
 	}}, nil
 }
 
-// stream writes what comes, until the edge leaves, the stream is down, or the
-// edge may no longer know, which is asked every two seconds.
-func (a *api) stream(ctx context.Context, out *eventWriter, sub *service.Subscription, mayKnow func() bool) {
-	nextTime := time.Now() // at once: the edge learns our clock
+// stream writes events until the edge disconnects, the change stream is down, or
+// authorized returns false. It calls authorized every streamTimeEvery.
+func (a *api) stream(ctx context.Context, out *eventWriter, sub *service.Subscription, authorized func() bool) {
+	nextTime := time.Now() // at once, so that the edge knows the clock of the service
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextTime)
 		batch, err := sub.Next(wait)
 		cancel()
-		// A stream that is down must not look alive: its edge asks instead.
+		// End the response if the change stream is down, so that the edge polls.
 		if ctx.Err() != nil || errors.Is(err, service.ErrStreamDown) {
 			return
 		}
@@ -217,19 +218,19 @@ func (a *api) stream(ctx context.Context, out *eventWriter, sub *service.Subscri
 			out.add(e.ID, protocol.StreamState, e.Data)
 		}
 		if now := time.Now(); !now.Before(nextTime) {
-			if !mayKnow() {
+			if !authorized() {
 				return
 			}
 			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.Now().UnixMilli()))
 			nextTime = now.Add(streamTimeEvery)
 		}
 		if out.flush() != nil {
-			return // the edge is gone
+			return // the edge has disconnected
 		}
 	}
 }
 
-// eventWriter writes server-sent events, a batch at a time.
+// eventWriter writes server-sent events in batches.
 type eventWriter struct {
 	w       io.Writer
 	control *http.ResponseController

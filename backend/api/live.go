@@ -21,25 +21,25 @@ import (
 const (
 	livePath     = "/api/v1/providers/{id}/live"
 	liveProtocol = "sessiongate.live"
-	// A browser cannot set a header on a WebSocket: it names its key as a
-	// subprotocol, which, unlike a URL, no log keeps.
+	// Browsers cannot set headers on a WebSocket, so they send the API key as a
+	// subprotocol. Unlike a URL, it does not end up in access logs.
 	liveKeyPrefix = "sessiongate.key."
 	liveEvery     = 5 * time.Second
 	liveSettle    = 200 * time.Millisecond
 	liveTimeout   = 10 * time.Second
 )
 
-// liveMessage is what a live page of a provider's is told.
+// liveMessage is one message on the WebSocket.
 type liveMessage struct {
 	Type string `json:"type"` // counts, session or reset
-	// With counts.
+	// Set for counts.
 	Counts *shape.LiveCounts `json:"counts,omitempty"`
-	// With session: what it is now.
+	// Set for session: its current state.
 	Session      *protocol.LiveState `json:"session,omitempty"`
 	ServerTimeMS int64               `json:"server_time_ms"`
 }
 
-// routeLive adds the one endpoint that is a WebSocket.
+// routeLive adds the WebSocket endpoint.
 func (a *api) routeLive() {
 	op := route{
 		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: readers, errors: []int{404, 503},
@@ -52,7 +52,8 @@ func (a *api) routeLive() {
 	huma.Register(a.huma, op, a.live)
 }
 
-// keyFromProtocol takes a browser's key from its subprotocols.
+// keyFromProtocol copies an API key from the offered subprotocols to the Authorization
+// header, unless the request has one.
 func keyFromProtocol(hc huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(hc)
 	if r.Header.Get("Authorization") == "" {
@@ -79,8 +80,8 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		// A key is the proof, whatever page has it. A cookie comes along by
-		// itself: then the page must be ours.
+		// A request with a key may come from any origin. Browsers send a cookie
+		// without being asked, so a request with a cookie must have our origin.
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 			Subprotocols: []string{liveProtocol}, InsecureSkipVerify: !callerOf(ctx).ByCookie,
 		})
@@ -95,13 +96,13 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 			_, err := a.authorize(r, readers)
 			return err == nil
 		})
-		conn.Close(websocket.StatusTryAgainLater, "try again later") // it may have left already
+		conn.Close(websocket.StatusTryAgainLater, "try again later") // the error only says that the client has disconnected
 	}}, nil
 }
 
-// follow tells conn what changes, until one of the two ends, or its caller may
-// no longer know.
-func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *service.Subscription, mayKnow func() bool) {
+// follow sends changes to conn until ctx ends, the change stream is down, the client
+// disconnects, or authorized returns false.
+func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *service.Subscription, authorized func() bool) {
 	nextCounts := time.Now() // at once
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextCounts)
@@ -115,7 +116,7 @@ func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID strin
 			nextCounts = earlier(nextCounts, time.Now().Add(liveSettle))
 		}
 		if now := time.Now(); !now.Before(nextCounts) {
-			if !mayKnow() {
+			if !authorized() {
 				return
 			}
 			counts, err := a.s.LiveCounts(ctx, providerID)
@@ -139,8 +140,8 @@ func send(ctx context.Context, conn *websocket.Conn, m liveMessage) error {
 	return wsjson.Write(ctx, conn, m)
 }
 
-// changesOf is what a batch means for one provider. Every
-// subscription begins with a reset: whoever follows lists sessions then.
+// changesOf returns the messages of a batch for one provider. Every subscription
+// begins with a reset, after which the client lists the sessions.
 func (a *api) changesOf(providerID string, batch service.Batch) []liveMessage {
 	var list []liveMessage
 	if batch.Reset {

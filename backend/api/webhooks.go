@@ -9,20 +9,20 @@ import (
 	"github.com/sessiongate/sessiongate/backend/service"
 )
 
-// WebhookPath names a provider's webhook.
+// WebhookPath is the path of a provider's webhook.
 type WebhookPath struct {
 	ID  string `path:"id" maxLength:"128" example:"prov_demo"`
 	WID string `path:"wid" maxLength:"64" example:"wh_7x3kq2m5n4p6r8s9t2va"`
 }
 
-// webhookBody is a webhook as the API shows it.
+// webhookBody is the JSON of a webhook.
 type webhookBody struct {
 	ID          string   `json:"id" example:"wh_7x3kq2m5n4p6r8s9t2va"`
 	URL         string   `json:"url" example:"https://hooks.provider.com/sessiongate"`
 	Events      []string `json:"events" nullable:"false" doc:"Event types to deliver; empty: all"`
 	Description string   `json:"description,omitempty"`
 	Enabled     bool     `json:"enabled"`
-	// Why and since when it is not.
+	// Why and since when the webhook is disabled.
 	DisabledReason string `json:"disabled_reason,omitempty" enum:"gone,failing,requested" doc:"gone: the receiver answered 410. failing: every attempt failed for five days"`
 	DisabledAt     int64  `json:"disabled_at,omitempty"`
 	FailingSince   int64  `json:"failing_since,omitempty" doc:"Time since which every attempt has failed"`
@@ -41,8 +41,8 @@ func webhookBodyOf(h service.Webhook) webhookBody {
 	}
 }
 
-// webhookBodyFor is h as its caller may see it: to others than its provider, the
-// query of its URL, which may be a secret between the two ends, is "…".
+// webhookBodyFor returns h as its caller may see it. The query of the URL may contain
+// a secret: callers other than the provider see "…" in its place.
 func webhookBodyFor(ctx context.Context, h service.Webhook) webhookBody {
 	b := webhookBodyOf(h)
 	if u, err := url.Parse(h.URL); callerOf(ctx).Role != service.RoleProvider && err == nil && u.RawQuery != "" {
@@ -54,12 +54,13 @@ func webhookBodyFor(ctx context.Context, h service.Webhook) webhookBody {
 
 type webhookOutput struct{ Body webhookBody }
 
-// secretOutput shows a secret, this once.
+// secretOutput is the response to creating a webhook or rotating its secret. No other
+// response contains the secret.
 type secretOutput struct {
 	Body struct {
 		Webhook webhookBody `json:"webhook"`
 		Secret  string      `json:"secret" doc:"Signs every request. Shown only once" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
-		// Until when the secret before it signs too.
+		// Until when messages are signed with the old secret, too.
 		OldSecretUntil int64 `json:"old_secret_until,omitempty"`
 	}
 }

@@ -322,8 +322,8 @@ func TestStatesAndLimitsAreForgotten(t *testing.T) {
 	if _, err := m.Allow(ctx, "new", Limit{Interval: time.Second, Burst: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.states) != 1 || len(m.told) != 1 || len(m.dues) != 1 {
-		t.Errorf("%d states, %d told, %d limits are kept", len(m.states), len(m.told), len(m.dues))
+	if len(m.states) != 1 || len(m.published) != 1 || len(m.dues) != 1 {
+		t.Errorf("%d states, %d published versions, %d limits are kept", len(m.states), len(m.published), len(m.dues))
 	}
 }
 

@@ -8,24 +8,25 @@ import (
 	"time"
 )
 
-// DefaultLog is how many changes a coordinator keeps for subscribers to resume.
+// DefaultLog is the default number of events that a coordinator keeps so that
+// subscribers can resume.
 const DefaultLog = 16384
 
 const sweepEvery = time.Minute
 
-// Memory coordinates one process. Safe for concurrent use. Publishing never
-// waits for a subscriber: each reads the log at its own pace, and one that
-// falls behind its end is told to reset.
+// Memory is a coordinator for one process. It is safe for concurrent use.
+// Publishing never waits for a subscriber: each subscriber reads the log at its own
+// pace, and one that falls too far behind is reset.
 type Memory struct {
 	now   func() time.Time
-	epoch string // tells this process's event ids from another's
+	epoch string // random prefix of event ids, different in each process
 	log   *eventLog
 
-	mu      sync.Mutex // guards states, told, sweepAt
-	states  map[string]State
-	told    map[string]int64 // the version last published, which [Memory.Remember] never is
-	number  int64            // of the last event
-	sweepAt time.Time
+	mu        sync.Mutex // guards states, published, number, sweepAt
+	states    map[string]State
+	published map[string]int64 // newest version published, by session id; [Memory.Remember] does not count
+	number    int64            // number of the last event
+	sweepAt   time.Time
 
 	limits       sync.Mutex // guards dues, limitSweepAt
 	dues         map[string]time.Time
@@ -37,43 +38,44 @@ func NewMemory(logSize int, now func() time.Time) *Memory {
 	epoch := rand.Text()[:8]
 	return &Memory{
 		now: now, epoch: epoch, log: newEventLog(logSize, epoch+"-0"),
-		states: map[string]State{}, told: map[string]int64{}, dues: map[string]time.Time{},
+		states: map[string]State{}, published: map[string]int64{}, dues: map[string]time.Time{},
 	}
 }
 
-// Publish keeps s and tells all subscribers, unless s is old news.
+// Publish stores s and sends it to all subscribers. It does nothing if this
+// version or a newer one was already published.
 func (m *Memory) Publish(_ context.Context, s State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// What the record said a moment ago may be this very change: it is known,
-	// and not yet told.
-	if m.told[s.ID] >= s.Version {
+	// Compare with the published version, not the stored one: Remember may have
+	// stored this version without publishing it.
+	if m.published[s.ID] >= s.Version {
 		return nil
 	}
-	m.told[s.ID] = s.Version
-	m.keepLocked(s)
+	m.published[s.ID] = s.Version
+	m.storeLocked(s)
 	m.number++
 	m.log.add(Event{ID: m.epoch + "-" + strconv.FormatInt(m.number, 10), Data: s.Data})
 	return nil
 }
 
-// Remember keeps s, read from the record, and tells nobody.
+// Remember stores s, as read from the database, without publishing it.
 func (m *Memory) Remember(_ context.Context, s State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keepLocked(s)
+	m.storeLocked(s)
 	return nil
 }
 
-func (m *Memory) keepLocked(s State) {
+func (m *Memory) storeLocked(s State) {
 	if old, ok := m.states[s.ID]; !ok || old.Version < s.Version {
 		m.states[s.ID] = s
 	}
 	m.sweepLocked()
 }
 
-// States returns the states of ids, in their order; the zero State where none
-// is known.
+// States returns the states of ids, in the same order. An unknown id yields the
+// zero State.
 func (m *Memory) States(_ context.Context, ids []string) ([]State, error) {
 	list := make([]State, len(ids))
 	m.mu.Lock()
@@ -84,18 +86,19 @@ func (m *Memory) States(_ context.Context, ids []string) ([]State, error) {
 	return list, nil
 }
 
-// Subscribe returns a subscription to all changes after the event lastID; from
-// now on, after a reset, when lastID is empty or no longer known.
+// Subscribe returns a subscription to all changes after the event lastID. If lastID
+// is empty or no longer in the log, the subscription starts with a reset and
+// continues with new changes.
 func (m *Memory) Subscribe(lastID string) (*Subscription, error) { return m.log.subscribe(lastID) }
 
-// Run implements what coordinators of many processes need; this one needs none.
+// Run waits until ctx ends. Memory needs no background work.
 func (m *Memory) Run(ctx context.Context) { <-ctx.Done() }
 
-// Close implements the same.
+// Close does nothing. Memory holds no connections.
 func (m *Memory) Close() error { return nil }
 
-// Allow takes one use of the limit named key. It returns how long to wait, 0
-// when allowed.
+// Allow counts one use against the limit named key. It returns 0 if the use is
+// allowed, or how long to wait otherwise.
 func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, error) {
 	now := m.now()
 	m.limits.Lock()
@@ -108,7 +111,7 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 			}
 		}
 	}
-	next, wait := take(m.dues[key], now, l)
+	next, wait := limitUse(m.dues[key], now, l)
 	m.dues[key] = next
 	return wait, nil
 }
@@ -122,7 +125,7 @@ func (m *Memory) sweepLocked() {
 	for id, s := range m.states {
 		if s.Forget.Before(now) {
 			delete(m.states, id)
-			delete(m.told, id)
+			delete(m.published, id)
 		}
 	}
 }

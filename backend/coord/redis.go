@@ -17,26 +17,27 @@ import (
 )
 
 const (
-	// A Redis that takes longer is as good as none: SQL answers instead.
+	// How long a request waits for Redis before the database answers instead.
 	redisTimeout = 250 * time.Millisecond
 	dialTimeout  = 500 * time.Millisecond
-	// stateTTL is how long a state is believed without asking the record again.
-	// It bounds what a process that crashed while it could not reach Redis may
-	// have left untold.
+	// stateTTL is how long a state is used before it is read from the database
+	// again. It bounds how long a change stays unnoticed if the process that made it
+	// crashed before it could publish to Redis.
 	stateTTL = 60 * time.Second
-	// A command that failed keeps others from waiting too, for this long.
+	// How long after a failed command no other command is tried.
 	breakFor = time.Second
-	// What could not be published is tried again this often, by so many at once,
-	// and with more patience: nobody waits for it.
+	// How often, by how many goroutines and with what timeout failed publishes are
+	// tried again. The timeout is longer because no request waits for it.
 	republishEvery   = 250 * time.Millisecond
 	republishers     = 32
 	republishTimeout = 2 * time.Second
-	// More untold changes than this, and all edges are told to reset instead.
-	maxUntold = 100_000
+	// The most changes that wait to be published. If there are more, all subscribers
+	// are reset instead.
+	maxUnpublished = 100_000
 )
 
-// Keys. A session's has its id in braces, so that whatever concerns one session
-// shares a slot in a cluster; so do the stream and its counter.
+// Redis keys. The braces are cluster hash tags: all keys of one session share a
+// slot, and so do the stream and its counter.
 const (
 	streamKey  = "sg:{events}"
 	counterKey = "sg:{events}:n"
@@ -45,9 +46,10 @@ const (
 func stateKey(id string) string   { return "sg:{" + id + "}" }
 func limitKey(name string) string { return "sg:limit:{" + name + "}" }
 
-// keepScript keeps a state unless a newer one is there, and says whether this
-// version is yet to be told. KEYS: state. ARGV: version, data, ttl ms, tell.
-var keepScript = redis.NewScript(`
+// storeScript stores a state unless a newer one is stored. With publish set to 1, it
+// marks the version as published and returns 1 if it was not marked before.
+// KEYS: state. ARGV: version, data, ttl in ms, publish (0 or 1).
+var storeScript = redis.NewScript(`
 local have = redis.call('HMGET', KEYS[1], 'v', 't')
 local version = tonumber(ARGV[1])
 if not have[1] or tonumber(have[1]) < version then
@@ -59,16 +61,17 @@ if have[2] and tonumber(have[2]) >= version then return 0 end
 redis.call('HSET', KEYS[1], 't', ARGV[1])
 return 1`)
 
-// tellScript appends an event under the next number of this stream's life, so
-// that a reader sees what it missed. KEYS: stream, counter. ARGV: data, how many
-// to keep, a name for a new life.
-var tellScript = redis.NewScript(`
+// appendScript appends an event with the next number of the current life of the
+// stream, so that readers notice gaps. A life begins when the counter is created.
+// KEYS: stream, counter. ARGV: data, number of events to keep, name of a new life.
+var appendScript = redis.NewScript(`
 local n = redis.call('HINCRBY', KEYS[2], 'n', 1)
 if n == 1 then redis.call('HSET', KEYS[2], 'life', ARGV[3]) end
 local life = redis.call('HGET', KEYS[2], 'life')
 return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'n', n, 'life', life, 'd', ARGV[1])`)
 
-// limitScript is [take], in microseconds. KEYS: limit. ARGV: now, interval, burst.
+// limitScript does the same as [limitUse], in microseconds. KEYS: limit. ARGV: now,
+// interval, burst.
 var limitScript = redis.NewScript(`
 local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local due = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -79,59 +82,62 @@ due = due + interval
 redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000) + 1)
 return 0`)
 
-// Redis coordinates many processes. Each keeps the states it has seen, follows
-// one stream for all its subscribers, and does without Redis when it must: then
-// states come from the record, limits are this process's own, and there is no
-// stream, so that edges ask. Safe for concurrent use.
+// Redis is a coordinator for many processes. Each process caches the states it has
+// seen and follows one Redis stream for all its subscribers. It is safe for
+// concurrent use.
+//
+// While Redis is unavailable, States returns nothing, so that callers read the
+// database; each process applies rate limits on its own; and Subscribe returns
+// [ErrDown], so that edges poll.
 type Redis struct {
 	client redis.UniversalClient
 	now    func() time.Time
 	log    *zap.Logger
 	size   int
 	events *eventLog
-	limits *Memory // while Redis cannot be asked
+	limits *Memory // used while Redis is unavailable
 
-	cutUntil   atomic.Int64 // Unix nanoseconds: no command before this
-	doubtUntil atomic.Int64 // Unix nanoseconds: Redis may hold old states until this
+	cutUntil   atomic.Int64 // Unix nanoseconds: no commands are sent before this
+	doubtUntil atomic.Int64 // Unix nanoseconds: Redis may hold stale states until this
 
-	mu     sync.Mutex // guards all below
-	states map[string]kept
-	sweep  time.Time
-	untold map[string]State
-	overs  bool // more was untold than we keep
+	mu          sync.Mutex // guards all below
+	states      map[string]cachedState
+	sweep       time.Time
+	unpublished map[string]State // changes that wait to be published
+	overflowed  bool             // more changes waited than maxUnpublished; all subscribers must be reset
 
-	// Run's alone.
-	cursor cursor
-	anew   bool // what the stream held before is not to be resumed
-	lost   bool // it is said that Redis is down
+	// Used only by Run.
+	cursor     cursor
+	skipOld    bool // do not offer the events already in the stream to subscribers
+	downLogged bool // the log says that Redis is unavailable
 }
 
-// kept is a state with the moment until which it is believed.
-type kept struct {
+// cachedState is a state and when its cache entry expires.
+type cachedState struct {
 	State
-	until time.Time
-	told  int64 // the version that the stream brought
+	until     time.Time
+	published int64 // newest version that arrived on the stream
 }
 
-// NewRedis returns a coordinator over the Redis at address, which see
-// [redisurl.Connect] for. It need not answer yet. Nothing is followed until
-// [Redis.Run] runs.
+// NewRedis returns a coordinator that uses the Redis at address, in the syntax of
+// [redisurl.Connect]. Redis need not be reachable yet. The stream is followed only
+// while [Redis.Run] runs.
 func NewRedis(address string, logSize int, now func() time.Time, log *zap.Logger) (*Redis, error) {
-	// No command is tried twice, and none waits long: what fails is answered from
-	// SQL, and the connection is mended beside the requests.
+	// Commands are not retried and have short timeouts. If one fails, the database
+	// answers, and the client reconnects in the background.
 	client, err := redisurl.Connect(address, redisurl.Patience{Timeout: dialTimeout})
 	if err != nil {
 		return nil, err
 	}
 	r := &Redis{
 		client: client, now: now, log: log, size: logSize, events: newEventLog(logSize, "start-"+rand.Text()[:8]),
-		limits: NewMemory(1, now), states: map[string]kept{}, untold: map[string]State{},
+		limits: NewMemory(1, now), states: map[string]cachedState{}, unpublished: map[string]State{},
 	}
-	r.events.setDown(true) // until Run has found the stream
+	r.events.setDown(true) // until Run follows the stream
 	return r, nil
 }
 
-// Close closes all connections. Call it when [Redis.Run] has returned.
+// Close closes all connections. Call it after [Redis.Run] has returned.
 func (r *Redis) Close() error {
 	if err := r.client.Close(); err != nil {
 		return fmt.Errorf("closing Redis: %w", err)
@@ -139,7 +145,7 @@ func (r *Redis) Close() error {
 	return nil
 }
 
-// Ping asks Redis whether it is there.
+// Ping returns an error if Redis does not answer.
 func (r *Redis) Ping(ctx context.Context) error {
 	if err := r.client.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("asking Redis: %w", err)
@@ -147,55 +153,61 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Publish keeps s and tells all subscribers of all processes, unless s is old
-// news. What Redis does not take now is told later; the error only says so.
+// Publish stores s and sends it to the subscribers of all processes. It does
+// nothing if this version or a newer one was already published. If Redis does not
+// accept s now, Publish returns an error and s is published later; the caller need
+// not try again.
 func (r *Redis) Publish(ctx context.Context, s State) error {
-	if r.told(s) {
+	if r.published(s) {
 		return nil
 	}
-	r.keep(s)
+	r.cache(s)
 	err := r.do(ctx, func(ctx context.Context) error { return r.publish(ctx, s, false) })
 	if err == nil {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, ok := r.untold[s.ID]; !ok || old.Version < s.Version {
-		if !ok && len(r.untold) >= maxUntold {
-			r.overs = true
+	if old, ok := r.unpublished[s.ID]; !ok || old.Version < s.Version {
+		if !ok && len(r.unpublished) >= maxUnpublished {
+			r.overflowed = true
 		} else {
-			r.untold[s.ID] = s
+			r.unpublished[s.ID] = s
 		}
 	}
 	return fmt.Errorf("publishing, to be tried again: %w", err)
 }
 
-// publish does so in two steps, since a state and the stream may live on two
-// nodes. always tells it whether or not that version was told before.
+// publish stores s and appends it to the stream. These are two commands, since the
+// state and the stream may be on different nodes of a cluster. With always set, the
+// event is appended even if that version was already published.
 func (r *Redis) publish(ctx context.Context, s State, always bool) error {
-	fresh, err := keepScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "1").Int()
+	fresh, err := storeScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "1").Int()
 	if err != nil || (fresh == 0 && !always) {
 		return err
 	}
-	return r.tell(ctx, s.Data)
+	return r.appendEvent(ctx, s.Data)
 }
 
-func (r *Redis) tell(ctx context.Context, data []byte) error {
-	return tellScript.Run(ctx, r.client, []string{streamKey, counterKey}, data, r.size, rand.Text()[:8]).Err()
+// appendEvent appends an event to the stream. Empty data resets all subscribers.
+func (r *Redis) appendEvent(ctx context.Context, data []byte) error {
+	return appendScript.Run(ctx, r.client, []string{streamKey, counterKey}, data, r.size, rand.Text()[:8]).Err()
 }
 
-// Remember keeps s, read from the record, and tells nobody.
+// Remember stores s, as read from the database, without publishing it. It never
+// fails: if Redis is unavailable, s is cached in this process only.
 func (r *Redis) Remember(ctx context.Context, s State) error {
-	r.keep(s)
-	// Without Redis it is remembered here.
+	r.cache(s)
+	// On failure, s stays in the cache of this process.
 	_ = r.do(ctx, func(ctx context.Context) error {
-		return keepScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "0").Err()
+		return storeScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "0").Err()
 	})
 	return nil
 }
 
-// States returns the states of ids, in their order; the zero State where none
-// is known, which is all that a missing Redis makes of it.
+// States returns the states of ids, in the same order. An unknown id yields the
+// zero State, and so does every id while Redis is unavailable and the state is not
+// cached.
 func (r *Redis) States(ctx context.Context, ids []string) ([]State, error) {
 	list := make([]State, len(ids))
 	var missing []int
@@ -231,7 +243,7 @@ func (r *Redis) States(ctx context.Context, ids []string) ([]State, error) {
 	for n, i := range missing {
 		if s, ok := stateOf(ids[i], replies[n].Val()); ok {
 			list[i] = s
-			r.keep(s)
+			r.cache(s)
 		}
 	}
 	return list, nil
@@ -247,10 +259,12 @@ func stateOf(id string, reply []any) (State, bool) {
 	return State{ID: id, Version: version, Data: []byte(data)}, ok && err == nil
 }
 
-// keep remembers s in this process, while it would learn of a newer one.
-func (r *Redis) keep(s State) { r.keepTold(s, false) }
+// cache stores s in this process. It does nothing while the stream is down, since
+// newer states would not arrive.
+func (r *Redis) cache(s State) { r.cacheState(s, false) }
 
-func (r *Redis) keepTold(s State, told bool) {
+// cacheState stores s in this process. published says that s arrived on the stream.
+func (r *Redis) cacheState(s State, published bool) {
 	if r.events.isDown() {
 		return
 	}
@@ -258,8 +272,8 @@ func (r *Redis) keepTold(s State, told bool) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	k := r.states[s.ID]
-	if told {
-		k.told = max(k.told, s.Version)
+	if published {
+		k.published = max(k.published, s.Version)
 	}
 	if k.ID == "" || k.Version <= s.Version {
 		k.State, k.until = s, now.Add(stateTTL)
@@ -275,20 +289,21 @@ func (r *Redis) keepTold(s State, told bool) {
 	}
 }
 
-// told reports whether the stream has brought this version already.
-func (r *Redis) told(s State) bool {
+// published reports whether this version or a newer one arrived on the stream.
+func (r *Redis) published(s State) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.states[s.ID].told >= s.Version && s.Version > 0
+	return r.states[s.ID].published >= s.Version && s.Version > 0
 }
 
-// Subscribe returns a subscription to all changes after the event lastID, from
-// now on, after a reset, when lastID is empty or no longer known. Ids are the
-// same in every process.
+// Subscribe returns a subscription to all changes after the event lastID. If lastID
+// is empty or no longer in the log, the subscription starts with a reset and
+// continues with new changes. Event ids are the same in every process.
 func (r *Redis) Subscribe(lastID string) (*Subscription, error) { return r.events.subscribe(lastID) }
 
-// Allow takes one use of the limit named key. It returns how long to wait, 0
-// when allowed. Without Redis each process limits by itself.
+// Allow counts one use against the limit named key. It returns 0 if the use is
+// allowed, or how long to wait otherwise. While Redis is unavailable, each process
+// applies the limit on its own.
 func (r *Redis) Allow(ctx context.Context, key string, l Limit) (time.Duration, error) {
 	var wait int64
 	err := r.do(ctx, func(ctx context.Context) (err error) {
@@ -304,8 +319,8 @@ func (r *Redis) Allow(ctx context.Context, key string, l Limit) (time.Duration, 
 
 var errCut = errors.New("Redis did not answer recently")
 
-// do runs commands with little patience, and none at all right after a failure:
-// requests go on without Redis, at their usual pace.
+// do runs Redis commands with a short timeout. For breakFor after a failure it
+// returns errCut at once, so that requests do not wait for an unavailable Redis.
 func (r *Redis) do(ctx context.Context, f func(context.Context) error) error {
 	if time.Now().UnixNano() < r.cutUntil.Load() {
 		return errCut

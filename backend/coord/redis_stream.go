@@ -17,25 +17,27 @@ import (
 )
 
 const (
-	// How long one read waits for news.
+	// How long one read waits for new events.
 	readBlock = 500 * time.Millisecond
-	// How long between attempts to find a stream that is gone.
+	// How long to wait before attaching to the stream again after a failure.
 	retryEvery = 200 * time.Millisecond
 	maxRead    = 1000
 )
 
-// cursor is the last event read: its id, its number, and the life of the stream
-// that counts it. A stream that was emptied begins a new life.
+// cursor is a position in the stream: the id of the last event read, its number,
+// and the life of the stream in which it was numbered. A stream that was emptied
+// begins a new life.
 type cursor struct {
 	id     string
 	life   string
 	number int64
 }
 
-// errGap: events were lost between the last one read and the next.
+// errGap is returned when events between the last one read and the next are lost.
 var errGap = errors.New("the stream has a gap")
 
-// Run follows the stream and publishes what could not be, until ctx ends.
+// Run follows the stream and publishes the changes that failed before, until ctx
+// ends.
 func (r *Redis) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.republishLoop(ctx) })
@@ -48,12 +50,12 @@ func (r *Redis) Run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case errors.Is(err, errGap):
 			r.log.Warn("changes were lost in Redis; edges will read every state again", zap.Error(err))
-			r.forget()
+			r.discard()
 		default:
-			// Once more at once: a connection may have died of age. A server that
-			// does not answer then is down.
+			// The connection may have been closed for being idle: try once more
+			// before treating Redis as unavailable.
 			if err := r.attach(ctx); err != nil && ctx.Err() == nil {
-				r.lose(err)
+				r.markDown(err)
 				sleep(ctx, retryEvery)
 			}
 		}
@@ -62,60 +64,62 @@ func (r *Redis) Run(ctx context.Context) {
 	r.events.setDown(true)
 }
 
-// lose notes that the stream is down: nobody learns what others change, so no
-// state is believed, and when Redis is back everybody asks anew.
-func (r *Redis) lose(err error) {
+// markDown marks the stream as down. Changes of other processes no longer arrive,
+// so all cached states are dropped, and all subscribers are reset when Redis is
+// available again.
+func (r *Redis) markDown(err error) {
 	r.events.setDown(true)
-	if !r.lost { // said once, also of a Redis that never answered
+	if !r.downLogged { // log once, even if Redis never answered
 		r.log.Warn("Redis is unavailable; reading states from the database", zap.Error(err))
 	}
-	r.lost = true
-	r.forget()
+	r.downLogged = true
+	r.discard()
 }
 
-// found notes that the stream is there, and says so if it was said to be down.
-func (r *Redis) found() {
-	if r.lost {
+// markUp logs that Redis is available again, if the log says that it is not.
+func (r *Redis) markUp() {
+	if r.downLogged {
 		r.log.Info("Redis is available again")
 	}
-	r.lost = false
+	r.downLogged = false
 }
 
-// forget makes the next [Redis.attach] begin anew, where nobody resumes. What Redis holds then may be
-// older than the record, until it has expired.
-func (r *Redis) forget() {
+// discard drops all cached states and the position in the stream. After the next
+// [Redis.attach], no subscriber can resume. States stored in Redis may be older than
+// the database until they expire, so they are not read until then.
+func (r *Redis) discard() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cursor, r.anew = cursor{}, true
-	r.states = map[string]kept{}
+	r.cursor, r.skipOld = cursor{}, true
+	r.states = map[string]cachedState{}
 	r.doubtUntil.Store(time.Now().Add(stateTTL + readBlock).UnixNano())
 }
 
-// attach makes sure that the stream continues where it was left, or begins anew
-// with what it holds, which resets all subscribers.
+// attach checks that the stream continues from the cursor. If it does not, attach
+// starts again with the events now in the stream, which resets all subscribers.
 func (r *Redis) attach(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
 	defer cancel()
 	c := r.cursor
 	if c.id != "" {
-		same, err := r.has(within, c)
+		same, err := r.continuesFrom(within, c)
 		if err != nil {
 			return err
 		}
 		if same {
 			r.events.setDown(false)
-			r.found()
+			r.markUp()
 			return nil
 		}
 		r.log.Warn("Redis lost the stream; edges will read every state again")
-		r.forget()
+		r.discard()
 	}
 	list, err := r.client.XRevRangeN(within, streamKey, "+", "-", int64(r.size)).Result()
 	if err != nil {
 		return err
 	}
 	slices.Reverse(list)
-	for i := len(list) - 1; i > 0; i-- { // only what is whole may be resumed
+	for i := len(list) - 1; i > 0; i-- { // keep only the events after the last gap
 		a, _ := parse(list[i-1])
 		if b, _ := parse(list[i]); a.life != b.life || b.number != a.number+1 {
 			list = list[i:]
@@ -124,30 +128,30 @@ func (r *Redis) attach(ctx context.Context) error {
 	}
 	next := cursor{id: "0-0"}
 	if len(list) == 0 {
-		// An empty stream: what comes has the number after the counter's.
-		if next, err = r.counted(within); err != nil {
+		// The stream is empty. The next event has the number after the counter.
+		if next, err = r.emptyCursor(within); err != nil {
 			return err
 		}
 	}
 	r.events.restart("start-" + rand.Text()[:8])
 	for _, m := range list {
 		at, event := parse(m)
-		if !r.anew {
+		if !r.skipOld {
 			r.events.add(event)
 		}
 		next = at
 	}
-	r.cursor, r.anew = next, false
-	r.found()
+	r.cursor, r.skipOld = next, false
+	r.markUp()
 	return nil
 }
 
-// has reports whether the stream still holds the event at c and counts on from
-// there.
-func (r *Redis) has(ctx context.Context, c cursor) (bool, error) {
-	if c.id == "0-0" { // nothing was read yet
-		counted, err := r.counted(ctx)
-		return counted.life == c.life && counted.number >= c.number, err
+// continuesFrom reports whether the stream still contains the event at c and
+// continues its numbering.
+func (r *Redis) continuesFrom(ctx context.Context, c cursor) (bool, error) {
+	if c.id == "0-0" { // no event was read yet
+		empty, err := r.emptyCursor(ctx)
+		return empty.life == c.life && empty.number >= c.number, err
 	}
 	list, err := r.client.XRangeN(ctx, streamKey, c.id, c.id, 1).Result()
 	if err != nil || len(list) == 0 {
@@ -157,8 +161,8 @@ func (r *Redis) has(ctx context.Context, c cursor) (bool, error) {
 	return at == c, nil
 }
 
-// counted is where an empty stream stands.
-func (r *Redis) counted(ctx context.Context) (cursor, error) {
+// emptyCursor returns the cursor of an empty stream, from its counter.
+func (r *Redis) emptyCursor(ctx context.Context) (cursor, error) {
 	reply, err := r.client.HMGet(ctx, counterKey, "life", "n").Result()
 	if err != nil {
 		return cursor{}, err
@@ -173,14 +177,15 @@ func (r *Redis) counted(ctx context.Context) (cursor, error) {
 	return c, nil
 }
 
-// follow waits for news once and hands it on.
+// follow reads the stream once, waiting up to readBlock, and adds the events to the
+// log.
 func (r *Redis) follow(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, readBlock+2*redisTimeout)
 	defer cancel()
 	reply, err := r.client.XRead(within, &redis.XReadArgs{Streams: []string{streamKey, r.cursor.id}, Count: maxRead, Block: readBlock}).Result()
 	if errors.Is(err, redis.Nil) {
-		// Silence: or somebody emptied the stream.
-		same, err := r.has(within, r.cursor)
+		// Either there is no new event, or the stream was emptied.
+		same, err := r.continuesFrom(within, r.cursor)
 		if err == nil && !same {
 			err = errGap
 		}
@@ -197,27 +202,27 @@ func (r *Redis) follow(ctx context.Context) error {
 			return fmt.Errorf("%w before %s", errGap, at.id)
 		}
 		r.cursor = at
-		if len(event.Data) == 0 { // a publisher has more to tell than it kept
+		if len(event.Data) == 0 { // a publisher dropped changes: reset all subscribers
 			r.events.restart(at.id)
 			r.mu.Lock()
-			r.states = map[string]kept{}
+			r.states = map[string]cachedState{}
 			r.mu.Unlock()
 			continue
 		}
-		r.learn(event.Data)
+		r.cacheEvent(event.Data)
 		r.events.add(event)
 	}
 	return nil
 }
 
-// learn keeps the state that an event tells.
-func (r *Redis) learn(data []byte) {
+// cacheEvent caches the state that an event carries.
+func (r *Redis) cacheEvent(data []byte) {
 	var s struct {
 		ID      string `json:"id"`
 		Version int64  `json:"version"`
 	}
 	if json.Unmarshal(data, &s) == nil && s.ID != "" {
-		r.keepTold(State{ID: s.ID, Version: s.Version, Data: data}, true)
+		r.cacheState(State{ID: s.ID, Version: s.Version, Data: data}, true)
 	}
 }
 
@@ -230,26 +235,27 @@ func parse(m redis.XMessage) (cursor, Event) {
 	return c, Event{ID: m.ID, Data: []byte(data)}
 }
 
-// republishLoop tells what could not be told when it happened.
+// republishLoop publishes the changes whose first publish failed.
 func (r *Redis) republishLoop(ctx context.Context) {
 	for sleep(ctx, republishEvery) {
 		r.mu.Lock()
-		list := make([]State, 0, len(r.untold))
-		for _, s := range r.untold {
+		list := make([]State, 0, len(r.unpublished))
+		for _, s := range r.unpublished {
 			list = append(list, s)
 		}
-		overs := r.overs
+		overflowed := r.overflowed
 		r.mu.Unlock()
-		if overs && r.patiently(ctx, func(ctx context.Context) error { return r.tell(ctx, nil) }) == nil {
+		if overflowed && r.doSlow(ctx, func(ctx context.Context) error { return r.appendEvent(ctx, nil) }) == nil {
 			r.mu.Lock()
-			r.overs = false
+			r.overflowed = false
 			r.mu.Unlock()
 		}
 		r.republish(ctx, list)
 	}
 }
 
-// republish tells list, as far as Redis takes it.
+// republish publishes list. It stops at the first failure; the rest stays for the
+// next round.
 func (r *Redis) republish(ctx context.Context, list []State) {
 	var failed atomic.Bool
 	var all sync.WaitGroup
@@ -257,15 +263,15 @@ func (r *Redis) republish(ctx context.Context, list []State) {
 	for range min(republishers, len(list)) {
 		all.Go(func() {
 			for s := range next {
-				// Always: another process may have read it from the record, which
-				// tells nobody.
-				if r.patiently(ctx, func(ctx context.Context) error { return r.publish(ctx, s, true) }) != nil {
+				// Append even if the version is marked as published: the first try may
+				// have marked it and then failed to append the event.
+				if r.doSlow(ctx, func(ctx context.Context) error { return r.publish(ctx, s, true) }) != nil {
 					failed.Store(true)
 					continue
 				}
 				r.mu.Lock()
-				if r.untold[s.ID].Version == s.Version {
-					delete(r.untold, s.ID)
+				if r.unpublished[s.ID].Version == s.Version {
+					delete(r.unpublished, s.ID)
 				}
 				r.mu.Unlock()
 			}
@@ -273,7 +279,7 @@ func (r *Redis) republish(ctx context.Context, list []State) {
 	}
 	for _, s := range list {
 		if failed.Load() {
-			break // the rest would fare no better now
+			break // the rest would most likely fail, too
 		}
 		next <- s
 	}
@@ -281,13 +287,14 @@ func (r *Redis) republish(ctx context.Context, list []State) {
 	all.Wait()
 }
 
-func (r *Redis) patiently(ctx context.Context, f func(context.Context) error) error {
+// doSlow runs f with the timeout for work that no request waits for.
+func (r *Redis) doSlow(ctx context.Context, f func(context.Context) error) error {
 	within, cancel := context.WithTimeout(ctx, republishTimeout)
 	defer cancel()
 	return f(within)
 }
 
-// sleep reports whether ctx let it.
+// sleep waits for d. It returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

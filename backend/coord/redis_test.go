@@ -214,7 +214,7 @@ func TestTooMuchUntoldResets(t *testing.T) {
 	sub := subscribe(t, b, "")
 	publish(t, b, state("x", 1))
 	read(t, sub, "x@1")
-	a.overs = true
+	a.overflowed = true
 	run(t, a)
 	if batch, err := sub.Next(ctx); err != nil || !batch.Reset {
 		t.Errorf("%+v, %v", batch, err)

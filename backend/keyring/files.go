@@ -16,7 +16,7 @@ const ringFile = "ring.json"
 
 // Folder is a key store on one machine:
 //
-//	ring.json   which key is what
+//	ring.json   the metadata of all keys
 //	<kid>.pem   PKCS #8, mode 0600
 type Folder string
 
@@ -28,8 +28,8 @@ func (f Folder) Stamp(context.Context) (string, error) {
 	return stamp, err
 }
 
-// ring reads the ring file. Its stamp is made of what it says: file systems keep
-// coarse times.
+// ring reads the ring file. The stamp is a hash of its content, since modification
+// times are too coarse on some file systems.
 func (f Folder) ring() (body []byte, stamp string, err error) {
 	body, err = os.ReadFile(f.path(ringFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -60,15 +60,15 @@ func (f Folder) Load(context.Context) ([]Key, string, error) {
 	return keys, stamp, nil
 }
 
-// Replace implements [KeyStore]. Of two first keys, one wins; later changes are
-// made by people, one at a time.
+// Replace implements [KeyStore]. Creating the first keys is atomic across processes.
+// Later changes are not: operators rotate keys one at a time.
 func (f Folder) Replace(ctx context.Context, keys []Key, stamp string) error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return err
 	}
 	place := os.Rename
 	if stamp == "" {
-		place = os.Link // only where there is none
+		place = os.Link // fails if the file exists
 	} else if now, err := f.Stamp(ctx); err != nil || now != stamp {
 		return errors.Join(ErrChanged, err)
 	}
@@ -101,7 +101,7 @@ func (f Folder) Replace(ctx context.Context, keys []Key, stamp string) error {
 	return f.sweep(wanted)
 }
 
-// sweep removes the files of keys that are no longer in the ring.
+// sweep removes the files of keys that are not in wanted.
 func (f Folder) sweep(wanted map[string]bool) error {
 	list, err := os.ReadDir(string(f))
 	if err != nil {
@@ -126,7 +126,7 @@ func writeKey(path string, body []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// writeRing puts a ring file in place, whole.
+// writeRing writes the ring file to a temporary file and moves it into place.
 func (f Folder) writeRing(infos []Info, place func(from, to string) error) error {
 	body, err := json.MarshalIndent(infos, "", "  ")
 	if err != nil {

@@ -1,12 +1,16 @@
-// Package keyring keeps the issuer's ES256 keys: one to sign with, the next one,
-// published ahead of its use, and retired ones, published until the last token
-// they signed is over. They stand on a [KeyStore]: a folder of one machine, or a
-// database that several backends share.
+// Package keyring manages the ES256 keys that sign tokens: the current key, the
+// next key, which is published before it is used, and retired keys, which stay
+// published until every token that they signed has expired. Keys are stored in a
+// [KeyStore]: a folder on one machine, or a database that several backends share.
 package keyring
 
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,11 +19,11 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// Overlap is how long a retired key stays published: longer than any session
-// may last with its extensions and pauses.
+// Overlap is how long a retired key stays published. It is longer than the longest
+// session, with all extensions and pauses.
 const Overlap = 64 * 24 * time.Hour
 
-// State is what a key is for.
+// State is the stage of a key's life.
 type State string
 
 // The states, in the order of a key's life.
@@ -29,7 +33,7 @@ const (
 	Retired State = "retired"
 )
 
-// Info is what may be said of a key.
+// Info is the public metadata of a key.
 type Info struct {
 	KeyID     string `json:"kid"`
 	State     State  `json:"state"`
@@ -37,7 +41,7 @@ type Info struct {
 	RetiredAt int64  `json:"retired_at,omitempty"`
 }
 
-// Key is a key with its private half, PKCS #8 in PEM.
+// Key is a key with its private part, as PKCS #8 in PEM.
 type Key struct {
 	Info
 	PEM []byte
@@ -45,26 +49,26 @@ type Key struct {
 
 // Errors of a [KeyStore].
 var (
-	// ErrNone: there are no keys yet.
+	// ErrNone is returned if the store has no keys yet.
 	ErrNone = errors.New("no signing keys")
-	// ErrChanged: somebody else changed the keys since they were read.
+	// ErrChanged is returned if the keys changed since they were read.
 	ErrChanged = errors.New("the signing keys changed during the operation")
 )
 
-// KeyStore is where keys stand.
+// KeyStore stores keys.
 type KeyStore interface {
-	// Load returns all keys, and a stamp that differs after every change. Without
-	// keys it returns [ErrNone].
+	// Load returns all keys, and a stamp that changes with every change of the keys.
+	// It returns [ErrNone] if there are no keys.
 	Load(ctx context.Context) (keys []Key, stamp string, err error)
-	// Stamp is the stamp alone.
+	// Stamp returns the stamp without the keys.
 	Stamp(ctx context.Context) (string, error)
-	// Replace puts keys in the place of those with this stamp; "" is for none.
-	// It returns [ErrChanged] when there are others by now.
+	// Replace replaces all keys if the store still has this stamp; the stamp of an
+	// empty store is "". Otherwise it returns [ErrChanged].
 	Replace(ctx context.Context, keys []Key, stamp string) error
 }
 
-// Ring is the keys of a key store. It implements [token.Keys]. Safe for concurrent
-// use.
+// Ring holds the keys of a key store in memory. It implements [token.Keys] and is
+// safe for concurrent use.
 type Ring struct {
 	keyStore KeyStore
 	now      func() time.Time
@@ -77,8 +81,8 @@ type Ring struct {
 	stamp  string
 }
 
-// Open reads the keys of a key store, and makes the first ones when there are none.
-// When several processes do so at once, they all end up with the same.
+// Open loads the keys of a key store. If there are none, it creates the first ones.
+// Several processes that open an empty store at once end up with the same keys.
 func Open(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ring, error) {
 	r := &Ring{keyStore: keyStore, now: now}
 	err := r.load(ctx)
@@ -94,7 +98,8 @@ func Open(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ring, 
 	return r, nil
 }
 
-// Existing reads the keys of a key store, and makes none.
+// Existing loads the keys of a key store. Unlike [Open], it returns an error if there
+// are none.
 func Existing(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ring, error) {
 	r := &Ring{keyStore: keyStore, now: now}
 	err := r.load(ctx)
@@ -107,7 +112,7 @@ func Existing(ctx context.Context, keyStore KeyStore, now func() time.Time) (*Ri
 	return r, nil
 }
 
-// Signer is the signer with the current key.
+// Signer returns a signer with the current key.
 func (r *Ring) Signer() *token.Signer {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -122,14 +127,14 @@ func (r *Ring) Key(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
 	return set.Key(ctx, kid)
 }
 
-// JWKS is the public half of all keys in use, the current one first.
+// JWKS returns the public part of all keys, the current key first.
 func (r *Ring) JWKS() token.JWKS {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.jwks
 }
 
-// List says which keys there are.
+// List returns the metadata of all keys.
 func (r *Ring) List() []Info {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -148,8 +153,8 @@ func (r *Ring) initialize(ctx context.Context) error {
 	return r.keyStore.Replace(ctx, []Key{current, next}, "")
 }
 
-// Rotate makes the next key current, retires the current one, makes a new next
-// one, and forgets keys retired longer than [Overlap] ago.
+// Rotate retires the current key, makes the next key current and creates a new next
+// key. It removes keys that were retired longer than [Overlap] ago.
 func (r *Ring) Rotate(ctx context.Context) error {
 	keys, stamp, err := r.keyStore.Load(ctx)
 	if err != nil {
@@ -182,7 +187,7 @@ func (r *Ring) Rotate(ctx context.Context) error {
 	return r.load(ctx)
 }
 
-// Refresh reads the key store again if another process changed it.
+// Refresh loads the keys again if another process changed them.
 func (r *Ring) Refresh(ctx context.Context) error {
 	stamp, err := r.keyStore.Stamp(ctx)
 	if err != nil {
@@ -238,4 +243,39 @@ func (r *Ring) load(ctx context.Context) error {
 	defer r.mu.Unlock()
 	r.infos, r.signer, r.set, r.jwks, r.stamp = infos, signer, set, jwks, stamp
 	return nil
+}
+
+func generate(s State, now time.Time) (Key, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return Key{}, fmt.Errorf("generating key: %w", err)
+	}
+	kid, err := token.Thumbprint(&private.PublicKey)
+	if err != nil {
+		return Key{}, fmt.Errorf("generating key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return Key{}, fmt.Errorf("generating key: %w", err)
+	}
+	return Key{
+		Info: Info{KeyID: kid, State: s, CreatedAt: now.Unix()},
+		PEM:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+	}, nil
+}
+
+func parse(k Key) (*ecdsa.PrivateKey, error) {
+	block, _ := pem.Decode(k.PEM)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, fmt.Errorf("reading key %s: not a PEM private key", k.KeyID)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading key %s: it is damaged", k.KeyID) // err might quote the key
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("reading key %s: not an ECDSA key", k.KeyID)
+	}
+	return private, nil
 }

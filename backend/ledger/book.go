@@ -2,8 +2,8 @@ package ledger
 
 import "fmt"
 
-// Book is a ledger in memory. It keeps the rules that the store's constraints
-// keep, and recounts everything from the transfers: the yardstick for stores.
+// Book is a ledger in memory, for tests. It enforces the same rules as the
+// constraints of the store, and can verify all balances against the transfers.
 type Book struct {
 	Balances  map[string]Balance // by user id
 	Holds     map[string]Hold    // by session id
@@ -15,7 +15,7 @@ func NewBook() *Book {
 	return &Book{Balances: map[string]Balance{}, Holds: map[string]Hold{}, Transfers: map[string]Transfer{}}
 }
 
-// Post writes p whole, or refuses it and changes nothing.
+// Post applies p. If it returns an error, the book is unchanged.
 func (b *Book) Post(p Posting) error {
 	bal := b.Balances[p.UserID]
 	bal.Posted += p.PostedDelta
@@ -41,7 +41,8 @@ func (b *Book) Post(p Posting) error {
 	return nil
 }
 
-// Check recounts the book and returns the first thing that does not agree.
+// Check recomputes all balances and holds from the transfers and returns the first
+// difference.
 func (b *Book) Check() error {
 	sums := map[Account]int64{}
 	captures := map[string]int{}

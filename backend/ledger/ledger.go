@@ -1,3 +1,18 @@
+// Package ledger implements double-entry bookkeeping of tokens, as pure functions.
+//
+// Every movement is a [Transfer] of a positive amount from one account to another.
+// Transfers are never changed, so the sum of all accounts is always zero. A user has
+// two accounts: available tokens, and tokens held for sessions. Tokens come from the
+// issue account, the only account that may be negative.
+//
+//	issue ──credit──► user available ──hold──► user held ──capture──► provider
+//	                        ▲                      │
+//	                        └───────release────────┘
+//
+// Functions return a [Posting]: the transfers, and the resulting changes of the
+// stored balance and hold. The store writes a posting in the same transaction as the
+// change that caused it. The transaction fails if the balance is too low or the hold
+// has changed.
 package ledger
 
 import (
@@ -10,19 +25,20 @@ import (
 // Account names one side of a transfer.
 type Account string
 
-// Issue is where tokens come from: its balance is minus all tokens in being.
+// Issue is the account that tokens come from. Its balance is the negative sum of all
+// other accounts.
 const Issue Account = "issue"
 
-// Available is what a user may spend.
+// Available is the account of the tokens that a user may spend.
 func Available(userID string) Account { return Account("user:" + userID + ":available") }
 
-// Held is what is set aside for a user's running sessions.
+// Held is the account of the tokens held for a user's open sessions.
 func Held(userID string) Account { return Account("user:" + userID + ":held") }
 
-// Provider is what a provider has earned.
+// Provider is the account of the tokens that a provider has earned.
 func Provider(providerID string) Account { return Account("provider:" + providerID) }
 
-// Kind is what a transfer is for.
+// Kind is the purpose of a transfer.
 type Kind string
 
 // The kinds of transfers.
@@ -44,8 +60,8 @@ var (
 	ErrUnbalanced   = errors.New("capture and release do not add up to the hold")
 )
 
-// Transfer is one movement. ID is derived from what caused it, so that writing
-// it twice is refused by its uniqueness.
+// Transfer moves tokens from one account to another. Its ID is derived from the
+// cause of the transfer and is unique, so that a transfer cannot be written twice.
 type Transfer struct {
 	ID         string
 	Kind       Kind
@@ -55,35 +71,35 @@ type Transfer struct {
 	UserID     string
 	ProviderID string
 	SessionID  string
-	// Unix microseconds. Transfers of one posting differ, in the order of
-	// writing.
+	// Unix microseconds. Different for each transfer of a posting, in the order of
+	// the transfers.
 	At int64
 }
 
-// Balance is a user's stored balance: Posted = available + held.
+// Balance is the stored balance of a user. Posted is available plus held.
 type Balance struct {
 	Posted int64
 	Held   int64
 }
 
-// Available is what may be spent.
+// Available returns the tokens that the user may spend.
 func (b Balance) Available() int64 { return b.Posted - b.Held }
 
-// Hold is tokens set aside for one session; its id is the session's.
+// Hold is the tokens held for one session. Its ID is the ID of the session.
 type Hold struct {
 	ID         string
 	UserID     string
 	ProviderID string
 	Amount     int64
-	// How many times the amount grew. The next transfer's id counts on.
+	// How many times the amount was increased. Part of the ids of later transfers.
 	Grown    int64
 	Settled  bool
 	Captured int64
 	Released int64
 }
 
-// Posting is a plan: transfers, the user's balance moved by them, and the hold
-// as it is afterwards (nil for a credit).
+// Posting is a planned change: the transfers, the resulting changes of the user's
+// balance, and the hold after the change (nil for a credit).
 type Posting struct {
 	UserID      string
 	PostedDelta int64
@@ -92,7 +108,8 @@ type Posting struct {
 	Hold        *Hold
 }
 
-// Credit plans new tokens for a user. id makes it unique.
+// Credit returns the posting that gives a user new tokens. id identifies the credit:
+// the same id can be posted only once.
 func Credit(id, userID string, amount int64, now time.Time) (Posting, error) {
 	if amount < 1 || amount > MaxAmount {
 		return Posting{}, fmt.Errorf("crediting: %w", ErrAmount)
@@ -103,17 +120,17 @@ func Credit(id, userID string, amount int64, now time.Time) (Posting, error) {
 	}}}, nil
 }
 
-// Open plans the hold of a new session. A session that costs nothing has a
-// hold of zero, and no transfer.
+// Open returns the posting that holds the tokens of a new session. A free session has
+// a hold of zero and no transfer.
 func Open(sessionID, userID, providerID string, amount int64, now time.Time) (Posting, error) {
 	if amount < 0 || amount > MaxAmount {
 		return Posting{}, fmt.Errorf("holding: %w", ErrAmount)
 	}
 	h := Hold{ID: sessionID, UserID: userID, ProviderID: providerID}
-	return h.set(amount, "hold:"+sessionID, now), nil
+	return h.add(amount, "hold:"+sessionID, now), nil
 }
 
-// Grow plans amount more on an open hold.
+// Grow returns the posting that adds amount to an open hold.
 func Grow(h Hold, amount int64, now time.Time) (Posting, error) {
 	if h.Settled {
 		return Posting{}, fmt.Errorf("extending hold: %w", ErrSettled)
@@ -122,11 +139,11 @@ func Grow(h Hold, amount int64, now time.Time) (Posting, error) {
 		return Posting{}, fmt.Errorf("extending hold: %w", ErrAmount)
 	}
 	h.Grown++
-	return h.set(amount, "hold:"+h.ID+":"+strconv.FormatInt(h.Grown, 10), now), nil
+	return h.add(amount, "hold:"+h.ID+":"+strconv.FormatInt(h.Grown, 10), now), nil
 }
 
-// Settle plans the end of a hold: captured goes to the provider, released back
-// to the user; together they are all that is held.
+// Settle returns the posting that settles a hold: captured goes to the provider,
+// released goes back to the user. Their sum must be the amount of the hold.
 func Settle(h Hold, captured, released int64, now time.Time) (Posting, error) {
 	switch {
 	case h.Settled:
@@ -146,7 +163,8 @@ func Settle(h Hold, captured, released int64, now time.Time) (Posting, error) {
 	return p, nil
 }
 
-func (h Hold) set(amount int64, id string, now time.Time) Posting {
+// add returns the posting that adds amount to the hold.
+func (h Hold) add(amount int64, id string, now time.Time) Posting {
 	h.Amount += amount
 	p := Posting{UserID: h.UserID, HeldDelta: amount, Hold: &h}
 	if amount > 0 {

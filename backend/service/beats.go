@@ -13,14 +13,14 @@ import (
 
 const (
 	beatInterval = time.Second
-	// The most sessions whose beats wait in memory while the database is down.
+	// The most sessions whose heartbeats are buffered while the database is down.
 	maxBeats = 200_000
-	// Sessions per transaction: other writers wait no longer than that takes.
+	// Sessions per transaction. The limit bounds how long other writers wait.
 	beatBatch = 500
 )
 
-// beatBuffer gathers heartbeats, one counter per session, until they are
-// written together. A crash loses a second of statistics and nothing else.
+// beatBuffer collects heartbeats, one counter per session, until they are written in
+// batches. A crash loses about one second of statistics.
 type beatBuffer struct {
 	mu    sync.Mutex // guards beats
 	beats map[string]store.Beats
@@ -28,7 +28,8 @@ type beatBuffer struct {
 
 func newBeatBuffer() *beatBuffer { return &beatBuffer{beats: map[string]store.Beats{}} }
 
-// add counts one beat, or the several that it stands for.
+// add counts a heartbeat. One message may stand for several, up to 1000. Heartbeats
+// of further sessions are dropped once the buffer holds maxBeats sessions.
 func (b *beatBuffer) add(beat protocol.Heartbeat, now time.Time) {
 	count := min(max(1, beat.Count), 1000)
 	b.mu.Lock()
@@ -38,7 +39,7 @@ func (b *beatBuffer) add(beat protocol.Heartbeat, now time.Time) {
 		return
 	}
 	sum.SessionID = beat.ID
-	sum.LastAt = max(sum.LastAt, min(beat.At, now.Unix())) // no browser beats in the future
+	sum.LastAt = max(sum.LastAt, min(beat.At, now.Unix())) // a browser's clock may be ahead
 	sum.Count += count
 	if beat.Active {
 		sum.Active += count
@@ -46,6 +47,7 @@ func (b *beatBuffer) add(beat protocol.Heartbeat, now time.Time) {
 	b.beats[beat.ID] = sum
 }
 
+// drain returns the collected heartbeats and empties the buffer.
 func (b *beatBuffer) drain() []store.Beats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,8 +59,8 @@ func (b *beatBuffer) drain() []store.Beats {
 	return list
 }
 
-// FlushBeats writes what has gathered. What cannot be written is counted as
-// lost: the next second brings new beats.
+// FlushBeats writes the collected heartbeats. Heartbeats that cannot be written are
+// logged and dropped, since they are statistics only.
 func (s *Service) FlushBeats(ctx context.Context) {
 	list := s.beats.drain()
 	for len(list) > 0 {
@@ -75,7 +77,8 @@ func (s *Service) FlushBeats(ctx context.Context) {
 	}
 }
 
-// beatLoop flushes heartbeats and reports until ctx ends, and once more then.
+// beatLoop writes heartbeats and reports periodically until ctx ends, and once more
+// before it returns.
 func (s *Service) beatLoop(ctx context.Context) {
 	tick := time.NewTicker(beatInterval)
 	defer tick.Stop()

@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -11,8 +12,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/backend/webhook"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // webhookQueue is the record as the dispatcher sees it.
@@ -163,4 +168,159 @@ func resultClass(code int) string {
 		return "none"
 	}
 	return strconv.Itoa(code/100) + "xx"
+}
+
+// testLimit limits the test messages of one provider. Each test waits for the
+// receiver, which may be slow and need not belong to the provider.
+var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
+
+// Replay makes one delivery due again or, if deliveryID is empty, the deliveries that
+// were created in the range r. It returns how many. A disabled webhook is refused.
+func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
+	return write(ctx, s, req, func(w *writeTx) (int64, error) {
+		h, err := webhookOf(ctx, w.Reader, providerID, id)
+		if err != nil {
+			return 0, err
+		}
+		if h.DisabledAt != 0 {
+			return 0, Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
+		}
+		var n int64 = 1
+		if deliveryID != "" {
+			err = w.Replay(ctx, id, deliveryID, w.now)
+		} else {
+			n, err = w.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, w.now)
+		}
+		w.enqueued += n
+		return n, err
+	})
+}
+
+// ReplayRange selects deliveries by the time of their creation.
+type ReplayRange struct {
+	Since, Until time.Time
+	OnlyFailed   bool
+}
+
+// TestWebhook sends a test message to a webhook and returns the delivery and its
+// attempt. The message is marked as a test and is not retried.
+func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
+	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	deliveryID, err := write(ctx, s, req, func(w *writeTx) (string, error) {
+		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return "", err
+		}
+		var data any = map[string]any{"webhook_id": id, "test": true}
+		if kind != WebhookTest {
+			data = sampleOf(kind, providerID, w.now)
+		}
+		body, err := json.Marshal(webhookMessage{Type: kind, Timestamp: w.now.UTC(), Data: data})
+		if err != nil {
+			return "", fmt.Errorf("announcing: %w", err)
+		}
+		message := "msg_test_" + shortID()
+		d := store.Delivery{
+			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
+			// Leased to this request, so that the dispatcher does not send it.
+			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
+		}
+		return d.ID, w.InsertDelivery(ctx, d)
+	})
+	if err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	if err := s.attemptNow(ctx, deliveryID); err != nil {
+		return store.Delivery{}, store.Attempt{}, err
+	}
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	attempts, err := s.store.Attempts(ctx, deliveryID)
+	if err == nil && len(attempts) == 0 {
+		err = &Refusal{Code: protocol.Unavailable, Detail: "The test is still running. See the webhook's deliveries for its result."}
+	}
+	if err != nil {
+		return d, store.Attempt{}, err
+	}
+	return d, attempts[0], nil
+}
+
+// attemptNow makes the attempt of a test delivery. It does nothing if the attempt was
+// already made, as for a repeated request.
+func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
+	d, err := s.store.Delivery(ctx, deliveryID)
+	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
+		return err
+	}
+	h, err := s.store.Webhook(ctx, d.WebhookID)
+	if err != nil {
+		return err
+	}
+	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		d, err = tx.ClaimDelivery(ctx, deliveryID, s.now().Add(webhook.Lease))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	job, err := s.job(h, d)
+	if err != nil {
+		return err
+	}
+	job.Try = webhook.MaxTries // no retry follows
+	result, err := s.sender.Send(ctx, job.Message)
+	if err != nil {
+		return err
+	}
+	return s.finishAttempt(ctx, job, result)
+}
+
+// sampleOf returns the data of a test message, about a session that does not exist.
+func sampleOf(kind, providerID string, now time.Time) webhookSession {
+	c := session.Session{
+		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
+		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
+		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
+	}
+	data := webhookSession{Test: true}
+	switch kind {
+	case webhookTypes[session.Warned]:
+		data.RemainingSeconds = 60
+	case webhookTypes[session.Extended]:
+		data.Extension = &shape.ExtensionBody{By: string(session.User), AdditionalSeconds: 300, TokensDeducted: 50, ExtendedAt: now.Unix()}
+	case webhookTypes[session.PausedAt]:
+		c.Status, c.PausedAt = session.Paused, now.Unix()
+	case webhookTypes[session.Ended]:
+		c.Status, c.EndedAt, c.EndReason = session.Completed, now.Unix(), "completed"
+		c.Settlement = &session.Settlement{Captured: 60, Released: 40, UsedSeconds: 360}
+	}
+	data.Session = shape.SessionBodyOf(c)
+	return data
+}
+
+// Deliveries lists a webhook's deliveries, newest first.
+func (s *Service) Deliveries(ctx context.Context, providerID string, f store.DeliveryFilter) ([]store.Delivery, error) {
+	if _, err := s.Webhook(ctx, providerID, f.WebhookID); err != nil {
+		return nil, err
+	}
+	return s.store.Deliveries(ctx, f)
+}
+
+// Delivery returns a delivery of a webhook and its attempts, newest first.
+func (s *Service) Delivery(ctx context.Context, providerID, webhookID, id string) (store.Delivery, []store.Attempt, error) {
+	if _, err := s.Webhook(ctx, providerID, webhookID); err != nil {
+		return store.Delivery{}, nil, err
+	}
+	d, err := s.store.Delivery(ctx, id)
+	if err == nil && d.WebhookID != webhookID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Delivery{}, nil, err
+	}
+	attempts, err := s.store.Attempts(ctx, id)
+	return d, attempts, err
 }

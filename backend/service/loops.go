@@ -2,19 +2,24 @@ package service
 
 import (
 	"context"
+	"encoding/hex"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
 )
 
-// Loops are background loops with one owner, who starts them with [StartLoops]
-// and ends them with Stop, or by ending their context and calling Wait.
+// Loops is a group of background loops. Start it with [StartLoops]. End it with Stop,
+// or end its context and call Wait.
 type Loops struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// StartLoops runs each loop in a goroutine. A loop returns soon after its
-// context ends, and writes what it still holds before it returns.
+// StartLoops runs each loop in its own goroutine. A loop must return soon after its
+// context ends, and write its buffered data before it returns.
 func StartLoops(ctx context.Context, loops ...func(context.Context)) *Loops {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Loops{cancel: cancel}
@@ -24,7 +29,7 @@ func StartLoops(ctx context.Context, loops ...func(context.Context)) *Loops {
 	return l
 }
 
-// Wait returns when every loop has returned.
+// Wait waits until every loop has returned.
 func (l *Loops) Wait() {
 	l.running.Wait()
 	l.cancel()
@@ -36,8 +41,8 @@ func (l *Loops) Stop() {
 	l.running.Wait()
 }
 
-// sleep waits for d, or until wake receives; wake may be nil. It returns false
-// once ctx has ended.
+// sleep waits for d or until it receives from wake, which may be nil. It returns
+// false if ctx has ended.
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -48,4 +53,64 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	case <-timer.C:
 	}
 	return true
+}
+
+const (
+	reconcileEvery = time.Second
+	// How far back each round looks. Since clocks differ between machines and
+	// transactions take time, every reconcileFarEach-th round looks further back.
+	reconcileBack    = 3 * time.Second
+	reconcileFar     = 15 * time.Second
+	reconcileFarEach = 5
+	reconcileMax     = 20_000
+)
+
+// reconcileLoop publishes recent changes again until ctx ends. A change is normally
+// published by the process that commits it. If that process crashes first, cannot
+// reach Redis, or loses the database's response to the commit, any other process
+// publishes the change here. A change that was already published costs one lookup in
+// memory.
+func (s *Service) reconcileLoop(ctx context.Context) {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		back := reconcileBack
+		if n%reconcileFarEach == 0 {
+			back = reconcileFar
+		}
+		if err := s.reconcile(ctx, back); err != nil && ctx.Err() == nil {
+			s.log.Warn("failed to reconcile recent changes", zap.Error(err))
+		}
+	}
+}
+
+// reconcile publishes the changes of the last back again.
+func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
+	// Event ids contain the time of the machine, not that of the injected clock.
+	list, err := s.store.ChangedSince(ctx, idAt(time.Now().Add(-back)), reconcileMax)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		var state coord.State
+		if state, err = s.state(c); err == nil {
+			err = s.coord.Publish(ctx, state)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idAt returns the smallest UUIDv7 of the time t.
+func idAt(t time.Time) string {
+	ms := t.UnixMilli()
+	h := hex.EncodeToString([]byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)})
+	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
 }

@@ -23,28 +23,29 @@ import (
 
 const (
 	OIDCCallback  = AuthPath + "callback"
-	OIDCPatience  = 10 * time.Minute // from our link to the answer
-	oidcTimeout   = 10 * time.Second // of each question to the identity provider
-	maxOIDCAnswer = 4096             // of a code or a state
+	OIDCPatience  = 10 * time.Minute // how long a sign-in attempt may take
+	oidcTimeout   = 10 * time.Second // of each request to the identity provider
+	maxOIDCAnswer = 4096             // bytes of an authorization code
 )
 
-// OIDC is an identity provider with which people sign in, by OpenID Connect:
-// authorization code with PKCE. Register the address ISSUER/auth/callback there.
+// OIDC configures the OpenID Connect identity provider with which people sign in. It
+// must support the authorization code flow with PKCE. Register ISSUER/auth/callback
+// as the redirect URI there.
 type OIDC struct {
-	// The identity provider's issuer URL; its discovery document stands below it.
+	// The issuer URL of the identity provider, without /.well-known/.
 	Issuer string
-	// What this service is called there, and its secret; a public client has none.
+	// The client id and secret of this service. A public client has no secret.
 	ClientID, ClientSecret string
-	// What the button says after "Sign in with". Default: the issuer's host.
+	// The name on the button "Sign in with NAME". Default: the host of the issuer.
 	Name string
-	// Takes an address that the identity provider does not say is verified.
-	// Only for providers whose users cannot choose their address.
+	// Accept e-mail addresses that the identity provider has not verified. Set it
+	// only if users cannot choose their address there.
 	TrustEmail bool
 }
 
 func (o OIDC) configured() bool { return o.Issuer != "" || o.ClientID != "" || o.ClientSecret != "" }
 
-// WithDefaults returns o with every default filled in, or what is wrong with it.
+// WithDefaults returns o with its defaults, or an error if o is not valid.
 func (o OIDC) WithDefaults() (OIDC, error) {
 	if !o.configured() {
 		return o, nil
@@ -62,8 +63,8 @@ func (o OIDC) WithDefaults() (OIDC, error) {
 	return o, nil
 }
 
-// identityProvider signs people in. It is asked for its addresses at the first
-// use: it may be down when we start.
+// identityProvider is the configured identity provider. Its discovery document is
+// read at the first use, since it may be unavailable when the service starts.
 type identityProvider struct {
 	config   OIDC
 	callback string
@@ -74,7 +75,7 @@ type identityProvider struct {
 	found  atomic.Pointer[oidc.Provider]
 }
 
-// newIdentityProvider returns nil when none is configured.
+// newIdentityProvider returns nil if no identity provider is configured.
 func newIdentityProvider(config OIDC, issuer string, now func() time.Time) *identityProvider {
 	if !config.configured() {
 		return nil
@@ -82,12 +83,13 @@ func newIdentityProvider(config OIDC, issuer string, now func() time.Time) *iden
 	return &identityProvider{config: config, callback: issuer + OIDCCallback, client: &http.Client{Timeout: oidcTimeout}, now: now}
 }
 
-// discover returns the provider's addresses and keys, asked for once.
+// discover returns the provider's endpoints and keys. It reads the discovery
+// document until that succeeds once.
 func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	found := p.found.Load()
 	if found == nil {
 		_, err, _ := p.asking.Do("", func() (any, error) {
-			// It keeps the context for its keys, which outlive this request.
+			// The provider keeps this context to fetch keys after this request.
 			found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.config.Issuer)
 			if err == nil {
 				p.found.Store(found)
@@ -104,8 +106,8 @@ func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth
 	}, nil
 }
 
-// attempt is a sign-in on its way, as its browser keeps it. Only that browser
-// can finish it.
+// attempt is a sign-in in progress. Its browser holds it in a cookie, so that only
+// the same browser can finish the sign-in.
 type attempt struct {
 	State    string `json:"s"`
 	Nonce    string `json:"n"`
@@ -123,7 +125,7 @@ func decodeAttempt(encoded string) (at attempt, ok bool) {
 	return at, err == nil && json.Unmarshal(text, &at) == nil && at.State != "" && at.Nonce != "" && at.Verifier != ""
 }
 
-// begin is where to send a browser, for which at is kept.
+// begin returns the URL of the identity provider that starts the attempt at.
 func (p *identityProvider) begin(ctx context.Context, at attempt) (string, error) {
 	_, config, err := p.discover(ctx)
 	if err != nil {
@@ -132,14 +134,14 @@ func (p *identityProvider) begin(ctx context.Context, at attempt) (string, error
 	return config.AuthCodeURL(at.State, oidc.Nonce(at.Nonce), oauth2.S256ChallengeOption(at.Verifier)), nil
 }
 
-// account is who the identity provider says signed in.
+// account identifies the person who signed in at the identity provider.
 type account struct {
-	Subject string // issuer and subject: names the account for good
+	Subject string // issuer|subject; never changes
 	Email   string // in lower case
 }
 
-// exchange trades the code of an answer for the account, and checks all that the
-// standard asks: signature, issuer, audience, time, nonce.
+// exchange redeems an authorization code for the account. It verifies the ID token
+// as OpenID Connect requires: signature, issuer, audience, expiry and nonce.
 func (p *identityProvider) exchange(ctx context.Context, at attempt, code string) (account, error) {
 	found, config, err := p.discover(ctx)
 	if err != nil {
@@ -165,7 +167,7 @@ func (p *identityProvider) exchange(ctx context.Context, at attempt, code string
 	if err := idToken.Claims(&claims); err != nil {
 		return account{}, notSignedIn("The identity provider's response is not valid. Contact the operator.", err)
 	}
-	if claims.Email == "" { // many tell it only when asked
+	if claims.Email == "" { // many providers return it only from the UserInfo endpoint
 		info, err := found.UserInfo(ctx, config.TokenSource(ctx, tokens))
 		if err != nil {
 			return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", hideOAuth(err))
@@ -189,8 +191,8 @@ func notSignedIn(detail string, cause error) error {
 	return &Refusal{Code: protocol.Forbidden, Detail: detail, Cause: cause}
 }
 
-// hideOAuth keeps what an identity provider answered, which may hold tokens, out
-// of the log.
+// hideOAuth removes the body of the identity provider's response from an error. The
+// body may hold tokens, which must not reach the log.
 func hideOAuth(err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		return fmt.Errorf("the token endpoint answered %s %q", e.Response.Status, e.ErrorCode)
@@ -198,7 +200,7 @@ func hideOAuth(err error) error {
 	return err
 }
 
-// IdentityProviderName is what people know their identity provider by; empty:
+// IdentityProviderName returns the display name of the identity provider, or "" if
 // none is configured.
 func (s *Service) IdentityProviderName() string {
 	if s.people == nil {
@@ -209,9 +211,10 @@ func (s *Service) IdentityProviderName() string {
 
 var errNoIdentityProvider = Refuse(protocol.NotFound, "No identity provider is configured. Sign in with a key.")
 
-// BeginSignIn returns where to send a browser to sign in with the identity
-// provider, and what it must keep until then. Afterwards it goes to the path to.
-func (s *Service) BeginSignIn(ctx context.Context, to string) (kept, redirect string, err error) {
+// BeginSignIn starts a sign-in with the identity provider. It returns the URL to
+// redirect the browser to, and the encoded attempt, which the browser must present
+// to [Service.FinishSignIn]. to is the path to open after the sign-in.
+func (s *Service) BeginSignIn(ctx context.Context, to string) (encoded, redirect string, err error) {
 	if s.people == nil {
 		return "", "", errNoIdentityProvider
 	}
@@ -219,17 +222,17 @@ func (s *Service) BeginSignIn(ctx context.Context, to string) (kept, redirect st
 	if redirect, err = s.people.begin(ctx, at); err != nil {
 		return "", "", err
 	}
-	kept, err = at.encode()
-	return kept, redirect, err
+	encoded, err = at.encode()
+	return encoded, redirect, err
 }
 
-// FinishSignIn opens a sign-in for whom the identity provider sent back with
-// answer. kept is what the browser kept.
-func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Values) (in OpenSignIn, to string, err error) {
+// FinishSignIn finishes the sign-in of a browser that the identity provider sent back
+// with the query answer. encoded is the attempt from [Service.BeginSignIn].
+func (s *Service) FinishSignIn(ctx context.Context, encoded string, answer url.Values) (in OpenSignIn, to string, err error) {
 	if s.people == nil {
 		return in, "", errNoIdentityProvider
 	}
-	at, ok := decodeAttempt(kept)
+	at, ok := decodeAttempt(encoded)
 	if !ok {
 		return in, "", notSignedIn("This sign-in attempt has expired or was started in another browser. Sign in again.", nil)
 	}
@@ -247,7 +250,8 @@ func (s *Service) FinishSignIn(ctx context.Context, kept string, answer url.Valu
 	return in, at.To, err
 }
 
-// signInAs opens a sign-in for an account, in the first role it was given.
+// signInAs signs in an account with the oldest of its roles. It refuses an account
+// without a role, and one whose address another account has already used.
 func (s *Service) signInAs(ctx context.Context, who account) (OpenSignIn, error) {
 	roles, err := s.store.PeopleByEmail(ctx, who.Email)
 	if err != nil {
@@ -267,7 +271,8 @@ func (s *Service) signInAs(ctx context.Context, who account) (OpenSignIn, error)
 	return s.signIn(ctx, store.SignIn{PersonID: roles[0].ID})
 }
 
-// answer is what an identity provider sent a browser back with.
+// answerOfProvider returns the authorization code of the query q with which the
+// identity provider redirected the browser. It refuses other attempts and issuers.
 func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err error) {
 	switch state, iss := q.Get("state"), q.Get("iss"); {
 	case state != at.State:
@@ -286,9 +291,8 @@ func answerOfProvider(q url.Values, at attempt, issuer string) (code string, err
 	return code, nil
 }
 
-// loopback reports whether host is this machine, which needs no TLS.
-
-// normalEmail is an address as people are found by it.
+// normalEmail returns email in the form in which addresses are stored: trimmed and in
+// lower case. It returns [ErrEmail] if it is not an address.
 func normalEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	name, host, ok := strings.Cut(email, "@")

@@ -15,21 +15,20 @@ import (
 )
 
 const (
-	// How often what edges report is written.
+	// How often edge reports are written.
 	reportInterval = 5 * time.Second
-	// How long an edge is shown that reports no more.
+	// How long an edge is listed after its last report.
 	keepEdges = time.Hour
-	// The most edges whose reports wait in memory. An edge's id lives as long as
-	// its process.
+	// The most edges in the buffer. Each start of an edge has a new id.
 	maxEdges = 1000
-	// How long a page is shown that nobody sees any more.
+	// How long a page is listed after its last report.
 	keepPages = 30 * 24 * time.Hour
-	// The most different pages that wait in memory.
+	// The most pages in the buffer.
 	maxPages = 5000
 )
 
-// reportBuffer gathers what edges report until it is written together. A crash
-// loses some seconds of it, and the next report tells it again.
+// reportBuffer collects the reports of edges until they are written in batches. A
+// crash loses a few seconds of reports; edges report again.
 type reportBuffer struct {
 	mu    sync.Mutex // guards all below
 	edges map[string]store.Edge
@@ -42,8 +41,8 @@ func newReportBuffer() *reportBuffer {
 	return &reportBuffer{edges: map[string]store.Edge{}, pages: map[pageKey]store.PageReport{}}
 }
 
-// edge takes what an edge says of itself. Figures that cannot be are cut to what
-// can.
+// edge adds the report of an edge about itself. Numbers out of range are clamped.
+// Reports that are not valid, and further edges beyond maxEdges, are dropped.
 func (b *reportBuffer) edge(id, address string, r *protocol.EdgeReport, now time.Time) {
 	if r == nil || id == "" || !printable(id) || !printable(r.Version) || len(r.Version) > 64 {
 		return
@@ -59,8 +58,9 @@ func (b *reportBuffer) edge(id, address string, r *protocol.EdgeReport, now time
 	}
 }
 
-// page takes what an edge says of a page. Paths are reduced here too: what is
-// not to be kept must not depend on who reports.
+// page adds the report of an edge about a page. The edge has already removed personal
+// parts of the path; page does so again, so that none is stored whatever the edge
+// sends. Reports that are not valid, and further pages beyond maxPages, are dropped.
 func (b *reportBuffer) page(p protocol.PageReport, now time.Time) {
 	host := strings.ToLower(p.Host)
 	if p.ProviderID == "" || len(p.ProviderID) > 128 || host == "" || len(host) > 255 || !printable(host) || p.Outcome == "" || len(p.Outcome) > 32 || !printable(p.Outcome) {
@@ -80,6 +80,7 @@ func (b *reportBuffer) page(p protocol.PageReport, now time.Time) {
 	}
 }
 
+// drain returns the collected reports and empties the buffer.
 func (b *reportBuffer) drain() ([]store.Edge, []store.PageReport) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,8 +90,8 @@ func (b *reportBuffer) drain() ([]store.Edge, []store.PageReport) {
 	return edges, pages
 }
 
-// flushReports writes what has gathered. What cannot be written is forgotten:
-// edges tell it again.
+// flushReports writes the collected reports. Reports that cannot be written are logged
+// and dropped, since edges report again.
 func (s *Service) flushReports(ctx context.Context) {
 	edges, pages := s.reports.drain()
 	if len(edges) == 0 && len(pages) == 0 {
@@ -107,19 +108,19 @@ func (s *Service) flushReports(ctx context.Context) {
 	}
 }
 
-// PageReports lists what became of the clock in a provider's pages.
+// PageReports lists the injection outcomes of a provider's pages.
 func (s *Service) PageReports(ctx context.Context, providerID string) ([]store.PageReport, error) {
 	s.flushReports(ctx)
 	return s.store.PageReports(ctx, providerID)
 }
 
-// EdgeReports lists the edges of the last hour.
+// EdgeReports lists the edges that reported within the last hour.
 func (s *Service) EdgeReports(ctx context.Context) ([]store.Edge, error) {
-	s.flushReports(ctx) // other backends' are at most some seconds old
+	s.flushReports(ctx) // other backends write theirs every reportInterval
 	return s.store.Edges(ctx, s.now().Add(-keepEdges))
 }
 
-// printable reports whether s is of visible ASCII alone.
+// printable reports whether s consists of visible ASCII characters only.
 func printable(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' {

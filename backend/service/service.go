@@ -1,3 +1,6 @@
+// Package service holds the use cases of the session service, its background
+// loops, sign-in and rate limits. It knows no HTTP server: package api calls it,
+// and turns its errors into answers.
 package service
 
 import (
@@ -11,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -163,10 +167,10 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 // the world once it is committed.
 type writeTx struct {
 	*store.Tx
-	s       *Service
-	now     time.Time
-	changed []session.Session
-	told    int64 // webhook deliveries that wait for it
+	s        *Service
+	now      time.Time
+	changed  []session.Session
+	enqueued int64 // webhook deliveries that the transaction enqueued
 }
 
 // write runs f in one transaction and publishes what it changed once that is
@@ -213,7 +217,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 		return zero, err
 	}
 	s.publish(ctx, w.changed)
-	if w.told > 0 {
+	if w.enqueued > 0 {
 		s.hooks.Wake()
 	}
 	return out, nil
@@ -342,4 +346,47 @@ func asOf(c session.Session, now time.Time) session.Session {
 		}
 		c = tr.Session
 	}
+}
+
+// metrics is what the use cases count. Labels are bounded.
+type metrics struct {
+	registry *prometheus.Registry
+	created  prometheus.Counter
+	ended    *prometheus.CounterVec
+	replays  prometheus.Counter
+	beats    prometheus.Counter
+	late     prometheus.Histogram
+	attempts *prometheus.CounterVec
+	disabled *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		created: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sessiongate_sessions_created_total", Help: "Sessions created.",
+		}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sessiongate_sessions_ended_total", Help: "Sessions settled, by the state they ended in.",
+		}, []string{"status"}),
+		replays: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sessiongate_idempotent_replays_total", Help: "Requests answered from an earlier one with their key.",
+		}),
+		beats: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sessiongate_heartbeats_total", Help: "Heartbeats of pages, as edges and SDKs reported them.",
+		}),
+		late: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "sessiongate_expiry_late_seconds", Help: "How long after its deadline a session was settled.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60},
+		}),
+	}
+	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_webhook_attempts_total", Help: "Calls of webhooks, by the answer's status: 2xx, …, none.",
+	}, []string{"result"})
+	m.disabled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_webhooks_disabled_total", Help: "Webhooks that were disabled because they are gone or failed for days.",
+	}, []string{"reason"})
+	m.registry.MustRegister(m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
 }

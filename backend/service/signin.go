@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -121,4 +125,121 @@ func (s *Service) SwitchRole(ctx context.Context, c Caller, personID string) (Op
 		return OpenSignIn{}, err
 	}
 	return s.signIn(ctx, store.SignIn{PersonID: to.ID})
+}
+
+// ErrPersonRole is returned for a role that no person can have, or that lacks
+// its provider.
+var ErrPersonRole = errors.New("role must be provider (with a provider id) or admin")
+
+// ErrEmail is returned for what is no e-mail address.
+var ErrEmail = errors.New("not a valid e-mail address")
+
+// AddPerson gives an address a role within tx: [RoleProvider] with a provider's
+// id, or [RoleAdmin]. It returns [ErrPersonRole],
+// [ErrEmail], [ErrNotFound] for a provider
+// that is not there, or [store.ErrTaken].
+func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now int64) (store.Person, error) {
+	email, err := normalEmail(email)
+	if err != nil {
+		return store.Person{}, err
+	}
+	if role != RoleProvider && role != RoleAdmin || (role == RoleProvider) != (providerID != "") {
+		return store.Person{}, ErrPersonRole
+	}
+	if role == RoleProvider {
+		if _, err := tx.Provider(ctx, providerID); err != nil {
+			return store.Person{}, err
+		}
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Person{}, fmt.Errorf("adding person: %w", err)
+	}
+	p := store.Person{ID: id.String(), Email: email, Role: string(role), ProviderID: providerID, CreatedAt: now}
+	return p, tx.InsertPerson(ctx, p)
+}
+
+// AddPerson gives an address a role.
+func (s *Service) AddPerson(ctx context.Context, req Request, role Role, providerID, email string) (store.Person, error) {
+	return write(ctx, s, req, func(w *writeTx) (store.Person, error) {
+		return AddPerson(ctx, w.Tx, role, providerID, email, w.now.Unix())
+	})
+}
+
+// ListPeople lists people and their roles after the id of one of them.
+func (s *Service) ListPeople(ctx context.Context, after string, limit int) ([]store.Person, error) {
+	return s.store.People(ctx, after, limit)
+}
+
+// DeletePerson takes a role away, and ends its sign-ins.
+func (s *Service) DeletePerson(ctx context.Context, req Request, id string) error {
+	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) { return struct{}{}, w.DeletePerson(ctx, id) })
+	return err
+}
+
+// A portal link lets somebody without account and key look after one provider
+// for a while: whoever holds it signs in as that provider's guest. What it
+// carries stands in its fragment, which browsers send to nobody; it is kept as
+// a hash, beside API keys, but is none: no program can use it.
+
+const (
+	linkPrefix = "sg_link_"
+	// What a guest is called.
+	guestName  = "Portal guest"
+	PortalPath = AuthPath + "portal"
+
+	// DefaultPortalTime is how long a portal link is good for.
+	DefaultPortalTime = 24 * time.Hour
+	// MaxPortalTime is the longest that one can be good for.
+	MaxPortalTime = 7 * 24 * time.Hour
+)
+
+// CreatePortalLink makes a link to the service at issuer, good for one provider
+// until its time is over or it is revoked like an API key. It is shown this
+// once.
+func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID string, good time.Duration, now time.Time) (link string, kept store.APIKey, err error) {
+	err = st.Write(ctx, func(tx *store.Tx) error {
+		link, kept, err = addPortalLink(ctx, tx, issuer, providerID, good, now)
+		return err
+	})
+	if err != nil {
+		return "", store.APIKey{}, fmt.Errorf("making portal link: %w", err)
+	}
+	return link, kept, nil
+}
+
+func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string, good time.Duration, now time.Time) (link string, kept store.APIKey, err error) {
+	if good <= 0 || good > MaxPortalTime {
+		return "", kept, Refuse(protocol.InvalidRequest, "A portal link is valid for at most "+MaxPortalTime.String()+".")
+	}
+	if _, err := tx.Provider(ctx, providerID); err != nil {
+		return "", kept, err
+	}
+	plaintext, kept, err := newSecret(linkPrefix, now)
+	if err != nil {
+		return "", kept, err
+	}
+	kept.Kind, kept.Role, kept.ProviderID, kept.Name, kept.ExpiresAt = store.KindLink, string(RoleProvider), providerID, guestName, now.Add(good).Unix()
+	return strings.TrimSuffix(issuer, "/") + PortalPath + "#" + plaintext, kept, tx.InsertAPIKey(ctx, kept)
+}
+
+// SignInByLink opens a sign-in for whoever holds a portal link, until that ends.
+func (s *Service) SignInByLink(ctx context.Context, link string) (OpenSignIn, error) {
+	k, err := s.store.APIKeyByHash(ctx, hashKey(strings.TrimSpace(link)))
+	if errors.Is(err, store.ErrNotFound) || (err == nil && (k.Kind != store.KindLink || !k.Live(s.now()))) {
+		return OpenSignIn{}, Refuse(protocol.Unauthorized, "The link has expired or was revoked. Ask its sender for a new one.")
+	}
+	if err != nil {
+		return OpenSignIn{}, err
+	}
+	return s.signIn(ctx, store.SignIn{KeyID: k.ID, ExpiresAt: k.ExpiresAt})
+}
+
+// CreatePortalLink makes a link to this service.
+func (s *Service) CreatePortalLink(ctx context.Context, req Request, providerID string, good time.Duration) (link string, kept store.APIKey, err error) {
+	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
+		link, kept, err = addPortalLink(ctx, w.Tx, s.issuer, providerID, good, w.now)
+		return struct{}{}, err
+	})
+	return link, kept, err
 }

@@ -1,10 +1,15 @@
 package service
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // What use cases take and return. These are the types of the packages below, by
@@ -41,3 +46,73 @@ var (
 	// ErrStreamDown: changes cannot be followed now.
 	ErrStreamDown = coord.ErrDown
 )
+
+// Refusal is the error of a use case that refuses a request. It carries what the
+// caller needs to continue.
+type Refusal struct {
+	Code       protocol.Code
+	Detail     string
+	ReturnURL  string
+	ConsentURL string
+	SessionID  string
+	Cause      error // for the log; never sent
+}
+
+func (r *Refusal) Error() string {
+	if r.Cause != nil {
+		return string(r.Code) + ": " + r.Cause.Error()
+	}
+	return string(r.Code)
+}
+
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+func Refuse(code protocol.Code, detail string) *Refusal { return &Refusal{Code: code, Detail: detail} }
+
+// WaitError says how long the caller must wait before it tries again.
+type WaitError struct{ Wait time.Duration }
+
+func (e *WaitError) Error() string { return "rate limit: wait " + e.Wait.String() }
+
+// Explain returns the refusal that the caller receives for err. It is the only
+// place that maps errors to codes. Unknown errors become [protocol.Internal], and
+// their text is not sent.
+func Explain(err error) *Refusal {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r
+	}
+	if e, ok := errors.AsType[*session.IllegalError](err); ok {
+		return Refuse(protocol.IllegalTransition, "Cannot "+e.Event+" a session that is "+string(e.From)+".")
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Refuse(protocol.NotFound, "Resource not found.")
+	case errors.Is(err, store.ErrLive):
+		return Refuse(protocol.IllegalTransition, "The user has sessions that have not ended. End them first.")
+	case errors.Is(err, ErrEmail):
+		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
+	case errors.Is(err, ErrRole):
+		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or marketplace, edge or admin, without one.")
+	case errors.Is(err, ErrPersonRole):
+		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or admin, without one.")
+	case errors.Is(err, store.ErrTaken):
+		return Refuse(protocol.AlreadyExists, "The id, domain or person's role already exists.")
+	case errors.Is(err, store.ErrKeyReused):
+		return Refuse(protocol.IdempotencyConflict, "This Idempotency-Key was already used for a different request. Use a new key.")
+	case errors.Is(err, ledger.ErrInsufficient):
+		return Refuse(protocol.InsufficientTokens, "The user does not have enough available tokens.")
+	case errors.Is(err, ledger.ErrAmount), errors.Is(err, session.ErrTerms), errors.Is(err, session.ErrRefund):
+		return Refuse(protocol.InvalidRequest, "A value is out of range.")
+	case errors.Is(err, session.ErrPause):
+		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
+	case errors.Is(err, coord.ErrDown):
+		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
+	case store.Unkeepable(err):
+		return Refuse(protocol.InvalidRequest, "A string in the request contains a null byte or is not valid UTF-8.")
+	case store.Unavailable(err):
+		return Refuse(protocol.Unavailable, "The database is unavailable. Try again.")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Refuse(protocol.Unavailable, "The request took too long. Try again.")
+	}
+	return Refuse(protocol.Internal, "Internal error. The server's log has the details under this request's id.")
+}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -19,15 +18,15 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// The types of webhook messages beside those of [webhookTypes].
+// The types of webhook messages that no transition causes.
 const (
 	WebhookTest     = "webhook.test"
 	webhookDisabled = "webhook.disabled"
 )
 
-// webhookTypes is the message type of each transition. What is missing is
-// nothing that a provider acts on: a session that was sold and not yet begun,
-// and the entry into one whose clock runs already.
+// webhookTypes maps transitions to message types. Two transitions send no message,
+// since providers need not act on them: a session was created but has not started,
+// and a session was launched after its clock had started.
 var webhookTypes = map[session.Name]string{
 	session.Started:  "session.started",
 	session.Warned:   "session.warning",
@@ -46,10 +45,6 @@ const (
 	reasonRequested = "requested"
 )
 
-// testLimit is how often one provider may have messages sent at its word: each
-// test waits for its receiver, which may be anybody's server and may take long.
-var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
-
 // webhookMessage is the body of every message.
 type webhookMessage struct {
 	Type      string    `json:"type"`
@@ -60,15 +55,16 @@ type webhookMessage struct {
 // webhookSession is the data of a message about a session.
 type webhookSession struct {
 	Session shape.SessionBody `json:"session"`
-	// With session.warning.
+	// Set for session.warning.
 	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
-	// With session.extended.
+	// Set for session.extended.
 	Extension *shape.ExtensionBody `json:"extension,omitempty"`
-	// With a test delivery: nothing of it happened.
+	// Set for a test delivery, whose session does not exist.
 	Test bool `json:"test,omitempty"`
 }
 
-// enqueueTransition writes what a transition means for webhooks, into its transaction.
+// enqueueTransition enqueues the message of a transition, if it has one, in the same
+// transaction.
 func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) error {
 	kind := webhookTypes[tr.Name]
 	if kind == "" {
@@ -87,7 +83,7 @@ func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) 
 	}, data)
 }
 
-// enqueueWebhook enqueues a message with data to a provider's webhooks.
+// enqueueWebhook enqueues a message to all webhooks of a provider that want its type.
 func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data any) error {
 	body, err := json.Marshal(webhookMessage{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
 	if err != nil {
@@ -95,11 +91,12 @@ func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data
 	}
 	a.Payload = string(body)
 	n, err := w.Announce(ctx, a, w.now)
-	w.told += n
+	w.enqueued += n
 	return err
 }
 
-// webhook reads a provider's webhook. Another's is not found.
+// webhookOf returns a webhook of a provider. It returns [store.ErrNotFound] for a
+// webhook of another provider.
 func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (store.Webhook, error) {
 	h, err := r.Webhook(ctx, id)
 	if err == nil && h.ProviderID != providerID {
@@ -108,8 +105,8 @@ func webhookOf(ctx context.Context, r store.Reader, providerID, id string) (stor
 	return h, err
 }
 
-// AddWebhook registers a URL. Its secret is in the answer, also when the same
-// request comes again.
+// AddWebhook registers a webhook. The result contains the secret, also if the request
+// is repeated with its idempotency key.
 func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) (store.Webhook, error) {
 	if err := s.guard.Check(ctx, h.URL); err != nil {
 		return h, badURL(err)
@@ -136,10 +133,10 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 	return s.withSecret(ctx, h.ProviderID, made)
 }
 
-// shortID is 100 random bits.
+// shortID returns 100 random bits as 20 characters.
 func shortID() string { return strings.ToLower(rand.Text()[:20]) }
 
-// withSecret reads a webhook and opens its secret.
+// withSecret returns a webhook with its secret decrypted.
 func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.Webhook, error) {
 	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
 	if err != nil {
@@ -149,7 +146,7 @@ func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.
 	return h, err
 }
 
-// WebhookPatch is what changes; nil fields stay.
+// WebhookPatch is a change of a webhook. Nil fields stay as they are.
 type WebhookPatch struct {
 	URL         *string
 	Events      *[]string
@@ -157,6 +154,8 @@ type WebhookPatch struct {
 	Enabled     *bool
 }
 
+// PatchWebhook changes a webhook. Enabling it clears its failures; disabling it fails
+// its pending deliveries.
 func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id string, p WebhookPatch) (store.Webhook, error) {
 	if p.URL != nil {
 		if err := s.guard.Check(ctx, *p.URL); err != nil {
@@ -185,12 +184,13 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 	})
 }
 
-// withoutSecrets is h as an answer may be remembered.
+// withoutSecrets returns h without secrets, as stored answers must not hold them.
 func withoutSecrets(h store.Webhook) store.Webhook {
 	h.Secret, h.OldSecret = "", ""
 	return h
 }
 
+// saveWebhook writes h and updates its version.
 func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	if err := w.UpdateWebhook(ctx, *h, w.now); err != nil {
 		return err
@@ -200,7 +200,8 @@ func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	return nil
 }
 
-// disable stops a webhook and gives up what waits for it, until a replay.
+// disable disables a webhook and fails its pending deliveries. A replay makes them
+// due again.
 func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
 	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
 	if err := w.saveWebhook(ctx, &h); err != nil {
@@ -209,6 +210,7 @@ func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (
 	return h, w.FailPending(ctx, h.ID, w.now)
 }
 
+// DeleteWebhook removes a webhook and its deliveries.
 func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
@@ -219,7 +221,8 @@ func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id
 	return err
 }
 
-// RotateSecret gives a webhook a new secret. Both sign until overlap is over.
+// RotateSecret gives a webhook a new secret. For the time of overlap, messages are
+// signed with the old secret, too.
 func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id string, overlap time.Duration) (store.Webhook, error) {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
@@ -236,131 +239,7 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 	return s.withSecret(ctx, providerID, id)
 }
 
-// Replay makes one delivery due again, or, without an id, what was made within
-// a range of time. It returns how many.
-func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
-	return write(ctx, s, req, func(w *writeTx) (int64, error) {
-		h, err := webhookOf(ctx, w.Reader, providerID, id)
-		if err != nil {
-			return 0, err
-		}
-		if h.DisabledAt != 0 {
-			return 0, Refuse(protocol.IllegalTransition, "The webhook is disabled. Enable it first.")
-		}
-		var n int64 = 1
-		if deliveryID != "" {
-			err = w.Replay(ctx, id, deliveryID, w.now)
-		} else {
-			n, err = w.ReplayRange(ctx, id, r.Since, r.Until, r.OnlyFailed, w.now)
-		}
-		w.told += n
-		return n, err
-	})
-}
-
-type ReplayRange struct {
-	Since, Until time.Time
-	OnlyFailed   bool
-}
-
-// TestWebhook sends a webhook a message that says it is a test, and returns how
-// that went. It is not retried.
-func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
-	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
-		return store.Delivery{}, store.Attempt{}, err
-	}
-	deliveryID, err := write(ctx, s, req, func(w *writeTx) (string, error) {
-		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
-			return "", err
-		}
-		var data any = map[string]any{"webhook_id": id, "test": true}
-		if kind != WebhookTest {
-			data = sampleOf(kind, providerID, w.now)
-		}
-		body, err := json.Marshal(webhookMessage{Type: kind, Timestamp: w.now.UTC(), Data: data})
-		if err != nil {
-			return "", fmt.Errorf("announcing: %w", err)
-		}
-		message := "msg_test_" + shortID()
-		d := store.Delivery{
-			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
-			// Ours to attempt: no loop finds it before the lease is over.
-			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
-		}
-		return d.ID, w.InsertDelivery(ctx, d)
-	})
-	if err != nil {
-		return store.Delivery{}, store.Attempt{}, err
-	}
-	if err := s.attemptNow(ctx, deliveryID); err != nil {
-		return store.Delivery{}, store.Attempt{}, err
-	}
-	d, err := s.store.Delivery(ctx, deliveryID)
-	if err != nil {
-		return d, store.Attempt{}, err
-	}
-	attempts, err := s.store.Attempts(ctx, deliveryID)
-	if err == nil && len(attempts) == 0 {
-		err = &Refusal{Code: protocol.Unavailable, Detail: "The test is still running. See the webhook's deliveries for its result."}
-	}
-	if err != nil {
-		return d, store.Attempt{}, err
-	}
-	return d, attempts[0], nil
-}
-
-// attemptNow makes the one attempt of a test delivery, unless it was made
-// before: the request may be a repeated one.
-func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
-	d, err := s.store.Delivery(ctx, deliveryID)
-	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
-		return err
-	}
-	h, err := s.store.Webhook(ctx, d.WebhookID)
-	if err != nil {
-		return err
-	}
-	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
-		d, err = tx.ClaimDelivery(ctx, deliveryID, s.now().Add(webhook.Lease))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	job, err := s.job(h, d)
-	if err != nil {
-		return err
-	}
-	job.Try = webhook.MaxTries // no retry follows
-	result, err := s.sender.Send(ctx, job.Message)
-	if err != nil {
-		return err
-	}
-	return s.finishAttempt(ctx, job, result)
-}
-
-func sampleOf(kind, providerID string, now time.Time) webhookSession {
-	c := session.Session{
-		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
-		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
-		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
-	}
-	data := webhookSession{Test: true}
-	switch kind {
-	case webhookTypes[session.Warned]:
-		data.RemainingSeconds = 60
-	case webhookTypes[session.Extended]:
-		data.Extension = &shape.ExtensionBody{By: string(session.User), AdditionalSeconds: 300, TokensDeducted: 50, ExtendedAt: now.Unix()}
-	case webhookTypes[session.PausedAt]:
-		c.Status, c.PausedAt = session.Paused, now.Unix()
-	case webhookTypes[session.Ended]:
-		c.Status, c.EndedAt, c.EndReason = session.Completed, now.Unix(), "completed"
-		c.Settlement = &session.Settlement{Captured: 60, Released: 40, UsedSeconds: 360}
-	}
-	data.Session = shape.SessionBodyOf(c)
-	return data
-}
-
+// badURL returns the refusal of a webhook URL, with the reason in err.
 func badURL(err error) error {
 	detail := "url is not a valid webhook URL."
 	if errors.Is(err, webhook.ErrURL) {
@@ -370,7 +249,7 @@ func badURL(err error) error {
 	return &Refusal{Code: protocol.InvalidRequest, Detail: detail, Cause: err}
 }
 
-// knownTypes is every type that a webhook may ask for.
+// knownTypes returns the message types that a webhook may select.
 func knownTypes() []string {
 	list := []string{webhookDisabled}
 	for _, t := range webhookTypes {
@@ -385,36 +264,13 @@ func (s *Service) Webhooks(ctx context.Context, providerID string) ([]store.Webh
 	return s.store.Webhooks(ctx, providerID)
 }
 
-// Webhook reads a provider's webhook. Another's is not found.
+// Webhook returns a webhook of a provider. It returns [store.ErrNotFound] for a
+// webhook of another provider.
 func (s *Service) Webhook(ctx context.Context, providerID, id string) (store.Webhook, error) {
 	return webhookOf(ctx, s.store.Reader, providerID, id)
 }
 
-// Deliveries lists a webhook's deliveries, newest first.
-func (s *Service) Deliveries(ctx context.Context, providerID string, f store.DeliveryFilter) ([]store.Delivery, error) {
-	if _, err := s.Webhook(ctx, providerID, f.WebhookID); err != nil {
-		return nil, err
-	}
-	return s.store.Deliveries(ctx, f)
-}
-
-// Delivery reads one of a webhook's deliveries and its attempts, newest first.
-func (s *Service) Delivery(ctx context.Context, providerID, webhookID, id string) (store.Delivery, []store.Attempt, error) {
-	if _, err := s.Webhook(ctx, providerID, webhookID); err != nil {
-		return store.Delivery{}, nil, err
-	}
-	d, err := s.store.Delivery(ctx, id)
-	if err == nil && d.WebhookID != webhookID {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return store.Delivery{}, nil, err
-	}
-	attempts, err := s.store.Attempts(ctx, id)
-	return d, attempts, err
-}
-
-// CheckEvents refuses types that do not exist and drops those named twice.
+// CheckEvents sorts list and removes duplicates. It refuses unknown message types.
 func CheckEvents(list []string) ([]string, error) {
 	known := knownTypes()
 	for i, e := range list {

@@ -1,27 +1,27 @@
 package session
 
-// Event is something that happens to a session.
+// Event is an input of [Apply].
 type Event interface {
 	name() string
 }
 
-// Actor is who asks for something.
+// Actor is the party that requests an event.
 type Actor string
 
-// Who may ask. A user acts through a provider's page, whose scripts share its
-// origin; a marketplace acts with its own key.
+// The actors. A user acts through the provider's page, so that scripts of that page
+// can act in the user's name. A marketplace acts with its API key.
 const (
 	User        Actor = "user"
 	Marketplace Actor = "marketplace"
 	Operator    Actor = "operator"
 )
 
-// Launch redeems the launch token. RedemptionID names the one entry that may
-// repeat it.
+// Launch redeems the launch token. Only the same RedemptionID may repeat it, within
+// [RedeemAgain] seconds.
 type Launch struct{ RedemptionID string }
 
-// Extend buys more time. A user may take the session's offer and nothing else;
-// zero figures mean "as offered". A marketplace names its own.
+// Extend buys more time. A user may take only the session's offer; zero Seconds and
+// Tokens mean the offered ones. A marketplace may choose both.
 type Extend struct {
 	By      Actor
 	Seconds int64
@@ -31,21 +31,22 @@ type Extend struct {
 // Pause stops the paid clock.
 type Pause struct{}
 
-// Resume starts it again.
+// Resume starts the paid clock again after a pause.
 type Resume struct{}
 
-// Complete ends the session in agreement: the user has done, or the
-// marketplace closes the sale. A session never entered is canceled.
+// Complete ends the session at the request of the user or the marketplace. A session
+// that was never launched is canceled.
 type Complete struct{ By Actor }
 
-// Revoke ends the session against the user's plan.
+// Revoke ends the session early, for a reason other than the user's request.
 type Revoke struct {
 	By     Actor
 	Refund Refund
 	Reason string
 }
 
-// Tick is the passing of time: it does what is due by now, one step.
+// Tick applies the next deadline or warning that is due. If several are due, apply
+// it again.
 type Tick struct{}
 
 func (Launch) name() string   { return "launch" }
@@ -56,34 +57,33 @@ func (Complete) name() string { return "complete" }
 func (Revoke) name() string   { return "revoke" }
 func (Tick) name() string     { return "tick" }
 
-// Name is what a transition did, as logs and webhooks call it.
+// Name identifies a transition in logs and webhooks.
 type Name string
 
 // The transitions.
 const (
-	Created  Name = "created" // pending, clock stands still
+	Created  Name = "created" // pending: paid time has not begun
 	Started  Name = "started"
-	Redeemed Name = "redeemed" // entered; the clock ran already
-	Warned   Name = "warning"  // time runs out; nothing else changed
+	Redeemed Name = "redeemed" // launched when paid time had already begun
+	Warned   Name = "warning"  // a warning was due; the state did not change
 	Extended Name = "extended"
 	PausedAt Name = "paused"
 	Resumed  Name = "resumed"
 	Ended    Name = "ended"
 )
 
-// Transition is what an event does to a session: the record after it, and the
-// tokens that move.
+// Transition is the result of an event: the session after it, and the tokens to
+// hold or settle.
 type Transition struct {
 	Session Session
 	Name    Name
-	// The event changed nothing: it repeats one that already took effect.
-	// Nothing is to be stored.
+	// The event repeats one that already took effect. There is nothing to store.
 	Unchanged bool
-	// Tokens to set aside, beyond those already held.
+	// Tokens to hold in addition to those already held.
 	Hold int64
-	// What was bought, with [Extended].
+	// The extension, if Name is [Extended].
 	Extension *Extension
-	// Who gets what, with [Ended].
+	// The settlement, if Name is [Ended].
 	Settlement *Settlement
 }
 

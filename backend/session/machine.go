@@ -1,11 +1,16 @@
 package session
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
-// Apply returns what e does to s at the moment now, or why it may not happen:
-// one of this package's errors, [*IllegalError] above all. It changes nothing
-// itself. Time comes first: an event at or after a deadline is illegal until
-// [Tick] was applied, so that a late request never outlives it.
+// Apply returns the transition that e causes in s at the time now. If e is not
+// allowed, Apply returns an [*IllegalError] or another error of this package. Apply
+// is pure. Deadlines take precedence: once a deadline has passed, every event is
+// illegal until [Tick] was applied, so that a late request cannot act on a session
+// that is over.
 func Apply(s Session, e Event, now time.Time) (Transition, error) {
 	if _, tick := e.(Tick); tick {
 		return applyTick(s, now)
@@ -38,7 +43,7 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 	if due == 0 || now.Unix() < due {
 		return Transition{}, ErrNotDue
 	}
-	at := time.Unix(due, 0) // what was due happens when it was due, however late we are
+	at := time.Unix(due, 0) // the transition counts from its deadline, however late the tick is
 	switch s.Status {
 	case Pending:
 		return end(s, Canceled, "launch_window", at, settleNothing(s)), nil
@@ -49,7 +54,7 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 		}
 		return end(s, Expired, "deadline", time.Unix(s.ExpiresAt, 0), settle(s.Terms.Settlement, s.Tokens, s.Duration, s.Duration)), nil
 	}
-	// A pause that has used up its allowance ends by itself.
+	// The pause has used up its allowance and ends.
 	return resume(s, due), nil
 }
 
@@ -114,7 +119,7 @@ func applyPause(s Session, e Event, now time.Time) (Transition, error) {
 		return Transition{}, ErrPause
 	}
 	s.Status = Paused
-	// Not before the start: the clock waits for the next full second.
+	// Not before the start, which is rounded up to the next full second.
 	s.PausedAt = max(floor(now), s.StartedAt)
 	s.PauseCount++
 	s.WarnAt = 0
@@ -189,4 +194,36 @@ func end(s Session, to Status, reason string, at time.Time, result Settlement) T
 func changed(s Session, n Name) Transition {
 	s.Version++
 	return Transition{Session: s, Name: n}
+}
+
+// Errors that callers tell apart.
+var (
+	// ErrTerms is returned for an order or extension beyond the limits of sessions.
+	ErrTerms = errors.New("terms are out of range")
+	// ErrSpent is returned if another redemption already used the launch token.
+	ErrSpent = errors.New("launch token is spent")
+	// ErrConsent is returned for an extension beyond the offer. The user can agree
+	// to it only on the marketplace's own origin.
+	ErrConsent = errors.New("extension is beyond the offer")
+	// ErrPause is returned if the terms allow no pause, or no further pause.
+	ErrPause = errors.New("pause is not allowed")
+	// ErrNotDue is returned for a [Tick] before [Session.Due].
+	ErrNotDue = errors.New("nothing is due")
+	// ErrRefund is returned for a revocation with an unknown [Refund].
+	ErrRefund = errors.New("unknown refund choice")
+)
+
+// IllegalError is returned for an event that the state of the session does not
+// allow.
+type IllegalError struct {
+	From  Status
+	Event string
+}
+
+func (e *IllegalError) Error() string {
+	return fmt.Sprintf("session is %s: cannot %s", e.From, e.Event)
+}
+
+func illegal(s Session, e Event) error {
+	return &IllegalError{From: s.Status, Event: e.name()}
 }

@@ -1,15 +1,33 @@
+// Package session implements the life of a paid session as a pure state machine:
+// it does no I/O, and the current time is an argument.
+//
+//	            launch window over ─► canceled (hold released)
+//	pending ─launch─► active ⇄ paused
+//	                    │ ├─ complete (marketplace, or user ends)  ─► completed
+//	                    │ ├─ deadline passes                        ─► expired
+//	                    │ └─ revoke (operator, marketplace)         ─► revoked
+//
+// Times are whole seconds, rounded in the user's favor. Paid time starts at the next
+// full second after creation or launch. A pause begins at the last full second before
+// the request and ends at the next full second after the request to resume. When a
+// session is settled by time, a second that has started counts as used.
+//
+//	session.go  the session, its terms and its settlement
+//	event.go    events and transitions
+//	machine.go  Apply, which turns an event into a transition, and its errors
 package session
 
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 )
 
-// Status is where a session stands in its life.
+// Status is the state of a session.
 type Status string
 
-// The states. Terminal ones never change again.
+// The states of a session. A session in a terminal state never changes again.
 const (
 	Pending   Status = "pending"
 	Active    Status = "active"
@@ -29,30 +47,29 @@ func (s Status) Terminal() bool {
 	return true
 }
 
-// Clock is the moment at which paid time begins.
+// Clock says when paid time begins.
 type Clock string
 
-// The two clocks.
+// Paid time begins at creation or at launch.
 const (
 	AtCreation Clock = "creation"
 	AtLaunch   Clock = "launch"
 )
 
-// Limits that hold for every session, whatever its terms.
+// Limits of every session, whatever its terms.
 const (
-	// MaxDuration is the most paid seconds one session may have, extensions
-	// included.
+	// MaxDuration is the most paid seconds of one session, including extensions.
 	MaxDuration = 31 * 24 * 3600
-	// MaxTokens is the most tokens one session may hold, extensions included.
+	// MaxTokens is the most tokens of one session, including extensions.
 	MaxTokens = 1_000_000_000_000
-	// DefaultLaunchWindow is how long a pending session waits, in seconds.
+	// DefaultLaunchWindow is how long a pending session can be launched, in seconds.
 	DefaultLaunchWindow = 900
-	// RedeemAgain is how long, in seconds, the same redemption may repeat its
-	// launch, so that an answer lost on the way costs nobody a session.
+	// RedeemAgain is how long, in seconds, the same redemption may repeat a launch,
+	// so that a lost response does not cost the user the session.
 	RedeemAgain = 60
 )
 
-// Session is the record of one session. Times are Unix seconds, 0 for never.
+// Session is one paid session. Times are Unix seconds; 0 means never.
 type Session struct {
 	ID         string
 	UserID     string
@@ -61,32 +78,32 @@ type Session struct {
 	// Grows by one with every change.
 	Version int64
 	Clock   Clock
-	// Tokens on hold for this session, extensions included.
+	// Tokens held for this session, including extensions.
 	Tokens int64
-	// Paid seconds, extensions included.
+	// Paid seconds, including extensions.
 	Duration  int64
 	ReturnURL string
-	// Where the user may agree to spend more than the offer, on the
-	// marketplace's own origin. May be empty.
+	// The marketplace's page on which the user may agree to an extension beyond the
+	// offer. May be empty.
 	ConsentURL string
 	Terms      Terms
-	// How many extensions of the offer were taken.
+	// How many times the user took the offer.
 	OfferUsed int64
 
 	CreatedAt int64
-	// The last moment at which a pending session may be launched.
+	// The end of the launch window of a pending session.
 	LaunchBy  int64
 	StartedAt int64
-	// When paid time ends. Stands still while paused; see [Session.Due].
+	// When paid time ends. Not updated during a pause; see [Session.Due].
 	ExpiresAt int64
-	// When the user is next warned that time runs out; see [Terms].
+	// When the next warning is due; see [Terms].
 	WarnAt   int64
 	PausedAt int64
-	// Seconds of finished pauses, and how many pauses were begun.
+	// Total seconds of finished pauses, and the number of pauses started.
 	PausedSeconds int64
 	PauseCount    int64
 
-	// Who redeemed the launch token, and when.
+	// The redemption of the launch token, and its time.
 	RedemptionID string
 	RedeemedAt   int64
 
@@ -95,8 +112,8 @@ type Session struct {
 	Settlement *Settlement
 }
 
-// Terms is what was agreed when the session was created. A provider that
-// changes its policies changes no session already sold.
+// Terms are the provider's policies at the time of creation. Later changes of the
+// policies do not affect the session.
 type Terms struct {
 	Settlement     Policy  `json:"settlement"`
 	Pause          *Pauses `json:"pause,omitempty"`
@@ -104,21 +121,21 @@ type Terms struct {
 	WarningSeconds []int64 `json:"warning_seconds,omitempty"`
 }
 
-// Pauses is what a provider's policy lets a user pause: at most MaxCount times
-// and MaxSeconds altogether.
+// Pauses limits pauses by the user: at most MaxCount pauses, of MaxSeconds in total.
 type Pauses struct {
 	MaxCount   int64 `json:"max_count"`
 	MaxSeconds int64 `json:"max_seconds"`
 }
 
-// Offer is how much more a user may buy from inside the provider's page.
+// Offer is the extension that a user may buy from within the provider's page, up to
+// MaxCount times.
 type Offer struct {
 	Seconds  int64 `json:"additional_seconds"`
 	Tokens   int64 `json:"tokens"`
 	MaxCount int64 `json:"max_count"`
 }
 
-// Order is what a marketplace sells: the input of [New].
+// Order describes a new session; see [New].
 type Order struct {
 	ID           string
 	UserID       string
@@ -132,8 +149,8 @@ type Order struct {
 	Terms        Terms
 }
 
-// New returns the transition that brings a session into being. The caller has
-// made ID unique.
+// New returns the transition that creates a session. It returns [ErrTerms] if the
+// order is out of range. The caller makes sure that the ID is unique.
 func New(o Order, now time.Time) (Transition, error) {
 	if err := o.validate(); err != nil {
 		return Transition{}, fmt.Errorf("creating session: %w", err)
@@ -183,8 +200,8 @@ func (s *Session) start(now time.Time) {
 	s.WarnAt = s.nextWarning(now)
 }
 
-// nextWarning is the first moment after now, and after the start, at which the
-// terms want the user warned; 0 for none.
+// nextWarning returns the time of the first warning that is after now and after the
+// start, or 0 if there is none.
 func (s *Session) nextWarning(now time.Time) int64 {
 	var next int64
 	for _, w := range s.Terms.WarningSeconds {
@@ -196,8 +213,8 @@ func (s *Session) nextWarning(now time.Time) int64 {
 	return next
 }
 
-// Due is when time itself next changes s (see [Tick]), in Unix seconds; 0 when
-// it never will.
+// Due returns when the passing of time next changes s (see [Tick]), in Unix seconds,
+// or 0 if it never does.
 func (s *Session) Due() int64 {
 	switch s.Status {
 	case Pending:
@@ -213,8 +230,8 @@ func (s *Session) Due() int64 {
 	return 0
 }
 
-// over reports whether time alone has ended s's state by now: nothing else may
-// happen to it before [Tick]. A warning that is due stands in nobody's way.
+// over reports whether a deadline of s has passed, so that [Tick] must be applied
+// before any other event. A warning that is due does not count.
 func (s *Session) over(now time.Time) bool {
 	if s.Status == Active {
 		return now.Unix() >= s.ExpiresAt
@@ -223,7 +240,7 @@ func (s *Session) over(now time.Time) bool {
 	return due != 0 && now.Unix() >= due
 }
 
-// Remaining is how many paid seconds s has left, rounded up; 0 when over.
+// Remaining returns the paid seconds that are left, rounded up; 0 if s has ended.
 func (s *Session) Remaining(now time.Time) int64 {
 	switch s.Status {
 	case Pending:
@@ -236,7 +253,7 @@ func (s *Session) Remaining(now time.Time) int64 {
 	return 0
 }
 
-// Used is how many paid seconds have started by now, at most Duration.
+// Used returns the paid seconds that have started by now, at most Duration.
 func (s *Session) Used(now time.Time) int64 {
 	if s.StartedAt == 0 {
 		return 0
@@ -248,6 +265,7 @@ func (s *Session) Used(now time.Time) int64 {
 	return max(0, min(at-s.StartedAt-s.PausedSeconds, s.Duration))
 }
 
+// pauseLeft returns the seconds of pause that the terms still allow.
 func (s *Session) pauseLeft() int64 {
 	if s.Terms.Pause == nil {
 		return 0
@@ -262,4 +280,59 @@ func ceil(t time.Time) int64 {
 		return t.Unix()
 	}
 	return t.Unix() + 1
+}
+
+// Policy says how a launched session is settled when it completes or expires.
+type Policy string
+
+// The settlement policies of a provider.
+const (
+	// Full captures all tokens, however early the user leaves.
+	Full Policy = "full"
+	// Prorated captures the share of the seconds that have started, rounded up to
+	// whole tokens, and releases the rest.
+	Prorated Policy = "prorated"
+)
+
+// Refund says which tokens a revocation releases.
+type Refund string
+
+// The refund choices of [Revoke].
+const (
+	RefundFull     Refund = "full"     // all tokens
+	RefundProrated Refund = "prorated" // the unused share
+	RefundNone     Refund = "none"     // no tokens
+)
+
+// Settlement is the division of a hold. Captured plus Released is the amount held.
+type Settlement struct {
+	Captured int64
+	Released int64
+	// Paid seconds that had started, without pauses.
+	UsedSeconds int64
+}
+
+// settle divides the tokens of a session in which used of duration seconds have
+// started. The captured share is rounded up to whole tokens.
+func settle(p Policy, tokens, used, duration int64) Settlement {
+	used = max(0, min(used, duration))
+	captured := tokens
+	if p == Prorated {
+		captured = ceilDiv(tokens, used, duration)
+	}
+	return Settlement{Captured: captured, Released: tokens - captured, UsedSeconds: used}
+}
+
+// ceilDiv is ⌈a·b / c⌉ for a ≥ 0 and 0 ≤ b ≤ c, c > 0, without overflow: the
+// product needs up to 128 bits, the quotient is at most a.
+func ceilDiv(a, b, c int64) int64 {
+	if b >= c {
+		return a
+	}
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	q, rem := bits.Div64(hi, lo, uint64(c))
+	if rem > 0 {
+		q++
+	}
+	return int64(q)
 }

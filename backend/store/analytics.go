@@ -12,13 +12,13 @@ import (
 const (
 	rollupName = "provider_analytics"
 	day        = 24 * time.Hour
-	// Changes are looked at again for so long: a transaction may commit later
-	// than one that began after it, and machines' clocks differ.
+	// How far before the last roll-up changes are counted again. Transactions may
+	// commit in another order than they began, and clocks differ between machines.
 	rollupBack = time.Minute
 )
 
-// Day is what one day (UTC) of a provider came to. Sessions and their figures
-// belong to the day they were created on, the last three to the day of their
+// Day is the statistics of a provider for one day (UTC). Session figures belong to the
+// day on which the session was created, and the last three fields to the day of their
 // ledger entries.
 type Day struct {
 	// Days since 1970.
@@ -30,12 +30,12 @@ type Day struct {
 	PaidSeconds, UsedSeconds              int64
 	Users, NewUsers                       int64
 	Captures, Captured, Released, Held    int64
-	// Bought for the sessions of the day.
+	// Extensions of the sessions of the day.
 	Extensions int64
 }
 
-// Rollup recounts the days that changed since the last time. idAt makes an event
-// id of a moment. It returns how many days it recounted.
+// Rollup counts the days that changed since the last roll-up again and returns how
+// many there were. idAt returns the smallest event id of a time.
 func (s *Store) Rollup(ctx context.Context, now time.Time, idAt func(time.Time) string) (int, error) {
 	after := ""
 	last, err := s.RolledUpTo(ctx)
@@ -68,7 +68,7 @@ func (s *Store) Rollup(ctx context.Context, now time.Time, idAt func(time.Time) 
 		}
 	}
 	for k := range all {
-		// One transaction each: other writers wait no longer than one day takes.
+		// One transaction per day, so that other writers do not wait for long.
 		if err := s.Write(ctx, func(tx *Tx) error { return tx.q.CountDay(ctx, k.provider, k.day) }); err != nil {
 			return 0, fmt.Errorf("counting days: %w", err)
 		}
@@ -80,8 +80,8 @@ func (s *Store) Rollup(ctx context.Context, now time.Time, idAt func(time.Time) 
 	return len(all), nil
 }
 
-// RolledUpTo is the moment up to which [Store.Rollup] has counted; the zero Time
-// before the first.
+// RolledUpTo returns the time of the last [Store.Rollup], or the zero Time before the
+// first.
 func (r Reader) RolledUpTo(ctx context.Context) (time.Time, error) {
 	ms, err := r.q.GetRollup(ctx, rollupName)
 	if err = found(err); errors.Is(err, ErrNotFound) {
@@ -93,8 +93,8 @@ func (r Reader) RolledUpTo(ctx context.Context) (time.Time, error) {
 	return time.UnixMilli(ms), nil
 }
 
-// Days lists the days of a provider from first to last, without those on which
-// nothing happened.
+// Days lists the days of a provider from first to last. Days without data are left
+// out.
 func (r Reader) Days(ctx context.Context, providerID string, first, last int64) ([]Day, error) {
 	rows, err := r.q.ListDays(ctx, providerID, first, last)
 	if err != nil {
@@ -112,12 +112,12 @@ func (r Reader) Days(ctx context.Context, providerID string, first, last int64) 
 	return list, nil
 }
 
-// Totals is all of a provider's days together.
+// Totals is the sum of all days of a provider.
 type Totals struct {
 	Sessions, Captured, Released, UsedSeconds, Users int64
 }
 
-// Totals sums a provider's days.
+// Totals returns the sum of all days of a provider.
 func (r Reader) Totals(ctx context.Context, providerID string) (Totals, error) {
 	row, err := r.q.SumDays(ctx, providerID)
 	if err != nil {
@@ -126,7 +126,7 @@ func (r Reader) Totals(ctx context.Context, providerID string) (Totals, error) {
 	return Totals(row), nil
 }
 
-// Live counts a provider's sessions that are not over, by status.
+// Live counts the sessions of a provider that have not ended, by status.
 func (r Reader) Live(ctx context.Context, providerID string) (map[session.Status]int64, error) {
 	rows, err := r.q.CountLive(ctx, providerID)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package store
 
-// limitSilence leaves it to the system how long it sends anew.
+// limitSilence does nothing: retransmission follows the system's defaults.
 func limitSilence(uintptr) error { return nil }

@@ -10,40 +10,41 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// APIKey is what is kept of an API key: never the key.
+// APIKey is the stored form of an API key. It does not contain the key.
 type APIKey struct {
 	ID string
-	// SHA-256 of the key, in hex. The key has 256 random bits: nothing slower
-	// is needed.
+	// SHA-256 of the key, in hex. The key has 256 random bits, so a slow hash is not
+	// needed.
 	Hash string
-	// The key's first characters, for a person to tell keys apart.
+	// The first characters of the key, so that people can tell keys apart.
 	Hint       string
 	Role       string
 	ProviderID string
 	Name       string
 	CreatedAt  int64
 	RevokedAt  int64
-	// The end of its grace, once another took its place; 0 for no end.
+	// When the key stops working, as after a rotation; 0 for never.
 	ExpiresAt int64
-	// To the minute; 0 for never.
+	// Accurate to a minute; 0 for never.
 	LastUsedAt int64
 	// [KindKey] or [KindLink].
 	Kind string
-	// The key whose place it took, and took and so on: the first of them. Empty for
-	// one that took nobody's.
+	// The first key of the chain of rotations that led to this key. Empty if this key
+	// did not replace another.
 	LineID string
 }
 
-// Line names what stays the same when a key is rotated.
+// Line returns the id of the first key of the rotation chain. It is the same for a
+// key and its replacements.
 func (k APIKey) Line() string { return cmp.Or(k.LineID, k.ID) }
 
 // Kinds of [APIKey].
 const (
 	KindKey  = "key"  // for programs, as Bearer
-	KindLink = "link" // signs a browser in, and is nothing else
+	KindLink = "link" // a portal link, which only signs a browser in
 )
 
-// Live reports whether the key may be used at this moment.
+// Live reports whether the key is valid at the time now.
 func (k APIKey) Live(now time.Time) bool {
 	return k.RevokedAt == 0 && (k.ExpiresAt == 0 || now.Unix() < k.ExpiresAt)
 }
@@ -95,7 +96,8 @@ func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	return nil
 }
 
-// RevokeAPIKey ends a key, or returns [ErrNotFound] when no such key is live.
+// RevokeAPIKey revokes a key. It returns [ErrNotFound] if there is no such key that
+// is still valid.
 func (t *Tx) RevokeAPIKey(ctx context.Context, id string, now time.Time) error {
 	n, err := t.q.RevokeAPIKey(ctx, id, now.Unix())
 	if err != nil {
@@ -116,8 +118,8 @@ func (r Reader) APIKey(ctx context.Context, id string) (APIKey, error) {
 	return APIKey(row), nil
 }
 
-// ExpireAPIKey lets a live key work until then and no longer, or returns
-// [ErrNotFound].
+// ExpireAPIKey makes a valid key expire at the time at. It returns [ErrNotFound] if
+// there is no such key.
 func (t *Tx) ExpireAPIKey(ctx context.Context, id string, at time.Time) error {
 	n, err := t.q.ExpireAPIKey(ctx, at.Unix(), id)
 	if err != nil {
@@ -129,28 +131,28 @@ func (t *Tx) ExpireAPIKey(ctx context.Context, id string, at time.Time) error {
 	return nil
 }
 
-// TouchAPIKeys notes when keys were last used.
+// TouchAPIKeys records when keys were last used, by key id, in Unix seconds.
 func (t *Tx) TouchAPIKeys(ctx context.Context, used map[string]int64) error {
 	for id, at := range used {
 		if err := t.q.TouchAPIKey(ctx, at, id); err != nil {
-			return fmt.Errorf("noting use of API key: %w", err)
+			return fmt.Errorf("recording use of API key: %w", err)
 		}
 	}
 	return nil
 }
 
-// AuditEntry is something that an administrator did, or somebody with keys.
+// AuditEntry is one administrative action.
 type AuditEntry struct {
 	ID     string
 	At     int64
 	Actor  string // the id of the key or person
 	Action string
 	Target string
-	// Finds the request in the log.
+	// The id of the request in the log.
 	RequestID string
 }
 
-// InsertAudit records what was done, in the transaction of doing it.
+// InsertAudit records an action. Call it in the transaction of the action.
 func (t *Tx) InsertAudit(ctx context.Context, e AuditEntry) error {
 	if err := t.q.InsertAudit(ctx, query.InsertAuditParams(e)); err != nil {
 		return fmt.Errorf("writing audit log: %w", err)
@@ -158,8 +160,8 @@ func (t *Tx) InsertAudit(ctx context.Context, e AuditEntry) error {
 	return nil
 }
 
-// AuditLog lists what was done, newest first, from before the entry
-// with this id; "" is from the newest.
+// AuditLog lists audit entries, newest first, starting before the entry with the id
+// before, or with the newest entry if before is empty.
 func (r Reader) AuditLog(ctx context.Context, before string, limit int) ([]AuditEntry, error) {
 	if before == "" {
 		before = last
@@ -175,16 +177,16 @@ func (r Reader) AuditLog(ctx context.Context, before string, limit int) ([]Audit
 	return list, nil
 }
 
-// IdempotencyTTL is how long an idempotency key is remembered.
+// IdempotencyTTL is how long an idempotency key is kept.
 const IdempotencyTTL = 24 * time.Hour
 
-// ErrKeyReused: the idempotency key came before, with another request.
+// ErrKeyReused is returned if an idempotency key was used with another request.
 var ErrKeyReused = errors.New("idempotency key was used for another request")
 
-// Once claims an idempotency key within scope for a request with this hash. If
-// the key is new, fresh is true, and the transaction calls [Tx.Remember] before
-// it ends. If the same request was answered before, its answer is returned.
-// Two that run at once take turns: the second sees what the first committed.
+// Once claims an idempotency key within scope for a request with the given hash. If
+// the key is new, fresh is true and the caller must call [Tx.Remember] in the same
+// transaction. If the same request was answered before, Once returns that answer. Of
+// two concurrent requests, the second waits for the first and sees its result.
 func (t *Tx) Once(ctx context.Context, scope, key, hash string, now time.Time) (answer string, fresh bool, err error) {
 	n, err := t.q.ClaimIdempotencyKey(ctx, query.ClaimIdempotencyKeyParams{
 		Scope: scope, Key: key, RequestHash: hash, CreatedAt: now.Unix(), ExpiredBefore: now.Add(-IdempotencyTTL).Unix(),
@@ -205,7 +207,7 @@ func (t *Tx) Once(ctx context.Context, scope, key, hash string, now time.Time) (
 	return row.Response, false, nil
 }
 
-// Remember keeps the answer of a request that claimed its key by [Tx.Once].
+// Remember stores the answer of a request that claimed its key with [Tx.Once].
 func (t *Tx) Remember(ctx context.Context, scope, key, answer string) error {
 	err := t.q.SaveIdempotentResponse(ctx, answer, scope, key)
 	if err != nil {
@@ -214,11 +216,65 @@ func (t *Tx) Remember(ctx context.Context, scope, key, answer string) error {
 	return nil
 }
 
-// ForgetAnswers removes idempotency keys that are too old to count.
+// ForgetAnswers removes idempotency keys older than [IdempotencyTTL], and returns how
+// many.
 func (t *Tx) ForgetAnswers(ctx context.Context, now time.Time) (int64, error) {
 	n, err := t.q.DeleteIdempotencyKeys(ctx, now.Add(-IdempotencyTTL).Unix())
 	if err != nil {
 		return 0, fmt.Errorf("forgetting answers: %w", err)
 	}
 	return n, nil
+}
+
+// SigningKey is the stored form of a signing key.
+type SigningKey struct {
+	KeyID      string
+	State      string
+	CreatedAt  int64
+	RetiredAt  int64
+	PrivateKey string
+}
+
+// RingVersion returns the version of the signing keys, which grows with every change.
+// It is 0 before the first.
+func (r Reader) RingVersion(ctx context.Context) (int64, error) {
+	n, err := r.q.GetRingVersion(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading signing keys: %w", err)
+	}
+	return n, nil
+}
+
+// SigningKeys lists all signing keys, oldest first.
+func (r Reader) SigningKeys(ctx context.Context) ([]SigningKey, error) {
+	rows, err := r.q.ListSigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading signing keys: %w", err)
+	}
+	list := make([]SigningKey, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, SigningKey(row))
+	}
+	return list, nil
+}
+
+// ReplaceSigningKeys replaces all signing keys. If they are no longer at the given
+// version, it writes nothing and returns false.
+func (t *Tx) ReplaceSigningKeys(ctx context.Context, keys []SigningKey, version int64) (bool, error) {
+	n, err := t.q.AdvanceRing(ctx, version)
+	if err != nil {
+		return false, fmt.Errorf("writing signing keys: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if err := t.q.DeleteSigningKeys(ctx); err != nil {
+		return false, fmt.Errorf("writing signing keys: %w", err)
+	}
+	for _, k := range keys {
+		if err := t.q.InsertSigningKey(ctx, query.InsertSigningKeyParams(k)); err != nil {
+			return false, fmt.Errorf("writing signing keys: %w", err)
+		}
+	}
+	return true, nil
 }

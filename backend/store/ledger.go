@@ -12,9 +12,8 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Post writes what the ledger planned. It returns [ledger.ErrInsufficient] when
-// the user has too little available, and [ErrConflict] when the hold is not as
-// it was read.
+// Post writes a posting. It returns [ledger.ErrInsufficient] if the user has too few
+// tokens available, and [ErrConflict] if the hold has changed since it was read.
 func (t *Tx) Post(ctx context.Context, p ledger.Posting) error {
 	if err := t.moveBalance(ctx, p); err != nil {
 		return err
@@ -37,7 +36,7 @@ func (t *Tx) Post(ctx context.Context, p ledger.Posting) error {
 }
 
 func (t *Tx) moveBalance(ctx context.Context, p ledger.Posting) error {
-	if p.HeldDelta >= 0 { // a credit or a new hold may be the user's first
+	if p.HeldDelta >= 0 { // the user may not have an account yet
 		if err := t.q.EnsureAccount(ctx, p.UserID); err != nil {
 			return fmt.Errorf("opening account: %w", err)
 		}
@@ -50,7 +49,7 @@ func (t *Tx) moveBalance(ctx context.Context, p ledger.Posting) error {
 		return fmt.Errorf("writing balance: %w", err)
 	}
 	if n == 0 && p.PostedDelta > 0 {
-		return fmt.Errorf("writing balance: %w", ErrConflict) // nothing is too little for a credit: the account was erased just now
+		return fmt.Errorf("writing balance: %w", ErrConflict) // a credit cannot be insufficient: the account was erased concurrently
 	}
 	if n == 0 {
 		return ledger.ErrInsufficient
@@ -91,7 +90,7 @@ func (r Reader) Hold(ctx context.Context, sessionID string) (ledger.Hold, error)
 	}, nil
 }
 
-// Balance returns a user's balance; zero for a user never heard of.
+// Balance returns a user's balance. It is zero for an unknown user.
 func (r Reader) Balance(ctx context.Context, userID string) (ledger.Balance, error) {
 	row, err := r.q.GetAccount(ctx, userID)
 	if err = found(err); errors.Is(err, ErrNotFound) {
@@ -107,7 +106,8 @@ func (r Reader) Balance(ctx context.Context, userID string) (ledger.Balance, err
 type EntryFilter struct {
 	UserID    string
 	SessionID string // empty: of all sessions
-	// Entries older than the one with this time and id. Zero: from the newest.
+	// List entries older than the one with this time and id. Zero: start with the
+	// newest.
 	BeforeUS int64
 	BeforeID string
 	Limit    int
@@ -138,7 +138,7 @@ func transferFrom(row query.LedgerEntry) ledger.Transfer {
 	}
 }
 
-// Audit is [Reader.Audit] at one moment, whatever is written meanwhile.
+// Audit runs [Reader.Audit] on a snapshot, which concurrent writes do not affect.
 func (s *Store) Audit(ctx context.Context) error {
 	options := &sql.TxOptions{ReadOnly: true}
 	if s.engine == postgresEngine {
@@ -148,13 +148,13 @@ func (s *Store) Audit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("auditing: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // it has only read
+	defer func() { _ = tx.Rollback() }() // nothing was written
 	return Reader{q: s.q.WithTx(tx)}.Audit(ctx)
 }
 
-// Audit recounts the whole ledger and returns the first thing that does not
-// agree: accounts that do not sum to zero or stand below it, balances that are
-// not their entries, holds that are not their captures and releases.
+// Audit recomputes the ledger and returns the first inconsistency: accounts that do
+// not sum to zero, negative accounts, balances that differ from their entries, or
+// holds that differ from their captures and releases.
 func (r Reader) Audit(ctx context.Context) error {
 	sides, err := r.q.AuditEntries(ctx)
 	if err != nil {

@@ -12,40 +12,39 @@ import (
 )
 
 const (
-	// How many names of page events are told apart on one day of one provider.
-	// Whoever owns the page chooses them, and a page that makes them up at random
-	// must not fill the roll-up.
+	// The most distinct event names that are counted per provider and day. Pages
+	// choose the names, and a page that sends random names must not fill the
+	// roll-up.
 	maxEventNames = 500
-	// What the names beyond that are counted as.
+	// The name under which further names are counted.
 	otherEvents = "(other)"
 )
 
-// PageEvent is one thing that a page noticed. Props is JSON.
+// PageEvent is an event that a page reported. Props is JSON.
 type PageEvent struct {
 	Name  string
 	AtMS  int64
 	Props string
 }
 
-// EventDay is how often the pages of a provider noticed something on one day,
-// by the time of its arrival.
+// EventDay counts the page events with one name for a provider and a day. The time of
+// arrival decides the day.
 type EventDay struct {
 	// Days since 1970.
 	Day    int64
 	Name   string
 	Events int64
-	// In how many sessions it was noticed that had not noticed it before.
+	// The number of sessions in which the event occurred for the first time.
 	Sessions int64
 }
 
-// AddPageEvents records what the pages of s noticed, and counts it.
+// AddPageEvents records events of the pages of s and adds them to the roll-up.
 func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []PageEvent, now time.Time) error {
 	counts := map[string]int64{}
 	for _, e := range events {
 		counts[e.Name]++
 	}
-	// In the order of names, so that writers that meet wait and never lock each
-	// other up.
+	// Sorted by name, so that concurrent writers do not deadlock.
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if err := t.countPageEvents(ctx, s, name, counts[name], now); err != nil {
 			return fmt.Errorf("counting events: %w", err)
@@ -62,7 +61,7 @@ func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []Page
 	return nil
 }
 
-// countPageEvents adds to the roll-up what is not yet recorded.
+// countPageEvents adds n events to the roll-up. Call it before they are recorded.
 func (t *Tx) countPageEvents(ctx context.Context, s session.Session, name string, n int64, now time.Time) error {
 	today := now.Unix() / int64(day/time.Second)
 	before, err := t.q.HasSessionEvent(ctx, s.ID, name)
@@ -87,7 +86,7 @@ func (t *Tx) countPageEvents(ctx context.Context, s session.Session, name string
 	})
 }
 
-// PageEventCount is how many page events a session has.
+// PageEventCount returns the number of page events of a session.
 func (r Reader) PageEventCount(ctx context.Context, sessionID string) (int64, error) {
 	n, err := r.q.CountEvents(ctx, sessionID, "page")
 	if err != nil {
@@ -96,8 +95,8 @@ func (r Reader) PageEventCount(ctx context.Context, sessionID string) (int64, er
 	return n, nil
 }
 
-// EventDays lists what the pages of a provider noticed from the first day to
-// the last, by day, and within one the most frequent first.
+// EventDays lists the page event counts of a provider from the first day to the last,
+// by day, and within a day the most frequent first.
 func (r Reader) EventDays(ctx context.Context, providerID string, first, last int64) ([]EventDay, error) {
 	rows, err := r.q.ListProviderEvents(ctx, providerID, first, last)
 	if err != nil {

@@ -8,23 +8,22 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Person is one role that somebody was given who signs in by an identity
-// provider. Who was given several has several rows.
+// Person is one role of a person who signs in with the identity provider. A person
+// with several roles has several rows.
 type Person struct {
 	ID string
-	// In lower case.
+	// The e-mail address, in lower case.
 	Email      string
 	Role       string // provider or admin
 	ProviderID string // with provider
-	// Issuer and subject of the account that signed in first; empty before that.
+	// Issuer and subject of the account that signed in first. Empty before that.
 	Subject   string
 	CreatedAt int64
 	// The last sign-in; 0 for never.
 	LastSeenAt int64
 }
 
-// SignIn is a browser that is signed in: as a person, or as whoever holds an
-// API key.
+// SignIn is a browser that is signed in, either as a person or with an API key.
 type SignIn struct {
 	// SHA-256 of the cookie, in hex. The cookie has 256 random bits.
 	Hash      string
@@ -34,8 +33,8 @@ type SignIn struct {
 	ExpiresAt int64
 }
 
-// InsertPerson writes a role of a person, or returns [ErrTaken] when they have
-// it already.
+// InsertPerson writes a role of a person. It returns [ErrTaken] if the person already
+// has the role.
 func (t *Tx) InsertPerson(ctx context.Context, p Person) error {
 	n, err := t.q.CountPerson(ctx, p.Email, p.Role, p.ProviderID)
 	if err != nil {
@@ -62,7 +61,7 @@ func (r Reader) Person(ctx context.Context, id string) (Person, error) {
 	return Person(row), nil
 }
 
-// People lists everybody's roles in the order of their ids, from after one.
+// People lists the roles of all people by id, starting after the id after.
 func (r Reader) People(ctx context.Context, after string, limit int) ([]Person, error) {
 	return people(r.q.ListPeople(ctx, after, int32(limit)))
 }
@@ -83,8 +82,8 @@ func people(rows []query.Person, err error) ([]Person, error) {
 	return list, nil
 }
 
-// BindPeople notes that an address signed in, and with which account if that
-// was not known.
+// BindPeople records that an address signed in. The first account that signs in is
+// bound to the address.
 func (t *Tx) BindPeople(ctx context.Context, email, subject string, now time.Time) error {
 	if err := t.q.BindPeople(ctx, subject, now.Unix(), email); err != nil {
 		return fmt.Errorf("noting sign-in: %w", err)
@@ -92,8 +91,8 @@ func (t *Tx) BindPeople(ctx context.Context, email, subject string, now time.Tim
 	return nil
 }
 
-// DeletePerson takes a role away and ends its sign-ins, or returns
-// [ErrNotFound].
+// DeletePerson removes a role and ends its sign-ins. It returns [ErrNotFound] if there
+// is no such role.
 func (t *Tx) DeletePerson(ctx context.Context, id string) error {
 	n, err := t.q.DeletePerson(ctx, id)
 	if err == nil && n == 0 {
@@ -117,8 +116,8 @@ func (t *Tx) InsertSignIn(ctx context.Context, s SignIn) error {
 	return nil
 }
 
-// SignIn returns the sign-in with this hash, or [ErrNotFound]. Whether it is
-// over, its caller sees from ExpiresAt.
+// SignIn returns the sign-in with this hash, or [ErrNotFound]. The caller checks
+// ExpiresAt.
 func (r Reader) SignIn(ctx context.Context, hash string) (SignIn, error) {
 	row, err := r.q.GetSignIn(ctx, hash)
 	if err != nil {
@@ -127,7 +126,7 @@ func (r Reader) SignIn(ctx context.Context, hash string) (SignIn, error) {
 	return SignIn(row), nil
 }
 
-// DeleteSignIn ends a sign-in, if it is there.
+// DeleteSignIn ends a sign-in, if it exists.
 func (t *Tx) DeleteSignIn(ctx context.Context, hash string) error {
 	if err := t.q.DeleteSignIn(ctx, hash); err != nil {
 		return fmt.Errorf("ending sign-in: %w", err)
@@ -135,7 +134,7 @@ func (t *Tx) DeleteSignIn(ctx context.Context, hash string) error {
 	return nil
 }
 
-// ForgetSignIns removes those that are over, and returns how many.
+// ForgetSignIns removes expired sign-ins and returns how many.
 func (t *Tx) ForgetSignIns(ctx context.Context, now time.Time) (int64, error) {
 	n, err := t.q.DeleteOldSignIns(ctx, now.Unix())
 	if err != nil {

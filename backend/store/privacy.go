@@ -10,16 +10,16 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// ErrLive: the user has sessions that have not ended.
+// ErrLive is returned if a user has sessions that have not ended.
 var ErrLive = errors.New("the user has sessions that have not ended")
 
-// EraseUser gives everything of a user another name, and removes what else says
-// who it was. Accounts, holds and entries stay, so that the ledger still sums
-// up. It returns [ErrLive] while a session runs, and [ErrNotFound] for a user
-// never heard of.
+// EraseUser replaces the id of a user by a pseudonym everywhere and removes the rest
+// of the personal data. Accounts, holds and ledger entries stay, so that the ledger
+// remains balanced. It returns [ErrLive] if the user has a session that has not
+// ended, and [ErrNotFound] for an unknown user.
 func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
-	// Locks the account before anything is read of it: what another transaction
-	// credits or holds just now must be in the copy, or not happen at all.
+	// Lock the account before reading it, so that concurrent credits and holds are
+	// either part of the copy or fail.
 	n, err := t.q.MoveBalance(ctx, 0, 0, userID)
 	if err != nil {
 		return fmt.Errorf("erasing user: %w", err)
@@ -61,10 +61,10 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string) error {
 	return nil
 }
 
-// likeEscape spells text that LIKE … ESCAPE '!' takes as it is.
+// likeEscape escapes text for LIKE … ESCAPE '!'.
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
-// UserEvent is something that happened in one of a user's sessions.
+// UserEvent is an event in one of a user's sessions.
 type UserEvent struct {
 	ID        string
 	SessionID string
@@ -74,8 +74,8 @@ type UserEvent struct {
 	Props     string
 }
 
-// EventsOfUser lists what happened in a user's sessions, oldest first, from
-// after the event with this id.
+// EventsOfUser lists the events of a user's sessions, oldest first, starting after the
+// event with the id after.
 func (r Reader) EventsOfUser(ctx context.Context, userID, after string, limit int) ([]UserEvent, error) {
 	rows, err := r.q.ListEventsOfUser(ctx, userID, after, int32(limit))
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Provider owns an app and the domains it is reached at.
+// Provider is the owner of an app, with the domains of the app.
 type Provider struct {
 	ID   string
 	Name string
-	// Lower case, ASCII, without port; the first is the main one.
+	// In lower case, ASCII, without port. The first one is the main domain.
 	Domains   []string
 	OriginURL string
-	// Where a launch link points. Empty: https at the first domain.
+	// The base of launch links. Empty: https:// and the first domain.
 	AppURL    string
 	Policies  Policies
 	Version   int64
@@ -25,7 +25,7 @@ type Provider struct {
 	UpdatedAt int64
 }
 
-// Policies is what a provider decides about its sessions.
+// Policies are a provider's rules for new sessions.
 type Policies struct {
 	Settlement session.Policy  `json:"settlement,omitempty" enum:"full,prorated" doc:"How an entered session is settled. Default: full"`
 	Pause      *session.Pauses `json:"pause,omitempty" doc:"How often and how long a user may pause. Default: not at all"`
@@ -55,7 +55,7 @@ func (r Reader) ProviderByDomain(ctx context.Context, domain string) (Provider, 
 	return r.withDomains(ctx, row)
 }
 
-// Providers lists providers by id, from the one after `after`.
+// Providers lists providers by id, starting after the id after.
 func (r Reader) Providers(ctx context.Context, after string, limit int) ([]Provider, error) {
 	rows, err := r.q.ListProviders(ctx, after, int32(limit))
 	if err != nil {
@@ -87,8 +87,8 @@ func (r Reader) withDomains(ctx context.Context, row query.Provider) (Provider, 
 	return p, nil
 }
 
-// InsertProvider writes a new provider, or returns [ErrTaken] when its id or
-// one of its domains is another's.
+// InsertProvider writes a new provider. It returns [ErrTaken] if its id or one of its
+// domains belongs to another provider.
 func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) error {
 	policies, err := json.Marshal(p.Policies)
 	if err != nil {
@@ -106,8 +106,8 @@ func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) erro
 	return t.writeDomains(ctx, p)
 }
 
-// UpdateProvider writes a provider read at its version, or returns
-// [ErrConflict], or [ErrTaken] for a domain.
+// UpdateProvider writes a provider. It returns [ErrConflict] if the provider changed
+// since it was read, and [ErrTaken] if a domain belongs to another provider.
 func (t *Tx) UpdateProvider(ctx context.Context, p Provider, now time.Time) error {
 	policies, err := json.Marshal(p.Policies)
 	if err != nil {

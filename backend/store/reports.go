@@ -10,23 +10,23 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Edge is what an edge said of itself last.
+// Edge is the last report of an edge about itself.
 type Edge struct {
 	ID         string
 	Version    string
-	Address    string // where it calls from
+	Address    string // the IP address of its requests
 	StartedAt  int64
 	LastSeenAt int64
-	// Sessions that it admits.
+	// The number of sessions that the edge admits.
 	LiveSessions int64
-	// Since it heard its event stream, which speaks every 2 s; -1: never.
+	// Time since the last event on its stream, which sends one at least every 2 s; -1
+	// if there was none.
 	StreamLagMS int64
 }
 
-// SeeEdges writes what edges said of themselves, unless something newer stands
-// there.
+// SeeEdges writes the reports of edges, unless a newer one is stored.
 func (t *Tx) SeeEdges(ctx context.Context, list []Edge) error {
-	// In one order, so that two backends do not wait for each other.
+	// Sorted, so that two backends do not deadlock.
 	slices.SortFunc(list, func(a, b Edge) int { return cmp.Compare(a.ID, b.ID) })
 	for _, e := range list {
 		if err := t.q.UpsertEdge(ctx, query.UpsertEdgeParams(e)); err != nil {
@@ -36,7 +36,7 @@ func (t *Tx) SeeEdges(ctx context.Context, list []Edge) error {
 	return nil
 }
 
-// Edges lists the edges that reported since then, the oldest process first.
+// Edges lists the edges that reported at or after since, by the time of their start.
 func (r Reader) Edges(ctx context.Context, since time.Time) ([]Edge, error) {
 	rows, err := r.q.ListEdges(ctx, since.Unix())
 	if err != nil {
@@ -49,21 +49,21 @@ func (r Reader) Edges(ctx context.Context, since time.Time) ([]Edge, error) {
 	return list, nil
 }
 
-// keepPages is how many reports a provider keeps: the newest.
+// keepPages is the most page reports that are kept per provider.
 const keepPages = 500
 
-// PageReport is what became of the clock in pages of one path.
+// PageReport counts the pages of one path with one injection outcome.
 type PageReport struct {
 	ProviderID string
 	Host       string
-	Path       string // reduced: nobody's name and number
+	Path       string // without personal parts, such as names and numbers
 	Outcome    string
-	Pages      int64 // how many, at least
+	Pages      int64 // a lower bound
 	LastAt     int64
 }
 
-// AddPageReports adds to what is known of pages. Providers that do not exist are
-// passed over; of one that has too many pages, the oldest are forgotten.
+// AddPageReports adds to the stored page reports. Reports of unknown providers are
+// ignored. If a provider has more than keepPages, the oldest are removed.
 func (t *Tx) AddPageReports(ctx context.Context, list []PageReport) error {
 	slices.SortFunc(list, func(a, b PageReport) int {
 		return cmp.Or(cmp.Compare(a.ProviderID, b.ProviderID), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Outcome, b.Outcome))
@@ -82,7 +82,7 @@ func (t *Tx) AddPageReports(ctx context.Context, list []PageReport) error {
 	return nil
 }
 
-// PageReports lists what is known of a provider's pages, the newest 200 first.
+// PageReports lists the newest 200 page reports of a provider, newest first.
 func (r Reader) PageReports(ctx context.Context, providerID string) ([]PageReport, error) {
 	rows, err := r.q.ListPageReports(ctx, providerID)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r Reader) PageReports(ctx context.Context, providerID string) ([]PageRepor
 	return list, nil
 }
 
-// ForgetPageReports removes those of pages that nobody saw since then, and
+// ForgetPageReports removes reports of pages that were last seen before since, and
 // returns how many.
 func (t *Tx) ForgetPageReports(ctx context.Context, since time.Time) (int64, error) {
 	n, err := t.q.DeleteOldPageReports(ctx, since.Unix())
@@ -105,7 +105,7 @@ func (t *Tx) ForgetPageReports(ctx context.Context, since time.Time) (int64, err
 	return n, nil
 }
 
-// ForgetEdges removes those that did not report since then, and returns how many.
+// ForgetEdges removes edges that last reported before since, and returns how many.
 func (t *Tx) ForgetEdges(ctx context.Context, since time.Time) (int64, error) {
 	n, err := t.q.DeleteOldEdges(ctx, since.Unix())
 	if err != nil {

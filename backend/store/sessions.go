@@ -10,11 +10,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// last is greater than every id of ours under every collation.
+// last is greater than every id, under every collation.
 const last = "zzzzzzzz"
 
 // Session returns the session with this id, or [ErrNotFound].
@@ -26,17 +27,18 @@ func (r Reader) Session(ctx context.Context, id string) (session.Session, error)
 	return fromRow(row)
 }
 
-// SessionFilter selects sessions; empty fields select all.
+// SessionFilter selects sessions. Empty fields select all.
 type SessionFilter struct {
 	ProviderID string
 	UserID     string
 	Status     session.Status
-	// With ProviderID: created from Since to before Until, in Unix seconds.
+	// Only with ProviderID: created at or after Since and before Until, in Unix
+	// seconds.
 	Since, Until int64
-	// With ProviderID: the session with this id, and those of users whose ids
-	// begin with it.
+	// Only with ProviderID: the session with this id, and the sessions of users whose
+	// ids begin with it.
 	Search string
-	// Sessions older than the one with this id.
+	// Only sessions older than the one with this id.
 	Before string
 	Limit  int
 }
@@ -75,7 +77,7 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 	return list, nil
 }
 
-// NextDue is when the next session is due, in Unix seconds; 0 for none.
+// NextDue returns when the next session is due, in Unix seconds, or 0 if none is.
 func (r Reader) NextDue(ctx context.Context) (int64, error) {
 	due, err := r.q.NextDue(ctx)
 	if err != nil {
@@ -84,7 +86,8 @@ func (r Reader) NextDue(ctx context.Context) (int64, error) {
 	return due, nil
 }
 
-// Due lists up to limit sessions due at or before now, the longest due first.
+// Due lists up to limit sessions that are due at or before now, the earliest due
+// first.
 func (r Reader) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	ids, err := r.q.DueSessions(ctx, now.Unix(), int32(limit))
 	if err != nil {
@@ -93,8 +96,8 @@ func (r Reader) Due(ctx context.Context, now time.Time, limit int) ([]string, er
 	return ids, nil
 }
 
-// Insert writes a session that [session.New] made. Its hold is posted by
-// [Tx.Post], after it.
+// Insert writes a new session, as returned by [session.New]. Post its hold with
+// [Tx.Post] afterwards.
 func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) error {
 	s := tr.Session
 	terms, err := json.Marshal(s.Terms)
@@ -112,11 +115,11 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	return t.note(ctx, tr, now)
+	return t.recordTransition(ctx, tr, now)
 }
 
-// Update writes a transition of a session read at the version before it, or
-// returns [ErrConflict].
+// Update writes a transition. It returns [ErrConflict] if the session changed since it
+// was read.
 func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) error {
 	s := tr.Session
 	p := query.UpdateSessionParams{
@@ -144,11 +147,11 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 			return fmt.Errorf("writing extension: %w", err)
 		}
 	}
-	return t.note(ctx, tr, now)
+	return t.recordTransition(ctx, tr, now)
 }
 
-// note records a transition among the session's events.
-func (t *Tx) note(ctx context.Context, tr session.Transition, now time.Time) error {
+// recordTransition adds a transition to the session's events.
+func (t *Tx) recordTransition(ctx context.Context, tr session.Transition, now time.Time) error {
 	props := map[string]any{"status": tr.Session.Status, "version": tr.Session.Version}
 	if tr.Session.EndReason != "" {
 		props["reason"] = tr.Session.EndReason
@@ -174,7 +177,7 @@ func (t *Tx) insertEvent(ctx context.Context, p query.InsertEventParams) error {
 	return nil
 }
 
-// Extension is one purchase of more time, as recorded.
+// Extension is the stored form of an extension.
 type Extension struct {
 	session.Extension
 	At int64
@@ -193,7 +196,7 @@ func (r Reader) Extensions(ctx context.Context, sessionID string) ([]Extension, 
 	return list, nil
 }
 
-// Beats is what is known of a session's heartbeats.
+// Beats is the heartbeat count of a session.
 type Beats struct {
 	SessionID string
 	LastAt    int64
@@ -201,7 +204,7 @@ type Beats struct {
 	Active    int64
 }
 
-// AddBeats adds counts to sessions; ids that do not exist are passed over.
+// AddBeats adds heartbeats to sessions. Unknown ids are ignored.
 func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
 	for _, b := range list {
 		err := t.q.UpsertBeat(ctx, query.UpsertBeatParams{LastAt: b.LastAt, Beats: b.Count, Active: b.Active, SessionID: b.SessionID})
@@ -212,7 +215,7 @@ func (t *Tx) AddBeats(ctx context.Context, list []Beats) error {
 	return nil
 }
 
-// Beats returns a session's heartbeats; zero when there were none.
+// Beats returns the heartbeat count of a session. It is zero if there were none.
 func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
 	row, err := r.q.GetBeats(ctx, sessionID)
 	if err = found(err); errors.Is(err, ErrNotFound) {
@@ -240,4 +243,77 @@ func fromRow(r query.Session) (session.Session, error) {
 		s.Settlement = &session.Settlement{Captured: r.Captured, Released: r.Released, UsedSeconds: r.UsedSeconds}
 	}
 	return s, nil
+}
+
+// ChangedSince lists sessions that have events with ids greater than after. Event ids
+// are UUIDv7 and begin with the time, so after may be any UUIDv7.
+func (r Reader) ChangedSince(ctx context.Context, after string, limit int) ([]session.Session, error) {
+	rows, err := r.q.ListChangedSessions(ctx, after, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing changes: %w", err)
+	}
+	list := make([]session.Session, 0, len(rows))
+	for _, row := range rows {
+		s, err := fromRow(row)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// The sources of a session's events.
+const (
+	FromSession = "session" // a transition of the session
+	FromPages   = "page"    // an event that a page reported
+)
+
+// SessionEvent is an event of a session or of its pages.
+type SessionEvent struct {
+	Name string
+	AtMS int64
+	// A JSON object.
+	Props string
+}
+
+// EventsOfSession lists the first limit events of a session from one source, oldest
+// first.
+func (r Reader) EventsOfSession(ctx context.Context, sessionID, source string, limit int) ([]SessionEvent, error) {
+	rows, err := r.q.ListEventsOfSource(ctx, sessionID, source, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	list := make([]SessionEvent, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, SessionEvent{row.Name, row.AtMS, row.Props})
+	}
+	return list, nil
+}
+
+// EntriesOfSession lists the first limit ledger entries of a session, oldest first.
+func (r Reader) EntriesOfSession(ctx context.Context, sessionID string, limit int) ([]ledger.Transfer, error) {
+	rows, err := r.q.ListEntriesOfSession(ctx, sessionID, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing ledger entries: %w", err)
+	}
+	list := make([]ledger.Transfer, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, transferFrom(row))
+	}
+	return list, nil
+}
+
+// DeliveriesOfSession lists the first limit webhook deliveries about a session, oldest
+// first.
+func (r Reader) DeliveriesOfSession(ctx context.Context, sessionID string, limit int) ([]Delivery, error) {
+	rows, err := r.q.ListDeliveriesOfSession(ctx, sessionID, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing deliveries: %w", err)
+	}
+	list := make([]Delivery, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, Delivery(row))
+	}
+	return list, nil
 }

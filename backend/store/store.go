@@ -1,3 +1,13 @@
+// Package store stores all permanent data in SQL. It supports embedded SQLite and
+// PostgreSQL with one schema and one set of queries, which are generated into package
+// query.
+//
+// All changes run in [Store.Write], in one transaction each, so that a session's new
+// state, its ledger entries and the answer for its idempotency key are stored
+// together or not at all. Concurrency control is optimistic: a session is written
+// only if it still has the version that was read, a balance only if it does not
+// become negative, and a hold is settled only once. A transaction that lost such a
+// race is run again.
 package store
 
 import (
@@ -26,12 +36,12 @@ import (
 
 // Errors that callers tell apart.
 var (
-	// ErrNotFound: no such row.
+	// ErrNotFound is returned if there is no such row.
 	ErrNotFound = errors.New("not found")
-	// ErrTaken: an id or a domain belongs to somebody already.
+	// ErrTaken is returned if an id, a domain or a role already exists.
 	ErrTaken = errors.New("already taken")
-	// ErrConflict: the row changed since it was read. [Store.Write] runs the
-	// change again; callers see it only when that never ends.
+	// ErrConflict is returned if a row changed since it was read. [Store.Write] then
+	// runs the transaction again; its callers get the error only if no try succeeds.
 	ErrConflict = errors.New("changed concurrently")
 )
 
@@ -40,7 +50,7 @@ const (
 	pgMaxConns  = 32
 )
 
-// engine is what differs between the databases.
+// engine is the kind of database.
 type engine string
 
 const (
@@ -48,11 +58,11 @@ const (
 	postgresEngine engine = "postgres"
 )
 
-// Store is an open database. Safe for concurrent use.
+// Store is an open database. It is safe for concurrent use.
 type Store struct {
 	Reader
 	engine engine
-	path   string // of SQLite's file
+	path   string // of the SQLite file
 	write  *sql.DB
 	read   *sql.DB // the same as write on PostgreSQL
 	wq     *query.Queries
@@ -60,11 +70,11 @@ type Store struct {
 
 // Open opens the database at address and brings its schema up to date:
 //
-//	sqlite:PATH              a file, made with its folder when missing
+//	sqlite:PATH              a file, created with its folder if missing
 //	postgres://user@host/db  a PostgreSQL database
 //
-// Within a trace, each statement is a span of its own if traces is not nil:
-// named for its query, with its text and without its values.
+// If traces is not nil, each statement that runs within a trace is a span with the
+// name and the text of its query, but without its values.
 func Open(ctx context.Context, address string, traces trace.TracerProvider) (*Store, error) {
 	scheme, rest, _ := strings.Cut(address, ":")
 	var s *Store
@@ -90,7 +100,7 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
-	// The file holds who bought what: nobody else on the machine reads it.
+	// The file holds personal data. Other users of the machine must not read it.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
@@ -113,7 +123,7 @@ func openSQLite(ctx context.Context, path string, traces trace.TracerProvider) (
 	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
 	s := &Store{engine: sqliteEngine, path: path, write: write, read: read}
-	// Parsing a statement costs as much as running it: keep them prepared.
+	// Keep statements prepared: parsing one costs as much as running it.
 	if s.wq, err = query.Prepare(ctx, write); err == nil {
 		s.q, err = query.Prepare(ctx, read)
 	}
@@ -147,7 +157,7 @@ func openPostgres(ctx context.Context, address string, traces trace.TracerProvid
 		conn.Close()
 		return nil, err
 	}
-	// pgx keeps statements prepared by itself.
+	// pgx caches prepared statements itself.
 	q := query.New(conn)
 	return &Store{Reader: Reader{q: q}, engine: postgresEngine, write: conn, read: conn, wq: q}, nil
 }
@@ -181,16 +191,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Write runs f in one transaction and commits it if f returns nil. When the
-// transaction lost a race it runs f again, so f changes nothing but the
-// database and variables that it sets anew each time.
+// Write runs f in one transaction and commits it if f returns nil. If the transaction
+// lost a race, Write runs f again, so f must have no side effects besides the database
+// and variables that it sets each time.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 	var err error
 	for attempt := range maxAttempts {
 		if err = s.writeOnce(ctx, f); !retryable(err) {
 			return err
 		}
-		// Full jitter: writers that collided should not collide again.
+		// Full jitter, so that writers that collided do not collide again.
 		wait := time.Duration(1+rand.IntN(1+min(attempt, 20))) * time.Millisecond
 		select {
 		case <-ctx.Done():
@@ -216,13 +226,13 @@ func (s *Store) writeOnce(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
-// Reader answers questions. On a [Store] it sees what is committed, within a
-// [Tx] also what that transaction wrote.
+// Reader reads data. The Reader of a [Store] sees committed data; that of a [Tx] also
+// sees what the transaction wrote.
 type Reader struct {
 	q *query.Queries
 }
 
-// Tx is one running transaction of [Store.Write].
+// Tx is a transaction of [Store.Write].
 type Tx struct {
 	Reader
 	tx     *sql.Tx
@@ -241,8 +251,8 @@ func retryable(err error) bool {
 		case "40001", "40P01": // serialization failure, deadlock
 			return true
 		case "23503", "23505":
-			// A row that was there is gone, or one that was not there is: another
-			// transaction was faster. The next try reads what it wrote.
+			// Another transaction inserted or deleted the row first. The next try
+			// reads the new data.
 			return true
 		}
 		return false
@@ -253,8 +263,8 @@ func retryable(err error) bool {
 	return false
 }
 
-// Unavailable reports whether err says that the database cannot be reached or
-// cannot serve just now, rather than that something is wrong with the request.
+// Unavailable reports whether err means that the database cannot be reached or cannot
+// serve requests now, as opposed to an error in the request.
 func Unavailable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] { // connection, resources, operator, conflicts that never ended
@@ -275,9 +285,8 @@ func Unavailable(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrConflict)
 }
 
-// Unkeepable reports whether err says that a text is none for the database:
-// PostgreSQL takes neither a zero byte nor what is not UTF-8, in a question
-// neither.
+// Unkeepable reports whether err means that the database does not accept a text.
+// PostgreSQL refuses zero bytes and invalid UTF-8, in queries too.
 func Unkeepable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "22021"
@@ -289,4 +298,39 @@ func found(err error) error {
 		return ErrNotFound
 	}
 	return err
+}
+
+// ErrNoBackup is returned by [Store.Backup] for PostgreSQL, which has its own tools.
+var ErrNoBackup = errors.New("only SQLite databases can be backed up this way; use pg_dump for PostgreSQL")
+
+// Backup writes a consistent copy of the SQLite database to a new file. It does not
+// block writers.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if s.engine != sqliteEngine {
+		return ErrNoBackup
+	}
+	// Create the file with private permissions first. VACUUM INTO accepts an empty
+	// file.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("backing up: %w", err)
+	}
+	f.Close()
+	// Use a new connection, so that the backup does not block the connection that
+	// writes. The connections that read are read-only and cannot write the copy.
+	conn, err := sql.Open("sqlite", sqliteDSN(s.path))
+	if err != nil {
+		return errors.Join(fmt.Errorf("backing up: %w", err), os.Remove(path))
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return errors.Join(fmt.Errorf("backing up: %w", err), os.Remove(path))
+	}
+	if f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		return fmt.Errorf("backing up: %w", err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("backing up: %w", err)
+	}
+	return nil
 }

@@ -11,29 +11,29 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// Webhook is an endpoint that a provider wants told.
+// Webhook is an endpoint that receives a provider's messages.
 type Webhook struct {
 	ID         string
 	ProviderID string
 	URL        string
-	// The types it wants; none: all.
+	// The message types to deliver. Empty: all.
 	Events      []string
 	Description string
 	Secret      string
-	// Signed with too, until then.
+	// The secret before the last rotation, and until when it also signs.
 	OldSecret      string
 	OldSecretUntil int64
 	Version        int64
-	// 0 while it is told.
+	// 0 while the webhook is enabled.
 	DisabledAt     int64
 	DisabledReason string
-	// Since when every attempt has failed; 0 after a success.
+	// The time since which every attempt has failed; 0 after a success.
 	FailingSince int64
 	CreatedAt    int64
 	UpdatedAt    int64
 }
 
-// Delivery is one message to one webhook.
+// Delivery is the delivery of one message to one webhook.
 type Delivery struct {
 	ID        string
 	WebhookID string
@@ -42,29 +42,29 @@ type Delivery struct {
 	SessionID string
 	Payload   string
 	Status    string
-	// Attempts since it was made or replayed, and altogether.
+	// The attempts since it was created or replayed, and the attempts in total.
 	Tries, Attempts int64
-	// When it is due or its lease ends; 0 once it is done.
+	// When it is due or its lease ends; 0 once it is delivered or failed.
 	NextAtMS   int64
 	CreatedMS  int64
 	DoneMS     int64
 	LastStatus int64
 }
 
-// Attempt is one call of a webhook.
+// Attempt is one attempt of a delivery.
 type Attempt struct {
 	DeliveryID string
 	Attempt    int64
 	AtMS       int64
 	TookMS     int64
-	// HTTP status; 0: no answer.
+	// The HTTP status; 0 if there was no response.
 	Status   int64
 	Response string
 }
 
-// Announcement is something that happened, for every webhook that wants to know.
+// Announcement is a message for all webhooks of a provider that want its type.
 type Announcement struct {
-	// Makes it unique.
+	// The unique id of the message.
 	MessageID  string
 	ProviderID string
 	Type       string
@@ -84,8 +84,8 @@ func webhookFrom(r query.Webhook) Webhook {
 	return w
 }
 
-// spelled is a list of event types as they are kept: between commas, so that
-// LIKE finds whole ones.
+// spelled returns event types as they are stored: each one between commas, so that a
+// LIKE pattern matches whole types.
 func spelled(events []string) string {
 	if len(events) == 0 {
 		return ""
@@ -127,7 +127,8 @@ func (t *Tx) InsertWebhook(ctx context.Context, w Webhook, now time.Time) error 
 	return nil
 }
 
-// UpdateWebhook writes a webhook read at its version, or returns [ErrConflict].
+// UpdateWebhook writes a webhook. It returns [ErrConflict] if the webhook changed since
+// it was read.
 func (t *Tx) UpdateWebhook(ctx context.Context, w Webhook, now time.Time) error {
 	n, err := t.q.UpdateWebhook(ctx, query.UpdateWebhookParams{
 		ID: w.ID, OldVersion: w.Version, Url: w.URL, Events: spelled(w.Events), Description: w.Description,
@@ -143,7 +144,8 @@ func (t *Tx) UpdateWebhook(ctx context.Context, w Webhook, now time.Time) error 
 	return nil
 }
 
-// DeleteWebhook removes a webhook with its deliveries, or returns [ErrNotFound].
+// DeleteWebhook removes a webhook and its deliveries. It returns [ErrNotFound] if there
+// is no such webhook.
 func (t *Tx) DeleteWebhook(ctx context.Context, id string) error {
 	n, err := t.q.DeleteWebhook(ctx, id)
 	if err != nil {
@@ -155,8 +157,8 @@ func (t *Tx) DeleteWebhook(ctx context.Context, id string) error {
 	return nil
 }
 
-// Announce writes a delivery to each webhook that wants it, and returns how
-// many. It belongs into the transaction of what it tells.
+// Announce writes a delivery for each webhook that wants the message, and returns how
+// many. Call it in the transaction of the change that the message reports.
 func (t *Tx) Announce(ctx context.Context, a Announcement, now time.Time) (int64, error) {
 	n, err := t.q.Announce(ctx, query.AnnounceParams{
 		MessageID: a.MessageID, ProviderID: a.ProviderID, Type: a.Type, SessionID: a.SessionID, Payload: a.Payload,
@@ -168,7 +170,7 @@ func (t *Tx) Announce(ctx context.Context, a Announcement, now time.Time) (int64
 	return n, nil
 }
 
-// InsertDelivery writes a delivery to one webhook, due at d.NextAtMS.
+// InsertDelivery writes a delivery that is due at d.NextAtMS.
 func (t *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
 	err := t.q.InsertDelivery(ctx, query.InsertDeliveryParams{
 		ID: d.ID, WebhookID: d.WebhookID, MessageID: d.MessageID, Type: d.Type, Payload: d.Payload,
@@ -180,14 +182,14 @@ func (t *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
 	return nil
 }
 
-// DueWebhook is a webhook with something due.
+// DueWebhook is a webhook that has due deliveries.
 type DueWebhook struct {
 	ID           string
 	FailingSince int64
 }
 
-// DueWebhooks lists enabled webhooks with something due, by id, from the one
-// after `after`.
+// DueWebhooks lists enabled webhooks that have due deliveries, by id, starting after
+// the id after.
 func (r Reader) DueWebhooks(ctx context.Context, after string, now time.Time, limit int) ([]DueWebhook, error) {
 	rows, err := r.q.DueWebhooks(ctx, after, now.UnixMilli(), int32(limit))
 	if err != nil {
@@ -200,8 +202,8 @@ func (r Reader) DueWebhooks(ctx context.Context, after string, now time.Time, li
 	return list, nil
 }
 
-// ClaimDeliveries leases up to n due deliveries of a webhook until then. A
-// delivery is given to one caller, whoever else asks, until its lease ends.
+// ClaimDeliveries leases up to n due deliveries of a webhook to its caller. Until the
+// time until, no other caller can claim them.
 func (t *Tx) ClaimDeliveries(ctx context.Context, webhookID string, now, until time.Time, n int) ([]Delivery, error) {
 	rows, err := t.q.ClaimDeliveries(ctx, query.ClaimDeliveriesParams{
 		WebhookID: webhookID, NowMs: now.UnixMilli(), LeaseMs: until.UnixMilli(), MaxRows: int32(n),
@@ -217,7 +219,7 @@ func (t *Tx) ClaimDeliveries(ctx context.Context, webhookID string, now, until t
 	return list, nil
 }
 
-// ClaimDelivery leases one delivery, due or not.
+// ClaimDelivery leases one delivery, even if it is not due.
 func (t *Tx) ClaimDelivery(ctx context.Context, id string, until time.Time) (Delivery, error) {
 	row, err := t.q.ClaimDelivery(ctx, until.UnixMilli(), id)
 	if err != nil {
@@ -226,8 +228,8 @@ func (t *Tx) ClaimDelivery(ctx context.Context, id string, until time.Time) (Del
 	return Delivery(row), nil
 }
 
-// FinishDelivery records an attempt of a leased delivery and where that leaves
-// it. It reports false, and writes nothing, when the lease is another's by now.
+// FinishDelivery records an attempt of a leased delivery and its new state. If another
+// caller holds the lease by now, it writes nothing and returns false.
 func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS int64) (bool, error) {
 	n, err := t.q.FinishDelivery(ctx, query.FinishDeliveryParams{
 		ID: d.ID, LeaseMs: leaseMS, Status: d.Status, NextAtMS: d.NextAtMS, DoneMS: d.DoneMS, LastStatus: a.Status,
@@ -244,7 +246,7 @@ func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS 
 	return true, nil
 }
 
-// FailPending gives up what a webhook still waits for.
+// FailPending marks all pending deliveries of a webhook as failed.
 func (t *Tx) FailPending(ctx context.Context, webhookID string, now time.Time) error {
 	if _, err := t.q.FailPending(ctx, now.UnixMilli(), webhookID); err != nil {
 		return fmt.Errorf("giving up deliveries: %w", err)
@@ -261,7 +263,7 @@ func (r Reader) Delivery(ctx context.Context, id string) (Delivery, error) {
 	return Delivery(row), nil
 }
 
-// Attempts lists a delivery's newest attempts, the newest first.
+// Attempts lists the newest attempts of a delivery, newest first.
 func (r Reader) Attempts(ctx context.Context, deliveryID string) ([]Attempt, error) {
 	rows, err := r.q.ListAttempts(ctx, deliveryID)
 	if err != nil {
@@ -278,7 +280,8 @@ func (r Reader) Attempts(ctx context.Context, deliveryID string) ([]Attempt, err
 type DeliveryFilter struct {
 	WebhookID string
 	Status    string // empty: any
-	// Deliveries older than the one with this time and id. Zero: from the newest.
+	// List deliveries older than the one with this time and id. Zero: start with the
+	// newest.
 	BeforeMS int64
 	BeforeID string
 	Limit    int
@@ -302,7 +305,7 @@ func (r Reader) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	return list, nil
 }
 
-// Replay makes a delivery due again, whatever became of it.
+// Replay makes a delivery due again, whatever its state.
 func (t *Tx) Replay(ctx context.Context, webhookID, id string, now time.Time) error {
 	n, err := t.q.ReplayDelivery(ctx, now.UnixMilli(), id, webhookID)
 	if err != nil {
@@ -314,8 +317,9 @@ func (t *Tx) Replay(ctx context.Context, webhookID, id string, now time.Time) er
 	return nil
 }
 
-// ReplayRange makes due again what was made from since to before until and is
-// done; with onlyFailed, what failed. It returns how many.
+// ReplayRange makes finished deliveries due again that were created at or after since
+// and before until. With onlyFailed, it selects only failed ones. It returns how
+// many.
 func (t *Tx) ReplayRange(ctx context.Context, webhookID string, since, until time.Time, onlyFailed bool, now time.Time) (int64, error) {
 	p := query.ReplayDeliveriesParams{WebhookID: webhookID, SinceMs: since.UnixMilli(), UntilMs: until.UnixMilli(), NowMs: now.UnixMilli()}
 	if onlyFailed {
@@ -328,8 +332,8 @@ func (t *Tx) ReplayRange(ctx context.Context, webhookID string, since, until tim
 	return n, nil
 }
 
-// ForgetDeliveries removes some of the deliveries made before then that are
-// done, and returns how many.
+// ForgetDeliveries removes a batch of the finished deliveries that were created before
+// before, and returns how many.
 func (t *Tx) ForgetDeliveries(ctx context.Context, before time.Time) (int64, error) {
 	n, err := t.q.DeleteDeliveries(ctx, before.UnixMilli())
 	if err != nil {

@@ -3,12 +3,17 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,22 +21,22 @@ import (
 )
 
 const (
-	// AttemptTimeout is how long a receiver may take.
+	// AttemptTimeout bounds one attempt, from the connection to the end of the
+	// response.
 	AttemptTimeout = 15 * time.Second
-	// maxResponse is how much of an answer is kept, in bytes.
+	// maxResponse is the most bytes of a response that are recorded.
 	maxResponse = 4 << 10
 	userAgent   = "Sessiongate-Webhook/1"
 )
 
-// Sender calls receivers. Safe for concurrent use.
+// Sender sends messages to webhook endpoints. It is safe for concurrent use.
 type Sender struct {
 	client *http.Client
 	now    func() time.Time
 }
 
-// NewSender returns a sender that calls what guard allows: straight, without
-// proxies and without following redirects, either of which would lead around
-// the guard.
+// NewSender returns a sender that connects only to addresses that guard allows. It
+// uses no proxy and follows no redirect, since both could bypass the guard.
 func NewSender(guard Guard, now func() time.Time) *Sender {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: guard.control().Safe}
 	return &Sender{now: now, client: &http.Client{
@@ -44,7 +49,7 @@ func NewSender(guard Guard, now func() time.Time) *Sender {
 	}}
 }
 
-// Message is what is sent: the same bytes at every attempt.
+// Message is one webhook request. Every attempt sends the same ID and Body.
 type Message struct {
 	ID      string
 	URL     string
@@ -52,8 +57,9 @@ type Message struct {
 	Body    []byte
 }
 
-// Send makes one attempt. It returns an error only when the message itself
-// cannot be sent, or ctx ended first.
+// Send makes one attempt and returns its result, also when the endpoint does not
+// answer. It returns an error only if the message cannot be sent at all (its URL or
+// a secret is not valid) or ctx ended first.
 func (s *Sender) Send(ctx context.Context, m Message) (Result, error) {
 	begun := s.now()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
@@ -65,7 +71,7 @@ func (s *Sender) Send(ctx context.Context, m Message) (Result, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", userAgent)
-	watch := time.Now() // the injected clock tells the time, not how long things take
+	watch := time.Now() // measures the duration; s.now only tells the time
 	resp, err := s.client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -84,7 +90,7 @@ func (s *Sender) Send(ctx context.Context, m Message) (Result, error) {
 	}, nil
 }
 
-// explain is an error for the provider to read.
+// explain returns the text of a connection error that the provider is shown.
 func explain(err error) string {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		if e.Timeout() {
@@ -98,10 +104,67 @@ func explain(err error) string {
 	return clean([]byte(err.Error()))
 }
 
-// clean makes text that every database takes: valid UTF-8 without NUL.
+// clean returns b as text that every database accepts: valid UTF-8 without NUL.
 func clean(b []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(b), "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// The request headers of the Standard Webhooks specification.
+const (
+	HeaderID        = "webhook-id"
+	HeaderTimestamp = "webhook-timestamp"
+	HeaderSignature = "webhook-signature"
+)
+
+const (
+	secretPrefix = "whsec_"
+	secretBytes  = 32
+)
+
+// ErrSecret is returned for a secret that [NewSecret] did not make.
+var ErrSecret = errors.New("a webhook secret must be whsec_ followed by base64")
+
+// NewSecret returns a new secret with 256 random bits.
+func NewSecret() string {
+	key := make([]byte, secretBytes)
+	rand.Read(key) // never fails, by its contract
+	return secretPrefix + base64.StdEncoding.EncodeToString(key)
+}
+
+// Sign returns the signature of one attempt: "v1," followed by the base64 of an
+// HMAC-SHA256 over id, time and body. The time is signed so that receivers can
+// reject replays of old requests.
+func Sign(secret, id string, at time.Time, body []byte) (string, error) {
+	encoded, ok := strings.CutPrefix(secret, secretPrefix)
+	if !ok {
+		return "", ErrSecret
+	}
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(key) == 0 {
+		return "", ErrSecret // err might quote the secret
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + strconv.FormatInt(at.Unix(), 10) + "."))
+	mac.Write(body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+}
+
+// setHeaders adds the id, the time and one signature per secret. During a secret
+// rotation there are two secrets, and a receiver that knows either one accepts.
+func setHeaders(h http.Header, secrets []string, id string, at time.Time, body []byte) error {
+	signatures := make([]string, 0, len(secrets))
+	for _, secret := range secrets {
+		s, err := Sign(secret, id, at, body)
+		if err != nil {
+			return err
+		}
+		signatures = append(signatures, s)
+	}
+	h.Set(HeaderID, id)
+	h.Set(HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
+	h.Set(HeaderSignature, strings.Join(signatures, " "))
+	return nil
+}

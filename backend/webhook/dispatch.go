@@ -1,3 +1,21 @@
+// Package webhook delivers events to providers' servers, as the Standard Webhooks
+// specification describes: signed with HMAC-SHA256 and delivered at least once.
+// Retries may change the order of deliveries.
+//
+//	guard.go     which addresses may be called (SSRF protection)
+//	attempt.go   one HTTP call: secrets, signatures, the request
+//	schedule.go  retry rules, as pure functions
+//	dispatch.go  the loop that sends due deliveries; one slow endpoint does not
+//	             delay the others
+//
+// The service writes deliveries in the same transaction as the change that they
+// report. This package claims due deliveries through [Queue]. A claim leases a
+// delivery to one caller at a time:
+//
+//	pending ─claim─► leased ─2xx─────────► delivered
+//	   ▲               │ ├─no more tries,
+//	   │               │ │  410, disabled─► failed ─replay─► pending
+//	   └── retry ──────┘ └─lease runs out: due again
 package webhook
 
 import (
@@ -11,23 +29,23 @@ import (
 )
 
 const (
-	// Lease is how long a claimed delivery is its claimer's: longer than an
-	// attempt takes, so that only a crash lets it run out.
+	// Lease is how long a claim lasts. It is longer than [AttemptTimeout], so that
+	// a lease runs out only after a crash.
 	Lease = time.Minute
-	// How long the loop sleeps at most: what another process wrote is found then.
+	// How often the loop looks for deliveries that other processes wrote.
 	pollEvery = time.Second
-	// Attempts at once to one endpoint: one that is slow keeps no more waiting
-	// than its own.
+	// The most concurrent attempts to one endpoint. The limit keeps a slow endpoint
+	// from using up all attempts.
 	perEndpoint = 4
-	// And to one whose last attempt failed.
+	// The same for an endpoint whose last attempt failed.
 	perFailing = 1
-	// Attempts at once altogether.
+	// The most concurrent attempts to all endpoints.
 	atOnce = 512
-	// What is left running when we stop gets this long.
+	// How long running attempts may continue after a stop.
 	stopGrace = 3 * time.Second
 )
 
-// Due is an endpoint that has something to be delivered.
+// Due is an endpoint with at least one due delivery.
 type Due struct {
 	WebhookID string
 	Failing   bool
@@ -42,21 +60,21 @@ type Delivery struct {
 	Try int
 	// The number of this attempt altogether.
 	Attempt int
-	// Names the claim: only its holder may finish the delivery.
+	// Identifies the claim. Only the holder of the claim may finish the delivery.
 	LeaseMS int64
 }
 
-// Queue is where deliveries wait. Claims are exclusive across processes.
+// Queue stores deliveries. Claims are exclusive across processes.
 type Queue interface {
-	// Due lists every endpoint with something due.
+	// Due lists every endpoint that has a due delivery.
 	Due(ctx context.Context) ([]Due, error)
 	// Claim leases up to n due deliveries of an endpoint.
 	Claim(ctx context.Context, webhookID string, n int) ([]Delivery, error)
-	// Finish records an attempt and what follows from it.
+	// Finish records an attempt and the resulting state of the delivery.
 	Finish(ctx context.Context, d Delivery, r Result) error
 }
 
-// Dispatcher delivers what is due. It has one [Dispatcher.Run].
+// Dispatcher sends due deliveries. Call [Dispatcher.Run] once.
 type Dispatcher struct {
 	queue  Queue
 	sender *Sender
@@ -68,23 +86,24 @@ type Dispatcher struct {
 	total   int
 }
 
-// NewDispatcher returns a dispatcher of queue.
+// NewDispatcher returns a dispatcher that sends the deliveries of queue.
 func NewDispatcher(queue Queue, sender *Sender, log *zap.Logger) *Dispatcher {
 	return &Dispatcher{queue: queue, sender: sender, log: log, wake: make(chan struct{}, 1), running: map[string]int{}}
 }
 
-// Wake tells the dispatcher that something may be due. It never waits.
+// Wake makes the dispatcher look for due deliveries now. It does not block.
 func (d *Dispatcher) Wake() {
 	select {
 	case d.wake <- struct{}{}:
-	default: // it is awake already
+	default: // a wake-up is already pending
 	}
 }
 
-// Run delivers until ctx ends and all its attempts have.
+// Run sends due deliveries until ctx ends, and then waits up to stopGrace for
+// running attempts.
 func (d *Dispatcher) Run(ctx context.Context) {
-	// Attempts outlive ctx a little: a receiver that has taken a call should
-	// not get it again only because we stop.
+	// Attempts may continue after ctx ends: canceling a request that the receiver
+	// has already handled would deliver it twice.
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var all sync.WaitGroup
@@ -106,7 +125,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.sender.Close()
 }
 
-// round claims what is due, as far as there is room, and starts its attempts.
+// round claims due deliveries, as far as the concurrency limits allow, and starts
+// their attempts.
 func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) error {
 	list, err := d.queue.Due(ctx)
 	if err != nil {
@@ -124,13 +144,13 @@ func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) e
 		}
 		claimed, err := d.queue.Claim(ctx, due.WebhookID, n)
 		d.release(due.WebhookID, n-len(claimed))
-		if err != nil { // it must not hold up the endpoints after it
+		if err != nil { // continue with the other endpoints
 			errs = append(errs, fmt.Errorf("webhook %s: %w", due.WebhookID, err))
 			continue
 		}
 		for _, delivery := range claimed {
 			all.Go(func() {
-				defer d.Wake() // there may be more of the same
+				defer d.Wake() // the endpoint may have more due deliveries
 				defer d.release(delivery.WebhookID, 1)
 				d.attempt(attempts, delivery)
 			})
@@ -142,9 +162,9 @@ func (d *Dispatcher) round(ctx, attempts context.Context, all *sync.WaitGroup) e
 func (d *Dispatcher) attempt(ctx context.Context, delivery Delivery) {
 	result, err := d.sender.Send(ctx, delivery.Message)
 	if ctx.Err() != nil {
-		return // its lease runs out, and somebody tries again
+		return // the lease runs out, and the delivery is tried again
 	}
-	if err != nil { // ours to mend; recorded, so that it does not come back at once
+	if err != nil { // an error on our side; record it, so that the retry schedule applies
 		d.log.Error("failed to send a webhook", zap.String("webhook", delivery.WebhookID), zap.String("delivery", delivery.ID), zap.Error(err))
 		result = Result{Response: "the request could not be made", At: d.sender.now()}
 	}
@@ -153,7 +173,7 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery Delivery) {
 	}
 }
 
-// reserve takes up to limit places for attempts to an endpoint and returns how many.
+// reserve reserves up to limit attempts to an endpoint and returns how many it got.
 func (d *Dispatcher) reserve(webhookID string, limit int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -165,6 +185,7 @@ func (d *Dispatcher) reserve(webhookID string, limit int) int {
 	return n
 }
 
+// release returns n reserved attempts.
 func (d *Dispatcher) release(webhookID string, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -16,23 +16,25 @@ import (
 
 const resolveTimeout = 5 * time.Second
 
-// Guard decides which addresses we call for a provider. Whoever names a URL
-// must not reach what only we can reach: this machine, its networks, and the
-// metadata services of clouds.
+// Guard restricts the addresses that the service connects to on behalf of a
+// provider. It prevents server-side request forgery: a URL that a provider chooses
+// must not reach this machine, its private networks or a cloud's metadata service.
 type Guard struct {
-	// Allow loopback addresses, and plain http to them: for a demo, for tests.
+	// Allow loopback addresses, and http:// to them. For demos and tests.
 	AllowLoopback bool
-	// Finds addresses when a URL is registered. Default: [net.DefaultResolver].
+	// Resolves the host of a URL that is registered. Default: [net.DefaultResolver].
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// ErrURL is a URL that we do not call. What wraps it says why.
+// ErrURL is returned for a URL that is not allowed. The error that wraps it gives
+// the reason.
 var ErrURL = errors.New("not a valid webhook URL")
 
-// control is a [net.Dialer] Control: it sees the address that a name has at the
-// moment of the call, whatever it had when the URL was checked.
+// control returns the address check for a [net.Dialer]. It runs on the address of
+// each connection, since a name may resolve to another address than when its URL
+// was registered.
 func (g Guard) control() *ssrf.Guardian {
-	// Any port: what is public there is the provider's to offer.
+	// Any port is allowed: the provider decides which ports its host offers.
 	options := []ssrf.Option{ssrf.WithAnyPort()}
 	if g.AllowLoopback {
 		options = append(options, ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")), ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
@@ -40,13 +42,14 @@ func (g Guard) control() *ssrf.Guardian {
 	return ssrf.New(options...)
 }
 
-// Control is a [net.Dialer] Control that refuses addresses that are not public.
+// Control is a Control function for a [net.Dialer]. It refuses addresses that are
+// not public.
 func (g Guard) Control(network, address string, c syscall.RawConn) error {
 	return g.control().Safe(network, address, c)
 }
 
-// Check says whether raw may be registered: https, and every address that its
-// host has now is a public one.
+// Check returns an error that wraps [ErrURL] unless raw may be registered: an
+// https:// URL whose host currently resolves to public addresses only.
 func (g Guard) Check(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
@@ -59,7 +62,7 @@ func (g Guard) Check(ctx context.Context, raw string) error {
 	loopback := g.AllowLoopback
 	control := g.control()
 	for _, a := range addresses {
-		a = a.Unmap() // resolvers give IPv4 in its IPv6 form
+		a = a.Unmap() // resolvers may return IPv4 addresses in IPv6 form
 		loopback = loopback && a.IsLoopback()
 		if err := control.Safe(network(a), netip.AddrPortFrom(a, 443).String(), nil); err != nil {
 			return fmt.Errorf("%w: its host is not a public address", ErrURL)

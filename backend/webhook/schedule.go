@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// retries is how long to wait after each failed try.
+// retries is the wait after each failed try.
 var retries = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
 }
 
 const (
-	// MaxTries is the first try and one after each wait.
+	// MaxTries is the number of tries: the first one, and one after each wait.
 	MaxTries = 8
-	// DisableAfter is how long every attempt must have failed before we give an
-	// endpoint up.
+	// DisableAfter is how long every attempt must have failed before an endpoint is
+	// disabled.
 	DisableAfter = 5 * 24 * time.Hour
-	// No receiver puts us off for longer.
+	// The longest wait that a Retry-After header can ask for.
 	maxRetryAfter = 24 * time.Hour
-	// Waits grow by up to this share, so that what failed together does not
-	// come back together.
+	// The largest share that random jitter adds to a wait, so that deliveries that
+	// failed together are not retried together.
 	jitterShare = 0.2
 )
 
-// Status is where a delivery stands.
+// Status is the state of a delivery.
 type Status string
 
 // The states of a delivery.
@@ -34,32 +34,32 @@ const (
 	Failed    Status = "failed"
 )
 
-// Result is how one attempt went.
+// Result is the outcome of one attempt.
 type Result struct {
-	// The HTTP status; 0: no answer came.
+	// The HTTP status; 0 if there was no response.
 	Code int
-	// The answer's beginning, or why there was none.
+	// The beginning of the response body, or why there was no response.
 	Response string
 	At       time.Time
 	Took     time.Duration
-	// What the receiver asked for by Retry-After.
+	// The wait that the receiver asked for with Retry-After.
 	RetryAfter time.Duration
 }
 
-// OK reports whether the receiver took the delivery.
+// OK reports whether the receiver accepted the delivery: any 2xx status.
 func (r Result) OK() bool { return r.Code >= 200 && r.Code < 300 }
 
-// Decision is what follows from an attempt.
+// Decision is the state of a delivery after an attempt.
 type Decision struct {
 	Status Status
 	// When to try again, with [Pending].
 	Next time.Time
-	// The receiver is gone for good.
+	// The receiver answered 410 Gone: disable the endpoint.
 	Gone bool
 }
 
-// Decide says what follows from the try with this number, the first being 1.
-// random is within [0, 1).
+// Decide returns the state of a delivery after the try with the given number,
+// counted from 1. random is in [0, 1) and sets the jitter.
 func Decide(try int, r Result, random float64) Decision {
 	switch {
 	case r.OK():
@@ -74,10 +74,12 @@ func Decide(try int, r Result, random float64) Decision {
 	return Decision{Status: Pending, Next: r.At.Add(r.Took).Add(wait)}
 }
 
-// GivesUp reports whether an endpoint that has failed since then is disabled.
+// GivesUp reports whether an endpoint whose attempts have all failed since
+// failingSince is to be disabled.
 func GivesUp(failingSince, now time.Time) bool { return now.Sub(failingSince) >= DisableAfter }
 
-// retryAfter reads a Retry-After header: seconds, or a date.
+// retryAfter parses a Retry-After header, which holds seconds or a date. It returns
+// 0 if there is none or it is not valid.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
 		return time.Duration(max(0, seconds)) * time.Second

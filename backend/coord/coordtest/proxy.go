@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Proxy stands between a coordinator and its Redis, and can be slow or cut.
+// Proxy forwards connections from a coordinator to its Redis. It can delay or cut
+// them.
 type Proxy struct {
 	listener net.Listener
 	to       string
@@ -40,10 +41,11 @@ func NewProxy(t testing.TB, to string) *Proxy {
 // Addr is where the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Delay makes each piece of data wait, in both directions.
+// Delay delays each piece of data by d, in both directions.
 func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
-// Cut ends all connections, and lets no new ones through, or ends that.
+// Cut(true) closes all connections and refuses new ones; Cut(false) accepts
+// connections again.
 func (p *Proxy) Cut(cut bool) {
 	p.cut.Store(cut)
 	if cut {

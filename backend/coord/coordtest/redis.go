@@ -47,7 +47,7 @@ func Start(t testing.TB, args ...string) *Redis {
 	return r
 }
 
-// FreePort is a port that nobody listens on just now.
+// FreePort returns a TCP port that is not in use.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,10 +58,10 @@ func FreePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Addr is host and port.
+// Addr returns the host and port of the server.
 func (r *Redis) Addr() string { return "127.0.0.1:" + strconv.Itoa(r.Port) }
 
-// URL is where a coordinator finds it.
+// URL returns the address of the server for a coordinator.
 func (r *Redis) URL() string { return "redis://" + r.Addr() }
 
 // Run starts the server, again after [Redis.Kill].
@@ -104,7 +104,7 @@ func (r *Redis) Kill(t testing.TB) {
 	r.cmd = nil
 }
 
-// Client is a client of it. The caller closes it.
+// Client returns a client of the server. The caller closes it.
 func (r *Redis) Client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.Addr(), MaxRetries: -1, DialTimeout: time.Second, DialerRetries: 1})
 }
@@ -185,7 +185,8 @@ func Sentinel(t testing.TB) string {
 	return fmt.Sprintf("redis+sentinel://127.0.0.1:%d?master_name=main", port)
 }
 
-// Eventually waits until f has no complaint.
+// Eventually calls f until it returns nil. It fails the test if that takes too
+// long.
 func Eventually(t testing.TB, what string, f func() error) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)

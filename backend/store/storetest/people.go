@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -84,5 +85,51 @@ func pageEventCounts(t *testing.T, s *store.Store) {
 	got, err := s.EventDays(ctx, "p", today, today)
 	if err != nil || len(got) != 501 || got[0] != (store.EventDay{Day: today, Name: "(other)", Events: 12, Sessions: 12}) {
 		t.Errorf("%d names, the first %+v, %v", len(got), got[0], err)
+	}
+}
+
+func providers(t *testing.T, s *store.Store) {
+	addProvider(t, s, "p", "b.example", "a.example")
+	p, err := s.ProviderByDomain(ctx, "a.example")
+	if err != nil || p.ID != "p" || !slices.Equal(p.Domains, []string{"b.example", "a.example"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for _, taken := range []store.Provider{{ID: "p", Name: "x"}, {ID: "q", Name: "x", Domains: []string{"c.example", "a.example"}}} {
+		err := s.Write(ctx, func(tx *store.Tx) error { return tx.InsertProvider(ctx, taken, Now) })
+		if !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%+v: %v", taken, err)
+		}
+	}
+	p.Name, p.Domains, p.Policies = "new", []string{"c.example"}, store.Policies{Settlement: session.Full, ReturnHosts: []string{"m.example"}}
+	write(t, s, func(tx *store.Tx) error { return tx.UpdateProvider(ctx, p, Now) })
+	got, err := s.Provider(ctx, "p")
+	if err != nil || got.Name != "new" || got.Version != 2 || got.Policies.ReturnHosts[0] != "m.example" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := s.ProviderByDomain(ctx, "a.example"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a domain given up: %v", err)
+	}
+	addProvider(t, s, "q", "a.example")
+	if list, err := s.Providers(ctx, "p", 9); err != nil || len(list) != 1 || list[0].ID != "q" {
+		t.Errorf("after p come %+v, %v", list, err)
+	}
+}
+
+func apiKeys(t *testing.T, s *store.Store) {
+	k := store.APIKey{ID: "k1", Hash: "h1", Hint: "sg_edge_abcd", Role: "edge", Name: "n", CreatedAt: 5, Kind: store.KindKey}
+	write(t, s, func(tx *store.Tx) error { return tx.InsertAPIKey(ctx, k) })
+	if got, err := s.APIKeyByHash(ctx, "h1"); err != nil || got != k {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := s.APIKeyByHash(ctx, "h2"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown key: %v", err)
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.RevokeAPIKey(ctx, "k1", Now) })
+	err := s.Write(ctx, func(tx *store.Tx) error { return tx.RevokeAPIKey(ctx, "k1", Now) })
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("revoking twice: %v", err)
+	}
+	if list, err := s.APIKeys(ctx); err != nil || len(list) != 1 || list[0].RevokedAt != Now.Unix() {
+		t.Errorf("got %+v, %v", list, err)
 	}
 }
