@@ -78,6 +78,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.EdgeKey = repl.ReplaceKnown(a.EdgeKey, "")
 	a.DebugKey = repl.ReplaceKnown(a.DebugKey, "")
+	if a.EdgeKey == "" { // said here, so that validate says it, too
+		a.logger.Warn("edge_key is empty: the backend rejects this edge, and the edge rejects every session; " +
+			"create a key with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
+	}
 	if a.Backend == "" {
 		a.Backend = defaultBackend
 	}
@@ -136,10 +140,6 @@ func (a *App) Validate() error {
 
 // Start follows the backend, unless an earlier configuration already does.
 func (a *App) Start() error {
-	if a.EdgeKey == "" {
-		a.logger.Warn("edge_key is empty: the backend rejects this edge, and the edge rejects every session; " +
-			"create a key with `sessiongate apikey create --role edge` and set SESSIONGATE_EDGE_KEY")
-	}
 	a.edge.Events.Audience.Store(a.audience)
 	a.edge.Start()
 	return nil

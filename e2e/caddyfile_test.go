@@ -56,6 +56,10 @@ func TestCaddyfileMistakesSayWhatIsMeant(t *testing.T) {
 			t.Errorf("%s: status %d, %s\nwant %q", name, status, says, tt.says)
 		}
 	}
+	status, says := validated(t, strings.Replace(site("session_gate"), "backend http://127.0.0.1:1", "backend http://127.0.0.1:1\n\t\tedge_key {$SESSIONGATE_NO_SUCH}", 1))
+	if status != 0 || !strings.Contains(says, "edge_key is empty") {
+		t.Errorf("a key from an unset variable: status %d, %s", status, says)
+	}
 	for name, caddyfile := range map[string]string{
 		"a redirect to a page outside of the matcher": site("session_gate /app/* {\n\t\ton_missing redirect /welcome\n\t}"),
 		"a redirect to a page that is left out":       site("@gated not path /welcome\n\tsession_gate @gated {\n\t\ton_missing redirect /welcome\n\t}"),

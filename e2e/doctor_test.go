@@ -248,7 +248,10 @@ func TestDoctorFollowsTheSite(t *testing.T) {
 	}))
 	t.Cleanup(app.Close)
 	s := StartSplit(t, app.URL)
-	s.reload(t, s.caddyfile("\t@moved path /moved\n\tredir @moved https://www.example/\n\tredir /old /page 301\n\tredir /here /here 302\n"))
+	s.reload(t, s.caddyfile(`	redir /moved https://www.example/
+	redir /old /page 301
+	redir /here /here 302
+`))
 	link := func() string { return s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL }
 	for _, tt := range []struct {
 		path, want, says string

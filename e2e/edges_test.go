@@ -168,8 +168,13 @@ func TestSpoofedIdentityOnEveryPath(t *testing.T) {
 	if a := page(Browser(t), t, "GET", s.App+"/public/x", nil, spoofs...); a.Status != http.StatusOK || strings.Contains(string(a.Body), "root") {
 		t.Errorf("without a session: %d, and the app sees %s", a.Status, a.Body)
 	}
+	// A launch link is redeemed there, and its token goes no further.
 	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
 	open := page(b, t, "GET", s.App+"/public/x?a=1&session="+sold.Token, nil, "Referer", sold.LaunchURL, "Cookie", "theme=dark")
+	if open.Status != http.StatusSeeOther || open.Header.Get("Location") != "/public/x?a=1" {
+		t.Errorf("a launch link to a path that is left out: %d to %q", open.Status, open.Header.Get("Location"))
+	}
+	open = page(b, t, "GET", s.App+"/public/x?a=1", nil, "Referer", sold.LaunchURL, "Cookie", "theme=dark")
 	if open.Status != http.StatusOK || strings.Contains(string(open.Body), "eyJ") || strings.Contains(string(open.Body), "session_gate=") || !strings.Contains(string(open.Body), "theme=dark") ||
 		!strings.Contains(string(open.Body), "/public/x?a=1\"") {
 		t.Errorf("the app sees %s", open.Body)

@@ -46,12 +46,12 @@ func TestOperatorSeesEdges(t *testing.T) {
 			Injected                    bool
 		}
 	}
-	until(t, s, "/api/v1/providers/"+s.ProviderID+"/pages", "two pages with their clocks", func(p pages) bool {
+	until(t, s, "/api/v1/providers/"+s.ProviderID+"/pages", "three pages with their clocks", func(p pages) bool {
 		found := map[string]bool{}
 		for _, page := range p.Pages {
 			found[page.Path] = page.Injected && page.Remedy == "" && page.Host == strings.TrimPrefix(s.App, "http://")
 		}
-		return len(found) == 2 && found["/"] && found["/notes/new"]
+		return len(found) == 3 && found["/"] && found["/notes/new"] && found["/no/such/page/…"]
 	})
 }
 
