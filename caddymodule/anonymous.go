@@ -77,7 +77,7 @@ func refersToHost(referer, host string) bool {
 // without cookies.
 func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripCookies(r.Header)
-	if !isWorkerScript(r) {
+	if !isWorkerScript(r) || !g.policy.guardsWorkers() {
 		return next.ServeHTTP(w, r)
 	}
 	script := inject.WrapWorker(w, r, g.injector != nil)

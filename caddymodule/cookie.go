@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -86,12 +88,33 @@ func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, s
 	}
 }
 
-// renewCookie sets the cookies of an admitted request again, with the lifetime that
-// the session has now.
+// renewCookie sets the cookies of an admitted request again if the session has become
+// longer than it was at the entry. Otherwise it sets none: the answer might arrive after
+// the browser has entered another session, and take that one's place.
 func (g *Gate) renewCookie(h http.Header, r *http.Request, v verdict) {
-	if value := edge.SessionToken(v.session, v.cookie); value != "" {
-		g.setSessionCookies(h, r, value, cookieSeconds(v.session.Record().State(), v.session.NowMS()/1000))
+	value := edge.SessionToken(v.session, v.cookie)
+	if value == "" || v.session.ExpiresAt() <= deadlineOf(value) {
+		return
 	}
+	g.setSessionCookies(h, r, value, held{v.session, value}.seconds())
+}
+
+// deadlineOf returns the deadline in a session token that was verified before, in Unix
+// seconds; 0 if there is none.
+func deadlineOf(sessionToken string) int64 {
+	_, rest, _ := strings.Cut(sessionToken, ".")
+	body, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(body)
+	if err != nil {
+		return 0
+	}
+	var claims struct {
+		ExpiresAt int64 `json:"exp"`
+	}
+	if json.Unmarshal(text, &claims) != nil {
+		return 0
+	}
+	return claims.ExpiresAt
 }
 
 const (

@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -155,21 +157,29 @@ func TestCookieLivesAsLongAsItsSession(t *testing.T) {
 	g := &Gate{Provider: "p", edge: testEdge(t), maxStaleness: time.Hour, logger: zap.NewNop()}
 	g.policy = policyOf(g)
 	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1)
-	g.edge.Sessions.BindToken("tok", s)
+	tok := fmt.Sprintf("e30.%s.AAAA", base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, s.ExpiresAt())))
+	g.edge.Sessions.BindToken(tok, s)
+	asked := func(method string) (map[string]string, map[string]int64) {
+		t.Helper()
+		r := withVars(httptest.NewRequest(method, "http://app.example"+protocol.GateSession, nil))
+		r.Header.Set("Cookie", "session_gate="+tok)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		if err := g.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("%s: %d, %v", method, w.Code, err)
+		}
+		return setCookies(t, w.Header())
+	}
+	if values, _ := asked(http.MethodPost); len(values) > 0 {
+		t.Errorf("as long as at the entry, and renewed: %v", values)
+	}
 	for i, left := range []time.Duration{2 * time.Hour, 50 * time.Hour} {
 		version := int64(i + 2)
 		s.Apply(state("a", version, protocol.Active, left), edge.MonotonicMS()+version)
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
-			r := withVars(httptest.NewRequest(method, "http://app.example"+protocol.GateSession, nil))
-			r.Header.Set("Cookie", "session_gate=tok")
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-			w := httptest.NewRecorder()
-			if err := g.ServeHTTP(w, r, nil); err != nil || w.Code != http.StatusOK {
-				t.Fatalf("%s: %d, %v", method, w.Code, err)
-			}
-			values, seconds := setCookies(t, w.Header())
+			values, seconds := asked(method)
 			want := s.ExpiresAt() - time.Now().Unix() + day
-			if got := seconds["session_gate"]; values["session_gate"] != "tok" || got < want-60 || got > want+60 {
+			if got := seconds["session_gate"]; values["session_gate"] != tok || got < want-60 || got > want+60 {
 				t.Errorf("%s: %v for %d s, want about %d", method, values, got, want)
 			}
 		}

@@ -100,7 +100,7 @@ func (p *passage) inject(explain bool) {
 	if p.WebSocket {
 		return
 	}
-	if isWorkerScript(p.r) {
+	if isWorkerScript(p.r) && p.gate.policy.guardsWorkers() {
 		p.worker = inject.WrapWorker(&p.Request, p.inner, p.gate.injector != nil)
 		return
 	}
