@@ -9,7 +9,7 @@ const folder = process.argv[2] ?? "/tmp/w";
 const only = process.argv[3];
 mkdirSync(folder, { recursive: true });
 const gate = createGate();
-setTimeout(() => process.exit(1), 240_000).unref();
+setTimeout(() => process.exit(1), 600_000).unref();
 const server = createServer(gate.listener).listen(0, "127.0.0.1");
 await new Promise((resolve) => server.once("listening", resolve));
 const base = `http://127.0.0.1:${server.address().port}`;
@@ -43,6 +43,7 @@ const shots = {
       await ready(page, "session-warning");
       await click(page, "end-session");
       await ready(page, "confirm-end-session");
+      await page.waitForTimeout(500);
     },
   ],
   consent: [
@@ -92,6 +93,20 @@ const shots = {
       await ready(page, "session-warning");
     },
   ],
+  forcedtimer: [
+    "seconds=582",
+    async (page) => {
+      await page.emulateMedia({ forcedColors: "active" });
+      await ready(page, "session-timer");
+    },
+  ],
+  bar: [
+    `seconds=582&body=${encodeURIComponent(
+      '<div style="position:fixed;bottom:0;left:0;right:0;height:56px;display:flex;background:#ccc"><button style="flex:1">Back</button><button style="flex:1">Next</button></div>',
+    )}`,
+    (page) => ready(page, "session-timer"),
+  ],
+  stay: ["seconds=2&total=600&back=off", (page) => ready(page, "stay-on-page")],
   full: [
     "seconds=400",
     async (page) => {
@@ -106,7 +121,12 @@ const shots = {
   ],
   rtl: ["seconds=582&rtl=1", (page) => ready(page, "session-timer")],
 };
-const sizes = { desktop: { width: 1100, height: 720 }, phone: { width: 390, height: 760 } };
+const sizes = {
+  desktop: { width: 1100, height: 720 },
+  phone: { width: 390, height: 760 },
+  narrow: { width: 320, height: 568 },
+  lying: { width: 667, height: 320 },
+};
 
 for (const [device, viewport] of Object.entries(sizes))
   for (const colorScheme of ["light", "dark"])

@@ -2,7 +2,8 @@
 //   npm run build && npm run dev -- [port]
 // Query parameters of the page: seconds, status, warn (comma separated), offer
 // (off, none, poor, consent, flaky), pause, back (off), hostile, polluted, storage,
-// sandbox, report (to the page around it), lang, rtl, csp (strict, nonce).
+// sandbox, report (to the page around it), lang, rtl, csp (strict, nonce, integrity),
+// settlement (full, prorated), head and body (HTML of the page; the head's follows our tag).
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -50,6 +51,7 @@ export function createGate() {
       ...(offer !== "off" && {
         extension: { additional_seconds: 600, tokens: 50, max_count: 2, used: offer === "none" ? 2 : 0 },
       }),
+      ...(query.has("settlement") && { settlement_policy: query.get("settlement") }),
       ...(query.has("pause") && { pause: { max_count: 2, max_seconds: 600, used: 0 } }),
     };
   }
@@ -175,6 +177,9 @@ export function createGate() {
     response.writeHead(200, {
       "Content-Type": "text/html; charset=utf-8",
       ...(policy && { "Content-Security-Policy": policy }),
+      ...(url.searchParams.get("csp") === "integrity" && {
+        "Integrity-Policy": "blocked-destinations=(script)",
+      }),
     });
     response.end(page(url.searchParams));
   };
@@ -211,13 +216,16 @@ ${query.has("hostile") ? "*{all:unset!important}" : ""}
     .filter(Boolean)
     .map((script) => `<script>${script}</script>`)
     .join("");
+  const hash = query.get("csp") === "integrity" ? ` integrity="${integrity("boot.js")}" crossorigin` : "";
+  const tag = `<script nonce="abc" src="/.session-gate/boot.js"${hash}></script>`;
   const text = "The river kept its own hours, and the people beside it learned to read them. ".repeat(6);
   return `<!doctype html><html lang="${query.get("lang") ?? "en"}"${query.has("rtl") ? ' dir="rtl"' : ""}><head>
-<script nonce="abc" src="/.session-gate/boot.js"></script>${bad}<meta charset="utf-8">
+${tag}${bad}${query.get("head") ?? ""}<meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>An app</title>${sheet}</head><body><main>
 <h1>Field notes</h1><p>${text}</p><div class="figure"></div><p>${text}</p>
 <p><label>Your note <input id="note"></label> <button id="own">Save</button></p>
-<dialog id="theirs"><p>A modal of the page</p><button>OK</button></dialog><p>${text}</p></main></body></html>`;
+<dialog id="theirs"><p>A modal of the page</p><button>OK</button></dialog><p>${text}</p></main>
+${query.get("body") ?? ""}</body></html>`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

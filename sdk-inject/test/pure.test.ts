@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { retryAfterMs } from "../src/api";
 import { heartbeatDelay, retryDelay } from "../src/backoff";
 import { GateError } from "../src/errors";
 import { formatClock, returnAddress } from "../src/format";
@@ -12,10 +13,12 @@ import zh from "../src/languages/words-zh";
 import type { SessionView } from "../src/protocol";
 import { isNewer, remainingMs, stateOf, stateOfRefusal } from "../src/state";
 import { createStore } from "../src/store";
+import { shareHeartbeat } from "../src/tabs";
 import { en as enActions } from "../src/ui/actions-words";
 import { en } from "../src/ui/words";
 import { formatSpan, formatUnit } from "../src/units";
 import { reachedThreshold, warningThresholds } from "../src/warnings";
+import { FakeClock } from "./fake";
 
 const view: SessionView = {
   id: "s1",
@@ -199,5 +202,63 @@ describe("store", () => {
     const store = createStore(() => storage);
     store.write({ small: true });
     expect(store.read().small).toBe(true);
+  });
+});
+
+describe("Retry-After", () => {
+  const now = Date.UTC(2026, 0, 1);
+  test.each([
+    ["60", 60_000],
+    ["2592000", 3_600_000], // 30 days: more than a timer can wait
+    ["1e999", 3_600_000],
+    [new Date(now + 90_000).toUTCString(), 90_000],
+    [new Date(now + 365 * 86_400_000).toUTCString(), 3_600_000],
+    ["0.001", 1_000],
+    ["0", 0],
+    ["-5", 0],
+    ["soon", 0],
+    ["", 0],
+    [null, 0],
+    [new Date(now - 90_000).toUTCString(), 0],
+  ])("%s is %d ms", (header, ms) => {
+    expect(retryAfterMs(header, now)).toBe(ms);
+  });
+});
+
+describe("heartbeats of several tabs", () => {
+  const clock = new FakeClock();
+  const blocked = { request: () => Promise.reject(new DOMException("blocked", "SecurityError")) };
+
+  test("locks that are refused stop none", async () => {
+    const store = createStore(() => ({ getItem: () => null }) as unknown as Storage);
+    let beats = 0;
+    const beat = async () => void beats++;
+    await shareHeartbeat({ store, clock, locks: blocked }, 30_000, beat, "s1");
+    expect(beats).toBe(1);
+  });
+
+  test("a failure of the heartbeat itself is told, and not tried twice", async () => {
+    const store = createStore(() => ({ getItem: () => null }) as unknown as Storage);
+    const locks = { request: async (_: string, __: object, run: (lock: unknown) => unknown) => run({}) };
+    let beats = 0;
+    const beat = () => {
+      beats++;
+      return Promise.reject(new Error("lost"));
+    };
+    await expect(shareHeartbeat({ store, clock, locks }, 30_000, beat, "s1")).rejects.toThrow("lost");
+    expect(beats).toBe(1);
+  });
+
+  test("sessions have notes of their own, and never more than a few", () => {
+    let kept = "";
+    const storage = { getItem: () => kept || null, setItem: (_: string, value: string) => (kept = value) };
+    const store = createStore(() => storage as unknown as Storage);
+    store.write({ place: "0 0 auto auto" });
+    for (let i = 0; i < 100; i++) store.setNotes(`session-${i}`, { beat: i, warned: 60 });
+    store.setNotes("session-99", { deadline: 5 });
+    expect(store.notes("session-99")).toEqual({ beat: 99, warned: 60, deadline: 5 });
+    expect(store.notes("other")).toEqual({});
+    expect(kept.length).toBeLessThan(1_000);
+    expect(store.read().place).toBe("0 0 auto auto");
   });
 });

@@ -409,3 +409,42 @@ test("a purchase that finds the session over shows the end", async () => {
   await p.actions.extend(p.offer());
   expect(p.phase()).toBe("ended");
 });
+
+test("two sessions in two tabs of one origin each send their own heartbeats", async () => {
+  const one = await page();
+  const two = await page({ id: "s2" });
+  const shared = createStore(() => ({ getItem: () => null }) as unknown as Storage);
+  Object.assign(one.store, shared);
+  Object.assign(two.store, shared);
+  await one.awake();
+  await two.awake();
+  await Promise.all([one.clock.advance(35_000), two.clock.advance(35_000)]);
+  await one.answered("heartbeat", 1);
+  await two.answered("heartbeat", 1);
+});
+
+test("news of another session on the origin is no news", async () => {
+  const one = await page();
+  const two = await page({ id: "s2" });
+  await one.awake();
+  await two.awake();
+  one.gate.change({ status: "completed" });
+  await one.actions.end();
+  await settle();
+  expect(two.phase()).toBe("active");
+  expect(two.gate.count("heartbeat")).toBe(0);
+});
+
+test("a tab that enters another session speaks of that one", async () => {
+  const p = await page();
+  const names: string[] = [];
+  await p.awake();
+  const listener = new BroadcastChannel("sessiongate-s9");
+  undo.push(() => listener.close());
+  listener.onmessage = ({ data }) => names.push((data as { id: string }).id);
+  p.gate.view = { ...p.gate.view, id: "s9", version: 1 };
+  await p.session.perform(() => p.api.session());
+  p.gate.change({ expires_at: p.gate.view.expires_at + 60 });
+  await p.session.perform(() => p.api.session());
+  await until(() => names.includes("s9"));
+});

@@ -36,7 +36,8 @@ export function createNotices(
     const { deadline: of, warned = 0 } = store.notes(id);
     // A page that is looked at warns when the time comes, whatever other windows did. One that comes
     // later does not repeat a warning.
-    const watched = clock.elapsed() - seenAt < AWAY_MS && seen !== `${expires_at} ${reached}`;
+    const moved = deadline && deadline !== expires_at;
+    const watched = (moved || clock.elapsed() - seenAt < AWAY_MS) && seen !== `${expires_at} ${reached}`;
     seenAt = clock.elapsed();
     seen = `${expires_at} ${reached}`;
     if (added > 0) {

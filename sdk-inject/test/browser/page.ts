@@ -1,6 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 // @ts-expect-error a script without types
 import { createGate } from "../../dev/server.mjs";
@@ -17,7 +23,7 @@ interface DevGate {
   setDown(down: boolean): void;
 }
 
-interface Tools {
+export interface Tools {
   base: string;
   gate: DevGate;
   context: BrowserContext;
@@ -37,6 +43,12 @@ interface Tools {
   /** Until the timer shows what is left, within a second and a half. */
   clockIsRight(): Promise<void>;
   tab(): Promise<Page>;
+  /** A new context of these properties, and a page in it. */
+  renew(options: BrowserContextOptions): Promise<void>;
+  /** The page is a phone's. */
+  phone(): Promise<void>;
+  /** Where an element of ours is. */
+  box(id: string): Promise<{ x: number; y: number; width: number; height: number }>;
 }
 
 /** Debian's Chromium, a process that has shown nothing yet. */
@@ -95,6 +107,13 @@ export function useBrowser(): Tools {
         const shown = text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
         return Math.abs(shown - (it.gate.session().expires_at - Date.now() / 1000)) < 1.5;
       }, "the timer shows what is left"),
+    renew: async () => {},
+    phone: async () => {},
+    box: async (id) => {
+      const box = await it.page.getByTestId(id).boundingBox();
+      if (!box) throw new Error(`${id} is not there`);
+      return box;
+    },
     tab: async () => {
       const page = await it.context.newPage();
       page.on("pageerror", (error) => it.errors.push(error.message));
@@ -105,6 +124,13 @@ export function useBrowser(): Tools {
       return page;
     },
   };
+  it.renew = async (options) => {
+    await it.context.close();
+    it.context = await browser.newContext(options);
+    it.context.setDefaultTimeout(PAGE_LIMIT_MS);
+    it.page = await it.tab();
+  };
+  it.phone = () => it.renew({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 760 } });
   beforeAll(async () => {
     browser = await launch();
   });

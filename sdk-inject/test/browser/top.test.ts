@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import { PAGE_LIMIT_MS, useBrowser } from "./page";
+
+// What the page opens above ours, and pages that do not want us in the document.
+
+const b = useBrowser();
+const soon = { timeout: PAGE_LIMIT_MS };
+
+/** The page's own: a modal in the document, one in a shadow root, and a popover that fills the window. */
+const body = `<dialog id="modal" style="width:80vw;height:80vh">theirs</dialog><x-el></x-el>
+<script>customElements.define("x-el",class extends HTMLElement{constructor(){super();this.attachShadow({mode:"open"}).innerHTML=
+'<dialog style="width:90vw;height:90vh">in a shadow root</dialog><div popover="manual" style="width:100vw;height:100vh">a popover</div>'}})</script>`;
+const open = (query: string) => b.open(`${query}&body=${encodeURIComponent(body)}`);
+
+const covers: [string, () => void][] = [
+  ["a modal", () => document.querySelector<HTMLDialogElement>("#modal")?.showModal()],
+  [
+    "a modal in a shadow root",
+    () => document.querySelector("x-el")?.shadowRoot?.querySelector("dialog")?.showModal(),
+  ],
+  [
+    "a popover in a shadow root",
+    () => document.querySelector("x-el")?.shadowRoot?.querySelector<HTMLElement>("[popover]")?.showPopover(),
+  ],
+];
+
+/** Whether the topmost thing at the middle of an element is ours. */
+const onTop = (id: string) =>
+  b.page.evaluate((testid) => {
+    const host = document.querySelector("session-gate");
+    const part = host?.shadowRoot?.querySelector(`[data-testid="${testid}"]`);
+    const { x, y, width, height } = part?.getBoundingClientRect() ?? new DOMRect();
+    return width > 0 && document.elementFromPoint(x + width / 2, y + height / 2) === host;
+  }, id);
+
+test.each(covers)("the warning comes back above %s of the page, and can be answered", async (_, act) => {
+  await open("seconds=290");
+  await b.page.getByTestId("session-warning").waitFor();
+  await b.page.evaluate(act);
+  await expect.poll(() => onTop("extend-session"), soon).toBe(true);
+  await b.page.getByTestId("extend-session").click();
+  await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
+  expect(b.gate.session().extension.used).toBe(1);
+});
+
+test.each(covers)("the end comes back above %s of the page, and can be followed", async (_, act) => {
+  await b.hold([1000, 1000]);
+  await open("seconds=2&total=600");
+  await b.page.getByTestId("session-ended").waitFor();
+  // What holds the countdown would hold the look at the page, too.
+  await b.page.evaluate(act);
+  await b.page.evaluate(() => Reflect.get(window, "release1000,1000")());
+  await b.page.waitForURL(/\/receipt\?session_id=/);
+});
+
+test.each(covers)("without a way back the end stays above %s of the page", async (_, act) => {
+  await open("seconds=2&total=600&back=off");
+  await b.page.getByTestId("session-ended").waitFor();
+  await b.page.evaluate(act);
+  await expect.poll(() => onTop("session-ended"), soon).toBe(true);
+});
+
+test("a page that opens its modal again and again does not freeze", async () => {
+  await open("seconds=290");
+  await b.page.getByTestId("session-warning").waitFor();
+  const shows = await b.page.evaluate(async () => {
+    const theirs = document.querySelector<HTMLDialogElement>("#modal");
+    const plain = HTMLDialogElement.prototype.showModal;
+    let ours = 0;
+    HTMLDialogElement.prototype.showModal = function () {
+      if (this !== theirs) ours++;
+      plain.call(this);
+    };
+    const insisting = setInterval(() => {
+      theirs?.close();
+      theirs?.showModal();
+    }, 20);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    clearInterval(insisting);
+    return ours;
+  });
+  expect(shows).toBeLessThan(6);
+});
+
+const prunes: [string, string][] = [
+  [
+    "unknown children of <html>",
+    `new MutationObserver(()=>{for(const e of[...document.documentElement.children])if(!/^(HEAD|BODY)$/.test(e.tagName)){window.removed++;e.remove()}}).observe(document.documentElement,{childList:true})`,
+  ],
+  [
+    "us wherever we are",
+    `new MutationObserver(()=>{for(const e of document.querySelectorAll("session-gate")){window.removed++;e.remove()}}).observe(document,{childList:true,subtree:true})`,
+  ],
+  [
+    "us at every frame",
+    `setInterval(()=>{for(const e of document.querySelectorAll("session-gate")){window.removed++;e.remove()}},16)`,
+  ],
+];
+
+test.each(prunes)("a page that removes %s does not hang", async (_, script) => {
+  await b.open(`seconds=580&head=${encodeURIComponent(`<script>window.removed=0;${script}</script>`)}`);
+  await expect.poll(() => b.page.evaluate(() => Reflect.get(window, "removed")), soon).toBeGreaterThan(2);
+  await b.page.waitForTimeout(3_000);
+  expect(await b.page.evaluate(() => Reflect.get(window, "removed"))).toBeLessThan(12);
+});
+
+test("where only the children of <html> are pruned, the clock is in the body", async () => {
+  const [, script] = prunes[0] ?? [];
+  await b.open(`seconds=580&head=${encodeURIComponent(`<script>window.removed=0;${script}</script>`)}`);
+  await b.page.getByTestId("session-timer").waitFor();
+  await expect
+    .poll(() => b.page.evaluate(() => document.querySelector("session-gate")?.parentElement?.localName), soon)
+    .toBe("body");
+  await b.page.getByTestId("session-timer").click();
+  await b.page.getByTestId("session-panel").waitFor();
+});
+
+test.each([
+  ["a threshold passes", "seconds=303", () => {}],
+  [
+    "the deadline is brought forward",
+    "seconds=590",
+    () => b.gate.change({ expires_at: b.gate.session().expires_at - 550 }),
+  ],
+  ["another threshold passes", "seconds=64", () => {}],
+])("of two windows in view both warn when %s", async (_, query, act) => {
+  await b.open(query);
+  const other = await b.open("keep=1", await b.tab());
+  for (const page of [b.page, other]) {
+    await page.getByTestId("session-timer").waitFor();
+    const close = page.getByTestId("close-session-dialog");
+    if (await close.isVisible()) await close.click();
+  }
+  act();
+  for (const page of [b.page, other]) {
+    await page.waitForTimeout(2_100);
+    await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  }
+  for (const page of [b.page, other]) await page.getByTestId("session-warning").waitFor();
+});
+
+test("what was answered in one window closes in the other", async () => {
+  await b.open("seconds=303");
+  const other = await b.open("keep=1", await b.tab());
+  for (const page of [b.page, other]) await page.getByTestId("session-warning").waitFor();
+  await b.page.getByTestId("extend-session").click();
+  for (const page of [b.page, other]) await page.getByTestId("session-warning").waitFor({ state: "hidden" });
+});
