@@ -34,6 +34,7 @@ export default defineConfig({
         "src/boot.ts",
         "src/inject.ts",
         "src/package/ui.ts",
+        "src/package/languages-beside.ts",
       ],
       thresholds: { lines: 95 },
       reporter: ["text"],
