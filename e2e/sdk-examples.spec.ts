@@ -62,6 +62,44 @@ for (const [name, path] of [
     }
   });
 
+test("nextjs: the launch token stays out of the address after refresh(), a hash, another entry and Back", async ({ page }) => {
+  test.setTimeout(900_000); // npm ci and a build
+  const app = await serve("nextjs", { SESSIONGATE_API: system.api });
+  try {
+    const errors = complaints(page);
+    const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25 });
+    await page.goto(`${app.url}/?session=${tokenOf(sold.launch_url)}&keep=1`);
+    const state = page.getByTestId("state");
+    await expect(state).toContainText(/[56]:\d\d left/);
+    const loaded = await page.evaluate(() => performance.timeOrigin);
+    const route = (method: "refresh" | "push" | "back", to?: string) =>
+      page.evaluate(([method, to]) => Reflect.get(window, "next").router[method as string](to), [method, to] as const);
+    const shows = async (address: string) => {
+      await expect.poll(() => page.evaluate(() => location.pathname + location.search + location.hash)).toBe(address);
+      await expect(state).toContainText(/[56]:\d\d left/);
+      await expect(page.getByTestId("session-timer")).toHaveCount(1);
+    };
+    await shows("/?keep=1");
+    // The router has asked the server for the page again when the server has answered.
+    const refreshed = page.waitForResponse((answer) => answer.request().headers().rsc === "1");
+    await route("refresh");
+    await refreshed;
+    await shows("/?keep=1");
+    await route("push", "#part");
+    await shows("/?keep=1#part");
+    await route("push", "/?day=2");
+    await shows("/?day=2");
+    await route("back");
+    await shows("/?keep=1#part");
+    await route("back");
+    await shows("/?keep=1");
+    expect(await page.evaluate(() => performance.timeOrigin), "the page was not loaded again").toBe(loaded);
+    expect(errors.filter((e) => !e.includes("favicon") && !e.includes("404"))).toEqual([]);
+  } finally {
+    app.stop();
+  }
+});
+
 test("a page with the package behind the gate shows one timer, and ends like any other", async ({ page }) => {
   const app = await serve("vanilla", { SESSIONGATE_API: system.api });
   const gated = await start("--origin", app.url);
