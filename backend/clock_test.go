@@ -73,7 +73,9 @@ func TestSkewedMachinesAgree(t *testing.T) {
 			if status := a.call("GET", "/api/v1/sessions/"+long, a.market, nil).want(200).str("status"); status != "active" {
 				t.Errorf("the long one is %s", status)
 			}
-			eventually(t, "it is logged", func() bool { return strings.Contains(b.log.String(), "this machine's clock differs from the database's") })
+			eventually(t, "it is logged", func() bool {
+				return strings.Contains(b.log.String(), "this machine's clock differs from the database's")
+			})
 			if ready := b.call("GET", "/readyz", "", nil).want(200); !strings.Contains(string(ready.raw), "clock") {
 				t.Errorf("readyz: %s", ready.raw)
 			}

@@ -71,8 +71,8 @@ type world struct {
 	clock    *clock
 	now      func() time.Time // the clock's, unless a test needs real time
 	log      *syncBuffer
-	close    func() // ends the backend and its server
-	stopRun  func() // ends the loops; nil if they do not run
+	close    func()   // ends the backend and its server
+	stopRun  func()   // ends the loops; nil if they do not run
 	secrets  []string // what must never be logged
 	// Changes the configuration before the next open.
 	tune func(*backend.Config)

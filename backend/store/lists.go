@@ -51,7 +51,9 @@ func (s *Store) Entries(ctx context.Context, f EntryFilter) ([]ledger.Transfer, 
 // EventsOfUser lists what happened in a user's sessions, oldest first, from after the
 // event with this id.
 func (s *Store) EventsOfUser(ctx context.Context, userID, after string, limit int) ([]UserEvent, error) {
-	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]UserEvent, error) { return r.EventsOfUser(ctx, userID, after, limit) })
+	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]UserEvent, error) {
+		return r.EventsOfUser(ctx, userID, after, limit)
+	})
 }
 
 // Days lists the days of a provider from first to last.
@@ -61,7 +63,9 @@ func (s *Store) Days(ctx context.Context, providerID string, first, last int64) 
 
 // EventDays lists what the pages of a provider noticed, by day and name.
 func (s *Store) EventDays(ctx context.Context, providerID string, first, last int64) ([]EventDay, error) {
-	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]EventDay, error) { return r.EventDays(ctx, providerID, first, last) })
+	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]EventDay, error) {
+		return r.EventDays(ctx, providerID, first, last)
+	})
 }
 
 // Totals sums a provider's days.
@@ -78,4 +82,3 @@ func (s *Store) Live(ctx context.Context, providerID string) (map[session.Status
 func (s *Store) AuditLog(ctx context.Context, before string, limit int) ([]AuditEntry, error) {
 	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]AuditEntry, error) { return r.AuditLog(ctx, before, limit) })
 }
-

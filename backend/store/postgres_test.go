@@ -51,7 +51,9 @@ func TestPgBouncerWithAModeOfItsOwn(t *testing.T) {
 func put(t *testing.T, s *store.Store, id string) {
 	t.Helper()
 	ctx := context.Background()
-	err := s.Write(ctx, func(tx *store.Tx) error { return tx.InsertProvider(ctx, store.Provider{ID: id, Name: "n"}, storetest.Now) })
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		return tx.InsertProvider(ctx, store.Provider{ID: id, Name: "n"}, storetest.Now)
+	})
 	if err != nil {
 		t.Error(err)
 	}
@@ -99,7 +101,9 @@ func TestReadOnlyPostgres(t *testing.T) {
 	put(t, s, "a")
 	own.ReadOnly(t, true)
 	await(t, "it is not ready", func() bool { return s.Ready(ctx) != nil })
-	err = s.Write(ctx, func(tx *store.Tx) error { return tx.InsertProvider(ctx, store.Provider{ID: "b", Name: "n"}, storetest.Now) })
+	err = s.Write(ctx, func(tx *store.Tx) error {
+		return tx.InsertProvider(ctx, store.Provider{ID: "b", Name: "n"}, storetest.Now)
+	})
 	if err == nil || !store.Unavailable(err) {
 		t.Errorf("writing: %v", err)
 	}
