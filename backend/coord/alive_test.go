@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +153,8 @@ func TestStreamGoesOnFromTheRecord(t *testing.T) {
 	_ = r.Publish(ctx, state("x", 2)) // as the reconciliation does; Redis refuses it
 	_ = r.Publish(ctx, state("x", 2)) // and again
 	_ = r.Publish(ctx, state("y", 1))
-	if reset, news, _ := read(t, onRecord, "y@1"); !reset || fmt.Sprint(news) != "[x@2 y@1]" {
+	// Twice at first: edges that come a moment later hear it, too.
+	if reset, news, _ := read(t, onRecord, "y@1"); !reset || fmt.Sprint(slices.Compact(news)) != "[x@2 y@1]" {
 		t.Errorf("reset %v, %v", reset, news)
 	}
 	if got, err := r.States(ctx, []string{"x"}); err != nil || got[0].ID != "" {

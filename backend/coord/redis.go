@@ -106,6 +106,7 @@ type Redis struct {
 	doubtUntil   atomic.Int64 // Redis may hold stale states until this
 	provenAt     atomic.Int64 // when something published last arrived
 	reconciledAt atomic.Int64 // when [Redis.Reconciled] was called last; 0 for never
+	recordSince  atomic.Int64 // when the stream last began to carry what is published in this process
 
 	refusal    atomic.Pointer[error] // why Redis refused the last proof
 	lost       atomic.Bool           // Redis is unavailable, and the log says so
@@ -179,7 +180,7 @@ func (r *Redis) Ping(ctx context.Context) error {
 // accept s now, Publish returns an error and s is published later; the caller need
 // not try again.
 func (r *Redis) Publish(ctx context.Context, s State) error {
-	if r.published(s) {
+	if r.published(s) && !r.repeats() {
 		return nil
 	}
 	r.cache(s)

@@ -24,7 +24,10 @@ const (
 	// recordWithin is how old the last reconciliation may be for the stream to carry
 	// what it finds.
 	recordWithin = 4 * time.Second
-	keepProofs   = 16
+	// repeatFor is how long changes are repeated on a stream that goes on without
+	// Redis: edges open it anew, each at its own time.
+	repeatFor  = 5 * time.Second
+	keepProofs = 16
 )
 
 var (
@@ -120,9 +123,16 @@ func (r *Redis) useRecord() {
 		r.events.setDown(true)
 		return
 	}
-	if !r.fromRecord.Swap(true) {
+	if !r.fromRecord.Load() {
+		r.recordSince.Store(r.elapsed())
+		r.fromRecord.Store(true)
 		r.events.restart("record-" + rand.Text()[:8])
 	}
+}
+
+// repeats reports whether what is on the stream already is added once more.
+func (r *Redis) repeats() bool {
+	return r.fromRecord.Load() && r.elapsed()-r.recordSince.Load() < int64(repeatFor)
 }
 
 // publishHere adds s to the log of this process while Redis is unavailable, unless this
@@ -134,10 +144,10 @@ func (r *Redis) publishHere(s State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.states[s.ID]
-	if k.published >= s.Version && s.Version > 0 {
+	if k.published >= s.Version && s.Version > 0 && !r.repeats() {
 		return
 	}
-	k.published = s.Version
+	k.published = max(k.published, s.Version)
 	if k.ID == "" || k.Version <= s.Version {
 		k.State, k.until = s, time.Now().Add(stateTTL)
 	}

@@ -58,7 +58,7 @@ const (
 	reconcileEvery = time.Second
 	// How far back each round looks. Since clocks differ between machines and
 	// transactions take time, every reconcileFarEach-th round looks further back.
-	reconcileBack    = 3 * time.Second
+	reconcileBack    = 8 * time.Second
 	reconcileFar     = 15 * time.Second
 	reconcileFarEach = 5
 	reconcileMax     = 20_000

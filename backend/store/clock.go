@@ -25,6 +25,16 @@ func (s *Store) Clock(ctx context.Context) (time.Time, error) {
 	return time.UnixMicro(us), nil
 }
 
+// Now returns PostgreSQL's time, or this machine's with SQLite or if PostgreSQL does not
+// answer. Commands use it: what they write must fit what services on other machines
+// read.
+func (s *Store) Now(ctx context.Context) time.Time {
+	if now, err := s.Clock(ctx); err == nil {
+		return now
+	}
+	return time.Now()
+}
+
 // clockName is the row that holds the latest time at which the database was used.
 const clockName = "clock"
 

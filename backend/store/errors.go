@@ -47,9 +47,9 @@ var liteDown = []int{
 	sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT,
 }
 
-// liteUnwritable are those of them that mean that writing will not succeed until
+// liteNoWrites are those of them that mean that writing will not succeed until
 // somebody acts.
-var liteUnwritable = []int{
+var liteNoWrites = []int{
 	sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
 }
 
@@ -112,16 +112,16 @@ func Unavailable(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrConflict)
 }
 
-// unwritable reports whether err means that the database accepts no writes until
+// refusesWrites reports whether err means that the database accepts no writes until
 // somebody acts: it is read-only, its disk is full, or a device fails.
-func unwritable(err error) bool {
+func refusesWrites(err error) bool {
 	switch code := pgCode(err); {
 	case code == pgReadOnly, code == pgDiskFull:
 		return true
 	case code != "":
 		return code[:2] == "58" || code[:2] == "XX"
 	}
-	return slices.Contains(liteUnwritable, liteCode(err))
+	return slices.Contains(liteNoWrites, liteCode(err))
 }
 
 // Unkeepable reports whether err means that the database does not accept a text.

@@ -30,7 +30,7 @@ type health struct {
 
 // wrote takes the outcome of a write into account.
 func (h *health) wrote(err error, now time.Time) {
-	if !unwritable(err) {
+	if !refusesWrites(err) {
 		return
 	}
 	h.mu.Lock()

@@ -127,13 +127,10 @@ func TestAddressOfSeveralServers(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	address := postgres.Database(t)
-	both, err := storetest.Hosts(standby.Database(t), address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	standby.Named(t, "several")
+	address := postgres.Named(t, "several")
 	standby.ReadOnly(t, true)
-	s := open(t, both)
+	s := open(t, storetest.Hosts(standby, postgres, "several"))
 	put(t, s, "a")
 	if _, err := open(t, address).Provider(context.Background(), "a"); err != nil {
 		t.Errorf("it was written elsewhere: %v", err)

@@ -85,7 +85,7 @@ because a new database has no provider.`,
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), provider, name, time.Now())
+		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), provider, name, st.Now(cmd.Context()))
 		if errors.Is(err, store.ErrNotFound) {
 			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		}
@@ -156,14 +156,14 @@ func apikeyRotate() *cobra.Command {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, time.Now())
+		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, st.Now(cmd.Context()))
 		if errors.Is(err, store.ErrNotFound) {
 			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old key works until %s. The new key is shown only once:\n", kept.ID, moment(time.Now().Add(grace).Unix()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old key works until %s. The new key is shown only once:\n", kept.ID, moment(st.Now(cmd.Context()).Add(grace).Unix()))
 		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
@@ -185,7 +185,7 @@ func apikeyRevoke() *cobra.Command {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], time.Now()) })
+		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], st.Now(cmd.Context())) })
 		if errors.Is(err, store.ErrNotFound) {
 			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}
@@ -238,7 +238,7 @@ ends the link and the sign-ins made with it.`,
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		link, kept, err := backend.CreatePortalLink(cmd.Context(), st, config.Issuer, provider, good, time.Now())
+		link, kept, err := backend.CreatePortalLink(cmd.Context(), st, config.Issuer, provider, good, st.Now(cmd.Context()))
 		if errors.Is(err, store.ErrNotFound) {
 			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		}

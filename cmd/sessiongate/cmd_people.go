@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -58,7 +57,7 @@ person, that person cannot sign in with it.`,
 		defer st.Close()
 		var p store.Person
 		err = st.Write(cmd.Context(), func(tx *store.Tx) (err error) {
-			p, err = backend.AddPerson(cmd.Context(), tx, backend.Role(role), provider, args[0], time.Now().Unix())
+			p, err = backend.AddPerson(cmd.Context(), tx, backend.Role(role), provider, args[0], st.Now(cmd.Context()).Unix())
 			return err
 		})
 		switch {

@@ -115,19 +115,8 @@ func (p *Postgres) ReadOnlyDatabase(t testing.TB, address string, on bool) {
 	p.execute(t, "ALTER DATABASE "+nameOf(t, address)+" SET default_transaction_read_only = "+strconv.FormatBool(on))
 }
 
-// Hosts is the address of the database that has the same name on two servers, the first
+// Hosts is the address of a database that has the same name on two servers, the first
 // of which is tried first.
-func Hosts(first, second string) (string, error) {
-	a, err := url.Parse(first)
-	if err != nil {
-		return "", err
-	}
-	b, err := url.Parse(second)
-	if err != nil {
-		return "", err
-	}
-	if a.Path != b.Path {
-		a.Path = b.Path
-	}
-	return "postgres://postgres@" + a.Path + "?host=" + a.Query().Get("host") + "," + b.Query().Get("host"), nil
+func Hosts(first, second *Postgres, name string) string {
+	return "postgres://postgres@/" + name + "?host=" + first.dir + "," + second.dir
 }

@@ -130,10 +130,15 @@ func (p *Postgres) run(tool string, args ...string) error {
 // Database makes an empty database and returns its address.
 func (p *Postgres) Database(t testing.TB) string {
 	t.Helper()
+	return p.Named(t, "t"+strconv.FormatInt(p.databases.Add(1), 10))
+}
+
+// Named makes an empty database of this name and returns its address.
+func (p *Postgres) Named(t testing.TB, name string) string {
+	t.Helper()
 	if err := p.started(); err != nil {
 		t.Fatal(err)
 	}
-	name := "t" + strconv.FormatInt(p.databases.Add(1), 10)
 	p.execute(t, "CREATE DATABASE "+name)
 	return p.address(name)
 }
