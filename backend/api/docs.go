@@ -145,18 +145,21 @@ func (d *describer) operation(op *huma.Operation) docsOperation {
 // body describes the content of a body: as JSON, if it may be JSON.
 func (d *describer) body(content map[string]*huma.MediaType) docsObject {
 	names := slices.Sorted(maps.Keys(content))
-	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(b, "json") - strings.Count(a, "json") })
-	for _, name := range names {
-		s, component := d.resolve(content[name].Schema)
-		if s.Type == huma.TypeObject && len(s.Properties) > 0 {
-			return docsObject{Name: component, Fields: d.fields(s)}
-		}
-		if s.Type == huma.TypeObject {
-			return docsObject{Text: "None, or {}"}
-		}
-		return docsObject{Text: name}
+	if len(names) == 0 {
+		return docsObject{}
 	}
-	return docsObject{}
+	name := names[0]
+	if content["application/json"] != nil {
+		name = "application/json"
+	}
+	s, component := d.resolve(content[name].Schema)
+	switch {
+	case s.Type == huma.TypeObject && len(s.Properties) > 0:
+		return docsObject{Name: component, Fields: d.fields(s)}
+	case s.Type == huma.TypeObject:
+		return docsObject{Text: "None, or {}"}
+	}
+	return docsObject{Text: name}
 }
 
 func (d *describer) resolve(s *huma.Schema) (schema *huma.Schema, component string) {
