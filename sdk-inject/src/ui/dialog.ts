@@ -130,6 +130,8 @@ export function createDialogs(context: DialogContext): Dialogs {
     guardedUntil = now + (alone ? GUARD_MS.alone : GUARD_MS.asked);
     if (alone) keysRestAt = now + REST_MS;
     dialog.dataset.testid = `session-${next}`;
+    // What kept the view before up to date would draw this one again and again.
+    refresh = () => {};
     // What is spoken is inside: beside a modal dialog it would be inert.
     dialog.replaceChildren(...make(), status);
     refresh();
