@@ -61,6 +61,25 @@ func TestPartsNameOneAnother(t *testing.T) {
 	}
 }
 
+// Pages with an Integrity-Policy run no script without its hash: the first file that
+// boot.js loads there names those of all others.
+func TestIntegrityOfEveryPart(t *testing.T) {
+	t.Parallel()
+	if boot, integrity := assets["boot"], assets["integrity"]; !bytes.Contains(boot.Body, []byte(integrity.Integrity)) {
+		t.Errorf("%s does not hold the integrity of %s", boot.Name, integrity.Name)
+	}
+	for base, asset := range assets {
+		if base == "boot" || base == "integrity" {
+			continue
+		}
+		for _, want := range []string{"./" + asset.Name, asset.Integrity} {
+			if !bytes.Contains(assets["integrity"].Body, []byte(want)) {
+				t.Errorf("integrity.js does not hold %s of %s", want, base)
+			}
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	boot := Boot()

@@ -1,1 +1,1 @@
-const V={language:"ar",F:"الوقت المتبقي من الجلسة",options:"خيارات الجلسة",Q:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",T:()=>import("./__WORDS_AR__")};export{V as default};
+const V={language:"ar",ee:"الوقت المتبقي من الجلسة",Z:"خيارات الجلسة",te:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",E:()=>import("./__WORDS_AR__")};export{V as default};

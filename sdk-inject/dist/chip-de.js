@@ -1,1 +1,1 @@
-const V={language:"de",F:"Verbleibende Sitzungszeit",options:"Sitzungsoptionen",Q:"Verbindung wird wiederhergestellt …",paused:"Pausiert",T:()=>import("./__WORDS_DE__")};export{V as default};
+const V={language:"de",ee:"Verbleibende Sitzungszeit",Z:"Sitzungsoptionen",te:"Verbindung wird wiederhergestellt …",paused:"Pausiert",E:()=>import("./__WORDS_DE__")};export{V as default};

@@ -1,1 +1,1 @@
-const V={language:"es",F:"Tiempo restante de la sesión",options:"Opciones de la sesión",Q:"Reconectando…",paused:"En pausa",T:()=>import("./__WORDS_ES__")};export{V as default};
+const V={language:"es",ee:"Tiempo restante de la sesión",Z:"Opciones de la sesión",te:"Reconectando…",paused:"En pausa",E:()=>import("./__WORDS_ES__")};export{V as default};

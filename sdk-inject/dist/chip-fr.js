@@ -1,1 +1,1 @@
-const V={language:"fr",F:"Temps de session restant",options:"Options de la session",Q:"Reconnexion…",paused:"En pause",T:()=>import("./__WORDS_FR__")};export{V as default};
+const V={language:"fr",ee:"Temps de session restant",Z:"Options de la session",te:"Reconnexion…",paused:"En pause",E:()=>import("./__WORDS_FR__")};export{V as default};

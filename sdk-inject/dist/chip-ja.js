@@ -1,1 +1,1 @@
-const V={language:"ja",F:"セッションの残り時間",options:"セッションのオプション",Q:"再接続しています…",paused:"一時停止中",T:()=>import("./__WORDS_JA__")};export{V as default};
+const V={language:"ja",ee:"セッションの残り時間",Z:"セッションのオプション",te:"再接続しています…",paused:"一時停止中",E:()=>import("./__WORDS_JA__")};export{V as default};

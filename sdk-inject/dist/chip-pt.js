@@ -1,1 +1,1 @@
-const V={language:"pt",F:"Tempo restante da sessão",options:"Opções da sessão",Q:"Reconectando…",paused:"Em pausa",T:()=>import("./__WORDS_PT__")};export{V as default};
+const V={language:"pt",ee:"Tempo restante da sessão",Z:"Opções da sessão",te:"Reconectando…",paused:"Em pausa",E:()=>import("./__WORDS_PT__")};export{V as default};

@@ -1,1 +1,1 @@
-const V={language:"zh",F:"会话剩余时间",options:"会话选项",Q:"正在重新连接…",paused:"已暂停",T:()=>import("./__WORDS_ZH__")};export{V as default};
+const V={language:"zh",ee:"会话剩余时间",Z:"会话选项",te:"正在重新连接…",paused:"已暂停",E:()=>import("./__WORDS_ZH__")};export{V as default};

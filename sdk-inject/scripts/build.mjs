@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { minify } from "terser";
 import { cssText } from "./css.mjs";
-import { only, ours } from "./names.mjs";
+import { closed, only, ours } from "./names.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const languages = ["de", "fr", "es", "pt", "ja", "zh", "ar"];
@@ -51,7 +51,7 @@ for (const { input, file, format } of parts) {
     ecma: 2020,
     // What came out smallest, of many tried.
     compress: { passes: 2, inline: 1, hoist_funs: true, lhs_constants: false, unsafe_arrows: true },
-    mangle: { properties: { regex: only(ours), builtins: true } },
+    mangle: { properties: { regex: only([...ours, ...closed]), builtins: true } },
     // The parts call one another: what is renamed in one is in all.
     nameCache,
   });

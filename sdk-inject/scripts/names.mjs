@@ -16,4 +16,7 @@ export const ours =
 /** Those that are part of the package's own API, too. */
 export const open = ["timeoutMs", "sessionId", "returnUrl"];
 
+/** Those that are open in the package, and not in what the gate serves. */
+export const closed = ["connected", "subscribe", "root", "show", "options"];
+
 export const only = (names) => new RegExp(`^(${names.join("|")})$`);

@@ -38,7 +38,7 @@ export function createTimer(effects: TimerEffects): () => void {
   );
   const { root, addStyles, isCovered } = host;
   let covered = false;
-  let looks = 0;
+  let looks = LOOKS;
   addStyles(chipCss + (css ?? ""));
   const chip = createChip(el, root, strings, store, () => open(phase() === "paused" ? "paused" : "panel"));
   const mover = (act: (move: Awaited<ReturnType<Parts["move"]>>) => void) =>
@@ -92,8 +92,13 @@ export function createTimer(effects: TimerEffects): () => void {
       else dialogs?.close();
     }
     dialogs?.update();
+    requestAnimationFrame(look);
+  }
+
+  /** Looks at what lies above and below the chip: in a frame, when the page has its layout anyway. */
+  function look() {
     // Leaves what the page has to press, until the user chooses a place.
-    if (looks++ < LOOKS && !store.read().place && host.isOverControl(chip.element))
+    if (looks-- > 0 && !store.read().place && host.isOverControl(chip.element))
       mover(({ giveWay }) => giveWay(chip.element, host.isOverControl));
     // Also what opens in shadow roots, whose events stay inside. Once: what makes us inert stays above.
     const was = covered;

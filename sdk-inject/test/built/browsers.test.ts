@@ -1,20 +1,11 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { brotliDecompressSync } from "node:zlib";
 import { type BrowserContext, chromium, firefox, type Page } from "playwright-core";
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../fake";
-import { bundle, html, initialize, oneTimer, plain, root, timers, useApp, visit } from "./app";
+import { oldestChromium } from "../oldest";
+import { bundle, html, initialize, oneTimer, plain, timers, useApp, visit } from "./app";
 
 // The oldest browser that the package supports, and browsers whose users block cookies.
 
@@ -33,22 +24,6 @@ function folder(): string {
 }
 
 const quiet = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync".split(" ");
-
-/** Chromium 103 of June 2022, which an npm package contains compressed. */
-function oldestChromium(): string {
-  const file = join(root, "node_modules/.cache/chromium-oldest");
-  if (!existsSync(file)) {
-    mkdirSync(join(file, ".."), { recursive: true });
-    const own = `${file}-${process.pid}`;
-    writeFileSync(
-      own,
-      brotliDecompressSync(readFileSync(join(root, "node_modules/chromium-oldest/bin/chromium.br"))),
-    );
-    chmodSync(own, 0o755);
-    renameSync(own, file);
-  }
-  return file;
-}
 
 async function oldest(): Promise<Page & { errors: string[] }> {
   const browser = await chromium.launch({
