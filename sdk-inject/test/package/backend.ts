@@ -35,7 +35,11 @@ export class TestBackend {
     };
     this.#server = createServer(async (request, response) => {
       let text = "";
-      for await (const chunk of request) text += chunk;
+      try {
+        for await (const chunk of request) text += chunk;
+      } catch {
+        return; // the page went while it spoke
+      }
       const path = (request.url ?? "").split("/").pop() ?? "";
       const send = (status: number, body: object) => {
         response.writeHead(status, {
