@@ -63,12 +63,20 @@ func (r Reader) mark(ctx context.Context, name string) (time.Time, error) {
 	return time.UnixMilli(ms), nil
 }
 
-// ClockSetBack makes deliveries due that would wait for a time that the clock showed
-// before it was set back to now. Some are tried earlier than planned; none waits
-// longer. beyond is the wait that is left alone.
+// ClockSetBack makes deliveries due, and webhooks that failed callable, that would
+// wait for a time that the clock showed before it was set back to now. Some are tried
+// earlier than planned; none waits longer. beyond is the wait that is left alone.
 func (s *Store) ClockSetBack(ctx context.Context, now time.Time, beyond time.Duration) error {
 	_, err := s.inBatches(ctx, "making deliveries due", func(tx *Tx) (int64, error) {
 		return tx.q.MakeDue(ctx, now.UnixMilli(), now.Add(beyond).UnixMilli(), batchRows)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.inBatches(ctx, "making webhooks callable", func(tx *Tx) (int64, error) {
+		return tx.q.MakeWebhooksCallable(ctx, query.MakeWebhooksCallableParams{
+			NowMs: now.UnixMilli(), Now: now.Unix(), BeyondMs: now.Add(beyond).UnixMilli(), MaxRows: batchRows,
+		})
 	})
 	return err
 }

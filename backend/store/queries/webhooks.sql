@@ -138,6 +138,14 @@ DELETE FROM webhook_deliveries WHERE id IN (
     SELECT d.id FROM webhook_deliveries d WHERE d.created_ms < sqlc.arg(before_ms) AND d.status <> 'pending' LIMIT sqlc.arg(max_rows)
 );
 
+-- name: MakeWebhooksCallable :execrows
+-- MakeWebhooksCallable lets some of the webhooks be called that wait beyond a moment,
+-- and takes failures of the future as failures of now.
+UPDATE webhooks SET retry_at_ms = CAST(sqlc.arg(now_ms) AS BIGINT), version = version + 1,
+    failing_since = CASE WHEN webhooks.failing_since > CAST(sqlc.arg(now) AS BIGINT) THEN CAST(sqlc.arg(now) AS BIGINT) ELSE webhooks.failing_since END,
+    last_failed_at = CASE WHEN webhooks.last_failed_at > CAST(sqlc.arg(now) AS BIGINT) THEN CAST(sqlc.arg(now) AS BIGINT) ELSE webhooks.last_failed_at END
+WHERE id IN (SELECT w.id FROM webhooks w WHERE w.retry_at_ms > CAST(sqlc.arg(beyond_ms) AS BIGINT) LIMIT sqlc.arg(max_rows));
+
 -- name: MakeDue :execrows
 -- MakeDue makes some of the deliveries due that wait beyond a moment.
 UPDATE webhook_deliveries SET next_at_ms = sqlc.arg(now_ms)

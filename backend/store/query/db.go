@@ -375,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.makeDueStmt, err = db.PrepareContext(ctx, makeDue); err != nil {
 		return nil, fmt.Errorf("error preparing query MakeDue: %w", err)
 	}
+	if q.makeWebhooksCallableStmt, err = db.PrepareContext(ctx, makeWebhooksCallable); err != nil {
+		return nil, fmt.Errorf("error preparing query MakeWebhooksCallable: %w", err)
+	}
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
@@ -1031,6 +1034,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing makeDueStmt: %w", cerr)
 		}
 	}
+	if q.makeWebhooksCallableStmt != nil {
+		if cerr := q.makeWebhooksCallableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing makeWebhooksCallableStmt: %w", cerr)
+		}
+	}
 	if q.moveBalanceStmt != nil {
 		if cerr := q.moveBalanceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
@@ -1297,6 +1305,7 @@ type Queries struct {
 	listSigningKeysStmt                *sql.Stmt
 	listWebhooksStmt                   *sql.Stmt
 	makeDueStmt                        *sql.Stmt
+	makeWebhooksCallableStmt           *sql.Stmt
 	moveBalanceStmt                    *sql.Stmt
 	nextDueStmt                        *sql.Stmt
 	putDayStmt                         *sql.Stmt
@@ -1442,6 +1451,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSigningKeysStmt:                q.listSigningKeysStmt,
 		listWebhooksStmt:                   q.listWebhooksStmt,
 		makeDueStmt:                        q.makeDueStmt,
+		makeWebhooksCallableStmt:           q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                    q.moveBalanceStmt,
 		nextDueStmt:                        q.nextDueStmt,
 		putDayStmt:                         q.putDayStmt,

@@ -724,6 +724,35 @@ func (q *Queries) MakeDue(ctx context.Context, nowMs int64, beyondMs int64, maxR
 	return result.RowsAffected()
 }
 
+const makeWebhooksCallable = `-- name: MakeWebhooksCallable :execrows
+UPDATE webhooks SET retry_at_ms = CAST($1 AS BIGINT), version = version + 1,
+    failing_since = CASE WHEN webhooks.failing_since > CAST($2 AS BIGINT) THEN CAST($2 AS BIGINT) ELSE webhooks.failing_since END,
+    last_failed_at = CASE WHEN webhooks.last_failed_at > CAST($2 AS BIGINT) THEN CAST($2 AS BIGINT) ELSE webhooks.last_failed_at END
+WHERE id IN (SELECT w.id FROM webhooks w WHERE w.retry_at_ms > CAST($3 AS BIGINT) LIMIT $4)
+`
+
+type MakeWebhooksCallableParams struct {
+	NowMs    int64
+	Now      int64
+	BeyondMs int64
+	MaxRows  int32
+}
+
+// MakeWebhooksCallable lets some of the webhooks be called that wait beyond a moment,
+// and takes failures of the future as failures of now.
+func (q *Queries) MakeWebhooksCallable(ctx context.Context, arg MakeWebhooksCallableParams) (int64, error) {
+	result, err := q.exec(ctx, q.makeWebhooksCallableStmt, makeWebhooksCallable,
+		arg.NowMs,
+		arg.Now,
+		arg.BeyondMs,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const replayDeliveries = `-- name: ReplayDeliveries :execrows
 UPDATE webhook_deliveries SET status = 'pending', tries = 0, next_at_ms = $1, done_ms = 0
 WHERE webhook_id = $2
