@@ -255,7 +255,7 @@ var reasons = map[string]reason{
 	"charset":          {"the page is in UTF-16 or UTF-32", "Serve it in UTF-8."},
 	"no_transform":     {"the page forbids changes with Cache-Control: no-transform", "Remove no-transform from the app's Cache-Control header."},
 	"attachment":       {"the page is a download (Content-Disposition: attachment)", pageByAnotherName},
-	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
+	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts or allow-same-origin", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
 	"empty":            {"the page is empty", pageByAnotherName},
 	"not_markup":       {"the page does not begin with markup", "Begin pages with <!doctype html>, and send other content with its own content type."},
 	"binary":           {"the body contains NUL bytes", "Send content that is not a page with its own content type."},
