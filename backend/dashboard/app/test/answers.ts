@@ -60,5 +60,5 @@ export interface Answers {
   "POST /api/v1/users/{id}/tokens": { available: number; held: number; user_id: string };
   "POST /api/v1/webhooks/test": { attempt: { at: number; attempt: number; response: string; status: number; took_ms: number }; delivered: boolean; delivery: { attempts: number; created_at: number; done_at?: number; id: string; last_status?: number; message_id: string; next_try_at?: number; session_id?: string; status: "delivered" | "failed" | "pending"; type: string; webhook_id: string } };
   "GET /healthz": { status: "ok" };
-  "GET /readyz": { status: "ok" };
+  "GET /readyz": { status: "ok"; warnings?: (string)[] };
 }
