@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { retryAfterMs } from "../src/api";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { gateBase, retryAfterMs } from "../src/api";
 import { heartbeatDelay, retryDelay } from "../src/backoff";
 import { GateError } from "../src/errors";
 import { formatClock, returnAddress } from "../src/format";
@@ -260,5 +260,22 @@ describe("heartbeats of several tabs", () => {
     expect(store.notes("other")).toEqual({});
     expect(kept.length).toBeLessThan(1_000);
     expect(store.read().place).toBe("0 0 auto auto");
+  });
+});
+
+describe("the gate's address", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test.each([
+    ["https://app.example", "https://app.example", "https://app.example/.session-gate/"],
+    // A page may overwrite the variable.
+    ["https://app.example:8443", "theirs", "https://app.example:8443/.session-gate/"],
+    // A srcdoc frame.
+    ["null", "https://app.example", "https://app.example/.session-gate/"],
+    ["https://null.example", "https://other.example", "https://null.example/.session-gate/"],
+  ])("location %s, self %s", (location, self, want) => {
+    vi.stubGlobal("location", { origin: location });
+    vi.stubGlobal("self", { origin: self });
+    expect(gateBase()).toBe(want);
   });
 });
