@@ -27,6 +27,9 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	if asset, ok := sdkinject.Find(name); ok {
 		return serveAsset(w, r, asset)
 	}
+	if r.URL.Path == workerGuard && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return g.serveWorkerGuard(w, r)
+	}
 	if r.URL.Path == assertionJWKS && g.asserter != nil {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
@@ -34,34 +37,40 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	method := http.MethodPost
+	methods := http.MethodPost
 	switch r.URL.Path {
 	case protocol.GateSession:
-		method = http.MethodGet
+		// By GET for scripts of former versions and for programs. A service worker of
+		// the app may answer a GET from its cache, so that ours do not use it.
+		methods = "GET, POST"
 	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents:
 	default:
 		return writeProblem(w, &protocol.Problem{Code: protocol.NotFound})
 	}
-	if r.Method != method {
-		w.Header().Set("Allow", method)
+	if r.Method != http.MethodPost && !strings.HasPrefix(methods, r.Method+",") {
+		w.Header().Set("Allow", methods)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
-	if method == http.MethodPost && !fromOwnPage(r) {
+	if r.Method == http.MethodPost && !fromOwnPage(r) {
 		g.edge.Metrics.CountRefusal(protocol.CrossSite)
 		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
 	v := g.decide(r)
+	if r.URL.Path == protocol.GateResume && isNavigation(r) {
+		return g.resumeFromPage(w, r, v)
+	}
 	if why := v.refusal; why.code != "" && why.code != protocol.SessionPaused {
 		g.edge.Metrics.CountRefusal(why.code)
 		return writeProblem(w, problemFor(why))
 	}
 	switch r.URL.Path {
 	case protocol.GateSession:
+		g.renewCookie(w.Header(), r, v)
 		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
 		return g.heartbeat(w, r, v.session)
 	}
-	return g.act(w, r, v.session, v.cookie, strings.TrimPrefix(name, "/"))
+	return g.act(w, r, v, strings.TrimPrefix(name, "/"))
 }
 
 // answerSession answers with the session's state, from memory.
@@ -93,7 +102,8 @@ func (g *Gate) heartbeat(w http.ResponseWriter, r *http.Request, s *live.Session
 
 // act forwards an action to the backend with the session token, which scripts
 // never see, and answers with the session's new state.
-func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw, action string) error {
+func (g *Gate) act(w http.ResponseWriter, r *http.Request, v verdict, action string) error {
+	s := v.session
 	body, err := readBody(w, r)
 	if err != nil {
 		return writeProblem(w, problemOfBody(err))
@@ -104,7 +114,7 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw,
 	if len(body) == 0 && (action == protocol.ActionExtend || action == protocol.ActionEvents) {
 		body = []byte("{}")
 	}
-	sessionToken := edge.SessionToken(s, raw)
+	sessionToken := edge.SessionToken(s, v.cookie)
 	if sessionToken == "" {
 		return writeProblem(w, problemFor(refusal{code: protocol.BackendUnavailable}))
 	}
@@ -124,7 +134,31 @@ func (g *Gate) act(w http.ResponseWriter, r *http.Request, s *live.Session, raw,
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
+	g.renewCookie(w.Header(), r, v)
 	return g.answerSession(w, s)
+}
+
+// resumeFromPage resumes a paused session for its user, who pressed the button of
+// the gate's own page, and leads back to the page that was refused.
+func (g *Gate) resumeFromPage(w http.ResponseWriter, r *http.Request, v verdict) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxPageBody)
+	to := "/"
+	if err := r.ParseForm(); err == nil {
+		if path := localPath(r.PostForm.Get("to")); path != "" {
+			to = path
+		}
+	}
+	why := v.refusal
+	if why.code == protocol.SessionPaused {
+		why = g.resume(r.Context(), v)
+	}
+	if why.code != "" {
+		return g.refuse(w, r, why)
+	}
+	g.renewCookie(w.Header(), r, v)
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 // fromOwnPage reports whether a write comes from a page of this very origin.

@@ -116,6 +116,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		inject           on | off | exact
 //		forward_identity headers | jwt | off
 //		cookie           lax | partitioned
+//		open             <path>...
 //		origin_errors    page | pass
 //		upload_grace     <duration>
 //		page_template    <file>
@@ -157,6 +158,13 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &g.Cookie, cookieLax, cookiePartitioned); err != nil {
 				return err
 			}
+		case "open":
+			if g.Open = d.RemainingArgs(); len(g.Open) == 0 {
+				return d.ArgErr()
+			}
+			if pattern := openPaths(g.Open).check(); pattern != "" {
+				return d.Errf("open has %q; write paths that begin with a slash, such as /static/*, and not the whole site", pattern)
+			}
 		case "origin_errors":
 			if err := wordArg(d, &g.OriginErrors, pageErrors, passErrors); err != nil {
 				return err
@@ -186,7 +194,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("%s is a global option: write it in the session_gate block at the top of the Caddyfile, { session_gate { %s … } }, not in a site", name, name)
 			}
 			return d.Errf("unknown option %q of session_gate; options are provider, on_missing, on_expired, inject, "+
-				"forward_identity, cookie, origin_errors, upload_grace, page_template, app_address and observe_only", name)
+				"forward_identity, cookie, open, origin_errors, upload_grace, page_template, app_address and observe_only", name)
 		}
 	}
 	return nil

@@ -121,7 +121,7 @@ func TestDocumentedOptions(t *testing.T) {
 		options []string
 	}{
 		{new(App).UnmarshalCaddyfile, []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}},
-		{new(Gate).UnmarshalCaddyfile, []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "origin_errors", "upload_grace", "page_template", "app_address", "observe_only"}},
+		{new(Gate).UnmarshalCaddyfile, []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "observe_only"}},
 	} {
 		err := tt.parse(caddyfile.NewTestDispenser("session_gate {\n\tno_such_option\n}"))
 		if err == nil {

@@ -1,17 +1,34 @@
 package caddymodule
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // Names of the gate's cookie. The __Host- prefix makes browsers refuse one that
 // another host, a subdomain or plain HTTP tries to set.
 const (
-	secureCookie = "__Host-session_gate"
+	securePrefix = "__Host-"
 	plainCookie  = "session_gate"
+	secureCookie = securePrefix + plainCookie
+)
+
+// Further cookies of the gate have the first one's name with a suffix.
+const (
+	// crossSuffix marks the cookie that browsers also send with requests that another
+	// site, or a page without an origin, has started. It admits those without the
+	// user's identity; see [Gate.decideCrossSite].
+	crossSuffix = "_cross"
+	// keptSuffix marks the cookie with the browser's other sessions of the site; see
+	// [Gate.switchTo].
+	keptSuffix = "_kept"
 )
 
 // cookieName is the gate's cookie on the connection of r's browser.
@@ -25,28 +42,100 @@ func cookieName(r *http.Request) string {
 // eachSessionCookie calls f with the value of each cookie of r that may open a
 // session, until f returns false. Where TLS ends before this edge, that may be a
 // cookie of before trusted_proxies was set.
-func eachSessionCookie(r *http.Request, f func(value string) bool) {
-	name := cookieName(r)
-	if !eachCookie(r.Header, name, f) && name == secureCookie && r.TLS == nil {
-		eachCookie(r.Header, plainCookie, f)
+func eachSessionCookie(r *http.Request, name string, f func(value string) bool) {
+	if !eachCookie(r.Header, name, f) && strings.HasPrefix(name, securePrefix) && r.TLS == nil {
+		eachCookie(r.Header, strings.TrimPrefix(name, securePrefix), f)
 	}
 }
 
-// setCookie sets the cookie that holds the session token, which scripts cannot
-// read. It has no lifetime: an extension would outlive it, and the session's state
-// decides anyway. A partitioned cookie (CHIPS) also works in a frame of another
-// site, and only in frames of that site; it needs TLS.
-func setCookie(h http.Header, name, value string, partitioned bool) {
-	c := name + "=" + value + "; Path=/; HttpOnly"
-	switch {
-	case name == secureCookie && partitioned:
-		c += "; Secure; SameSite=None; Partitioned"
-	case name == secureCookie:
-		c += "; Secure; SameSite=Lax"
-	default:
-		c += "; SameSite=Lax"
-	}
+// setCookie sets one of the gate's cookies, which scripts cannot read, for so many
+// seconds; 0 deletes it.
+func setCookie(h http.Header, name, value, scope string, seconds int64) {
+	c := name + "=" + value + "; Path=/; Max-Age=" + strconv.FormatInt(seconds, 10) + "; HttpOnly; " + scope
 	h.Add("Set-Cookie", c)
+}
+
+// Scopes of cookies. A partitioned cookie (CHIPS) works in a frame of another site,
+// and only in frames of that site; like every cookie that other sites' requests
+// carry, it needs TLS, or an address of the browser's own machine.
+const (
+	scopeLax         = "SameSite=Lax"
+	scopeSecureLax   = "Secure; SameSite=Lax"
+	scopePartitioned = "Secure; SameSite=None; Partitioned"
+	scopeCross       = "Secure; SameSite=None"
+)
+
+// sessionScope is the scope of the cookie with this name that opens a session.
+func (g *Gate) sessionScope(name string) string {
+	switch {
+	case !strings.HasPrefix(name, securePrefix):
+		return scopeLax
+	case g.partitioned():
+		return scopePartitioned
+	}
+	return scopeSecureLax
+}
+
+// setSessionCookies gives the browser the cookies of its session: the one that opens
+// it, and, unless that one is sent from other sites anyway, the one for requests
+// that other sites start.
+func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, seconds int64) {
+	name := cookieName(r)
+	setCookie(h, name, value, g.sessionScope(name), seconds)
+	if !g.partitioned() {
+		setCookie(h, name+crossSuffix, value, scopeCross, seconds)
+	}
+}
+
+// renewCookie sets the cookies of an admitted request again if the session has become
+// longer than it was at the entry. Otherwise it sets none: the answer might arrive after
+// the browser has entered another session, and take that one's place.
+func (g *Gate) renewCookie(h http.Header, r *http.Request, v verdict) {
+	value := edge.SessionToken(v.session, v.cookie)
+	if value == "" || v.session.ExpiresAt() <= deadlineOf(value) {
+		return
+	}
+	g.setSessionCookies(h, r, value, held{v.session, value}.seconds())
+}
+
+// deadlineOf returns the deadline in a session token that was verified before, in Unix
+// seconds; 0 if there is none.
+func deadlineOf(sessionToken string) int64 {
+	_, rest, _ := strings.Cut(sessionToken, ".")
+	body, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(body)
+	if err != nil {
+		return 0
+	}
+	var claims struct {
+		ExpiresAt int64 `json:"exp"`
+	}
+	if json.Unmarshal(text, &claims) != nil {
+		return 0
+	}
+	return claims.ExpiresAt
+}
+
+const (
+	// cookieSpare is how much longer a cookie lives than its session, so that a late
+	// visit is led to the receipt, and an extension by the marketplace is noticed.
+	cookieSpare = 24 * 60 * 60
+	// cookieMost is the longest lifetime that browsers accept.
+	cookieMost = 400 * 24 * 60 * 60
+)
+
+// cookieSeconds returns how long the cookie of a session lives: as long as the
+// session can, so that it survives a restart of the browser, and a day more.
+func cookieSeconds(st *protocol.LiveState, now int64) int64 {
+	from := now
+	if st.Status == protocol.Paused && st.PausedAt > 0 {
+		from = st.PausedAt
+	}
+	left := max(0, st.ExpiresAt-from)
+	if st.Pause != nil {
+		left += max(0, st.Pause.MaxSeconds)
+	}
+	return min(left+cookieSpare, cookieMost)
 }
 
 // forbidCaching keeps a response that sets a session's cookie out of every
@@ -127,7 +216,9 @@ func withoutGateCookies(line string) string {
 
 func isGateCookie(name string) bool {
 	name = strings.TrimSpace(name)
-	return name == plainCookie || name == secureCookie
+	name = strings.TrimPrefix(name, securePrefix)
+	rest, ours := strings.CutPrefix(name, plainCookie)
+	return ours && (rest == "" || rest == crossSuffix || rest == keptSuffix)
 }
 
 // protectCookie drops from an answer of the origin any attempt to set the gate's

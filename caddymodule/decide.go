@@ -20,6 +20,9 @@ type verdict struct {
 	session *live.Session // nil where there is none
 	cookie  string        // which opened it
 	refusal refusal       // with an empty code: it is admitted
+
+	// The request was started by another site: the origin is not told whose it is.
+	anonymous bool
 }
 
 // decide finds the session of a request and says why it is refused. For a
@@ -30,7 +33,7 @@ func (g *Gate) decide(r *http.Request) (v verdict) {
 		v.refusal.code = codeOfHostError(err)
 		return v
 	}
-	if v.session, v.cookie, v.refusal.code = g.find(r, provider, isLive); v.session == nil {
+	if v.session, v.cookie, v.refusal.code = g.find(r, provider, cookieName(r), isLive); v.session == nil {
 		return v
 	}
 	g.edge.Confirm(r.Context(), v.session, g.maxStaleness)
@@ -51,14 +54,15 @@ func (g *Gate) resume(ctx context.Context, v verdict) refusal {
 	return refusalOf(s, s.Refusal())
 }
 
-// find is the session that the request's cookie opens, or why there is none.
+// find is the session that the request's cookie of this name opens, or why there is
+// none.
 // There may be several cookies of the name: a browser keeps a partitioned one
 // beside one that is not, and without TLS other hosts can set them. The first
 // whose session suits counts, else one whose session has not ended, else any.
-func (g *Gate) find(r *http.Request, provider string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
+func (g *Gate) find(r *http.Request, provider, name string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
 	code = protocol.SessionMissing
 	left := maxVerified
-	eachSessionCookie(r, func(value string) bool {
+	eachSessionCookie(r, name, func(value string) bool {
 		found, why := g.identify(r.Context(), value, provider, &left)
 		switch {
 		case found == nil:
@@ -123,7 +127,7 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 
 // findByID is the session with this id if a cookie of the request opens it already.
 func (g *Gate) findByID(r *http.Request, provider, id string) *live.Session {
-	s, _, _ := g.find(r, provider, func(s *live.Session) bool { return s.ID() == id })
+	s, _, _ := g.find(r, provider, cookieName(r), func(s *live.Session) bool { return s.ID() == id })
 	if s == nil || s.ID() != id {
 		return nil
 	}

@@ -88,6 +88,8 @@ func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
 	}{
 		{[]string{"a=1; session_gate=tok; b=2"}, []string{"a=1; b=2"}},
 		{[]string{"__Host-session_gate=tok"}, nil},
+		{[]string{"__Host-session_gate_cross=tok; session_gate_kept=a~b; session_gate_cross=tok"}, nil},
+		{[]string{"session_gateway=1; session_gate_crossing=1"}, []string{"session_gateway=1; session_gate_crossing=1"}},
 		{[]string{"Session_Gate=other; a=1"}, []string{"Session_Gate=other; a=1"}},
 		{[]string{"a=1", "session_gate=tok", "b=session_gate"}, []string{"a=1", "b=session_gate"}},
 		{[]string{"my_session_gate=1"}, []string{"my_session_gate=1"}},
@@ -118,18 +120,27 @@ func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 func TestCookieIsHardened(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name        string
-		partitioned bool
-		want        string
+		url, scope string
+		want       []string
 	}{
-		{secureCookie, false, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{secureCookie, true, "__Host-session_gate=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
-		{plainCookie, true, "session_gate=v; Path=/; HttpOnly; SameSite=Lax"}, // browsers refuse None without TLS
+		{"https://app.example/", cookieLax, []string{
+			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+			"__Host-session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None",
+		}},
+		{"https://app.example/", cookiePartitioned, []string{
+			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None; Partitioned",
+		}},
+		// Browsers refuse None without TLS, except for addresses of their own machine.
+		{"http://app.example/", cookieLax, []string{
+			"session_gate=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax",
+			"session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None",
+		}},
+		{"http://app.example/", cookiePartitioned, []string{"session_gate=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"}},
 	} {
 		h := http.Header{}
-		setCookie(h, tt.name, "v", tt.partitioned)
-		if got := h.Get("Set-Cookie"); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
+		(&Gate{Cookie: tt.scope}).setSessionCookies(h, httptest.NewRequest(http.MethodGet, tt.url, nil), "v", 60)
+		if got := h["Set-Cookie"]; !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %s: got %q, want %q", tt.url, tt.scope, got, tt.want)
 		}
 	}
 }

@@ -61,6 +61,9 @@ type Gate struct {
 	// How the cookie is scoped: lax, or partitioned for an app that other sites
 	// frame. Default: lax.
 	Cookie string `json:"cookie,omitempty"`
+	// Paths that need no session, such as /static/*. Requests without one reach the
+	// origin without the gate's cookies and identity headers. Default: none.
+	Open []string `json:"open,omitempty"`
 	// What a navigation receives when the origin does not respond: page, or pass,
 	// which leaves the error to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
@@ -83,6 +86,7 @@ type Gate struct {
 	debugKey       string
 	offlineEntries bool // new entries while the backend is down
 	policy         policy
+	open           openPaths
 	injector       *inject.Injector   // nil: off
 	asserter       *asserter          // with jwt
 	template       *template.Template // nil: the built-in page
@@ -146,7 +150,8 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		g.injector = newInjector(g.Inject == injectExact)
 	}
 	g.policy = policyOf(g)
-	return nil
+	g.open = openPaths(slices.Clone(g.Open))
+	return caddyhttp.MatchPath(g.open).Provision(ctx)
 }
 
 // newInjector returns the injector of the clock's script. The hash in the script's
@@ -176,6 +181,9 @@ func (g *Gate) Validate() error {
 		if !slices.Contains(f.allowed, f.value) {
 			return fmt.Errorf("session_gate: %s is %q; it must be one of: %s", f.name, f.value, strings.Join(f.allowed, ", "))
 		}
+	}
+	if pattern := g.open.check(); pattern != "" {
+		return fmt.Errorf("session_gate: open has %q; write paths that begin with a slash, such as /static/*, and not the whole site", pattern)
 	}
 	if g.UploadGrace < 0 {
 		return errors.New("session_gate: upload_grace must not be negative")
@@ -213,10 +221,16 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		stripTokens(r, rest)
 	}
 	v := g.decide(r)
-	if v.resumes(r) {
-		v.refusal = g.resume(r.Context(), v)
-	}
 	if v.refusal.code != "" {
+		v = g.reconsider(r, v)
+	}
+	switch {
+	case v.refusal.code == "":
+	case g.open.match(r):
+		return g.passOpen(w, r, next)
+	case g.returnToKept(w, r, v):
+		return nil
+	default:
 		return g.policy.refuse(w, r, next, v.refusal)
 	}
 	return g.pass(w, r, next, v, explain)
@@ -236,10 +250,14 @@ func sanitize(r *http.Request) {
 	stripReferer(r)
 }
 
-// resumes reports whether the request resumes its paused session: a navigation of
-// its user does, a browser that only prepares a page does not.
-func (v verdict) resumes(r *http.Request) bool {
-	return v.refusal.code == protocol.SessionPaused && isNavigation(r) && !isPrefetch(r)
+// reconsider admits what a first look refuses: a request that another site has
+// started, and one with which a user resumes a paused session.
+func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
+	v = g.decideCrossSite(r, v)
+	if v.resumes(r) {
+		v.refusal = g.resume(r.Context(), v)
+	}
+	return v
 }
 
 // pass forwards an admitted request to the origin, and ends it when its session

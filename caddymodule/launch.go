@@ -97,6 +97,10 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		s.Claim()
 		return g.redirectWithoutToken(w, r, rest) // the link again, in the browser that has the session
 	}
+	if kept := g.findKept(r, provider, claims.SessionID()); kept != nil {
+		g.switchTo(h, r, provider, kept.cookie, kept.session, kept.seconds())
+		return g.redirectWithoutToken(w, r, rest)
+	}
 	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
 		return g.redeemLaunch(r, raw, claims, provider)
 	})
@@ -104,12 +108,16 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, rest, why, err)
 	}
-	name := cookieName(r)
-	if g.partitioned() && name != secureCookie {
+	if g.partitioned() && !isSecure(r) {
 		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
 			"if TLS ends at a proxy before this edge, name the proxy in trusted_proxies", zap.String("host", r.Host))
 	}
-	setCookie(h, name, cookie, g.partitioned())
+	seconds := max(0, claims.Deadline().Unix()-g.edge.Clock.NowMS()/1000) + cookieSpare
+	s := g.edge.Sessions.ByID(claims.SessionID())
+	if s != nil {
+		seconds = held{s, cookie}.seconds()
+	}
+	g.switchTo(h, r, provider, cookie, s, seconds)
 	return g.redirectWithoutToken(w, r, rest)
 }
 
@@ -170,12 +178,7 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 // redirectWithoutToken sends the browser to the address it asked for, as it asked for
 // it before any rewriting, without the token.
 func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest string) error {
-	u := *r.URL
-	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		u = *orig.URL
-		_, rest = launchTokens(u.RawQuery)
-	}
-	to := u.EscapedPath()
+	to, rest := addressOf(r, rest)
 	// "//host/path" would lead to another host: say where we are.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
 		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
@@ -186,6 +189,17 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// addressOf returns the path and the query of a request as the browser sent them,
+// before any rewriting, without launch tokens. rest is the query of r without them.
+func addressOf(r *http.Request, rest string) (path, query string) {
+	u, query := r.URL, rest
+	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		u = orig.URL
+		_, query = launchTokens(u.RawQuery)
+	}
+	return u.EscapedPath(), query
 }
 
 // stripReferer removes a Referer that carries a launch token.

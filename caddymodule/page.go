@@ -32,7 +32,10 @@ type page struct {
 	BackLabel string
 	// The label of the link that reloads the page. Empty: no link.
 	RetryLabel string
-	Lang, Dir  string
+	// Where a form that resumes a paused session leads back to, in its field "to",
+	// and where the form is sent. Empty: no form.
+	ResumeTo, ResumeAction string
+	Lang, Dir              string
 	// The shared colors, spaces and type, and the styles of the built-in page.
 	Style template.CSS
 }
@@ -48,13 +51,18 @@ var (
 func policyFor(style string) string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors *"
+		"'; base-uri 'none'; frame-ancestors *"
 }
 
 // customPolicy is for operators' own templates: styles and pictures of any kind,
 // but no script.
 const customPolicy = "default-src 'none'; style-src 'self' 'unsafe-inline' https:; img-src 'self' data: https:; " +
-	"font-src 'self' data: https:; base-uri 'none'; form-action 'none'; frame-ancestors *"
+	"font-src 'self' data: https:; base-uri 'none'; frame-ancestors *"
+
+// noForms is added to the policy of pages without a form. A page with one allows any
+// target, because browsers apply form-action to redirects as well, and the resumed
+// page may lead on to another site.
+const noForms = "; form-action 'none'"
 
 // loadTemplate reads an operator's own page and executes it once, so that a mistake
 // in it is reported when the configuration is loaded.
@@ -84,8 +92,13 @@ func (g *Gate) writePage(w http.ResponseWriter, r *http.Request, status int, p p
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", p.Lang)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
-	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
+	if p.ResumeTo == "" {
+		policy += noForms
+	} else { // without a referrer, browsers send the form with "Origin: null"
+		h.Set("Referrer-Policy", "same-origin")
+	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
@@ -103,7 +116,7 @@ func pageOf(code protocol.Code, back string, t *texts) page {
 	case protocol.SessionMissing:
 		p.BackLabel = t.Shop
 	case protocol.SessionPaused:
-		p.RetryLabel = t.Retry
+		p.RetryLabel, p.ResumeAction = t.Resume, protocol.GateResume
 	case protocol.OriginUnavailable:
 		p.Tone, p.RetryLabel = "bad", t.Retry
 	case protocol.BackendUnavailable:

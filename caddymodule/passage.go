@@ -24,13 +24,15 @@ type passage struct {
 
 	gate    *Gate
 	session *live.Session
-	w       http.ResponseWriter // the server's
-	r       *http.Request       // as it came
-	inner   *http.Request       // as the next handler gets it
-	path    string              // as it came: handlers may rewrite it
-	page    *inject.Writer      // nil where no page is injected
+	w       http.ResponseWriter  // the server's
+	r       *http.Request        // as it came
+	inner   *http.Request        // as the next handler gets it
+	path    string               // as it came: handlers may rewrite it
+	page    *inject.Writer       // nil where no page is injected
+	worker  *inject.WorkerWriter // nil unless it is a service worker's script
 
-	identity [4]string // the values of the request's identity headers
+	anonymous bool      // the origin is not told whose request it is
+	identity  [4]string // the values of the request's identity headers
 }
 
 // newPassage prepares an admitted request. cancel ends its context.
@@ -41,7 +43,7 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0, Cancel: cancel,
 			OnHeader: g.onHeader(r, v.session, v.cookie), Beneath: beneath,
 		},
-		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path,
+		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path, anonymous: v.anonymous,
 	}
 	if g.app != nil {
 		ours, public := p.OnHeader, publicOrigin(r)
@@ -63,10 +65,9 @@ func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(ht
 	if sessionToken == "" {
 		return protectCookie
 	}
-	name := cookieName(r)
 	return func(h http.Header) {
 		protectCookie(h)
-		setCookie(h, name, sessionToken, g.partitioned())
+		g.setSessionCookies(h, r, sessionToken, held{s, sessionToken}.seconds())
 		forbidCaching(h)
 	}
 }
@@ -76,6 +77,9 @@ func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(ht
 func (p *passage) identify() error {
 	h := p.r.Header
 	stripCookies(h)
+	if p.anonymous {
+		return nil
+	}
 	if p.gate.ForwardIdentity != identityOff {
 		setIdentity(h, p.session.Record(), &p.identity)
 	}
@@ -93,7 +97,14 @@ func (p *passage) identify() error {
 // inject has the clock put into the answer, if it is a page. With explain, the
 // answer says whether it was.
 func (p *passage) inject(explain bool) {
-	if p.gate.injector == nil || p.WebSocket {
+	if p.WebSocket {
+		return
+	}
+	if isWorkerScript(p.r) && p.gate.policy.guardsWorkers() {
+		p.worker = inject.WrapWorker(&p.Request, p.inner, p.gate.injector != nil)
+		return
+	}
+	if p.gate.injector == nil {
 		return
 	}
 	p.page = p.gate.injector.Wrap(&p.Request, p.inner, p.r.Host)
@@ -120,8 +131,11 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 		}
 	}()
 	out := http.ResponseWriter(&p.Request)
-	if p.page != nil {
+	switch {
+	case p.page != nil:
 		out = p.page
+	case p.worker != nil:
+		out = p.worker
 	}
 	if p.gate.app != nil {
 		p.gate.app.present(p.inner, publicOrigin(p.r))
@@ -137,6 +151,9 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 func (p *passage) account(o *outcome, whole bool) {
 	if o.cut = p.Finish(); o.cut != "" {
 		p.gate.edge.Metrics.CountCut(o.cut)
+	}
+	if p.worker != nil && whole && o.cut == "" {
+		o.short = p.worker.Close() != nil
 	}
 	if p.page == nil {
 		return

@@ -20,6 +20,8 @@ type policy interface {
 	refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error
 	// refuse deals with a request that may not pass.
 	refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error
+	// guardsWorkers reports whether the scripts of service workers get the guard.
+	guardsWorkers() bool
 	// begin makes an admitted request end with its session. It returns why the
 	// request does not pass after all.
 	begin(p *passage) protocol.Code
@@ -49,6 +51,8 @@ func (e enforcer) refuse(w http.ResponseWriter, r *http.Request, _ caddyhttp.Han
 	return e.Gate.refuse(w, r, why)
 }
 
+func (enforcer) guardsWorkers() bool { return true }
+
 func (enforcer) begin(p *passage) protocol.Code { return p.session.Register(&p.Registration) }
 
 func (enforcer) end(p *passage) { p.session.Release(&p.Registration) }
@@ -70,6 +74,9 @@ func (o observer) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	stripCookies(r.Header)
 	return o.pastGate(w, r, next)
 }
+
+// guardsWorkers is false: the guard keeps pages of a worker from whoever has no session.
+func (observer) guardsWorkers() bool { return false }
 
 func (observer) begin(*passage) protocol.Code { return "" }
 

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/sessiongate/sessiongate/caddymodule/cut"
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -60,11 +60,20 @@ func refusalOf(s *live.Session, code protocol.Code) refusal {
 
 // refuse answers a request that may not pass.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error {
-	g.edge.Metrics.CountRefusal(why.code)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	// A copy of a refusal must not answer a request of another kind.
 	h.Set("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, Accept, Accept-Language, Cookie")
+	switch {
+	case isManifestRequest(r):
+		return writeEmptyManifest(w, r)
+	case asksForWorker(r) && replacesWorker(why.code):
+		return writeReplacementWorker(w, r)
+	}
+	g.edge.Metrics.CountRefusal(why.code)
+	if why.code == protocol.SessionMissing && mayHaveCookies(r) {
+		h.Set("Activate-Storage-Access", `retry; allowed-origin="null"`)
+	}
 	if !isNavigation(r) {
 		return writeProblem(w, problemFor(why))
 	}
@@ -73,13 +82,30 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	if leadsBack(r, to) {
 		to, redirect = "", false // it would be refused again, and redirect again
 	}
-	if redirect {
+	if redirect && fillsWindow(r) {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return g.writePage(w, r, protocol.StatusOf(why.code), pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language"))))
+	p := pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language")))
+	if why.code == protocol.SessionPaused {
+		p.ResumeTo = localTarget(r)
+	}
+	return g.writePage(w, r, protocol.StatusOf(why.code), p)
+}
+
+// writeEmptyManifest answers a request for a web app manifest without a session.
+// Browsers send it without cookies, and report an error on every page if it fails.
+func writeEmptyManifest(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/manifest+json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := io.WriteString(w, "{}\n")
+	return err
 }
 
 // forgetAnswer removes the headers of a body that was not sent: its length and
@@ -132,25 +158,6 @@ func leadsBack(r *http.Request, to string) bool {
 // withoutDefaultPort removes the ports of http and https, and a final dot.
 func withoutDefaultPort(host string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80"), ".")
-}
-
-// isNavigation reports whether a browser requests a page to show: by Fetch
-// Metadata where the browser sends it, otherwise by the Accept header.
-func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || isDownload(r.Header) {
-		return false
-	}
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "document", "iframe", "frame", "object", "embed":
-		return true
-	case "":
-	default:
-		return false
-	}
-	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // isDownload reports a request that saves a file, as <a download> makes it: Chromium

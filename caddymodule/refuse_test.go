@@ -33,11 +33,21 @@ func TestRefusalMatrix(t *testing.T) {
 	}{
 		{"browser navigation", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": html}, redirect},
 		{"form post", "POST", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, redirect},
-		{"framed page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, redirect},
+		// A frame is shown a page: the page around it leads to the marketplace.
+		{"framed page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, page},
+		{"page in a frameset", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "frame"}, page},
+		{"embedded page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "embed"}, page},
+		{"object", "GET", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "object"}, page},
+		// An app's service worker that calls fetch(event.request), for a window or a frame.
+		{"through a worker in Firefox", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1", "Accept": html}, page},
+		{"through a worker in Chromium", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, page},
+		{"through a worker without destinations", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Upgrade-Insecure-Requests": "1"}, page},
+		{"a worker's own fetch", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "empty"}, problem},
+		{"a script's fetch with the header", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "X-Requested-With": "XMLHttpRequest", "Upgrade-Insecure-Requests": "1"}, problem},
 		{"fetch that accepts html", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
 		{"image", "GET", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, problem},
 		{"download", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
-		{"navigation through a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, redirect},
+		{"navigation through a service worker", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, page},
 		{"dest alone", "GET", map[string]string{"Sec-Fetch-Dest": "document"}, redirect},
 		{"old browser", "GET", map[string]string{"Accept": html}, redirect},
 		{"old browser's XHR", "GET", map[string]string{"Accept": html, "X-Requested-With": "XMLHttpRequest"}, problem},
@@ -138,6 +148,44 @@ func checkRefusal(t *testing.T, w *httptest.ResponseRecorder, want string) {
 	}
 }
 
+// Browsers fetch a manifest without cookies, and report an error on each page if that
+// is refused. Other requests without a session still are.
+func TestManifestWithoutSessionIsEmpty(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method, dest string
+		code               protocol.Code
+		empty              bool
+	}{
+		{"manifest", "GET", "manifest", protocol.SessionMissing, true},
+		{"manifest with the cookie of an ended session", "GET", "manifest", protocol.SessionExpired, true},
+		{"head", "HEAD", "manifest", protocol.SessionMissing, true},
+		{"post", "POST", "manifest", protocol.SessionMissing, false},
+		{"fetch of the same file", "GET", "empty", protocol.SessionMissing, false},
+		{"picture", "GET", "image", protocol.SessionMissing, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(tt.method, "https://app.example/app.webmanifest", nil)
+			r.Header.Set("Sec-Fetch-Dest", tt.dest)
+			r.Header.Set("Sec-Fetch-Mode", "cors")
+			w := httptest.NewRecorder()
+			if err := (&Gate{edge: testEdge(t), OnExpired: &Answer{Redirect: true}}).refuse(w, r, refusal{code: tt.code}); err != nil {
+				t.Fatal(err)
+			}
+			if empty := w.Code == http.StatusOK && w.Header().Get("Content-Type") == "application/manifest+json"; empty != tt.empty {
+				t.Errorf("got %d, %s", w.Code, w.Header().Get("Content-Type"))
+			}
+			if body := w.Body.String(); tt.empty && tt.method == "GET" && body != "{}\n" {
+				t.Errorf("the manifest is %q", body)
+			}
+			if got := w.Header().Get("Cache-Control"); got != "no-store" {
+				t.Errorf("Cache-Control is %q", got)
+			}
+		})
+	}
+}
+
 func TestMissingSessionIsRedirectedOnlyWhereConfigured(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodGet, "https://app.example/", nil)
@@ -212,7 +260,7 @@ func TestEveryCodeHasItsPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	for _, words := range allTexts {
 		fallback, _ := words.page("no such code")
-		if words.Back == "" || words.Shop == "" || words.Retry == "" || words.Dir != map[bool]string{true: "rtl", false: "ltr"}[words.lang == "ar"] {
+		if words.Back == "" || words.Shop == "" || words.Retry == "" || words.Resume == "" || words.Dir != map[bool]string{true: "rtl", false: "ltr"}[words.lang == "ar"] {
 			t.Errorf("%s lacks a label or its direction", words.lang)
 		}
 		for _, code := range edge.RefusalCodes {

@@ -127,7 +127,7 @@ func TestSessionSurvivesTrustingTheProxy(t *testing.T) {
 			r.TLS = new(tls.ConnectionState)
 		}
 		r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: true}))
-		s, _, _ := g.find(r, "p", isLive)
+		s, _, _ := g.find(r, "p", cookieName(r), isLive)
 		got := ""
 		if s != nil {
 			got = s.ID()

@@ -17,10 +17,11 @@ var textFiles embed.FS
 type texts struct {
 	lang string
 
-	Dir   string `json:"dir"` // ltr or rtl
-	Back  string `json:"back"`
-	Shop  string `json:"shop"`
-	Retry string `json:"retry"`
+	Dir    string `json:"dir"` // ltr or rtl
+	Back   string `json:"back"`
+	Shop   string `json:"shop"`
+	Retry  string `json:"retry"`
+	Resume string `json:"resume"`
 	// Title and text by code; "" for a code that has none of its own.
 	Pages map[protocol.Code][2]string `json:"pages"`
 }

@@ -10,11 +10,13 @@ import (
 // nothing, but without an extension it would report our script on every page.
 var policyHeaders = [...]string{"Content-Security-Policy", "Content-Security-Policy-Report-Only"}
 
-// scriptless reports whether a policy allows no script at all: a sandbox without
-// allow-scripts. Browsers ignore a sandbox in a report-only policy.
+// scriptless reports whether a policy leaves our script nothing to do: a sandbox
+// without allow-scripts, in which no script runs, or without allow-same-origin, in
+// which the page has no origin, and the script's calls have no cookie. Browsers ignore
+// a sandbox in a report-only policy.
 func scriptless(values []string) bool {
 	for policy := range policies(values) {
-		if flags, ok := directive(policy, "sandbox"); ok && !hasSource(flags, "allow-scripts") {
+		if flags, ok := directive(policy, "sandbox"); ok && !(hasSource(flags, "allow-scripts") && hasSource(flags, "allow-same-origin")) {
 			return true
 		}
 	}

@@ -105,12 +105,13 @@ func policyHeader(lines string) http.Header {
 func TestScriptless(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]bool{
-		"sandbox":                                true,
-		"default-src 'self'; SANDBOX":            true,
-		"script-src 'self', sandbox allow-forms": true,
-		"sandbox allow-forms Allow-Scripts":      false,
-		"sandboxed allow-forms":                  false,
-		"script-src 'self'":                      false,
+		"sandbox":                                 true,
+		"default-src 'self'; SANDBOX":             true,
+		"script-src 'self', sandbox allow-forms":  true,
+		"sandbox allow-forms Allow-Scripts":       true, // the page has no origin
+		"sandbox Allow-Same-Origin Allow-Scripts": false,
+		"sandboxed allow-forms":                   false,
+		"script-src 'self'":                       false,
 	} {
 		if got := scriptless([]string{policy}); got != want {
 			t.Errorf("%s: got %v, want %v", policy, got, want)

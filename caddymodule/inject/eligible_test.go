@@ -34,7 +34,8 @@ func TestOutcomes(t *testing.T) {
 		{name: "silent page", edit: "silent", body: page, want: "identity"},
 		{name: "inline", header: []string{"Content-Disposition", "inline; filename=attachment.html"}, body: page, want: "identity"},
 		{name: "fragment in a window", body: "<p>x", want: "identity"},
-		{name: "sandbox with scripts", header: []string{"Content-Security-Policy", "sandbox allow-scripts"}, body: page, want: "identity"},
+		{name: "sandbox with scripts", header: []string{"Content-Security-Policy", "sandbox allow-scripts allow-same-origin"}, body: page, want: "identity"},
+		{name: "sandbox without an origin", header: []string{"Content-Security-Policy", "sandbox allow-scripts"}, body: page, want: "csp_sandbox"},
 
 		{name: "silent fragment", edit: "silent", body: "<p>x", want: "fragment"},
 		{name: "silent packed fragment", edit: "silent", header: []string{"Content-Encoding", "gzip"}, body: string(gzipped(t, 6, []byte("<p>x"))), want: "fragment"},
@@ -153,9 +154,10 @@ func TestVary(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ dest, mode, upgrade, vary, want string }{
 		{"document", "navigate", "1", "", "Sec-Fetch-Dest"},
-		{"empty", "navigate", "1", "", "Sec-Fetch-Dest, Sec-Fetch-Mode"},
-		{"empty", "same-origin", "1", "", "Sec-Fetch-Dest, Upgrade-Insecure-Requests"},
-		{"empty", "cors", "", "", "Sec-Fetch-Dest, Upgrade-Insecure-Requests"},
+		{"empty", "same-origin", "1", "", "Sec-Fetch-Dest, Sec-Fetch-Mode"}, // Firefox, through a worker
+		{"empty", "navigate", "1", "", "Sec-Fetch-Dest, Sec-Fetch-Mode"},    // Chromium, through a worker
+		{"empty", "cors", "", "", "Sec-Fetch-Dest, Sec-Fetch-Mode"},
+		{"", "", "1", "", "Sec-Fetch-Dest, Upgrade-Insecure-Requests"},
 		{"", "", "", "sec-fetch-dest", "sec-fetch-dest|Upgrade-Insecure-Requests"},
 		{"document", "", "", "*", "*"},
 	} {

@@ -6,16 +6,21 @@ import (
 	"strings"
 )
 
-// varyByClass adds to Vary the request headers that decide whether a response gets a
-// tag. Otherwise a cache could reuse a copy that a script fetched, which has no tag,
-// for a navigation. Requests that are not navigations need both names: a navigation
-// that a service worker passes through differs from a fetch only in the second.
+// varyByClass adds to Vary the request headers that the response depends on.
+// Otherwise a browser could use a copy that a script fetched, which has no tag, for
+// a navigation. A navigation that a service worker forwards differs from a fetch by
+// its mode alone, so that other requests need both names.
+//
+// Upgrade-Insecure-Requests is named only to clients that send no Fetch Metadata. A
+// service worker finds that header in the navigations that it handles, and not in the
+// requests by which it stored its pages: cache.match would find none of them. Fetch
+// Metadata is in neither.
 func varyByClass(h http.Header, c class, recoded bool) {
-	names := "Sec-Fetch-Dest"
+	names := "Sec-Fetch-Dest, Sec-Fetch-Mode"
 	switch c {
-	case navByFetchMode:
-		names = "Sec-Fetch-Dest, Sec-Fetch-Mode"
-	case navByUpgrade, silentRequest, otherRequest:
+	case navigation:
+		names = "Sec-Fetch-Dest"
+	case navByUpgrade, silentRequest:
 		names = "Sec-Fetch-Dest, Upgrade-Insecure-Requests"
 	}
 	addVary(h, names)

@@ -31,7 +31,7 @@ const (
 	ReasonCharset         Reason = "charset"          // UTF-16 or UTF-32, by header or BOM
 	ReasonNoTransform     Reason = "no_transform"     // Cache-Control: no-transform
 	ReasonAttachment      Reason = "attachment"       // a download, not a page
-	ReasonSandbox         Reason = "csp_sandbox"      // a CSP sandbox without allow-scripts
+	ReasonSandbox         Reason = "csp_sandbox"      // a CSP sandbox without allow-scripts or allow-same-origin
 	ReasonEmpty           Reason = "empty"            // nothing but white space
 	ReasonNotMarkup       Reason = "not_markup"       // JSON by its first character
 	ReasonBinary          Reason = "binary"           // control characters where text should be

@@ -13,8 +13,9 @@ const (
 	otherRequest   class = iota // fetch, image, script, …: never gets a tag
 	silentRequest               // says nothing: gets a tag if the answer is a whole document
 	navigation                  // fills a window or frame
-	navByUpgrade                // navigation, told by Upgrade-Insecure-Requests alone
+	navByUpgrade                // navigation of a client without Fetch Metadata, told by Upgrade-Insecure-Requests
 	navByFetchMode              // navigation, told by Sec-Fetch-Mode
+	navByWorker                 // navigation that a service worker forwarded, told by Upgrade-Insecure-Requests
 )
 
 func (c class) navigational() bool { return c >= navigation }
@@ -36,6 +37,8 @@ func classify(h http.Header) class {
 		return otherRequest
 	case mode == "navigate":
 		return navByFetchMode
+	case upgrade == "1" && (dest != "" || mode != ""):
+		return navByWorker
 	case upgrade == "1":
 		return navByUpgrade
 	case dest == "" && mode == "" && upgrade == "":

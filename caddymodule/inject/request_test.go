@@ -21,9 +21,9 @@ func TestClassify(t *testing.T) {
 		{"object", "navigate", "", navigation},
 		{"embed", "no-cors", "", navigation},
 		{"empty", "navigate", "1", navByFetchMode},
-		{"empty", "same-origin", "1", navByUpgrade}, // pass-through service worker
-		{"", "", "1", navByUpgrade},                 // plain HTTP
-		{"empty", "navigate", "", otherRequest},     // a download
+		{"empty", "same-origin", "1", navByWorker}, // pass-through service worker
+		{"", "", "1", navByUpgrade},                // plain HTTP
+		{"empty", "navigate", "", otherRequest},    // a download
 		{"empty", "cors", "", otherRequest},
 		{"script", "no-cors", "", otherRequest},
 		{"image", "no-cors", "0", otherRequest},

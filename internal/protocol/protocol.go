@@ -14,11 +14,11 @@ package protocol
 // below [GatePrefix] ever reaches the origin.
 const (
 	GatePrefix    = "/.session-gate/"
-	GateSession   = GatePrefix + "session"   // GET: [SessionAnswer]
+	GateSession   = GatePrefix + "session"   // POST, or GET: [SessionAnswer]
 	GateHeartbeat = GatePrefix + "heartbeat" // POST [HeartbeatRequest]: [HeartbeatAnswer]
 	GateExtend    = GatePrefix + "extend"    // POST [ExtendRequest]: [SessionAnswer]
 	GatePause     = GatePrefix + "pause"     // POST: [SessionAnswer]
-	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]
+	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; for a form, 303
 	GateEnd       = GatePrefix + "end"       // POST: [SessionAnswer]
 	GateEvents    = GatePrefix + "events"    // POST [EventsRequest]: 202
 )

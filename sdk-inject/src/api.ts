@@ -33,18 +33,21 @@ export function createApi({
   base = GATE_PREFIX,
   timeoutMs = TIMEOUT_MS,
 }: ApiEffects): Api {
-  async function call<T>(path: GatePath, body?: object, key?: string): Promise<T> {
+  // Every call is a POST: a service worker of the app may answer a GET from its cache.
+  async function call<T>(path: GatePath, body: object = {}, key?: string): Promise<T> {
     const sent = serverClock.read();
     try {
-      const response = await fetch(base + path, {
-        method: body ? "POST" : "GET",
-        headers: {
-          ...(body && { "Content-Type": "application/json" }),
-          ...(key && { "Idempotency-Key": key }),
-        },
-        body: body ? JSON.stringify(body) : null,
-        signal: AbortSignal.timeout(timeoutMs),
-      });
+      const send = (init?: RequestInit, query = "") =>
+        fetch(base + path + query, {
+          method: "POST",
+          headers: { "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) },
+          body: JSON.stringify(body),
+          signal: AbortSignal.timeout(timeoutMs),
+          ...init,
+        });
+      let response = await send();
+      // A gate of a former version knows the state by GET only.
+      if (response.status === 405) response = await send({ method: "GET", body: null }, `?${sent.wall}`);
       const { status } = response;
       const answer: Partial<Problem> & { server_time_ms?: number } =
         (await response.json().catch(() => 0)) ?? {};

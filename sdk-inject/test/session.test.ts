@@ -100,6 +100,29 @@ test("shows the server's deadline, whatever the browser's clock says", async () 
   await until(() => p.session.remaining() === 589_000);
 });
 
+test("every call is a POST, which no service worker answers from a cache", async () => {
+  const p = await page();
+  await p.awake();
+  await p.clock.advance(31_000);
+  await p.answered("heartbeat", 1);
+  await p.actions.extend(p.offer());
+  expect(p.gate.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    "POST session",
+    "POST heartbeat",
+    "POST extend",
+  ]);
+});
+
+test("a gate of a former version is asked by GET, at an address that no cache has", async () => {
+  const p = await page();
+  p.gate.answers("session", problem(405, "invalid_request"));
+  p.session.wake();
+  await until(() => p.phase() === "active");
+  const [first, second] = p.gate.calls;
+  expect([first?.method, second?.method]).toEqual(["POST", "GET"]);
+  expect(second?.path).toMatch(/^session\?\d+$/);
+});
+
 test("ticks once a second while seen and never while hidden", async () => {
   const p = await page();
   await p.awake();

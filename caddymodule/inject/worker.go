@@ -1,0 +1,296 @@
+package inject
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// WorkerGuardName is the name of the guard's module below the gate's prefix.
+const WorkerGuardName = "worker.js"
+
+const (
+	// workerLook is how much of a worker's script is held to find its first statement.
+	workerLook = 64 << 10
+	// maxPackedWorker is the longest encoded script that is decoded, and
+	// maxWorker the longest that comes out.
+	maxPackedWorker = 8 << 20
+	maxWorker       = 32 << 20
+)
+
+//go:embed worker.js
+var workerSource string
+
+// The guard is put before the scripts of an app's service workers. A worker may answer
+// every navigation from its cache; a launch link would never reach the gate, and the
+// user would stay outside while the paid time runs. The guard listens first. It
+//   - keeps launch links and the gate's own paths from the worker, so that browsers
+//     send them to the network;
+//   - asks the gate about the session when the worker has answered a navigation, and
+//     sends the page to the network once the session is over;
+//   - puts the clock into pages that the worker answers, unless injection is off;
+//   - when it is installed over a worker that has no guard yet, takes over the pages
+//     that a launch link had opened, and opens the link again.
+//
+// It changes with the gate's version only when its behavior does, because browsers
+// install a worker again when a byte of its script differs.
+var (
+	guard            = buildGuard(false, false)
+	guardWithClock   = buildGuard(true, false)
+	guardReplacement = buildGuard(false, true)
+)
+
+// buildGuard puts the guard into one line, so that line numbers of a script behind it
+// stay right.
+func buildGuard(clock, replacement bool) []byte {
+	source := strings.NewReplacer("__CLOCK__", strconv.FormatBool(clock), "__REPLACEMENT__", strconv.FormatBool(replacement),
+		"\n", " ").Replace(strings.TrimSpace(workerSource))
+	return []byte(source + " ")
+}
+
+// WorkerGuard returns the guard as a script of its own, for modules. clock says
+// whether pages get the clock.
+func WorkerGuard(clock bool) []byte {
+	if clock {
+		return guardWithClock
+	}
+	return guard
+}
+
+// ReplacementWorker returns a service worker that takes the place of an app's worker
+// if that has answered a launch link, and otherwise refuses to be installed. It
+// keeps what the app has stored; the app's own worker returns at its next update.
+func ReplacementWorker() []byte { return guardReplacement }
+
+// guardSuffix marks ETags of scripts with the guard.
+func guardSuffix(clock bool) string {
+	sum := sha256.Sum256(WorkerGuard(clock))
+	return "-sgw" + hex.EncodeToString(sum[:4])
+}
+
+// WorkerWriter puts the guard before a service worker's script. It is for one response.
+// A script that is too long or broken passes as it is.
+type WorkerWriter struct {
+	rw          http.ResponseWriter
+	clock       bool
+	suffix      string
+	revalidates bool
+
+	state  workerState
+	status int
+	coding string
+	held   []byte
+}
+
+type workerState uint8
+
+const (
+	workerWaiting  workerState = iota // for the header
+	workerLooking                     // for the first statement
+	workerDecoding                    // the whole script is held
+	workerPassing
+)
+
+// WrapWorker prepares r for its origin and returns the writer that its handler must
+// answer to. The caller owns r.Header. Close must be called once the handler is done.
+func WrapWorker(w http.ResponseWriter, r *http.Request, clock bool) *WorkerWriter {
+	h := r.Header
+	// Few scripts are fetched in this way: the origin need not compress them, and
+	// what compresses answers after the gate still does.
+	h["Accept-Encoding"] = []string{"identity"}
+	delete(h, "Range")
+	delete(h, "If-Range")
+	suffix := guardSuffix(clock)
+	return &WorkerWriter{rw: w, clock: clock, suffix: suffix, revalidates: keepOwnValidators(h, suffix)}
+}
+
+// Header is the response's header.
+func (w *WorkerWriter) Header() http.Header { return w.rw.Header() }
+
+// WriteHeader judges the response. The header of a script goes out with its first
+// bytes, because its length depends on them.
+func (w *WorkerWriter) WriteHeader(status int) {
+	if w.state != workerWaiting {
+		return
+	}
+	if status < 200 {
+		w.rw.WriteHeader(status)
+		return
+	}
+	w.status = status
+	h := w.rw.Header()
+	if status == http.StatusNotModified && w.revalidates {
+		addSuffix(h, w.suffix)
+	}
+	addVary(h, "Service-Worker, Sec-Fetch-Dest")
+	w.coding = strings.ToLower(strings.TrimSpace(strings.Join(h["Content-Encoding"], ",")))
+	switch {
+	case status != http.StatusOK || !isJavaScript(h):
+		w.pass()
+	case w.coding == "" || w.coding == "identity":
+		w.state = workerLooking
+	default:
+		w.state = workerDecoding
+	}
+}
+
+// isJavaScript reports a media type that browsers accept for a worker's script.
+func isJavaScript(h http.Header) bool {
+	media, _, _ := strings.Cut(strings.ToLower(first(h, "Content-Type")), ";")
+	return strings.Contains(media, "javascript") || strings.Contains(media, "ecmascript")
+}
+
+// Write takes the next bytes of the script.
+func (w *WorkerWriter) Write(p []byte) (int, error) {
+	if w.state == workerWaiting {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.state == workerPassing {
+		return w.rw.Write(p)
+	}
+	w.held = append(w.held, p...)
+	var err error
+	switch {
+	case w.state == workerLooking:
+		if start, found := startOf(w.held, false); found || len(w.held) > workerLook {
+			err = w.release(start, w.held, false)
+		}
+	case len(w.held) > maxPackedWorker:
+		w.pass()
+		_, err = w.rw.Write(w.held)
+		w.held = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Close ends a script that its handler has answered well.
+func (w *WorkerWriter) Close() error {
+	if w.state == workerWaiting { // the handler has nothing to say
+		w.WriteHeader(http.StatusOK)
+	}
+	held := w.held
+	w.held = nil
+	switch w.state {
+	case workerLooking:
+		start, _ := startOf(held, true)
+		return w.release(start, held, false)
+	case workerDecoding:
+		script, err := decodeWorker(w.coding, held)
+		if err != nil {
+			w.pass()
+			_, err = w.rw.Write(held)
+			return err
+		}
+		start, _ := startOf(script, true)
+		return w.release(start, script, true)
+	}
+	return nil
+}
+
+// release sends the guard and what is held.
+func (w *WorkerWriter) release(start scriptStart, script []byte, decoded bool) error {
+	h := w.rw.Header()
+	dropBodyClaims(h)
+	addSuffix(h, w.suffix)
+	prefix := w.prefix(start)
+	if decoded {
+		delete(h, "Content-Encoding")
+		h["Content-Length"] = []string{strconv.Itoa(len(prefix) + len(script))}
+	} else {
+		growLength(h, len(prefix))
+	}
+	w.pass()
+	w.held = nil
+	if _, err := w.rw.Write(prefix); err != nil {
+		return err
+	}
+	if len(script) == 0 {
+		return nil
+	}
+	_, err := w.rw.Write(script)
+	return err
+}
+
+// prefix is what comes before a script. The guard of a module is imported: its other
+// imports are evaluated before any statement, and may listen as well. A directive
+// stays the first statement.
+func (w *WorkerWriter) prefix(start scriptStart) []byte {
+	switch start {
+	case startsWithImport:
+		return []byte(`import "/.session-gate/` + WorkerGuardName + `"; `)
+	case startsStrict:
+		return append([]byte(`"use strict"; `), WorkerGuard(w.clock)...)
+	}
+	return WorkerGuard(w.clock)
+}
+
+func (w *WorkerWriter) pass() {
+	w.state = workerPassing
+	w.rw.WriteHeader(w.status)
+}
+
+// FlushError sends nothing that is held.
+func (w *WorkerWriter) FlushError() error {
+	if w.state == workerWaiting {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.state != workerPassing {
+		return nil
+	}
+	return http.NewResponseController(w.rw).Flush()
+}
+
+// Flush is FlushError for handlers that know only http.Flusher.
+func (w *WorkerWriter) Flush() { _ = w.FlushError() }
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *WorkerWriter) Unwrap() http.ResponseWriter { return w.rw }
+
+// decodeWorker decodes a script that an origin has encoded although it was not asked to.
+func decodeWorker(coding string, packed []byte) ([]byte, error) {
+	var from io.Reader = bytes.NewReader(packed)
+	var err error
+	switch coding {
+	case "gzip", "x-gzip":
+		from, err = gzip.NewReader(from)
+	case "deflate":
+		from, err = zlib.NewReader(from)
+	case "br":
+		from = brotli.NewReader(from)
+	case "zstd":
+		var decoder *zstd.Decoder
+		if decoder, err = zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWorker)); err == nil {
+			defer decoder.Close()
+			from = decoder
+		}
+	default:
+		return nil, http.ErrNotSupported
+	}
+	if err != nil {
+		return nil, err
+	}
+	script, err := io.ReadAll(io.LimitReader(from, maxWorker+1))
+	if err == nil && len(script) > maxWorker {
+		err = http.ErrContentLength
+	}
+	return script, err
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*WorkerWriter)(nil)
+	_ http.Flusher        = (*WorkerWriter)(nil)
+)
