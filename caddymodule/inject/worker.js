@@ -15,8 +15,12 @@ if (!answer) return;
 const before = over;
 over = answer.status === 401;
 if (!over || before || !event.resultingClientId) return;
+for (let tries = 0, found = false; tries < 20; tries++) {
 const client = await self.clients.get(event.resultingClientId);
-if (client) client.navigate(client.url).catch(() => {});
+if (!client && found) return;
+if (client) { found = true; client.navigate(client.url).catch(() => {}); }
+await new Promise((soon) => setTimeout(soon, found ? 3000 : 250));
+}
 };
 const withClock = async (answer) => {
 const from = await answer;
@@ -53,7 +57,7 @@ if (over) { event.stopImmediatePropagation(); return event.waitUntil(look(event)
 const respondWith = event.respondWith;
 event.respondWith = (answer) => {
 const kept = Promise.resolve(answer);
-event.waitUntil(kept.then((it) => it && it.ok && look(event), () => {}));
+event.waitUntil(kept.then((it) => it && (it.ok || it.status === 401) && look(event), () => {}));
 return respondWith.call(event, withClock(kept));
 };
 }

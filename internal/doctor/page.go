@@ -289,7 +289,7 @@ var reasons = map[string]reason{
 	"charset":          {"the page is in UTF-16 or UTF-32", "Serve it in UTF-8."},
 	"no_transform":     {"the page forbids changes with Cache-Control: no-transform", "Remove no-transform from the app's Cache-Control header."},
 	"attachment":       {"the page is a download (Content-Disposition: attachment)", pageByAnotherName},
-	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
+	"csp_sandbox":      {"a content security policy sandboxes the page without allow-scripts or allow-same-origin", "Add allow-scripts and allow-same-origin to the sandbox. Without them the clock is not shown; time is still enforced."},
 	"empty":            {"the page is empty", pageByAnotherName},
 	"not_markup":       {"the body begins as JSON does", "Send JSON with its own content type, and begin pages with <!doctype html>."},
 	"binary":           {"the body contains control characters where text should be", "Send content that is not a page with its own content type."},
