@@ -78,10 +78,10 @@ func refersToHost(referer, host string) bool {
 func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripCookies(r.Header)
 	if !isWorkerScript(r) || !g.policy.guardsWorkers() {
-		return next.ServeHTTP(w, r)
+		return g.pastGate(w, r, next)
 	}
 	script := inject.WrapWorker(w, r, g.injector != nil)
-	if err := next.ServeHTTP(script, r); err != nil {
+	if err := g.pastGate(script, r, next); err != nil {
 		return err
 	}
 	return script.Close()

@@ -81,8 +81,11 @@ func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		stripTokens(r, rest)
 		caddyhttp.SetVar(r.Context(), leftTokensVar, tokens)
 	}
-	stripCookies(r.Header)
-	return g.pastGate(w, r, next)
+	if g == nil {
+		stripCookies(r.Header)
+		return next.ServeHTTP(w, r)
+	}
+	return g.passOpen(w, r, next)
 }
 
 // leftTokensVar holds launch tokens of another provider, for the next [LeftOut] of a

@@ -184,7 +184,7 @@ func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *LeftOut, depth in
 
 // admits reports whether a visit to a path of the site comes to the gate. Conditions
 // other than the path may make it false.
-func (s site) admits(path string) bool {
+func (s site) admits(g *Gate, path string) bool {
 	if len(s.levels) == 0 {
 		return false
 	}
@@ -194,6 +194,9 @@ func (s site) admits(path string) bool {
 	}
 	r.RemoteAddr = "127.0.0.1:1"
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nowhere{}, s.server)
+	if g.open.match(r) {
+		return false
+	}
 	for _, l := range s.levels {
 		own := l.routes[l.own]
 		for _, earlier := range l.routes[:l.own] {
@@ -221,9 +224,9 @@ func (s site) checkRedirects(g *Gate) error {
 		if err != nil || to.Host != "" && !s.has(to.Host) {
 			continue
 		}
-		if path := "/" + strings.TrimPrefix(to.EscapedPath(), "/"); s.admits(path) {
+		if path := "/" + strings.TrimPrefix(to.EscapedPath(), "/"); s.admits(g, path) {
 			return fmt.Errorf("session_gate: %s redirect %s leads back to this gate, which refuses %s as well, so that browsers would go in a circle; "+
-				"leave that page open (@gated not path %s, and session_gate @gated), or name a page of another site", name, answer.To, path, path)
+				"leave that page open (open %s), or name a page of another site", name, answer.To, path, path)
 		}
 	}
 	return nil
@@ -342,7 +345,7 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 	case open:
 		g.logger.Warn("routes beside this session_gate admit visitors without a session; a launch link that leads there is redeemed, " +
 			"and identity headers and the session's cookie are removed. If no path is to be open, write session_gate outside of handle")
-	case !declared && !s.admits(protocol.GateSession):
+	case !declared && !s.admits(g, protocol.GateSession):
 		g.logger.Warn("requests for " + protocol.GatePrefix + "* do not reach this session_gate, so that pages have no clock; " +
 			"write session_gate outside of handle, or let its handle match this path as well")
 	}

@@ -63,6 +63,7 @@ func TestCaddyfileMistakesSayWhatIsMeant(t *testing.T) {
 	for name, caddyfile := range map[string]string{
 		"a redirect to a page outside of the matcher": site("session_gate /app/* {\n\t\ton_missing redirect /welcome\n\t}"),
 		"a redirect to a page that is left out":       site("@gated not path /welcome\n\tsession_gate @gated {\n\t\ton_missing redirect /welcome\n\t}"),
+		"a redirect to an open page":                  site("session_gate {\n\t\topen /welcome\n\t\ton_missing redirect /welcome\n\t}"),
 		"a redirect to another handle":                site("handle /welcome {\n\t\trespond hello\n\t}\n\thandle {\n\t\tsession_gate {\n\t\t\ton_missing redirect /welcome\n\t\t}\n\t}"),
 		"a redirect to another site":                  site("session_gate {\n\t\ton_missing redirect https://market.example/welcome\n\t}"),
 		"a page with a link":                          site("session_gate {\n\t\ton_missing page /welcome\n\t}"),
