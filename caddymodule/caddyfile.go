@@ -102,7 +102,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	}
 	routes := h.NewRoute(matcher, gate)
 	if matcher != nil {
-		routes = append(routes, h.NewRoute(nil, &LeftOut{Gate: gate})...)
+		routes = append(routes, h.NewRoute(nil, &Sanitizer{Gate: gate})...)
 	}
 	return routes, nil
 }

@@ -133,10 +133,10 @@ func originalURL(r *http.Request) *url.URL {
 	return r.URL
 }
 
-// cover puts a [LeftOut] before every route of the site that visitors reach past the
+// cover puts a [Sanitizer] before every route of the site that visitors reach past the
 // gate. It reports whether there is one.
 func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
-	leftOut := &LeftOut{Gate: g}
+	sanitizer := &Sanitizer{Gate: g}
 	for depth, l := range s.levels {
 		own := l.routes[l.own]
 		if hasHost(own.MatcherSets) {
@@ -149,9 +149,9 @@ func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
 			if i == l.own || !instead && !after {
 				continue
 			}
-			covered := leavesOut(*r)
+			covered := beginsWithSanitizer(*r)
 			if !covered && !holdsGate(*r) {
-				if err := s.insert(ctx, r, leftOut, depth); err != nil {
+				if err := s.insert(ctx, r, sanitizer, depth); err != nil {
 					return open, err
 				}
 				open, covered = true, true
@@ -165,7 +165,7 @@ func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
 }
 
 // insert makes a handler the first of a route, which may be provisioned already.
-func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *LeftOut, depth int) error {
+func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *Sanitizer, depth int) error {
 	if len(r.HandlersRaw) > 0 {
 		r.HandlersRaw = slices.Insert(r.HandlersRaw, 0, caddyconfig.JSONModuleObject(h, "handler", "session_gate_left_out", nil))
 		return nil
@@ -271,8 +271,8 @@ func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
 	return kept
 }
 
-// leavesOut reports whether a route begins with a [LeftOut].
-func leavesOut(r caddyhttp.Route) bool {
+// beginsWithSanitizer reports whether a route begins with a [Sanitizer].
+func beginsWithSanitizer(r caddyhttp.Route) bool {
 	if len(r.HandlersRaw) > 0 {
 		var h struct {
 			Handler string `json:"handler"`
@@ -282,7 +282,7 @@ func leavesOut(r caddyhttp.Route) bool {
 	if len(r.Handlers) == 0 {
 		return false
 	}
-	_, ok := r.Handlers[0].(*LeftOut)
+	_, ok := r.Handlers[0].(*Sanitizer)
 	return ok
 }
 
@@ -337,7 +337,7 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 		return err
 	}
 	last := s.levels[len(s.levels)-1]
-	declared := slices.ContainsFunc(last.routes[last.own+1:], leavesOut) // by a matcher
+	declared := slices.ContainsFunc(last.routes[last.own+1:], beginsWithSanitizer) // by a matcher
 	open, err := s.cover(ctx, g)
 	switch {
 	case err != nil:

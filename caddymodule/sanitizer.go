@@ -14,13 +14,13 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(LeftOut{})
+	caddy.RegisterModule(Sanitizer{})
 }
 
-// handledVar says that a gate, or a [LeftOut], has had a request.
+// handledVar says that a gate, or a [Sanitizer], has had a request.
 const handledVar = "session_gate.guarded"
 
-// LeftOut handles the requests of a site that do not come to its gate, because of a
+// Sanitizer handles the requests of a site that do not come to its gate, because of a
 // matcher or of a handle block. They pass without a session, but not with what no
 // origin may see on any path: a client's own identity headers, the session's cookie,
 // and a launch token. A launch link that leads here is redeemed, and the page's own API
@@ -29,38 +29,38 @@ const handledVar = "session_gate.guarded"
 // The Caddyfile directive session_gate adds it beside every gate with a matcher, and a
 // gate adds it to the routes beside its own. In a JSON configuration it may stand alone
 // in a route without a matcher, before or after the gate's.
-type LeftOut struct {
+type Sanitizer struct {
 	// The gate of the site. Without it, launch tokens are only removed.
 	Gate *Gate `json:"gate,omitempty"`
 }
 
 // CaddyModule implements [caddy.Module].
-func (LeftOut) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.handlers.session_gate_left_out", New: func() caddy.Module { return new(LeftOut) }}
+func (Sanitizer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session_gate_left_out", New: func() caddy.Module { return new(Sanitizer) }}
 }
 
 // Provision provisions the gate.
-func (l *LeftOut) Provision(ctx caddy.Context) error {
-	if l.Gate == nil {
+func (s *Sanitizer) Provision(ctx caddy.Context) error {
+	if s.Gate == nil {
 		return nil
 	}
-	return l.Gate.provision(ctx)
+	return s.Gate.provision(ctx)
 }
 
 // Validate implements [caddy.Validator].
-func (l *LeftOut) Validate() error {
-	if l.Gate == nil {
+func (s *Sanitizer) Validate() error {
+	if s.Gate == nil {
 		return nil
 	}
-	if err := l.Gate.Validate(); err != nil {
+	if err := s.Gate.Validate(); err != nil {
 		return fmt.Errorf("session_gate_left_out: %w", err)
 	}
 	return nil
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	g := l.Gate
+func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g := s.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
 		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.launches(r, tokens) {
 			return g.enter(w, r, tokens, r.URL.RawQuery)
@@ -88,7 +88,7 @@ func (l *LeftOut) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return g.passOpen(w, r, next)
 }
 
-// leftTokensVar holds launch tokens of another provider, for the next [LeftOut] of a
+// leftTokensVar holds launch tokens of another provider, for the next [Sanitizer] of a
 // site with gates of several providers.
 const leftTokensVar = "session_gate.launch_tokens"
 
@@ -114,7 +114,7 @@ func (g *Gate) launches(r *http.Request, tokens []string) bool {
 
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*LeftOut)(nil)
-	_ caddy.Validator             = (*LeftOut)(nil)
-	_ caddyhttp.MiddlewareHandler = (*LeftOut)(nil)
+	_ caddy.Provisioner           = (*Sanitizer)(nil)
+	_ caddy.Validator             = (*Sanitizer)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Sanitizer)(nil)
 )
