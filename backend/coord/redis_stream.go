@@ -170,8 +170,17 @@ func (r *Redis) attach(ctx context.Context) error {
 // continues its numbering.
 func (r *Redis) continuesFrom(ctx context.Context, c cursor) (bool, error) {
 	if c.id == "0-0" { // no event was read yet
-		empty, err := r.emptyCursor(ctx)
-		return empty.life == c.life && empty.number >= c.number, err
+		now, err := r.emptyCursor(ctx)
+		if err != nil || c.life != "" || now.life == "" {
+			return now.life == c.life && now.number >= c.number, err
+		}
+		// The stream has begun since: its first event must still be there.
+		first, err := r.client.XRangeN(ctx, streamKey, "-", "+", 1).Result()
+		if err != nil || len(first) == 0 {
+			return false, err
+		}
+		at, _ := parse(first[0])
+		return at.life == now.life && at.number == 1, nil
 	}
 	list, err := r.client.XRangeN(ctx, streamKey, c.id, c.id, 1).Result()
 	if err != nil || len(list) == 0 {

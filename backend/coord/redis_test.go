@@ -138,7 +138,38 @@ func TestRedisEmptied(t *testing.T) {
 		t.Errorf("believes %+v, %v", got, err)
 	}
 	publish(t, a, state("x", 2))
-	read(t, sub, "x@2")
+	readOrReset(t, sub, "x@2")
+	if got, err := b.States(ctx, []string{"x"}); err != nil || got[0].Version == 1 {
+		t.Errorf("believes %+v, %v", got, err)
+	}
+}
+
+// A stream that begins between two looks at it has no gap; one that lost its beginning
+// has.
+func TestStreamThatHasJustBegun(t *testing.T) {
+	t.Parallel()
+	server := coordtest.Start(t)
+	r := openRedis(t, server.URL(), 100)
+	none, err := r.emptyCursor(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, want bool) {
+		t.Helper()
+		got, err := r.continuesFrom(ctx, cursor{id: "0-0", life: none.life, number: none.number})
+		if err != nil || got != want {
+			t.Errorf("%s: it continues: %v, %v; want %v", when, got, err, want)
+		}
+	}
+	check("empty", true)
+	publish(t, r, state("x", 1))
+	check("begun", true)
+	publish(t, r, state("x", 2))
+	check("with two events", true)
+	server.Do(t, "XTRIM", streamKey, "MAXLEN", "1")
+	check("without its first event", false)
+	server.Do(t, "DEL", streamKey)
+	check("emptied", false)
 }
 
 // Slow is not down; too slow is.
