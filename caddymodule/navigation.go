@@ -45,9 +45,9 @@ func isPageDest(dest string) bool {
 // fetch(event.request). Its destination is "empty", and in Firefox its mode is
 // same-origin, but it keeps the header that only navigations have.
 func passedByWorker(r *http.Request) bool {
-	dest := r.Header.Get("Sec-Fetch-Dest")
-	return (dest == "empty" || dest == "") && r.Header.Get("Upgrade-Insecure-Requests") == "1" &&
-		r.Header.Get("X-Requested-With") == ""
+	dest, mode := r.Header.Get("Sec-Fetch-Dest"), r.Header.Get("Sec-Fetch-Mode")
+	return (dest == "empty" || dest == "") && (mode == "same-origin" || mode == "") &&
+		r.Header.Get("Upgrade-Insecure-Requests") == "1" && r.Header.Get("X-Requested-With") == ""
 }
 
 // fillsWindow reports whether a navigation may replace the page that the user sees.

@@ -43,6 +43,7 @@ func TestRefusalMatrix(t *testing.T) {
 		{"through a worker in Chromium", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, page},
 		{"through a worker without destinations", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Upgrade-Insecure-Requests": "1"}, page},
 		{"a worker's own fetch", "GET", map[string]string{"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "empty"}, problem},
+		{"a script's fetch with the header alone", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Upgrade-Insecure-Requests": "1"}, problem},
 		{"a script's fetch with the header", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "X-Requested-With": "XMLHttpRequest", "Upgrade-Insecure-Requests": "1"}, problem},
 		{"fetch that accepts html", "GET", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": html}, problem},
 		{"image", "GET", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, problem},

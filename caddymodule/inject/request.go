@@ -37,10 +37,10 @@ func classify(h http.Header) class {
 		return otherRequest
 	case mode == "navigate":
 		return navByFetchMode
-	case upgrade == "1" && (dest != "" || mode != ""):
-		return navByWorker
-	case upgrade == "1":
+	case upgrade == "1" && dest == "" && mode == "":
 		return navByUpgrade
+	case upgrade == "1" && (mode == "same-origin" || mode == ""):
+		return navByWorker // what scripts fetch from other origins has another mode
 	case dest == "" && mode == "" && upgrade == "":
 		return silentRequest
 	}

@@ -25,6 +25,7 @@ func TestClassify(t *testing.T) {
 		{"", "", "1", navByUpgrade},                // plain HTTP
 		{"empty", "navigate", "", otherRequest},    // a download
 		{"empty", "cors", "", otherRequest},
+		{"empty", "cors", "1", otherRequest}, // a script that sets the header
 		{"script", "no-cors", "", otherRequest},
 		{"image", "no-cors", "0", otherRequest},
 		{"", "cors", "", otherRequest},
