@@ -43,6 +43,39 @@ func TestUnknownQueryParameters(t *testing.T) {
 	w.call("GET", "/api/v1/sessions?nonsense=1", w.edge, nil).want(403)
 }
 
+// A page that a service worker controls sends a nonce with each GET, as the npm package
+// does, so that the worker cannot answer from its cache. The nonce selects nothing.
+func TestReadsTakeANonce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, _ := w.sell()
+	own := "/api/v1/providers/prov_demo/"
+	for path, bearer := range map[string]string{
+		own + "stats":                          w.provider,
+		own + "sessions":                       w.provider,
+		own + "sessions?limit=5&status=active": w.provider,
+		own + "sessions.csv?q=user_1":          w.provider,
+		own + "analytics/revenue":              w.provider,
+		"/api/v1/sessions?limit=1":             w.market,
+		"/api/v1/sessions/" + id:               w.market,
+		"/api/v1/users/user_1/balance":         w.market,
+		"/api/v1/keys/public":                  "",
+	} {
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		plain, nonce := w.call("GET", path, bearer, nil), w.call("GET", path+separator+"nonce=k3v9x", bearer, nil)
+		if plain.status != 200 || nonce.status != 200 {
+			t.Errorf("%s answers %d, and %d with a nonce: %s", path, plain.status, nonce.status, nonce.raw)
+		}
+	}
+	w.call("GET", own+"stats?nonce=1&nonce=2", w.provider, nil).want(422, "invalid_request")
+	w.call("GET", own+"stats?nonce=1&nonsense=2", w.provider, nil).want(422, "invalid_request")
+	// No cache answers a POST.
+	w.call("POST", "/api/v1/sessions/"+id+"/complete?nonce=1", w.market, nil).want(422, "invalid_request")
+}
+
 // Every operation of the document refuses what it does not document, reads and
 // writes alike, and takes every parameter that it documents.
 func TestEveryOperationKnowsItsQuery(t *testing.T) {

@@ -115,7 +115,7 @@ func problemExample(op *huma.Operation, status string) any {
 	if told, ok := refusalExamples[op.OperationID]; ok && told.status == code {
 		refusal = maps.Clone(told.problem)
 	} else if code == http.StatusUnprocessableEntity {
-		refusal["errors"] = refusedQuery("nonsense=1", queryOf(op)).Errors
+		refusal["errors"] = refusedQuery("nonsense=1", queryOf(op), "").Errors
 	}
 	refusal["status"], refusal["title"] = code, http.StatusText(code)
 	return refusal

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,13 +27,22 @@ func (a *api) knownQuery(hc huma.Context, next func(huma.Context)) {
 		next(hc)
 		return
 	}
-	if p := refusedQuery(r.URL.RawQuery, queryOf(hc.Operation())); p != nil {
+	ignored := ""
+	if r.Method == http.MethodGet {
+		ignored = ignoredQuery
+	}
+	if p := refusedQuery(r.URL.RawQuery, queryOf(hc.Operation()), ignored); p != nil {
 		a.logRefusal(r.Context(), p, p)
 		p.write(w)
 		return
 	}
 	next(hc)
 }
+
+// ignoredQuery is a query parameter that every GET takes and none reads. A page that a
+// service worker controls sends a new value each time, so that the worker cannot answer
+// from its cache.
+const ignoredQuery = "nonce"
 
 // queryOf lists the query parameters of an operation, in the order of its document.
 func queryOf(op *huma.Operation) []string {
@@ -45,9 +55,9 @@ func queryOf(op *huma.Operation) []string {
 	return names
 }
 
-// refusedQuery returns what is wrong with a query that may have these parameters,
-// each once; nil: nothing. It never quotes values.
-func refusedQuery(raw string, known []string) *problem {
+// refusedQuery returns what is wrong with a query that may have these parameters and
+// the ignored one, each once; nil: nothing. It never quotes values.
+func refusedQuery(raw string, known []string, ignored string) *problem {
 	given, err := url.ParseQuery(raw)
 	if err != nil {
 		return newProblem(protocol.InvalidRequest, "The query is malformed. Separate parameters with & and percent-encode their values.")
@@ -59,7 +69,7 @@ func refusedQuery(raw string, known []string) *problem {
 	p := newProblem(protocol.InvalidRequest, "Validation failed.")
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		switch {
-		case !slices.Contains(known, name):
+		case !slices.Contains(known, name) && (name != ignored || ignored == ""):
 			p.Errors = append(p.Errors, fieldError{Location: "query." + shortened(name), Message: "unknown query parameter; " + takes})
 		case len(given[name]) > 1:
 			p.Errors = append(p.Errors, fieldError{Location: "query." + name, Message: "given more than once"})

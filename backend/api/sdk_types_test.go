@@ -32,6 +32,9 @@ func TestStatisticsOfTheSDK(t *testing.T) {
 			t.Errorf("%s has %v, and the API %v", name, got, want)
 		}
 	}
+	if !strings.Contains(string(text), "}"+ignoredQuery+"=${") {
+		t.Errorf("the SDK does not send the parameter %s, or the API takes another", ignoredQuery)
+	}
 	api := tagged(reflect.TypeFor[shape.SessionBody](), "json")
 	for _, field := range fieldsOf(t, string(text), "SessionRow") {
 		if !slices.Contains(api, field) {

@@ -52,6 +52,9 @@ func (q webhookQueue) Claim(ctx context.Context, webhookID string, n int) ([]web
 	if err != nil {
 		return nil, err
 	}
+	if h.DisabledAt != 0 || h.RetryAtMS > q.s.now().UnixMilli() {
+		return nil, nil // it was disabled, or failed at another service, since it was due
+	}
 	secrets, err := q.s.secretsOf(h)
 	if err != nil {
 		// Not claimed: a claim counts as an attempt. [Service.checkSeal] reports it.

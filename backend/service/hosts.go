@@ -18,6 +18,7 @@ var (
 	errHostEmpty      = errors.New("it is empty")
 	errHostSeveral    = errors.New("write one name without spaces or commas")
 	errHostScheme     = errors.New("only http:// and https:// addresses name a host")
+	errHostSlashes    = errors.New("write the host's name, or its address with both slashes, such as https://app.example.com/")
 	errHostMail       = errors.New("it is an e-mail address or has a user name")
 	errHostChars      = errors.New("a host name has letters, digits, hyphens and dots")
 	errHostUnderscore = errors.New("it has an underscore, and no certificate can be issued for such a name")
@@ -90,7 +91,11 @@ func parsePasted(pasted string) (hostPort, error) {
 	if i := strings.IndexAny(text, "/?#"); i >= 0 {
 		text = text[:i]
 	}
-	return splitHostPort(text)
+	h, err := splitHostPort(text)
+	if err == nil && (h.host == "http" || h.host == "https") { // of https:/app.example.com, or https:
+		return hostPort{}, errHostSlashes
+	}
+	return h, err
 }
 
 // splitHostPort reads host, host:port, an IPv6 address or [address]:port.

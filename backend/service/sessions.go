@@ -120,7 +120,7 @@ func AppURL(p store.Provider) string {
 	if len(p.Domains) == 0 {
 		return ""
 	}
-	return "https://" + p.Domains[0] + "/"
+	return "https://" + hostPort{host: p.Domains[0]}.String() + "/"
 }
 
 // Session reads one session as it is now.

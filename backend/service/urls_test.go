@@ -79,3 +79,19 @@ func TestReturnAddressIsNotTheApp(t *testing.T) {
 		}
 	}
 }
+
+// The first domain leads to a page: an IPv6 address has brackets in a URL.
+func TestAppURLOfADomain(t *testing.T) {
+	t.Parallel()
+	for domain, want := range map[string]string{
+		"app.acme.com": "https://app.acme.com/", "192.0.2.7": "https://192.0.2.7/", "::1": "https://[::1]/", "2001:db8::1": "https://[2001:db8::1]/",
+	} {
+		p := store.Provider{Domains: []string{domain, "other.example"}}
+		if got := AppURL(p); got != want || !isPage(got) {
+			t.Errorf("AppURL with %s is %s, want %s", domain, got, want)
+		}
+		if !returnsToApp(want+"done", p) {
+			t.Errorf("%sdone does not lead back to the app", want)
+		}
+	}
+}

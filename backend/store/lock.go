@@ -61,12 +61,11 @@ func (s *Store) Lock(h Holder) error {
 		return held
 	case err != nil:
 		f.Close()
-		return fmt.Errorf("locking database: %w", err)
+		return fmt.Errorf("locking database: %w; put the database on a local disk: its file system must support locks", err)
 	}
-	if err := writeHolder(f, h); err != nil {
-		f.Close()
-		return fmt.Errorf("locking database: %w", err)
-	}
+	// The lock holds without its holder's name. On a full disk it cannot be written,
+	// and that must not keep a service from starting.
+	_ = writeHolder(f, h)
 	s.lock = f
 	return nil
 }

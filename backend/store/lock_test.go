@@ -108,3 +108,27 @@ func TestCommandsBesideAService(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The lock holds also where its holder cannot be written: on a full disk, or for a
+// reader. What an earlier holder left there blocks nobody.
+func TestLockOfADeadHolder(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"killed":       `{"pid":1,"host":"db1","address":"127.0.0.1:8081","since":"2027-01-15T08:00:00Z"}`,
+		"half written": `{"pid":1,"ho`,
+		"empty":        "",
+	} {
+		path := filepath.Join(t.TempDir(), "test.db")
+		s := open(t, "sqlite:"+path)
+		if err := os.WriteFile(path+"-lock", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Lock(holder); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		second := open(t, "sqlite:"+path)
+		if held, ok := errors.AsType[*store.LockedError](second.Lock(holder)); !ok || held.Holder.PID != holder.PID {
+			t.Errorf("%s: the next one is told %v", name, held)
+		}
+	}
+}

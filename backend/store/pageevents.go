@@ -18,6 +18,9 @@ const (
 	maxEventNames = 500
 	// The name under which further names are counted.
 	otherEvents = "(other)"
+	// The most events that are kept of one session. Whoever has its token could fill
+	// the database otherwise: events are kept as long as their session.
+	maxSessionEvents = 10_000
 )
 
 // PageEvent is an event that a page reported. Props is JSON.
@@ -38,19 +41,39 @@ type EventDay struct {
 	Sessions int64
 }
 
-// AddPageEvents records events of the pages of s and adds them to the roll-up.
+// AddPageEvents records events of the pages of s and adds them to the roll-up. Of a
+// session that has [maxSessionEvents], they are only counted.
 func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []PageEvent, now time.Time) error {
 	counts := map[string]int64{}
 	for _, e := range events {
 		counts[e.Name]++
 	}
+	kept, err := t.q.CountEventsUpTo(ctx, s.ID, maxSessionEvents)
+	if err != nil {
+		return fmt.Errorf("counting events: %w", err)
+	}
+	room := maxSessionEvents - int(kept)
+	known := map[string]bool{} // to this session
+	if room > 0 {              // otherwise some names are not kept, and none counts as new
+		names, err := t.q.ListPageEventNames(ctx, s.ID)
+		if err != nil {
+			return fmt.Errorf("reading names of events: %w", err)
+		}
+		for _, name := range names {
+			known[name] = true
+		}
+	}
 	// Sorted by name, so that concurrent writers do not deadlock.
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		if err := t.countPageEvents(ctx, s, name, counts[name], now); err != nil {
+		var first int64
+		if room > 0 && !known[name] {
+			first = 1
+		}
+		if err := t.countPageEvents(ctx, s, name, counts[name], first, now); err != nil {
 			return fmt.Errorf("counting events: %w", err)
 		}
 	}
-	for _, e := range events {
+	for _, e := range events[:min(len(events), room)] {
 		err := t.insertEvent(ctx, now, query.InsertEventParams{
 			SessionID: s.ID, Source: "page", Name: e.Name, AtMS: e.AtMS, Props: e.Props,
 		})
@@ -61,13 +84,10 @@ func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []Page
 	return nil
 }
 
-// countPageEvents adds n events to the roll-up. Call it before they are recorded.
-func (t *Tx) countPageEvents(ctx context.Context, s session.Session, name string, n int64, now time.Time) error {
+// countPageEvents adds n events to the roll-up. first is 1 if the session had none with
+// this name before.
+func (t *Tx) countPageEvents(ctx context.Context, s session.Session, name string, n, first int64, now time.Time) error {
 	today := now.Unix() / int64(day/time.Second)
-	before, err := t.q.HasSessionEvent(ctx, s.ID, name)
-	if err != nil {
-		return err
-	}
 	known, err := t.q.HasEventName(ctx, s.ProviderID, today, name)
 	if err != nil {
 		return err
@@ -82,7 +102,7 @@ func (t *Tx) countPageEvents(ctx context.Context, s session.Session, name string
 		}
 	}
 	return t.q.AddProviderEvents(ctx, query.AddProviderEventsParams{
-		ProviderID: s.ProviderID, Day: today, Name: name, Events: n, Sessions: 1 - before,
+		ProviderID: s.ProviderID, Day: today, Name: name, Events: n, Sessions: first,
 	})
 }
 

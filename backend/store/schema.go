@@ -91,8 +91,8 @@ func refuseLater(ctx context.Context, conn *sql.DB, e engine, sources []*goose.S
 			return err
 		}
 		if !known[version] {
-			return fmt.Errorf("a later version of sessiongate updated its schema to version %d; this program's own is version %d: "+
-				"run the later program, or restore the backup from before its upgrade", version, newest)
+			return fmt.Errorf("another version of sessiongate brought its schema to version %d, which this program does not have; its own is version %d: "+
+				"run that program or a later one, or restore the backup from before its upgrade", version, newest)
 		}
 	}
 	return rows.Err()

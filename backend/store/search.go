@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -65,11 +66,12 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Session, error) {
 	status, limit := string(f.Status), int32(f.Limit)
 	switch {
+	case f.UserID != "" && !strings.HasPrefix(f.UserID, f.Search):
+		return r.one(ctx, f) // of this user's sessions, the search can only find one by its id
 	case f.UserID != "":
-		rows, err := r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
+		return r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
 			UserID: f.UserID, ProviderID: f.ProviderID, Status: status, Before: f.Before, Since: f.Since, Until: f.Until, MaxRows: limit,
 		})
-		return slices.DeleteFunc(rows, func(s query.Session) bool { return !f.finds(s) }), err
 	case f.ProviderID == "" && status != "" && f.Status.Terminal():
 		return r.q.ListEndedSessionsOfStatus(ctx, status, f.Before, limit)
 	case f.ProviderID == "" && status != "":
@@ -110,20 +112,31 @@ func (r Reader) search(ctx context.Context, f SessionFilter) ([]query.Session, e
 	if err != nil {
 		return nil, err
 	}
-	one, err := r.q.GetSession(ctx, f.Search)
-	if errors.Is(found(err), ErrNotFound) {
-		return rows, nil
-	}
+	one, err := r.one(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	if one.ProviderID == f.ProviderID && one.ID < f.Before && f.finds(one) &&
-		!slices.ContainsFunc(rows, func(s query.Session) bool { return s.ID == one.ID }) {
-		rows = append(rows, one)
+	if len(one) > 0 && !slices.ContainsFunc(rows, func(s query.Session) bool { return s.ID == one[0].ID }) {
+		rows = append(rows, one[0])
 		slices.SortFunc(rows, func(a, b query.Session) int { return cmp.Compare(b.ID, a.ID) })
 		rows = rows[:min(len(rows), f.Limit)]
 	}
 	return rows, nil
+}
+
+// one is the session whose id is searched for, if it matches the filter, too.
+func (r Reader) one(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	s, err := r.q.GetSession(ctx, f.Search)
+	if errors.Is(found(err), ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.ID >= f.Before || f.ProviderID != "" && s.ProviderID != f.ProviderID || f.UserID != "" && s.UserID != f.UserID || !f.finds(s) {
+		return nil, nil
+	}
+	return []query.Session{s}, nil
 }
 
 func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Session, error) {

@@ -39,6 +39,9 @@ func (h Health) After(r Result, now time.Time, random float64) Health {
 	if h.FailingSince.IsZero() || now.Sub(h.LastFailed) > forgetFailures {
 		h = Health{FailingSince: now}
 	}
+	if h.FailingSince.After(now) { // the clock was set back
+		h.FailingSince = now
+	}
 	h.LastFailed = now
 	asked := time.Duration(0)
 	if r.Code == http.StatusTooManyRequests || r.Code == http.StatusServiceUnavailable {

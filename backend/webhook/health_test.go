@@ -38,7 +38,8 @@ func TestEndpointsAreGivenUpAfterDaysOfFailures(t *testing.T) {
 		"a silence, then days":           {[]int{0, 160, 184, 208, 232, 256, 279}, false},
 		"a silence, then five days":      {[]int{0, 160, 184, 208, 232, 256, 280}, true},
 		"the clock was set back":         {[]int{200, 100, 0}, false},
-		"set back, and failing for days": {[]int{200, 0, 24, 48, 72, 96, 120}, false},
+		"set back, and failing for days": {[]int{200, 0, 24, 48, 72, 96, 119}, false},
+		"set back, and failing for five": {[]int{200, 0, 24, 48, 72, 96, 120}, true},
 	} {
 		if got := fail(Health{}, 500, hours(tt.at...)...).GivesUp(); got != tt.want {
 			t.Errorf("%s: given up: %v, want %v", name, got, tt.want)

@@ -81,8 +81,9 @@ SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2;
 -- name: HasEventName :one
 SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2 AND name = $3;
 
--- name: HasSessionEvent :one
-SELECT COUNT(*) FROM (SELECT 1 FROM session_events WHERE session_id = $1 AND source = 'page' AND name = $2 LIMIT 1) x;
+-- name: ListPageEventNames :many
+-- ListPageEventNames is the names of what a session's pages noticed.
+SELECT DISTINCT name FROM session_events WHERE session_id = $1 AND source = 'page';
 
 -- name: AddProviderEvents :exec
 INSERT INTO provider_events (provider_id, day, name, events, sessions) VALUES ($1, $2, $3, $4, $5)

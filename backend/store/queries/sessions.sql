@@ -102,5 +102,10 @@ INSERT INTO session_events (id, session_id, source, name, at_ms, props) VALUES (
 -- name: ListEvents :many
 SELECT * FROM session_events WHERE session_id = $1 ORDER BY id LIMIT $2;
 
+-- name: CountEventsUpTo :one
+-- CountEventsUpTo counts what is recorded of a session, up to a number. Its index
+-- answers it.
+SELECT COUNT(*) FROM (SELECT 1 FROM session_events e WHERE e.session_id = sqlc.arg(session_id) LIMIT sqlc.arg(max_rows)) x;
+
 -- name: CountEvents :one
 SELECT COUNT(*) FROM session_events WHERE session_id = $1 AND source = $2;

@@ -166,17 +166,6 @@ func (q *Queries) HasEventName(ctx context.Context, providerID string, day int64
 	return count, err
 }
 
-const hasSessionEvent = `-- name: HasSessionEvent :one
-SELECT COUNT(*) FROM (SELECT 1 FROM session_events WHERE session_id = $1 AND source = 'page' AND name = $2 LIMIT 1) x
-`
-
-func (q *Queries) HasSessionEvent(ctx context.Context, sessionID string, name string) (int64, error) {
-	row := q.queryRow(ctx, q.hasSessionEventStmt, hasSessionEvent, sessionID, name)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const listDays = `-- name: ListDays :many
 SELECT provider_id, day, sessions, entered, completed, expired, revoked, canceled, tokens_allocated, paid_seconds, used_seconds, users, new_users, captures, captured, released, held, extensions FROM provider_analytics WHERE provider_id = $1 AND day >= $2 AND day <= $3 ORDER BY day
 `
@@ -261,6 +250,34 @@ func (q *Queries) ListNewUsers(ctx context.Context, arg ListNewUsersParams) ([]s
 			return nil, err
 		}
 		items = append(items, user_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPageEventNames = `-- name: ListPageEventNames :many
+SELECT DISTINCT name FROM session_events WHERE session_id = $1 AND source = 'page'
+`
+
+// ListPageEventNames is the names of what a session's pages noticed.
+func (q *Queries) ListPageEventNames(ctx context.Context, sessionID string) ([]string, error) {
+	rows, err := q.query(ctx, q.listPageEventNamesStmt, listPageEventNames, sessionID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -72,6 +72,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
 	}
+	if q.countEventsUpToStmt, err = db.PrepareContext(ctx, countEventsUpTo); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEventsUpTo: %w", err)
+	}
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
 	}
@@ -219,9 +222,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hasEventNameStmt, err = db.PrepareContext(ctx, hasEventName); err != nil {
 		return nil, fmt.Errorf("error preparing query HasEventName: %w", err)
 	}
-	if q.hasSessionEventStmt, err = db.PrepareContext(ctx, hasSessionEvent); err != nil {
-		return nil, fmt.Errorf("error preparing query HasSessionEvent: %w", err)
-	}
 	if q.insertAPIKeyStmt, err = db.PrepareContext(ctx, insertAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAPIKey: %w", err)
 	}
@@ -332,6 +332,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
+	}
+	if q.listPageEventNamesStmt, err = db.PrepareContext(ctx, listPageEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPageEventNames: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
@@ -527,6 +530,11 @@ func (q *Queries) Close() error {
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
+		}
+	}
+	if q.countEventsUpToStmt != nil {
+		if cerr := q.countEventsUpToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEventsUpToStmt: %w", cerr)
 		}
 	}
 	if q.countLiveStmt != nil {
@@ -774,11 +782,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hasEventNameStmt: %w", cerr)
 		}
 	}
-	if q.hasSessionEventStmt != nil {
-		if cerr := q.hasSessionEventStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing hasSessionEventStmt: %w", cerr)
-		}
-	}
 	if q.insertAPIKeyStmt != nil {
 		if cerr := q.insertAPIKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAPIKeyStmt: %w", cerr)
@@ -962,6 +965,11 @@ func (q *Queries) Close() error {
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
+		}
+	}
+	if q.listPageEventNamesStmt != nil {
+		if cerr := q.listPageEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPageEventNamesStmt: %w", cerr)
 		}
 	}
 	if q.listPageReportsStmt != nil {
@@ -1204,6 +1212,7 @@ type Queries struct {
 	countDayStmt                       *sql.Stmt
 	countEventNamesStmt                *sql.Stmt
 	countEventsStmt                    *sql.Stmt
+	countEventsUpToStmt                *sql.Stmt
 	countLiveStmt                      *sql.Stmt
 	countLiveKeysStmt                  *sql.Stmt
 	countLiveSessionsOfUserStmt        *sql.Stmt
@@ -1253,7 +1262,6 @@ type Queries struct {
 	getWebhookStmt                     *sql.Stmt
 	growHoldStmt                       *sql.Stmt
 	hasEventNameStmt                   *sql.Stmt
-	hasSessionEventStmt                *sql.Stmt
 	insertAPIKeyStmt                   *sql.Stmt
 	insertAttemptStmt                  *sql.Stmt
 	insertAuditStmt                    *sql.Stmt
@@ -1291,6 +1299,7 @@ type Queries struct {
 	listLiveSessionsOfStatusStmt       *sql.Stmt
 	listMessagesOfUserStmt             *sql.Stmt
 	listNewUsersStmt                   *sql.Stmt
+	listPageEventNamesStmt             *sql.Stmt
 	listPageReportsStmt                *sql.Stmt
 	listPeopleStmt                     *sql.Stmt
 	listPeopleByEmailStmt              *sql.Stmt
@@ -1350,6 +1359,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countDayStmt:                       q.countDayStmt,
 		countEventNamesStmt:                q.countEventNamesStmt,
 		countEventsStmt:                    q.countEventsStmt,
+		countEventsUpToStmt:                q.countEventsUpToStmt,
 		countLiveStmt:                      q.countLiveStmt,
 		countLiveKeysStmt:                  q.countLiveKeysStmt,
 		countLiveSessionsOfUserStmt:        q.countLiveSessionsOfUserStmt,
@@ -1399,7 +1409,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getWebhookStmt:                     q.getWebhookStmt,
 		growHoldStmt:                       q.growHoldStmt,
 		hasEventNameStmt:                   q.hasEventNameStmt,
-		hasSessionEventStmt:                q.hasSessionEventStmt,
 		insertAPIKeyStmt:                   q.insertAPIKeyStmt,
 		insertAttemptStmt:                  q.insertAttemptStmt,
 		insertAuditStmt:                    q.insertAuditStmt,
@@ -1437,6 +1446,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listLiveSessionsOfStatusStmt:       q.listLiveSessionsOfStatusStmt,
 		listMessagesOfUserStmt:             q.listMessagesOfUserStmt,
 		listNewUsersStmt:                   q.listNewUsersStmt,
+		listPageEventNamesStmt:             q.listPageEventNamesStmt,
 		listPageReportsStmt:                q.listPageReportsStmt,
 		listPeopleStmt:                     q.listPeopleStmt,
 		listPeopleByEmailStmt:              q.listPeopleByEmailStmt,

@@ -201,6 +201,8 @@ func listsOfEachFilter(t *testing.T, s *store.Store) {
 		{ProviderID: "p", Search: "ann"}, {ProviderID: "p", Search: "an"}, {ProviderID: "p", Search: "ä"}, {ProviderID: "p", Search: "x"},
 		{ProviderID: "p", Search: "ann", Status: session.Completed}, {ProviderID: "p", Search: all[7].ID}, {ProviderID: "p", Search: all[7].ID, Status: session.Active},
 		{ProviderID: "q", Search: "ann"}, {ProviderID: "q", Search: all[7].ID}, {ProviderID: "p", UserID: "ann", Search: "b"},
+		{ProviderID: "p", UserID: all[7].UserID, Search: all[7].ID}, {ProviderID: "p", UserID: "nobody", Search: all[7].ID},
+		{ProviderID: "p", UserID: "ann", Search: "an"},
 		{ProviderID: "p", Until: Now.Unix() + 1}, {ProviderID: "p", Until: Now.Unix()}, {ProviderID: "p", Since: Now.Unix(), Until: Now.Unix() + 1, Search: "ann"},
 	} {
 		var want []string

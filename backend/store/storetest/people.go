@@ -88,6 +88,42 @@ func pageEventCounts(t *testing.T, s *store.Store) {
 	}
 }
 
+// Of one session, so many events are kept; further ones are counted and change nothing
+// for other sessions.
+func pageEventsAreBounded(t *testing.T, s *store.Store) {
+	const most, batch = 10_000, 100
+	addProvider(t, s, "p")
+	greedy, other := sell(t, s, "s1", "u", 0), sell(t, s, "s2", "u", 0)
+	events := make([]store.PageEvent, batch)
+	for i := range events {
+		events[i] = store.PageEvent{Name: fmt.Sprint("view", i%2), Props: "{}"}
+	}
+	for range most/batch + 5 {
+		write(t, s, func(tx *store.Tx) error { return tx.AddPageEvents(ctx, greedy, events, Now) })
+	}
+	full, err := s.PageEventCount(ctx, "s1")
+	if err != nil || full > most || full < most-batch {
+		t.Errorf("%d events are kept, %v", full, err)
+	}
+	// Names that are new to a session are counted, and kept no more.
+	fresh := []store.PageEvent{{Name: "fresh", Props: "{}"}, {Name: "fresh", Props: "{}"}}
+	write(t, s, func(tx *store.Tx) error { return tx.AddPageEvents(ctx, greedy, fresh, Now) })
+	write(t, s, func(tx *store.Tx) error { return tx.AddPageEvents(ctx, other, fresh, Now) })
+	for id, want := range map[string]int64{"s1": full, "s2": 2} {
+		if n, err := s.PageEventCount(ctx, id); err != nil || n != want {
+			t.Errorf("%s has %d events, want %d, %v", id, n, want, err)
+		}
+	}
+	today := Now.Unix() / 86400
+	want := []store.EventDay{
+		{Day: today, Name: "view0", Events: (most + 5*batch) / 2, Sessions: 1}, {Day: today, Name: "view1", Events: (most + 5*batch) / 2, Sessions: 1},
+		{Day: today, Name: "fresh", Events: 4, Sessions: 1},
+	}
+	if got, err := s.EventDays(ctx, "p", today, today); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func providers(t *testing.T, s *store.Store) {
 	addProvider(t, s, "p", "b.example", "a.example")
 	p, err := s.ProviderByDomain(ctx, "a.example")

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"heartbeats add up":                   heartbeats,
 		"events and extensions":               eventsAndExtensions,
 		"page events are counted":             pageEventCounts,
+		"page events are bounded":             pageEventsAreBounded,
 		"people and their sign-ins":           peopleAndSignIns,
 		"idempotency keys":                    idempotencyKeys,
 		"ledger entries page and audit":       ledgerEntries,
