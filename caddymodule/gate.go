@@ -209,6 +209,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if redirectFinalDot(w, r) {
 		return nil
 	}
+	restoreSent(r)
 	explain := g.asksForOutcome(r)
 	sanitize(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {

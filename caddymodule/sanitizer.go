@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if redirectFinalDot(w, r) {
 		return nil
 	}
+	rememberSent(r)
 	sanitize(r)
 	if g != nil && strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
@@ -91,6 +93,39 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 // leftTokensVar holds launch tokens of another provider, for the next [Sanitizer] of a
 // site with gates of several providers.
 const leftTokensVar = "session_gate.launch_tokens"
+
+// sentVar holds what a [Sanitizer] has changed in a request, for a gate behind it.
+const sentVar = "session_gate.sent"
+
+// sent is a part of a request as its client sent it.
+type sent struct {
+	host   string
+	header map[string][]string
+}
+
+// rememberSent keeps what the origin of an open route does not get as it was sent. That
+// route may pass the request on: forward_auth does, before the gate.
+func rememberSent(r *http.Request) {
+	was := sent{host: r.Host, header: make(map[string][]string, 4)}
+	for _, name := range []string{"Cookie", "Origin", "Referer", headerDebug} {
+		was.header[name] = slices.Clone(r.Header[name])
+	}
+	caddyhttp.SetVar(r.Context(), sentVar, was)
+}
+
+// restoreSent undoes what a [Sanitizer] before the gate has changed.
+func restoreSent(r *http.Request) {
+	was, ok := caddyhttp.GetVar(r.Context(), sentVar).(sent)
+	if !ok {
+		return
+	}
+	r.Host = was.host
+	for name, values := range was.header {
+		if len(values) > 0 {
+			r.Header[name] = values
+		}
+	}
+}
 
 // launches reports whether a launch token is to be redeemed on a path that is open to
 // everybody: one that is not ours to redeem is removed, and the page is shown.

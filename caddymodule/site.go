@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sessiongate/sessiongate/caddymodule/cut"
@@ -23,6 +22,9 @@ type site struct {
 	server  *caddyhttp.Server
 	metrics *caddyhttp.Metrics // of the server's routes
 	levels  []siteLevel
+	// The routes above the first level are not known: the gate is in a named route, or
+	// among the routes for errors.
+	partial bool
 }
 
 // siteLevel is a list of routes and the index of the one that holds the gate.
@@ -31,8 +33,7 @@ type siteLevel struct {
 	own    int
 }
 
-// siteOf finds the gate that is being provisioned with ctx. A gate among the routes
-// for errors, or in a named route, has no levels.
+// siteOf finds the gate that is being provisioned with ctx.
 func siteOf(ctx caddy.Context) site {
 	s := site{server: serverOf(ctx)}
 	if s.server == nil {
@@ -48,8 +49,12 @@ func siteOf(ctx caddy.Context) site {
 		}
 	}
 	var levels []siteLevel
-	for _, routes := range lists {
+	for i, routes := range lists {
 		own := slices.IndexFunc(routes, func(r caddyhttp.Route) bool { return len(r.HandlersRaw) > 0 && len(r.Handlers) == 0 })
+		if own < 0 && i == 0 {
+			s.partial = true
+			continue
+		}
 		if own < 0 {
 			return s
 		}
@@ -133,59 +138,10 @@ func originalURL(r *http.Request) *url.URL {
 	return r.URL
 }
 
-// cover puts a [Sanitizer] before every route of the site that visitors reach past the
-// gate. It reports whether there is one.
-func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
-	sanitizer := &Sanitizer{Gate: g}
-	for depth, l := range s.levels {
-		own := l.routes[l.own]
-		if hasHost(own.MatcherSets) {
-			continue // its neighbors are other sites
-		}
-		for i := range l.routes {
-			r := &l.routes[i]
-			instead := own.Group != "" && r.Group == own.Group // handle blocks exclude one another
-			after := i > l.own && len(own.MatcherSets) > 0
-			if i == l.own || !instead && !after {
-				continue
-			}
-			covered := beginsWithSanitizer(*r)
-			if !covered && !holdsGate(*r) {
-				if err := s.insert(ctx, r, sanitizer, depth); err != nil {
-					return open, err
-				}
-				open, covered = true, true
-			}
-			if covered && after && !instead && len(r.MatcherSets) == 0 {
-				break // all that follow come after it
-			}
-		}
-	}
-	return open, nil
-}
-
-// insert makes a handler the first of a route, which may be provisioned already.
-func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *Sanitizer, depth int) error {
-	if len(r.HandlersRaw) > 0 {
-		r.HandlersRaw = slices.Insert(r.HandlersRaw, 0, caddyconfig.JSONModuleObject(h, "handler", "session_gate_left_out", nil))
-		return nil
-	}
-	loaded, err := ctx.LoadModuleByID("http.handlers.session_gate_left_out", caddyconfig.JSON(h, nil))
-	if err != nil {
-		return fmt.Errorf("session_gate: %w", err)
-	}
-	r.Handlers = slices.Insert(r.Handlers, 0, loaded.(caddyhttp.MiddlewareHandler))
-	metrics := s.metrics
-	if depth > 0 {
-		metrics = nil
-	}
-	return r.ProvisionHandlers(ctx, metrics)
-}
-
 // admits reports whether a visit to a path of the site comes to the gate. Conditions
 // other than the path may make it false.
 func (s site) admits(g *Gate, path string) bool {
-	if len(s.levels) == 0 {
+	if len(s.levels) == 0 || s.partial {
 		return false
 	}
 	r, err := http.NewRequest(http.MethodGet, "http://localhost"+path, nil)
@@ -271,21 +227,6 @@ func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
 	return kept
 }
 
-// beginsWithSanitizer reports whether a route begins with a [Sanitizer].
-func beginsWithSanitizer(r caddyhttp.Route) bool {
-	if len(r.HandlersRaw) > 0 {
-		var h struct {
-			Handler string `json:"handler"`
-		}
-		return json.Unmarshal(r.HandlersRaw[0], &h) == nil && h.Handler == "session_gate_left_out"
-	}
-	if len(r.Handlers) == 0 {
-		return false
-	}
-	_, ok := r.Handlers[0].(*Sanitizer)
-	return ok
-}
-
 // holdsGate reports whether a gate is among the handlers of a route, at any depth.
 func holdsGate(r caddyhttp.Route) bool {
 	for _, raw := range r.HandlersRaw {
@@ -329,6 +270,11 @@ func namesGate(v any) bool {
 // back to it is refused.
 func (g *Gate) fitSite(ctx caddy.Context) error {
 	s := siteOf(ctx)
+	if s.partial {
+		if err := s.checkInvocations(); err != nil {
+			return err
+		}
+	}
 	if len(s.levels) == 0 {
 		return nil
 	}
@@ -337,6 +283,10 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 		return err
 	}
 	last := s.levels[len(s.levels)-1]
+	if asksFirst(last.routes[last.own]) {
+		g.logger.Warn("a handler before this session_gate, such as forward_auth, passes requests on with their launch tokens, session cookies " +
+			"and identity headers; let the gate come first, with the global option: order session_gate before forward_auth")
+	}
 	declared := slices.ContainsFunc(last.routes[last.own+1:], beginsWithSanitizer) // by a matcher
 	open, err := s.cover(ctx, g)
 	switch {
@@ -345,7 +295,7 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 	case open:
 		g.logger.Warn("routes beside this session_gate admit visitors without a session; a launch link that leads there is redeemed, " +
 			"and identity headers and the session's cookie are removed. If no path is to be open, write session_gate outside of handle")
-	case !declared && !s.admits(g, protocol.GateSession):
+	case !declared && !s.partial && !s.admits(g, protocol.GateSession):
 		g.logger.Warn("requests for " + protocol.GatePrefix + "* do not reach this session_gate, so that pages have no clock; " +
 			"write session_gate outside of handle, or let its handle match this path as well")
 	}

@@ -49,6 +49,8 @@ func TestCaddyfileMistakesSayWhatIsMeant(t *testing.T) {
 		"a redirect to the site by its name":      {site("session_gate {\n\t\ton_missing redirect http://App.example:8080/welcome\n\t}"), "leads back to this gate"},
 		"a redirect after the end":                {site("session_gate {\n\t\ton_expired redirect /over\n\t}"), "on_expired redirect /over leads back to this gate"},
 		"a redirect within the matcher":           {site("session_gate /app/* {\n\t\ton_missing redirect /app/welcome\n\t}"), "refuses /app/welcome as well"},
+		"a named route beside a handle":           {strings.Replace(site("handle /app/* {\n\t\tinvoke gated\n\t}\n\thandle {\n\t\trespond open\n\t}"), "http://app.", "&(gated) {\n\tsession_gate\n\trespond ok\n}\nhttp://app.", 1), "make it a snippet: write (gated) instead of &(gated)"},
+		"a named route after a proxy":             {strings.Replace(site("route {\n\t\treverse_proxy /open/* 127.0.0.1:1\n\t\tinvoke gated\n\t}"), "http://app.", "&(gated) {\n\tsession_gate\n\trespond ok\n}\nhttp://app.", 1), "the named route gated is invoked beside routes"},
 		"a redirect within a handle":              {site("handle /app/* {\n\t\tsession_gate {\n\t\t\ton_missing redirect /app/welcome\n\t\t}\n\t}"), "leads back to this gate"},
 	} {
 		status, says := validated(t, tt.caddyfile)
@@ -80,6 +82,7 @@ func TestCaddyfileMistakesSayWhatIsMeant(t *testing.T) {
 func TestValidateWarnsOfOpenRoutes(t *testing.T) {
 	t.Parallel()
 	const open, noAPI = "routes beside this session_gate admit visitors", "do not reach this session_gate"
+	const asked = "order session_gate before forward_auth"
 	for name, tt := range map[string]struct{ site, warning string }{
 		"an open handle beside it":      {"handle /app/* {\n\t\tsession_gate\n\t}\n\thandle {\n\t\trespond ok\n\t}", open},
 		"an open handle before it":      {"handle /open/* {\n\t\trespond ok\n\t}\n\thandle {\n\t\tsession_gate\n\t\trespond ok\n\t}", open},
@@ -88,13 +91,18 @@ func TestValidateWarnsOfOpenRoutes(t *testing.T) {
 		"a handle that is all there is": {"handle /app/* {\n\t\tsession_gate\n\t\trespond ok\n\t}", noAPI},
 		"a matcher":                     {"session_gate /app/*\n\trespond ok", ""},
 		"no matcher":                    {"session_gate\n\trespond ok", ""},
+		"a proxy before it":             {"route {\n\t\treverse_proxy /open/* 127.0.0.1:1\n\t\tsession_gate\n\t\trespond ok\n\t}", open},
+		"a route with a proxy first":    {"route /open/* {\n\t\treverse_proxy 127.0.0.1:1\n\t}\n\troute {\n\t\tsession_gate\n\t\trespond ok\n\t}", open},
+		"an answer before it":           {"route {\n\t\trespond /health ok\n\t\tsession_gate\n\t\trespond ok\n\t}", ""},
+		"leave asked of some requests":  {"forward_auth /admin/* 127.0.0.1:1 {\n\t\turi /check\n\t}\n\tsession_gate\n\trespond ok", ""},
+		"leave asked of all requests":   {"forward_auth 127.0.0.1:1 {\n\t\turi /check\n\t}\n\tsession_gate\n\trespond ok", asked},
 		"everything in a handle":        {"handle {\n\t\tsession_gate\n\t\trespond ok\n\t}", ""},
 	} {
 		status, says := validated(t, "{\n\tadmin off\n\tsession_gate {\n\t\tbackend http://127.0.0.1:1\n\t}\n}\nhttp://app.example:8080 {\n\t"+tt.site+"\n}\nhttp://other.example:8080 {\n\trespond other\n}\n")
 		if status != 0 {
 			t.Errorf("%s: status %d, %s", name, status, says)
 		}
-		for _, warning := range []string{open, noAPI} {
+		for _, warning := range []string{open, noAPI, asked} {
 			if got := strings.Contains(says, warning); got != (warning == tt.warning) {
 				t.Errorf("%s: warned that %q: %v\n%s", name, warning, got, says)
 			}
@@ -123,12 +131,21 @@ func TestOpenRoutesGetNothingOfOurs(t *testing.T) {
 		"an open handle before it":    "handle /open/* {\n\t" + proxy + "\n\t}\n\thandle /app/* {\n\t" + gate + "\n\t" + proxy + "\n\t}\n\thandle {\n\t" + proxy + "\n\t}",
 		"a matcher":                   strings.Replace(gate, "session_gate", "session_gate /app/*", 1) + "\n\t" + proxy,
 		"a named matcher in a handle": "@app path /app/*\n\thandle {\n\t" + strings.Replace(gate, "session_gate", "session_gate @app", 1) + "\n\t" + proxy + "\n\t}",
+		"a proxy before it":           "route {\n\treverse_proxy /open/* " + app.URL + "\n\thandle /app/* {\n\t" + gate + "\n\t" + proxy + "\n\t}\n\t" + proxy + "\n\t}",
+		"a route with a proxy first":  "route /open/* {\n\t" + proxy + "\n\t}\n\troute /app/* {\n\t" + gate + "\n\t" + proxy + "\n\t}\n\t" + proxy,
+		"leave asked first":           "forward_auth /app/x " + app.URL + " {\n\turi /check\n\t}\n\t" + strings.Replace(gate, "session_gate", "session_gate /app/*", 1) + "\n\t" + proxy,
+		"in a named route":            "invoke gated",
 		"a route with a matcher":      "route /app/* {\n\t" + gate + "\n\t" + proxy + "\n\t}\n\t" + proxy,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.caddyfile("")
 			from, to := strings.Index(config, "\tsession_gate {\n\t\tprovider"), strings.LastIndex(config, "}")
-			s.reload(t, config[:from]+"\t"+site+"\n"+config[to:])
+			config = config[:from] + "\t" + site + "\n" + config[to:]
+			if name == "in a named route" { // with an open handle inside
+				at := strings.LastIndex(config[:from], "\nhttp://") + 1
+				config = config[:at] + "&(gated) {\n\thandle /app/* {\n\t" + gate + "\n\t" + proxy + "\n\t}\n\thandle {\n\t" + proxy + "\n\t}\n}\n" + config[at:]
+			}
+			s.reload(t, config)
 			forged := []string{"Session-Gate-User", "admin", "Session_Gate_User", "admin", "Session-Gate-Admin", "1"}
 			for _, path := range []string{"/", "/open/x?session=eyJhbGciOi.x.y&a=1", "/open/x?a=1&session=" + forgedToken + "&session=" + forgedToken, "/?session=" + forgedToken} {
 				a := Browser(t).Do(t, "GET", s.App+path, nil, append(forged, "Cookie", "session_gate=stolen; a=1")...)
