@@ -90,8 +90,9 @@ func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
 	})
 }
 
-// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook deliveries) and notices
-// rotated signing keys, until ctx ends.
+// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook
+// deliveries), notices rotated signing keys and keeps the lock of the database, until
+// ctx ends.
 func (s *Service) housekeepingLoop(ctx context.Context) {
 	const keysEvery, forgetEvery, sealEvery = 2 * time.Second, 10 * time.Minute, time.Minute
 	tick := time.NewTicker(keysEvery)
@@ -107,6 +108,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		}
 	}
 	check()
+	var unlocked string // what was logged of the lock
 	for {
 		select {
 		case <-ctx.Done():
@@ -115,6 +117,12 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		}
 		if err := s.keys.Refresh(ctx); err != nil {
 			s.log.Warn("failed to read signing keys; keeping the previous ones", zap.Error(err))
+		}
+		if err := s.store.KeepLock(); err == nil {
+			unlocked = ""
+		} else if err.Error() != unlocked {
+			unlocked = err.Error()
+			s.log.Error("this service has lost the lock of its database", zap.Error(err))
 		}
 		if err := s.FlushKeyUse(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to record the use of API keys", zap.Error(err))

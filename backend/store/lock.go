@@ -45,29 +45,78 @@ func (s *Store) Lock(h Holder) error {
 	if s.engine != sqliteEngine {
 		return nil
 	}
-	// Two names of one file must lead to one lock.
-	path, err := filepath.EvalSymlinks(s.path)
+	f, err := s.lockAs(h)
+	if err != nil {
+		return err
+	}
+	s.locking.Lock()
+	defer s.locking.Unlock()
+	s.lock, s.holder = f, h
+	return nil
+}
+
+// KeepLock takes the lock anew if its file was removed or replaced, for instance by
+// somebody who took it for a stale one: the lock of a removed file keeps no other
+// service away. It returns a [LockedError] if another service was faster, and does
+// nothing without [Store.Lock].
+func (s *Store) KeepLock() error {
+	s.locking.Lock()
+	defer s.locking.Unlock()
+	if s.lock == nil {
+		return nil
+	}
+	ours, err := s.lock.Stat()
 	if err != nil {
 		return fmt.Errorf("locking database: %w", err)
 	}
+	if there, err := os.Stat(s.lock.Name()); err == nil && os.SameFile(there, ours) {
+		return nil
+	}
+	f, err := s.lockAs(s.holder)
+	if err != nil {
+		return err
+	}
+	err = s.lock.Close()
+	s.lock = f
+	return err
+}
+
+// unlock gives the lock up, if this store has it.
+func (s *Store) unlock() error {
+	s.locking.Lock()
+	defer s.locking.Unlock()
+	if s.lock == nil {
+		return nil
+	}
+	err := s.lock.Close()
+	s.lock = nil
+	return err
+}
+
+// lockAs returns the lock file, locked.
+func (s *Store) lockAs(h Holder) (*os.File, error) {
+	// Two names of one file must lead to one lock.
+	path, err := filepath.EvalSymlinks(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("locking database: %w", err)
+	}
 	f, err := os.OpenFile(path+"-lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("locking database: %w", err)
+		return nil, fmt.Errorf("locking database: %w", err)
 	}
 	switch err := lockFile(f); {
 	case errors.Is(err, errHeld):
 		held := &LockedError{Path: path, Holder: holderIn(f)}
 		f.Close()
-		return held
+		return nil, held
 	case err != nil:
 		f.Close()
-		return fmt.Errorf("locking database: %w; put the database on a local disk: its file system must support locks", err)
+		return nil, fmt.Errorf("locking database: %w; put the database on a local disk: its file system must support locks", err)
 	}
 	// The lock holds without its holder's name. On a full disk it cannot be written,
 	// and that must not keep a service from starting.
 	_ = writeHolder(f, h)
-	s.lock = f
-	return nil
+	return f, nil
 }
 
 // errHeld says that another open file has the lock.

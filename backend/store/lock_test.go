@@ -132,3 +132,36 @@ func TestLockOfADeadHolder(t *testing.T) {
 		}
 	}
 }
+
+// A lock file that is removed or replaced under a service is locked anew: the next
+// service is refused as before.
+func TestRemovedLockIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+		"renamed":  func(path string) error { return os.Rename(path, path+".old") },
+		"as it is": func(string) error { return nil },
+	} {
+		path := filepath.Join(t.TempDir(), "test.db")
+		first, second := open(t, "sqlite:"+path), open(t, "sqlite:"+path)
+		if err := errors.Join(second.KeepLock(), first.Lock(holder), change(path+"-lock"), first.KeepLock()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if held, ok := errors.AsType[*store.LockedError](second.Lock(holder)); !ok || held.Holder.PID != holder.PID {
+			t.Errorf("%s: the second one is not refused: %v", name, held)
+		}
+	}
+	// Whoever is too late is told.
+	path := filepath.Join(t.TempDir(), "test.db")
+	first, second := open(t, "sqlite:"+path), open(t, "sqlite:"+path)
+	if err := errors.Join(first.Lock(holder), os.Remove(path+"-lock"), second.Lock(store.Holder{PID: 4712})); err != nil {
+		t.Fatal(err)
+	}
+	if held, ok := errors.AsType[*store.LockedError](first.KeepLock()); !ok || held.Holder.PID != 4712 {
+		t.Errorf("the first one is told %v", held)
+	}
+	if err := errors.Join(second.Close(), first.KeepLock()); err != nil {
+		t.Errorf("and gets it back: %v", err)
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -52,9 +53,12 @@ type Store struct {
 	write  *sql.DB
 	read   *sql.DB // the same as write on PostgreSQL
 	wq     *query.Queries
-	lock   *os.File    // of SQLite's one session service; nil without [Store.Lock]
 	conns  *generation // of connections to PostgreSQL; nil on SQLite
 	health health
+
+	locking sync.Mutex // guards lock and holder
+	lock    *os.File   // of SQLite's one session service; nil without [Store.Lock]
+	holder  Holder
 
 	lists      Reader // with connections of its own on SQLite
 	listConns  *sql.DB
@@ -178,9 +182,7 @@ func (s *Store) Close() error {
 	if s.listConns != nil {
 		err = errors.Join(err, s.listConns.Close())
 	}
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
-	}
+	err = errors.Join(err, s.unlock())
 	return err
 }
 
