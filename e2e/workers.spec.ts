@@ -41,6 +41,22 @@ self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (e) => { if (e.request.method !== "GET") return;
   e.respondWith(caches.match(e.request).then((hit) => hit || fetch(e.request).then((r) => { if (r.ok) { const kept = r.clone(); caches.open("k").then((c) => c.put(e.request, kept)); } return r; }))); });`,
   },
+  // Stale while revalidate, and cache first, with whatever came.
+  "/stale.js": {
+    body: `
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (e) => { if (e.request.method !== "GET") return;
+  const fresh = () => fetch(e.request).then((r) => { const kept = r.clone(); return caches.open("s").then((c) => c.put(e.request, kept)).then(() => r); });
+  e.respondWith(caches.match(e.request).then((hit) => { if (!hit) return fresh(); e.waitUntil(fresh()); return hit; })); });`,
+  },
+  "/everything.js": {
+    body: `
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (e) => { if (e.request.mode !== "navigate") return;
+  e.respondWith(caches.match(e.request).then((hit) => hit || fetch(e.request).then((r) => { const kept = r.clone(); return caches.open("e").then((c) => c.put(e.request, kept)).then(() => r); }))); });`,
+  },
   "/offline.js": {
     body: `
 self.addEventListener("install", (e) => e.waitUntil(caches.open("o").then((c) => c.addAll(["/kept"])).then(() => self.skipWaiting())));
@@ -204,6 +220,28 @@ for (const name of ["chromium", "firefox"]) {
       });
       await end(second.session.id);
     });
+
+    for (const worker of ["/stale.js", "/everything.js"])
+      test(`a refusal that a worker stored is not shown to the next buyer: ${worker.slice(1)}`, async () => {
+        const page = await engine.page();
+        const user = `${worker.slice(1, -3)}-${name}`;
+        const first = await buy(system, { user, seconds: 600, tokens: 1 });
+        await page.goto(first.launch_url);
+        await page.goto(`${system.app}/?worker=${worker}`);
+        await until(page, controlled);
+        await end(first.session.id);
+        const out = () => location.pathname.startsWith("/session/complete");
+        await until(page, out);
+        await open(page, `${system.app}/later`); // the worker keeps the page that it gets
+        await until(page, out);
+        const second = await buy(system, { user, seconds: 1200, tokens: 1 });
+        await open(page, second.launch_url);
+        await until(page, hasClock);
+        await open(page, `${system.app}/later`);
+        await until(page, () => document.querySelector("h1")?.textContent === "app");
+        await until(page, hasClock);
+        await end(second.session.id);
+      });
 
     test("a page that a worker stored is found for a navigation", async () => {
       const page = await engine.page();

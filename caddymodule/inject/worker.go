@@ -38,6 +38,8 @@ var workerSource string
 //     send them to the network;
 //   - asks the gate about the session when the worker has answered a navigation, and
 //     sends the page to the network once the session is over;
+//   - sends a navigation to the network that the worker has answered with a refusal of
+//     the gate's, which it may have stored before a new session was bought;
 //   - puts the clock into pages that the worker answers, unless injection is off;
 //   - when it is installed over a worker that has no guard yet, takes over the pages
 //     that a launch link had opened, and opens the link again.

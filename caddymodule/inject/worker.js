@@ -22,6 +22,11 @@ if (client) { found = true; client.navigate(client.url).catch(() => {}); }
 await new Promise((soon) => setTimeout(soon, found ? 3000 : 250));
 }
 };
+const current = async (request, answer) => {
+const kept = await answer;
+const refused = kept && (kept.status === 401 || kept.status === 423) && (kept.headers.get("cache-control") || "").includes("no-store");
+return refused && request.method === "GET" ? fetch(request).catch(() => kept) : kept;
+};
 const withClock = async (answer) => {
 const from = await answer;
 const header = (name) => (from.headers.get(name) || "").toLowerCase();
@@ -56,7 +61,7 @@ if (destination === "document") {
 if (over) { event.stopImmediatePropagation(); return event.waitUntil(look(event)); }
 const respondWith = event.respondWith;
 event.respondWith = (answer) => {
-const kept = Promise.resolve(answer);
+const kept = current(event.request, answer);
 event.waitUntil(kept.then((it) => it && (it.ok || it.status === 401) && look(event), () => {}));
 return respondWith.call(event, withClock(kept));
 };
