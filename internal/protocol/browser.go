@@ -1,12 +1,12 @@
 package protocol
 
-// SessionAnswer is what the page may know of its session. It names no user.
+// SessionAnswer is the part of a session that its page may read. It has no user id.
 type SessionAnswer struct {
 	Session      SessionView `json:"session"`
 	ServerTimeMS int64       `json:"server_time_ms"`
 }
 
-// SessionView is a [LiveState] without what a page need not know.
+// SessionView is a [LiveState] without the fields that a page does not need.
 type SessionView struct {
 	ID                   string           `json:"id"`
 	ProviderID           string           `json:"provider_id"`
@@ -23,7 +23,7 @@ type SessionView struct {
 	Pause                *PauseRight      `json:"pause,omitempty"`
 }
 
-// View is the part of s that its page may see.
+// View returns the part of s that the session's page may read.
 func (s *LiveState) View() SessionView {
 	return SessionView{
 		ID: s.ID, ProviderID: s.ProviderID, Status: s.Status, Version: s.Version,
@@ -34,14 +34,14 @@ func (s *LiveState) View() SessionView {
 	}
 }
 
-// HeartbeatRequest is a page's sign of life. Timestamp is the browser's clock
-// in milliseconds and is only recorded.
+// HeartbeatRequest is a heartbeat that a page sends. Timestamp is the browser's clock
+// in milliseconds. It is recorded and has no other effect.
 type HeartbeatRequest struct {
 	Timestamp int64 `json:"timestamp,omitempty"`
 	Active    bool  `json:"active,omitempty"`
 }
 
-// HeartbeatAnswer tells a page how long it has.
+// HeartbeatAnswer reports the session's state and its remaining time to the page.
 type HeartbeatAnswer struct {
 	Acknowledged     bool   `json:"acknowledged"`
 	RemainingSeconds int64  `json:"remaining_seconds"`
@@ -51,19 +51,21 @@ type HeartbeatAnswer struct {
 	ServerTimeMS     int64  `json:"server_time_ms"`
 }
 
-// ExtendRequest buys more time. A zero body takes the session's own offer; a
-// page may name the figures it showed, and is refused if the offer has others.
+// ExtendRequest buys more time. A request without values accepts the session's offer.
+// If a page sends the values that it displayed, the request is refused when they differ
+// from the offer.
 type ExtendRequest struct {
 	AdditionalSeconds int64 `json:"additional_seconds,omitempty" minimum:"0" maximum:"86400"`
 	TokensToDeduct    int64 `json:"tokens_to_deduct,omitempty" minimum:"0" maximum:"1000000000"`
 }
 
-// EventsRequest is a batch of what a page noticed. No personal data.
+// EventsRequest is a batch of events that a page recorded. It contains no personal
+// data.
 type EventsRequest struct {
 	Events []PageEvent `json:"events" maxItems:"100"`
 }
 
-// PageEvent is one thing a page noticed.
+// PageEvent is one event that a page recorded.
 type PageEvent struct {
 	Name string `json:"name" maxLength:"64" pattern:"^[a-z0-9_.]+$"`
 	// The browser's clock, in Unix milliseconds.

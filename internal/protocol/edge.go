@@ -2,16 +2,16 @@ package protocol
 
 import "strings"
 
-// LaunchRequest redeems a launch token, once.
+// LaunchRequest redeems a launch token. A token can be redeemed once.
 type LaunchRequest struct {
 	Token string `json:"token" maxLength:"4096"`
-	// The host the browser asked for, without port. Must belong to the
-	// token's provider unless ProviderID names it.
+	// The host that the browser requested, without the port. It must belong to the
+	// token's provider unless ProviderID is set.
 	Host string `json:"host,omitempty" maxLength:"255"`
-	// The provider that the edge's configuration pins to this site.
+	// The provider that the edge's configuration sets for this site.
 	ProviderID string `json:"provider_id,omitempty" maxLength:"128"`
-	// A random id of this entry. The same id may redeem again for a minute, so
-	// that an answer lost on the way costs nobody a session.
+	// A random id of this redemption. A request with the same id may redeem the token
+	// again for one minute, so that a lost response does not cost the user the session.
 	RedemptionID string `json:"redemption_id" minLength:"16" maxLength:"64"`
 }
 
@@ -22,36 +22,39 @@ type LaunchAnswer struct {
 	ServerTimeMS int64     `json:"server_time_ms"`
 }
 
-// Heartbeat is one session's sign of life, as an edge saw it.
+// Heartbeat is the heartbeat of one session, as received by an edge.
 type Heartbeat struct {
 	ID string `json:"id"`
-	// The version the edge holds; 0 when it holds none and asks for the state.
+	// The version that the edge holds. 0 if it holds none and requests the state.
 	Version int64 `json:"version"`
-	// When the browser last beat, in Unix seconds; 0 for a mere question.
+	// When the browser sent its last heartbeat, in Unix seconds. 0 if the edge only
+	// requests the state.
 	At int64 `json:"at,omitempty"`
 	// Whether the page was visible.
 	Active bool `json:"active,omitempty"`
-	// How many heartbeats of the browser this one stands for.
+	// How many heartbeats of the browser this one represents.
 	Count int64 `json:"count,omitempty"`
 }
 
-// HeartbeatsRequest is a batch of beats from one edge. An empty batch measures
-// the clock.
+// HeartbeatsRequest is a batch of heartbeats from one edge. An edge sends an empty
+// batch to measure the backend's clock.
 type HeartbeatsRequest struct {
 	EdgeID string      `json:"edge_id" maxLength:"64"`
 	Beats  []Heartbeat `json:"beats" maxItems:"10000"`
-	// What the edge says of itself, which older edges do not. Older backends may
-	// refuse it as [InvalidRequest]; then the batch is sent again without.
+	// The edge's report about itself. Older edges do not send one. Older backends may
+	// refuse the field with [InvalidRequest]; the edge then sends the batch again
+	// without it.
 	Edge *EdgeReport `json:"edge,omitempty"`
-	// What became of HTML pages since the edge said so last, every 10 s at most.
+	// Injection outcomes of HTML pages since the last report, sent at most every 10 s.
 	Pages []PageReport `json:"pages,omitempty" maxItems:"200"`
 }
 
-// MaxStates is how many sessions one [StatesRequest] may name.
+// MaxStates is the largest number of sessions in one [StatesRequest].
 const MaxStates = 1000
 
-// StatesRequest asks for the live states of sessions. Backends that are older
-// than this endpoint answer [NotFound]; they answer an empty [Heartbeat] per session.
+// StatesRequest requests the live states of sessions. Backends that do not have this
+// endpoint answer [NotFound]; edges then send them an empty [Heartbeat] for each
+// session.
 type StatesRequest struct {
 	IDs []string `json:"ids" minItems:"1" maxItems:"1000"`
 }
@@ -64,57 +67,58 @@ type StatesAnswer struct {
 	ServerTimeMS int64       `json:"server_time_ms"`
 }
 
-// MaxPages is how many pages one batch may report.
+// MaxPages is the largest number of pages in one batch.
 const MaxPages = 200
 
-// PageReport is what became of the clock in pages of one path.
+// PageReport is an injection outcome of the pages at one path.
 type PageReport struct {
 	ProviderID string `json:"provider_id" maxLength:"128"`
-	// As browsers asked for it, in lower case, with its port if it had one.
+	// The host that browsers requested, in lower case, with its port if it had one.
 	Host string `json:"host" maxLength:"255"`
-	// Without what may be somebody's, by [ReducePath].
+	// The path without segments that may identify a person. See [ReducePath].
 	Path string `json:"path" maxLength:"255"`
-	// identity, prefix or reencode: the page has its clock. Anything else says
-	// why not.
+	// identity, prefix or reencode if the page has its clock. Any other value is the
+	// reason why it has none.
 	Outcome string `json:"outcome" maxLength:"32"`
-	// How many such pages were seen, at least.
+	// The number of such pages. It is a lower bound.
 	Count  int64 `json:"count" minimum:"1"`
 	LastAt int64 `json:"last_at"`
 }
 
-// EdgeReport is who an edge is and how it does.
+// EdgeReport identifies an edge and describes its condition.
 type EdgeReport struct {
 	Version string `json:"version" maxLength:"64"`
-	// When its process started, in Unix seconds.
+	// When the edge's process started, in Unix seconds.
 	StartedAt int64 `json:"started_at"`
-	// Sessions that it admits; counted now and then.
+	// The number of sessions that the edge admits. It is updated from time to time.
 	LiveSessions int64 `json:"live_sessions" minimum:"0"`
-	// Since it heard the event stream, which speaks every 2 s; -1: never.
+	// Milliseconds since the edge last received data on the event stream, which sends
+	// an event every 2 s. -1 if it never received any.
 	StreamLagMS int64 `json:"stream_lag_ms" minimum:"-1"`
 }
 
-// HeartbeatsAnswer names the sessions that changed since the version that the
-// edge holds, and those that never existed.
+// HeartbeatsAnswer holds the states of sessions that have changed since the version
+// that the edge holds, and the ids of sessions that never existed.
 type HeartbeatsAnswer struct {
 	States       []LiveState `json:"states"`
 	Unknown      []string    `json:"unknown,omitempty"`
 	ServerTimeMS int64       `json:"server_time_ms"`
 }
 
-// Events of [EdgeEvents]. The stream's ids are opaque; an edge that returns
-// them as Last-Event-ID misses nothing, or is sent [StreamReset].
+// Events of [EdgeEvents]. The ids of the stream are opaque. An edge that reconnects
+// with the last id as Last-Event-ID receives every event after it, or [StreamReset].
 const (
 	StreamState = "state" // data: [LiveState]
 	StreamReset = "reset" // data: {}; the edge revalidates every session it holds
-	StreamTime  = "time"  // data: [StreamTimeData]; every 2 s, proof that the stream lives
+	StreamTime  = "time"  // data: [StreamTimeData]; sent every 2 s, so that edges can detect a dead stream
 )
 
-// StreamTimeData is the backend's clock.
+// StreamTimeData holds the time of the backend's clock.
 type StreamTimeData struct {
 	ServerTimeMS int64 `json:"server_time_ms"`
 }
 
-// HostAnswer is who owns a domain and where its origin is.
+// HostAnswer identifies the provider that owns a domain, and its origin.
 type HostAnswer struct {
 	Host        string   `json:"host"`
 	ProviderID  string   `json:"provider_id"`
@@ -125,29 +129,29 @@ type HostAnswer struct {
 const (
 	maxSegments = 8
 	maxSegment  = 24
-	// hidden stands in a reduced path for what may be somebody's.
+	// hidden replaces a segment of a path that may identify a person.
 	hidden = "…"
 )
 
-// persons are words after which a path names somebody.
+// persons are words that are followed by a person's name or id in paths.
 var persons = map[string]bool{
 	"u": true, "user": true, "users": true, "profile": true, "profiles": true, "people": true, "person": true,
 	"member": true, "members": true, "account": true, "accounts": true, "customer": true, "customers": true,
 	"author": true, "authors": true,
 }
 
-// ReducePath is a page's path without what may be somebody's: a query is no part
-// of it, and a segment becomes "…" that is long, has three digits or more, has
-// other characters than words and file names have, stands where a person's name
-// does, or holds the user's id. It is at most 8 segments deep; reducing it again
-// changes nothing.
+// ReducePath returns a page's path without the parts that may identify a person. It
+// removes the query. It replaces a segment with "…" if the segment is long, has three
+// digits or more, has characters that are unusual in words and file names, follows a
+// word such as "users", or contains the user's id. The result has at most 8 segments.
+// Reducing a reduced path returns the same path.
 func ReducePath(path, user string) string {
 	if i := strings.IndexAny(path, "?#;"); i >= 0 {
 		path = path[:i]
 	}
 	user = strings.ToLower(user)
 	var out strings.Builder
-	named := false // the segment before says that this one is a person
+	named := false // whether the previous segment is a word in persons
 	rest := strings.TrimPrefix(path, "/")
 	for n := 0; ; n++ {
 		segment, more, deeper := strings.Cut(rest, "/")
@@ -173,8 +177,7 @@ func ReducePath(path, user string) string {
 	return out.String()
 }
 
-// word reports whether a segment looks like a word or a file's name rather than
-// an id.
+// word reports whether a segment looks like a word or a file name and not like an id.
 func word(segment string) bool {
 	if len(segment) > maxSegment || segment == hidden {
 		return false

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// WithLaunchToken returns the address of an app with a launch token in its query, or
-// "" for no address. The rest keeps every byte: the query is not decoded, and a
-// fragment, such as a route of the app's, stays behind it. Only what a header of HTTP
-// cannot hold is escaped.
+// WithLaunchToken returns the URL app with a launch token in its query, or "" if app is
+// empty. It keeps every other byte of the URL: it does not decode the query, and the
+// fragment, which may be a route of the app, stays at the end. It escapes only
+// characters that an HTTP header cannot contain.
 func WithLaunchToken(app, launchToken string) string {
 	if app == "" {
 		return ""
@@ -18,7 +18,7 @@ func WithLaunchToken(app, launchToken string) string {
 }
 
 // WithSessionID returns a marketplace's URL with session_id added to its query. The
-// rest stays as the marketplace wrote it. A URL that cannot be parsed becomes "".
+// rest of the URL stays unchanged. If the URL cannot be parsed, it returns "".
 func WithSessionID(page, sessionID string) string {
 	if page == "" || sessionID == "" {
 		return page
@@ -29,7 +29,7 @@ func WithSessionID(page, sessionID string) string {
 	return withParameter(page, "session_id", sessionID)
 }
 
-// withParameter adds a parameter to the end of a URL's query.
+// withParameter appends a parameter to the query of a URL.
 func withParameter(page, name, value string) string {
 	page, fragment, hasFragment := strings.Cut(page, "#")
 	separator := "?"
@@ -45,7 +45,7 @@ func withParameter(page, name, value string) string {
 	return to
 }
 
-// escapeForHeader escapes white space, control characters and what is not ASCII.
+// escapeForHeader escapes white space, control characters and non-ASCII characters.
 func escapeForHeader(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {

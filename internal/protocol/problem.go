@@ -8,28 +8,29 @@ import (
 // ProblemType is the media type of every error body.
 const ProblemType = "application/problem+json"
 
-// Problem is an error as every HTTP answer of ours carries it (RFC 9457).
+// Problem is the body of every error response (RFC 9457).
 type Problem struct {
 	Type   string `json:"type,omitempty"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
-	// What went wrong and what to do, for a person. Never holds a secret.
+	// What went wrong and how to fix it, as text for people. It never contains a
+	// secret.
 	Detail string `json:"detail,omitempty"`
-	// Stable, for programs.
+	// A stable code for programs.
 	Code Code `json:"code"`
-	// Where the user goes from here, when the session names a place.
+	// The URL where the user can continue, if the session has one.
 	ReturnURL string `json:"return_url,omitempty"`
-	// Where the user may consent to spend more, with [ConsentRequired].
+	// The URL where the user can agree to spend more. Set with [ConsentRequired].
 	ConsentURL string `json:"consent_url,omitempty"`
-	// The session concerned, when the caller may know it.
+	// The id of the session, if the caller may see it.
 	SessionID string `json:"session_id,omitempty"`
 }
 
-// Error makes a decoded problem usable as an error. It names the code and no
-// more, since details may quote input.
+// Error implements error. It returns only the code, because the other fields may quote
+// input.
 func (p *Problem) Error() string { return string(p.Code) }
 
-// JSON is p's body.
+// JSON returns p as a response body.
 func (p *Problem) JSON() []byte {
 	b, err := json.Marshal(p)
 	if err != nil { // strings and one int: cannot fail
@@ -38,26 +39,27 @@ func (p *Problem) JSON() []byte {
 	return b
 }
 
-// Code names an error for programs; it never changes its meaning.
+// Code identifies an error for programs. The meaning of a code never changes.
 type Code string
 
-// Codes of the gate: why a request was not admitted. The backend's API answers
-// 409 with the codes of a session that is over, since the caller is known there.
+// Codes of the gate: the reasons why it refuses a request. The backend's API answers
+// with status 409 and the codes of ended sessions, because it has authenticated the
+// caller.
 const (
-	SessionMissing     Code = "session_missing"     // 401: no cookie, or one we never issued
-	SessionInvalid     Code = "session_invalid"     // 401: forged, malformed or foreign token
+	SessionMissing     Code = "session_missing"     // 401: no cookie, or one that this service did not issue
+	SessionInvalid     Code = "session_invalid"     // 401: token that is forged, malformed or from another issuer
 	SessionExpired     Code = "session_expired"     // 401
 	SessionCompleted   Code = "session_completed"   // 401
 	SessionRevoked     Code = "session_revoked"     // 401
 	SessionCanceled    Code = "session_canceled"    // 401: the launch window passed
 	SessionPaused      Code = "session_paused"      // 423
 	SessionPending     Code = "session_pending"     // 409: not launched yet
-	LaunchSpent        Code = "launch_spent"        // 409: open in another browser
+	LaunchSpent        Code = "launch_spent"        // 409: the session is already open in another browser
 	LaunchInvalid      Code = "launch_invalid"      // 401
 	LaunchExpired      Code = "launch_expired"      // 401
-	WrongProvider      Code = "wrong_provider"      // 403: the token is for another site
+	WrongProvider      Code = "wrong_provider"      // 403: the token is for another provider's site
 	BackendUnavailable Code = "backend_unavailable" // 503, with Retry-After
-	CrossSite          Code = "cross_site"          // 403: the gate's API is for its own pages
+	CrossSite          Code = "cross_site"          // 403: only the site's own pages may call the gate's API
 	OriginUnavailable  Code = "origin_unavailable"  // 502
 	HostUnknown        Code = "host_unknown"        // 404
 )
@@ -66,14 +68,14 @@ const (
 const (
 	Unauthorized        Code = "unauthorized"           // 401: no key, or an unknown one
 	Forbidden           Code = "forbidden"              // 403: the key's role may not do this
-	NotFound            Code = "not_found"              // 404: no such thing, or another's
-	InvalidRequest      Code = "invalid_request"        // 400, 422: the body says what is wrong
+	NotFound            Code = "not_found"              // 404: it does not exist, or belongs to another provider
+	InvalidRequest      Code = "invalid_request"        // 400, 422: the body describes the error
 	InsufficientTokens  Code = "insufficient_tokens"    // 402
 	ConsentRequired     Code = "consent_required"       // 403, with consent_url
 	IdempotencyConflict Code = "idempotency_conflict"   // 409: same key, another body
-	IllegalTransition   Code = "illegal_transition"     // 409: the session's state does not allow it
-	PauseNotAllowed     Code = "pause_not_allowed"      // 403: the provider's policy
-	ReturnNotAllowed    Code = "return_url_not_allowed" // 422: its host is not registered
+	IllegalTransition   Code = "illegal_transition"     // 409: the session's state does not allow the action
+	PauseNotAllowed     Code = "pause_not_allowed"      // 403: the provider's policy does not allow pauses
+	ReturnNotAllowed    Code = "return_url_not_allowed" // 422: the URL's host is not registered
 	TokenInvalid        Code = "token_invalid"          // 401: the Bearer JWT does not verify
 	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
 	AlreadyExists       Code = "already_exists"         // 409
@@ -83,7 +85,8 @@ const (
 	Internal            Code = "internal"               // 500
 )
 
-// CodeOf is the refusal that a session in state s gets; "" while it is live.
+// CodeOf returns the code with which a session in state s is refused, or "" if it is
+// live.
 func CodeOf(s Status) Code {
 	switch s {
 	case Active:
@@ -102,7 +105,7 @@ func CodeOf(s Status) Code {
 	return SessionExpired
 }
 
-// statuses is the HTTP status of each code, and the only such table.
+// statuses maps each code to its HTTP status. It is the only such table.
 var statuses = map[Code]int{
 	SessionMissing:     http.StatusUnauthorized,
 	SessionInvalid:     http.StatusUnauthorized,
@@ -140,7 +143,7 @@ var statuses = map[Code]int{
 	Internal:            http.StatusInternalServerError,
 }
 
-// BackendCodes lists the codes that the backend's API answers.
+// BackendCodes lists the codes that the backend's API returns.
 func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
@@ -151,9 +154,9 @@ func BackendCodes() []Code {
 	}
 }
 
-// StatusOf returns the HTTP status of a code, 500 for one that it does not
-// know. [InvalidRequest] is 422; where the request cannot even be read, the
-// answer is 400, 405 or 415 with the same code.
+// StatusOf returns the HTTP status of a code, or 500 for an unknown code. The status of
+// [InvalidRequest] is 422. If a request cannot be read at all, the response has the
+// same code with status 400, 405 or 415.
 func StatusOf(c Code) int {
 	if status, known := statuses[c]; known {
 		return status

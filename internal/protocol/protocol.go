@@ -1,5 +1,5 @@
-// Package protocol holds what the edge, the backend and the browser say to one
-// another: paths, bodies, states and error codes, one copy for all sides.
+// Package protocol defines the protocol between the edge, the backend and the browser:
+// paths, bodies, states and error codes. All sides use this one definition.
 //
 //	browser ── /.session-gate/… ──► edge ── /api/v1/edge/… ──► backend
 //	                                  └──── /api/v1/sessions/{id}/… (the user's own session)
@@ -10,20 +10,20 @@
 // stable code; see [Code].
 package protocol
 
-// The same-origin API, served by the gate on the provider's own domain. Nothing
-// below [GatePrefix] ever reaches the origin.
+// The same-origin API, which the gate serves on the provider's own domain. Requests
+// below [GatePrefix] never reach the origin.
 const (
 	GatePrefix    = "/.session-gate/"
 	GateSession   = GatePrefix + "session"   // POST, or GET: [SessionAnswer]
 	GateHeartbeat = GatePrefix + "heartbeat" // POST [HeartbeatRequest]: [HeartbeatAnswer]
 	GateExtend    = GatePrefix + "extend"    // POST [ExtendRequest]: [SessionAnswer]
 	GatePause     = GatePrefix + "pause"     // POST: [SessionAnswer]
-	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; for a form, 303
+	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; 303 for an HTML form
 	GateEnd       = GatePrefix + "end"       // POST: [SessionAnswer]
 	GateEvents    = GatePrefix + "events"    // POST [EventsRequest]: 202
 )
 
-// The backend's API as the edge uses it. A path with {id} takes a session id.
+// The endpoints of the backend's API that edges use. Paths with {id} take a session id.
 const (
 	EdgeLaunch     = "/api/v1/edge/launch"     // POST [LaunchRequest]: [LaunchAnswer]
 	EdgeHeartbeats = "/api/v1/edge/heartbeats" // POST [HeartbeatsRequest]: [HeartbeatsAnswer]
@@ -36,10 +36,10 @@ const (
 	PublicKey = "/api/v1/keys/public"
 )
 
-// Actions of a session, appended to [Sessions] + "/" + id + "/". The edge calls
-// them with the session token as Bearer.
+// Actions on a session, appended to [Sessions] + "/" + id + "/". The edge calls them
+// with the session token as the bearer token.
 const (
-	ActionLaunch    = "launch" // of a page without an edge before it
+	ActionLaunch    = "launch" // called by pages without an edge
 	ActionHeartbeat = "heartbeat"
 	ActionExtend    = "extend"
 	ActionPause     = "pause"
@@ -53,24 +53,24 @@ const (
 // LaunchParam is the query parameter that carries a launch token to the edge.
 const LaunchParam = "session"
 
-// Header names that both sides must spell alike.
+// Names of headers that both sides use.
 const (
 	HeaderIdempotencyKey = "Idempotency-Key"
 	HeaderRequestID      = "X-Request-Id"
 )
 
-// Status is where a session stands in its life.
+// Status is the state of a session.
 type Status string
 
-// The states of a session. [Status.Terminal] ones never change again.
+// The states of a session. A state for which [Status.Terminal] is true never changes.
 const (
-	Pending   Status = "pending"   // created, not yet entered; its clock stands still
+	Pending   Status = "pending"   // created but not launched; its clock does not run
 	Active    Status = "active"    // running
-	Paused    Status = "paused"    // stopped by the user, by the provider's leave
+	Paused    Status = "paused"    // stopped by the user, if the provider's policy allows it
 	Completed Status = "completed" // ended by the user or the marketplace
 	Expired   Status = "expired"   // its deadline passed
 	Revoked   Status = "revoked"   // ended by an operator or the marketplace
-	Canceled  Status = "canceled"  // never entered; its hold was released
+	Canceled  Status = "canceled"  // never launched; its held tokens were released
 )
 
 // Terminal reports whether a session in this state is over.
@@ -82,54 +82,58 @@ func (s Status) Terminal() bool {
 	return false
 }
 
-// LiveState is all that an edge needs to know of a session to admit its
-// requests, to cut them off, and to show its clock.
+// LiveState is the state of a session that an edge needs to admit the session's
+// requests, to end them, and to show the clock.
 type LiveState struct {
 	ID         string `json:"id"`
 	UserID     string `json:"user_id"`
 	ProviderID string `json:"provider_id"`
 	Status     Status `json:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
-	// Grows by one with every change, so that late news never replaces newer.
+	// Increases by one with every change, so that an older state never replaces a newer
+	// one.
 	Version int64 `json:"version"`
-	// When the session ends. Zero while pending. While paused, the moment it
-	// would end if it resumed now is ExpiresAt + (now − PausedAt).
+	// When the session ends. Zero while it is pending. While it is paused, the session
+	// would end at ExpiresAt + (now − PausedAt) if it resumed now.
 	ExpiresAt            int64  `json:"expires_at"`
 	StartedAt            int64  `json:"started_at,omitempty"`
 	PausedAt             int64  `json:"paused_at,omitempty"`
 	DurationLimitSeconds int64  `json:"duration_limit_seconds"`
 	TokensAllocated      int64  `json:"tokens_allocated"`
 	ReturnURL            string `json:"return_url"`
-	// What a session that ends early is charged. Empty from older services.
+	// How a session that ends early is charged. Empty if the service is older than this
+	// field.
 	SettlementPolicy SettlementPolicy `json:"settlement_policy,omitempty" enum:"full,prorated"`
-	// Seconds before the end at which the user is warned, largest first.
+	// Seconds before the end at which the user is warned, in descending order.
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
 }
 
-// SettlementPolicy is what a session that ends early is charged.
+// SettlementPolicy determines how a session that ends early is charged.
 type SettlementPolicy string
 
-// The policies of a provider, as agreed at the sale.
+// The settlement policies. A session keeps the policy that its provider had at the
+// sale.
 const (
 	SettlementFull     SettlementPolicy = "full"     // all tokens
-	SettlementProrated SettlementPolicy = "prorated" // each started second; the rest is released
+	SettlementProrated SettlementPolicy = "prorated" // every second that has started; the rest is released
 )
 
-// Extension is the offer a marketplace made when it sold the session: how much
-// more a user may buy from inside the provider's page.
+// Extension is the offer that a marketplace makes when it sells a session: how much
+// more time the user can buy from inside the provider's page.
 type Extension struct {
 	AdditionalSeconds int64 `json:"additional_seconds" minimum:"1" maximum:"86400"`
 	Tokens            int64 `json:"tokens" minimum:"0" maximum:"1000000000"`
 	MaxCount          int64 `json:"max_count" minimum:"1" maximum:"100"`
-	// How many of MaxCount were taken.
+	// How many extensions of MaxCount were bought.
 	Used int64 `json:"used,omitempty"`
 }
 
-// PauseRight is what a provider's policy lets a user pause. Nil: nothing.
+// PauseRight is the number and length of pauses that a provider's policy allows. Nil
+// means that the user cannot pause.
 type PauseRight struct {
 	MaxCount   int64 `json:"max_count" minimum:"0" maximum:"1000"`
 	MaxSeconds int64 `json:"max_seconds" minimum:"0" maximum:"86400"`
-	// How many pauses were taken.
+	// How many pauses were used.
 	Used int64 `json:"used,omitempty"`
 }
