@@ -12,14 +12,14 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// decideCrossSite decides again about a request without the session's own cookie, by
-// the cookie that browsers send with requests of other sites. A payment page or an
-// identity provider sends its user back with a POST, or into a frame, and a page in
-// a sandbox loads its styles, scripts and pictures as a stranger would.
+// decideCrossSite decides a second time about a request that has no session cookie,
+// using the cookie that browsers send with cross-site requests. A payment page or an
+// identity provider sends its user back with a POST request or into a frame. A
+// sandboxed page loads its styles, scripts and pictures with cross-site requests.
 //
-// Such a request reaches the origin as it came, and as it would without a gate: with
-// the app's own cookies for other sites, if it has any, and without the user's
-// identity. Otherwise every site could act in the user's name.
+// Such a request reaches the origin as if there were no gate: with the app's own
+// cross-site cookies, if any, and without the user's identity. With an identity, any
+// site could act in the user's name.
 func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 	if v.refusal.code != protocol.SessionMissing || !mayCrossSites(r) {
 		return v
@@ -36,9 +36,9 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 	return verdict{session: s, cookie: cookie, refusal: refusalOf(s, s.Refusal()), anonymous: true}
 }
 
-// mayCrossSites reports whether a request that another site has started may pass: a
-// navigation, or a part of a page that has no origin of its own. The pictures and
-// scripts that a page of another site loads are none of these.
+// mayCrossSites reports whether a cross-site request may pass: a navigation, or a part
+// of a page that has no origin of its own. Pictures and scripts that a page of another
+// site loads may not.
 func mayCrossSites(r *http.Request) bool {
 	h := r.Header
 	if h.Get("Sec-Fetch-Site") != "cross-site" {
@@ -58,23 +58,24 @@ func mayCrossSites(r *http.Request) bool {
 	return false
 }
 
-// mayHaveCookies reports whether a browser keeps back cookies that it may send: with
-// the requests of a page without an origin in a page of this site. By the answer's
-// header Activate-Storage-Access it sends the request again, with cookies. In pages of
-// other sites that takes the user's leave.
+// mayHaveCookies reports whether a browser withholds cookies that it may send. Browsers
+// withhold them from the requests of a page without an origin that is embedded in a
+// page of this site. If the response has the header Activate-Storage-Access, the
+// browser repeats the request with cookies. In pages of other sites, the browser asks
+// the user first.
 func mayHaveCookies(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Storage-Access") == "inactive" && r.Header.Get("Origin") == "null" && mayCrossSites(r)
 }
 
-// refersToHost reports whether a Referer is a page of this host.
+// refersToHost reports whether a Referer is the URL of a page at this host.
 func refersToHost(referer, host string) bool {
 	u, err := url.Parse(referer)
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
-// passOpen forwards a request without a session to an open path. The script of a
-// service worker gets the guard there as well: browsers fetch those that are modules
-// without cookies.
+// passOpen forwards a request without a session to an open path. It puts the guard into
+// service worker scripts there too, because browsers fetch module workers without
+// cookies.
 func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripCookies(r.Header)
 	if !isWorkerScript(r) || !g.policy.guardsWorkers() {
@@ -87,11 +88,11 @@ func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return script.Close()
 }
 
-// openPaths are the paths that need no session.
+// openPaths are the paths that can be requested without a session.
 type openPaths caddyhttp.MatchPath
 
-// match reports whether the request's path is open. A path that servers read in
-// different ways is not.
+// match reports whether the request's path is open. A path that servers interpret in
+// different ways is never open.
 func (p openPaths) match(r *http.Request) bool {
 	if len(p) == 0 || strings.Contains(r.URL.Path, "..") || strings.ContainsAny(r.URL.Path, `\;`) {
 		return false
@@ -100,7 +101,7 @@ func (p openPaths) match(r *http.Request) bool {
 	return ok && err == nil
 }
 
-// check returns the first pattern that may not be open, or "".
+// check returns the first pattern that is not allowed as an open path, or "".
 func (p openPaths) check() string {
 	i := slices.IndexFunc(p, func(pattern string) bool {
 		return !strings.HasPrefix(pattern, "/") || strings.Trim(pattern, "/*") == ""

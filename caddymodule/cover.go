@@ -12,8 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// cover puts a [Sanitizer] before every route of the site that visitors reach past the
-// gate. It reports whether there is one.
+// cover puts a [Sanitizer] before every route of the site that visitors can reach
+// without passing the gate. open reports whether any of these routes serves
+// visitors without a session.
 func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
 	sanitizer := &Sanitizer{Gate: g}
 	for depth, l := range s.levels {
@@ -27,13 +28,14 @@ func (s site) cover(ctx caddy.Context, g *Gate) (open bool, err error) {
 	return open, nil
 }
 
-// beside yields the routes of a level that visitors reach past its gate and that no
-// [Sanitizer] covers, and whether visitors without a session are served there.
+// beside yields the routes of a level that visitors can reach without passing its gate
+// and that no [Sanitizer] covers. open reports whether the route serves visitors
+// without a session.
 func (l siteLevel) beside() iter.Seq2[int, bool] {
 	return func(yield func(i int, open bool) bool) {
 		own := l.routes[l.own]
 		if hasHost(own.MatcherSets) {
-			return // its neighbors are other sites
+			return // its neighbors belong to other sites
 		}
 		for i, r := range l.routes {
 			instead := own.Group != "" && r.Group == own.Group // handle blocks exclude one another
@@ -45,7 +47,7 @@ func (l siteLevel) beside() iter.Seq2[int, bool] {
 			case i < l.own && !instead:
 				forwards, asks := forwarding(r)
 				if !forwards || hasHost(r.MatcherSets) {
-					continue // it tells no other server of the request
+					continue // the route does not forward the request to another server
 				}
 				serves = !asks
 			case !instead && !after:
@@ -59,14 +61,14 @@ func (l siteLevel) beside() iter.Seq2[int, bool] {
 				covered = true
 			}
 			if covered && after && !instead && len(r.MatcherSets) == 0 {
-				return // all that follow come after it
+				return // the remaining routes run after this one, which is covered
 			}
 		}
 	}
 }
 
-// forwarding reports whether a route forwards requests to another server, at any
-// depth, and whether it only asks that server for leave, as forward_auth does.
+// forwarding reports whether a route forwards requests to another server, at any depth,
+// and whether it only asks that server for authorization, as forward_auth does.
 func forwarding(r caddyhttp.Route) (forwards, asks bool) {
 	asks = true
 	for _, h := range r.Handlers {
@@ -84,8 +86,8 @@ func forwarding(r caddyhttp.Route) (forwards, asks bool) {
 	return forwards, asks
 }
 
-// asksFirst reports whether a route without conditions of its own forwards requests
-// to another server before they come to its gate. No [Sanitizer] can be put there.
+// asksFirst reports whether a route without conditions of its own forwards requests to
+// another server before its gate runs. A [Sanitizer] cannot be inserted there.
 func asksFirst(r caddyhttp.Route) bool {
 	for _, raw := range r.HandlersRaw {
 		var h struct {
@@ -101,7 +103,7 @@ func asksFirst(r caddyhttp.Route) bool {
 	return false
 }
 
-// insert makes a handler the first of a route, which may be provisioned already.
+// insert makes h the first handler of a route, which may already be provisioned.
 func (s site) insert(ctx caddy.Context, r *caddyhttp.Route, h *Sanitizer, depth int) error {
 	if len(r.HandlersRaw) > 0 {
 		r.HandlersRaw = slices.Insert(r.HandlersRaw, 0, caddyconfig.JSONModuleObject(h, "handler", "session_gate_left_out", nil))

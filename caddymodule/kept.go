@@ -9,28 +9,29 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// maxKept is how many sessions a browser keeps besides the one that it uses.
+// maxKept is how many sessions a browser keeps besides its current one.
 const maxKept = 2
 
-// maxKeptSize bounds their cookie: browsers refuse one of more than 4096 bytes.
+// maxKeptSize limits the size of the cookie for kept sessions. Browsers refuse cookies
+// of more than 4096 bytes.
 const maxKeptSize = 3500
 
-// keptSeparator is between the values of the kept sessions' cookie.
+// keptSeparator separates the values in the cookie for kept sessions.
 const keptSeparator = "~"
 
-// held is a session that a cookie of the browser opens.
+// held is a session and the cookie value that opens it.
 type held struct {
 	session *live.Session
 	cookie  string
 }
 
-// seconds returns how long its cookie lives.
+// seconds returns the lifetime of the session's cookie.
 func (h held) seconds() int64 {
 	return cookieSeconds(h.session.Record().State(), h.session.NowMS()/1000)
 }
 
-// heldSessions returns the sessions of the browser that are not over: the one that
-// it uses, if it is not, and those that it keeps.
+// heldSessions returns the sessions of the browser that have not ended: the current
+// session first, then the kept ones.
 func (g *Gate) heldSessions(r *http.Request, provider string) (all []held) {
 	left := maxVerified
 	add := func(value string) bool {
@@ -53,7 +54,8 @@ func (g *Gate) heldSessions(r *http.Request, provider string) (all []held) {
 	return all
 }
 
-// findKept returns the session with this id if the browser keeps it.
+// findKept returns the session with this id from the browser's cookies. It returns nil
+// if there is none, or if the browser has no kept sessions.
 func (g *Gate) findKept(r *http.Request, provider, id string) *held {
 	if !keeps(r) {
 		return nil
@@ -66,15 +68,15 @@ func (g *Gate) findKept(r *http.Request, provider, id string) *held {
 	return nil
 }
 
-// keeps reports whether the browser keeps further sessions.
+// keeps reports whether the browser has kept sessions.
 func keeps(r *http.Request) (any bool) {
 	eachCookie(r.Header, cookieName(r)+keptSuffix, func(string) bool { any = true; return false })
 	return any
 }
 
-// switchTo makes the session of a cookie the one that the browser uses, for so many
-// seconds. Other sessions of the site that are not over are kept, so that a link
-// that is opened later, or that somebody else has sent, costs the user none of them.
+// switchTo makes s the current session of the browser for the given number of seconds.
+// Other sessions of the site that have not ended are kept, so that the user loses none
+// of them by opening another link, even one from another person.
 func (g *Gate) switchTo(h http.Header, r *http.Request, provider, cookie string, s *live.Session, seconds int64) {
 	g.setSessionCookies(h, r, cookie, seconds)
 	var kept []string
@@ -91,8 +93,8 @@ func (g *Gate) switchTo(h http.Header, r *http.Request, provider, cookie string,
 	}
 }
 
-// returnToKept sends a visitor whose session is over, and who has another one, to the
-// same address in that one. It reports whether it has answered.
+// returnToKept redirects a visitor whose session has ended, and who has a kept session,
+// to the same address in the kept session. It reports whether it wrote a response.
 func (g *Gate) returnToKept(w http.ResponseWriter, r *http.Request, v verdict) bool {
 	if r.Method != http.MethodGet || !isNavigation(r) || !fillsWindow(r) || !keeps(r) {
 		return false

@@ -17,9 +17,10 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// launchTokens returns the values of ?session= that are tokens of ours, and the query
-// without them; every other byte of it stays. Those values never reach the origin. An
-// app may use a parameter of that name itself, also for JWTs of another issuer.
+// launchTokens returns the values of ?session= that look like tokens of this service, and
+// the query without them. All other bytes of the query stay unchanged. These values never
+// reach the origin. An app may use a parameter of the same name itself, also for JWTs of
+// other issuers.
 func launchTokens(rawQuery string) (tokens []string, rest string) {
 	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
 		return nil, rawQuery
@@ -41,7 +42,7 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	return tokens, strings.Join(kept, "&")
 }
 
-// stripTokens takes launch tokens out of a request that goes on to the origin;
+// stripTokens removes launch tokens from a request that is forwarded to the origin.
 // rest is its query without them.
 func stripTokens(r *http.Request, rest string) {
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
@@ -49,9 +50,9 @@ func stripTokens(r *http.Request, rest string) {
 	r.RequestURI = r.URL.RequestURI()
 }
 
-// isOurs reports whether s has the shape of a token of ours: a JWT, which begins with
-// `{"` in base64url, of a kind of ours. One whose header is damaged was probably ours,
-// in a link that was broken on its way.
+// isOurs reports whether s looks like a token of this service: a JWT, which begins with
+// `{"` in base64url, of a kind that the service issues. A JWT with a damaged header counts
+// as one, since it probably comes from a launch link that was damaged in transit.
 func isOurs(s string) bool {
 	if !strings.HasPrefix(s, "eyJ") {
 		return false
@@ -64,8 +65,8 @@ func isOurs(s string) bool {
 // browser to the same address without the token. The token never reaches the
 // origin, a log or a Referer.
 func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, rest string) error {
-	// The server's own access log copied the request, token and all, before any
-	// handler ran. This line replaces it.
+	// The server's access log copied the request with its token before any handler ran.
+	// This variable suppresses that entry.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -74,8 +75,8 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	if len(tokens) > 1 {
 		return g.policy.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
-	// A prefetch or a link checker must not spend the token before the user opens
-	// the link.
+	// A prefetch or a link checker must not redeem the token before the user opens the
+	// link.
 	if r.Method != http.MethodGet || isPrefetch(r) {
 		h.Set("Allow", http.MethodGet)
 		w.WriteHeader(http.StatusMethodNotAllowed)
@@ -95,7 +96,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	}
 	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
 		s.Claim()
-		return g.redirectWithoutToken(w, r, rest) // the link again, in the browser that has the session
+		return g.redirectWithoutToken(w, r, rest) // the same link, opened again in the browser that has the session
 	}
 	if kept := g.findKept(r, provider, claims.SessionID()); kept != nil {
 		g.switchTo(h, r, provider, kept.cookie, kept.session, kept.seconds())
@@ -141,16 +142,17 @@ func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, p
 	return answer.SessionToken, nil
 }
 
-// isPrefetch reports a request for a page that may never be shown: a prefetch, or
-// a prerender.
+// isPrefetch reports whether a request is for a page that may never be shown: a
+// prefetch or a prerender.
 func isPrefetch(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
-// redeemOnce asks the backend, and once more if its answer was lost: the same
-// redemption id makes the second try the same redemption.
+// redeemOnce redeems a launch token at the backend and retries once if the response is
+// lost. Both requests have the same redemption id, so the backend treats them as one
+// redemption.
 func (g *Gate) redeemOnce(ctx context.Context, req *protocol.LaunchRequest, provider string) (*protocol.LaunchAnswer, error) {
-	// The browser may go away while the backend redeems; the redemption stands.
+	// The redemption stays valid if the browser disconnects meanwhile.
 	ctx = context.WithoutCancel(ctx)
 	answer, err := g.edge.Backend.Launch(ctx, req)
 	if errors.Is(err, edge.ErrBackendDown) {
@@ -162,24 +164,24 @@ func (g *Gate) redeemOnce(ctx context.Context, req *protocol.LaunchRequest, prov
 	return answer, err
 }
 
-// admitOffline admits a launch that the backend cannot redeem now.
+// admitOffline admits a launch while the backend cannot redeem it.
 func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, err error) {
 	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
 	cookie, ok := g.edge.Offline.Admit(req, claims)
-	if !ok { // it is open here already
+	if !ok { // already open at this edge
 		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
 	}
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return cookie, nil
 }
 
-// redirectWithoutToken sends the browser to the address it asked for, as it asked for
-// it before any rewriting, without the token.
+// redirectWithoutToken redirects the browser to the address that it requested, before
+// any rewriting, without the token.
 func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest string) error {
 	to, rest := addressOf(r, rest)
-	// "//host/path" would lead to another host: say where we are.
+	// "//host/path" would redirect to another host. Use an absolute URL instead.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
 		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
 	}
@@ -191,8 +193,8 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 	return nil
 }
 
-// addressOf returns the path and the query of a request as the browser sent them,
-// before any rewriting, without launch tokens. rest is the query of r without them.
+// addressOf returns the path and the query that the browser requested, before any
+// rewriting, without launch tokens. rest is the query of r without them.
 func addressOf(r *http.Request, rest string) (path, query string) {
 	u, query := r.URL, rest
 	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
@@ -202,7 +204,7 @@ func addressOf(r *http.Request, rest string) (path, query string) {
 	return u.EscapedPath(), query
 }
 
-// stripReferer removes a Referer that carries a launch token.
+// stripReferer removes a Referer that contains a launch token.
 func stripReferer(r *http.Request) {
 	_, query, ok := strings.Cut(r.Header.Get("Referer"), "?")
 	if !ok {

@@ -6,9 +6,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// checkInvocations refuses named routes that hold a gate and are invoked beside routes
-// that visitors reach past it. Caddy has compiled those routes before it provisions the
-// named ones, so that no [Sanitizer] can be put before them.
+// checkInvocations returns an error if a named route that holds a gate is invoked
+// beside routes that visitors can reach without passing it. Caddy compiles those routes
+// before it provisions the named ones, so no [Sanitizer] can be inserted before them.
 func (s site) checkInvocations() error {
 	if s.server == nil {
 		return nil
@@ -23,8 +23,8 @@ func (s site) checkInvocations() error {
 	return nil
 }
 
-// invokedBeside reports whether a named route is invoked among routes, at any depth,
-// beside others that are reached past it.
+// invokedBeside reports whether routes invoke a named route, at any depth, beside other
+// routes that visitors can reach without passing it.
 func invokedBeside(routes caddyhttp.RouteList, name string) bool {
 	for i, r := range routes {
 		here := false
@@ -49,7 +49,7 @@ func invokedBeside(routes caddyhttp.RouteList, name string) bool {
 	return false
 }
 
-// invokes reports whether a named route is invoked among routes, at any depth.
+// invokes reports whether routes invoke a named route, at any depth.
 func invokes(routes caddyhttp.RouteList, name string) bool {
 	for _, r := range routes {
 		for _, h := range r.Handlers {

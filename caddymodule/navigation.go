@@ -10,8 +10,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// isNavigation reports whether a browser requests a page to show: by Fetch
-// Metadata where the browser sends it, otherwise by the Accept header.
+// isNavigation reports whether a browser requests a page to display. It uses Fetch
+// Metadata if the browser sends it, and the Accept header otherwise.
 func isNavigation(r *http.Request) bool {
 	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || isDownload(r.Header) {
 		return false
@@ -26,13 +26,14 @@ func isNavigation(r *http.Request) bool {
 	return passedByWorker(r)
 }
 
-// isDownload reports a request that saves a file, as <a download> makes it: Chromium
-// sends it with the mode of a navigation. A page of ours would be saved in its place.
+// isDownload reports whether a request saves a file, as <a download> does. Chromium
+// sends such a request with the mode of a navigation. If the gate answered with a page,
+// the browser would save that page instead of the file.
 func isDownload(h http.Header) bool {
 	return h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "empty" && h.Get("Upgrade-Insecure-Requests") != "1"
 }
 
-// isPageDest reports whether a request's destination shows a document.
+// isPageDest reports whether the destination dest displays a document.
 func isPageDest(dest string) bool {
 	switch dest {
 	case "document", "iframe", "frame", "object", "embed":
@@ -41,37 +42,39 @@ func isPageDest(dest string) bool {
 	return false
 }
 
-// passedByWorker reports a navigation that an app's service worker forwarded with
-// fetch(event.request). Its destination is "empty", and in Firefox its mode is
-// same-origin, but it keeps the header that only navigations have.
+// passedByWorker reports whether an app's service worker forwarded a navigation with
+// fetch(event.request). The destination of such a request is "empty", and its mode is
+// same-origin in Firefox, but it keeps the header Upgrade-Insecure-Requests, which only
+// navigations have.
 func passedByWorker(r *http.Request) bool {
 	dest, mode := r.Header.Get("Sec-Fetch-Dest"), r.Header.Get("Sec-Fetch-Mode")
 	return (dest == "empty" || dest == "") && (mode == "same-origin" || mode == "") &&
 		r.Header.Get("Upgrade-Insecure-Requests") == "1" && r.Header.Get("X-Requested-With") == ""
 }
 
-// fillsWindow reports whether a navigation may replace the page that the user sees.
-// A frame may not be redirected to the marketplace: the page around it is, and a
-// marketplace that acts on session_id would act twice. What a service worker
-// forwarded may be for a frame, so that it counts as one.
+// fillsWindow reports whether a navigation may replace the page that the user sees. A
+// frame must not be redirected to the marketplace: the page around it is redirected,
+// and a marketplace that acts on session_id would act twice. A request that a service
+// worker forwarded counts as one for a frame, since it may be one.
 func fillsWindow(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	return dest == "document" || dest == "" && r.Header.Get("Sec-Fetch-Mode") != "same-origin"
 }
 
-// isManifestRequest reports a request for a web app manifest.
+// isManifestRequest reports whether a request is for a web app manifest.
 func isManifestRequest(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Dest") == "manifest" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 
-// activationMS is longer than browsers take a page to act for its user after a
-// click. A page that reloads itself within that time claims a user's navigation.
+// activationMS is longer than the time during which browsers let a page act for its
+// user after a click. A page that reloads itself within that time sends the same
+// headers as a navigation by the user.
 const activationMS = 10_000
 
-// byPerson reports whether a navigation of the app's window was certainly started by
-// its user: by the address bar, a bookmark or the reload button, which no page can
-// imitate, or by a click on a page of this origin. The click that paused the session
-// must not count, so that a click counts only some time after it.
+// byPerson reports whether the user certainly started a navigation of the app's window:
+// with the address bar, a bookmark or the reload button, which no page can imitate, or
+// with a click on a page of this origin. The click that paused the session must not
+// count, so clicks count only after activationMS.
 func byPerson(r *http.Request, s *live.Session) bool {
 	h := r.Header
 	if r.Method != http.MethodGet || h.Get("Sec-Fetch-User") != "?1" || h.Get("Sec-Fetch-Mode") != "navigate" ||
@@ -87,17 +90,18 @@ func byPerson(r *http.Request, s *live.Session) bool {
 	return false
 }
 
-// resumes reports whether the request resumes its paused session: a navigation of
-// its user does. Pages that reload themselves, frames, other sites' links and
-// browsers that prepare a page do not; they get a page with a button that does.
+// resumes reports whether the request resumes its paused session. Only a navigation
+// that the user started does. Pages that reload themselves, frames, links on other
+// sites and prerendering do not; the response is a page with a button that resumes the
+// session.
 func (v verdict) resumes(r *http.Request) bool {
 	return v.refusal.code == protocol.SessionPaused && byPerson(r, v.session)
 }
 
-// maxLocalTarget is the longest address that a page of the gate leads back to.
+// maxLocalTarget is the longest address to which a page of the gate links back.
 const maxLocalTarget = 4 << 10
 
-// localTarget returns the path and query of a request, for a page to lead back to.
+// localTarget returns the path and query of a request, to which a page can link back.
 func localTarget(r *http.Request) string {
 	_, rest := launchTokens(r.URL.RawQuery)
 	to, query := addressOf(r, rest)
@@ -111,7 +115,7 @@ func localTarget(r *http.Request) string {
 }
 
 // localPath returns to if it is a path of this site, with or without a query, that
-// no browser takes for another host; otherwise "".
+// browsers cannot interpret as another host. Otherwise it returns "".
 func localPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || len(to) > maxLocalTarget || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" ||

@@ -11,15 +11,15 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// connKey is the key of a request's context under which its connection is, if a
-// proxy may have described the connection's client with the PROXY protocol.
+// connKey is the context key of a request's connection. It is set only if a proxy may
+// have described the client's connection with the PROXY protocol.
 type connKey struct{}
 
-// proxied is a connection behind the listener wrapper proxy_protocol.
+// proxied is a connection accepted through the listener wrapper proxy_protocol.
 type proxied interface{ ProxyHeader() *proxyproto.Header }
 
-// rememberConnections puts such connections into the contexts of the requests of
-// the server that is being provisioned. Call it once for each server.
+// rememberConnections makes the server that is being provisioned store such connections
+// in the contexts of its requests. Call it once for each server.
 func rememberConnections(server *caddyhttp.Server) {
 	server.RegisterConnContext(func(ctx context.Context, c net.Conn) context.Context {
 		if p, ok := c.(proxied); ok {
@@ -29,16 +29,16 @@ func rememberConnections(server *caddyhttp.Server) {
 	})
 }
 
-// serverOf is the server that is being provisioned with ctx, or nil.
+// serverOf returns the server that is being provisioned with ctx, or nil.
 func serverOf(ctx caddy.Context) *caddyhttp.Server {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return server
 }
 
-// isSecure reports whether the browser's own connection is TLS. It may end before
-// this edge: at a proxy that Caddy trusts (trusted_proxies), which names the scheme
-// in X-Forwarded-Proto or Forwarded, or at one that sends the PROXY protocol to the
-// listener wrapper of that name, which admits the proxies it allows.
+// isSecure reports whether the browser's own connection uses TLS. TLS may end before
+// this edge: at a proxy that Caddy trusts (trusted_proxies), which sends the scheme in
+// X-Forwarded-Proto or Forwarded, or at a proxy that sends the PROXY protocol to the
+// listener wrapper of that name, which decides which proxies it accepts.
 func isSecure(r *http.Request) bool {
 	if header := proxyHeader(r); header != nil {
 		return proxiedSecurely(r, header)
@@ -51,7 +51,7 @@ func isSecure(r *http.Request) bool {
 	return r.TLS != nil
 }
 
-// scheme is the scheme of the address that the browser shows.
+// scheme returns the scheme of the address in the browser.
 func scheme(r *http.Request) string {
 	if isSecure(r) {
 		return "https"
@@ -59,8 +59,7 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// proxyHeader is what a proxy said with the PROXY protocol about the connection of
-// r, or nil.
+// proxyHeader returns the PROXY protocol header of r's connection, or nil.
 func proxyHeader(r *http.Request) *proxyproto.Header {
 	if r.Context() == nil {
 		return nil
@@ -72,15 +71,16 @@ func proxyHeader(r *http.Request) *proxyproto.Header {
 }
 
 const (
-	// The first bit of the PROXY header's TLS record: the client came over TLS.
+	// The first bit of the TLS record in the PROXY header: the client connected over
+	// TLS.
 	clientTLS = 1
-	// Where a proxy that says nothing of TLS took a connection with it.
+	// The port on which a proxy that sends no TLS record accepts TLS connections.
 	httpsPort = 443
 )
 
-// proxiedSecurely is [isSecure] behind a proxy that sent a PROXY header: the header
-// says so (version 2), or the proxy's HTTP header, or the port that the browser
-// connected to.
+// proxiedSecurely is [isSecure] for a connection with a PROXY header. It uses the TLS
+// record of the header (version 2), the proxy's HTTP header, or the port that the
+// browser connected to.
 func proxiedSecurely(r *http.Request, header *proxyproto.Header) bool {
 	if r.TLS != nil {
 		return true // the proxy passed TLS through
@@ -99,11 +99,12 @@ func proxiedSecurely(r *http.Request, header *proxyproto.Header) bool {
 	return ok && port == httpsPort
 }
 
-// overTLS reports whether a scheme has TLS. Some proxies name that of a WebSocket.
+// overTLS reports whether a scheme uses TLS. Some proxies send the scheme of a
+// WebSocket.
 func overTLS(scheme string) bool { return scheme == "https" || scheme == "wss" }
 
-// forwardedScheme is the scheme that the proxy next to the browser saw, in lower
-// case, or "".
+// forwardedScheme returns the scheme that the proxy next to the browser received, in
+// lower case, or "".
 func forwardedScheme(h http.Header) string {
 	if v := h.Get("X-Forwarded-Proto"); v != "" {
 		first, _, _ := strings.Cut(v, ",")

@@ -15,15 +15,15 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// site is where a gate stands in the configuration that is being provisioned: the
-// lists of routes around it, the outermost first. Caddy provisions a list in its
-// order and in place, so routes that follow can still be changed.
+// site is the position of a gate in the configuration that is being provisioned: the
+// lists of routes around it, outermost first. Caddy provisions the routes of a list in
+// order and in place, so later routes can still be changed.
 type site struct {
 	server  *caddyhttp.Server
 	metrics *caddyhttp.Metrics // of the server's routes
 	levels  []siteLevel
-	// The routes above the first level are not known: the gate is in a named route, or
-	// among the routes for errors.
+	// The routes above the first level are unknown, because the gate is in a named
+	// route or in an error route.
 	partial bool
 }
 
@@ -33,7 +33,7 @@ type siteLevel struct {
 	own    int
 }
 
-// siteOf finds the gate that is being provisioned with ctx.
+// siteOf returns the site of the gate that is being provisioned with ctx.
 func siteOf(ctx caddy.Context) site {
 	s := site{server: serverOf(ctx)}
 	if s.server == nil {
@@ -64,8 +64,9 @@ func siteOf(ctx caddy.Context) site {
 	return s
 }
 
-// acceptFinalDots makes the site answer to its names with a final dot, too: Caddy
-// would answer those with an empty page. The gate redirects to the name without it.
+// acceptFinalDots makes the site answer to its names with a final dot as well. Caddy
+// would answer those requests with an empty page. The gate redirects them to the name
+// without the dot.
 func (s site) acceptFinalDots() {
 	for _, l := range s.levels {
 		for _, set := range l.routes[l.own].MatcherSets {
@@ -97,7 +98,7 @@ func (m dottedHost) Match(r *http.Request) bool {
 	return ok
 }
 
-// withoutFinalDot removes the final dot of a host's name, before a port.
+// withoutFinalDot removes the final dot from a host name, also before a port.
 func withoutFinalDot(host string) (bare string, dotted bool) {
 	name, port := host, ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
@@ -109,9 +110,9 @@ func withoutFinalDot(host string) (bare string, dotted bool) {
 	return name + port, true
 }
 
-// redirectFinalDot answers a request for a name with a final dot, which browsers take
-// for another site, with a redirect to the name without it. A request that cannot be
-// redirected goes on under that name.
+// redirectFinalDot redirects a request for a name with a final dot to the name without
+// it, because browsers treat the two names as different sites. Requests that cannot be
+// redirected continue under the dotted name. It reports whether it wrote a response.
 func redirectFinalDot(w http.ResponseWriter, r *http.Request) (answered bool) {
 	host, dotted := withoutFinalDot(r.Host)
 	if !dotted {
@@ -130,7 +131,7 @@ func redirectFinalDot(w http.ResponseWriter, r *http.Request) (answered bool) {
 	return true
 }
 
-// originalURL is what the request asked for, before any rewriting.
+// originalURL returns the URL of the request before any rewriting.
 func originalURL(r *http.Request) *url.URL {
 	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		return orig.URL
@@ -138,8 +139,8 @@ func originalURL(r *http.Request) *url.URL {
 	return r.URL
 }
 
-// admits reports whether a visit to a path of the site comes to the gate. Conditions
-// other than the path may make it false.
+// admits reports whether a visit to a path of the site reaches the gate. Route
+// conditions other than the path may cause it to return false.
 func (s site) admits(g *Gate, path string) bool {
 	if len(s.levels) == 0 || s.partial {
 		return false
@@ -170,7 +171,8 @@ func (s site) admits(g *Gate, path string) bool {
 	return true
 }
 
-// checkRedirects refuses a redirect to a page that the gate refuses, too.
+// checkRedirects returns an error if a configured redirect leads to a page that the
+// gate refuses as well.
 func (s site) checkRedirects(g *Gate) error {
 	for name, answer := range map[string]*Answer{"on_missing": g.OnMissing, "on_expired": g.OnExpired} {
 		if answer == nil || !answer.Redirect || answer.To == "" || strings.Contains(answer.To, "{") {
@@ -219,7 +221,7 @@ func hasHost(sets caddyhttp.MatcherSets) bool {
 	})
 }
 
-// withoutHosts is sets without conditions on the host.
+// withoutHosts returns sets without their host conditions.
 func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
 	for _, set := range sets {
 		kept = append(kept, slices.DeleteFunc(slices.Clone(set), func(m any) bool { _, ok := hostsOf(m); return ok }))
@@ -227,7 +229,7 @@ func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
 	return kept
 }
 
-// holdsGate reports whether a gate is among the handlers of a route, at any depth.
+// holdsGate reports whether a route contains a gate, at any depth.
 func holdsGate(r caddyhttp.Route) bool {
 	for _, raw := range r.HandlersRaw {
 		var v any
@@ -248,7 +250,7 @@ func holdsGate(r caddyhttp.Route) bool {
 	return false
 }
 
-// namesGate looks for a gate in a handler's JSON.
+// namesGate reports whether a handler's JSON contains a gate.
 func namesGate(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -266,8 +268,8 @@ func namesGate(v any) bool {
 	return false
 }
 
-// fitSite fits the gate into its site: what lies beside it is covered, and what leads
-// back to it is refused.
+// fitSite adapts the site to the gate. It covers the routes beside the gate, and
+// refuses redirects that lead back to the gate.
 func (g *Gate) fitSite(ctx caddy.Context) error {
 	s := siteOf(ctx)
 	if s.partial {
@@ -287,7 +289,7 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 		g.logger.Warn("a handler before this session_gate, such as forward_auth, passes requests on with their launch tokens, session cookies " +
 			"and identity headers; let the gate come first, with the global option: order session_gate before forward_auth")
 	}
-	declared := slices.ContainsFunc(last.routes[last.own+1:], beginsWithSanitizer) // by a matcher
+	declared := slices.ContainsFunc(last.routes[last.own+1:], beginsWithSanitizer) // by a matcher in the Caddyfile
 	open, err := s.cover(ctx, g)
 	switch {
 	case err != nil:
@@ -302,7 +304,7 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 	return nil
 }
 
-// nowhere is the writer of a request that is only matched.
+// nowhere is a response writer for requests that are only matched.
 type nowhere struct{}
 
 func (nowhere) Header() http.Header         { return http.Header{} }

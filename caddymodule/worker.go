@@ -7,12 +7,12 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// workerGuard is where modules of a service worker import the gate's guard from.
+// workerGuard is the path from which module service workers import the guard.
 const workerGuard = protocol.GatePrefix + inject.WorkerGuardName
 
-// isWorkerScript reports a request for a part of a service worker that gets the
-// gate's guard: its main script, and in Chromium every module that it imports.
-// Other browsers request those in the same way as scripts of pages.
+// isWorkerScript reports whether a request is for a service worker script that gets the
+// guard: the main script, and in Chromium also every module that it imports. In other
+// browsers, requests for imported modules look like requests for page scripts.
 func isWorkerScript(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
@@ -21,14 +21,14 @@ func isWorkerScript(r *http.Request) bool {
 	return dest == "serviceworker" || dest == "" && r.Header.Get("Service-Worker") == "script"
 }
 
-// asksForWorker reports a request for a service worker's main script.
+// asksForWorker reports whether a request is for a service worker's main script.
 func asksForWorker(r *http.Request) bool {
 	return isWorkerScript(r) && r.Header.Get("Service-Worker") == "script"
 }
 
-// replacesWorker reports whether a refusal with this code is certain: the request has
-// no session that may pass. Then the gate answers a request for a worker's script
-// with a worker of its own; see [inject.ReplacementWorker].
+// replacesWorker reports whether a refusal with this code is certain because the
+// request has no valid session. The gate then answers a request for a worker's script
+// with a worker of its own. See [inject.ReplacementWorker].
 func replacesWorker(code protocol.Code) bool {
 	switch code {
 	case protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
@@ -38,16 +38,17 @@ func replacesWorker(code protocol.Code) bool {
 	return false
 }
 
-// writeReplacementWorker answers an update check of a service worker without a
-// session. A worker that was installed before the gate may have answered a launch
-// link from its cache.
+// writeReplacementWorker answers a service worker's update check that has no session. A
+// worker that was installed before the gate may have answered a launch link from its
+// cache.
 func writeReplacementWorker(w http.ResponseWriter, r *http.Request) error {
-	// A worker may have registered a wider scope than its script's folder.
+	// Allow any scope: a worker may have registered a wider scope than its script's
+	// folder.
 	w.Header().Set("Service-Worker-Allowed", "/")
 	return writeWorkerScript(w, r, inject.ReplacementWorker())
 }
 
-// serveWorkerGuard answers the guard as a module of its own.
+// serveWorkerGuard serves the guard as a module.
 func (g *Gate) serveWorkerGuard(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-cache")
 	return writeWorkerScript(w, r, inject.WorkerGuard(g.injector != nil))

@@ -5,10 +5,11 @@ import (
 	"strconv"
 )
 
-// gatherMost bounds the first write, which is copied; the rest is not.
+// gatherMost limits the size of the first write, which is copied. Later writes are not
+// copied.
 const gatherMost = 2 << 10
 
-// take moves the response on by the next bytes.
+// take processes the next bytes of the response.
 func (w *Writer) take(p []byte) error {
 	if w.err != nil {
 		return w.err
@@ -40,7 +41,7 @@ func (w *Writer) take(p []byte) error {
 	return nil
 }
 
-// seek looks for the place of the tag in what is held and p.
+// seek searches the buffered bytes and p for the position of the tag.
 func (w *Writer) seek(p []byte, eof bool) error {
 	l := w.lookahead
 	data, rest := p, []byte(nil)
@@ -55,7 +56,7 @@ func (w *Writer) seek(p []byte, eof bool) error {
 		mode, result, why = w.choose(data, eof)
 	}
 	if result == scanMore && (len(rest) > 0 || len(data) > maxHold) {
-		result, why = scanRefuse, ReasonMultiMember // held while its end was awaited
+		result, why = scanRefuse, ReasonMultiMember // buffered while waiting for the end
 	}
 	switch {
 	case result == scanRefuse:
@@ -78,8 +79,8 @@ func (w *Writer) seek(p []byte, eof bool) error {
 	return w.insert(tag, data, rest)
 }
 
-// look finds out whether the body is a page, if its header does not say, and then
-// the place of the tag.
+// look determines whether the body is a page, if its header does not tell, and then
+// finds the position of the tag.
 func (w *Writer) look(data []byte, eof bool) (scanResult, Reason) {
 	l := w.lookahead
 	if l.untyped {
@@ -92,7 +93,7 @@ func (w *Writer) look(data []byte, eof bool) (scanResult, Reason) {
 		}
 		l.untyped = false
 		h := w.rw.Header()
-		// Without a charset: the page's own <meta> and the browser decide that.
+		// Set no charset: the page's own <meta> and the browser determine it.
 		h["Content-Type"] = []string{"text/html"}
 		if why := ineligible(w.status, h); why != ReasonNone {
 			return scanRefuse, why
@@ -102,7 +103,7 @@ func (w *Writer) look(data []byte, eof bool) (scanResult, Reason) {
 	return l.at(data, eof)
 }
 
-// choose picks the way in for a page whose place is found.
+// choose selects how the tag is inserted into a page in which its position is known.
 func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
 	l, verdicts := w.lookahead, &w.injector.verdicts
 	switch {
@@ -125,7 +126,7 @@ func (w *Writer) choose(data []byte, eof bool) (Mode, scanResult, Reason) {
 	return ModePrefix, scanInsert, ReasonNone
 }
 
-// describe edits the header for our variant of the page and returns the tag.
+// describe edits the header for the page with the tag and returns the tag.
 func (w *Writer) describe(h http.Header) []byte {
 	i := w.injector
 	nonce := permitScript(h, w.self, i.cfg.Nonce)
@@ -138,8 +139,9 @@ func (w *Writer) describe(h http.Header) []byte {
 	return tag
 }
 
-// revalidate edits a 304 about a stored copy of ours. That copy has its tag and
-// its policy, nonce included, so a policy that would need another goes.
+// revalidate edits the header of a 304 response for a stored page with a tag. The
+// stored page has its own tag and its own policy with a nonce, so revalidate removes a
+// policy that would require a different nonce.
 func (w *Writer) revalidate(h http.Header) {
 	varyByClass(h, w.class, w.recoded)
 	dropBodyClaims(h)
@@ -153,7 +155,7 @@ func (w *Writer) revalidate(h http.Header) {
 	permitScript(h, w.self, nil)
 }
 
-// insert delivers an uncompressed page.
+// insert sends an uncompressed page with the tag.
 func (w *Writer) insert(tag, data, rest []byte) error {
 	place := w.lookahead.prelude.pos
 	growLength(w.rw.Header(), len(tag))
@@ -162,8 +164,8 @@ func (w *Writer) insert(tag, data, rest []byte) error {
 	return w.emitAll(data[:place], tag, data[place:], rest)
 }
 
-// prefix delivers a gzip page behind a copy of its prelude and the tag. Parsers
-// ignore the page's own doctype then, and merge its late <html> and <head>.
+// prefix sends a gzip page after a copy of its prelude and the tag. Parsers then ignore
+// the page's own doctype, and merge its second <html> and <head>.
 func (w *Writer) prefix(tag, data, rest []byte) error {
 	l := w.lookahead
 	content := l.inf.out[:l.inf.n]
@@ -192,7 +194,8 @@ func (w *Writer) prefix(tag, data, rest []byte) error {
 	return nil
 }
 
-// remaining is how long the body is after its gzip header, or -1.
+// remaining returns the length of the body after its gzip header, or -1 if it is
+// unknown.
 func remaining(l *lookahead) int64 {
 	if l.length < 0 {
 		return -1
@@ -200,7 +203,7 @@ func remaining(l *lookahead) int64 {
 	return max(-1, l.length-int64(l.header))
 }
 
-// reencode delivers a gzip page that is decoded on the way.
+// reencode sends a gzip page that it decodes and encodes again.
 func (w *Writer) reencode(tag, data, rest []byte) error {
 	delete(w.rw.Header(), "Content-Length")
 	w.state = encoding
@@ -212,14 +215,14 @@ func (w *Writer) reencode(tag, data, rest []byte) error {
 	return w.encoder.write(rest)
 }
 
-// refuse delivers a page as it is.
+// refuse sends a page unchanged.
 func (w *Writer) refuse(why Reason, data, rest []byte) error {
 	w.state, w.outcome = passing, Outcome{Reason: why}
 	w.sendHeader()
 	return w.emitAll(data, rest)
 }
 
-// pass delivers a response that its header rules out.
+// pass sends a response unchanged if its header rules out a tag.
 func (w *Writer) pass(why Reason) {
 	w.state, w.outcome, w.started = passing, Outcome{Reason: why}, true
 	w.sendHeader()
@@ -235,19 +238,19 @@ func (w *Writer) sendHeader() {
 	w.rw.WriteHeader(w.status)
 }
 
-// leaveUntyped keeps Caddy's encode handler from naming a type, and with it a
-// charset, where the origin named none: a stylesheet would be refused as
-// text/plain, and a page's own charset ignored. encode does so if the first write
-// or the Content-Length is larger than its minimum.
+// leaveUntyped prevents Caddy's encode handler from setting a type, and with it a
+// charset, if the origin set none. Otherwise browsers would refuse a stylesheet as
+// text/plain, and ignore a page's own charset. encode sets a type if the first write or
+// the Content-Length is larger than its minimum.
 func (w *Writer) leaveUntyped(h http.Header) {
-	h["Content-Type"] = nil // nor does the server guess
+	h["Content-Type"] = nil // prevents the server from guessing, too
 	w.unguessed = true
 	if n, err := strconv.ParseInt(first(h, "Content-Length"), 10, 64); err == nil && n > encodeMinimum && shows(w.status, h) {
 		delete(h, "Content-Length")
 	}
 }
 
-// writeUnguessed makes the first write of such a body, and the rest of p.
+// writeUnguessed makes the first write of such a body and writes the rest of p.
 func (w *Writer) writeUnguessed(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -269,7 +272,7 @@ func (w *Writer) emitAll(parts ...[]byte) error {
 	return nil
 }
 
-// emit writes b downstream, or gathers it for the first write.
+// emit writes b to the client, or buffers it for the first write.
 func (w *Writer) emit(b []byte) error {
 	if !w.started {
 		l := w.lookahead
@@ -286,7 +289,7 @@ func (w *Writer) emit(b []byte) error {
 	return w.write(b)
 }
 
-// write writes b downstream.
+// write writes b to the client.
 func (w *Writer) write(b []byte) (err error) {
 	switch {
 	case len(b) == 0:
@@ -310,7 +313,7 @@ func (w *Writer) start() error {
 	return w.write(w.lookahead.first)
 }
 
-// release gives the look back once nothing points into it.
+// release frees the lookahead when nothing refers to it.
 func (w *Writer) release() {
 	if w.lookahead != nil && w.started && w.state != looking {
 		w.lookahead.free()
@@ -318,13 +321,13 @@ func (w *Writer) release() {
 	}
 }
 
-// fail keeps the first error: a body with a hole must not go on.
+// fail stores the first error. Nothing may be written after a gap in the body.
 func (w *Writer) fail(err error) error {
 	w.err = err
 	return err
 }
 
-// drop gives all memory back that the response still has.
+// drop releases all memory that the response still holds.
 func (w *Writer) drop() {
 	if w.lookahead != nil {
 		w.lookahead.free()
@@ -340,7 +343,8 @@ func (w *Writer) drop() {
 	}
 }
 
-// emitter lets the encoder write through the gathering.
+// emitter is the encoder's writer. It writes through emit, which buffers the first
+// write.
 type emitter struct{ w *Writer }
 
 func (e emitter) Write(b []byte) (int, error) {

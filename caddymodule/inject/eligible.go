@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ineligible says why a response cannot carry a tag, as far as its status and
-// header tell.
+// ineligible returns the reason why a response cannot get a tag, as far as its status
+// and header determine it.
 func ineligible(status int, h http.Header) Reason {
 	switch {
 	case status == http.StatusSwitchingProtocols:
@@ -30,8 +30,9 @@ func ineligible(status int, h http.Header) Reason {
 	return ReasonNone
 }
 
-// shows reports whether browsers show the body of a response with this status:
-// errors are pages, too. Redirects are followed, and parts have no place for a tag.
+// shows reports whether browsers display the body of a response with this status. They
+// display errors as well. They follow redirects, and partial content has no position
+// for a tag.
 func shows(status int, h http.Header) bool {
 	switch status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent, http.StatusNotModified:
@@ -40,13 +41,15 @@ func shows(status int, h http.Header) bool {
 	return status >= 200 && (status/100 != 3 || first(h, "Location") == "")
 }
 
-// isHTML reports a media type of text/html. XHTML is parsed by other rules.
+// isHTML reports whether the media type is text/html. XHTML has different parsing
+// rules.
 func isHTML(h http.Header) bool {
 	media, _, _ := strings.Cut(first(h, "Content-Type"), ";")
 	return strings.EqualFold(strings.TrimSpace(media), "text/html")
 }
 
-// wideCharset reports an encoding in which our ASCII tag would be noise.
+// wideCharset reports whether the charset is an encoding in which the ASCII tag would
+// be unreadable.
 func wideCharset(contentType string) bool {
 	_, params, _ := strings.Cut(contentType, ";")
 	for params != "" {
@@ -88,29 +91,29 @@ func coding(h http.Header) contentCoding {
 	return codingOther
 }
 
-// isAttachment reports whether browsers save the response: a type other than
-// inline means attachment, and a parameter without a type means nothing.
+// isAttachment reports whether browsers save the response. Every type other than inline
+// means attachment. A parameter without a type has no effect.
 func isAttachment(disposition string) bool {
 	kind, _, _ := strings.Cut(disposition, ";")
 	kind = strings.TrimSpace(kind)
 	return kind != "" && !strings.Contains(kind, "=") && !strings.EqualFold(kind, "inline")
 }
 
-// sniffLength is how much of a body browsers look at to guess its type.
+// sniffLength is how many bytes of a body browsers examine to guess its type.
 const sniffLength = 512
 
-// untyped reports a response whose type browsers have to guess.
+// untyped reports whether browsers have to guess the type of a response.
 func untyped(h http.Header) bool { return strings.TrimSpace(first(h, "Content-Type")) == "" }
 
-// guessable reports whether a navigation may find a page in a response without a
-// type.
+// guessable reports whether a response without a type can be a page when it answers a
+// navigation.
 func guessable(status int, h http.Header) bool {
 	return untyped(h) && shows(status, h) && coding(h) == codingIdentity &&
 		!strings.EqualFold(strings.TrimSpace(first(h, "X-Content-Type-Options")), "nosniff")
 }
 
-// guess says what browsers make of a body without a type, as far as it concerns
-// us: scanInsert for a page. more says that data may go on.
+// guess determines whether browsers treat a body without a type as a page, and returns
+// scanInsert if they do. more means that more data may follow.
 func guess(data []byte, more bool) scanResult {
 	if len(data) < sniffLength && more {
 		return scanMore
@@ -121,7 +124,7 @@ func guess(data []byte, more bool) scanResult {
 	return scanRefuse
 }
 
-// wholeRange reports a 206 that has everything.
+// wholeRange reports whether the range of a 206 response covers the whole body.
 func wholeRange(h http.Header) bool {
 	unit, rest, _ := strings.Cut(first(h, "Content-Range"), " ")
 	from, rest, _ := strings.Cut(rest, "-")
@@ -131,7 +134,7 @@ func wholeRange(h http.Header) bool {
 	return unit == "bytes" && from == "0" && err == nil && err2 == nil && last == total-1
 }
 
-// hasToken looks for one member of comma-separated lists.
+// hasToken reports whether one of the comma-separated lists contains token.
 func hasToken(values []string, token string) bool {
 	for _, v := range values {
 		for v != "" {

@@ -2,32 +2,31 @@ package inject
 
 import "bytes"
 
-// scanResult is what a look at a document's first bytes found.
+// scanResult is the result of scanning the first bytes of a document.
 type scanResult uint8
 
 const (
 	scanMore   scanResult = iota // the bytes end inside the prelude
-	scanInsert                   // the tag goes to prelude.pos
-	scanRefuse                   // no tag: see prelude.reason
+	scanInsert                   // the tag belongs at prelude.pos
+	scanRefuse                   // the document gets no tag; see prelude.reason
 )
 
-// span is a half-open range of the document's bytes; empty when absent.
+// span is a half-open range of the document's bytes. It is empty if absent.
 type span struct{ from, to int }
 
 func (s span) in(b []byte) []byte { return b[s.from:s.to] }
 func (s span) found() bool        { return s.to > s.from }
 
-// prelude finds the earliest place of a document where a script can stand
-// without changing what the parser makes of the rest: right after <head …>, or
-// before the first byte that is neither BOM, white space, comment, doctype,
-// <html …> nor <head …>. It follows the tokenizer of the HTML standard
-// (section 13.2.5), resumes at the last whole token, and never reads further.
+// prelude finds the earliest position in a document where a script can be inserted
+// without changing how the parser treats the rest: right after <head …>, or before the
+// first byte that is not part of a BOM, white space, a comment, a doctype, <html …> or
+// <head …>. It follows the tokenizer of the HTML standard (section 13.2.5), resumes
+// after the last complete token, and reads no further than it must.
 //
-// Text may come first, such as a notice of PHP's before the doctype: the parser
-// opens <html>, <head> and <body> for it, in quirks mode, with or without a tag
-// before it.
+// Text may come first, such as a PHP notice before the doctype. The parser then opens
+// <html>, <head> and <body> in quirks mode, with or without a tag before the text.
 type prelude struct {
-	pos    int  // start of the first token that is not scanned; at the end, the place
+	pos    int  // start of the first token that was not scanned; in the end, the position of the tag
 	bom    bool // the document starts with a UTF-8 byte order mark
 	markup bool // at least one token was seen
 
@@ -36,12 +35,12 @@ type prelude struct {
 	reason Reason // set with scanRefuse
 }
 
-// document reports whether the prelude shows a whole document and no fragment.
+// document reports whether the prelude belongs to a whole document, not to a fragment.
 func (s *prelude) document() bool {
 	return s.doctype.found() || s.html.found() || s.head.found()
 }
 
-// scan continues with all bytes known so far; eof says that there are no more.
+// scan continues with all bytes received so far. eof means that no more follow.
 func (s *prelude) scan(b []byte, eof bool) scanResult {
 	if s.pos == 0 {
 		if r := s.scanBOM(b, eof); r != scanInsert {
@@ -86,8 +85,8 @@ func (s *prelude) scan(b []byte, eof bool) scanResult {
 	}
 }
 
-// settle decides about a document of which no more than b will be looked at. Behind
-// a doctype, the tag may stand before a comment that is longer.
+// settle decides about a document of which only b will be scanned. After a doctype, the
+// tag may be inserted before a comment that is too long to scan.
 func (s *prelude) settle(b []byte) scanResult {
 	r := s.scan(b, true)
 	switch {
@@ -100,7 +99,7 @@ func (s *prelude) settle(b []byte) scanResult {
 	return r
 }
 
-// scanBOM steps over a UTF-8 mark; scanInsert here means "go on".
+// scanBOM skips a UTF-8 byte order mark. scanInsert means that scanning continues.
 func (s *prelude) scanBOM(b []byte, eof bool) scanResult {
 	const utf8 = "\xef\xbb\xbf"
 	switch {
@@ -114,8 +113,8 @@ func (s *prelude) scanBOM(b []byte, eof bool) scanResult {
 	return scanInsert
 }
 
-// token measures the prelude token that b starts with. Zero means that b
-// starts with something else; known is false when b ends too early to tell.
+// token returns the length of the prelude token at the start of b, or zero if b starts
+// with something else. known is false if b ends too early to decide.
 func (s *prelude) token(b []byte) (n int, known bool) {
 	if b[0] != '<' {
 		return 0, true
@@ -127,18 +126,18 @@ func (s *prelude) token(b []byte) (n int, known bool) {
 	case c == '!':
 		return s.declaration(b)
 	case c == '?':
-		return through(b, '>') // XML declarations: bogus comments to HTML
+		return through(b, '>') // XML declarations are bogus comments in HTML
 	case c == '/' && len(b) < 3:
 		return 0, false
 	case c == '/' && !isLetter(b[2]):
-		return through(b, '>') // no end tag but a bogus comment again
+		return through(b, '>') // not an end tag, but a bogus comment
 	case c|0x20 == 'h':
 		return s.startTag(b)
 	}
 	return 0, true
 }
 
-// declaration measures "<!-- … -->", "<!doctype …>" and other "<!…>".
+// declaration returns the length of "<!-- … -->", "<!doctype …>" or another "<!…>".
 func (s *prelude) declaration(b []byte) (n int, known bool) {
 	body := b[2:]
 	switch {
@@ -158,7 +157,8 @@ func (s *prelude) declaration(b []byte) (n int, known bool) {
 	return through(b, '>')
 }
 
-// startTag measures the first <html …> and <head …>; any other tag is no prelude.
+// startTag returns the length of the first <html …> or <head …>. Other tags do not
+// belong to the prelude.
 func (s *prelude) startTag(b []byte) (n int, known bool) {
 	const nameEnd = len("<html")
 	if len(b) <= nameEnd {
@@ -198,8 +198,8 @@ func (s *prelude) refuse(why Reason) scanResult {
 	return scanRefuse
 }
 
-// commentEnd measures a comment: it ends at "-->", at "--!>", and at once when
-// it reads "<!-->" or "<!--->".
+// commentEnd returns the length of a comment. A comment ends at "-->" or "--!>".
+// "<!-->" and "<!--->" are complete comments.
 func commentEnd(b []byte) (n int, known bool) {
 	const open = len("<!--")
 	for i := open; i < len(b); i++ {
@@ -218,11 +218,11 @@ func commentEnd(b []byte) (n int, known bool) {
 	return 0, false
 }
 
-// tagEnd measures a start tag whose name ends before from. A quote opens a
-// value only after '=', and a '>' inside a quoted value ends nothing.
+// tagEnd returns the length of a start tag whose name ends before from. A quote starts
+// a value only after '='. A '>' inside a quoted value does not end the tag.
 func tagEnd(b []byte, from int) (n int, known bool) {
 	const (
-		between = iota // before a name, after a quoted value, after '/'
+		between = iota // before a name, after a quoted value, or after '/'
 		name
 		afterName
 		beforeValue
@@ -272,23 +272,23 @@ func tagEnd(b []byte, from int) (n int, known bool) {
 	return 0, false
 }
 
-// through measures up to and including the first c.
+// through returns the length up to and including the first c.
 func through(b []byte, c byte) (n int, known bool) {
 	i := bytes.IndexByte(b, c)
 	return i + 1, i >= 0
 }
 
-// isSpace is the HTML standard's ASCII white space.
+// isSpace reports whether c is ASCII white space as defined by the HTML standard.
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
 }
 
-// isControl reports a byte that no text begins with.
+// isControl reports whether c is a byte that cannot begin a text.
 func isControl(c byte) bool { return c < ' ' && c != 0x1b || c == 0x7f }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// hasPrefixFold compares ASCII letters without regard to case.
+// hasPrefixFold is bytes.HasPrefix without regard to the case of ASCII letters.
 func hasPrefixFold(b []byte, prefix string) bool {
 	if len(b) < len(prefix) {
 		return false

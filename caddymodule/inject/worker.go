@@ -20,10 +20,11 @@ import (
 const WorkerGuardName = "worker.js"
 
 const (
-	// workerLook is how much of a worker's script is held to find its first statement.
+	// workerLook is how much of a worker's script is buffered to find its first
+	// statement.
 	workerLook = 64 << 10
-	// maxPackedWorker is the longest encoded script that is decoded, and
-	// maxWorker the longest that comes out.
+	// maxPackedWorker is the size limit of an encoded script that is decoded, and
+	// maxWorker the size limit of its decoded form.
 	maxPackedWorker = 8 << 20
 	maxWorker       = 32 << 20
 )
@@ -31,9 +32,10 @@ const (
 //go:embed worker.js
 var workerSource string
 
-// The guard is put before the scripts of an app's service workers. A worker may answer
-// every navigation from its cache; a launch link would never reach the gate, and the
-// user would stay outside while the paid time runs. The guard listens first. It
+// The guard is inserted before the scripts of an app's service workers. A worker may
+// answer every navigation from its cache. A launch link would then never reach the
+// gate, and the user could not enter while the paid time runs. The guard registers its
+// listeners first. It
 //   - keeps launch links and the gate's own paths from the worker, so that browsers
 //     send them to the network;
 //   - asks the gate about the session when the worker has answered a navigation, and
@@ -52,15 +54,15 @@ var (
 	guardReplacement = buildGuard(false, true)
 )
 
-// buildGuard puts the guard into one line, so that line numbers of a script behind it
-// stay right.
+// buildGuard puts the guard on one line, so that the line numbers of the script after
+// it do not change.
 func buildGuard(clock, replacement bool) []byte {
 	source := strings.NewReplacer("__CLOCK__", strconv.FormatBool(clock), "__REPLACEMENT__", strconv.FormatBool(replacement),
 		"\n", " ").Replace(strings.TrimSpace(workerSource))
 	return []byte(source + " ")
 }
 
-// WorkerGuard returns the guard as a script of its own, for modules. clock says
+// WorkerGuard returns the guard as a separate script, for modules. clock determines
 // whether pages get the clock.
 func WorkerGuard(clock bool) []byte {
 	if clock {
@@ -69,19 +71,19 @@ func WorkerGuard(clock bool) []byte {
 	return guard
 }
 
-// ReplacementWorker returns a service worker that takes the place of an app's worker
-// if that has answered a launch link, and otherwise refuses to be installed. It
-// keeps what the app has stored; the app's own worker returns at its next update.
+// ReplacementWorker returns a service worker that replaces an app's worker if that
+// worker has answered a launch link. Otherwise its installation fails. It keeps the
+// data that the app has stored. The app's own worker returns with its next update.
 func ReplacementWorker() []byte { return guardReplacement }
 
-// guardSuffix marks ETags of scripts with the guard.
+// guardSuffix returns the suffix of ETags for scripts with the guard.
 func guardSuffix(clock bool) string {
 	sum := sha256.Sum256(WorkerGuard(clock))
 	return "-sgw" + hex.EncodeToString(sum[:4])
 }
 
-// WorkerWriter puts the guard before a service worker's script. It is for one response.
-// A script that is too long or broken passes as it is.
+// WorkerWriter inserts the guard before a service worker's script. It serves one
+// response. A script that is too long or malformed passes unchanged.
 type WorkerWriter struct {
 	rw          http.ResponseWriter
 	clock       bool
@@ -97,18 +99,18 @@ type WorkerWriter struct {
 type workerState uint8
 
 const (
-	workerWaiting  workerState = iota // for the header
-	workerLooking                     // for the first statement
-	workerDecoding                    // the whole script is held
+	workerWaiting  workerState = iota // waiting for the header
+	workerLooking                     // buffering until the first statement is found
+	workerDecoding                    // buffering the whole script
 	workerPassing
 )
 
-// WrapWorker prepares r for its origin and returns the writer that its handler must
-// answer to. The caller owns r.Header. Close must be called once the handler is done.
+// WrapWorker prepares r for its origin and returns the writer to which the handler must
+// respond. The caller owns r.Header and must call Close when the handler has returned.
 func WrapWorker(w http.ResponseWriter, r *http.Request, clock bool) *WorkerWriter {
 	h := r.Header
-	// Few scripts are fetched in this way: the origin need not compress them, and
-	// what compresses answers after the gate still does.
+	// Workers are fetched rarely, so the origin need not compress them. Handlers that
+	// compress responses after the gate still do so.
 	h["Accept-Encoding"] = []string{"identity"}
 	delete(h, "Range")
 	delete(h, "If-Range")
@@ -116,11 +118,11 @@ func WrapWorker(w http.ResponseWriter, r *http.Request, clock bool) *WorkerWrite
 	return &WorkerWriter{rw: w, clock: clock, suffix: suffix, revalidates: keepOwnValidators(h, suffix)}
 }
 
-// Header is the response's header.
+// Header returns the response's header.
 func (w *WorkerWriter) Header() http.Header { return w.rw.Header() }
 
-// WriteHeader judges the response. The header of a script goes out with its first
-// bytes, because its length depends on them.
+// WriteHeader determines from the header whether the guard is inserted. The header of a
+// script is sent with its first bytes, because its length depends on them.
 func (w *WorkerWriter) WriteHeader(status int) {
 	if w.state != workerWaiting {
 		return
@@ -146,13 +148,14 @@ func (w *WorkerWriter) WriteHeader(status int) {
 	}
 }
 
-// isJavaScript reports a media type that browsers accept for a worker's script.
+// isJavaScript reports whether h has a media type that browsers accept for a worker's
+// script.
 func isJavaScript(h http.Header) bool {
 	media, _, _ := strings.Cut(strings.ToLower(first(h, "Content-Type")), ";")
 	return strings.Contains(media, "javascript") || strings.Contains(media, "ecmascript")
 }
 
-// Write takes the next bytes of the script.
+// Write writes the next bytes of the script.
 func (w *WorkerWriter) Write(p []byte) (int, error) {
 	if w.state == workerWaiting {
 		w.WriteHeader(http.StatusOK)
@@ -178,9 +181,9 @@ func (w *WorkerWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends a script that its handler has answered well.
+// Close finishes a script whose handler returned without an error.
 func (w *WorkerWriter) Close() error {
-	if w.state == workerWaiting { // the handler has nothing to say
+	if w.state == workerWaiting { // the handler wrote nothing
 		w.WriteHeader(http.StatusOK)
 	}
 	held := w.held
@@ -202,7 +205,7 @@ func (w *WorkerWriter) Close() error {
 	return nil
 }
 
-// release sends the guard and what is held.
+// release sends the guard and the buffered bytes.
 func (w *WorkerWriter) release(start scriptStart, script []byte, decoded bool) error {
 	h := w.rw.Header()
 	dropBodyClaims(h)
@@ -226,8 +229,9 @@ func (w *WorkerWriter) release(start scriptStart, script []byte, decoded bool) e
 	return err
 }
 
-// prefix is what comes before a script. The guard of a module is imported: its other
-// imports are evaluated before any statement, and may listen as well. A directive
+// prefix returns the bytes to insert before a script. For a module it is an import of
+// the guard, because a module's imports are evaluated before its statements and may add
+// listeners. If the script starts with a directive, the prefix repeats it, so that it
 // stays the first statement.
 func (w *WorkerWriter) prefix(start scriptStart) []byte {
 	switch start {
@@ -244,7 +248,7 @@ func (w *WorkerWriter) pass() {
 	w.rw.WriteHeader(w.status)
 }
 
-// FlushError sends nothing that is held.
+// FlushError flushes what has been sent. It does not send buffered bytes.
 func (w *WorkerWriter) FlushError() error {
 	if w.state == workerWaiting {
 		w.WriteHeader(http.StatusOK)
@@ -255,13 +259,14 @@ func (w *WorkerWriter) FlushError() error {
 	return http.NewResponseController(w.rw).Flush()
 }
 
-// Flush is FlushError for handlers that know only http.Flusher.
+// Flush is FlushError for handlers that use http.Flusher.
 func (w *WorkerWriter) Flush() { _ = w.FlushError() }
 
-// Unwrap lets http.ResponseController reach the writer below.
+// Unwrap returns the underlying writer for http.ResponseController.
 func (w *WorkerWriter) Unwrap() http.ResponseWriter { return w.rw }
 
-// decodeWorker decodes a script that an origin has encoded although it was not asked to.
+// decodeWorker decodes a script that an origin encoded although the request did not
+// accept encodings.
 func decodeWorker(coding string, packed []byte) ([]byte, error) {
 	var from io.Reader = bytes.NewReader(packed)
 	var err error

@@ -5,20 +5,21 @@ import (
 	"strings"
 )
 
-// scriptStart is what a script starts with, as far as something may be put before it.
+// scriptStart is the beginning of a script, as far as it determines what may be
+// inserted before it.
 type scriptStart uint8
 
 const (
 	startsPlain      scriptStart = iota
 	startsStrict                 // the directive "use strict"
-	startsWithImport             // a static import: it is a module
+	startsWithImport             // a static import, which only modules have
 )
 
-// strict is the directive that changes how a script is run.
+// strict is the text of the directive that turns on strict mode.
 const strict = "use strict"
 
-// startOf reads comments and directives up to the first statement of a script. found
-// is false if the bytes end before that; eof says that there are no more.
+// startOf parses comments and directives up to the first statement of a script. found
+// is false if b ends before that statement. eof means that b is the whole script.
 func startOf(b []byte, eof bool) (start scriptStart, found bool) {
 	const mark = "\xef\xbb\xbf"
 	if len(b) < len(mark) && strings.HasPrefix(mark, string(b)) {
@@ -40,7 +41,7 @@ func startOf(b []byte, eof bool) (start scriptStart, found bool) {
 		if !whole {
 			return start, eof
 		}
-		if after == nil { // a string that begins an expression
+		if after == nil { // the string begins an expression
 			return start, true
 		}
 		if text == strict {
@@ -65,7 +66,7 @@ func startOf(b []byte, eof bool) (start scriptStart, found bool) {
 	return startsWithImport, true
 }
 
-// skipBlank skips white space and comments. whole is false inside of a comment.
+// skipBlank skips white space and comments. whole is false if b ends inside a comment.
 func skipBlank(b []byte) (rest []byte, whole bool) {
 	for {
 		b = bytes.TrimLeft(b, " \t\r\n\v\f")
@@ -87,8 +88,8 @@ func skipBlank(b []byte) (rest []byte, whole bool) {
 	}
 }
 
-// directiveOf reads a string that is a whole statement. after is nil if it is not, and
-// whole is false if the bytes end too early to tell.
+// directiveOf parses a string that is a complete statement. after is nil if it is not.
+// whole is false if b ends too early to decide.
 func directiveOf(b []byte) (text string, after []byte, whole bool) {
 	end := bytes.IndexAny(b[1:], string(b[0])+"\\\r\n")
 	if end < 0 {

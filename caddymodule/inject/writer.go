@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// encodeMinimum is the size up to which Caddy's encode handler takes a first
-// write for a whole page that is not worth compressing. So the first write is
-// gathered until it is larger, unless the handler flushes.
+// encodeMinimum is the size up to which Caddy's encode handler treats a first write as
+// a whole page that is too small to compress. Therefore the first write is buffered
+// until it is larger, unless the handler flushes.
 const encodeMinimum = 512
 
-// copyBuffer is how much ReadFrom reads at once.
+// copyBuffer is the size of each read in ReadFrom.
 const copyBuffer = 32 << 10
 
-// Writer stands between a handler and the client, and adds the tag. It is for
-// one response and, like any http.ResponseWriter, for one goroutine.
+// Writer wraps the client's response writer and inserts the tag. It serves one response
+// and, like any http.ResponseWriter, must not be used concurrently.
 type Writer struct {
 	rw       http.ResponseWriter
 	injector *Injector
@@ -31,58 +31,58 @@ type Writer struct {
 	state   state
 	status  int
 	outcome Outcome
-	err     error // of the body; nothing more is written after it
-	hurry   bool  // the handler flushed what is still held
-	started bool  // the first write has left, or need not be gathered
+	err     error // of the body; nothing is written after an error
+	hurry   bool  // the handler flushed while bytes were buffered
+	started bool  // the first write was sent, or need not be buffered
 
-	unguessed bool // nothing was written of a body whose type is left to browsers
+	unguessed bool // the body has no type, and nothing of it was written
 
-	lookahead *lookahead         // until the first write has left
+	lookahead *lookahead         // nil after the first write was sent
 	trailer   trailer            // for prefixed pages
 	send      func([]byte) error // emit, bound once
-	probe     *gzipProbe         // if this is an origin's first gzip page
+	probe     *gzipProbe         // set for an origin's first gzip page
 	encoder   *reencoder         // for pages that are encoded again
 }
 
 type state uint8
 
 const (
-	waiting   state = iota // for the handler's WriteHeader
-	looking                // header and body are held until the place is found
-	passing                // bytes go through as they are
-	prefixing              // all but the last 8 bytes go through
-	encoding               // bytes go through the reencoder
+	waiting   state = iota // for WriteHeader
+	looking                // header and body are buffered until the position of the tag is found
+	passing                // bytes pass unchanged
+	prefixing              // all but the last 8 bytes pass
+	encoding               // bytes pass through the reencoder
 	closed
 )
 
-// Explain makes the response tell its outcome in a header, which must be in
-// canonical form. Call it before the handler runs.
+// Explain makes the response report its outcome in the given header, whose name must be
+// in canonical form. Call it before the handler runs.
 func (w *Writer) Explain(header string) { w.explain = header }
 
-// ShownAt says which scheme the page's address has in the browser, if TLS may end
-// before this server. Call it before the handler runs.
+// ShownAt sets the scheme of the page's address in the browser, for cases in which TLS
+// may end before this server. Call it before the handler runs.
 func (w *Writer) ShownAt(scheme string) { w.self.scheme = scheme }
 
-// Outcome says what became of the response. It is final after Close or Abort.
+// Outcome returns the outcome of the response. It is final after Close or Abort.
 func (w *Writer) Outcome() Outcome { return w.outcome }
 
-// Header is the response's header. The handler's entries are edited when it
-// calls WriteHeader and when the place of the tag is found.
+// Header returns the response's header. Writer edits its entries in WriteHeader and
+// when it has found the position of the tag.
 func (w *Writer) Header() http.Header { return w.rw.Header() }
 
-// WriteHeader judges the response by its header. The header of a page that may
-// get a tag goes out only with the first bytes, because its length depends on them.
+// WriteHeader determines from the header whether the response can get a tag. If it can,
+// the header is sent with the first bytes, because its length depends on them.
 func (w *Writer) WriteHeader(status int) {
 	if w.state != waiting {
 		return
 	}
 	if 100 <= status && status < 200 && status != http.StatusSwitchingProtocols {
-		w.rw.WriteHeader(status) // informational: the real one is to come
+		w.rw.WriteHeader(status) // informational; the final status follows
 		return
 	}
 	h := w.rw.Header()
 	if status == http.StatusPartialContent && w.ranged && isHTML(h) && wholeRange(h) {
-		status = http.StatusOK // all of a page is no part
+		status = http.StatusOK // the range covers the whole page
 		delete(h, "Content-Range")
 	}
 	w.status = status
@@ -118,7 +118,7 @@ func (w *Writer) WriteHeader(status int) {
 	w.state, w.lookahead = looking, newLookahead(h)
 }
 
-// Write takes the next bytes of the body.
+// Write writes the next bytes of the body.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.state == waiting {
 		w.WriteHeader(http.StatusOK)
@@ -135,8 +135,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ReadFrom takes the rest of the body. Once bytes may pass untouched, it hands
-// the source to the writer below, which may know a cheaper way than copying.
+// ReadFrom reads the rest of the body from src. Once bytes pass unchanged, it passes
+// src to the underlying writer, which may copy more efficiently.
 func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	if w.state == waiting {
 		w.WriteHeader(http.StatusOK)
@@ -150,7 +150,7 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 		}
 		b := *buf
 		if w.lookahead != nil {
-			b = b[:maxPeek] // enough to find the place; the rest may pass
+			b = b[:maxPeek] // enough to find the position; the rest passes unchanged
 		}
 		k, err := src.Read(b)
 		n += int64(k)
@@ -173,11 +173,11 @@ var copyBuffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// Flush is FlushError for handlers that know only http.Flusher.
+// Flush is FlushError for handlers that use http.Flusher.
 func (w *Writer) Flush() { _ = w.FlushError() }
 
-// FlushError sends what can be sent. While the place of the tag is not known,
-// bytes stay held and are flushed as soon as it is.
+// FlushError sends everything that can be sent. While the position of the tag is
+// unknown, bytes stay buffered. They are flushed when the position is found.
 func (w *Writer) FlushError() error {
 	if w.state == waiting {
 		w.WriteHeader(http.StatusOK)
@@ -209,7 +209,8 @@ func (w *Writer) flush() error {
 	return http.NewResponseController(w.rw).Flush()
 }
 
-// Hijack gives the connection away; what the handler does with it is no page.
+// Hijack hands the connection to the handler. Nothing that the handler writes to it
+// gets a tag.
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.rw).Hijack()
 	if err == nil {
@@ -219,12 +220,12 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Unwrap lets http.ResponseController reach the writer below.
+// Unwrap returns the underlying writer for http.ResponseController.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.rw }
 
-// Close ends a response whose handler returned well: it sends what is held and
-// patches the trailer. After an error the page is cut, and the caller should
-// abort the connection so that the client notices.
+// Close finishes a response whose handler returned without an error. It sends the
+// buffered bytes and patches the trailer. If it returns an error, the page is
+// incomplete, and the caller should abort the connection so that the client notices.
 func (w *Writer) Close() error {
 	if w.state == looking {
 		if err := w.seek(nil, true); err != nil {
@@ -255,8 +256,8 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// Abort ends a response whose origin failed in its middle: what is held goes
-// out unpatched, so that no client takes the page for whole.
+// Abort finishes a response whose origin failed before its end. It sends the buffered
+// bytes without patching the trailer, so that no client accepts the page as complete.
 func (w *Writer) Abort() {
 	if w.err == nil {
 		switch w.state {
