@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// How old figures may be, at least.
+	// The shortest time between two updates of the roll-ups.
 	rollupEvery = 5 * time.Second
-	// And longer if counting takes long: it may take this share of the time.
+	// The wait is longer if an update takes long: it is at least rollupShare times as
+	// long as the update.
 	rollupShare = 20
 )
 
@@ -32,13 +33,14 @@ func (s *Service) analyticsLoop(ctx context.Context) {
 	}
 }
 
-// Rollup counts what changed until now and returns how many days it counted.
+// Rollup counts the changes since its last run and returns the number of days that it
+// recounted.
 func (s *Service) Rollup(ctx context.Context) (int, error) {
 	return s.store.Rollup(ctx, s.now())
 }
 
-// Days reads every day of a provider's range, sums it, and says up to which
-// moment changes are counted.
+// Days returns every day of a provider's range, their sum, and the time up to which
+// changes are counted.
 func (s *Service) Days(ctx context.Context, providerID string, first, last int64) (days []store.Day, total store.Day, asOf time.Time, err error) {
 	found, err := s.store.Days(ctx, providerID, first, last)
 	if err != nil {
@@ -73,12 +75,12 @@ func (s *Service) Days(ctx context.Context, providerID string, first, last int64
 	return days, total, asOf, nil
 }
 
-// Totals is a provider's figures of all days.
+// Totals returns a provider's totals over all days.
 func (s *Service) Totals(ctx context.Context, providerID string) (store.Totals, error) {
 	return s.store.Totals(ctx, providerID)
 }
 
-// EventDays is how often a provider's pages noticed something, by day and name.
+// EventDays returns how often each page event occurred, by day and name.
 func (s *Service) EventDays(ctx context.Context, providerID string, first, last int64) ([]store.EventDay, error) {
 	return s.store.EventDays(ctx, providerID, first, last)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// Role is what an API key may do.
+// Role determines which endpoints a caller may use.
 type Role string
 
 // The roles of API keys.
@@ -29,22 +29,23 @@ const (
 	RoleAdmin       Role = "admin"       // registers providers, revokes sessions
 )
 
-// RoleSession is a user's own session, by its JWT. It is no API key's role.
+// RoleSession is the role of a user's own session, authenticated by its JWT. API keys
+// cannot have it.
 const RoleSession Role = "session"
 
-// prefixes tell what a key is for at a glance, also to secret scanners.
+// prefixes identify the role of a key in its text, also for secret scanners.
 var prefixes = map[Role]string{
 	RoleMarketplace: "sg_mkt_", RoleProvider: "sg_prv_", RoleEdge: "sg_edge_", RoleAdmin: "sg_adm_",
 }
 
-// Roles lists what [CreateAPIKey] makes.
+// Roles lists the roles of keys that [CreateAPIKey] creates.
 func Roles() []Role { return []Role{RoleMarketplace, RoleProvider, RoleEdge, RoleAdmin} }
 
-// ErrRole is returned for a role that does not exist, or lacks its provider.
+// ErrRole is returned for an unknown role, or a provider role without a provider id.
 var ErrRole = errors.New("role must be marketplace, provider (with a provider id), edge or admin")
 
-// CreateAPIKey makes a key in st and returns it. This is the only time that it
-// can be seen: the store keeps its SHA-256.
+// CreateAPIKey creates a key in st and returns it. The key cannot be read again later,
+// because the store holds only its SHA-256.
 func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
 	plaintext, kept, err = newAPIKey(role, providerID, name, now)
 	if err != nil {
@@ -64,8 +65,8 @@ func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, n
 	return plaintext, kept, nil
 }
 
-// RotateAPIKey makes a key that may do the same as the key with this id, which
-// works on for the time of grace.
+// RotateAPIKey creates a key with the same permissions as the key with this id. The old
+// key stays valid for the time of grace.
 func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Duration, now time.Time) (plaintext string, kept store.APIKey, err error) {
 	err = st.Write(ctx, func(tx *store.Tx) error {
 		old, err := tx.APIKey(ctx, id)
@@ -102,10 +103,10 @@ func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext str
 	return plaintext, kept, nil
 }
 
-// newSecret makes what a key or a link is by itself, and what is kept of it.
+// newSecret generates a random key or link secret, and the record to store for it.
 func newSecret(prefix string, now time.Time) (plaintext string, kept store.APIKey, err error) {
 	random := make([]byte, 32)
-	rand.Read(random) // never fails, by its contract
+	rand.Read(random) // never fails
 	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -121,25 +122,25 @@ func hashKey(plaintext string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// WithCaller has what runs within the context take turns with other callers' requests.
+// WithCaller makes work within the context take turns with requests of other callers.
 func WithCaller(ctx context.Context, c Caller) context.Context { return store.WithCaller(ctx, c.Scope) }
 
-// Caller is who a request comes from, once that is proven.
+// Caller is the authenticated sender of a request.
 type Caller struct {
 	Role       Role
 	Scope      string // namespace of its idempotency keys
 	ProviderID string // with RoleProvider
 	SessionID  string // with roleSession
-	KeyID      string // with an API key; of a person, personPrefix and its id
-	Name       string // what a person calls it: an address, or the key's name
+	KeyID      string // with an API key; for a person, personPrefix and the person's id
+	Name       string // display name: an e-mail address, or the key's name
 	Person     store.Person
-	ExpiresAt  int64 // when its key or link stops working; 0: never by itself
-	Guest      bool  // by a portal link
-	ByCookie   bool  // proven by a sign-in, which a browser sends whatever page asks
+	ExpiresAt  int64 // when its key or link expires; 0: never
+	Guest      bool  // signed in with a portal link
+	ByCookie   bool  // authenticated by a sign-in cookie, which browsers also send with other sites' requests
 }
 
-// Identify proves who the bearer is: an API key by its hash, anything else as a
-// session's JWT.
+// Identify authenticates a bearer token. It looks API keys up by their hash, and
+// verifies any other token as a session's JWT.
 func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 	if !strings.HasPrefix(bearer, "sg_") {
 		claims, err := s.Bearer(ctx, bearer)
@@ -148,8 +149,8 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 		}
 		return Caller{Role: RoleSession, Scope: "session:" + claims.ID, ProviderID: claims.ProviderID, SessionID: claims.ID}, nil
 	}
-	// Looking a hash up leaks no more than whether it exists: guessing 256
-	// bits needs no constant time.
+	// The lookup reveals at most whether a hash exists. It need not take constant time,
+	// because a key has 256 random bits.
 	k, err := s.store.APIKeyByHash(ctx, hashKey(bearer))
 	if errors.Is(err, store.ErrNotFound) || (err == nil && (!k.Live(s.now()) || k.Kind != store.KindKey)) {
 		return Caller{}, Refuse(protocol.Unauthorized, "The API key is unknown or revoked.")
@@ -161,7 +162,7 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 	return callerOfKey(k), nil
 }
 
-// callerOfKey is whoever holds a key, or was signed in by it.
+// callerOfKey returns the caller that holds a key or signed in with it.
 func callerOfKey(k store.APIKey) Caller {
 	return Caller{
 		Role: Role(k.Role), Scope: "key:" + k.Line(), ProviderID: k.ProviderID, KeyID: k.ID, Name: k.Name,
@@ -169,10 +170,11 @@ func callerOfKey(k store.APIKey) Caller {
 	}
 }
 
-// MaxProviderKeys is how many live keys a provider makes for itself.
+// MaxProviderKeys is the largest number of live keys that a provider may create.
 const MaxProviderKeys = 50
 
-// mayMakeKeys refuses who is there for a while: a key would stay.
+// mayMakeKeys refuses callers whose access ends by itself, because a new key would
+// outlive it.
 func mayMakeKeys(c Caller) error {
 	switch {
 	case c.Guest:
@@ -188,8 +190,8 @@ func (s *Service) APIKeys(ctx context.Context, f store.KeyFilter) ([]store.APIKe
 	return s.store.APIKeys(ctx, f)
 }
 
-// MakeAPIKey makes a key for c, unless its provider has as many live ones as it
-// may; most 0 is any number.
+// MakeAPIKey creates a key for c. It refuses if the provider already has most live
+// keys. A most of 0 means no limit.
 func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Role, providerID, name string, most int) (plaintext string, kept store.APIKey, err error) {
 	if err := mayMakeKeys(c); err != nil {
 		return "", kept, err
@@ -197,7 +199,8 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 	if plaintext, kept, err = newAPIKey(role, providerID, name, s.now()); err != nil {
 		return "", kept, err
 	}
-	// The audit log names the key, so that its end is found with its beginning.
+	// Store the key's id in the audit log, so that its creation and revocation can be
+	// matched.
 	req.target = kept.ID
 	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if providerID != "" {
@@ -219,14 +222,14 @@ func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Ro
 	return plaintext, kept, err
 }
 
-// RevokeAPIKey ends a key or a portal link at once.
+// RevokeAPIKey revokes a key or a portal link immediately.
 func (s *Service) RevokeAPIKey(ctx context.Context, req Request, id string) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) { return struct{}{}, w.RevokeAPIKey(ctx, id, w.now) })
 	return err
 }
 
-// RevokeProviderKey is revokeAPIKey for one of a provider's own. Another's is
-// not found.
+// RevokeProviderKey is [Service.RevokeAPIKey] for a key of one provider. It returns
+// [ErrNotFound] for keys of other providers.
 func (s *Service) RevokeProviderKey(ctx context.Context, req Request, providerID, id string) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		k, err := w.APIKey(ctx, id)

@@ -13,24 +13,25 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// checkTime is how long a check may take; what it did not get to by then is told
-// as having had no answer.
+// checkTime is the time limit of a check. Anything that the check has not reached by
+// then is reported as unanswered.
 const checkTime = 20 * time.Second
 
-// checkLimit is how often one provider may be checked: six at once, then one
-// every ten seconds.
+// checkLimit limits the checks of one provider: six at once, then one every ten
+// seconds.
 var checkLimit = coord.Limit{Interval: 10 * time.Second, Burst: 6}
 
-// checks looks at providers' sites from here, one check of a provider at a time.
+// checks runs checks of providers' sites from this service, one at a time for each
+// provider.
 type checks struct {
-	rules  doctor.Rules // nil: nobody says what the injector would do
+	rules  doctor.Rules // nil: the injector's result cannot be predicted
 	lookup Lookup
 
 	mu      sync.Mutex // guards running
 	running map[string]bool
 }
 
-// begin reports whether no check of the provider was running.
+// begin reports whether no check of the provider was running, and marks one as running.
 func (c *checks) begin(providerID string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,10 +48,10 @@ func (c *checks) end(providerID string) {
 	delete(c.running, providerID)
 }
 
-// Check looks at a page of a provider's as the doctor does; raw is its address,
-// or empty. Whoever names an address must not reach what only we can reach, so
-// that its host is one of the provider's own, and every address that is dialed
-// for it is a public one.
+// Check runs the doctor's checks on a page of a provider. raw is the page's URL, or
+// empty for the default. A caller must not reach addresses that only this service can
+// reach. Therefore the URL's host must be one of the provider's own, and only public
+// addresses are dialed.
 func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Report, error) {
 	p, err := s.store.Provider(ctx, providerID)
 	if err != nil {
@@ -69,11 +70,11 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 	}
 	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup}
 	if s.edges.named() {
-		domain, _ := normalizeDomain(target.Hostname()) // checkTarget knows it to be one
+		domain, _ := normalizeDomain(target.Hostname()) // checkTarget has validated the domain
 		config.Gate = &doctor.Gate{Addresses: s.edges.all(ctx), Remedy: s.edges.recordsFor(ctx, domain).remedy()}
 	}
-	// An origin's page is only good for predicting what the injector would do,
-	// and an origin's lock is looked at on the way.
+	// The origin's page is used only to predict the result of the injector. The check
+	// also tests whether the origin is locked.
 	if origin, err := url.Parse(p.OriginURL); err == nil && p.OriginURL != "" && s.checks.rules != nil {
 		config.Origin = origin
 	}
@@ -82,7 +83,7 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 	return doctor.Run(ctx, config), nil
 }
 
-// checkTarget returns the page to check: the given one, the app's, or the first
+// checkTarget returns the page to check: the given URL, the app's URL, or the first
 // domain's.
 func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if len(p.Domains) == 0 {

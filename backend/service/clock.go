@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// clockStep is a difference that is acted upon. Smaller ones are the usual
-	// drift, which is followed silently.
+	// clockStep is the smallest difference that counts as a clock step. Smaller
+	// differences are normal drift, which is corrected silently.
 	clockStep = time.Second
-	// How often the machine's clock is compared, and PostgreSQL's is asked.
+	// How often the clock is compared with the machine's or with PostgreSQL's.
 	machineEvery  = time.Second
 	databaseEvery = 5 * time.Second
-	// How often it is recorded that the clock was seen.
+	// How often the current time is recorded.
 	markEvery = 10 * time.Second
-	// A question that takes longer says too little of the time.
+	// Samples with a longer round trip are too inexact to use.
 	maxClockTrip = 2 * time.Second
 	clockSamples = 3
-	// A sample is not believed to be more exact.
+	// The best accuracy that a sample is assumed to have.
 	clockGrain = 5 * time.Millisecond
-	// What a delivery may have to wait after the clock was set back.
+	// The longest wait of a delivery after the clock was set back.
 	backGrace = time.Minute
 )
 
-// Clock is the time by which a service works: PostgreSQL's, which all services of a
-// database share, or, with SQLite, that of the machine. In between it counts by
-// monotonic time. A clock that is set moves it only once [Service.Run] has adjusted
-// what depends on it. It is safe for concurrent use.
+// Clock is the time that a service uses: PostgreSQL's time, which all services of a
+// database share, or the machine's time with SQLite. Between comparisons, it advances
+// by monotonic time. If the underlying clock is set, Clock changes only after
+// [Service.Run] has adjusted what depends on it. It is safe for concurrent use.
 type Clock struct {
 	machine func() time.Time
 	base    time.Time // what machine showed at started
@@ -40,22 +40,22 @@ type Clock struct {
 	offset  atomic.Int64
 }
 
-// NewClock returns a clock that shows what machine shows now.
+// NewClock returns a clock that starts at the machine's current time.
 func NewClock(machine func() time.Time) *Clock {
 	return &Clock{machine: machine, base: machine().Round(0), started: time.Now()}
 }
 
-// Now is the time.
+// Now returns the current time.
 func (c *Clock) Now() time.Time { return c.at(time.Since(c.started)) }
 
 func (c *Clock) at(since time.Duration) time.Time {
 	return c.base.Add(since + time.Duration(c.offset.Load()))
 }
 
-// Skew is how far the machine's clock is ahead of this one.
+// Skew returns how far the machine's clock is ahead of c.
 func (c *Clock) Skew() time.Duration { return c.machine().Sub(c.Now()) }
 
-// Follow sets the clock to the database's, if the database has one.
+// Follow sets c to the database's clock, if the database has one.
 func (c *Clock) Follow(ctx context.Context, st *store.Store) error {
 	off, err := c.off(ctx, st)
 	if err == nil {
@@ -64,8 +64,8 @@ func (c *Clock) Follow(ctx context.Context, st *store.Store) error {
 	return err
 }
 
-// off is how much the clock must be changed to show the right time: 0 if the
-// difference is too small to be measured.
+// off returns the correction that c needs, or 0 if the difference is too small to
+// measure.
 func (c *Clock) off(ctx context.Context, st *store.Store) (time.Duration, error) {
 	var best, off time.Duration
 	for i := range clockSamples {
@@ -88,17 +88,17 @@ func (c *Clock) off(ctx context.Context, st *store.Store) (time.Duration, error)
 	return off, nil
 }
 
-// clockKeeper keeps a [Clock] right. It has one loop.
+// clockKeeper corrects a [Clock]. It has one loop.
 type clockKeeper struct {
 	s     *Service
 	clock *Clock
 
-	back     bool      // deliveries are still to be adjusted to a clock that was set back
+	back     bool      // the clock was set back, and deliveries are not adjusted yet
 	markedAt time.Time // by the clock
 	loggedAs time.Duration
 }
 
-// run keeps the clock right until ctx ends.
+// run corrects the clock until ctx ends.
 func (k *clockKeeper) run(ctx context.Context) {
 	every := machineEvery
 	if k.s.store.Shared() {
@@ -115,7 +115,7 @@ func (k *clockKeeper) run(ctx context.Context) {
 	}
 }
 
-// begin looks whether the clock was set back while no service ran.
+// begin detects whether the clock was set back while no service was running.
 func (k *clockKeeper) begin(ctx context.Context) {
 	mark, err := k.s.store.ClockMark(ctx)
 	if err != nil {
@@ -129,7 +129,7 @@ func (k *clockKeeper) begin(ctx context.Context) {
 	}
 }
 
-// keep compares the clock once and acts on the difference.
+// keep compares the clocks once and corrects the difference.
 func (k *clockKeeper) keep(ctx context.Context) error {
 	off, err := k.clock.off(ctx, k.s.store)
 	if err != nil {
@@ -158,12 +158,13 @@ func (k *clockKeeper) keep(ctx context.Context) error {
 }
 
 // set moves the clock. If it moves by more than drift, idempotency keys keep their
-// time, and deliveries do not wait for one that is far away again.
+// remaining time, and deliveries do not wait for a time that is now far in the future.
 func (k *clockKeeper) set(ctx context.Context, off time.Duration) error {
 	from := k.clock.Now()
 	switch {
 	case off > clockStep:
-		// First, while the keys are still valid. If it fails, the clock stays.
+		// Before the clock moves, while the keys are still valid. If this fails, the
+		// clock stays unchanged.
 		if err := k.s.store.ClockSetForward(ctx, from, from.Add(off)); err != nil {
 			return err
 		}
@@ -177,12 +178,12 @@ func (k *clockKeeper) set(ctx context.Context, off time.Duration) error {
 	k.clock.offset.Add(int64(off))
 	select {
 	case k.s.wake <- struct{}{}: // deadlines may have passed
-	default: // the loop is awake already
+	default: // the loop has been woken already
 	}
 	return nil
 }
 
-// logSkew says that this machine's clock is wrong, each time that by how much changes.
+// logSkew logs that this machine's clock is wrong, whenever the difference has changed.
 func (k *clockKeeper) logSkew() {
 	skew := k.clock.Skew()
 	if skew.Abs() <= clockStep {

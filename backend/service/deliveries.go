@@ -19,7 +19,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// webhookQueue is the record as the dispatcher sees it.
+// webhookQueue implements the dispatcher's queue on the database.
 type webhookQueue struct{ s *Service }
 
 var _ webhook.Queue = webhookQueue{}
@@ -47,17 +47,18 @@ func (q webhookQueue) Due(ctx context.Context) ([]webhook.Due, error) {
 func (q webhookQueue) Claim(ctx context.Context, webhookID string, n int) ([]webhook.Delivery, error) {
 	h, err := q.s.store.Webhook(ctx, webhookID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil // removed meanwhile, and its deliveries with it
+		return nil, nil // the webhook was removed with its deliveries
 	}
 	if err != nil {
 		return nil, err
 	}
 	if h.DisabledAt != 0 || h.RetryAtMS > q.s.now().UnixMilli() {
-		return nil, nil // it was disabled, or failed at another service, since it was due
+		return nil, nil // the webhook was disabled, or failed at another service, after it became due
 	}
 	secrets, err := q.s.secretsOf(h)
 	if err != nil {
-		// Not claimed: a claim counts as an attempt. [Service.checkSeal] reports it.
+		// Do not claim the deliveries: a claim counts as an attempt.
+		// [Service.checkSeal] reports the error.
 		return nil, nil //nolint:nilerr // the deliveries wait for the key
 	}
 	var rows []store.Delivery
@@ -97,7 +98,7 @@ func (s *Service) secretsOf(h store.Webhook) ([]string, error) {
 	return secrets, nil
 }
 
-// jobOf returns a claimed delivery with all that an attempt needs.
+// jobOf returns a claimed delivery with everything that an attempt needs.
 func jobOf(h store.Webhook, d store.Delivery, secrets []string) webhook.Delivery {
 	return webhook.Delivery{
 		ID: d.ID, WebhookID: d.WebhookID, Try: int(d.Tries), Attempt: int(d.Attempts), LeaseMS: d.NextAtMS,
@@ -106,7 +107,7 @@ func jobOf(h store.Webhook, d store.Delivery, secrets []string) webhook.Delivery
 }
 
 // checkSeal logs an error if webhooks' secrets cannot be read. Their messages wait, and
-// nothing else shows it.
+// there is no other sign of the problem.
 func (s *Service) checkSeal(ctx context.Context) error {
 	const most = 10_000
 	sealed, err := s.store.SealedSecrets(ctx, most)
@@ -126,7 +127,7 @@ func (s *Service) checkSeal(ctx context.Context) error {
 	return nil
 }
 
-// finishAttempt records an attempt, when to try again, and what it says of the
+// finishAttempt records an attempt, the time of the next one, and the health of the
 // endpoint.
 func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webhook.Result) error {
 	decision := webhook.Decide(d.Try, r, mathrand.Float64())
@@ -160,8 +161,9 @@ func (s *Service) finishAttempt(ctx context.Context, d webhook.Delivery, r webho
 	return nil
 }
 
-// recordWebhookHealth keeps what an attempt says of its endpoint, and disables one that
-// is gone or has failed for days. It returns why, and tells the provider's others.
+// recordWebhookHealth updates the health of an endpoint after an attempt. It disables a
+// webhook whose endpoint is gone or has failed for days. It then returns the reason and
+// notifies the provider's other webhooks.
 func (w *writeTx) recordWebhookHealth(ctx context.Context, id string, r webhook.Result, gone bool) (reason string, err error) {
 	h, err := w.Webhook(ctx, id)
 	if err != nil || h.DisabledAt != 0 {
@@ -179,7 +181,7 @@ func (w *writeTx) recordWebhookHealth(ctx context.Context, id string, r webhook.
 	case health.GivesUp():
 		reason = reasonFailing
 	default:
-		return "", w.UpdateWebhook(ctx, h, time.Unix(h.UpdatedAt, 0)) // nobody edited it
+		return "", w.UpdateWebhook(ctx, h, time.Unix(h.UpdatedAt, 0)) // keeps the time of the last edit
 	}
 	if _, err := w.disable(ctx, h, reason); err != nil {
 		return "", err
@@ -208,7 +210,7 @@ func setHealth(h *store.Webhook, health webhook.Health) {
 	}
 }
 
-// resultClass is an attempt's result as a label: one of seven.
+// resultClass returns an attempt's result as a metric label, one of seven.
 func resultClass(code int) string {
 	if code < 100 || code > 599 {
 		return "none"
@@ -235,13 +237,13 @@ func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliv
 		if err != nil {
 			return 0, err
 		}
-		if h.RetryAtMS != 0 { // whoever asks for it need not wait
+		if h.RetryAtMS != 0 { // a requested replay need not wait
 			h.RetryAtMS = 0
 			if err := w.UpdateWebhook(ctx, h, time.Unix(h.UpdatedAt, 0)); err != nil {
 				return 0, err
 			}
 		}
-		w.enqueued++ // the dispatcher looks
+		w.enqueued++ // wakes the dispatcher
 		if deliveryID == "" {
 			return replayed, nil
 		}
@@ -250,8 +252,8 @@ func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliv
 }
 
 // replayRange makes the deliveries of a range due again in batches, unless the request
-// was answered before. A request that is cut off has replayed some of them; if it is
-// sent again, it replays the rest.
+// was answered before. If the request is interrupted, some deliveries have been
+// replayed already. If it is sent again, it replays the rest.
 func (s *Service) replayRange(ctx context.Context, req Request, providerID, id string, r ReplayRange) (int64, error) {
 	answered, err := s.answered(ctx, req)
 	if err != nil || answered {
@@ -308,7 +310,8 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 		message := "msg_test_" + shortID()
 		d := store.Delivery{
 			ID: message + "." + id, WebhookID: id, MessageID: message, Type: kind, Payload: string(body),
-			// Leased to this request, so that the dispatcher does not send it.
+			// The delivery is leased to this request, so that the dispatcher does not
+			// send it.
 			NextAtMS: w.now.Add(webhook.Lease).UnixMilli(), CreatedMS: w.now.UnixMilli(),
 		}
 		return d.ID, w.InsertDelivery(ctx, d)
@@ -334,7 +337,7 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 }
 
 // attemptNow makes the attempt of a test delivery. It does nothing if the attempt was
-// already made, as for a repeated request.
+// made already, for example when the request is repeated.
 func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	d, err := s.store.Delivery(ctx, deliveryID)
 	if err != nil || d.Attempts > 0 || d.Status != string(webhook.Pending) {
@@ -364,7 +367,7 @@ func (s *Service) attemptNow(ctx context.Context, deliveryID string) error {
 	return s.finishAttempt(ctx, job, result)
 }
 
-// sampleOf returns the data of a test message, about a session that does not exist.
+// sampleOf returns the data of a test message. Its session does not exist.
 func sampleOf(kind, providerID string, now time.Time) shape.SessionData {
 	c := session.Session{
 		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,

@@ -14,8 +14,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// Launch redeems a launch token: once, but for the same redemption again within
-// [session.RedeemAgain]. A session that is over is refused with where to go.
+// Launch redeems a launch token. A token can be redeemed once; a request with the same
+// redemption id may repeat that within [session.RedeemAgain]. The refusal of an ended
+// session contains the URL where the user can continue.
 func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protocol.LaunchAnswer, error) {
 	var none protocol.LaunchAnswer
 	claims, err := s.verify.Verify(ctx, in.Token, token.Expect{
@@ -53,7 +54,7 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: now.UnixMilli()}, nil
 }
 
-// providerAt is the provider of the site where a token was presented.
+// providerAt returns the provider of the site that received a token.
 func (s *Service) providerAt(ctx context.Context, in protocol.LaunchRequest) (string, error) {
 	if in.ProviderID != "" {
 		return in.ProviderID, nil
@@ -65,8 +66,8 @@ func (s *Service) providerAt(ctx context.Context, in protocol.LaunchRequest) (st
 	return p.ID, err
 }
 
-// Host finds the provider that owns a host, whatever its port, and the host's
-// one spelling.
+// Host returns the provider that owns a host and the canonical form of the host. It
+// ignores the port.
 func (s *Service) Host(ctx context.Context, host string) (domain string, p store.Provider, err error) {
 	domain, err = normalizeDomain(host)
 	if err == nil {
@@ -80,8 +81,8 @@ func (s *Service) Host(ctx context.Context, host string) (domain string, p store
 	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
 }
 
-// Heartbeats takes a batch of beats from an edge at an address, and answers what
-// it does not know.
+// Heartbeats records a batch of heartbeats from the edge at address. It returns the
+// states that are newer than the edge's, and the unknown sessions.
 func (s *Service) Heartbeats(ctx context.Context, in protocol.HeartbeatsRequest, address string) (protocol.HeartbeatsAnswer, error) {
 	out := protocol.HeartbeatsAnswer{States: []protocol.LiveState{}}
 	ids := make([]string, len(in.Beats))
@@ -150,8 +151,8 @@ func decodeState(state coord.State) (protocol.LiveState, error) {
 	return l, nil
 }
 
-// live returns the live states of ids in their order, zero for those that never
-// existed: from memory, and from the record what memory has lost.
+// live returns the live states of ids in their order, with a zero state for each
+// session that never existed. It reads states that are not in memory from the database.
 func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error) {
 	states, err := s.coord.States(ctx, ids)
 	if err != nil {
@@ -178,10 +179,10 @@ func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error)
 	return states, nil
 }
 
-// maxSessionID is longer than any id of ours: a longer one is not looked up.
+// maxSessionID is longer than any session id. Longer ids are not looked up.
 const maxSessionID = 64
 
-// Heartbeat takes one beat of a page that calls the API itself.
+// Heartbeat records one heartbeat of a page that calls the API itself.
 func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
 	c, err := s.Session(ctx, id)
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 const (
 	edgeLookupTime  = 3 * time.Second
 	edgeLookupKeep  = time.Minute
-	edgeLookupRetry = 10 * time.Second // after one that failed
+	edgeLookupRetry = 10 * time.Second // after a failed lookup
 	maxEdgeHosts    = 16
-	maxEdgeRecords  = 8 // addresses that a domain is told to name
+	maxEdgeRecords  = 8 // addresses in the records for one domain
 )
 
 // Lookup resolves a host name, as [net.Resolver] does.
@@ -37,9 +37,9 @@ type EdgeHosts struct {
 	lookup    Lookup
 	now       func() time.Time
 
-	mu    sync.Mutex // guards found and askAt, and is held while asking
+	mu    sync.Mutex // guards found and askAt; held during the lookup
 	found []netip.Addr
-	askAt time.Time // when found is too old
+	askAt time.Time // when found must be resolved again
 }
 
 // NewEdgeHosts parses the operator's list of edge hosts.
@@ -48,7 +48,7 @@ func NewEdgeHosts(list []string, lookup Lookup, now func() time.Time) (*EdgeHost
 	for _, raw := range list {
 		text := strings.TrimSpace(raw)
 		if text == "" {
-			continue // a comma at the end
+			continue // a trailing comma
 		}
 		if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 			if a = a.Unmap(); a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
@@ -140,14 +140,15 @@ type DNSRecord struct {
 // DomainRecords are the DNS records that point a domain at the edges.
 type DomainRecords struct {
 	Domain string
-	Zone   string // the registered domain in which the records are set; empty for an address
-	Label  string // the name within the zone; @ is the zone itself
-	// Set all of these. None: the note says why.
+	Zone   string // the registered domain that holds the records; empty for an address
+	Label  string // the name within the zone; @ for the zone itself
+	// The records to set, all of them. Empty if none can be named; Note then has the
+	// reason.
 	Records []DNSRecord
-	// Where the domain is its zone's apex, which takes no CNAME: what an ALIAS, an
-	// ANAME or a flattened CNAME names instead of addresses.
+	// The target of an ALIAS, ANAME or flattened CNAME record, which can replace the
+	// address records if the domain is its zone's apex. An apex cannot have a CNAME.
 	Alias string
-	Note  string // what to know besides
+	Note  string // further information for the operator
 }
 
 // DNSRecords returns the configured edge hosts and the records that each of a
@@ -175,7 +176,7 @@ func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords
 	}
 	zone, err := publicsuffix.EffectiveTLDPlusOne(domain)
 	if err != nil {
-		zone = domain // a public suffix by itself, such as localhost
+		zone = domain // a public suffix such as localhost
 	}
 	out.Zone, out.Label = zone, "@"
 	if domain != zone {

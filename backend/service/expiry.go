@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// The longest the loop sleeps: what another process writes is found then.
+	// The longest sleep of the loop. It limits the delay after another process writes a
+	// deadline.
 	expirySleep = time.Second
-	// Sessions settled in one transaction: one disk flush for all of them, and
-	// other writers wait no longer than that takes.
+	// Sessions settled in one transaction. They share one disk flush. The limit bounds
+	// how long other writers wait.
 	expiryBatch = 64
 )
 
-// expiryLoop settles every session when it is due, until ctx ends. Deadlines
-// are in the record, so a restart finds what came due meanwhile.
+// expiryLoop settles every session when it is due, until ctx ends. Deadlines are in the
+// database, so a restarted service settles the sessions that became due meanwhile.
 func (s *Service) expiryLoop(ctx context.Context) {
 	for {
 		n, err := s.AdvanceDue(ctx)
@@ -39,7 +40,7 @@ func (s *Service) expiryLoop(ctx context.Context) {
 	}
 }
 
-// untilDue is how long to sleep: to the next deadline, a second at most.
+// untilDue returns the time until the next deadline, at most expirySleep.
 func (s *Service) untilDue(ctx context.Context) time.Duration {
 	due, err := s.store.NextDue(ctx)
 	if err != nil || due == 0 {
@@ -48,10 +49,9 @@ func (s *Service) untilDue(ctx context.Context) time.Duration {
 	return max(0, min(expirySleep, time.Unix(due, 0).Sub(s.now())))
 }
 
-// AdvanceDue settles, warns or resumes one batch of sessions that are due and
-// returns how many changes it wrote.
-// Each is written at the version it was read at, so two backends never settle
-// one twice.
+// AdvanceDue settles, warns or resumes one batch of due sessions and returns the number
+// of changes that it wrote. Each change requires the version that was read, so two
+// backends never settle a session twice.
 func (s *Service) AdvanceDue(ctx context.Context) (int, error) {
 	ids, err := s.store.Due(ctx, s.now(), expiryBatch)
 	if err != nil || len(ids) == 0 {
@@ -61,7 +61,8 @@ func (s *Service) AdvanceDue(ctx context.Context) (int, error) {
 	if err == nil {
 		return settled, nil
 	}
-	// One that cannot be settled must not hold up the others.
+	// Retry one by one, so that a session that cannot be settled does not block the
+	// others.
 	settled = 0
 	var errs []error
 	for _, id := range ids {
@@ -90,14 +91,14 @@ func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
 	})
 }
 
-// housekeepingLoop forgets what is old (idempotency keys, sign-ins, edges, pages, webhook
-// deliveries), notices rotated signing keys and keeps the lock of the database, until
-// ctx ends.
+// housekeepingLoop removes old records (idempotency keys, sign-ins, edges, pages,
+// webhook deliveries), loads rotated signing keys and keeps the lock of the database,
+// until ctx ends.
 func (s *Service) housekeepingLoop(ctx context.Context) {
 	const keysEvery, forgetEvery, sealEvery = 2 * time.Second, 10 * time.Minute, time.Minute
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
-	var forgotten, checked time.Time // by the monotonic clock of this machine
+	var forgotten, checked time.Time // this machine's monotonic clock
 	check := func() {
 		if time.Since(checked) <= sealEvery {
 			return
@@ -108,7 +109,7 @@ func (s *Service) housekeepingLoop(ctx context.Context) {
 		}
 	}
 	check()
-	var unlocked string // what was logged of the lock
+	var unlocked string // the last logged error of the lock
 	for {
 		select {
 		case <-ctx.Done():
@@ -161,7 +162,8 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	if err := s.store.ForgetDeliveries(ctx, now.Add(-keepDeliveries)); err != nil {
 		return err
 	}
-	// What a process left that died while it gave up a webhook's deliveries.
+	// Pending deliveries of disabled webhooks, left by a process that died while it
+	// failed them.
 	waiting, err := s.store.DisabledWaiting(ctx)
 	for _, id := range waiting {
 		err = errors.Join(err, s.store.FailAllPending(ctx, id, now))

@@ -13,7 +13,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// Why text is not a host. Each completes "domains[0] is not a host name: ".
+// The reasons why text is not a host. Each completes "domains[0] is not a host name: ".
 var (
 	errHostEmpty      = errors.New("it is empty")
 	errHostSeveral    = errors.New("write one name without spaces or commas")
@@ -30,10 +30,10 @@ var (
 	errHostPort       = errors.New("a port is a number from 1 to 65535")
 )
 
-// hostPort is a host in canonical form and the port that was written with it.
+// hostPort is a host in canonical form and its port, if one was written.
 type hostPort struct {
 	host string
-	port string // empty: none
+	port string // empty if none was written
 }
 
 func (h hostPort) String() string {
@@ -47,16 +47,15 @@ func (h hostPort) String() string {
 	return host + ":" + h.port
 }
 
-// parseDomain returns the host that pasted text means: a host name or IP address,
-// or the http or https URL of a page there. The port, path, query and fragment
-// are left out.
+// parseDomain returns the host in pasted text, which is a host name, an IP address, or
+// the http or https URL of a page. The port, path, query and fragment are left out.
 func parseDomain(pasted string) (string, error) {
 	h, err := parsePasted(pasted)
 	return h.host, err
 }
 
-// parseHostPort returns the host and, if one is written, the port that pasted
-// text means. See [parseDomain].
+// parseHostPort returns the host in pasted text and its port, if one is written. See
+// [parseDomain].
 func parseHostPort(pasted string) (string, error) {
 	h, err := parsePasted(pasted)
 	if err != nil {
@@ -92,13 +91,13 @@ func parsePasted(pasted string) (hostPort, error) {
 		text = text[:i]
 	}
 	h, err := splitHostPort(text)
-	if err == nil && (h.host == "http" || h.host == "https") { // of https:/app.example.com, or https:
+	if err == nil && (h.host == "http" || h.host == "https") { // text such as https:/app.example.com or https:
 		return hostPort{}, errHostSlashes
 	}
 	return h, err
 }
 
-// splitHostPort reads host, host:port, an IPv6 address or [address]:port.
+// splitHostPort parses host, host:port, an IPv6 address or [address]:port.
 func splitHostPort(text string) (hostPort, error) {
 	if strings.Contains(text, "@") {
 		return hostPort{}, errHostMail
@@ -114,7 +113,7 @@ func splitHostPort(text string) (hostPort, error) {
 		if port, hasPort = strings.CutPrefix(after, ":"); !hasPort && after != "" {
 			return hostPort{}, errHostChars
 		}
-		if !strings.Contains(host, ":") { // brackets are for IPv6
+		if !strings.Contains(host, ":") { // only IPv6 addresses have brackets
 			return hostPort{}, errHostChars
 		}
 	case strings.Count(text, ":") == 1:
@@ -122,7 +121,7 @@ func splitHostPort(text string) (hostPort, error) {
 	}
 	if hasPort && port != "" {
 		if strings.ContainsFunc(port, func(r rune) bool { return r < '0' || r > '9' }) {
-			if net, _, _ := strings.Cut(port, "."); net != port || len(port) > 5 { // scheme:text, not host:port
+			if net, _, _ := strings.Cut(port, "."); net != port || len(port) > 5 { // the text is scheme:text, not host:port
 				return hostPort{}, errHostScheme
 			}
 			return hostPort{}, errHostPort
@@ -151,7 +150,7 @@ func canonicalHost(host string, underscores bool) (string, error) {
 	}
 	checked := host
 	if underscores {
-		checked = strings.ReplaceAll(host, "_", "x") // the same length, and a letter
+		checked = strings.ReplaceAll(host, "_", "x") // a letter, so that the length is the same
 	} else if strings.Contains(host, "_") {
 		return "", errHostUnderscore
 	}
@@ -179,7 +178,7 @@ func canonicalHost(host string, underscores bool) (string, error) {
 		}
 	}
 	if endsInNumber(labels[len(labels)-1]) {
-		// After mapping: full-width digits are digits to a browser, too.
+		// After mapping, because browsers treat full-width digits as digits.
 		if ip, err := netip.ParseAddr(ascii); err == nil {
 			return ip.String(), nil
 		}
@@ -202,8 +201,8 @@ func endsInNumber(last string) bool {
 	return strings.Trim(last, digits) == ""
 }
 
-// goodHost reports whether host can be the host of a URL that we call or send
-// people to.
+// goodHost reports whether host can be the host of a URL that this service calls or
+// redirects people to.
 func goodHost(host, port string) bool {
 	if _, err := canonicalHost(host, true); err != nil {
 		return false
@@ -215,7 +214,7 @@ func goodHost(host, port string) bool {
 	return err == nil && n >= 1 && n <= 65535
 }
 
-// notHost is the refusal of a field that does not name a host.
+// notHost returns the refusal of a field that is not a host.
 func notHost(field string, err error) *Refusal {
 	return &Refusal{Code: protocol.InvalidRequest, Detail: fmt.Sprintf("%s is not a host name: %v.", field, err), Cause: err}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// identityProvider is the configured identity provider. Its discovery document is
-// read at the first use, since it may be unavailable when the service starts, and
-// again from time to time, since providers move their endpoints.
+// identityProvider is the configured identity provider. Its discovery document is read
+// at the first use, since the provider may be unavailable when the service starts. It
+// is read again from time to time, since providers move their endpoints.
 type identityProvider struct {
 	config   OIDC
 	callback string
@@ -28,10 +28,10 @@ type identityProvider struct {
 	found  atomic.Pointer[discovery]
 }
 
-// discovery is what the discovery document said.
+// discovery is the content of the discovery document.
 type discovery struct {
 	provider *oidc.Provider
-	// When the document is read again.
+	// When the document must be read again.
 	until time.Time
 }
 
@@ -44,10 +44,10 @@ func newIdentityProvider(config OIDC, issuer string, now func() time.Time) *iden
 }
 
 // discover returns the provider's endpoints and keys. While the document cannot be
-// read, what it said last is used.
+// read, it returns the last known ones.
 func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	known := p.found.Load()
-	// Also if the clock was set back since.
+	// Also read it if the clock was set back meanwhile.
 	if left := p.left(known); left <= 0 || left > discoveryFresh {
 		_, err, _ := p.asking.Do("", func() (any, error) { return nil, p.read(ctx) })
 		if known = p.found.Load(); known == nil {
@@ -60,7 +60,7 @@ func (p *identityProvider) discover(ctx context.Context) (*oidc.Provider, *oauth
 	}, nil
 }
 
-// left is how long a discovery document may still be used; 0 if there is none.
+// left returns how long a discovery document may still be used, or 0 if there is none.
 func (p *identityProvider) left(known *discovery) time.Duration {
 	if known == nil {
 		return 0
@@ -68,9 +68,10 @@ func (p *identityProvider) left(known *discovery) time.Duration {
 	return known.until.Sub(p.now())
 }
 
-// read reads the discovery document, again if that fails and nothing is known yet.
+// read reads the discovery document. If that fails and no document is known, it tries
+// again.
 func (p *identityProvider) read(ctx context.Context) error {
-	// The provider keeps this context to fetch keys after this request.
+	// The provider uses this context to fetch keys after this request has ended.
 	ctx = oidc.ClientContext(context.WithoutCancel(ctx), p.client)
 	provider, err := oidc.NewProvider(ctx, p.config.Issuer)
 	known := p.found.Load()
@@ -86,16 +87,16 @@ func (p *identityProvider) read(ctx context.Context) error {
 	return err
 }
 
-// distrust has the discovery document read again soon: an endpoint or a key that it
-// named did not work.
+// distrust makes the service read the discovery document again soon. Call it when an
+// endpoint or a key of the document did not work.
 func (p *identityProvider) distrust() {
 	known, now := p.found.Load(), p.now()
-	if known != nil && known.until.Sub(now) < discoveryFresh-discoveryAgain { // it is not just read
+	if known != nil && known.until.Sub(now) < discoveryFresh-discoveryAgain { // it was not read recently
 		p.found.CompareAndSwap(known, &discovery{provider: known.provider, until: now})
 	}
 }
 
-// begin returns the URL of the identity provider that starts the attempt at.
+// begin returns the identity provider's URL that starts the sign-in attempt.
 func (p *identityProvider) begin(ctx context.Context, at attempt) (string, error) {
 	_, config, err := p.discover(ctx)
 	if err != nil {
@@ -147,7 +148,7 @@ func (p *identityProvider) exchange(ctx context.Context, at attempt, code string
 		switch {
 		case err != nil && claims.Email == "":
 			return account{}, notSignedIn("The identity provider did not send your e-mail address. Contact the operator.", hideOAuth(err))
-		case err != nil: // its ID token has the address
+		case err != nil: // the ID token has the address
 		case info.Subject != idToken.Subject:
 			return account{}, notSignedIn("The identity provider's responses name different accounts. Contact the operator.", nil)
 		case claims.Email == "" || strings.EqualFold(claims.Email, info.Email):
@@ -165,7 +166,7 @@ func (p *identityProvider) exchange(ctx context.Context, at attempt, code string
 	return account{Subject: idToken.Issuer + "|" + idToken.Subject, Email: email}, nil
 }
 
-// idClaims is what an ID token says beyond what its verification needs.
+// idClaims are the claims of an ID token that its verification does not cover.
 type idClaims struct {
 	Email           string       `json:"email"`
 	Verified        *lenientBool `json:"email_verified"`
@@ -189,8 +190,8 @@ func (b *lenientBool) UnmarshalJSON(text []byte) error {
 }
 
 // checkParty returns an error unless an ID token was issued to this client (OpenID
-// Connect Core 3.1.3.7): a token for several audiences says to which of them, and a
-// token that was issued to another application is none of ours.
+// Connect Core 3.1.3.7). A token for several audiences names the client that it was
+// issued to. Tokens that were issued to other applications are refused.
 func (p *identityProvider) checkParty(party string, audience []string) error {
 	switch {
 	case party != "" && party != p.config.ClientID:
