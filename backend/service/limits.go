@@ -11,17 +11,19 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// rates is how much one caller may ask. A limit without interval is none.
+// rates are the request limits of one caller. A limit without an interval does not
+// apply.
 type rates struct {
 	key     coord.Limit // of one API key
 	address coord.Limit // of one address without a key: open endpoints, wrong keys
 }
 
-// sessionLimit is how often one session may call on its own behalf: pages beat
-// every 30 s, and a page that runs wild stops here.
+// sessionLimit limits the calls of one session on its own behalf. Pages send a
+// heartbeat every 30 s; the limit stops pages that call without pause.
 var sessionLimit = coord.Limit{Interval: 50 * time.Millisecond, Burst: 100}
 
-// perSecond is n a second on average, and two seconds' worth at once.
+// perSecond returns a limit of n a second on average, with a burst of two seconds'
+// worth.
 func perSecond(n int) coord.Limit {
 	if n < 0 {
 		return coord.Limit{}
@@ -29,7 +31,7 @@ func perSecond(n int) coord.Limit {
 	return coord.Limit{Interval: time.Second / time.Duration(n), Burst: 2 * n}
 }
 
-// limited refuses a use beyond a limit.
+// limited refuses a use that exceeds a limit.
 func (s *Service) limited(ctx context.Context, key string, l coord.Limit) error {
 	if l.Interval == 0 {
 		return nil
@@ -44,12 +46,12 @@ func (s *Service) limited(ctx context.Context, key string, l coord.Limit) error 
 	return nil
 }
 
-// LimitAddress refuses a request beyond what one address may ask without a key.
+// LimitAddress refuses requests without a key that exceed the limit of their address.
 func (s *Service) LimitAddress(ctx context.Context, address string) error {
 	return s.limited(ctx, "address:"+address, s.rates.address)
 }
 
-// LimitCaller refuses a request beyond what one caller may ask.
+// LimitCaller refuses requests that exceed the limit of their caller.
 func (s *Service) LimitCaller(ctx context.Context, c Caller) error {
 	if c.Role != RoleSession {
 		return s.limited(ctx, c.Scope, s.rates.key)
@@ -64,13 +66,13 @@ func (s *Service) LimitCaller(ctx context.Context, c Caller) error {
 	return nil
 }
 
-// keyUse gathers when keys were used, until it is written.
+// keyUse collects the times at which keys were used, until they are written.
 type keyUse struct {
 	mu   sync.Mutex // guards used
 	used map[string]int64
 }
 
-// note remembers a use, once a minute.
+// note records a use of a key, at most once a minute.
 func (u *keyUse) note(k store.APIKey, now time.Time) {
 	at := now.Unix() / 60 * 60
 	if at <= k.LastUsedAt {
@@ -89,7 +91,7 @@ func (u *keyUse) drain() map[string]int64 {
 	return used
 }
 
-// FlushKeyUse writes when keys were used.
+// FlushKeyUse writes the collected times.
 func (s *Service) FlushKeyUse(ctx context.Context) error {
 	used := s.used.drain()
 	if len(used) == 0 {

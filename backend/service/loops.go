@@ -103,7 +103,7 @@ func (s *Service) reconcile(ctx context.Context, back time.Duration) error {
 		if err != nil {
 			return err
 		}
-		_ = s.coord.Publish(ctx, state) // the coordinator logs that it is down, once
+		_ = s.coord.Publish(ctx, state) // the coordinator logs once that it is down
 	}
 	return ctx.Err()
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics is what the use cases count. Labels are bounded.
+// metrics are the counters of the use cases. Their labels are bounded.
 type metrics struct {
 	registry *prometheus.Registry
 	created  prometheus.Counter
@@ -53,7 +53,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// observe adds what is measured when somebody asks.
+// observe registers gauges whose values are measured when they are scraped.
 func (m *metrics) observe(s *Service) {
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))

@@ -125,8 +125,9 @@ func (s *Service) BeginSignIn(ctx context.Context, to string) (name, encoded, re
 	return AttemptName(at.State), encoded, redirect, err
 }
 
-// AttemptName returns the name of the attempt that a state belongs to, or "" for what
-// is no state of ours. It says nothing of the state that an answer's URL does not.
+// AttemptName returns the name of the attempt that a state belongs to, or "" if the
+// service did not create the state. The name reveals nothing that the callback URL does
+// not contain.
 func AttemptName(state string) string {
 	const length = 8
 	if len(state) < length || strings.Trim(state[:length], "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {

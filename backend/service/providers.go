@@ -12,21 +12,21 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// defaultWarnings is when a user is warned unless the provider says otherwise,
-// in seconds before the end.
+// defaultWarnings are the default times at which a user is warned, in seconds before
+// the end.
 var defaultWarnings = []int64{300, 60}
 
-// Provider reads a provider.
+// Provider returns a provider.
 func (s *Service) Provider(ctx context.Context, id string) (store.Provider, error) {
 	return s.store.Provider(ctx, id)
 }
 
-// Providers lists providers after the id of one of them.
+// Providers lists providers, starting after the provider with the id after.
 func (s *Service) Providers(ctx context.Context, after string, limit int) ([]store.Provider, error) {
 	return s.store.Providers(ctx, after, limit)
 }
 
-// CreateProvider registers a provider. Without an id it is given one.
+// CreateProvider registers a provider. If p has no id, it generates one.
 func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provider) (store.Provider, error) {
 	if err := normalizeProvider(&p); err != nil {
 		return p, err
@@ -48,7 +48,7 @@ type ProviderPatch struct {
 	OriginURL *string
 	AppURL    *string
 	Policies  *store.Policies
-	// Whether return_hosts may change. Only the marketplace decides on them.
+	// Whether return_hosts may change. Only the marketplace may change them.
 	MayReturn bool
 }
 
@@ -124,7 +124,7 @@ func normalizePolicies(p *store.Policies) error {
 	if q := p.Pause; q != nil && (q.MaxCount < 0 || q.MaxCount > 1000 || q.MaxSeconds < 0 || q.MaxSeconds > 86400) {
 		return Refuse(protocol.InvalidRequest, "policies.pause must not exceed 1000 pauses or 86400 seconds.")
 	}
-	if len(p.WarningSeconds) == 0 { // a page that is told none warns at these, too
+	if len(p.WarningSeconds) == 0 { // pages without warnings use these, too
 		p.WarningSeconds = slices.Clone(defaultWarnings)
 	}
 	slices.SortFunc(p.WarningSeconds, func(a, b int64) int { return int(b - a) })

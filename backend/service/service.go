@@ -1,6 +1,6 @@
-// Package service holds the use cases of the session service, its background
-// loops, sign-in and rate limits. It knows no HTTP server: package api calls it,
-// and turns its errors into answers.
+// Package service holds the use cases of the session service, its background loops,
+// sign-in and rate limits. It does not import an HTTP server. Package api calls it and
+// turns its errors into responses.
 package service
 
 import (
@@ -28,31 +28,33 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// Coordinator shares live states among backends and with the edges' streams.
-// It may forget everything at any time; the record is SQL.
+// Coordinator shares live states among backends and with the streams of edges. It may
+// lose all its data at any time; the database is the source of truth.
 type Coordinator interface {
-	// Publish keeps a state and tells all subscribers, unless it is old news.
+	// Publish stores a state and sends it to all subscribers, unless a newer state is
+	// stored.
 	Publish(ctx context.Context, s coord.State) error
-	// Remember keeps a state read from the record and tells nobody.
+	// Remember stores a state that was read from the database. It does not send it to
+	// subscribers.
 	Remember(ctx context.Context, s coord.State) error
-	// States returns the states of ids in their order, zero where unknown.
+	// States returns the states of ids in their order, with a zero state if unknown.
 	States(ctx context.Context, ids []string) ([]coord.State, error)
 	// Subscribe returns all changes after the event lastID, or a reset.
 	Subscribe(lastID string) (*coord.Subscription, error)
-	// Reconciled says that all recent changes in the database were published just
-	// now, whoever made them.
+	// Reconciled reports to the coordinator that all recent changes in the database
+	// have just been published, whichever process made them.
 	Reconciled()
-	// Trouble says what is wrong with what services share; "" if nothing is.
+	// Trouble describes a problem with the shared infrastructure, or returns "".
 	Trouble() string
 }
 
-// Limiter limits how often something may happen.
+// Limiter limits how often a key may be used.
 type Limiter interface {
-	// Allow returns how long to wait, 0 when allowed.
+	// Allow returns how long to wait, or 0 if the use is allowed.
 	Allow(ctx context.Context, key string, l coord.Limit) (time.Duration, error)
 }
 
-// Service is the use cases. Safe for concurrent use.
+// Service implements the use cases. It is safe for concurrent use.
 type Service struct {
 	store   *store.Store
 	coord   Coordinator
@@ -67,7 +69,7 @@ type Service struct {
 	used    *keyUse
 	reports *reportBuffer
 	rates   rates
-	wake    chan struct{} // tells the expiry loop of a new deadline
+	wake    chan struct{} // wakes the expiry loop for a new deadline
 
 	seal   seal.Cipher
 	guard  webhook.Guard
@@ -75,11 +77,11 @@ type Service struct {
 	hooks  *webhook.Dispatcher
 	edges  *EdgeHosts
 	checks *checks
-	clock  *clockKeeper      // nil if the clock is given
-	people *identityProvider // nil: keys only
+	clock  *clockKeeper      // nil if Options has no Clock
+	people *identityProvider // nil if people sign in with keys only
 }
 
-// Options is how the use cases run.
+// Options configures a [Service].
 type Options struct {
 	Store  *store.Store
 	Coord  Coordinator
@@ -88,13 +90,13 @@ type Options struct {
 	Seal   seal.Cipher
 	Issuer string
 	Now    func() time.Time
-	// The clock that Now tells, which the service keeps right; nil: Now is right.
+	// The clock behind Now, which the service corrects. Nil if Now needs no correction.
 	Clock *Clock
 	Log   *zap.Logger
-	// Requests a second, of one caller and of one address without a key;
-	// negative: any number.
+	// Requests a second for one caller, and for one address without a key. Negative
+	// values mean no limit.
 	KeyRate, AddressRate int
-	// Whether webhooks and checks of sites may go to this machine.
+	// Whether webhooks and site checks may connect to this machine.
 	ToLoopback bool
 	Edges      *EdgeHosts
 	Lookup     Lookup
@@ -102,7 +104,7 @@ type Options struct {
 	OIDC       OIDC
 }
 
-// New returns the use cases. Its loops run while run does.
+// New returns a Service. Its loops run while [Service.Run] does.
 func New(o Options) *Service {
 	guard := webhook.Guard{AllowLoopback: o.ToLoopback}
 	s := &Service{
@@ -123,8 +125,8 @@ func New(o Options) *Service {
 }
 
 // Run advances due sessions, writes heartbeats, delivers webhooks and removes old
-// records until ctx ends, then writes what is left. shared says that other
-// processes use the same database.
+// records until ctx ends. It then writes buffered data and returns. shared means that
+// other processes use the same database.
 func (s *Service) Run(ctx context.Context, shared bool) {
 	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop}
 	if shared {
@@ -136,7 +138,7 @@ func (s *Service) Run(ctx context.Context, shared bool) {
 	StartLoops(ctx, loops...).Wait()
 }
 
-// Registry holds the metrics.
+// Registry returns the registry of the service's metrics.
 func (s *Service) Registry() *prometheus.Registry { return s.metric.registry }
 
 // WakeWebhooks makes the webhook loop check for due deliveries immediately.
@@ -150,7 +152,8 @@ func (s *Service) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Warnings says what the service works around and somebody should mend.
+// Warnings lists problems that the service works around and that an operator should
+// fix.
 func (s *Service) Warnings() []string {
 	var list []string
 	if s.clock != nil {
@@ -170,21 +173,21 @@ func (s *Service) Warnings() []string {
 
 // Request identifies a write and its caller, so that the write takes effect once.
 type Request struct {
-	// Who, as a namespace of idempotency keys.
+	// The caller, as the namespace of its idempotency keys.
 	scope string
-	// The Idempotency-Key; empty: none was given.
+	// The Idempotency-Key, or empty if none was given.
 	key string
-	// Of what was asked: operation, path and body.
+	// The hash of the operation, path and body.
 	hash string
 
 	operation, target string
-	// Whose key or person, if what is done is recorded in the audit log.
+	// The API key or person to record in the audit log. Empty if nothing is recorded.
 	Actor string
 	ID    string // of the HTTP request
 }
 
-// NewRequest describes a write. body is what was asked, decoded: the same
-// request spelled otherwise is the same request.
+// NewRequest describes a write. body is the decoded request body, so requests that
+// differ only in spelling are the same request.
 func NewRequest(scope, key, operation, target string, body any) (Request, error) {
 	spelled, err := json.Marshal([]any{operation, target, body})
 	if err != nil {
@@ -204,8 +207,8 @@ func (s *Service) answered(ctx context.Context, req Request) (bool, error) {
 	return found, err
 }
 
-// writeTx is one write in progress: its transaction, its moment, and what to tell
-// the world once it is committed.
+// writeTx is a write in progress: its transaction, its time, and the changes to publish
+// after the commit.
 type writeTx struct {
 	*store.Tx
 	s        *Service
@@ -214,9 +217,9 @@ type writeTx struct {
 	enqueued int64 // webhook deliveries that the transaction enqueued
 }
 
-// write runs f in one transaction and publishes what it changed once that is
-// committed. With an idempotency key, a request that was answered before is
-// answered the same and f does not run; a refused one leaves no trace.
+// write runs f in one transaction and publishes its changes after the commit. If the
+// request has an idempotency key that was answered before, write returns the same
+// answer and does not run f. A refused request is not stored.
 func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx) (T, error)) (T, error) {
 	var out T
 	var w *writeTx
@@ -264,7 +267,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 	return out, nil
 }
 
-// auditLog writes what is recorded to the audit log.
+// auditLog writes a request to the audit log if it has an Actor.
 func (w *writeTx) auditLog(ctx context.Context, req Request) error {
 	if req.Actor == "" {
 		return nil
@@ -274,8 +277,8 @@ func (w *writeTx) auditLog(ctx context.Context, req Request) error {
 	})
 }
 
-// apply brings session id up to date with the time, then applies e, and writes
-// what changed: record, ledger and events.
+// apply advances the session to the current time, applies e, and writes the changes to
+// the record, the ledger and the events.
 func (w *writeTx) apply(ctx context.Context, id string, e session.Event) (session.Session, error) {
 	current, err := w.catchUp(ctx, id)
 	if err != nil {
@@ -291,7 +294,7 @@ func (w *writeTx) apply(ctx context.Context, id string, e session.Event) (sessio
 	return tr.Session, w.record(ctx, tr)
 }
 
-// catchUp reads a session and writes what time has done to it since.
+// catchUp reads a session and writes the transitions that are due.
 func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, error) {
 	current, err := w.Session(ctx, id)
 	if err != nil {
@@ -312,7 +315,7 @@ func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, erro
 	}
 }
 
-// record writes one transition of a session that exists.
+// record writes one transition of an existing session.
 func (w *writeTx) record(ctx context.Context, tr session.Transition) error {
 	if err := w.Update(ctx, tr, w.now); err != nil {
 		return err
@@ -339,8 +342,9 @@ func (w *writeTx) record(ctx context.Context, tr session.Transition) error {
 	return w.enqueueTransition(ctx, tr)
 }
 
-// publish tells the world of sessions that changed. The change is committed: a
-// coordinator that fails loses no more than time, since edges ask again.
+// publish sends the sessions that changed to edges and other backends. The changes are
+// committed already, so if the coordinator fails, edges receive them later, when they
+// ask again.
 func (s *Service) publish(ctx context.Context, changed []session.Session) {
 	for _, c := range changed {
 		if c.Status.Terminal() {
@@ -357,12 +361,12 @@ func (s *Service) publish(ctx context.Context, changed []session.Session) {
 	if len(changed) > 0 {
 		select {
 		case s.wake <- struct{}{}:
-		default: // the loop is awake already
+		default: // the loop has been woken already
 		}
 	}
 }
 
-// keepState is how long a live state is remembered beyond its deadline.
+// keepState is how long a live state is stored beyond its deadline.
 const keepState = time.Hour
 
 func (s *Service) state(c session.Session) (coord.State, error) {
@@ -373,8 +377,7 @@ func (s *Service) state(c session.Session) (coord.State, error) {
 	return coord.State{ID: c.ID, Version: c.Version, Data: body, Forget: time.Unix(max(c.Due(), c.ExpiresAt, c.EndedAt), 0).Add(keepState)}, nil
 }
 
-// asOf is what c is at the moment now, should the expiry loop be late to write
-// it down.
+// asOf returns the state of c at now, even if the expiry loop has not written it yet.
 func asOf(c session.Session, now time.Time) session.Session {
 	for {
 		tr, err := session.Apply(c, session.Tick{}, now)

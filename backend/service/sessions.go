@@ -14,15 +14,15 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// createdSession is a created session as it is remembered for its idempotency key: what
-// the launch token says, never the token itself.
+// createdSession is the stored answer to a create request with an idempotency key. It
+// has the claims of the launch token, but never the token itself.
 type createdSession struct {
 	Session session.Session `json:"session"`
 	Claims  *token.Claims   `json:"claims"`
 	AppURL  string          `json:"app_url"`
 }
 
-// create sells a session: it holds the user's tokens and writes the record.
+// create sells a session. It holds the user's tokens and writes the session.
 func (s *Service) create(ctx context.Context, req Request, o session.Order) (createdSession, error) {
 	sold, err := write(ctx, s, req, func(w *writeTx) (createdSession, error) {
 		p, err := w.Provider(ctx, o.ProviderID)
@@ -76,19 +76,19 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 	return sold, err
 }
 
-// soldSession is a session with its user's way in.
+// soldSession is a session with its launch token and launch URL.
 type soldSession struct {
 	Session   session.Session
 	Token     string // the launch token
-	LaunchURL string // the app with the launch token; empty when it has no address
+	LaunchURL string // the app's URL with the launch token; empty if the app has no URL
 }
 
-// Order is what a marketplace asks for.
+// Order is a marketplace's request for a session.
 type Order struct {
 	UserID, ProviderID    string
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
-	Clock                 string // when the paid clock starts; empty: at creation
+	Clock                 string // when the paid clock starts; empty means at creation
 	Extension             *protocol.Extension
 }
 
@@ -112,7 +112,8 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
 }
 
-// AppURL is where launch links of a provider lead: its app_url, or the first domain.
+// AppURL returns the base URL of a provider's launch links: its app_url, or its first
+// domain.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -123,21 +124,21 @@ func AppURL(p store.Provider) string {
 	return "https://" + hostPort{host: p.Domains[0]}.String() + "/"
 }
 
-// Session reads one session as it is now.
+// Session returns the current state of a session.
 func (s *Service) Session(ctx context.Context, id string) (session.Session, error) {
 	c, err := s.store.Session(ctx, id)
 	if err != nil || asOf(c, s.now()).Version == c.Version {
 		return c, err
 	}
-	// Due, and the expiry loop has yet to come: whoever reads a settlement must
-	// find it in the ledger, too.
+	// The session is due and the expiry loop has not settled it yet. Settle it now, so
+	// that the ledger agrees with the returned session.
 	if _, err := s.advance(ctx, []string{id}); err != nil {
 		return c, err
 	}
 	return s.store.Session(ctx, id)
 }
 
-// Sessions lists sessions as they are now, newest first.
+// Sessions lists sessions in their current state, newest first.
 func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]session.Session, error) {
 	list, err := s.store.Sessions(ctx, f)
 	if err != nil {
@@ -159,12 +160,12 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 	return s.store.Sessions(ctx, f)
 }
 
-// Enter starts a pending session for a page that has no edge before it, which
-// would have redeemed the launch token. It is a call of its own, since merely
-// validating a token must not spend paid time. One that runs or is paused is
-// answered as it is: a page that was reloaded goes on. The token's bearer gains
-// nothing beyond what validating gives. The redemption is nobody's to repeat, so
-// no edge admits the token afterwards.
+// Enter starts a pending session for a page without an edge, which would redeem the
+// launch token. It is separate from validation, because validating a token must not
+// spend paid time. If the session is active or paused, Enter returns it unchanged, so
+// that a reloaded page continues. The bearer of the token gains no more access than
+// validation gives. The redemption id is random and is not returned, so no edge admits
+// the token afterwards.
 func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
@@ -182,8 +183,8 @@ func (s *Service) change(ctx context.Context, req Request, id string, e session.
 	})
 }
 
-// Extend buys more time: for a user, what the session's offer allows; for a
-// marketplace, any.
+// Extend buys more time. A user may buy what the session's offer allows. A marketplace
+// may buy any amount.
 func (s *Service) Extend(ctx context.Context, req Request, id string, byMarketplace bool, seconds, tokens int64) (session.Session, error) {
 	e := session.Extend{By: session.User, Seconds: seconds, Tokens: tokens}
 	if byMarketplace {
@@ -192,7 +193,7 @@ func (s *Service) Extend(ctx context.Context, req Request, id string, byMarketpl
 	return s.change(ctx, req, id, e)
 }
 
-// Pause stops the paid clock, if the provider allows it.
+// Pause stops the paid clock if the provider's policy allows it.
 func (s *Service) Pause(ctx context.Context, req Request, id string) (session.Session, error) {
 	return s.change(ctx, req, id, session.Pause{})
 }
@@ -202,17 +203,17 @@ func (s *Service) Resume(ctx context.Context, req Request, id string) (session.S
 	return s.change(ctx, req, id, session.Resume{})
 }
 
-// End ends a session by its user.
+// End ends a session on behalf of its user.
 func (s *Service) End(ctx context.Context, req Request, id string) (session.Session, error) {
 	return s.endBy(ctx, req, id, session.User)
 }
 
-// Complete ends a session by its marketplace.
+// Complete ends a session on behalf of its marketplace.
 func (s *Service) Complete(ctx context.Context, req Request, id string) (session.Session, error) {
 	return s.endBy(ctx, req, id, session.Marketplace)
 }
 
-// Revoke ends a session now. refund is full, prorated or none.
+// Revoke ends a session immediately. refund is full, prorated or none.
 func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator bool, refund, reason string) (session.Session, error) {
 	by := session.Marketplace
 	if byOperator {
@@ -221,8 +222,8 @@ func (s *Service) Revoke(ctx context.Context, req Request, id string, byOperator
 	return s.change(ctx, req, id, session.Revoke{By: by, Refund: session.Refund(refund), Reason: reason})
 }
 
-// endBy ends a session. One that is over already is answered as it is: the
-// same settlement, however often it is asked for.
+// endBy ends a session. If the session has ended already, it returns the session with
+// the same settlement.
 func (s *Service) endBy(ctx context.Context, req Request, id string, by session.Actor) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
@@ -237,7 +238,7 @@ func (s *Service) endBy(ctx context.Context, req Request, id string, by session.
 	})
 }
 
-// applyOrExplain applies e and gives refusals what the user needs to go on.
+// applyOrExplain applies e. It adds to a refusal what the user needs to continue.
 func (s *Service) applyOrExplain(ctx context.Context, w *writeTx, id string, e session.Event) (session.Session, error) {
 	c, err := w.apply(ctx, id, e)
 	if err == nil {
@@ -254,8 +255,8 @@ func (s *Service) applyOrExplain(ctx context.Context, w *writeTx, id string, e s
 	return c, err
 }
 
-// consentLink is where the user may agree to spend more on c: the page that the
-// marketplace named, else the one that it takes its users back to.
+// consentLink returns the URL where the user can agree to spend more on c: the
+// marketplace's consent page, or its return page if it has none.
 func consentLink(c session.Session) string {
 	page := c.ConsentURL
 	if page == "" {
@@ -264,14 +265,14 @@ func consentLink(c session.Session) string {
 	return protocol.WithSessionID(page, c.ID)
 }
 
-// over is the refusal of a session that has ended.
+// over returns the refusal of a session that has ended.
 func over(c session.Session) *Refusal {
 	return &Refusal{Code: protocol.CodeOf(protocol.Status(c.Status)), SessionID: c.ID, ReturnURL: c.ReturnURL,
 		Detail: "The session is " + string(c.Status) + "."}
 }
 
-// Extensions lists what was bought, oldest first, starting after the extension that
-// made the session's version after.
+// Extensions lists the extensions of a session, oldest first, starting after the
+// extension that made the session's version after.
 func (s *Service) Extensions(ctx context.Context, id string, after int64, limit int) ([]store.Extension, error) {
 	if _, err := s.store.Session(ctx, id); err != nil {
 		return nil, err
@@ -279,12 +280,12 @@ func (s *Service) Extensions(ctx context.Context, id string, after int64, limit 
 	return s.store.Extensions(ctx, id, after, limit)
 }
 
-// eventsAfterEnd is how long after its end a session's pages may tell what they
-// noticed: the SDK keeps what it could not send for 20 hours. Its token outlives
-// the session for good, and must not fill the record for as long.
+// eventsAfterEnd is how long after the end of a session its pages may send events. The
+// SDK stores unsent events for 20 hours. The session's token stays valid after the end,
+// and must not be usable to add events without limit.
 const eventsAfterEnd = 24 * time.Hour
 
-// AddPageEvents records what a session's pages noticed.
+// AddPageEvents records the events of a session's pages.
 func (s *Service) AddPageEvents(ctx context.Context, req Request, id string, events []store.PageEvent) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (int, error) {
 		c, err := w.Session(ctx, id)

@@ -51,7 +51,7 @@ func (s *Service) signIn(ctx context.Context, in store.SignIn) (OpenSignIn, erro
 	return OpenSignIn{Value: value, Lasts: time.Unix(in.ExpiresAt, 0).Sub(now)}, nil
 }
 
-// SignInWithKey opens a sign-in for whoever holds a provider's or an admin's key.
+// SignInWithKey opens a sign-in for the holder of a provider or admin key.
 func (s *Service) SignInWithKey(ctx context.Context, key string) (OpenSignIn, error) {
 	if key = strings.TrimSpace(key); !strings.HasPrefix(key, "sg_") {
 		return OpenSignIn{}, Refuse(protocol.Unauthorized, "The API key is not valid: API keys begin with sg_.")
@@ -66,7 +66,8 @@ func (s *Service) SignInWithKey(ctx context.Context, key string) (OpenSignIn, er
 	return s.signIn(ctx, store.SignIn{KeyID: c.KeyID})
 }
 
-// SignedIn is who the value of a sign-in's cookie stands for; ErrNotFound: nobody.
+// SignedIn returns the caller of a sign-in's cookie value. It returns [ErrNotFound] if
+// the value has no valid sign-in.
 func (s *Service) SignedIn(ctx context.Context, value string) (Caller, error) {
 	if value == "" {
 		return Caller{}, store.ErrNotFound
@@ -106,7 +107,7 @@ func (s *Service) SignOut(ctx context.Context, value string) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.DeleteSignIn(ctx, hashKey(value)) })
 }
 
-// OtherRoles is what else the signed-in person may be.
+// OtherRoles lists the other roles of the signed-in person.
 func (s *Service) OtherRoles(ctx context.Context, c Caller) ([]store.Person, error) {
 	if c.Person.ID == "" {
 		return nil, nil
@@ -131,13 +132,12 @@ func (s *Service) SwitchRole(ctx context.Context, c Caller, personID string) (Op
 // its provider.
 var ErrPersonRole = errors.New("role must be provider (with a provider id) or admin")
 
-// ErrEmail is returned for what is no e-mail address.
+// ErrEmail is returned for text that is not an e-mail address.
 var ErrEmail = errors.New("not a valid e-mail address")
 
-// AddPerson gives an address a role within tx: [RoleProvider] with a provider's
-// id, or [RoleAdmin]. It returns [ErrPersonRole],
-// [ErrEmail], [ErrNotFound] for a provider
-// that is not there, or [store.ErrTaken].
+// AddPerson gives an e-mail address a role within tx: [RoleProvider] with a provider's
+// id, or [RoleAdmin]. It returns [ErrPersonRole], [ErrEmail], [ErrNotFound] for a
+// provider that does not exist, or [store.ErrTaken].
 func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now int64) (store.Person, error) {
 	email, err := normalEmail(email)
 	if err != nil {
@@ -159,19 +159,19 @@ func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email s
 	return p, tx.InsertPerson(ctx, p)
 }
 
-// AddPerson gives an address a role.
+// AddPerson gives an e-mail address a role.
 func (s *Service) AddPerson(ctx context.Context, req Request, role Role, providerID, email string) (store.Person, error) {
 	return write(ctx, s, req, func(w *writeTx) (store.Person, error) {
 		return AddPerson(ctx, w.Tx, role, providerID, email, w.now.Unix())
 	})
 }
 
-// ListPeople lists people and their roles after the id of one of them.
+// ListPeople lists people and their roles, starting after the id after.
 func (s *Service) ListPeople(ctx context.Context, after string, limit int) ([]store.Person, error) {
 	return s.store.People(ctx, after, limit)
 }
 
-// DeletePerson takes a role away, and ends its sign-ins.
+// DeletePerson removes a role and ends its sign-ins.
 func (s *Service) DeletePerson(ctx context.Context, req Request, id string) error {
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) { return struct{}{}, w.DeletePerson(ctx, id) })
 	return err
@@ -184,21 +184,21 @@ func (s *Service) DeletePerson(ctx context.Context, req Request, id string) erro
 
 const (
 	linkPrefix = "sg_link_"
-	// What a guest is called.
+	// The display name of a guest.
 	guestName  = "Portal guest"
 	PortalPath = AuthPath + "portal"
 
-	// DefaultPortalTime is how long a portal link is good for.
+	// DefaultPortalTime is the default lifetime of a portal link.
 	DefaultPortalTime = 24 * time.Hour
-	// MaxPortalTime is the longest that one can be good for.
+	// MaxPortalTime is the longest lifetime of a portal link.
 	MaxPortalTime = 7 * 24 * time.Hour
 	// How long a link that expired or was revoked is listed.
 	keepLinks = 30 * 24 * time.Hour
 )
 
-// CreatePortalLink makes a link to the service at issuer, good for one provider
-// until its time is over or it is revoked like an API key. It is shown this
-// once.
+// CreatePortalLink creates a link to the service at issuer. It gives access to one
+// provider until it expires or is revoked, as an API key is. The link cannot be read
+// again later.
 func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID string, good time.Duration, now time.Time) (link string, kept store.APIKey, err error) {
 	err = st.Write(ctx, func(tx *store.Tx) error {
 		link, kept, err = addPortalLink(ctx, tx, issuer, providerID, good, now)
@@ -225,7 +225,8 @@ func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string,
 	return strings.TrimSuffix(issuer, "/") + PortalPath + "#" + plaintext, kept, tx.InsertAPIKey(ctx, kept)
 }
 
-// SignInByLink opens a sign-in for whoever holds a portal link, until that ends.
+// SignInByLink opens a sign-in for the holder of a portal link. It ends when the link
+// does.
 func (s *Service) SignInByLink(ctx context.Context, link string) (OpenSignIn, error) {
 	k, err := s.store.APIKeyByHash(ctx, hashKey(strings.TrimSpace(link)))
 	if errors.Is(err, store.ErrNotFound) || (err == nil && (k.Kind != store.KindLink || !k.Live(s.now()))) {
@@ -237,7 +238,7 @@ func (s *Service) SignInByLink(ctx context.Context, link string) (OpenSignIn, er
 	return s.signIn(ctx, store.SignIn{KeyID: k.ID, ExpiresAt: k.ExpiresAt})
 }
 
-// CreatePortalLink makes a link to this service.
+// CreatePortalLink creates a portal link to this service.
 func (s *Service) CreatePortalLink(ctx context.Context, req Request, providerID string, good time.Duration) (link string, kept store.APIKey, err error) {
 	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		link, kept, err = addPortalLink(ctx, w.Tx, s.issuer, providerID, good, w.now)

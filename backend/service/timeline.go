@@ -11,11 +11,11 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// maxTimeline is how many entries a timeline has at most: the newest. What pages
-// noticed makes room for the rest.
+// maxTimeline is the largest number of entries in a timeline. The newest entries are
+// kept, and page events are dropped before others.
 const maxTimeline = 1000
 
-// Timeline gathers what was recorded last of a session, oldest first.
+// Timeline returns the latest records of a session, oldest first.
 func (s *Service) Timeline(ctx context.Context, id string) ([]shape.TimelineEntry, error) {
 	list := []shape.TimelineEntry{}
 	add := func(atMS int64, kind, name string, detail map[string]any) {
@@ -73,8 +73,8 @@ func (s *Service) Timeline(ctx context.Context, id string) ([]shape.TimelineEntr
 	return list[max(0, len(list)-maxTimeline):], nil
 }
 
-// extensionsOf maps the versions that extensions made to those extensions, as far as
-// transitions reach back.
+// extensionsOf maps the session versions that extensions created to those extensions,
+// as far back as transitions go.
 func (s *Service) extensionsOf(ctx context.Context, id string, transitions []store.SessionEvent) (map[int64]store.Extension, error) {
 	bought := map[int64]store.Extension{}
 	if len(transitions) == 0 {
@@ -87,13 +87,13 @@ func (s *Service) extensionsOf(ctx context.Context, id string, transitions []sto
 	return bought, err
 }
 
-// versionOf is the version in a transition's properties; 0 if there is none.
+// versionOf returns the version in a transition's properties, or 0.
 func versionOf(props map[string]any) int64 {
 	version, _ := props["version"].(float64)
 	return int64(version)
 }
 
-// propsOf reads an event's properties, which were a JSON object when written.
+// propsOf decodes an event's properties, which are stored as a JSON object.
 func propsOf(e store.SessionEvent) map[string]any {
 	props := map[string]any{}
 	if json.Unmarshal([]byte(e.Props), &props) != nil || props == nil {

@@ -13,11 +13,12 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// launchClaims is what the launch token of a new session says. Its iat is the
-// start of the paid clock, the next full second, so that exp = iat + duration
-// is the deadline and cuts nobody short; nbf is the second before, so that it
-// works at once. The token of a pending session lives through its launch
-// window, or its duration if that is longer: the record decides, not the token.
+// launchClaims returns the claims of a new session's launch token. iat is the start of
+// the paid clock, the next full second, so that exp = iat + duration is the deadline
+// and no paid time is lost. nbf is the second before, so that the token is valid
+// immediately. The token of a pending session expires after its launch window, or after
+// its duration if that is longer. The database decides about the session, not the
+// token.
 func (s *Service) launchClaims(c session.Session, now time.Time) *token.Claims {
 	iat := c.StartedAt
 	exp := c.ExpiresAt
@@ -28,8 +29,8 @@ func (s *Service) launchClaims(c session.Session, now time.Time) *token.Claims {
 	return s.claims(c, iat, now.Unix(), exp)
 }
 
-// sessionClaims is what the session token says: exp is the deadline as known
-// now. An extension moves the deadline and leaves the token as it is.
+// sessionClaims returns the claims of the session token. exp is the current deadline.
+// An extension moves the deadline but does not change the token.
 func (s *Service) sessionClaims(c session.Session, now time.Time) *token.Claims {
 	return s.claims(c, now.Unix(), now.Unix(), c.ExpiresAt)
 }
@@ -46,8 +47,8 @@ func (s *Service) claims(c session.Session, iat, nbf, exp int64) *token.Claims {
 
 func date(unix int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(unix, 0)) }
 
-// Bearer verifies a session's JWT of either kind. Its exp is not asked: the
-// record knows the deadline, and why a session is over.
+// Bearer verifies a session's JWT of either kind. It ignores exp, because the database
+// has the deadline and the reason why a session has ended.
 func (s *Service) Bearer(ctx context.Context, raw string) (*token.Claims, error) {
 	claims, err := s.verify.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Session, token.Launch}, IgnoreExpiry: true, Now: s.now(),
@@ -58,7 +59,8 @@ func (s *Service) Bearer(ctx context.Context, raw string) (*token.Claims, error)
 	return claims, nil
 }
 
-// tokenDetail says why a token is refused, without a word of the token.
+// tokenDetail returns the reason why a token is refused. It contains no part of the
+// token.
 func tokenDetail(err error) string {
 	for _, known := range []error{
 		token.ErrMalformed, token.ErrTooLarge, token.ErrKind, token.ErrSignature, token.ErrUnknownKey,
@@ -77,5 +79,5 @@ func (s *Service) Signer() *token.Signer { return s.keys.Signer() }
 // JWKS returns all keys that verify this service's tokens.
 func (s *Service) JWKS() token.JWKS { return s.keys.JWKS() }
 
-// SigningKeys lists the keys, without the keys themselves.
+// SigningKeys lists the signing keys without their key material.
 func (s *Service) SigningKeys() []keyring.Info { return s.keys.List() }

@@ -45,9 +45,9 @@ type (
 )
 
 var (
-	// ErrNotFound: no such thing, or another's.
+	// ErrNotFound means that it does not exist, or belongs to another provider.
 	ErrNotFound = store.ErrNotFound
-	// ErrStreamDown: changes cannot be followed now.
+	// ErrStreamDown means that changes cannot be followed at present.
 	ErrStreamDown = coord.ErrDown
 )
 

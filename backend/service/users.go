@@ -12,13 +12,14 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// EventsOfUser lists what is recorded of a user's sessions after the id of an
-// event.
+// EventsOfUser lists the recorded events of a user's sessions, starting after the event
+// with the id after.
 func (s *Service) EventsOfUser(ctx context.Context, userID, after string, limit int) ([]store.UserEvent, error) {
 	return s.store.EventsOfUser(ctx, userID, after, limit)
 }
 
-// EraseUser erases a user and returns the pseudonym under which the ledger goes on.
+// EraseUser erases a user and returns the pseudonym that replaces the user in the
+// ledger.
 func (s *Service) EraseUser(ctx context.Context, req Request, userID string) (pseudonym string, err error) {
 	s.flushReports(ctx) // pages that name the user are erased with the rest
 	return write(ctx, s, req, func(w *writeTx) (string, error) {
@@ -69,7 +70,7 @@ func (s *Service) Credit(ctx context.Context, req Request, userID string, amount
 	})
 }
 
-// Balance is what a user has.
+// Balance returns the token balance of a user.
 func (s *Service) Balance(ctx context.Context, userID string) (ledger.Balance, error) {
 	return s.store.Balance(ctx, userID)
 }

@@ -145,8 +145,8 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 		}
 	}
 	if p.Enabled != nil && *p.Enabled {
-		// What was given up must not be delivered because the webhook is enabled
-		// before all of it was written.
+		// Fail all pending deliveries first. Otherwise deliveries of the disabled
+		// webhook could be sent once it is enabled.
 		if err := s.giveUp(ctx, providerID, id); err != nil {
 			return store.Webhook{}, err
 		}
@@ -157,7 +157,7 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 			return h, err
 		}
 		if p.URL != nil && *p.URL != h.URL {
-			setHealth(&h, webhook.Health{}) // what failed was another endpoint
+			setHealth(&h, webhook.Health{}) // the failures belong to the previous endpoint
 		}
 		set(&h.URL, p.URL)
 		set(&h.Events, p.Events)
@@ -206,9 +206,9 @@ func (w *writeTx) saveWebhook(ctx context.Context, h *store.Webhook) error {
 	return nil
 }
 
-// disable disables a webhook and fails its first pending deliveries; nobody attempts
-// the others, which [store.Store.FailAllPending] fails after the transaction. A replay
-// makes them due again.
+// disable disables a webhook and fails its first pending deliveries. The others are not
+// attempted, and [store.Store.FailAllPending] fails them after the transaction. A
+// replay makes them due again.
 func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (store.Webhook, error) {
 	h.DisabledAt, h.DisabledReason = w.now.Unix(), reason
 	if err := w.saveWebhook(ctx, &h); err != nil {
