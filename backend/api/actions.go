@@ -11,10 +11,10 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// nothing is the body of an action that needs none: absent, or {}.
+// nothing is the body of an action without parameters: absent, or {}.
 type nothing struct{}
 
-// actionInput is a request that names a session and no more.
+// actionInput is a request whose only parameter is a session.
 type actionInput struct {
 	Idempotent
 	SessionPath
@@ -63,7 +63,7 @@ func (a *api) routeSessionActions() {
 	}, a.extensions)
 }
 
-// action makes a handler of a use case that needs a session and no more.
+// action returns a handler for a use case whose only parameter is a session.
 func (a *api) action(operation string, run func(context.Context, service.Request, string) (service.Session, error)) func(context.Context, *actionInput) (*actionOutput, error) {
 	return func(ctx context.Context, in *actionInput) (*actionOutput, error) {
 		req, err := in.request(ctx, operation, in.ID, nil)

@@ -32,7 +32,7 @@ type RangeInput struct {
 	To   string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"Last day, UTC. Default: today"`
 }
 
-// bounds is the range as days since 1970.
+// bounds returns the range as days since 1970.
 func (in RangeInput) bounds(now time.Time) (first, last int64, err error) {
 	last = now.Unix() / secondsADay
 	if in.To != "" {
@@ -62,8 +62,8 @@ func dayOf(date, name string) (int64, error) {
 
 func dateOf(day int64) string { return time.Unix(day*secondsADay, 0).UTC().Format(dateForm) }
 
-// RangeBody is what every analysis begins with. It is exported because huma
-// passes over unexported embedded ones.
+// RangeBody is the common part of all analyses. It is exported because huma skips
+// unexported embedded structs.
 type RangeBody struct {
 	ProviderID string `json:"provider_id"`
 	From       string `json:"from" format:"date"`
@@ -113,7 +113,7 @@ func userDayOf(date string, d service.Day) userDay {
 	return userDay{date, d.Users, d.NewUsers, d.Users - d.NewUsers}
 }
 
-// analysis is the answer of all three.
+// analysis is the response of all three analyses.
 type analysis[T any] struct {
 	Body struct {
 		RangeBody
@@ -136,7 +136,7 @@ func (a *api) routeAnalytics() {
 	a.routeLive()
 }
 
-// routeAnalysis adds one analysis, as JSON and as CSV.
+// routeAnalysis adds the JSON and CSV endpoints of one analysis.
 func routeAnalysis[T any](a *api, name, summary string, show func(string, service.Day) T) {
 	path := analyticsPath + name
 	get := func(ctx context.Context, in *RangeInput) (*analysis[T], error) {
@@ -166,7 +166,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, servic
 	})
 }
 
-// routeCSV adds an analysis as CSV: a line for each row.
+// routeCSV adds the CSV endpoint of an analysis, with one line for each row.
 func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *RangeInput) (RangeBody, []T, error)) {
 	op := route{
 		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics",
@@ -186,7 +186,7 @@ func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *R
 	})
 }
 
-// days reads a range, every day of it, and sums it.
+// days returns every day of a range and their sum.
 func (a *api) days(ctx context.Context, in *RangeInput) (days []service.Day, total service.Day, body RangeBody, err error) {
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, total, body, err
@@ -252,8 +252,8 @@ func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
 	return out, nil
 }
 
-// eventDay is how often pages noticed something on one day, or, without a date,
-// in the whole range.
+// eventDay is the count of a page event on one day or, without a date, in the whole
+// range.
 type eventDay struct {
 	Date     string `json:"date,omitempty"`
 	Name     string `json:"name" example:"page_view" doc:"Name that the page chose; (other) collects the names of a day beyond 500"`
@@ -269,7 +269,7 @@ type eventCountsOutput struct {
 	}
 }
 
-// routeEventCounts adds what pages noticed: counts, and nothing of whom.
+// routeEventCounts adds the counts of page events. They identify no user.
 func (a *api) routeEventCounts() {
 	const summary = "Page events by day and name"
 	register(a, route{
@@ -299,7 +299,7 @@ func (a *api) eventCounts(ctx context.Context, in *RangeInput) (*eventCountsOutp
 		return nil, err
 	}
 	out := &eventCountsOutput{}
-	// Counted as they arrive, unlike the other analyses.
+	// Events are counted as they arrive, unlike the figures of the other analyses.
 	out.Body.RangeBody = RangeBody{ProviderID: in.ID, From: dateOf(first), To: dateOf(last), AsOf: now.Unix()}
 	out.Body.Events, out.Body.Totals = make([]eventDay, 0, len(found)), []eventDay{}
 	totals := map[string]eventDay{}

@@ -1,6 +1,6 @@
-// Package api is the HTTP API of the session service: routes, callers, errors as
-// problems, and the OpenAPI document. It decides nothing that package service
-// could decide, and never reaches the database.
+// Package api is the HTTP API of the session service: routes, authentication, errors as
+// problems, and the OpenAPI document. Decisions belong to package service. This package
+// does not access the database.
 package api
 
 import (
@@ -42,11 +42,11 @@ type Options struct {
 	Issuer string
 	Now    func() time.Time
 	Log    *zap.Logger
-	// Receives spans; nil: none are recorded.
+	// Receives spans. Nil means that no spans are recorded.
 	Traces trace.TracerProvider
 	// Proxies whose X-Forwarded-For is trusted.
 	Trusted []netip.Prefix
-	// Ends when streams are to end.
+	// Ends when streams must end.
 	Stopping context.Context
 }
 
@@ -98,7 +98,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeDNS()
 	a.routeOperations()
 	document := a.huma.OpenAPI()
-	// huma's own error bodies: none is ever sent.
+	// huma's own error bodies, which are never sent.
 	delete(document.Components.Schemas.Map(), "ErrorModel")
 	delete(document.Components.Schemas.Map(), "ErrorDetail")
 	addMessages(document)
@@ -112,9 +112,9 @@ type route struct {
 	id           string // operation id
 	summary      string
 	tag          string
-	roles        []service.Role // who may call; none: everybody
+	roles        []service.Role // who may call; empty: everyone
 	status       int            // of success; 0: 200
-	errors       []int          // besides 401, 403 and 422
+	errors       []int          // in addition to 401, 403 and 422
 	maxBody      int64          // 0: maxBody
 }
 
@@ -123,7 +123,7 @@ func (r route) operation(a *api) huma.Operation {
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Tags: []string{r.tag},
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
 	}
-	// Not by op.Errors: those would have huma's own error body.
+	// Do not use op.Errors: those responses would have huma's own error body.
 	refused := func() map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{
 			protocol.ProblemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[problem](), true, "")},
@@ -144,7 +144,7 @@ func (r route) operation(a *api) huma.Operation {
 		a.fromPages[r.method+" "+r.path] = true
 	}
 	if len(r.roles) == 0 {
-		op.Security = []map[string][]string{{}} // whoever
+		op.Security = []map[string][]string{{}} // no authentication
 	}
 	if len(r.roles) == 0 && r.tag != "Operations" {
 		op.Middlewares = huma.Middlewares{a.limitAddress}
@@ -171,7 +171,7 @@ func (r route) operation(a *api) huma.Operation {
 	return op
 }
 
-// register adds an endpoint whose errors become answers by [problemOf].
+// register adds an endpoint whose errors are mapped to responses by [problemOf].
 func register[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)) {
 	huma.Register(a.huma, r.operation(a), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
@@ -198,8 +198,8 @@ func (a *api) logRefusal(ctx context.Context, p *problem, err error) {
 	a.Log.Debug("request refused", zap.String("request_id", requestID(ctx)), zap.String("code", string(p.Code)), zap.Error(err))
 }
 
-// frame is everything around the endpoints: a request id, a log line, metrics,
-// answers for paths that do not exist, and a last resort against panics.
+// frame wraps the endpoints. It adds a request id, a log line and metrics, answers
+// unknown paths, and recovers from panics.
 func (a *api) frame() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
@@ -237,11 +237,11 @@ func (a *api) frame() http.Handler {
 	})
 }
 
-// logRequest names the route and never the path, which holds user ids.
+// logRequest logs the route, but never the path, which contains user ids.
 func (a *api) logRequest(r *http.Request, rec *recorder, id string, took time.Duration) {
 	route := routeOf(r)
 	status := max(rec.status, http.StatusOK)
-	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // it took as long as its edge lived
+	if !strings.HasSuffix(route, protocol.EdgeEvents) && !strings.HasSuffix(route, livePath) { // streams last as long as the edge is connected
 		a.metric.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	}
 	level := zap.DebugLevel
@@ -329,16 +329,16 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap serves [http.ResponseController].
+// Unwrap returns the underlying writer for [http.ResponseController].
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// aborted reports whether a handler panicked only to break the connection off.
+// aborted reports whether a handler panicked only to abort the connection.
 func aborted(cause any) bool {
 	err, ok := cause.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// httpMetrics is what the HTTP API counts. Labels are bounded: routes, not paths.
+// httpMetrics are the metrics of the HTTP API. Labels are bounded: routes, not paths.
 type httpMetrics struct {
 	requests *prometheus.HistogramVec
 	streams  prometheus.Gauge
@@ -360,8 +360,8 @@ func newHTTPMetrics(registry *prometheus.Registry) httpMetrics {
 
 const tracerName = "github.com/sessiongate/sessiongate/backend"
 
-// trace begins the span of a request, within its caller's trace. end tells it
-// how the request went; it names the route and never the path.
+// trace starts the span of a request, within the caller's trace. end records the result
+// of the request. It records the route, but never the path.
 func (a *api) trace(r *http.Request) (traced *http.Request, end func(route string, status int)) {
 	if a.Traces == nil {
 		return r, func(string, int) {}

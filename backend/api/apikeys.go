@@ -8,7 +8,7 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// apiKeyBody is what may be said of an API key or a portal link: never itself.
+// apiKeyBody is an API key or a portal link without its secret.
 type apiKeyBody struct {
 	ID         string `json:"id"`
 	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link"`
@@ -29,8 +29,8 @@ type apiKeysOutput struct {
 	}
 }
 
-// KeySearch selects API keys and portal links. It is exported because huma passes
-// over unexported embedded structs.
+// KeySearch selects API keys and portal links. It is exported because huma skips
+// unexported embedded structs.
 type KeySearch struct {
 	Status string `query:"status" enum:"active" doc:"active: only those that can be used now. Default: all"`
 	Kind   string `query:"kind" enum:"key,link" doc:"Default: both"`
@@ -56,8 +56,8 @@ type providerKeyPath struct {
 	KID string `path:"kid" maxLength:"64"`
 }
 
-// createKeyInput takes no Idempotency-Key: answers remembered for one would hold
-// the key, and a second key can be revoked.
+// createKeyInput has no Idempotency-Key, because a stored answer would contain the key.
+// A key that was created twice can be revoked.
 type createKeyInput struct {
 	Body struct {
 		Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
@@ -80,8 +80,8 @@ type createKeyOutput struct {
 	}
 }
 
-// routeAPIKeys adds the making, listing and revoking of API keys: of all, for
-// administrators, and of a provider's own.
+// routeAPIKeys adds endpoints that create, list and revoke API keys: all keys for
+// administrators, and a provider's own keys for the provider.
 func (a *api) routeAPIKeys() {
 	const all, own = "/api/v1/apikeys", "/api/v1/providers/{id}/apikeys"
 	admin, provider := []service.Role{service.RoleAdmin}, []service.Role{service.RoleProvider}
@@ -118,7 +118,8 @@ func apiKeyBodyOf(k service.APIKey) apiKeyBody {
 	}
 }
 
-// keys answers one page of the keys of a provider, or of all with an empty id.
+// keys returns one page of the keys of a provider, or of all keys if providerID is
+// empty.
 func (a *api) keys(ctx context.Context, providerID string, in KeySearch) (*apiKeysOutput, error) {
 	f := service.KeyFilter{ProviderID: providerID, Kind: in.Kind, Before: in.Cursor, Limit: in.Limit + 1}
 	if in.Status == "active" {
@@ -162,7 +163,7 @@ func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput)
 	return a.makeKey(ctx, "create-provider-api-key", service.RoleProvider, in.ID, in.Body.Name, service.MaxProviderKeys)
 }
 
-// makeKey makes a key in the name of the caller.
+// makeKey creates a key on behalf of the caller.
 func (a *api) makeKey(ctx context.Context, operation string, role service.Role, providerID, name string, most int) (*createKeyOutput, error) {
 	req, err := Idempotent{}.request(ctx, operation, "", nil)
 	if err != nil {
@@ -177,8 +178,8 @@ func (a *api) makeKey(ctx context.Context, operation string, role service.Role, 
 	return out, nil
 }
 
-// revokeAPIKey ends a key, the caller's own as well: whoever locks themselves
-// out makes another by `sessiongate apikey create`.
+// revokeAPIKey revokes a key, even the caller's own. A caller without a key can create
+// another one with `sessiongate apikey create`.
 func (a *api) revokeAPIKey(ctx context.Context, in *apiKeyPath) (*struct{}, error) {
 	req, err := in.request(ctx, "revoke-api-key", in.ID, nil)
 	if err != nil {
@@ -187,7 +188,7 @@ func (a *api) revokeAPIKey(ctx context.Context, in *apiKeyPath) (*struct{}, erro
 	return nil, a.s.RevokeAPIKey(ctx, req, in.ID)
 }
 
-// revokeProviderKey ends a key of the provider's, the caller's own as well.
+// revokeProviderKey revokes a key of the provider, even the caller's own.
 func (a *api) revokeProviderKey(ctx context.Context, in *providerKeyPath) (*struct{}, error) {
 	if err := ownProvider(ctx, in.ID); err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, service.RoleProvider) || slices.Contains(roles, service.RoleAdmin)) {
 		c, err := a.callerByCookie(r)
 		if err != nil && r.Header.Get("Cookie") != "" && problemOf(err).Status == http.StatusUnauthorized {
-			err = cmp.Or(a.s.LimitAddress(r.Context(), a.addressOf(r)), err) // as with a wrong key
+			err = cmp.Or(a.s.LimitAddress(r.Context(), a.addressOf(r)), err) // like a wrong key
 		}
 		if err == nil && !slices.Contains(roles, c.Role) {
 			err = service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
@@ -110,7 +110,7 @@ func bearerOf(header string) string {
 	return strings.TrimSpace(rest)
 }
 
-// addressOf returns the client's address: the last one that no trusted proxy added.
+// addressOf returns the client's address: the last one that is not a trusted proxy.
 func (a *api) addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *api) addressOf(r *http.Request) string {
 	return host
 }
 
-// parseHop reads an entry of X-Forwarded-For. Some proxies add the client's port.
+// parseHop parses an entry of X-Forwarded-For. Some proxies add the client's port.
 func parseHop(entry string) (netip.Addr, bool) {
 	entry = strings.Trim(strings.TrimSpace(entry), `"`)
 	if ap, err := netip.ParseAddrPort(entry); err == nil {

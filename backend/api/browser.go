@@ -14,17 +14,18 @@ import (
 
 const (
 	signInCookie = "sg_sign_in"
-	// A browser sets a cookie of this prefix only over TLS, for this host alone.
+	// Browsers accept a cookie with this prefix only over TLS and for this host alone.
 	hostPrefix = "__Host-"
 
 	afterSignIn   = dashboard.Path
 	maxReturnPath = 512
 )
 
-// secure reports whether browsers reach us by TLS.
+// secure reports whether browsers connect over TLS.
 func (o Options) secure() bool { return strings.HasPrefix(o.Issuer, "https://") }
 
-// cookieName is a cookie's name, as safe as the address allows.
+// cookieName returns a cookie's name, with the prefix __Host- if browsers connect over
+// TLS.
 func (o Options) cookieName(name string) string {
 	if o.secure() {
 		return hostPrefix + name
@@ -92,14 +93,13 @@ func localPath(to string) string {
 	return to
 }
 
-// crossOrigin answers browsers that ask whether a page of another origin may
-// call r, and marks answers that such a page may read. It reports whether r is
-// answered with that.
+// crossOrigin answers the preflight requests of browsers, and marks responses that a
+// page of another origin may read. It reports whether it answered the request.
 //
-// A provider that integrates the SDK by code calls us from its own origin, with
-// the session's token in a header. No cookie takes part, so any origin may: a
-// page without the token learns nothing. Everything that takes an API key stays
-// closed, since no key belongs in a page.
+// A provider that integrates the SDK by code calls this API from its own origin, with
+// the session's token in a header. No cookie is used, so any origin may call: a page
+// without the token learns nothing. Endpoints that take an API key allow no other
+// origins, since keys do not belong in pages.
 func (a *api) crossOrigin(w http.ResponseWriter, r *http.Request) (answered bool) {
 	if r.Header.Get("Origin") == "" {
 		return false

@@ -15,7 +15,7 @@ type checksInput struct {
 	}
 }
 
-// checkBody is one thing that was looked at.
+// checkBody is the result of one check.
 type checkBody struct {
 	Name   string `json:"name" enum:"dns,tls,gate,refusal,websocket,injection,policy,origin_lock" doc:"The checks that docs/doctor.md describes"`
 	Grade  string `json:"grade" enum:"ok,warning,failed,unchecked" doc:"unchecked: the check could not run; the remedy says what it needs"`
@@ -32,12 +32,12 @@ type checksOutput struct {
 	}
 }
 
-// grades are the doctor's, as the API spells them.
+// grades maps the doctor's grades to their names in the API.
 var grades = map[doctor.Grade]string{
 	doctor.OK: "ok", doctor.Warning: "warning", doctor.Failed: "failed", doctor.NotChecked: "unchecked",
 }
 
-// routeChecks adds the doctor. Its calls change nothing: they take no
+// routeChecks adds the doctor's checks. They change nothing and take no
 // Idempotency-Key.
 func (a *api) routeChecks() {
 	register(a, route{
@@ -67,14 +67,14 @@ func (a *api) check(ctx context.Context, in *checksInput) (*checksOutput, error)
 	return out, nil
 }
 
-// dnsRecord is one record, as the forms of DNS hosts ask for it.
+// dnsRecord is one record in the form that DNS hosts ask for.
 type dnsRecord struct {
 	Type  string `json:"type" enum:"CNAME,A,AAAA"`
 	Name  string `json:"name" example:"app.provider.com" doc:"The fully qualified name"`
 	Value string `json:"value" example:"edge.example.com"`
 }
 
-// domainRecords is what has a domain lead to the edges.
+// domainRecords are the records that point a domain at the edges.
 type domainRecords struct {
 	Domain  string      `json:"domain" example:"app.provider.com"`
 	Zone    string      `json:"zone" example:"provider.com" doc:"The DNS zone of the records; empty for an IP address"`
@@ -91,7 +91,7 @@ type dnsOutput struct {
 	}
 }
 
-// routeDNS adds what a provider is to set at its DNS host.
+// routeDNS adds the DNS records that a provider must set.
 func (a *api) routeDNS() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/providers/{id}/dns", id: "get-dns-records", tag: "Providers", roles: readers,

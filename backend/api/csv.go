@@ -15,7 +15,7 @@ import (
 
 const (
 	csvType = "text/csv; charset=utf-8"
-	// Spreadsheets read a file without it in the code page of the reader's system.
+	// Without it, spreadsheets read the file in the code page of the reader's system.
 	byteOrderMark = "\uFEFF"
 )
 
@@ -25,19 +25,19 @@ type csvOutput struct {
 	Body        []byte
 }
 
-// csvFile is an answer that browsers save under a name.
+// csvFile is a response that browsers save under a name.
 func csvFile(name string, body []byte) *csvOutput {
 	return &csvOutput{ContentType: csvType, Disposition: "attachment; filename=" + strconv.Quote(name), Body: body}
 }
 
-// answersCSV documents an operation's answer.
+// answersCSV documents the CSV response of an operation.
 func answersCSV(op *huma.Operation) {
 	op.Responses["200"] = &huma.Response{Description: "One line for each row, after a byte order mark", Content: map[string]*huma.MediaType{
 		csvType: {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
 }
 
-// table is rows as CSV, the fields in their JSON order.
+// table returns rows as CSV, with the fields in JSON order.
 func table[T any](rows []T) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.WriteString(byteOrderMark)
@@ -55,7 +55,7 @@ func table[T any](rows []T) ([]byte, error) {
 	return buf.Bytes(), w.Error()
 }
 
-// columns is the JSON names of a struct's fields.
+// columns returns the JSON names of a struct's fields.
 func columns(t reflect.Type) []string {
 	names := make([]string, t.NumField())
 	for i := range names {
@@ -64,8 +64,9 @@ func columns(t reflect.Type) []string {
 	return names
 }
 
-// cells is the values of a struct's fields. Text gets an apostrophe before it if a
-// spreadsheet could take it for a formula: a marketplace names users and reasons.
+// cells returns the values of a struct's fields. It puts an apostrophe before text that
+// a spreadsheet could read as a formula, because marketplaces choose user ids and
+// reasons.
 func cells(row any, n int) []string {
 	v := reflect.ValueOf(row)
 	list := make([]string, n)
@@ -84,7 +85,7 @@ func cells(row any, n int) []string {
 const formulaSigns = "=+-@\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B\u2212\u207A\u207B\u207C\u208A\u208B\u208C"
 
 // formula reports whether a spreadsheet could read text as a formula. Spreadsheets
-// leave out spaces and invisible characters before it.
+// ignore leading spaces and invisible characters.
 func formula(text string) bool {
 	if text == "" || strings.ContainsRune("\t\r\n", rune(text[0])) {
 		return text != ""

@@ -25,8 +25,8 @@ var docsPage string
 
 var docsTemplate = template.Must(template.New("docs").Parse(docsPage)) // embedded: tested
 
-// docs returns a handler that serves the document as a page for people. The page is
-// made once: the document does not change after the service has started.
+// docs returns a handler that serves the document as an HTML page. The page is rendered
+// once, because the document does not change after the start.
 func (a *api) docs() http.HandlerFunc {
 	page := sync.OnceValues(func() ([]byte, error) {
 		var body bytes.Buffer
@@ -48,7 +48,7 @@ func (a *api) docs() http.HandlerFunc {
 	}
 }
 
-// docsView is what the page shows: the document, as tables.
+// docsView is the data of the page: the document as tables.
 type docsView struct {
 	Groups   []docsGroup
 	Messages []docsOperation // what webhooks receive
@@ -85,7 +85,7 @@ type docsField struct {
 	About    string
 }
 
-// documented makes tables of a document: the operations by tag, in the order of
+// documented converts a document to tables, with the operations by tag in the order of
 // their paths.
 func documented(doc *huma.OpenAPI) docsView {
 	d := describer{schemas: doc.Components.Schemas, objects: map[string]bool{}}
@@ -233,7 +233,7 @@ func typeName(s *huma.Schema) string {
 	return cmp.Or(s.Type, "any JSON value")
 }
 
-// limits says which values a schema takes.
+// limits describes the values that a schema accepts.
 func limits(s *huma.Schema) string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }

@@ -12,10 +12,10 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// addExamples gives every body in the document an example. All of them belong to
-// the one sale that story.go tells, so that none contradicts another; what the
-// story does not tell is made of the fields' own examples, so that no body can be
-// forgotten. Tests hold each against its schema and against the others.
+// addExamples gives every body in the document an example. The examples describe one
+// sale (see story.go), so that they are consistent. Bodies that are not part of it get
+// examples made from their fields, so that none is missing. Tests compare each example
+// with its schema and with the others.
 func addExamples(doc *huma.OpenAPI) {
 	for _, item := range doc.Paths {
 		for _, op := range operationsOf(item) {
@@ -52,8 +52,8 @@ func addExample(doc *huma.OpenAPI, content map[string]*huma.MediaType, told any,
 	}
 }
 
-// exampleOf makes an example of a schema: the story's, the field's own, or one of
-// what its fields hold. Optional fields that nothing is known of are left out.
+// exampleOf returns an example of a schema: the one from story.go, the schema's own, or
+// one made from its fields. Optional fields without an example are left out.
 func exampleOf(doc *huma.OpenAPI, s *huma.Schema, name string, response bool, depth int) any {
 	if s.Ref != "" {
 		component := s.Ref[strings.LastIndexByte(s.Ref, '/')+1:]
@@ -102,7 +102,7 @@ func known(s *huma.Schema, field string) bool {
 	return sample || len(s.Examples) > 0
 }
 
-// problemExample is a refusal with this status.
+// problemExample returns an example of a refusal with this status.
 func problemExample(op *huma.Operation, status string) any {
 	if op.OperationID == "validate-session" && status[0] == '4' && len(status) == 3 {
 		return invalidExamples[status]

@@ -9,8 +9,8 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
-// keysMaxAge is how long others may keep our keys: a rotation publishes the
-// next key long before it signs.
+// keysMaxAge is how long clients may cache the signing keys. A rotation publishes the
+// next key long before it is used.
 const keysMaxAge = "public, max-age=60"
 
 type publicKeyOutput struct {
@@ -53,7 +53,7 @@ func (a *api) jwks(context.Context, *struct{}) (*jwksOutput, error) {
 	return &jwksOutput{CacheControl: keysMaxAge, Body: a.s.JWKS()}, nil
 }
 
-// signingKeyBody is what may be said of a signing key.
+// signingKeyBody is the public part of a signing key.
 type signingKeyBody struct {
 	KID       string `json:"kid" example:"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"`
 	State     string `json:"state" enum:"next,current,retired" doc:"next: published, not used yet. retired: verifies tokens that it signed until they have expired"`
@@ -67,7 +67,7 @@ type signingKeysOutput struct {
 	}
 }
 
-// routeAdmin adds what an operator's page shows of signing keys.
+// routeAdmin adds the list of signing keys for operators.
 func (a *api) routeAdmin() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/keys/signing", id: "list-signing-keys", tag: "Operations", roles: []service.Role{service.RoleAdmin},

@@ -122,7 +122,8 @@ func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, e
 }
 
 func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, error) {
-	// The audit log tells of the pseudonym: it must not keep whom it stands for.
+	// The audit log records the pseudonym. It must not contain the user that it
+	// replaces.
 	req, err := in.request(ctx, "erase-user", "", in.ID)
 	if err != nil {
 		return nil, err

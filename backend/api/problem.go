@@ -25,8 +25,9 @@ func problemOf(err error) *problem {
 	p := newProblem(r.Code, r.Detail)
 	switch r.Code {
 	case protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked, protocol.SessionCanceled:
-		// The gate answers 401 with these codes: the page must not be shown. Here the
-		// caller is known, and the session's state does not allow what was asked.
+		// The gate answers 401 with these codes because the page must not be shown.
+		// Here the caller is authenticated, and the session's state does not allow the
+		// action.
 		p.Status, p.Title = http.StatusConflict, http.StatusText(http.StatusConflict)
 	}
 	p.ReturnURL, p.ConsentURL, p.SessionID = r.ReturnURL, r.ConsentURL, r.SessionID
@@ -58,7 +59,7 @@ func withCodes(s *huma.Schema) *huma.Schema {
 	return s
 }
 
-// fieldError is one thing wrong with a request. It never quotes the value.
+// fieldError is one error in a request. It never contains the value.
 type fieldError struct {
 	Location string `json:"location,omitempty" doc:"The field, such as body.user_id"`
 	Message  string `json:"message" doc:"What is wrong with the field"`
@@ -99,7 +100,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	w.Write(p.JSON()) // an error here means that the client has disconnected
 }
 
-// codesOfFrame are the codes of what huma refuses by itself.
+// codesOfFrame are the codes of the errors that huma returns itself.
 var codesOfFrame = map[int]protocol.Code{
 	400: protocol.InvalidRequest, 404: protocol.NotFound, 405: protocol.InvalidRequest,
 	406: protocol.InvalidRequest, 408: protocol.Unavailable, 413: protocol.TooLarge,
@@ -145,7 +146,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
-// JSON is p's body.
+// JSON returns p as a response body.
 func (p *problem) JSON() []byte {
 	if len(p.Errors) == 0 {
 		return p.Problem.JSON()

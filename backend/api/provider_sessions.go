@@ -27,7 +27,7 @@ type SessionSearch struct {
 	Q      string `query:"q" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"A session id, or the prefix of a user id"`
 }
 
-// filter reads in, or says what is wrong with it.
+// filter converts in to a filter, or returns why it is not valid.
 func (in SessionSearch) filter() (service.SessionFilter, error) {
 	f := service.SessionFilter{ProviderID: in.ID, UserID: in.UserID, Status: service.Status(in.Status), Search: in.Q}
 	if in.From != "" {
@@ -115,8 +115,8 @@ func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (
 	return a.page(ctx, f, in.Limit)
 }
 
-// sessionsFile reads page by page, so that no query and no settlement of what
-// came due meanwhile holds others up.
+// sessionsFile reads the sessions page by page, so that the query and the settlement of
+// due sessions do not block others for long.
 func (a *api) sessionsFile(ctx context.Context, in *SessionSearch) (*csvOutput, error) {
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err

@@ -164,8 +164,8 @@ func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listP
 	return out, nil
 }
 
-// readers may read what is a provider's: itself, and an administrator, who
-// changes none of it but the provider's own entry.
+// readers are the roles that may read a provider's data: the provider, and
+// administrators, who can change only the provider's own entry.
 var readers = []service.Role{service.RoleProvider, service.RoleAdmin}
 
 // readable is [ownProvider] for what [readers] read: to an administrator, a
@@ -178,8 +178,8 @@ func (a *api) readable(ctx context.Context, id string) error {
 	return ownProvider(ctx, id)
 }
 
-// ownProvider hides other providers' rows from a provider's key: they are not
-// found, whether they exist or not.
+// ownProvider returns a not-found error to a provider's key for any other provider,
+// whether it exists or not.
 func ownProvider(ctx context.Context, id string) error {
 	if c := callerOf(ctx); c.Role == service.RoleProvider && c.ProviderID != id {
 		return service.ErrNotFound

@@ -17,10 +17,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// knownQuery refuses requests whose query says something that the operation does
-// not read. A filter that is misspelled would otherwise select everything, and
-// look as if it had worked. It runs after authentication, so that strangers learn
-// nothing.
+// knownQuery refuses requests with query parameters that the operation does not read. A
+// misspelled filter would otherwise be ignored and select everything. It runs after
+// authentication, so that unauthenticated clients learn nothing.
 func (a *api) knownQuery(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
 	if r.URL.RawQuery == "" {
@@ -39,9 +38,9 @@ func (a *api) knownQuery(hc huma.Context, next func(huma.Context)) {
 	next(hc)
 }
 
-// ignoredQuery is a query parameter that every GET takes and none reads. A page that a
-// service worker controls sends a new value each time, so that the worker cannot answer
-// from its cache.
+// ignoredQuery is a query parameter that every GET accepts and ignores. A page under a
+// service worker sends a new value each time, so that the worker cannot answer from its
+// cache.
 const ignoredQuery = "nonce"
 
 // queryOf lists the query parameters of an operation, in the order of its document.
@@ -55,8 +54,8 @@ func queryOf(op *huma.Operation) []string {
 	return names
 }
 
-// refusedQuery returns what is wrong with a query that may have these parameters and
-// the ignored one, each once; nil: nothing. It never quotes values.
+// refusedQuery returns the problem with a query that may have the known parameters and
+// the ignored one, each once, or nil. It never contains values.
 func refusedQuery(raw string, known []string, ignored string) *problem {
 	given, err := url.ParseQuery(raw)
 	if err != nil {
@@ -84,8 +83,8 @@ func refusedQuery(raw string, known []string, ignored string) *problem {
 	return p
 }
 
-// cut returns the first limit entries of a list that was read with one more than
-// that, and whether there are more.
+// cut returns the first limit entries of a list that was read with one entry more, and
+// whether there are more.
 func cut[T any](list []T, limit int) (page []T, more bool) {
 	if len(list) > limit {
 		return list[:limit], true
@@ -93,8 +92,8 @@ func cut[T any](list []T, limit int) (page []T, more bool) {
 	return list, false
 }
 
-// cursorOf names an entry of a list that is ordered by time and id. Clients return
-// it as they got it; see [parseCursor].
+// cursorOf returns the cursor of an entry in a list that is ordered by time and id.
+// Clients return it unchanged. See [parseCursor].
 func cursorOf(at int64, id string) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", at, id))
 }
@@ -117,8 +116,7 @@ const (
 	maxQueryName   = 64
 )
 
-// shortened is the name of a parameter as an error shows it: a stranger may send
-// one of any length.
+// shortened returns a parameter's name for an error, with a limited length.
 func shortened(name string) string {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	if len(name) <= maxQueryName {

@@ -20,11 +20,11 @@ type edgeBody struct {
 	Addresses    []string `json:"addresses" nullable:"false" example:"[\"203.0.113.7\"]" doc:"Addresses from which the edge connects"`
 }
 
-// injectedOutcomes are those of pages that have their clock; any other says why
-// a page has none.
+// injectedOutcomes are the outcomes of pages that have their clock. Any other outcome
+// is the reason why a page has none.
 var injectedOutcomes = []string{"identity", "prefix", "reencode"}
 
-// pageBody is what became of the clock in pages of one path.
+// pageBody is an injection outcome of the pages at one path.
 type pageBody struct {
 	Host     string `json:"host"`
 	Path     string `json:"path" example:"/orders/…" doc:"Path without query; … replaces segments that may be personal data"`
@@ -54,7 +54,7 @@ type listEdgesInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
-// routeReports adds what edges reported.
+// routeReports adds the reports of edges.
 func (a *api) routeReports() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/edges", id: "list-edges", tag: "Operations", roles: []service.Role{service.RoleAdmin},

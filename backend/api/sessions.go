@@ -11,13 +11,13 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// Idempotent is the header that every write takes. It is exported, like the
-// other embedded inputs, because huma passes over unexported ones.
+// Idempotent is the header that every write accepts. It is exported because huma skips
+// unexported embedded structs.
 type Idempotent struct {
 	Key string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes retries within 24 hours safe: the request takes effect once"`
 }
 
-// request describes a write for [write].
+// request returns the description of a write for package service.
 func (i Idempotent) request(ctx context.Context, operation, target string, body any) (service.Request, error) {
 	c := callerOf(ctx)
 	req, err := service.NewRequest(c.Scope, i.Key, operation, target, body)
@@ -27,7 +27,8 @@ func (i Idempotent) request(ctx context.Context, operation, target string, body 
 	return req, err
 }
 
-// recorded is r, to be written to the audit log with who asks.
+// recorded returns r with the caller as its actor, so that it is recorded in the audit
+// log.
 func recorded(ctx context.Context, r service.Request) service.Request {
 	r.Actor, r.ID = callerOf(ctx).KeyID, requestID(ctx)
 	return r
@@ -44,7 +45,7 @@ type createBody struct {
 	ConsentURL           string     `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
 }
 
-// offerBody is an extension as a marketplace offers it.
+// offerBody is the extension that a marketplace offers.
 type offerBody struct {
 	AdditionalSeconds int64 `json:"additional_seconds" minimum:"1" maximum:"86400" example:"300"`
 	Tokens            int64 `json:"tokens" minimum:"0" maximum:"1000000000" example:"50"`
@@ -134,7 +135,8 @@ func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	return a.page(ctx, f, in.Limit)
 }
 
-// page answers the first sessions that a filter selects, and where to go on.
+// page returns the first sessions that a filter selects, and the cursor of the next
+// page.
 func (a *api) page(ctx context.Context, f service.SessionFilter, limit int) (*listOutput, error) {
 	f.Limit = limit + 1
 	list, err := a.s.Sessions(ctx, f)
@@ -175,7 +177,7 @@ type validateBody struct {
 	JTI string `json:"jti" doc:"The session id"`
 }
 
-// validateAnswer is the spec's ValidateResponse; a refusal is a problem too.
+// validateAnswer is the spec's ValidateResponse. Refusals are problems as well.
 type validateAnswer struct {
 	Valid   bool               `json:"valid"`
 	Session *shape.SessionBody `json:"session,omitempty" doc:"Present when the session is valid, paused or pending"`
@@ -184,9 +186,9 @@ type validateAnswer struct {
 	Status  int                `json:"status,omitempty"`
 	Detail  string             `json:"detail,omitempty"`
 	Code    protocol.Code      `json:"code,omitempty"`
-	// Where the user goes, when the session is known and over.
+	// Where the user can continue, if the session is known and has ended.
 	ReturnURL string `json:"return_url,omitempty"`
-	// The service's clock, from which pages measure their own clock's offset.
+	// The service's time, with which pages compute the offset of their own clock.
 	ServerTimeMS int64 `json:"server_time_ms,omitempty"`
 }
 
@@ -206,8 +208,8 @@ type validateOutput struct {
 	Body        validateAnswer
 }
 
-// routeValidate adds the one endpoint whose refusals have the spec's shape, so
-// that it reads its own body and caller.
+// routeValidate adds the only endpoint whose refusals have the spec's shape. Therefore
+// it decodes its body and authenticates its caller itself.
 func (a *api) routeValidate() {
 	op := route{
 		method: http.MethodPost, path: protocol.Sessions + "/validate", id: "validate-session", tag: "Sessions",

@@ -116,8 +116,8 @@ func (a *api) toProvider(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// dropAttempts deletes the attempts of a browser that has begun many without coming
-// back, so that its cookies do not outgrow what servers accept.
+// dropAttempts deletes the attempts of a browser that has started many without
+// finishing, so that its cookies stay below the size limits of servers.
 func (a *api) dropAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	for _, c := range r.Cookies() {
@@ -189,8 +189,8 @@ func (a *api) leave(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// portalInput takes no Idempotency-Key: answers remembered for one would hold
-// the link, and a second link does no harm.
+// portalInput has no Idempotency-Key, because a stored answer would contain the link. A
+// second link does no harm.
 type portalInput struct {
 	Body struct {
 		ProviderID       string `json:"provider_id" minLength:"1" maxLength:"128" example:"prov_demo"`

@@ -17,7 +17,7 @@ const (
 	soldAt     = 1_800_000_000
 	startedAt  = soldAt + 1
 	expiresAt  = startedAt + 3600
-	readAt     = soldAt + 600 // when somebody looks
+	readAt     = soldAt + 600 // when the session is read
 	endedAt    = startedAt + 1800
 	registered = soldAt - 30*24*3600
 
@@ -28,7 +28,7 @@ const (
 	storyDelivery = storyMessage + "." + storyWebhook
 	storyReturn   = "https://market.example/done"
 	storyKID      = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-	// A key pair of nobody's: the key of RFC 7515, appendix A.3.
+	// A published key pair that is not in use: the key of RFC 7515, appendix A.3.
 	storyX = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 	storyY = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 )
@@ -47,7 +47,7 @@ type story object
 var (
 	storyOffer = story{"additional_seconds": 300, "tokens": 50, "max_count": 2}
 	storyPause = story{"max_count": 2, "max_seconds": 600}
-	// What an edge knows of the session once it was entered.
+	// The state that an edge has after the launch.
 	storyState = story{
 		"id": storySession, "user_id": "user_7", "provider_id": "prov_demo", "status": "active", "version": 2,
 		"expires_at": expiresAt, "started_at": startedAt, "duration_limit_seconds": 3600, "tokens_allocated": 500,
@@ -75,7 +75,7 @@ var (
 	storyAttempt = object{"attempt": 1, "at": endedAt, "took_ms": 84, "status": 204, "response": ""}
 )
 
-// storyEnded is the session at its end after half an hour.
+// storyEnded returns the session when it has ended after half an hour.
 func storyEnded(status, reason string) object {
 	return storyActive.with(object{
 		"status": status, "version": 4, "ended_at": endedAt, "end_reason": reason,
@@ -83,12 +83,12 @@ func storyEnded(status, reason string) object {
 	})
 }
 
-// acted is the answer of an action at a time.
+// actedExample returns the response of an action at a time.
 func actedExample(session object, at int64) object {
 	return object{"session": session, "server_time_ms": at*1000 + 500}
 }
 
-// samples is what fields of a name hold when nothing else is said of them.
+// samples are the examples of fields without a more specific one, by field name.
 var samples = object{
 	"id": storySession, "session_id": storySession, "jti": storySession, "user_id": "user_7", "provider_id": "prov_demo", "key_id": storyKey,
 	"return_url": storyReturn, "token": storyLaunch, "session_token": storyLaunch, "redemption_id": "5f0c1d2e3b4a59687766",
@@ -176,7 +176,7 @@ func storyAnalysis(day story) object {
 	}
 }
 
-// requestExamples are the bodies that operations take.
+// requestExamples are the request bodies of operations.
 var requestExamples = map[string]any{
 	"create-session": object{
 		"user_id": "user_7", "provider_id": "prov_demo", "tokens_allocated": 500, "duration_limit_seconds": 3600, "return_url": storyReturn,
@@ -194,7 +194,7 @@ var requestExamples = map[string]any{
 	"credit-user":       object{"amount": 500},
 }
 
-// answerExamples are the bodies with which operations succeed.
+// answerExamples are the bodies of successful responses.
 var answerExamples = map[string]any{
 	"create-session":    object{"session": storySold, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
 	"launch-session":    actedExample(object(storyActive), soldAt+2),
@@ -267,7 +267,7 @@ var answerExamples = map[string]any{
 	},
 }
 
-// payloadExample is a message as its webhook receives it.
+// payloadExample returns a message as a webhook receives it.
 func payloadExample(kind string) string {
 	text, _ := json.Marshal(messageExamples[kind]) // strings and numbers: cannot fail
 	return string(text)
@@ -306,7 +306,7 @@ var problemExamples = map[int]object{
 	http.StatusServiceUnavailable:    {"code": protocol.Unavailable, "detail": "The database is unavailable. Try again."},
 }
 
-// refusalExample is what an operation most often refuses with a status.
+// refusalExample is the most frequent refusal of an operation with a status.
 type refusalExample struct {
 	status  int
 	problem object

@@ -80,8 +80,7 @@ type ledgerInput struct {
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
-// entryBody is one ledger entry, which takes from one account what it gives to
-// another.
+// entryBody is one ledger entry, which moves tokens from one account to another.
 type entryBody struct {
 	ID         string `json:"id"`
 	Kind       string `json:"kind" enum:"credit,hold,capture,release"`
