@@ -92,7 +92,7 @@ func byPerson(r *http.Request, s *live.Session) bool {
 
 // resumes reports whether the request resumes its paused session. Only a navigation
 // that the user started does. Pages that reload themselves, frames, links on other
-// sites and prerendering do not; the response is a page with a button that resumes the
+// sites and preloading do not; the response is a page with a button that resumes the
 // session.
 func (v verdict) resumes(r *http.Request) bool {
 	return v.refusal.code == protocol.SessionPaused && byPerson(r, v.session)
