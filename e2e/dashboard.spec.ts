@@ -92,7 +92,7 @@ test("the overview: figures as they happen, charts by day, the range before", as
   await expect(chart.locator(".sgd-hit")).toHaveCount(7);
   const file = page.waitForEvent("download");
   await page.getByRole("link", { name: "CSV of sessions" }).click();
-  expect(readFileSync(await (await file).path(), "utf8")).toMatch(/^date,sessions,entered,.*,extensions\n/);
+  expect(readFileSync(await (await file).path(), "utf8")).toMatch(/^\ufeffdate,sessions,entered,.*,extensions\n/);
 
   await page.getByRole("button", { name: "30 days" }).click();
   await expect(chart.locator(".sgd-hit")).toHaveCount(30);
@@ -307,7 +307,7 @@ test("settings say what they mean, and keep what is saved", async ({ page }, inf
   const app = page.getByTestId("app");
   await page.getByLabel("Origin").fill("http://127.0.0.1:1/with/a/path");
   await app.getByRole("button", { name: "Save" }).click();
-  await expect(app.getByRole("alert")).toContainText("no path");
+  await expect(app.getByRole("alert")).toContainText("without a path");
   await page.getByLabel("Origin").fill(system.origin);
   await page.getByLabel("Name").fill("Notes for everyone");
   await app.getByRole("button", { name: "Save" }).click();
