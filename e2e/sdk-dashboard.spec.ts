@@ -109,7 +109,7 @@ test("a service that is away is said, and asked again", async ({ page }) => {
   await page.route("**/stats", (route) => route.abort());
   await page.goto(app.url);
   const alert = page.getByRole("alert");
-  await expect(alert).toContainText("The session service could not be reached.");
+  await expect(alert).toContainText("No response from the session service.");
   await page.unroute("**/stats");
   await alert.getByRole("button", { name: "Try again" }).click();
   await expect(alert).toHaveCount(0);
