@@ -55,7 +55,8 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/*.test.ts", "test/hostile/*.test.ts", "test/built/*.test.ts"],
-          fileParallelism: false,
+          // They wait for clocks far more than they work.
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
