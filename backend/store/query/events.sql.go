@@ -118,40 +118,6 @@ func (q *Queries) ListChangedSessions(ctx context.Context, after string, maxRows
 	return items, nil
 }
 
-const listEvents = `-- name: ListEvents :many
-SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 ORDER BY id LIMIT $2
-`
-
-func (q *Queries) ListEvents(ctx context.Context, sessionID string, limit int32) ([]SessionEvent, error) {
-	rows, err := q.query(ctx, q.listEventsStmt, listEvents, sessionID, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SessionEvent{}
-	for rows.Next() {
-		var i SessionEvent
-		if err := rows.Scan(
-			&i.ID,
-			&i.SessionID,
-			&i.Source,
-			&i.Name,
-			&i.AtMS,
-			&i.Props,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listEventsOfSource = `-- name: ListEventsOfSource :many
 SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id DESC LIMIT $3
 `
