@@ -13,8 +13,8 @@ SELECT COUNT(*) FROM session_events WHERE session_id = $1 AND source = $2;
 SELECT COUNT(*) FROM (SELECT 1 FROM session_events e WHERE e.session_id = sqlc.arg(session_id) LIMIT sqlc.arg(max_rows)) x;
 
 -- name: ListChangedSessions :many
--- ListChangedSessions is the sessions that changed after an event with this id,
--- which begins with its time.
+-- ListChangedSessions lists the sessions with a change whose id lies between two
+-- others. Ids begin with the time.
 SELECT s.* FROM sessions s
-WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > sqlc.arg(after) AND e.source = 'session')
+WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > sqlc.arg(after) AND e.id < sqlc.arg(before) AND e.source = 'session')
 LIMIT sqlc.arg(max_rows);
