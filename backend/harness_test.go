@@ -21,7 +21,9 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// clock is time under a test's control.
+// clock is time under a test's control. It advances by a microsecond each time that it
+// is read, so that ids have the order in which they were made, whatever the clocks of
+// tests that run at the same time show.
 type clock struct {
 	mu  sync.Mutex // guards now
 	now time.Time
@@ -30,6 +32,7 @@ type clock struct {
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Microsecond)
 	return c.now
 }
 
