@@ -303,6 +303,6 @@ func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID s
 // AddPerson gives an address a role within tx: [RoleProvider] with a provider's
 // id, or [RoleAdmin]. It returns [ErrPersonRole], [ErrEmail],
 // [store.ErrNotFound] for a provider that is not there, or [store.ErrTaken].
-func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now int64) (store.Person, error) {
+func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now time.Time) (store.Person, error) {
 	return service.AddPerson(ctx, tx, role, providerID, email, now)
 }

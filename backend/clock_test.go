@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend"
-	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 // machine is a machine's clock: right, but for what a test adds.
@@ -83,7 +82,7 @@ func TestSkewedMachinesAgree(t *testing.T) {
 				t.Error("the metric says that there is no skew")
 			}
 			// A change at the machine with the wrong clock is found by the other.
-			last, err := a.b.Store().ChangedSince(context.Background(), store.FirstID(time.Now().Add(-time.Minute)), 100)
+			last, err := a.b.Store().Changed(context.Background(), time.Now().Add(-time.Minute), time.Now().Add(time.Minute), 100)
 			if err != nil || len(last) != 3 {
 				t.Errorf("%d recent changes, %v", len(last), err)
 			}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -198,4 +199,68 @@ func TestDocumentInALinter(t *testing.T) {
 			t.Fatalf("%v: %v\n%s", line, err, out)
 		}
 	}
+}
+
+// conforms checks an answer against what the OpenAPI document says of it.
+func (w *world) conforms(method, path string, a *answer) {
+	w.t.Helper()
+	doc := w.b.Document()
+	op := operationOf(doc, method, path)
+	if op == nil {
+		return // not documented: /docs, /metrics, and what does not exist
+	}
+	response := op.Responses[strconv.Itoa(a.status)]
+	if response == nil && a.status >= 400 {
+		response = op.Responses["default"]
+	}
+	if response == nil {
+		w.t.Errorf("%s answers %d, which is not documented", op.OperationID, a.status)
+		return
+	}
+	media := response.Content[a.header.Get("Content-Type")]
+	if media == nil {
+		if len(a.raw) > 0 {
+			w.t.Errorf("%s answers %d as %q, which is not documented", op.OperationID, a.status, a.header.Get("Content-Type"))
+		}
+		return
+	}
+	if !strings.HasSuffix(a.header.Get("Content-Type"), "json") {
+		return
+	}
+	var body any
+	if err := json.Unmarshal(a.raw, &body); err != nil {
+		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
+		return
+	}
+	var result huma.ValidateResult
+	huma.Validate(doc.Components.Schemas, media.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &result)
+	for _, err := range result.Errors {
+		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
+	}
+}
+
+func operationOf(doc *huma.OpenAPI, method, path string) *huma.Operation {
+	path, _, _ = strings.Cut(path, "?")
+	if op := operation(doc.Paths[path], method); op != nil {
+		return op
+	}
+	have := strings.Split(path, "/")
+	for template, item := range doc.Paths {
+		want := strings.Split(template, "/")
+		fits := len(want) == len(have)
+		for i := 0; fits && i < len(want); i++ {
+			fits = want[i] == have[i] || strings.HasPrefix(want[i], "{")
+		}
+		if fits {
+			return operation(item, method)
+		}
+	}
+	return nil
+}
+
+func operation(item *huma.PathItem, method string) *huma.Operation {
+	if item == nil {
+		return nil
+	}
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
 }

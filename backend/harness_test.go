@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -23,7 +21,9 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
-// clock is time under a test's control.
+// clock is time under a test's control. It advances by a microsecond each time that it
+// is read, so that ids have the order in which they were made, whatever the clocks of
+// tests that run at the same time show.
 type clock struct {
 	mu  sync.Mutex // guards now
 	now time.Time
@@ -32,6 +32,7 @@ type clock struct {
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Microsecond)
 	return c.now
 }
 
@@ -215,70 +216,6 @@ func (w *world) call(method, path, bearer string, body any, headers ...string) *
 	return a
 }
 
-// conforms checks an answer against what the OpenAPI document says of it.
-func (w *world) conforms(method, path string, a *answer) {
-	w.t.Helper()
-	doc := w.b.Document()
-	op := operationOf(doc, method, path)
-	if op == nil {
-		return // not documented: /docs, /metrics, and what does not exist
-	}
-	response := op.Responses[strconv.Itoa(a.status)]
-	if response == nil && a.status >= 400 {
-		response = op.Responses["default"]
-	}
-	if response == nil {
-		w.t.Errorf("%s answers %d, which is not documented", op.OperationID, a.status)
-		return
-	}
-	media := response.Content[a.header.Get("Content-Type")]
-	if media == nil {
-		if len(a.raw) > 0 {
-			w.t.Errorf("%s answers %d as %q, which is not documented", op.OperationID, a.status, a.header.Get("Content-Type"))
-		}
-		return
-	}
-	if !strings.HasSuffix(a.header.Get("Content-Type"), "json") {
-		return
-	}
-	var body any
-	if err := json.Unmarshal(a.raw, &body); err != nil {
-		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
-		return
-	}
-	var result huma.ValidateResult
-	huma.Validate(doc.Components.Schemas, media.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &result)
-	for _, err := range result.Errors {
-		w.t.Errorf("%s answers %d: %v", op.OperationID, a.status, err)
-	}
-}
-
-func operationOf(doc *huma.OpenAPI, method, path string) *huma.Operation {
-	path, _, _ = strings.Cut(path, "?")
-	if op := operation(doc.Paths[path], method); op != nil {
-		return op
-	}
-	have := strings.Split(path, "/")
-	for template, item := range doc.Paths {
-		want := strings.Split(template, "/")
-		fits := len(want) == len(have)
-		for i := 0; fits && i < len(want); i++ {
-			fits = want[i] == have[i] || strings.HasPrefix(want[i], "{")
-		}
-		if fits {
-			return operation(item, method)
-		}
-	}
-	return nil
-}
-
-func operation(item *huma.PathItem, method string) *huma.Operation {
-	if item == nil {
-		return nil
-	}
-	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
-}
-
 // want fails the test unless the answer has this status and, for refusals, code.
 func (a *answer) want(status int, code ...string) *answer {
 	a.t.Helper()
@@ -408,5 +345,32 @@ func (w *world) revokeKeys() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// run runs the backend's loops until the test ends.
+func (w *world) run() {
+	w.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	b := w.b
+	go func() { defer close(done); b.Run(ctx) }()
+	w.stopRun = sync.OnceFunc(func() { stop(); <-done })
+	w.t.Cleanup(w.stopRun)
+}
+
+// later moves the clock and wakes whoever waits for it.
+func (w *world) later(d time.Duration) {
+	w.clock.Add(d)
+	w.b.WakeWebhooks()
+}
+
+// eventually waits until f is content.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
 	}
 }

@@ -179,3 +179,27 @@ func TestEndedPortalLinksAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// Ids carry the service's time, whatever the machine's clock shows: lists are in the
+// order of ids.
+func TestIDsCarryTheTimeOfTheService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Add(48 * time.Hour)
+	from := store.FirstID(w.clock.Now().Add(-time.Second))
+	session, _ := w.sell()
+	made := map[string]string{
+		"session": session,
+		"key":     w.call("POST", "/api/v1/providers/prov_demo/apikeys", w.provider, map[string]any{"name": "k"}).want(201).str("key", "id"),
+		"link":    w.call("POST", "/api/v1/portal", w.admin, map[string]any{"provider_id": "prov_demo"}).want(201).str("id"),
+		"person":  w.addPerson("ada@example.com", "admin", ""),
+		"credit":  w.pages("/api/v1/users/user_1/ledger", w.market, "entries", "id")[1],
+		"audit":   w.pages("/api/v1/audit", w.admin, "entries", "id")[0],
+	}
+	to := store.FirstID(w.clock.Now().Add(time.Second))
+	for what, id := range made {
+		if id < from || id >= to {
+			t.Errorf("the id of a %s is %s, not from %s to %s", what, id, from, to)
+		}
+	}
+}

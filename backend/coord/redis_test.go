@@ -1,11 +1,17 @@
 package coord
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/sessiongate/sessiongate/backend/coord/coordtest"
 )
@@ -246,5 +252,55 @@ func TestTooMuchUntoldResets(t *testing.T) {
 	run(t, a)
 	if batch, err := sub.Next(ctx); err != nil || !batch.Reset {
 		t.Errorf("%+v, %v", batch, err)
+	}
+}
+
+// TestRedisThatNeverAnswered: a wrong address is said once, in the log, rather
+// than looking like a service without edges.
+func TestRedisThatNeverAnswered(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	core, logs := observer.New(zap.InfoLevel)
+	r, err := NewRedis("redis://"+address, 8, time.Now, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	coordtest.Eventually(t, "the log says that Redis is unavailable", func() error {
+		if n := logs.FilterMessageSnippet("Redis is unavailable").Len(); n != 1 {
+			return fmt.Errorf("it is said %d times", n)
+		}
+		return nil
+	})
+	cancel()
+	<-done
+	r.Close()
+}
+
+func TestAddressesOfRedis(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "127.0.0.1:6379", "http://x", "redis+magic://x", "redis://u:hunter2@h:x", "redis+sentinel://u:hunter2@h:1", "redis://h/notanumber"} {
+		r, err := NewRedis(bad, 1, time.Now, zap.NewNop())
+		if err == nil {
+			r.Close()
+			t.Errorf("%q was taken", bad)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error tells the password", bad)
+		}
+	}
+	for _, good := range []string{"redis://h", "rediss://u:p@h:1/2", "redis+cluster://h:1?addr=i:2", "rediss+sentinel://h:1?master_name=m"} {
+		r, err := NewRedis(good, 1, time.Now, zap.NewNop())
+		if err != nil {
+			t.Errorf("%q: %v", good, err)
+			continue
+		}
+		r.Close()
 	}
 }

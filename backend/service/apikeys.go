@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -96,25 +94,19 @@ func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext str
 	if !known || (role == RoleProvider) != (providerID != "") {
 		return "", store.APIKey{}, ErrRole
 	}
-	if plaintext, kept, err = newSecret(prefix, now); err != nil {
-		return "", store.APIKey{}, err
-	}
+	plaintext, kept = newSecret(prefix, now)
 	kept.Role, kept.ProviderID, kept.Name = string(role), providerID, name
 	return plaintext, kept, nil
 }
 
 // newSecret generates a random key or link secret, and the record to store for it.
-func newSecret(prefix string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+func newSecret(prefix string, now time.Time) (plaintext string, kept store.APIKey) {
 	random := make([]byte, 32)
 	rand.Read(random) // never fails
 	plaintext = prefix + base64.RawURLEncoding.EncodeToString(random)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", store.APIKey{}, fmt.Errorf("creating API key: %w", err)
-	}
 	return plaintext, store.APIKey{
-		ID: id.String(), Kind: store.KindKey, Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], CreatedAt: now.Unix(),
-	}, nil
+		ID: store.NewID(now), Kind: store.KindKey, Hash: hashKey(plaintext), Hint: plaintext[:len(prefix)+4], CreatedAt: now.Unix(),
+	}
 }
 
 func hashKey(plaintext string) string {

@@ -76,19 +76,27 @@ func (s *Service) AdvanceDue(ctx context.Context) (int, error) {
 }
 
 func (s *Service) advance(ctx context.Context, ids []string) (int, error) {
-	return write(ctx, s, Request{}, func(w *writeTx) (int, error) {
+	var late []float64 // seconds
+	n, err := write(ctx, s, Request{}, func(w *writeTx) (int, error) {
 		before := len(w.changed)
+		late = late[:0]
 		for _, id := range ids {
 			c, err := w.catchUp(ctx, id)
 			if err != nil {
 				return 0, err
 			}
 			if c.Status.Terminal() {
-				s.metric.late.Observe(w.now.Sub(time.Unix(c.EndedAt, 0)).Seconds())
+				late = append(late, w.now.Sub(time.Unix(c.EndedAt, 0)).Seconds())
 			}
 		}
 		return len(w.changed) - before, nil
 	})
+	if err == nil {
+		for _, seconds := range late {
+			s.metric.late.Observe(seconds)
+		}
+	}
+	return n, err
 }
 
 // housekeepingLoop removes old records (idempotency keys, sign-ins, edges, pages,

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -138,7 +136,7 @@ var ErrEmail = errors.New("not a valid e-mail address")
 // AddPerson gives an e-mail address a role within tx: [RoleProvider] with a provider's
 // id, or [RoleAdmin]. It returns [ErrPersonRole], [ErrEmail], [ErrNotFound] for a
 // provider that does not exist, or [store.ErrTaken].
-func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now int64) (store.Person, error) {
+func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now time.Time) (store.Person, error) {
 	email, err := normalEmail(email)
 	if err != nil {
 		return store.Person{}, err
@@ -151,18 +149,14 @@ func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email s
 			return store.Person{}, err
 		}
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.Person{}, fmt.Errorf("adding person: %w", err)
-	}
-	p := store.Person{ID: id.String(), Email: email, Role: string(role), ProviderID: providerID, CreatedAt: now}
+	p := store.Person{ID: store.NewID(now), Email: email, Role: string(role), ProviderID: providerID, CreatedAt: now.Unix()}
 	return p, tx.InsertPerson(ctx, p)
 }
 
 // AddPerson gives an e-mail address a role.
 func (s *Service) AddPerson(ctx context.Context, req Request, role Role, providerID, email string) (store.Person, error) {
 	return write(ctx, s, req, func(w *writeTx) (store.Person, error) {
-		return AddPerson(ctx, w.Tx, role, providerID, email, w.now.Unix())
+		return AddPerson(ctx, w.Tx, role, providerID, email, w.now)
 	})
 }
 
@@ -217,10 +211,7 @@ func addPortalLink(ctx context.Context, tx *store.Tx, issuer, providerID string,
 	if _, err := tx.Provider(ctx, providerID); err != nil {
 		return "", kept, err
 	}
-	plaintext, kept, err := newSecret(linkPrefix, now)
-	if err != nil {
-		return "", kept, err
-	}
+	plaintext, kept := newSecret(linkPrefix, now)
 	kept.Kind, kept.Role, kept.ProviderID, kept.Name, kept.ExpiresAt = store.KindLink, string(RoleProvider), providerID, guestName, now.Add(good).Unix()
 	return strings.TrimSuffix(issuer, "/") + PortalPath + "#" + plaintext, kept, tx.InsertAPIKey(ctx, kept)
 }

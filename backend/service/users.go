@@ -3,9 +3,6 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-
-	"github.com/google/uuid"
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/shape"
@@ -55,11 +52,7 @@ func (s *Service) AuditEntries(ctx context.Context, before string, limit int) ([
 // Credit gives a user tokens and returns the balance after it.
 func (s *Service) Credit(ctx context.Context, req Request, userID string, amount int64) (ledger.Balance, error) {
 	return write(ctx, s, req, func(w *writeTx) (ledger.Balance, error) {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return ledger.Balance{}, fmt.Errorf("making an entry id: %w", err)
-		}
-		posting, err := ledger.Credit(id.String(), userID, amount, w.now)
+		posting, err := ledger.Credit(store.NewID(w.now), userID, amount, w.now)
 		if err != nil {
 			return ledger.Balance{}, err
 		}

@@ -61,6 +61,7 @@ func TestQueriesFollowAnIndex(t *testing.T) {
 		"DeleteDeliveries":               "webhook_deliveries_created (created_ms<?)",
 		"DeleteIdempotencyKeys":          "idempotency_keys_created (created_at<?)",
 		"RenewIdempotencyKeys":           "idempotency_keys_created (created_at>? AND created_at<?)",
+		"ListChangedSessions":            "sqlite_autoindex_session_events_1 (id>? AND id<?)",
 		"DueSessions":                    "sessions_due (due_at>? AND due_at<?)",
 	} {
 		text := queryText(t, name)

@@ -191,10 +191,10 @@ func fromRow(r query.Session) (session.Session, error) {
 	return s, nil
 }
 
-// ChangedSince lists sessions that have events with ids greater than after. Event ids
-// are UUIDv7 and begin with the time, so after may be any UUIDv7.
-func (r Reader) ChangedSince(ctx context.Context, after string, limit int) ([]session.Session, error) {
-	rows, err := r.q.ListChangedSessions(ctx, after, int32(limit))
+// Changed lists up to limit sessions that changed between two times, in no order. The
+// times are those of the changes' ids.
+func (r Reader) Changed(ctx context.Context, from, to time.Time, limit int) ([]session.Session, error) {
+	rows, err := r.q.ListChangedSessions(ctx, FirstID(from), FirstID(to), int32(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing changes: %w", err)
 	}

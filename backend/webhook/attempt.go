@@ -101,6 +101,13 @@ func explain(err error) string {
 	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
 		return "the host is not a public address"
 	}
+	// Their text contains addresses of this service's network: its resolver's and its own.
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the host has no address"
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return clean([]byte(e.Op + ": " + e.Err.Error()))
+	}
 	return clean([]byte(err.Error()))
 }
 

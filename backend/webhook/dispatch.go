@@ -4,7 +4,8 @@
 //
 //	guard.go     which addresses may be called (SSRF protection)
 //	attempt.go   one HTTP call: secrets, signatures, the request
-//	schedule.go  retry rules, as pure functions
+//	schedule.go  when a delivery is tried again, as pure functions
+//	health.go    when an endpoint may be called again, as pure functions
 //	dispatch.go  the loop that sends due deliveries; one slow endpoint does not
 //	             delay the others
 //

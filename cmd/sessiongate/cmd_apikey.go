@@ -103,7 +103,7 @@ func apikeyList() *cobra.Command {
 	var config backend.Config
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all keys, without their secrets",
-		Long:    "\nLists all API keys and portal links, newest first, with their roles and when each was\nlast used.\nSecrets are not stored and cannot be shown.",
+		Long:    "\nLists all API keys and portal links, newest first, with their roles and when each was\nlast used. Secrets are not stored and cannot be shown.",
 		Example: "  sessiongate apikey list --data /var/lib/sessiongate",
 	}
 	storageFlags(cmd, &config)
@@ -156,14 +156,15 @@ func apikeyRotate() *cobra.Command {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, st.Now(cmd.Context()))
+		now := st.Now(cmd.Context())
+		plaintext, kept, err := backend.RotateAPIKey(cmd.Context(), st, args[0], grace, now)
 		if errors.Is(err, store.ErrNotFound) {
 			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}
 		if err != nil {
 			return failed(cmd, err)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old key works until %s. The new key is shown only once:\n", kept.ID, moment(st.Now(cmd.Context()).Add(grace).Unix()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Created key %s. The old key works until %s. The new key is shown only once:\n", kept.ID, moment(now.Add(grace).Unix()))
 		fmt.Fprintln(cmd.OutOrStdout(), plaintext)
 		return nil
 	}
@@ -185,7 +186,8 @@ func apikeyRevoke() *cobra.Command {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], st.Now(cmd.Context())) })
+		now := st.Now(cmd.Context())
+		err = st.Write(cmd.Context(), func(tx *store.Tx) error { return tx.RevokeAPIKey(cmd.Context(), args[0], now) })
 		if errors.Is(err, store.ErrNotFound) {
 			err = errors.New("no active key has this id; \"sessiongate apikey list\" shows the ids")
 		}

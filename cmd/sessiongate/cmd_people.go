@@ -56,8 +56,9 @@ person, that person cannot sign in with it.`,
 		}
 		defer st.Close()
 		var p store.Person
+		now := st.Now(cmd.Context())
 		err = st.Write(cmd.Context(), func(tx *store.Tx) (err error) {
-			p, err = backend.AddPerson(cmd.Context(), tx, backend.Role(role), provider, args[0], st.Now(cmd.Context()).Unix())
+			p, err = backend.AddPerson(cmd.Context(), tx, backend.Role(role), provider, args[0], now)
 			return err
 		})
 		switch {

@@ -35,6 +35,9 @@ WHERE user_id = sqlc.arg(user_id) AND (CAST(sqlc.arg(session_id) AS TEXT) = '' O
   AND (at_us < sqlc.arg(before_us) OR (at_us = sqlc.arg(before_us) AND id < sqlc.arg(before_id)))
 ORDER BY at_us DESC, id DESC LIMIT sqlc.arg(max_rows);
 
+-- name: ListEntriesOfSession :many
+SELECT * FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2;
+
 -- name: AuditEntries :many
 -- AuditEntries is what each account comes to, counted from the entries.
 SELECT account, CAST(SUM(amount) AS BIGINT) AS balance FROM (

@@ -42,12 +42,3 @@ DELETE FROM page_reports WHERE last_at < $1;
 -- name: ErasePageReports :exec
 -- ErasePageReports removes the pages that have a user's id for a part of their path.
 DELETE FROM page_reports WHERE path || '/' LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '!';
-
--- name: ListEventsOfSource :many
-SELECT * FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id DESC LIMIT $3;
-
--- name: ListEntriesOfSession :many
-SELECT * FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2;
-
--- name: ListDeliveriesOfSession :many
-SELECT * FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms DESC, id DESC LIMIT $2;

@@ -22,54 +22,6 @@ WHERE id = sqlc.arg(id) AND version = sqlc.arg(old_version);
 -- name: GetSession :one
 SELECT * FROM sessions WHERE id = $1;
 
--- name: ListSessions :many
-SELECT * FROM sessions WHERE id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListLiveSessionsOfStatus :many
-SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at > 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListEndedSessionsOfStatus :many
-SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at = 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListSessionsOfUser :many
-SELECT * FROM sessions
-WHERE user_id = sqlc.arg(user_id) AND id < sqlc.arg(before) AND (CAST(sqlc.arg(provider_id) AS TEXT) = '' OR provider_id = sqlc.arg(provider_id))
-  AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = sqlc.arg(status)) AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
-ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListSessionsOfProvider :many
--- ListSessionsOfProvider lists sessions whose ids lie between two others; with
--- search, those of users whose ids begin with it.
-SELECT * FROM sessions
-WHERE provider_id = sqlc.arg(provider_id) AND id < sqlc.arg(before) AND id >= sqlc.arg(after)
-  AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
-  AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = sqlc.arg(status))
-  AND (CAST(sqlc.arg(search) AS TEXT) = '' OR substr(user_id, 1, length(CAST(sqlc.arg(search) AS TEXT))) = sqlc.arg(search))
-ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListSessionsOfProviderInStatus :many
-SELECT * FROM sessions
-WHERE provider_id = sqlc.arg(provider_id) AND status = sqlc.arg(status) AND id < sqlc.arg(before)
-  AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
-ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListSessionsOfUsers :many
--- ListSessionsOfUsers lists the sessions of users from first to before last, in the
--- database's order of texts. The expressions of id keep the planner from reading
--- every session of the provider in the order of ids.
-SELECT * FROM sessions
-WHERE provider_id = sqlc.arg(provider_id) AND user_id >= sqlc.arg(first) AND user_id < sqlc.arg(last)
-  AND id || '' < CAST(sqlc.arg(before) AS TEXT) AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status || '' = sqlc.arg(status))
-  AND created_at >= sqlc.arg(since) AND created_at < sqlc.arg(until)
-ORDER BY id || '' DESC LIMIT sqlc.arg(max_rows);
-
--- name: CountSessionsOfUsers :one
--- CountSessionsOfUsers counts the same sessions, up to a maximum.
-SELECT COUNT(*) FROM (
-    SELECT 1 FROM sessions s WHERE s.provider_id = sqlc.arg(provider_id) AND s.user_id >= sqlc.arg(first) AND s.user_id < sqlc.arg(last)
-    LIMIT sqlc.arg(max_rows)
-) x;
-
 -- name: NextDue :one
 SELECT CAST(COALESCE(MIN(due_at), 0) AS BIGINT) FROM sessions WHERE due_at > 0;
 
@@ -95,17 +47,3 @@ VALUES ($1, $2, $3, $4, $5, $6);
 -- name: ListExtensions :many
 SELECT * FROM session_extensions
 WHERE session_id = sqlc.arg(session_id) AND version > sqlc.arg(after) ORDER BY version LIMIT sqlc.arg(max_rows);
-
--- name: InsertEvent :exec
-INSERT INTO session_events (id, session_id, source, name, at_ms, props) VALUES ($1, $2, $3, $4, $5, $6);
-
--- name: ListEvents :many
-SELECT * FROM session_events WHERE session_id = $1 ORDER BY id LIMIT $2;
-
--- name: CountEventsUpTo :one
--- CountEventsUpTo counts what is recorded of a session, up to a number. Its index
--- answers it.
-SELECT COUNT(*) FROM (SELECT 1 FROM session_events e WHERE e.session_id = sqlc.arg(session_id) LIMIT sqlc.arg(max_rows)) x;
-
--- name: CountEvents :one
-SELECT COUNT(*) FROM session_events WHERE session_id = $1 AND source = $2;

@@ -12,10 +12,3 @@ DELETE FROM signing_keys;
 
 -- name: InsertSigningKey :exec
 INSERT INTO signing_keys (kid, state, created_at, retired_at, private_key) VALUES ($1, $2, $3, $4, $5);
-
--- name: ListChangedSessions :many
--- ListChangedSessions is the sessions that changed after an event with this id,
--- which begins with its time.
-SELECT s.* FROM sessions s
-WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > sqlc.arg(after) AND e.source = 'session')
-LIMIT sqlc.arg(max_rows);

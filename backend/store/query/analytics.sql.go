@@ -9,31 +9,6 @@ import (
 	"context"
 )
 
-const addProviderEvents = `-- name: AddProviderEvents :exec
-INSERT INTO provider_events (provider_id, day, name, events, sessions) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (provider_id, day, name) DO UPDATE SET
-    events = provider_events.events + excluded.events, sessions = provider_events.sessions + excluded.sessions
-`
-
-type AddProviderEventsParams struct {
-	ProviderID string
-	Day        int64
-	Name       string
-	Events     int64
-	Sessions   int64
-}
-
-func (q *Queries) AddProviderEvents(ctx context.Context, arg AddProviderEventsParams) error {
-	_, err := q.exec(ctx, q.addProviderEventsStmt, addProviderEvents,
-		arg.ProviderID,
-		arg.Day,
-		arg.Name,
-		arg.Events,
-		arg.Sessions,
-	)
-	return err
-}
-
 const countDay = `-- name: CountDay :one
 SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens AS tokens_allocated, s.paid AS paid_seconds, s.used AS used_seconds, s.users,
     (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = $1 AND u.first_day = CAST($2 AS BIGINT)) AS new_users,
@@ -101,17 +76,6 @@ func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) (C
 	return i, err
 }
 
-const countEventNames = `-- name: CountEventNames :one
-SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2
-`
-
-func (q *Queries) CountEventNames(ctx context.Context, providerID string, day int64) (int64, error) {
-	row := q.queryRow(ctx, q.countEventNamesStmt, countEventNames, providerID, day)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countLive = `-- name: CountLive :many
 SELECT status, COUNT(*) AS sessions FROM sessions WHERE provider_id = $1 AND due_at > 0 GROUP BY status
 `
@@ -153,17 +117,6 @@ func (q *Queries) GetRollup(ctx context.Context, name string) (int64, error) {
 	var at_ms int64
 	err := row.Scan(&at_ms)
 	return at_ms, err
-}
-
-const hasEventName = `-- name: HasEventName :one
-SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2 AND name = $3
-`
-
-func (q *Queries) HasEventName(ctx context.Context, providerID string, day int64, name string) (int64, error) {
-	row := q.queryRow(ctx, q.hasEventNameStmt, hasEventName, providerID, day, name)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }
 
 const listDays = `-- name: ListDays :many
@@ -250,75 +203,6 @@ func (q *Queries) ListNewUsers(ctx context.Context, arg ListNewUsersParams) ([]s
 			return nil, err
 		}
 		items = append(items, user_id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listPageEventNames = `-- name: ListPageEventNames :many
-SELECT DISTINCT name FROM session_events WHERE session_id = $1 AND source = 'page'
-`
-
-// ListPageEventNames is the names of what a session's pages noticed.
-func (q *Queries) ListPageEventNames(ctx context.Context, sessionID string) ([]string, error) {
-	rows, err := q.query(ctx, q.listPageEventNamesStmt, listPageEventNames, sessionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		items = append(items, name)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listProviderEvents = `-- name: ListProviderEvents :many
-SELECT day, name, events, sessions FROM provider_events
-WHERE provider_id = $1 AND day >= $2 AND day <= $3
-ORDER BY day, events DESC, name LIMIT 400000
-`
-
-type ListProviderEventsRow struct {
-	Day      int64
-	Name     string
-	Events   int64
-	Sessions int64
-}
-
-func (q *Queries) ListProviderEvents(ctx context.Context, providerID string, first int64, last int64) ([]ListProviderEventsRow, error) {
-	rows, err := q.query(ctx, q.listProviderEventsStmt, listProviderEvents, providerID, first, last)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListProviderEventsRow{}
-	for rows.Next() {
-		var i ListProviderEventsRow
-		if err := rows.Scan(
-			&i.Day,
-			&i.Name,
-			&i.Events,
-			&i.Sessions,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

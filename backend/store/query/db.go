@@ -312,9 +312,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEntriesOfUserStmt, err = db.PrepareContext(ctx, listEntriesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntriesOfUser: %w", err)
 	}
-	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
-		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
-	}
 	if q.listEventsOfSourceStmt, err = db.PrepareContext(ctx, listEventsOfSource); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEventsOfSource: %w", err)
 	}
@@ -932,11 +929,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEntriesOfUserStmt: %w", cerr)
 		}
 	}
-	if q.listEventsStmt != nil {
-		if cerr := q.listEventsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
-		}
-	}
 	if q.listEventsOfSourceStmt != nil {
 		if cerr := q.listEventsOfSourceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsOfSourceStmt: %w", cerr)
@@ -1292,7 +1284,6 @@ type Queries struct {
 	listEndedSessionsOfStatusStmt      *sql.Stmt
 	listEntriesOfSessionStmt           *sql.Stmt
 	listEntriesOfUserStmt              *sql.Stmt
-	listEventsStmt                     *sql.Stmt
 	listEventsOfSourceStmt             *sql.Stmt
 	listEventsOfUserStmt               *sql.Stmt
 	listExtensionsStmt                 *sql.Stmt
@@ -1439,7 +1430,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEndedSessionsOfStatusStmt:      q.listEndedSessionsOfStatusStmt,
 		listEntriesOfSessionStmt:           q.listEntriesOfSessionStmt,
 		listEntriesOfUserStmt:              q.listEntriesOfUserStmt,
-		listEventsStmt:                     q.listEventsStmt,
 		listEventsOfSourceStmt:             q.listEventsOfSourceStmt,
 		listEventsOfUserStmt:               q.listEventsOfUserStmt,
 		listExtensionsStmt:                 q.listExtensionsStmt,

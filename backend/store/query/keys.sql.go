@@ -9,37 +9,6 @@ import (
 	"context"
 )
 
-const claimIdempotencyKey = `-- name: ClaimIdempotencyKey :execrows
-INSERT INTO idempotency_keys (scope, key, request_hash, response, created_at)
-VALUES ($1, $2, $3, '', $4)
-ON CONFLICT (scope, key) DO UPDATE SET
-    request_hash = excluded.request_hash, response = excluded.response, created_at = excluded.created_at
-WHERE idempotency_keys.created_at <= $5
-`
-
-type ClaimIdempotencyKeyParams struct {
-	Scope         string
-	Key           string
-	RequestHash   string
-	CreatedAt     int64
-	ExpiredBefore int64
-}
-
-// ClaimIdempotencyKey takes a key that is free or has expired; no row: it is taken.
-func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyKeyParams) (int64, error) {
-	result, err := q.exec(ctx, q.claimIdempotencyKeyStmt, claimIdempotencyKey,
-		arg.Scope,
-		arg.Key,
-		arg.RequestHash,
-		arg.CreatedAt,
-		arg.ExpiredBefore,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const countLiveKeys = `-- name: CountLiveKeys :one
 SELECT COUNT(*) FROM api_keys
 WHERE provider_id = $1 AND kind = 'key' AND revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($2 AS BIGINT))
@@ -51,20 +20,6 @@ func (q *Queries) CountLiveKeys(ctx context.Context, providerID string, liveAt i
 	var count int64
 	err := row.Scan(&count)
 	return count, err
-}
-
-const deleteIdempotencyKeys = `-- name: DeleteIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE (scope, key) IN (
-    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at <= $1 LIMIT $2
-)
-`
-
-func (q *Queries) DeleteIdempotencyKeys(ctx context.Context, before int64, maxRows int32) (int64, error) {
-	result, err := q.exec(ctx, q.deleteIdempotencyKeysStmt, deleteIdempotencyKeys, before, maxRows)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const deleteOldLinks = `-- name: DeleteOldLinks :execrows
@@ -145,23 +100,6 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 	return i, err
 }
 
-const getIdempotencyKey = `-- name: GetIdempotencyKey :one
-SELECT scope, key, request_hash, response, created_at FROM idempotency_keys WHERE scope = $1 AND key = $2
-`
-
-func (q *Queries) GetIdempotencyKey(ctx context.Context, scope string, key string) (IdempotencyKey, error) {
-	row := q.queryRow(ctx, q.getIdempotencyKeyStmt, getIdempotencyKey, scope, key)
-	var i IdempotencyKey
-	err := row.Scan(
-		&i.Scope,
-		&i.Key,
-		&i.RequestHash,
-		&i.Response,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
 const insertAPIKey = `-- name: InsertAPIKey :exec
 INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
@@ -191,31 +129,6 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.ExpiresAt,
 		arg.Kind,
 		arg.LineID,
-	)
-	return err
-}
-
-const insertAudit = `-- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, action, target, request_id) VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type InsertAuditParams struct {
-	ID        string
-	At        int64
-	Actor     string
-	Action    string
-	Target    string
-	RequestID string
-}
-
-func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
-	_, err := q.exec(ctx, q.insertAuditStmt, insertAudit,
-		arg.ID,
-		arg.At,
-		arg.Actor,
-		arg.Action,
-		arg.Target,
-		arg.RequestID,
 	)
 	return err
 }
@@ -334,67 +247,6 @@ func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, arg ListAPIKeysOfPr
 	return items, nil
 }
 
-const listAudit = `-- name: ListAudit :many
-SELECT id, at, actor, action, target, request_id FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
-`
-
-func (q *Queries) ListAudit(ctx context.Context, before string, maxRows int32) ([]AuditLog, error) {
-	rows, err := q.query(ctx, q.listAuditStmt, listAudit, before, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []AuditLog{}
-	for rows.Next() {
-		var i AuditLog
-		if err := rows.Scan(
-			&i.ID,
-			&i.At,
-			&i.Actor,
-			&i.Action,
-			&i.Target,
-			&i.RequestID,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const renewIdempotencyKeys = `-- name: RenewIdempotencyKeys :execrows
-UPDATE idempotency_keys SET created_at = $1 WHERE (scope, key) IN (
-    SELECT k.scope, k.key FROM idempotency_keys k WHERE k.created_at > $2 AND k.created_at <= $3 LIMIT $4
-)
-`
-
-type RenewIdempotencyKeysParams struct {
-	Now     int64
-	After   int64
-	Until   int64
-	MaxRows int32
-}
-
-// RenewIdempotencyKeys has some of the keys of a range of time count from now.
-func (q *Queries) RenewIdempotencyKeys(ctx context.Context, arg RenewIdempotencyKeysParams) (int64, error) {
-	result, err := q.exec(ctx, q.renewIdempotencyKeysStmt, renewIdempotencyKeys,
-		arg.Now,
-		arg.After,
-		arg.Until,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const revokeAPIKey = `-- name: RevokeAPIKey :execrows
 UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0
 `
@@ -405,15 +257,6 @@ func (q *Queries) RevokeAPIKey(ctx context.Context, iD string, revokedAt int64) 
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const saveIdempotentResponse = `-- name: SaveIdempotentResponse :exec
-UPDATE idempotency_keys SET response = $1 WHERE scope = $2 AND key = $3
-`
-
-func (q *Queries) SaveIdempotentResponse(ctx context.Context, response string, scope string, key string) error {
-	_, err := q.exec(ctx, q.saveIdempotentResponseStmt, saveIdempotentResponse, response, scope, key)
-	return err
 }
 
 const touchAPIKey = `-- name: TouchAPIKey :exec

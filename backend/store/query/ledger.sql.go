@@ -221,6 +221,43 @@ func (q *Queries) InsertHold(ctx context.Context, arg InsertHoldParams) error {
 	return err
 }
 
+const listEntriesOfSession = `-- name: ListEntriesOfSession :many
+SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2
+`
+
+func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, limit int32) ([]LedgerEntry, error) {
+	rows, err := q.query(ctx, q.listEntriesOfSessionStmt, listEntriesOfSession, sessionID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LedgerEntry{}
+	for rows.Next() {
+		var i LedgerEntry
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Debit,
+			&i.Credit,
+			&i.Amount,
+			&i.UserID,
+			&i.ProviderID,
+			&i.SessionID,
+			&i.AtUs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEntriesOfUser = `-- name: ListEntriesOfUser :many
 SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries
 WHERE user_id = $1 AND (CAST($2 AS TEXT) = '' OR session_id = $2)

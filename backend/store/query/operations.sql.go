@@ -75,47 +75,6 @@ func (q *Queries) ErasePageReports(ctx context.Context, pattern string) error {
 	return err
 }
 
-const listDeliveriesOfSession = `-- name: ListDeliveriesOfSession :many
-SELECT id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status FROM webhook_deliveries WHERE session_id = $1 ORDER BY created_ms DESC, id DESC LIMIT $2
-`
-
-func (q *Queries) ListDeliveriesOfSession(ctx context.Context, sessionID string, limit int32) ([]WebhookDelivery, error) {
-	rows, err := q.query(ctx, q.listDeliveriesOfSessionStmt, listDeliveriesOfSession, sessionID, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []WebhookDelivery{}
-	for rows.Next() {
-		var i WebhookDelivery
-		if err := rows.Scan(
-			&i.ID,
-			&i.WebhookID,
-			&i.MessageID,
-			&i.Type,
-			&i.SessionID,
-			&i.Payload,
-			&i.Status,
-			&i.Tries,
-			&i.Attempts,
-			&i.NextAtMS,
-			&i.CreatedMS,
-			&i.DoneMS,
-			&i.LastStatus,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listEdges = `-- name: ListEdges :many
 SELECT id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms FROM edges
 WHERE last_seen_at >= $1
@@ -152,77 +111,6 @@ func (q *Queries) ListEdges(ctx context.Context, arg ListEdgesParams) ([]Edge, e
 			&i.LastSeenAt,
 			&i.LiveSessions,
 			&i.StreamLagMS,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listEntriesOfSession = `-- name: ListEntriesOfSession :many
-SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2
-`
-
-func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, limit int32) ([]LedgerEntry, error) {
-	rows, err := q.query(ctx, q.listEntriesOfSessionStmt, listEntriesOfSession, sessionID, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []LedgerEntry{}
-	for rows.Next() {
-		var i LedgerEntry
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.Debit,
-			&i.Credit,
-			&i.Amount,
-			&i.UserID,
-			&i.ProviderID,
-			&i.SessionID,
-			&i.AtUs,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listEventsOfSource = `-- name: ListEventsOfSource :many
-SELECT id, session_id, source, name, at_ms, props FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id DESC LIMIT $3
-`
-
-func (q *Queries) ListEventsOfSource(ctx context.Context, sessionID string, source string, limit int32) ([]SessionEvent, error) {
-	rows, err := q.query(ctx, q.listEventsOfSourceStmt, listEventsOfSource, sessionID, source, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SessionEvent{}
-	for rows.Next() {
-		var i SessionEvent
-		if err := rows.Scan(
-			&i.ID,
-			&i.SessionID,
-			&i.Source,
-			&i.Name,
-			&i.AtMS,
-			&i.Props,
 		); err != nil {
 			return nil, err
 		}

@@ -64,66 +64,6 @@ func (q *Queries) InsertSigningKey(ctx context.Context, arg InsertSigningKeyPara
 	return err
 }
 
-const listChangedSessions = `-- name: ListChangedSessions :many
-SELECT s.id, s.user_id, s.provider_id, s.status, s.version, s.clock, s.tokens, s.duration_seconds, s.return_url, s.consent_url, s.terms, s.offer_used, s.created_at, s.launch_by, s.started_at, s.expires_at, s.paused_at, s.paused_seconds, s.pause_count, s.redemption_id, s.redeemed_at, s.due_at, s.ended_at, s.end_reason, s.captured, s.released, s.used_seconds, s.warn_at FROM sessions s
-WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > $1 AND e.source = 'session')
-LIMIT $2
-`
-
-// ListChangedSessions is the sessions that changed after an event with this id,
-// which begins with its time.
-func (q *Queries) ListChangedSessions(ctx context.Context, after string, maxRows int32) ([]Session, error) {
-	rows, err := q.query(ctx, q.listChangedSessionsStmt, listChangedSessions, after, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Session{}
-	for rows.Next() {
-		var i Session
-		if err := rows.Scan(
-			&i.ID,
-			&i.UserID,
-			&i.ProviderID,
-			&i.Status,
-			&i.Version,
-			&i.Clock,
-			&i.Tokens,
-			&i.DurationSeconds,
-			&i.ReturnUrl,
-			&i.ConsentUrl,
-			&i.Terms,
-			&i.OfferUsed,
-			&i.CreatedAt,
-			&i.LaunchBy,
-			&i.StartedAt,
-			&i.ExpiresAt,
-			&i.PausedAt,
-			&i.PausedSeconds,
-			&i.PauseCount,
-			&i.RedemptionID,
-			&i.RedeemedAt,
-			&i.DueAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.Captured,
-			&i.Released,
-			&i.UsedSeconds,
-			&i.WarnAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listSigningKeys = `-- name: ListSigningKeys :many
 SELECT kid, state, created_at, retired_at, private_key FROM signing_keys ORDER BY created_at, kid
 `
