@@ -82,6 +82,7 @@ func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return g.pastGate(w, r, next)
 	}
 	script := inject.WrapWorker(w, r, g.injector != nil)
+	defer script.Abort()
 	if err := g.pastGate(script, r, next); err != nil {
 		return err
 	}
