@@ -72,7 +72,7 @@ func TestRedirectCleanStaysOnTheSite(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example"+tt.target, nil)
 		w := httptest.NewRecorder()
-		if err := new(Gate).redirectWithoutToken(w, r, ""); err != nil {
+		if err := new(Gate).redirectWithoutToken(w, r); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Header().Get("Location"); got != tt.want {

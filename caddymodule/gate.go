@@ -217,7 +217,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
 		if g.policy.entersBy(r) {
-			return g.enter(w, r, tokens, rest)
+			return g.enter(w, r, tokens)
 		}
 		stripTokens(r, rest)
 	}

@@ -103,8 +103,7 @@ const maxLocalTarget = 4 << 10
 
 // localTarget returns the path and query of a request, to which a page can link back.
 func localTarget(r *http.Request) string {
-	_, rest := launchTokens(r.URL.RawQuery)
-	to, query := addressOf(r, rest)
+	to, query := addressOf(r)
 	if query != "" {
 		to += "?" + query
 	}

@@ -64,7 +64,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	g := s.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
 		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.launches(r, tokens) {
-			return g.enter(w, r, tokens, r.URL.RawQuery)
+			return g.enter(w, r, tokens)
 		}
 		return next.ServeHTTP(w, r)
 	}
@@ -78,7 +78,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
 		if g != nil && g.policy.entersBy(r) && g.launches(r, tokens) {
-			return g.enter(w, r, tokens, rest)
+			return g.enter(w, r, tokens)
 		}
 		stripTokens(r, rest)
 		caddyhttp.SetVar(r.Context(), leftTokensVar, tokens)
