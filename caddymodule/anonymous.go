@@ -37,8 +37,8 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 }
 
 // mayCrossSites reports whether a cross-site request may pass: a navigation, or a part
-// of a page that has no origin of its own. Pictures and scripts that a page of another
-// site loads may not.
+// of a page that has no origin of its own. Pictures and scripts that other pages of
+// another site load may not.
 func mayCrossSites(r *http.Request) bool {
 	h := r.Header
 	if h.Get("Sec-Fetch-Site") != "cross-site" {

@@ -107,6 +107,17 @@ func TestCookiesOfTheGateStayAtTheGate(t *testing.T) {
 	}
 }
 
+// TestCookiesOfTheAppCostNothing: a request without the gate's cookies, such as one to an
+// open path, is not copied.
+func TestCookiesOfTheAppCostNothing(t *testing.T) {
+	for name, lines := range map[string][]string{"none": nil, "one line": {"a=1; b=2"}, "several lines": {"a=1", "b=2"}} {
+		h := http.Header{"Cookie": lines}
+		if n := testing.AllocsPerRun(100, func() { stripCookies(h) }); n != 0 || !slices.Equal(h["Cookie"], lines) {
+			t.Errorf("%s: %v allocations, %q", name, n, h["Cookie"])
+		}
+	}
+}
+
 func TestOriginCannotSetTheGatesCookie(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Set-Cookie": {"a=1; Path=/", "session_gate=forged", "__Host-session_gate=forged; Secure",
