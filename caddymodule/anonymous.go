@@ -46,7 +46,7 @@ func mayCrossSites(r *http.Request) bool {
 	}
 	dest := h.Get("Sec-Fetch-Dest")
 	if h.Get("Sec-Fetch-Mode") == "navigate" {
-		return isPageDest(dest) && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost)
+		return inject.IsPageDest(dest) && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
