@@ -77,7 +77,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		return g.serveAPI(w, r)
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-		if g != nil && g.policy.entersBy(r) && g.launches(r, tokens) {
+		if g != nil && g.launches(r, tokens) {
 			return g.enter(w, r, tokens)
 		}
 		stripTokens(r, rest)
@@ -138,7 +138,7 @@ func restoreSent(r *http.Request) (tokens []string) {
 // launches reports whether a launch token is to be redeemed on a path that is open to
 // everybody: one that is not ours to redeem is removed, and the page is shown.
 func (g *Gate) launches(r *http.Request, tokens []string) bool {
-	if len(tokens) != 1 {
+	if len(tokens) != 1 || !g.policy.entersBy(r) {
 		return false
 	}
 	provider, err := g.providerOf(r)

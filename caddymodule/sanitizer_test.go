@@ -98,3 +98,34 @@ func TestLaunchReachesTheGateBehindASanitizer(t *testing.T) {
 		}
 	}
 }
+
+// TestObserverBehindASanitizerRefusesNoEntry: a parameter of the app's own in a request
+// that is no entry passes every handler of the site.
+func TestObserverBehindASanitizerRefusesNoEntry(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"session=eyJ&a=1", "a=1&session=" + launchHeader + ".e30.AAAA", "session=eyJ&a=1&session=eyJ"} {
+		e := testEdge(t)
+		gate := func(provider string) *Gate {
+			g := &Gate{Provider: provider, edge: e, logger: zap.NewNop(), ObserveOnly: true}
+			g.policy = policyOf(g)
+			return g
+		}
+		first, second := gate("prov_a"), gate("prov_b")
+		asked := ""
+		chain := caddyhttp.Handler(caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			asked = r.URL.RawQuery
+			return nil
+		}))
+		for _, h := range []caddyhttp.MiddlewareHandler{&Sanitizer{Gate: second}, second, &Sanitizer{Gate: first}} {
+			next := chain
+			chain = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return h.ServeHTTP(w, r, next) })
+		}
+		w := httptest.NewRecorder()
+		if err := chain.ServeHTTP(w, withVars(httptest.NewRequest(http.MethodPost, "http://app.example/b?"+query, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != http.StatusOK || asked != "a=1" {
+			t.Errorf("%s: %d, the app is asked for %q", query, w.Code, asked)
+		}
+	}
+}
