@@ -37,8 +37,8 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 }
 
 // mayCrossSites reports whether a cross-site request may pass: a navigation, or a part
-// of a page that has no origin of its own. Pictures and scripts that a page of another
-// site loads may not.
+// of a page that has no origin of its own. Pictures and scripts that other pages of
+// another site load may not.
 func mayCrossSites(r *http.Request) bool {
 	h := r.Header
 	if h.Get("Sec-Fetch-Site") != "cross-site" {
@@ -46,7 +46,7 @@ func mayCrossSites(r *http.Request) bool {
 	}
 	dest := h.Get("Sec-Fetch-Dest")
 	if h.Get("Sec-Fetch-Mode") == "navigate" {
-		return isPageDest(dest) && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost)
+		return inject.IsPageDest(dest) && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -82,6 +82,7 @@ func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return g.pastGate(w, r, next)
 	}
 	script := inject.WrapWorker(w, r, g.injector != nil)
+	defer script.Abort()
 	if err := g.pastGate(script, r, next); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,11 +37,21 @@ func (a *appAddress) present(r *http.Request, public string) {
 	caddyhttp.SetVar(r.Context(), publicHostVar, r.Host) // for dynamic session_gate
 	caddyhttp.SetVar(r.Context(), appHostVar, a.host)
 	r.Host = a.host
-	if strings.EqualFold(r.Header.Get("Origin"), public) {
-		r.Header.Set("Origin", a.origin())
-	}
-	if referer, ok := moved(r.Header.Get("Referer"), public, a.origin()); ok {
-		r.Header.Set("Referer", referer)
+	for _, name := range []string{"Origin", "Referer"} {
+		value := r.Header.Get(name)
+		if own, ok := moved(value, public, a.origin()); ok {
+			r.Header.Set(name, own)
+			continue
+		}
+		// A page that really is at the app's address, such as one of another program on
+		// the visitor's machine, is another site. The app must not take it for its own.
+		// Many apps compare the host alone.
+		_, rest, _ := strings.Cut(value, "://")
+		if _, ok := moved(rest, a.host, ""); ok && name == "Origin" {
+			r.Header.Set(name, "null")
+		} else if ok {
+			r.Header.Del(name)
+		}
 	}
 }
 
@@ -88,7 +99,7 @@ func publicOrigin(r *http.Request) string { return scheme(r) + "://" + r.Host }
 
 // pastGate passes a request on that is under no session, with app_address applied.
 func (g *Gate) pastGate(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if g == nil || g.app == nil {
+	if g.app == nil {
 		return next.ServeHTTP(w, r)
 	}
 	public := publicOrigin(r)
@@ -102,10 +113,36 @@ type restoringWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	app    *appAddress
 	public string
+	sent   bool // the header
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *restoringWriter) WriteHeader(status int) {
 	w.app.restore(w.Header(), w.public)
+	w.sent = w.sent || status >= http.StatusOK || status == http.StatusSwitchingProtocols
 	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter]. It sends the header if the handler did not.
+func (w *restoringWriter) Write(p []byte) (int, error) {
+	w.sendHeader()
+	return w.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom implements [io.ReaderFrom].
+func (w *restoringWriter) ReadFrom(src io.Reader) (int64, error) {
+	w.sendHeader()
+	return w.ResponseWriterWrapper.ReadFrom(src)
+}
+
+// FlushError is called by [http.ResponseController].
+func (w *restoringWriter) FlushError() error {
+	w.sendHeader()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *restoringWriter) sendHeader() {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
 }

@@ -2,9 +2,11 @@ package caddymodule
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -36,6 +38,13 @@ func TestAppIsAskedForItsOwnAddress(t *testing.T) {
 		{"Origin", "https://app.example:8443", "https://app.example:8443"},
 		{"Origin", "https://evil.example", "https://evil.example"},
 		{"Origin", "null", "null"},
+		{"Origin", "http://localhost:8888", "null"}, // another program on the visitor's machine
+		{"Origin", "http://LOCALHOST:8888", "null"},
+		{"Origin", "https://localhost:8888", "null"}, // apps may compare the host alone
+		{"Origin", "http://localhost:88", "http://localhost:88"},
+		{"Referer", "http://localhost:8888/evil", ""},
+		{"Referer", "http://localhost:8888", ""},
+		{"Referer", "http://localhost:88880/", "http://localhost:88880/"},
 		{"Referer", public + "/tree?a=1", "http://localhost:8888/tree?a=1"},
 		{"Referer", public, "http://localhost:8888"},
 		{"Referer", "https://app.example.evil.example/", "https://app.example.evil.example/"},
@@ -74,6 +83,35 @@ func TestAnswersNameThePublicAddress(t *testing.T) {
 		a.restore(h, "https://app.example")
 		if !slices.Equal(h[tt.name], tt.want) {
 			t.Errorf("%s %q became %q, want %q", tt.name, tt.in, h[tt.name], tt.want)
+		}
+	}
+}
+
+// TestEveryAnswerNamesThePublicAddress: however a handler begins its answer.
+func TestEveryAnswerNamesThePublicAddress(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(w http.ResponseWriter) error{
+		"status":  func(w http.ResponseWriter) error { w.WriteHeader(http.StatusOK); return nil },
+		"body":    func(w http.ResponseWriter) error { _, err := io.WriteString(w, "x"); return err },
+		"copied":  func(w http.ResponseWriter) error { _, err := io.Copy(w, strings.NewReader("x")); return err },
+		"flushed": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+	} {
+		g := &Gate{app: &appAddress{"http", "localhost:8888"}}
+		rec := httptest.NewRecorder()
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if r.Host != "localhost:8888" {
+				t.Errorf("%s: the app is asked as %s", name, r.Host)
+			}
+			w.Header().Set("Set-Cookie", "a=1; Domain=localhost")
+			return begin(w)
+		})
+		if err := g.pastGate(rec, withVars(httptest.NewRequest(http.MethodGet, "https://app.example/x", nil)), next); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, c := range rec.Result().Cookies() {
+			if c.Domain != "" {
+				t.Errorf("%s: the browser gets %v", name, rec.Result().Header)
+			}
 		}
 	}
 }

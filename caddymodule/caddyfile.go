@@ -80,7 +80,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if slices.Contains(siteOptions, name) {
 				return d.Errf("%s belongs into a site: write it in the session_gate block of the site, not in the global options", name)
 			}
-			return d.Errf("unknown option %q of session_gate; options are backend, edge_key, max_staleness, when_backend_down, assertion_key and debug_key", name)
+			return d.Errf("unknown option %q of session_gate; options are %s", name, inWords(globalOptions))
 		}
 	}
 	return nil
@@ -193,8 +193,7 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if slices.Contains(globalOptions, name) {
 				return d.Errf("%s is a global option: write it in the session_gate block at the top of the Caddyfile, { session_gate { %s … } }, not in a site", name, name)
 			}
-			return d.Errf("unknown option %q of session_gate; options are provider, on_missing, on_expired, inject, "+
-				"forward_identity, cookie, open, origin_errors, upload_grace, page_template, app_address and observe_only", name)
+			return d.Errf("unknown option %q of session_gate; options are %s", name, inWords(siteOptions))
 		}
 	}
 	return nil
@@ -232,9 +231,15 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 // easily confused.
 var (
 	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}
-	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "origin_errors",
+	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
 		"upload_grace", "page_template", "app_address", "observe_only"}
 )
+
+// inWords lists names, as in "a, b and c".
+func inWords(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
 
 // valueArg reads the one value of an option. An environment variable that is not set
 // leaves nothing, or an empty word.

@@ -117,11 +117,12 @@ func TestDocumentedOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		parse   func(*caddyfile.Dispenser) error
-		options []string
+		parse, other func(*caddyfile.Dispenser) error // of the options' block, and of the other
+		place        string                           // what other says of them
+		options      []string
 	}{
-		{new(App).UnmarshalCaddyfile, []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}},
-		{new(Gate).UnmarshalCaddyfile, []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "observe_only"}},
+		{new(App).UnmarshalCaddyfile, new(Gate).UnmarshalCaddyfile, " is a global option", []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}},
+		{new(Gate).UnmarshalCaddyfile, new(App).UnmarshalCaddyfile, " belongs into a site", []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "observe_only"}},
 	} {
 		err := tt.parse(caddyfile.NewTestDispenser("session_gate {\n\tno_such_option\n}"))
 		if err == nil {
@@ -133,6 +134,10 @@ func TestDocumentedOptions(t *testing.T) {
 			}
 			if !strings.Contains(string(doc), "| `"+o+"` |") {
 				t.Errorf("docs/caddyfile.md does not describe %s", o)
+			}
+			err := tt.other(caddyfile.NewTestDispenser("session_gate {\n\t" + o + " x\n}"))
+			if err == nil || !strings.Contains(err.Error(), o+tt.place) {
+				t.Errorf("%s in the other block: %v", o, err)
 			}
 		}
 	}

@@ -171,11 +171,11 @@ func eachCookie(h http.Header, name string, f func(value string) bool) (found bo
 	return found
 }
 
-// stripCookies removes the gate's cookies, of both names, from what the origin
+// stripCookies removes the gate's cookies, under all their names, from what the origin
 // will see.
 func stripCookies(h http.Header) {
 	lines := h["Cookie"]
-	kept := lines[:0:0]
+	var kept []string // nil until a line changes
 	for i, line := range lines {
 		if !strings.Contains(line, plainCookie) {
 			if kept != nil {

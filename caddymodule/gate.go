@@ -209,15 +209,15 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if redirectFinalDot(w, r) {
 		return nil
 	}
-	restoreSent(r)
+	removed := restoreSent(r)
 	explain := g.asksForOutcome(r)
 	sanitize(r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
-	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
+	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens)+len(removed) > 0 {
 		if g.policy.entersBy(r) {
-			return g.enter(w, r, tokens, rest)
+			return g.enter(w, r, append(tokens, removed...))
 		}
 		stripTokens(r, rest)
 	}

@@ -64,7 +64,7 @@ func isOurs(s string) bool {
 // enter redeems a launch token, sets the session's cookie, and redirects the
 // browser to the same address without the token. The token never reaches the
 // origin, a log or a Referer.
-func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, rest string) error {
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) error {
 	// The server's access log copied the request with its token before any handler ran.
 	// This variable suppresses that entry.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
@@ -73,7 +73,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	h.Set("Referrer-Policy", "no-referrer")
 
 	if len(tokens) > 1 {
-		return g.policy.refuseEntry(w, r, rest, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("several launch tokens"))
 	}
 	// A prefetch or a link checker must not redeem the token before the user opens the
 	// link.
@@ -86,28 +86,28 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 	ctx := r.Context()
 	provider, err := g.providerOf(r)
 	if err != nil {
-		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfHostError(err)}, err)
+		return g.policy.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
 	}
 	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
 		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 	})
 	if err != nil {
-		return g.policy.refuseEntry(w, r, rest, refusal{code: codeOfLaunchError(err)}, err)
+		return g.policy.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
 	}
 	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
 		s.Claim()
-		return g.redirectWithoutToken(w, r, rest) // the same link, opened again in the browser that has the session
+		return g.redirectWithoutToken(w, r) // the same link, opened again in the browser that has the session
 	}
 	if kept := g.findKept(r, provider, claims.SessionID()); kept != nil {
 		g.switchTo(h, r, provider, kept.cookie, kept.session, kept.seconds())
-		return g.redirectWithoutToken(w, r, rest)
+		return g.redirectWithoutToken(w, r)
 	}
 	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
 		return g.redeemLaunch(r, raw, claims, provider)
 	})
 	if err != nil {
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
-		return g.policy.refuseEntry(w, r, rest, why, err)
+		return g.policy.refuseEntry(w, r, why, err)
 	}
 	if g.partitioned() && !isSecure(r) {
 		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
@@ -119,7 +119,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string, re
 		seconds = held{s, cookie}.seconds()
 	}
 	g.switchTo(h, r, provider, cookie, s, seconds)
-	return g.redirectWithoutToken(w, r, rest)
+	return g.redirectWithoutToken(w, r)
 }
 
 // redeemLaunch redeems a launch token and returns the cookie of its session.
@@ -179,14 +179,14 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 
 // redirectWithoutToken redirects the browser to the address that it requested, before
 // any rewriting, without the token.
-func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest string) error {
-	to, rest := addressOf(r, rest)
+func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request) error {
+	to, query := addressOf(r)
 	// "//host/path" would redirect to another host. Use an absolute URL instead.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
 		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
 	}
-	if rest != "" {
-		to += "?" + rest
+	if query != "" {
+		to += "?" + query
 	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
@@ -194,13 +194,10 @@ func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request, rest
 }
 
 // addressOf returns the path and the query that the browser requested, before any
-// rewriting, without launch tokens. rest is the query of r without them.
-func addressOf(r *http.Request, rest string) (path, query string) {
-	u, query := r.URL, rest
-	if orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		u = orig.URL
-		_, query = launchTokens(u.RawQuery)
-	}
+// rewriting, without launch tokens.
+func addressOf(r *http.Request) (path, query string) {
+	u := originalURL(r)
+	_, query = launchTokens(u.RawQuery)
 	return u.EscapedPath(), query
 }
 

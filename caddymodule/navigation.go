@@ -6,40 +6,26 @@ import (
 	"strings"
 
 	"github.com/sessiongate/sessiongate/caddymodule/cut"
+	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // isNavigation reports whether a browser requests a page to display. It uses Fetch
-// Metadata if the browser sends it, and the Accept header otherwise.
+// Metadata if the browser sends it, and the Accept header otherwise. A download is none:
+// the browser would save the gate's page instead of the file.
 func isNavigation(r *http.Request) bool {
-	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || isDownload(r.Header) {
+	if r.Method == http.MethodOptions || cut.IsWebSocket(r) || inject.IsDownload(r.Header) {
 		return false
 	}
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	switch {
-	case mode == "navigate", isPageDest(dest):
+	case mode == "navigate", inject.IsPageDest(dest):
 		return true
 	case mode == "" && dest == "":
 		return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 	}
 	return passedByWorker(r)
-}
-
-// isDownload reports whether a request saves a file, as <a download> does. Chromium
-// sends such a request with the mode of a navigation. If the gate answered with a page,
-// the browser would save that page instead of the file.
-func isDownload(h http.Header) bool {
-	return h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "empty" && h.Get("Upgrade-Insecure-Requests") != "1"
-}
-
-// isPageDest reports whether the destination dest displays a document.
-func isPageDest(dest string) bool {
-	switch dest {
-	case "document", "iframe", "frame", "object", "embed":
-		return true
-	}
-	return false
 }
 
 // passedByWorker reports whether an app's service worker forwarded a navigation with
@@ -103,8 +89,7 @@ const maxLocalTarget = 4 << 10
 
 // localTarget returns the path and query of a request, to which a page can link back.
 func localTarget(r *http.Request) string {
-	_, rest := launchTokens(r.URL.RawQuery)
-	to, query := addressOf(r, rest)
+	to, query := addressOf(r)
 	if query != "" {
 		to += "?" + query
 	}

@@ -152,8 +152,11 @@ func (p *passage) account(o *outcome, whole bool) {
 	if o.cut = p.Finish(); o.cut != "" {
 		p.gate.edge.Metrics.CountCut(o.cut)
 	}
-	if p.worker != nil && whole && o.cut == "" {
-		o.short = p.worker.Close() != nil
+	if p.worker != nil {
+		defer p.worker.Abort()
+		if whole && o.cut == "" {
+			o.short = p.worker.Close() != nil
+		}
 	}
 	if p.page == nil {
 		return

@@ -15,9 +15,8 @@ type policy interface {
 	// entersBy reports whether a request with a launch token is an entry; if not,
 	// the request goes on without the token.
 	entersBy(r *http.Request) bool
-	// refuseEntry answers an entry that may not be; rest is the request's query
-	// without the token.
-	refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error
+	// refuseEntry answers an entry that may not be.
+	refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error
 	// refuse deals with a request that may not pass.
 	refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error
 	// guardsWorkers reports whether the scripts of service workers get the guard.
@@ -42,7 +41,7 @@ type enforcer struct{ *Gate }
 
 func (enforcer) entersBy(*http.Request) bool { return true }
 
-func (e enforcer) refuseEntry(w http.ResponseWriter, r *http.Request, _ string, why refusal, cause error) error {
+func (e enforcer) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {
 	e.logger.Info("entry refused", zap.String("code", string(why.code)), zap.String("host", r.Host), zap.String("session", why.sessionID), zap.Error(cause))
 	return e.Gate.refuse(w, r, why)
 }
@@ -64,9 +63,9 @@ type observer struct{ *Gate }
 // parameter of that name with a JWT of its own.
 func (observer) entersBy(r *http.Request) bool { return r.Method == http.MethodGet }
 
-func (o observer) refuseEntry(w http.ResponseWriter, r *http.Request, rest string, why refusal, cause error) error {
+func (o observer) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {
 	o.logger.Info("would refuse", zap.String("code", string(why.code)), zap.String("session", why.sessionID), zap.Error(cause))
-	return o.redirectWithoutToken(w, r, rest)
+	return o.redirectWithoutToken(w, r)
 }
 
 func (o observer) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error {

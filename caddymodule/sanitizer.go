@@ -63,25 +63,25 @@ func (s *Sanitizer) Validate() error {
 func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	g := s.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
-		if tokens, ok := caddyhttp.GetVar(r.Context(), leftTokensVar).([]string); ok && g != nil && g.launches(r, tokens) {
-			return g.enter(w, r, tokens, r.URL.RawQuery)
+		if was := sentOf(r); was != nil && g != nil && g.launches(r, was.tokens) {
+			return g.enter(w, r, was.tokens)
 		}
 		return next.ServeHTTP(w, r)
 	}
 	if redirectFinalDot(w, r) {
 		return nil
 	}
-	rememberSent(r)
+	was := rememberSent(r)
 	sanitize(r)
 	if g != nil && strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
-		if g != nil && g.policy.entersBy(r) && g.launches(r, tokens) {
-			return g.enter(w, r, tokens, rest)
+		if g != nil && g.launches(r, tokens) {
+			return g.enter(w, r, tokens)
 		}
 		stripTokens(r, rest)
-		caddyhttp.SetVar(r.Context(), leftTokensVar, tokens)
+		was.tokens = tokens
 	}
 	if g == nil {
 		stripCookies(r.Header)
@@ -90,10 +90,6 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	return g.passOpen(w, r, next)
 }
 
-// leftTokensVar holds launch tokens of another provider, for the next [Sanitizer] of a
-// site with gates of several providers.
-const leftTokensVar = "session_gate.launch_tokens"
-
 // sentVar holds what a [Sanitizer] has changed in a request, for a gate behind it.
 const sentVar = "session_gate.sent"
 
@@ -101,23 +97,34 @@ const sentVar = "session_gate.sent"
 type sent struct {
 	host   string
 	header map[string][]string
+	// Launch tokens that the [Sanitizer] did not redeem. They may be those of a
+	// following gate's provider.
+	tokens []string
 }
 
 // rememberSent keeps what the origin of an open route does not get as it was sent. That
 // route may pass the request on: forward_auth does, before the gate.
-func rememberSent(r *http.Request) {
-	was := sent{host: r.Host, header: make(map[string][]string, 4)}
+func rememberSent(r *http.Request) *sent {
+	was := &sent{host: r.Host, header: make(map[string][]string, 4)}
 	for _, name := range []string{"Cookie", "Origin", "Referer", headerDebug} {
 		was.header[name] = slices.Clone(r.Header[name])
 	}
 	caddyhttp.SetVar(r.Context(), sentVar, was)
+	return was
 }
 
-// restoreSent undoes what a [Sanitizer] before the gate has changed.
-func restoreSent(r *http.Request) {
-	was, ok := caddyhttp.GetVar(r.Context(), sentVar).(sent)
-	if !ok {
-		return
+// sentOf returns what a [Sanitizer] has changed in r, or nil.
+func sentOf(r *http.Request) *sent {
+	was, _ := caddyhttp.GetVar(r.Context(), sentVar).(*sent)
+	return was
+}
+
+// restoreSent undoes what a [Sanitizer] before the gate has changed. It returns the
+// launch tokens that the Sanitizer has removed from the query.
+func restoreSent(r *http.Request) (tokens []string) {
+	was := sentOf(r)
+	if was == nil {
+		return nil
 	}
 	r.Host = was.host
 	for name, values := range was.header {
@@ -125,12 +132,13 @@ func restoreSent(r *http.Request) {
 			r.Header[name] = values
 		}
 	}
+	return was.tokens
 }
 
 // launches reports whether a launch token is to be redeemed on a path that is open to
 // everybody: one that is not ours to redeem is removed, and the page is shown.
 func (g *Gate) launches(r *http.Request, tokens []string) bool {
-	if len(tokens) != 1 {
+	if len(tokens) != 1 || !g.policy.entersBy(r) {
 		return false
 	}
 	provider, err := g.providerOf(r)

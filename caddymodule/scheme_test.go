@@ -93,7 +93,7 @@ func TestRedirectKeepsTheBrowsersScheme(t *testing.T) {
 		r.Header.Set("X-Forwarded-Proto", "https")
 		r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: trusted}))
 		w := httptest.NewRecorder()
-		if err := new(Gate).redirectWithoutToken(w, r, ""); err != nil {
+		if err := new(Gate).redirectWithoutToken(w, r); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Header().Get("Location"); got != want {

@@ -26,14 +26,10 @@ func (c class) navigational() bool { return c >= navigation }
 func classify(h http.Header) class {
 	dest, mode := first(h, "Sec-Fetch-Dest"), first(h, "Sec-Fetch-Mode")
 	upgrade := first(h, "Upgrade-Insecure-Requests")
-	switch dest {
-	case "document", "iframe", "frame", "object", "embed":
-		return navigation
-	}
 	switch {
-	case mode == "navigate" && dest == "empty" && upgrade != "1":
-		// A download: <a download>, "Save link as", or the rest of a file that broke
-		// off. A service worker that passes a navigation on keeps the third header.
+	case IsPageDest(dest):
+		return navigation
+	case IsDownload(h):
 		return otherRequest
 	case mode == "navigate":
 		return navByFetchMode
@@ -45,6 +41,23 @@ func classify(h http.Header) class {
 		return silentRequest
 	}
 	return otherRequest
+}
+
+// IsPageDest reports whether a Sec-Fetch-Dest displays a document.
+func IsPageDest(dest string) bool {
+	switch dest {
+	case "document", "iframe", "frame", "object", "embed":
+		return true
+	}
+	return false
+}
+
+// IsDownload reports whether a request saves a file: <a download>, "Save link as", or
+// the rest of a file that broke off. Chromium sends it with the mode of a navigation. A
+// navigation that a service worker forwarded has the same mode and destination, but
+// keeps Upgrade-Insecure-Requests.
+func IsDownload(h http.Header) bool {
+	return first(h, "Sec-Fetch-Mode") == "navigate" && first(h, "Sec-Fetch-Dest") == "empty" && first(h, "Upgrade-Insecure-Requests") != "1"
 }
 
 // changes is what prepareRequest did that the response has to account for.

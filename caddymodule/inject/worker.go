@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -27,7 +29,19 @@ const (
 	// maxWorker the size limit of its decoded form.
 	maxPackedWorker = 8 << 20
 	maxWorker       = 32 << 20
+	// maxWorkerMemory limits what the encoded scripts of all responses, and their
+	// decoded forms, take together.
+	maxWorkerMemory = 128 << 20
+	// maxZstdWindow is the limit of RFC 9659, beyond which browsers refuse a response.
+	maxZstdWindow = 8 << 20
 )
+
+// workerMemory is the memory that all responses share.
+var workerMemory = &memory{most: maxWorkerMemory}
+
+// workerDecoders limits how many scripts are decoded at once, because each decoder
+// has a window of up to 16 MB. Decoding waits for nothing else.
+var workerDecoders = make(chan struct{}, 4)
 
 //go:embed worker.js
 var workerSource string
@@ -83,7 +97,8 @@ func guardSuffix(clock bool) string {
 }
 
 // WorkerWriter inserts the guard before a service worker's script. It serves one
-// response. A script that is too long or malformed passes unchanged.
+// response. A script that is too long or malformed passes unchanged, and so does an
+// encoded one for which there is no memory left.
 type WorkerWriter struct {
 	rw          http.ResponseWriter
 	clock       bool
@@ -94,6 +109,9 @@ type WorkerWriter struct {
 	status int
 	coding string
 	held   []byte
+
+	memory   *memory
+	reserved int // how much of memory this response has
 }
 
 type workerState uint8
@@ -106,7 +124,8 @@ const (
 )
 
 // WrapWorker prepares r for its origin and returns the writer to which the handler must
-// respond. The caller owns r.Header and must call Close when the handler has returned.
+// respond. The caller owns r.Header. It must call Close when the handler has returned, or
+// Abort if the handler failed.
 func WrapWorker(w http.ResponseWriter, r *http.Request, clock bool) *WorkerWriter {
 	h := r.Header
 	// Workers are fetched rarely, so the origin need not compress them. Handlers that
@@ -115,7 +134,7 @@ func WrapWorker(w http.ResponseWriter, r *http.Request, clock bool) *WorkerWrite
 	delete(h, "Range")
 	delete(h, "If-Range")
 	suffix := guardSuffix(clock)
-	return &WorkerWriter{rw: w, clock: clock, suffix: suffix, revalidates: keepOwnValidators(h, suffix)}
+	return &WorkerWriter{rw: w, clock: clock, suffix: suffix, revalidates: keepOwnValidators(h, suffix), memory: workerMemory}
 }
 
 // Header returns the response's header.
@@ -170,10 +189,10 @@ func (w *WorkerWriter) Write(p []byte) (int, error) {
 		if start, found := startOf(w.held, false); found || len(w.held) > workerLook {
 			err = w.release(start, w.held, false)
 		}
-	case len(w.held) > maxPackedWorker:
+	case len(w.held) > maxPackedWorker || !w.reserve(len(p)):
 		w.pass()
 		_, err = w.rw.Write(w.held)
-		w.held = nil
+		w.Abort()
 	}
 	if err != nil {
 		return 0, err
@@ -186,14 +205,14 @@ func (w *WorkerWriter) Close() error {
 	if w.state == workerWaiting { // the handler wrote nothing
 		w.WriteHeader(http.StatusOK)
 	}
+	defer w.Abort()
 	held := w.held
-	w.held = nil
 	switch w.state {
 	case workerLooking:
 		start, _ := startOf(held, true)
 		return w.release(start, held, false)
 	case workerDecoding:
-		script, err := decodeWorker(w.coding, held)
+		script, err := w.decode()
 		if err != nil {
 			w.pass()
 			_, err = w.rw.Write(held)
@@ -203,6 +222,23 @@ func (w *WorkerWriter) Close() error {
 		return w.release(start, script, true)
 	}
 	return nil
+}
+
+// Abort releases the memory of a response whose handler failed. It may be called again,
+// and after Close.
+func (w *WorkerWriter) Abort() {
+	w.held = nil
+	w.memory.give(w.reserved)
+	w.reserved = 0
+}
+
+// reserve takes n bytes of the shared memory. It reports whether there were as many.
+func (w *WorkerWriter) reserve(n int) bool {
+	if !w.memory.take(n) {
+		return false
+	}
+	w.reserved += n
+	return true
 }
 
 // release sends the guard and the buffered bytes.
@@ -265,12 +301,14 @@ func (w *WorkerWriter) Flush() { _ = w.FlushError() }
 // Unwrap returns the underlying writer for http.ResponseController.
 func (w *WorkerWriter) Unwrap() http.ResponseWriter { return w.rw }
 
-// decodeWorker decodes a script that an origin encoded although the request did not
-// accept encodings.
-func decodeWorker(coding string, packed []byte) ([]byte, error) {
-	var from io.Reader = bytes.NewReader(packed)
+// decode decodes a script that an origin encoded although the request did not accept
+// encodings.
+func (w *WorkerWriter) decode() ([]byte, error) {
+	workerDecoders <- struct{}{}
+	defer func() { <-workerDecoders }()
+	var from io.Reader = bytes.NewReader(w.held)
 	var err error
-	switch coding {
+	switch w.coding {
 	case "gzip", "x-gzip":
 		from, err = gzip.NewReader(from)
 	case "deflate":
@@ -279,7 +317,7 @@ func decodeWorker(coding string, packed []byte) ([]byte, error) {
 		from = brotli.NewReader(from)
 	case "zstd":
 		var decoder *zstd.Decoder
-		if decoder, err = zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWorker)); err == nil {
+		if decoder, err = zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWorker), zstd.WithDecoderMaxWindow(maxZstdWindow)); err == nil {
 			defer decoder.Close()
 			from = decoder
 		}
@@ -289,12 +327,45 @@ func decodeWorker(coding string, packed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	script, err := io.ReadAll(io.LimitReader(from, maxWorker+1))
+	script, err := io.ReadAll(io.LimitReader(reservingReader{from, w}, maxWorker+1))
 	if err == nil && len(script) > maxWorker {
 		err = http.ErrContentLength
 	}
 	return script, err
 }
+
+// reservingReader reserves memory for what is read from it.
+type reservingReader struct {
+	from io.Reader
+	w    *WorkerWriter
+}
+
+func (r reservingReader) Read(p []byte) (n int, err error) {
+	n, err = r.from.Read(p)
+	if !r.w.reserve(n) {
+		return 0, errNoMemory
+	}
+	return n, err
+}
+
+var errNoMemory = errors.New("too many encoded worker scripts are being sent at the same time")
+
+// memory is an amount of memory that responses share.
+type memory struct {
+	used atomic.Int64
+	most int64
+}
+
+// take reserves n bytes and reports whether there were as many.
+func (m *memory) take(n int) bool {
+	if m.used.Add(int64(n)) > m.most {
+		m.give(n)
+		return false
+	}
+	return true
+}
+
+func (m *memory) give(n int) { m.used.Add(int64(-n)) }
 
 // Interface guards
 var (

@@ -247,3 +247,69 @@ func TestGuardIsOneLine(t *testing.T) {
 		}
 	}
 }
+
+// TestEncodedWorkersShareMemory: a script for which there is no memory left passes
+// unchanged, whichever step needs it, and every end of a response gives its memory back.
+func TestEncodedWorkersShareMemory(t *testing.T) {
+	t.Parallel()
+	bomb := string(pack(t, "gzip", strings.Repeat("\n", 1<<20)))
+	small := string(pack(t, "br", "self.a = 1;"))
+	open := func(shared *memory, coding string) (*WorkerWriter, *httptest.ResponseRecorder) {
+		rec := httptest.NewRecorder()
+		w := WrapWorker(rec, httptest.NewRequest(http.MethodGet, "/sw.js", nil), false)
+		w.memory = shared
+		w.Header().Set("Content-Type", "text/javascript")
+		w.Header().Set("Content-Encoding", coding)
+		return w, rec
+	}
+	send := func(w *WorkerWriter, body string) {
+		t.Helper()
+		if _, err := io.WriteString(w, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		coding, body string
+		most         int64
+		guarded      bool
+	}{
+		"enough":                        {"gzip", bomb, 2 << 20, true},
+		"none for the decoded script":   {"gzip", bomb, 1 << 19, false},
+		"none for the encoded script":   {"gzip", bomb, 100, false},
+		"enough for a short script":     {"br", small, 100, true},
+		"none for a short script":       {"br", small, 10, false},
+		"none for its decoded form":     {"br", small, int64(len(small)), false},
+		"enough for exactly its length": {"br", small, int64(len(small) + len("self.a = 1;")), true},
+	} {
+		shared := &memory{most: tt.most}
+		w, rec := open(shared, tt.coding)
+		send(w, tt.body)
+		if err := w.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		guarded := strings.HasPrefix(rec.Body.String(), string(WorkerGuard(false)))
+		if guarded != tt.guarded || !guarded && (rec.Body.String() != tt.body || rec.Header().Get("Content-Encoding") != tt.coding) {
+			t.Errorf("%s: guarded: %t, %d bytes", name, guarded, rec.Body.Len())
+		}
+		if used := shared.used.Load(); used != 0 {
+			t.Errorf("%s: %d bytes stay reserved", name, used)
+		}
+	}
+
+	// One response holds what the other needs, until its handler fails.
+	shared := &memory{most: int64(len(small) + 20)}
+	failing, _ := open(shared, "br")
+	send(failing, small)
+	for _, guarded := range []bool{false, true} {
+		w, rec := open(shared, "br")
+		send(w, small)
+		if err := w.Close(); err != nil || strings.HasSuffix(rec.Body.String(), "self.a = 1;") != guarded {
+			t.Errorf("guarded: %t, %v", !guarded, err)
+		}
+		failing.Abort()
+		failing.Abort()
+	}
+	if used := shared.used.Load(); used != 0 {
+		t.Errorf("%d bytes stay reserved", used)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"code.dny.dev/ssrf"
 )
@@ -258,6 +259,31 @@ func TestSessionToken(t *testing.T) {
 		}
 		if err != nil && in != "" && strings.Contains(err.Error(), in) {
 			t.Error("the error quotes the input")
+		}
+	}
+}
+
+// TestLongAnswersAreCut: a stranger's server does not determine how long a report is.
+func TestLongAnswersAreCut(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 10_000)
+	for name, tt := range map[string]struct {
+		check  string
+		answer func(h http.Header) int
+	}{
+		"a name":     {"refusal", func(h http.Header) int { h.Set("Server", long); return http.StatusOK }},
+		"an address": {"refusal", func(h http.Header) int { h.Set("Location", "https://other.example/"+long); return http.StatusFound }},
+		"no gate":    {"gate", func(h http.Header) int { h.Set("Server", long); return http.StatusNotFound }},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tt.answer(w.Header())) }))
+		target, err := url.Parse(s.URL + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := graded(t, Run(t.Context(), Config{URL: target, Rules: noRules{}}), tt.check)
+		s.Close()
+		if len(c.Found) < 100 || len(c.Found) > maxFound+len("…") || !utf8.ValidString(c.Found) {
+			t.Errorf("%s: %d bytes: %.200s", name, len(c.Found), c.Found)
 		}
 	}
 }

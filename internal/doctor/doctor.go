@@ -118,6 +118,10 @@ type Page struct {
 	Whole  bool   // whether Body is complete
 }
 
+// maxFound limits the text of an observation. Servers that are checked may send
+// addresses, names and types of any length.
+const maxFound = 1000
+
 // Run makes all checks that c allows and returns their outcomes. Each request
 // has a timeout: Run returns within about a minute, or when ctx ends.
 func Run(ctx context.Context, c Config) *Report {
@@ -138,7 +142,9 @@ func Run(ctx context.Context, c Config) *Report {
 	p.checkWebSocket(ctx)
 	p.checkPage(ctx)
 	p.checkOrigin(ctx)
-	for _, check := range p.report.Checks {
+	for i := range p.report.Checks {
+		check := &p.report.Checks[i]
+		check.Found = limited(check.Found, maxFound)
 		if check.Grade == Failed {
 			p.report.Failed++
 		}

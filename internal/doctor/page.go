@@ -254,11 +254,15 @@ func (p *probe) checkPolicies(page *Page, nonce string) {
 }
 
 func shortened(policy string) string {
-	policy = strings.Join(strings.Fields(policy), " ")
-	if len(policy) > 160 {
-		return policy[:160] + "…"
+	return limited(strings.Join(strings.Fields(policy), " "), 160)
+}
+
+// limited cuts a text to at most so many bytes of whole characters.
+func limited(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return policy
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 func inBrackets(s string) string {
