@@ -175,29 +175,29 @@ for (const name of ["chromium", "firefox"]) {
 
     // Browsers fetch modules of a worker without cookies, so that the gate knows no session.
     for (const worker of ["/shell.js", "/module.js"])
-    test(`a worker from before the gate does not keep a buyer out: ${worker.slice(1)}`, async () => {
-      const site = await domain(origin.url);
-      try {
-        const page = await engine.page();
-        await page.goto(`${site.url}/?worker=${worker}`);
-        await until(page, controlled);
-        await page.run(() => caches.open("mine").then((c) => c.put("/mine", new Response("kept"))));
-        site.moveTo(system.app);
-        const { session, launch_url } = await buy(system, { user: `before-${name}`, seconds: 600, tokens: 1, clock: "launch" });
-        await open(page, launch_url.replace(system.app, site.url));
-        await eventually(async () => (await read(system, session.id)).status === "active", () => "the launch link is not redeemed");
-        await until(page, noToken);
-        await until(page, hasClock);
-        expect(await page.run(data)).toBe(200);
-        expect(await page.run(() => caches.match("/mine").then((r) => r?.text()))).toBe("kept");
-        // The app registers its worker as ever, and gets it.
-        await page.goto(`${site.url}/?worker=/shell.js`);
-        await until(page, () => caches.match("/index.html"));
-        await end(session.id);
-      } finally {
-        site.stop();
-      }
-    });
+      test(`a worker from before the gate does not keep a buyer out: ${worker.slice(1)}`, async () => {
+        const site = await domain(origin.url);
+        try {
+          const page = await engine.page();
+          await page.goto(`${site.url}/?worker=${worker}`);
+          await until(page, controlled);
+          await page.run(() => caches.open("mine").then((c) => c.put("/mine", new Response("kept"))));
+          site.moveTo(system.app);
+          const { session, launch_url } = await buy(system, { user: `before-${name}`, seconds: 600, tokens: 1, clock: "launch" });
+          await open(page, launch_url.replace(system.app, site.url));
+          await eventually(async () => (await read(system, session.id)).status === "active", () => "the launch link is not redeemed");
+          await until(page, noToken);
+          await until(page, hasClock);
+          expect(await page.run(data)).toBe(200);
+          expect(await page.run(() => caches.match("/mine").then((r) => r?.text()))).toBe("kept");
+          // The app registers its worker as ever, and gets it.
+          await page.goto(`${site.url}/?worker=/shell.js`);
+          await until(page, () => caches.match("/index.html"));
+          await end(session.id);
+        } finally {
+          site.stop();
+        }
+      });
 
     test("a worker that keeps every GET keeps nothing of the session", async () => {
       const page = await engine.page();
@@ -230,6 +230,9 @@ for (const name of ["chromium", "firefox"]) {
         await page.goto(`${system.app}/?worker=${worker}`);
         await until(page, controlled);
         await end(first.session.id);
+        // The user comes back to the window, the page learns of the end, and the user goes back.
+        await until(page, () => dispatchEvent(new Event("focus")) && document.querySelector("session-gate")?.shadowRoot?.querySelector("[data-testid=return-link]"));
+        await page.click("[data-testid=return-link]");
         const out = () => location.pathname.startsWith("/session/complete");
         await until(page, out);
         await open(page, `${system.app}/later`); // the worker keeps the page that it gets

@@ -84,7 +84,7 @@ test("a key that is held down presses nothing", async () => {
   await b.keysRest();
   await b.page.keyboard.press("Tab");
   // A held key repeats: its first press was the app's.
-  await b.page.evaluate(() => {
+  const pressed = await b.page.evaluate(() => {
     const button = document.querySelector("session-gate")?.shadowRoot?.activeElement;
     for (let i = 0; i < 5; i++)
       button?.dispatchEvent(
@@ -96,7 +96,9 @@ test("a key that is held down presses nothing", async () => {
           cancelable: true,
         }),
       );
+    return button?.getAttribute("data-testid");
   });
+  expect(pressed).toBe("extend-session");
   const cdp = await b.context.newCDPSession(b.page);
   for (let i = 0; i < 3; i++)
     await cdp.send("Input.dispatchKeyEvent", {

@@ -115,7 +115,7 @@ test.each(["30 days", "a date in a year", "a negative number"])(
         plain(run, ms > 26_000 && ms < 34_000 ? 300 : ms)) as typeof plain;
     });
     await b.open("seconds=580");
-    await expect.poll(() => beats, { timeout: PAGE_LIMIT_MS }).toBe(1);
+    await expect.poll(() => beats, { timeout: PAGE_LIMIT_MS }).toBeGreaterThan(0);
     await b.page.waitForTimeout(3_000);
     expect(beats).toBeLessThan(5);
   },

@@ -33,7 +33,6 @@ const lost = (id: string) =>
   }, id);
 
 test.each(sizes)("everything can be reached in a window of %d × %d", async (width, height) => {
-  await b.hold([1000, 1000]);
   await b.renew({ viewport: { width, height } });
   for (const lang of ["en", "de", "ar"]) {
     await b.open(`seconds=290&pause=1&lang=${lang}`);

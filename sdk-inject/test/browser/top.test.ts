@@ -44,12 +44,14 @@ test.each(covers)("the warning comes back above %s of the page, and can be answe
 });
 
 test.each(covers)("the end comes back above %s of the page, and can be followed", async (_, act) => {
-  await b.hold([1000, 1000]);
+  // The countdown goes on meanwhile. A 204 leaves the page where it is.
+  await b.page.route("**/receipt?*", (route) => route.fulfill({ status: 204 }));
   await open("seconds=2&total=600");
   await b.page.getByTestId("session-ended").waitFor();
-  // What holds the countdown would hold the look at the page, too.
   await b.page.evaluate(act);
-  await b.page.evaluate(() => Reflect.get(window, "release1000,1000")());
+  await expect.poll(() => onTop("session-ended"), soon).toBe(true);
+  await b.page.unroute("**/receipt?*");
+  await b.page.getByTestId("return-link").click();
   await b.page.waitForURL(/\/receipt\?session_id=/);
 });
 
@@ -63,7 +65,8 @@ test.each(covers)("without a way back the end stays above %s of the page", async
 test("a page that opens its modal again and again does not freeze", async () => {
   await open("seconds=290");
   await b.page.getByTestId("session-warning").waitFor();
-  const shows = await b.page.evaluate(async () => {
+  const { shows, ms } = await b.page.evaluate(async () => {
+    const began = performance.now();
     const theirs = document.querySelector<HTMLDialogElement>("#modal");
     const plain = HTMLDialogElement.prototype.showModal;
     let ours = 0;
@@ -77,9 +80,10 @@ test("a page that opens its modal again and again does not freeze", async () => 
     }, 20);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     clearInterval(insisting);
-    return ours;
+    return { shows: ours, ms: performance.now() - began };
   });
-  expect(shows).toBeLessThan(6);
+  // At most once a second, however long a busy machine took.
+  expect(shows).toBeLessThanOrEqual(ms / 1000 + 1);
 });
 
 const prunes: [string, string][] = [
@@ -132,10 +136,8 @@ test.each([
     if (await close.isVisible()) await close.click();
   }
   act();
-  for (const page of [b.page, other]) {
-    await page.waitForTimeout(2_100);
-    await page.evaluate(() => window.dispatchEvent(new Event("focus")));
-  }
+  await b.lookAgain();
+  await other.evaluate(() => window.dispatchEvent(new Event("focus")));
   for (const page of [b.page, other]) await page.getByTestId("session-warning").waitFor();
 });
 

@@ -17,14 +17,35 @@ interface Given {
   };
 }
 
+/** The engines of this file whose pages share nothing, each started by the first test that needs it. */
+const running: Record<string, Promise<Engine>> = {};
+let stops = false;
+
+const start = (engine: string) => (engines[engine] as () => Promise<Engine>)();
+
+/** Runs with a page of an engine. WebKit has one window, which the next test would find as it was left. */
+async function withPage(engine: string, act: (page: Page) => Promise<void>): Promise<void> {
+  if (engine !== "webkit") {
+    running[engine] ??= start(engine);
+    return act(await (await running[engine]).page());
+  }
+  const webkit = await start(engine);
+  try {
+    await act(await webkit.page());
+  } finally {
+    await webkit.stop();
+  }
+}
+
 /** One test for each engine of Debian's packages. */
 export function inEveryEngine(
   name: string,
   story: (given: Given) => Promise<void>,
   before = (_: Server) => {},
 ): void {
+  if (!stops) afterAll(stopEngines, 180_000);
+  stops = true;
   describe.each(Object.keys(engines))("%s", (engine) => {
-    let running: Engine | undefined;
     let server: Server;
     let base = "";
     const gate = createGate();
@@ -34,20 +55,26 @@ export function inEveryEngine(
       server.listen(0, "127.0.0.1");
       await new Promise((resolve) => server.once("listening", resolve));
       base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      running = await engines[engine]?.();
-    }, 180_000);
-    afterAll(async () => {
-      await running?.stop();
+    });
+    afterAll(() => {
       server.closeAllConnections();
       server.close();
     });
-    test(name, async () => {
-      if (!running) throw new Error(`${engine} did not start`);
-      const page = await running.page();
-      await story({ page, base, gate });
-      expect(page.errors).toEqual([]);
-    }, 180_000);
+    test(
+      name,
+      () =>
+        withPage(engine, async (page) => {
+          await story({ page, base, gate });
+          expect(page.errors).toEqual([]);
+        }),
+      180_000,
+    );
   });
+}
+
+async function stopEngines() {
+  for (const engine of await Promise.allSettled(Object.values(running)))
+    if (engine.status === "fulfilled") await engine.value.stop();
 }
 
 /** The chip shows a time and nobody's styles but ours. */
