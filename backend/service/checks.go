@@ -68,7 +68,7 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 	if err := s.limited(ctx, "checks:"+p.ID, checkLimit); err != nil {
 		return nil, err
 	}
-	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup}
+	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup, Now: s.now}
 	if s.edges.named() {
 		domain, _ := normalizeDomain(target.Hostname()) // checkTarget has validated the domain
 		config.Gate = &doctor.Gate{Addresses: s.edges.all(ctx), Remedy: s.edges.recordsFor(ctx, domain).remedy()}

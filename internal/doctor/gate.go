@@ -24,6 +24,7 @@ func (p *probe) checkGate(ctx context.Context) {
 			p.note(name, Failed, fmt.Sprintf("the request to %s failed: %s", address, plainly(err)), remedyUnreachable)
 			return
 		case a.code() == protocol.SessionMissing:
+			p.answers = append(p.answers, a)
 			continue
 		case a.code() == protocol.HostUnknown:
 			p.note(name, Failed, fmt.Sprintf("the gate at %s knows no provider for %s", address, host),
