@@ -82,7 +82,9 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	}
 	a.routeSessions()
 	a.routeSessionActions()
+	a.routeMarketplaces()
 	a.routeProviders()
+	a.routeGuests()
 	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()

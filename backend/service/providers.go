@@ -59,7 +59,7 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		if err != nil {
 			return p, err
 		}
-		before := p.Policies.ReturnHosts
+		before, old := p.Policies.ReturnHosts, p
 		set(&p.Name, patch.Name)
 		set(&p.Domains, patch.Domains)
 		set(&p.OriginURL, patch.OriginURL)
@@ -73,6 +73,9 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		}
 		if !patch.MayReturn && !slices.Equal(before, p.Policies.ReturnHosts) {
 			return p, Refuse(protocol.Forbidden, "Only an administrator may change return_hosts.")
+		}
+		if err := w.changing(ctx, id, changedItems(old, p)...); err != nil {
+			return p, err
 		}
 		if err := w.UpdateProvider(ctx, p, w.now); err != nil {
 			return p, err

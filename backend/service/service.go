@@ -181,6 +181,10 @@ type Request struct {
 	hash string
 
 	operation, target string
+	// The marketplace whose sessions alone the write may change. Empty: of any.
+	marketplace string
+	// The portal link of a guest, whose changes may need to be confirmed. Empty: none.
+	guest string
 	// The API key or person to record in the audit log. Empty if nothing is recorded.
 	Actor string
 	ID    string // of the HTTP request
@@ -195,6 +199,15 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 	}
 	sum := sha256.Sum256(spelled)
 	return Request{scope: scope, key: key, hash: hex.EncodeToString(sum[:]), operation: operation, target: target}, nil
+}
+
+// From returns r limited to what c may change.
+func (r Request) From(c Caller) Request {
+	r.marketplace = c.MarketplaceID
+	if c.Guest {
+		r.guest = c.KeyID
+	}
+	return r
 }
 
 // answered reports whether a request was answered before, so that a task of several
@@ -213,6 +226,7 @@ type writeTx struct {
 	*store.Tx
 	s        *Service
 	now      time.Time
+	req      Request
 	changed  []session.Session
 	enqueued int64 // webhook deliveries that the transaction enqueued
 }
@@ -226,7 +240,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		var zero T
 		out = zero
-		w = &writeTx{Tx: tx, s: s, now: s.now()}
+		w = &writeTx{Tx: tx, s: s, now: s.now(), req: req}
 		if req.key != "" {
 			answer, fresh, err := tx.Once(ctx, req.scope, req.key, req.hash, w.now)
 			if err != nil {
@@ -294,11 +308,16 @@ func (w *writeTx) apply(ctx context.Context, id string, e session.Event) (sessio
 	return tr.Session, w.record(ctx, tr)
 }
 
-// catchUp reads a session and writes the transitions that are due.
+// catchUp reads a session and writes the transitions that are due. It returns
+// [ErrNotFound] for a session that the request may not change: every change of a session
+// begins here.
 func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, error) {
 	current, err := w.Session(ctx, id)
 	if err != nil {
 		return current, err
+	}
+	if !ofMarketplace(current, w.req.marketplace) {
+		return session.Session{}, store.ErrNotFound
 	}
 	for {
 		tr, err := session.Apply(current, session.Tick{}, w.now)

@@ -85,7 +85,7 @@ type soldSession struct {
 
 // Order is a marketplace's request for a session.
 type Order struct {
-	UserID, ProviderID    string
+	UserID, ProviderID    string // UserID is the user's subject
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
 	Clock                 string // when the paid clock starts; empty means at creation
@@ -136,6 +136,19 @@ func (s *Service) Session(ctx context.Context, id string) (session.Session, erro
 		return c, err
 	}
 	return s.store.Session(ctx, id)
+}
+
+// SessionFor returns a session that c may read, and [ErrNotFound] for any other: a
+// provider reads its own, a marketplace the ones that it sold.
+func (s *Service) SessionFor(ctx context.Context, c Caller, id string) (session.Session, error) {
+	found, err := s.Session(ctx, id)
+	if err != nil {
+		return found, err
+	}
+	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID {
+		return session.Session{}, store.ErrNotFound
+	}
+	return found, nil
 }
 
 // Sessions lists sessions in their current state, newest first.
@@ -273,8 +286,8 @@ func over(c session.Session) *Refusal {
 
 // Extensions lists the extensions of a session, oldest first, starting after the
 // extension that made the session's version after.
-func (s *Service) Extensions(ctx context.Context, id string, after int64, limit int) ([]store.Extension, error) {
-	if _, err := s.store.Session(ctx, id); err != nil {
+func (s *Service) Extensions(ctx context.Context, c Caller, id string, after int64, limit int) ([]store.Extension, error) {
+	if _, err := s.SessionFor(ctx, c, id); err != nil {
 		return nil, err
 	}
 	return s.store.Extensions(ctx, id, after, limit)
