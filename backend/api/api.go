@@ -97,7 +97,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeAPIKeys()
 	a.routeReports()
 	a.routeChecks()
-	a.routeDNS()
+	a.routeDomains()
 	a.routeOperations()
 	document := a.huma.OpenAPI()
 	// huma's own error bodies, which are never sent.

@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -29,6 +31,10 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if errors.Is(err, store.ErrNotFound) {
 			return createdSession{}, Refuse(protocol.InvalidRequest, "provider_id is unknown.")
 		}
+		if err != nil {
+			return createdSession{}, err
+		}
+		appURL, err := launchBase(p)
 		if err != nil {
 			return createdSession{}, err
 		}
@@ -68,7 +74,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, err
 		}
 		w.changed = append(w.changed, tr.Session)
-		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
+		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL}, nil
 	})
 	if err == nil {
 		s.metric.created.Inc()
@@ -112,8 +118,8 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
 }
 
-// AppURL returns the base URL of a provider's launch links: its app_url, or its first
-// domain.
+// AppURL returns the base URL of a provider's launch links: its app_url, or the first
+// of its domains that is usable. While none is, it is the first.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -121,7 +127,11 @@ func AppURL(p store.Provider) string {
 	if len(p.Domains) == 0 {
 		return ""
 	}
-	return "https://" + hostPort{host: p.Domains[0]}.String() + "/"
+	name := p.Domains[0]
+	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State.Usable() }); i >= 0 {
+		name = p.Claims[i].Domain
+	}
+	return "https://" + hostPort{host: name}.String() + "/"
 }
 
 // Session returns the current state of a session.

@@ -2,6 +2,7 @@
 // and attackers reach it, and says how to fix what is wrong.
 //
 //	dns         the name resolves, and to which addresses
+//	ownership   the session service knows the name as the provider's
 //	tls         the certificate is valid for the name, and until when
 //	gate        a gate answers on every address and reaches its session service
 //	time        the clocks of the edges agree with this machine's and the service's
@@ -79,6 +80,9 @@ type Config struct {
 	// Gate says where the name should point. Nil: its addresses are reported but
 	// not compared.
 	Gate *Gate
+	// Ownership says whether the session service takes the name for the provider's.
+	// Nil: it is not reported.
+	Ownership *Ownership
 
 	// Control is called before each connection, like [net.Dialer.Control]; an
 	// error prevents the connection. Set it if URL or Origin come from someone
@@ -102,6 +106,14 @@ type Gate struct {
 	// What to do if a name points elsewhere, such as "Set CNAME app.example.com to
 	// edge.example.com."
 	Remedy string
+}
+
+// Ownership is the state of a provider's claim to the name.
+type Ownership struct {
+	State  string // pending, proven, suspended, vouched or local
+	Usable bool   // whether the gate serves the name
+	Found  string // what the session service last saw in DNS; may be empty
+	Remedy string // which records to set
 }
 
 // Rules answers with the decisions of the injector that the edge runs.
@@ -140,6 +152,7 @@ func Run(ctx context.Context, c Config) *Report {
 	page.RawQuery = ""
 	p := &probe{Config: c, report: &Report{URL: c.URL.Redacted()}, page: &page}
 	p.checkNames(ctx)
+	p.checkOwnership()
 	p.checkCertificate(ctx)
 	p.checkGate(ctx)
 	p.believeGate()

@@ -79,6 +79,7 @@ const (
 	TokenInvalid        Code = "token_invalid"          // 401: the Bearer JWT does not verify
 	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
 	AlreadyExists       Code = "already_exists"         // 409
+	DomainNotProven     Code = "domain_not_proven"      // 409: no DNS record proves the app's domain
 	RateLimited         Code = "rate_limited"           // 429, with Retry-After
 	TooLarge            Code = "too_large"              // 413
 	Unavailable         Code = "unavailable"            // 503, with Retry-After
@@ -137,6 +138,7 @@ var statuses = map[Code]int{
 	TokenInvalid:        http.StatusUnauthorized,
 	TokenMismatch:       http.StatusUnauthorized,
 	AlreadyExists:       http.StatusConflict,
+	DomainNotProven:     http.StatusConflict,
 	RateLimited:         http.StatusTooManyRequests,
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
@@ -147,7 +149,7 @@ var statuses = map[Code]int{
 func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
-		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, DomainNotProven, RateLimited,
 		TooLarge, Unavailable, Internal,
 		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,

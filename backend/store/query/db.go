@@ -99,14 +99,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
 	}
+	if q.deleteClaimStmt, err = db.PrepareContext(ctx, deleteClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteClaim: %w", err)
+	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
 	}
 	if q.deleteDeliveriesOfWebhookStmt, err = db.PrepareContext(ctx, deleteDeliveriesOfWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveriesOfWebhook: %w", err)
-	}
-	if q.deleteDomainsStmt, err = db.PrepareContext(ctx, deleteDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteDomains: %w", err)
 	}
 	if q.deleteGuestChangeStmt, err = db.PrepareContext(ctx, deleteGuestChange); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteGuestChange: %w", err)
@@ -192,6 +192,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDomainSecretStmt, err = db.PrepareContext(ctx, getDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDomainSecret: %w", err)
+	}
 	if q.getHoldStmt, err = db.PrepareContext(ctx, getHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GetHold: %w", err)
 	}
@@ -240,11 +243,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertClaimStmt, err = db.PrepareContext(ctx, insertClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertClaim: %w", err)
+	}
 	if q.insertDeliveryStmt, err = db.PrepareContext(ctx, insertDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertDelivery: %w", err)
 	}
-	if q.insertDomainStmt, err = db.PrepareContext(ctx, insertDomain); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertDomain: %w", err)
+	if q.insertDomainSecretStmt, err = db.PrepareContext(ctx, insertDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDomainSecret: %w", err)
 	}
 	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
@@ -294,6 +300,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
+	if q.listClaimsStmt, err = db.PrepareContext(ctx, listClaims); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaims: %w", err)
+	}
+	if q.listClaimsOfDomainStmt, err = db.PrepareContext(ctx, listClaimsOfDomain); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaimsOfDomain: %w", err)
+	}
 	if q.listDaysStmt, err = db.PrepareContext(ctx, listDays); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDays: %w", err)
 	}
@@ -309,8 +321,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDisabledWaitingStmt, err = db.PrepareContext(ctx, listDisabledWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDisabledWaiting: %w", err)
 	}
-	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
+	if q.listDueDomainsStmt, err = db.PrepareContext(ctx, listDueDomains); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDueDomains: %w", err)
 	}
 	if q.listEdgesStmt, err = db.PrepareContext(ctx, listEdges); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEdges: %w", err)
@@ -408,6 +420,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
+	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
@@ -458,6 +473,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.trimPageReportsStmt, err = db.PrepareContext(ctx, trimPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query TrimPageReports: %w", err)
+	}
+	if q.updateClaimStmt, err = db.PrepareContext(ctx, updateClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateClaim: %w", err)
 	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
@@ -604,6 +622,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
 		}
 	}
+	if q.deleteClaimStmt != nil {
+		if cerr := q.deleteClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteClaimStmt: %w", cerr)
+		}
+	}
 	if q.deleteDeliveriesStmt != nil {
 		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
@@ -612,11 +635,6 @@ func (q *Queries) Close() error {
 	if q.deleteDeliveriesOfWebhookStmt != nil {
 		if cerr := q.deleteDeliveriesOfWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesOfWebhookStmt: %w", cerr)
-		}
-	}
-	if q.deleteDomainsStmt != nil {
-		if cerr := q.deleteDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteDomainsStmt: %w", cerr)
 		}
 	}
 	if q.deleteGuestChangeStmt != nil {
@@ -759,6 +777,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDomainSecretStmt != nil {
+		if cerr := q.getDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDomainSecretStmt: %w", cerr)
+		}
+	}
 	if q.getHoldStmt != nil {
 		if cerr := q.getHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getHoldStmt: %w", cerr)
@@ -839,14 +862,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertClaimStmt != nil {
+		if cerr := q.insertClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertClaimStmt: %w", cerr)
+		}
+	}
 	if q.insertDeliveryStmt != nil {
 		if cerr := q.insertDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertDeliveryStmt: %w", cerr)
 		}
 	}
-	if q.insertDomainStmt != nil {
-		if cerr := q.insertDomainStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertDomainStmt: %w", cerr)
+	if q.insertDomainSecretStmt != nil {
+		if cerr := q.insertDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDomainSecretStmt: %w", cerr)
 		}
 	}
 	if q.insertEntryStmt != nil {
@@ -929,6 +957,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
 		}
 	}
+	if q.listClaimsStmt != nil {
+		if cerr := q.listClaimsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsStmt: %w", cerr)
+		}
+	}
+	if q.listClaimsOfDomainStmt != nil {
+		if cerr := q.listClaimsOfDomainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsOfDomainStmt: %w", cerr)
+		}
+	}
 	if q.listDaysStmt != nil {
 		if cerr := q.listDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDaysStmt: %w", cerr)
@@ -954,9 +992,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDisabledWaitingStmt: %w", cerr)
 		}
 	}
-	if q.listDomainsStmt != nil {
-		if cerr := q.listDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listDomainsStmt: %w", cerr)
+	if q.listDueDomainsStmt != nil {
+		if cerr := q.listDueDomainsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDueDomainsStmt: %w", cerr)
 		}
 	}
 	if q.listEdgesStmt != nil {
@@ -1119,6 +1157,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
 		}
 	}
+	if q.moveClaimStmt != nil {
+		if cerr := q.moveClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -1202,6 +1245,11 @@ func (q *Queries) Close() error {
 	if q.trimPageReportsStmt != nil {
 		if cerr := q.trimPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing trimPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.updateClaimStmt != nil {
+		if cerr := q.updateClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateClaimStmt: %w", cerr)
 		}
 	}
 	if q.updateProviderStmt != nil {
@@ -1293,9 +1341,9 @@ type Queries struct {
 	countSessionsOfUsersStmt                        *sql.Stmt
 	countWebhooksStmt                               *sql.Stmt
 	deleteAccountStmt                               *sql.Stmt
+	deleteClaimStmt                                 *sql.Stmt
 	deleteDeliveriesStmt                            *sql.Stmt
 	deleteDeliveriesOfWebhookStmt                   *sql.Stmt
-	deleteDomainsStmt                               *sql.Stmt
 	deleteGuestChangeStmt                           *sql.Stmt
 	deleteIdempotencyKeysStmt                       *sql.Stmt
 	deleteOldEdgesStmt                              *sql.Stmt
@@ -1324,6 +1372,7 @@ type Queries struct {
 	getAccountStmt                                  *sql.Stmt
 	getBeatsStmt                                    *sql.Stmt
 	getDeliveryStmt                                 *sql.Stmt
+	getDomainSecretStmt                             *sql.Stmt
 	getHoldStmt                                     *sql.Stmt
 	getIdempotencyKeyStmt                           *sql.Stmt
 	getMarketplaceStmt                              *sql.Stmt
@@ -1340,8 +1389,9 @@ type Queries struct {
 	insertAPIKeyStmt                                *sql.Stmt
 	insertAttemptStmt                               *sql.Stmt
 	insertAuditStmt                                 *sql.Stmt
+	insertClaimStmt                                 *sql.Stmt
 	insertDeliveryStmt                              *sql.Stmt
-	insertDomainStmt                                *sql.Stmt
+	insertDomainSecretStmt                          *sql.Stmt
 	insertEntryStmt                                 *sql.Stmt
 	insertEventStmt                                 *sql.Stmt
 	insertExtensionStmt                             *sql.Stmt
@@ -1358,12 +1408,14 @@ type Queries struct {
 	listAttemptsStmt                                *sql.Stmt
 	listAuditStmt                                   *sql.Stmt
 	listChangedSessionsStmt                         *sql.Stmt
+	listClaimsStmt                                  *sql.Stmt
+	listClaimsOfDomainStmt                          *sql.Stmt
 	listDaysStmt                                    *sql.Stmt
 	listDeliveriesStmt                              *sql.Stmt
 	listDeliveriesOfSessionStmt                     *sql.Stmt
 	listDeliveriesOfStatusStmt                      *sql.Stmt
 	listDisabledWaitingStmt                         *sql.Stmt
-	listDomainsStmt                                 *sql.Stmt
+	listDueDomainsStmt                              *sql.Stmt
 	listEdgesStmt                                   *sql.Stmt
 	listEndedSessionsOfMarketplaceStmt              *sql.Stmt
 	listEntriesOfSessionStmt                        *sql.Stmt
@@ -1396,6 +1448,7 @@ type Queries struct {
 	makeDueStmt                                     *sql.Stmt
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
+	moveClaimStmt                                   *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
@@ -1413,6 +1466,7 @@ type Queries struct {
 	touchAPIKeyStmt                                 *sql.Stmt
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
+	updateClaimStmt                                 *sql.Stmt
 	updateProviderStmt                              *sql.Stmt
 	updateSessionStmt                               *sql.Stmt
 	updateWebhookStmt                               *sql.Stmt
@@ -1449,9 +1503,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countSessionsOfUsersStmt:                q.countSessionsOfUsersStmt,
 		countWebhooksStmt:                       q.countWebhooksStmt,
 		deleteAccountStmt:                       q.deleteAccountStmt,
+		deleteClaimStmt:                         q.deleteClaimStmt,
 		deleteDeliveriesStmt:                    q.deleteDeliveriesStmt,
 		deleteDeliveriesOfWebhookStmt:           q.deleteDeliveriesOfWebhookStmt,
-		deleteDomainsStmt:                       q.deleteDomainsStmt,
 		deleteGuestChangeStmt:                   q.deleteGuestChangeStmt,
 		deleteIdempotencyKeysStmt:               q.deleteIdempotencyKeysStmt,
 		deleteOldEdgesStmt:                      q.deleteOldEdgesStmt,
@@ -1480,6 +1534,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAccountStmt:                          q.getAccountStmt,
 		getBeatsStmt:                            q.getBeatsStmt,
 		getDeliveryStmt:                         q.getDeliveryStmt,
+		getDomainSecretStmt:                     q.getDomainSecretStmt,
 		getHoldStmt:                             q.getHoldStmt,
 		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
 		getMarketplaceStmt:                      q.getMarketplaceStmt,
@@ -1496,8 +1551,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAPIKeyStmt:                        q.insertAPIKeyStmt,
 		insertAttemptStmt:                       q.insertAttemptStmt,
 		insertAuditStmt:                         q.insertAuditStmt,
+		insertClaimStmt:                         q.insertClaimStmt,
 		insertDeliveryStmt:                      q.insertDeliveryStmt,
-		insertDomainStmt:                        q.insertDomainStmt,
+		insertDomainSecretStmt:                  q.insertDomainSecretStmt,
 		insertEntryStmt:                         q.insertEntryStmt,
 		insertEventStmt:                         q.insertEventStmt,
 		insertExtensionStmt:                     q.insertExtensionStmt,
@@ -1514,12 +1570,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAttemptsStmt:                        q.listAttemptsStmt,
 		listAuditStmt:                           q.listAuditStmt,
 		listChangedSessionsStmt:                 q.listChangedSessionsStmt,
+		listClaimsStmt:                          q.listClaimsStmt,
+		listClaimsOfDomainStmt:                  q.listClaimsOfDomainStmt,
 		listDaysStmt:                            q.listDaysStmt,
 		listDeliveriesStmt:                      q.listDeliveriesStmt,
 		listDeliveriesOfSessionStmt:             q.listDeliveriesOfSessionStmt,
 		listDeliveriesOfStatusStmt:              q.listDeliveriesOfStatusStmt,
 		listDisabledWaitingStmt:                 q.listDisabledWaitingStmt,
-		listDomainsStmt:                         q.listDomainsStmt,
+		listDueDomainsStmt:                      q.listDueDomainsStmt,
 		listEdgesStmt:                           q.listEdgesStmt,
 		listEndedSessionsOfMarketplaceStmt:      q.listEndedSessionsOfMarketplaceStmt,
 		listEntriesOfSessionStmt:                q.listEntriesOfSessionStmt,
@@ -1552,6 +1610,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		makeDueStmt:                                     q.makeDueStmt,
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
+		moveClaimStmt:                                   q.moveClaimStmt,
 		nextDueStmt:                                     q.nextDueStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
@@ -1569,6 +1628,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
+		updateClaimStmt:                                 q.updateClaimStmt,
 		updateProviderStmt:                              q.updateProviderStmt,
 		updateSessionStmt:                               q.updateSessionStmt,
 		updateWebhookStmt:                               q.updateWebhookStmt,

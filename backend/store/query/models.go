@@ -36,6 +36,25 @@ type AuditLog struct {
 	RequestID string
 }
 
+type DomainClaim struct {
+	Domain       string
+	ProviderID   string
+	Position     int64
+	State        string
+	ClaimedAt    int64
+	ProvenAt     int64
+	CheckedAt    int64
+	Found        string
+	Misses       int64
+	MissingSince int64
+	DueAt        int64
+}
+
+type DomainSecret struct {
+	ID    int64
+	Value string
+}
+
 type Edge struct {
 	ID           string
 	Version      string
@@ -140,12 +159,6 @@ type ProviderAnalytic struct {
 	Released        int64
 	Held            int64
 	Extensions      int64
-}
-
-type ProviderDomain struct {
-	Domain     string
-	ProviderID string
-	Position   int64
 }
 
 type ProviderEvent struct {
