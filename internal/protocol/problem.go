@@ -52,6 +52,7 @@ const (
 	SessionCompleted   Code = "session_completed"   // 401
 	SessionRevoked     Code = "session_revoked"     // 401
 	SessionCanceled    Code = "session_canceled"    // 401: the launch window passed
+	SessionMoved       Code = "session_moved"       // 401: the session was opened anew; this token is void
 	SessionPaused      Code = "session_paused"      // 423
 	SessionPending     Code = "session_pending"     // 409: not launched yet
 	LaunchSpent        Code = "launch_spent"        // 409: the session is already open in another browser
@@ -113,6 +114,7 @@ var statuses = map[Code]int{
 	SessionCompleted:   http.StatusUnauthorized,
 	SessionRevoked:     http.StatusUnauthorized,
 	SessionCanceled:    http.StatusUnauthorized,
+	SessionMoved:       http.StatusUnauthorized,
 	SessionPaused:      http.StatusLocked,
 	SessionPending:     http.StatusConflict,
 	LaunchSpent:        http.StatusConflict,
@@ -149,7 +151,7 @@ func BackendCodes() []Code {
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
 		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
 		TooLarge, Unavailable, Internal,
-		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
+		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled, SessionMoved,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,
 	}
 }

@@ -429,6 +429,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.trimPageReportsStmt, err = db.PrepareContext(ctx, trimPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query TrimPageReports: %w", err)
 	}
+	if q.updateLinksStmt, err = db.PrepareContext(ctx, updateLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateLinks: %w", err)
+	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
 	}
@@ -1124,6 +1127,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing trimPageReportsStmt: %w", cerr)
 		}
 	}
+	if q.updateLinksStmt != nil {
+		if cerr := q.updateLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateLinksStmt: %w", cerr)
+		}
+	}
 	if q.updateProviderStmt != nil {
 		if cerr := q.updateProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateProviderStmt: %w", cerr)
@@ -1323,6 +1331,7 @@ type Queries struct {
 	touchAPIKeyStmt                    *sql.Stmt
 	touchedDaysStmt                    *sql.Stmt
 	trimPageReportsStmt                *sql.Stmt
+	updateLinksStmt                    *sql.Stmt
 	updateProviderStmt                 *sql.Stmt
 	updateSessionStmt                  *sql.Stmt
 	updateWebhookStmt                  *sql.Stmt
@@ -1469,6 +1478,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchAPIKeyStmt:                    q.touchAPIKeyStmt,
 		touchedDaysStmt:                    q.touchedDaysStmt,
 		trimPageReportsStmt:                q.trimPageReportsStmt,
+		updateLinksStmt:                    q.updateLinksStmt,
 		updateProviderStmt:                 q.updateProviderStmt,
 		updateSessionStmt:                  q.updateSessionStmt,
 		updateWebhookStmt:                  q.updateWebhookStmt,

@@ -37,7 +37,7 @@ func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfU
 }
 
 const listEndedSessionsOfStatus = `-- name: ListEndedSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
@@ -78,6 +78,9 @@ func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, 
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -93,7 +96,7 @@ func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, 
 }
 
 const listLiveSessionsOfStatus = `-- name: ListLiveSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
@@ -134,6 +137,9 @@ func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, b
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -149,7 +155,7 @@ func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, b
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
@@ -190,6 +196,9 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -205,7 +214,7 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions
 WHERE provider_id = $1 AND id < $2 AND id >= $3
   AND created_at >= $4 AND created_at < $5
   AND (CAST($6 AS TEXT) = '' OR status = $6)
@@ -273,6 +282,9 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -288,7 +300,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 }
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions
 WHERE provider_id = $1 AND status = $2 AND id < $3
   AND created_at >= $4 AND created_at < $5
 ORDER BY id DESC LIMIT $6
@@ -348,6 +360,9 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -363,7 +378,7 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions
 WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
   AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -425,6 +440,9 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -440,7 +458,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 }
 
 const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at FROM sessions
 WHERE provider_id = $1 AND user_id >= $2 AND user_id < $3
   AND id || '' < CAST($4 AS TEXT) AND (CAST($5 AS TEXT) = '' OR status || '' = $5)
   AND created_at >= $6 AND created_at < $7
@@ -508,6 +526,9 @@ func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUse
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
 		); err != nil {
 			return nil, err
 		}
