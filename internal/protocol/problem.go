@@ -56,6 +56,7 @@ const (
 	SessionPaused      Code = "session_paused"      // 423
 	SessionPending     Code = "session_pending"     // 409: not launched yet
 	LaunchSpent        Code = "launch_spent"        // 409: the session is already open in another browser
+	AnotherSession     Code = "another_session"     // 409: the browser has another live session; its person is asked first
 	LaunchInvalid      Code = "launch_invalid"      // 401
 	LaunchExpired      Code = "launch_expired"      // 401
 	WrongProvider      Code = "wrong_provider"      // 403: the token is for another provider's site
@@ -118,6 +119,7 @@ var statuses = map[Code]int{
 	SessionPaused:      http.StatusLocked,
 	SessionPending:     http.StatusConflict,
 	LaunchSpent:        http.StatusConflict,
+	AnotherSession:     http.StatusConflict,
 	LaunchInvalid:      http.StatusUnauthorized,
 	LaunchExpired:      http.StatusUnauthorized,
 	WrongProvider:      http.StatusForbidden,

@@ -1,4 +1,4 @@
-import { takeToken } from "./address";
+import { keepToken, takeToken } from "./address";
 import { backendFetch } from "./backend";
 import type { SDKConfig } from "./config";
 import { SDKError } from "./errors";
@@ -25,7 +25,13 @@ export function openAccess(config: SDKConfig, page: PageRecord): Access | undefi
   const { fetch } = window;
   page.access = {
     claims,
-    call: backendFetch({ fetch: (input, init) => fetch.call(window, input, init), endpoint, token, claims }),
+    call: backendFetch({
+      fetch: (input, init) => fetch.call(window, input, init),
+      endpoint,
+      token,
+      claims,
+      keep: (session) => keepToken(config, session),
+    }),
   };
   return page.access;
 }
