@@ -157,7 +157,7 @@ func (r route) operation(a *api) huma.Operation {
 		for _, role := range r.roles {
 			who = append(who, string(role))
 			scheme := "apiKey"
-			if role == service.RoleSession {
+			if role == service.RoleSession || role == service.RoleLaunch {
 				scheme = "session"
 			}
 			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {

@@ -58,14 +58,6 @@ type createInput struct {
 	Body createBody
 }
 
-type createOutput struct {
-	Body struct {
-		Session   shape.SessionBody `json:"session"`
-		Token     string            `json:"token" doc:"The launch token"`
-		LaunchURL string            `json:"launch_url" doc:"URL to send the user to: the provider's app with the launch token. Empty when the provider has neither app_url nor a domain"`
-	}
-}
-
 func (a *api) routeSessions() {
 	register(a, route{
 		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated,
@@ -107,9 +99,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	if err != nil {
 		return nil, err
 	}
-	out := &createOutput{}
-	out.Body.Session, out.Body.Token, out.Body.LaunchURL = sessionBody(ctx, sold.Session), sold.Token, sold.LaunchURL
-	return out, nil
+	return linked(ctx, sold), nil
 }
 
 type listInput struct {
@@ -256,13 +246,19 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 	if bearer == "" {
 		return invalid(401, protocol.Unauthorized, "Missing authorization token", "Send the session's token: Authorization: Bearer …"), nil
 	}
-	claims, err := a.s.Bearer(ctx, bearer)
+	who, err := a.s.Bearer(ctx, bearer)
 	if err != nil {
 		p := problemOf(err)
 		a.logRefusal(ctx, p, err)
-		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
+		if p.Status != http.StatusUnauthorized {
+			return invalid(p.Status, p.Code, "Session could not be checked", p.Detail), nil
+		}
+		return invalid(401, p.Code, "Invalid or expired token", p.Detail), nil
 	}
-	if claims.ID != body.JTI {
+	if who.Spent {
+		return invalid(401, protocol.LaunchSpent, "Invalid or expired token", "The launch token was already used. Send the session token that took its place."), nil
+	}
+	if who.Claims.ID != body.JTI {
 		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token belongs to another session."), nil
 	}
 	c, err := a.s.Session(ctx, body.JTI)

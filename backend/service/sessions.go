@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
@@ -82,13 +80,6 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 	return sold, err
 }
 
-// soldSession is a session with its launch token and launch URL.
-type soldSession struct {
-	Session   session.Session
-	Token     string // the launch token
-	LaunchURL string // the app's URL with the launch token; empty if the app has no URL
-}
-
 // Order is a marketplace's request for a session.
 type Order struct {
 	UserID, ProviderID    string // UserID is the user's subject
@@ -99,7 +90,7 @@ type Order struct {
 }
 
 // Sell creates a session and signs its launch token.
-func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, error) {
+func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession, error) {
 	terms := session.Order{
 		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
@@ -109,13 +100,9 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	}
 	sold, err := s.create(ctx, req, terms)
 	if err != nil {
-		return soldSession{}, err
+		return LinkedSession{}, err
 	}
-	signed, err := s.keys.Signer().Sign(token.Launch, sold.Claims)
-	if err != nil {
-		return soldSession{}, err
-	}
-	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
+	return s.linkTo(sold)
 }
 
 // AppURL returns the base URL of a provider's launch links: its app_url, or the first
@@ -181,22 +168,6 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 		return nil, err
 	}
 	return s.store.Sessions(ctx, f)
-}
-
-// Enter starts a pending session for a page without an edge, which would redeem the
-// launch token. It is separate from validation, because validating a token must not
-// spend paid time. If the session is active or paused, Enter returns it unchanged, so
-// that a reloaded page continues. The bearer of the token gains no more access than
-// validation gives. The redemption id is random and is not returned, so no edge admits
-// the token afterwards.
-func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
-	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
-		current, err := w.catchUp(ctx, id)
-		if err != nil || current.Status == session.Active || current.Status == session.Paused {
-			return current, err
-		}
-		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
-	})
 }
 
 // change applies an event to a session.

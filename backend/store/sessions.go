@@ -89,6 +89,14 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 	if n == 0 {
 		return fmt.Errorf("writing session: %w", ErrConflict)
 	}
+	if s.Relaunches > 0 {
+		err := t.q.UpdateLinks(ctx, query.UpdateLinksParams{
+			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
+		})
+		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
+	}
 	if x := tr.Extension; x != nil {
 		err := t.q.InsertExtension(ctx, query.InsertExtensionParams{
 			SessionID: s.ID, Version: s.Version, Actor: string(x.By), Seconds: x.Seconds, Tokens: x.Tokens, CreatedAt: now.Unix(),
@@ -183,6 +191,7 @@ func fromRow(r query.Session) (session.Session, error) {
 		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
 		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
 		EndReason: r.EndReason, WarnAt: r.WarnAt,
+		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
 	}
 	if err := json.Unmarshal([]byte(r.Terms), &s.Terms); err != nil {
 		return session.Session{}, fmt.Errorf("reading session's terms: %w", err)

@@ -477,6 +477,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateClaimStmt, err = db.PrepareContext(ctx, updateClaim); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateClaim: %w", err)
 	}
+	if q.updateLinksStmt, err = db.PrepareContext(ctx, updateLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateLinks: %w", err)
+	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
 	}
@@ -1252,6 +1255,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateClaimStmt: %w", cerr)
 		}
 	}
+	if q.updateLinksStmt != nil {
+		if cerr := q.updateLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateLinksStmt: %w", cerr)
+		}
+	}
 	if q.updateProviderStmt != nil {
 		if cerr := q.updateProviderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateProviderStmt: %w", cerr)
@@ -1467,6 +1475,7 @@ type Queries struct {
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
 	updateClaimStmt                                 *sql.Stmt
+	updateLinksStmt                                 *sql.Stmt
 	updateProviderStmt                              *sql.Stmt
 	updateSessionStmt                               *sql.Stmt
 	updateWebhookStmt                               *sql.Stmt
@@ -1629,6 +1638,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
 		updateClaimStmt:                                 q.updateClaimStmt,
+		updateLinksStmt:                                 q.updateLinksStmt,
 		updateProviderStmt:                              q.updateProviderStmt,
 		updateSessionStmt:                               q.updateSessionStmt,
 		updateWebhookStmt:                               q.updateWebhookStmt,

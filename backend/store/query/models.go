@@ -209,6 +209,9 @@ type Session struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Relaunches      int64
+	RedeemedLink    int64
+	RelaunchedAt    int64
 	MarketplaceID   string
 }
 
