@@ -80,6 +80,7 @@ const (
 	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
 	AlreadyExists       Code = "already_exists"         // 409
 	RateLimited         Code = "rate_limited"           // 429, with Retry-After
+	LimitReached        Code = "limit_reached"          // 409: the session has used up a limit; waiting does not help
 	TooLarge            Code = "too_large"              // 413
 	Unavailable         Code = "unavailable"            // 503, with Retry-After
 	Internal            Code = "internal"               // 500
@@ -138,6 +139,7 @@ var statuses = map[Code]int{
 	TokenMismatch:       http.StatusUnauthorized,
 	AlreadyExists:       http.StatusConflict,
 	RateLimited:         http.StatusTooManyRequests,
+	LimitReached:        http.StatusConflict,
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
 	Internal:            http.StatusInternalServerError,
@@ -147,7 +149,7 @@ var statuses = map[Code]int{
 func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
-		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited, LimitReached,
 		TooLarge, Unavailable, Internal,
 		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,
