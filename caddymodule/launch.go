@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -84,15 +83,12 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) er
 	}
 	raw := tokens[0]
 	ctx := r.Context()
-	provider, err := g.providerOf(r)
-	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
+	if !g.edge.Limits.Entry(addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries from one address"))
 	}
-	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
-	})
+	claims, provider, err := g.verifyLaunch(r, raw)
 	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
+		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
 	}
 	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
 		s.Claim()
@@ -229,8 +225,13 @@ func codeOfLaunchError(err error) protocol.Code {
 }
 
 func codeOfHostError(err error) protocol.Code {
-	if errors.Is(err, edge.ErrUnknownHost) {
+	switch {
+	case errors.Is(err, edge.ErrUnknownHost):
 		return protocol.HostUnknown
+	case errors.Is(err, edge.ErrNobodyAsks):
+		return protocol.SessionMissing
+	case errors.Is(err, edge.ErrLookups):
+		return protocol.RateLimited
 	}
 	return protocol.BackendUnavailable
 }

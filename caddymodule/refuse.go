@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -178,6 +179,9 @@ func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
 		p.Title = http.StatusText(p.Status)
 	}
 	setRetryAfter(w.Header(), p.Code)
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
 	w.Header().Set("Content-Type", protocol.ProblemType)
 	w.WriteHeader(p.Status)
 	_, err := w.Write(p.JSON())

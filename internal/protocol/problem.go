@@ -24,6 +24,8 @@ type Problem struct {
 	ConsentURL string `json:"consent_url,omitempty"`
 	// The id of the session, if the caller may see it.
 	SessionID string `json:"session_id,omitempty"`
+	// After how many seconds a retry can succeed, as in Retry-After; 0: unknown.
+	RetryAfter int `json:"-"`
 }
 
 // Error implements error. It returns only the code, because the other fields may quote
