@@ -64,10 +64,10 @@ type signingKeyBody struct {
 // limitBody is one of the limits that an operator can set.
 type limitBody struct {
 	Name    string `json:"name" example:"events_per_session" doc:"As in --limit NAME=VALUE"`
-	Value   int64  `json:"value" doc:"In force; -1: no limit"`
-	Default int64  `json:"default"`
+	Value   int64  `json:"value" example:"5000" doc:"In force; -1: no limit"`
+	Default int64  `json:"default" example:"5000"`
 	Unit    string `json:"unit" example:"events"`
-	Of      string `json:"of" doc:"What is limited"`
+	Of      string `json:"of" example:"page events of one session" doc:"What is limited"`
 }
 
 type limitsOutput struct {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,24 @@ func TestWebSocketsAreLimited(t *testing.T) {
 	l.Use(Limits{WebSocketsPerSession: Unlimited, WebSocketsPerProvider: Unlimited, WebSockets: Unlimited})
 	for range 100 {
 		open("s1", "p", true)
+	}
+}
+
+// The documentation has the limits' table.
+func TestLimitsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/caddyfile.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("| limit | default | unit | of |\n|---|---|---|---|\n")
+	for _, l := range new(Limits).List() {
+		fmt.Fprintf(&want, "| `%s` | %d | %s | %s |\n", l.Name, l.Default, l.Unit, l.Of)
+	}
+	want.WriteString("\n")
+	if !strings.Contains(string(page), want.String()) {
+		t.Errorf("docs/caddyfile.md must have this table:\n%s", want.String())
 	}
 }
 
