@@ -10,7 +10,7 @@ import (
 func FuzzReturnURL(f *testing.F) {
 	for _, raw := range []string{
 		"https://market.example/done", "https://market.example:8443/", "https://evil.example@market.example/", "https://market.example.evil.example/",
-		`https://market.example\@evil.example/`, "https:market.example", "//market.example", "https://MARKET.example./", "https://xn--market-.example/", "javascript://market.example/%0aalert(1)",
+		`https://market.example\@evil.example/`, "https:market.example", "//market.example", "https://MARKET.example./", "https://xn--market-.example/", "javascript://market.example/%0a(1)",
 	} {
 		f.Add(raw)
 	}
