@@ -128,7 +128,7 @@ func FuzzRequests(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "http://x/", nil)
 		r.Host, r.URL.Path, r.URL.RawQuery = host, path, query
 		r.Header["Cookie"], r.Header["Referer"], r.Header["X-Forwarded-For"] = []string{cookie}, []string{referer}, []string{forwarded}
-		r = r.WithContext(withVars(r.Context()))
+		r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 		w := httptest.NewRecorder()
 		err := g.ServeHTTP(w, r, passesNever{t})
 		if err != nil || w.Code < 300 && !strings.HasPrefix(path, "/.session-gate/") {
@@ -167,11 +167,6 @@ func FuzzCaddyfile(f *testing.F) {
 }
 
 var nopLogger = zap.NewNop()
-
-// withVars is the context of a request within Caddy.
-func withVars(ctx context.Context) context.Context {
-	return context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
-}
 
 // passesNever is an origin that no request may reach.
 type passesNever struct{ t *testing.T }
