@@ -53,7 +53,7 @@ func (s *Service) LimitAddress(ctx context.Context, address string) error {
 
 // LimitCaller refuses requests that exceed the limit of their caller.
 func (s *Service) LimitCaller(ctx context.Context, c Caller) error {
-	if c.Role != RoleSession {
+	if c.Role != RoleSession && c.Role != RoleLaunch {
 		return s.limited(ctx, c.Scope, s.rates.key)
 	}
 	wait, err := s.limit.Allow(ctx, c.Scope, sessionLimit)
