@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -145,12 +146,12 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 
 // marketplaceOf returns the front page of the marketplace that sells sessions of the
 // provider at the request's host, or "" if it is not known. A page that refuses a user
-// would otherwise lead nowhere. The host was looked up when the request was decided.
+// would otherwise lead nowhere. A request without a token has no host looked up.
 func (g *Gate) marketplaceOf(r *http.Request) string {
 	if g.Provider != "" { // chosen by the configuration, in which on_missing names the page
 		return ""
 	}
-	host, err := g.edge.Hosts.Find(r.Context(), r.Host)
+	host, _, err := g.edge.Hosts.Known(r.Host)
 	if err != nil {
 		return ""
 	}
@@ -214,6 +215,9 @@ func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
 		p.Title = http.StatusText(p.Status)
 	}
 	setRetryAfter(w.Header(), p.Code)
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
 	w.Header().Set("Content-Type", protocol.ProblemType)
 	w.WriteHeader(p.Status)
 	_, err := w.Write(p.JSON())

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
-	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 func init() {
@@ -22,6 +21,9 @@ func init() {
 
 // handledVar says that a gate, or a [Sanitizer], has had a request.
 const handledVar = "session_gate.guarded"
+
+// handledAdmitted is the value of [handledVar] for a request with a live session.
+const handledAdmitted = "admitted"
 
 // Sanitizer handles the requests of a site that do not come to its gate, because of a
 // matcher or of a handle block. They pass without a session, but not with what no
@@ -143,18 +145,15 @@ func (g *Gate) launches(r *http.Request, tokens []string) bool {
 	if len(tokens) != 1 || !g.policy.entersBy(r) {
 		return false
 	}
-	provider, err := g.providerOf(r)
-	if err != nil {
-		return codeOfHostError(err) != protocol.HostUnknown
-	}
-	_, err = g.edge.Verifier.Verify(r.Context(), tokens[0], token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
-	})
+	_, _, err := g.verifyLaunch(r, tokens[0])
 	if err == nil {
 		return true
 	}
-	code := codeOfLaunchError(err)
-	return code != protocol.LaunchInvalid && code != protocol.WrongProvider
+	switch codeOfEntryError(err) {
+	case protocol.LaunchInvalid, protocol.WrongProvider, protocol.HostUnknown:
+		return false
+	}
+	return true
 }
 
 // enterOutside redeems a launch token on a page that the gate leaves out. The session

@@ -64,7 +64,7 @@ func (a *api) routeSessions() {
 		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
 	}, a.create)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, tag: "Sessions",
 		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
 	}, a.list)
 	register(a, route{
@@ -299,7 +299,7 @@ type timelineOutput struct {
 
 func (a *api) routeTimeline() {
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, tag: "Sessions",
 		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }

@@ -69,7 +69,8 @@ type Service struct {
 	beats   *beatBuffer
 	used    *keyUse
 	reports *reportBuffer
-	rates   rates
+	limits  Limits
+	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
 
 	seal   seal.Cipher
@@ -96,11 +97,9 @@ type Options struct {
 	Issuer string
 	Now    func() time.Time
 	// The clock behind Now, which the service corrects. Nil if Now needs no correction.
-	Clock *Clock
-	Log   *zap.Logger
-	// Requests a second for one caller, and for one address without a key. Negative
-	// values mean no limit.
-	KeyRate, AddressRate int
+	Clock  *Clock
+	Log    *zap.Logger
+	Limits Limits
 	// Whether webhooks and site checks may connect to this machine.
 	ToLoopback bool
 	Edges      *EdgeHosts
@@ -118,7 +117,7 @@ func New(o Options) *Service {
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
 		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: rates{key: perSecond(o.KeyRate), address: perSecond(o.AddressRate)},
+		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),
 		seal:   o.Seal, guard: guard, sender: webhook.NewSender(guard, o.Now),
 	}

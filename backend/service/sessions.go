@@ -189,6 +189,13 @@ func (s *Service) Extend(ctx context.Context, req Request, id string, byMarketpl
 
 // Pause stops the paid clock if the provider's policy allows it.
 func (s *Service) Pause(ctx context.Context, req Request, id string) (session.Session, error) {
+	c, err := s.store.Session(ctx, id)
+	if err == nil && c.Status == session.Active {
+		err = s.limitPauses(c)
+	}
+	if err != nil {
+		return c, err
+	}
 	return s.change(ctx, req, id, session.Pause{})
 }
 
@@ -274,22 +281,39 @@ func (s *Service) Extensions(ctx context.Context, c Caller, id string, after int
 	return s.store.Extensions(ctx, id, after, limit)
 }
 
-// eventsAfterEnd is how long after the end of a session its pages may send events. The
-// SDK stores unsent events for 20 hours. The session's token stays valid after the end,
-// and must not be usable to add events without limit.
-const eventsAfterEnd = 24 * time.Hour
-
-// AddPageEvents records the events of a session's pages.
+// AddPageEvents records the events of a session's pages, while the session lives. Its
+// token stays valid after the end, and must not be usable to add events without limit.
 func (s *Service) AddPageEvents(ctx context.Context, req Request, id string, events []store.PageEvent) error {
-	_, err := write(ctx, s, req, func(w *writeTx) (int, error) {
+	answered, err := s.answered(ctx, req)
+	if err != nil {
+		return err
+	}
+	caps := s.limits.eventCaps()
+	if !answered {
+		if err := s.limited(ctx, "event_batches", id, every(time.Minute, s.limits.EventBatches)); err != nil {
+			return err
+		}
+		// Before the transaction: what is refused anyway must not wait for the writer.
+		c, err := s.store.Session(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c = asOf(c, s.now()); c.Status.Terminal() {
+			return over(c)
+		}
+		if err := s.store.CheckPageEvents(ctx, c, events, caps, s.now()); err != nil {
+			return s.eventsFull(err)
+		}
+	}
+	_, err = write(ctx, s, req, func(w *writeTx) (int, error) {
 		c, err := w.Session(ctx, id)
 		if err != nil {
 			return 0, err
 		}
-		if c = asOf(c, w.now); c.Status.Terminal() && w.now.Sub(time.Unix(c.EndedAt, 0)) > eventsAfterEnd {
+		if c = asOf(c, w.now); c.Status.Terminal() {
 			return 0, over(c)
 		}
-		return len(events), w.AddPageEvents(ctx, c, events, w.now)
+		return len(events), w.AddPageEvents(ctx, c, events, caps, w.now)
 	})
-	return err
+	return s.eventsFull(err)
 }

@@ -27,8 +27,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addPageReportStmt, err = db.PrepareContext(ctx, addPageReport); err != nil {
 		return nil, fmt.Errorf("error preparing query AddPageReport: %w", err)
 	}
+	if q.addProviderEventDayStmt, err = db.PrepareContext(ctx, addProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventDay: %w", err)
+	}
+	if q.addProviderEventNamesStmt, err = db.PrepareContext(ctx, addProviderEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventNames: %w", err)
+	}
 	if q.addProviderEventsStmt, err = db.PrepareContext(ctx, addProviderEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query AddProviderEvents: %w", err)
+	}
+	if q.addSessionEventUseStmt, err = db.PrepareContext(ctx, addSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSessionEventUse: %w", err)
 	}
 	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
@@ -66,14 +75,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
-	if q.countEventNamesStmt, err = db.PrepareContext(ctx, countEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventNames: %w", err)
-	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
-	}
-	if q.countEventsUpToStmt, err = db.PrepareContext(ctx, countEventsUpTo); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventsUpTo: %w", err)
 	}
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
@@ -98,6 +101,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
+	}
+	if q.deleteAttemptsStmt, err = db.PrepareContext(ctx, deleteAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttempts: %w", err)
 	}
 	if q.deleteClaimStmt, err = db.PrepareContext(ctx, deleteClaim); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteClaim: %w", err)
@@ -126,8 +132,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
 	}
+	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
+	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
+	}
+	if q.deleteProviderEventDaysStmt, err = db.PrepareContext(ctx, deleteProviderEventDays); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEventDays: %w", err)
+	}
+	if q.deleteProviderEventsStmt, err = db.PrepareContext(ctx, deleteProviderEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEvents: %w", err)
+	}
+	if q.deleteSessionEventUseStmt, err = db.PrepareContext(ctx, deleteSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionEventUse: %w", err)
 	}
 	if q.deleteSignInStmt, err = db.PrepareContext(ctx, deleteSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSignIn: %w", err)
@@ -213,6 +231,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getProviderByDomainStmt, err = db.PrepareContext(ctx, getProviderByDomain); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProviderByDomain: %w", err)
 	}
+	if q.getProviderEventDayStmt, err = db.PrepareContext(ctx, getProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query GetProviderEventDay: %w", err)
+	}
 	if q.getRingVersionStmt, err = db.PrepareContext(ctx, getRingVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GetRingVersion: %w", err)
 	}
@@ -221,6 +242,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getSessionEventUseStmt, err = db.PrepareContext(ctx, getSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query GetSessionEventUse: %w", err)
 	}
 	if q.getSignInStmt, err = db.PrepareContext(ctx, getSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSignIn: %w", err)
@@ -360,9 +384,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
 	}
-	if q.listPageEventNamesStmt, err = db.PrepareContext(ctx, listPageEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query ListPageEventNames: %w", err)
-	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
 	}
@@ -459,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
 	}
+	if q.setSessionEventNamesStmt, err = db.PrepareContext(ctx, setSessionEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query SetSessionEventNames: %w", err)
+	}
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
 	}
@@ -505,9 +529,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addPageReportStmt: %w", cerr)
 		}
 	}
+	if q.addProviderEventDayStmt != nil {
+		if cerr := q.addProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventDayStmt: %w", cerr)
+		}
+	}
+	if q.addProviderEventNamesStmt != nil {
+		if cerr := q.addProviderEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.addProviderEventsStmt != nil {
 		if cerr := q.addProviderEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.addSessionEventUseStmt != nil {
+		if cerr := q.addSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.advanceRingStmt != nil {
@@ -570,19 +609,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
-	if q.countEventNamesStmt != nil {
-		if cerr := q.countEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventNamesStmt: %w", cerr)
-		}
-	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
-		}
-	}
-	if q.countEventsUpToStmt != nil {
-		if cerr := q.countEventsUpToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventsUpToStmt: %w", cerr)
 		}
 	}
 	if q.countLiveStmt != nil {
@@ -623,6 +652,11 @@ func (q *Queries) Close() error {
 	if q.deleteAccountStmt != nil {
 		if cerr := q.deleteAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
+		}
+	}
+	if q.deleteAttemptsStmt != nil {
+		if cerr := q.deleteAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttemptsStmt: %w", cerr)
 		}
 	}
 	if q.deleteClaimStmt != nil {
@@ -670,9 +704,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
 		}
 	}
+	if q.deletePageEventsStmt != nil {
+		if cerr := q.deletePageEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
+		}
+	}
 	if q.deletePersonStmt != nil {
 		if cerr := q.deletePersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePersonStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventDaysStmt != nil {
+		if cerr := q.deleteProviderEventDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventDaysStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventsStmt != nil {
+		if cerr := q.deleteProviderEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionEventUseStmt != nil {
+		if cerr := q.deleteSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.deleteSignInStmt != nil {
@@ -815,6 +869,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getProviderByDomainStmt: %w", cerr)
 		}
 	}
+	if q.getProviderEventDayStmt != nil {
+		if cerr := q.getProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getProviderEventDayStmt: %w", cerr)
+		}
+	}
 	if q.getRingVersionStmt != nil {
 		if cerr := q.getRingVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getRingVersionStmt: %w", cerr)
@@ -828,6 +887,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getSessionEventUseStmt != nil {
+		if cerr := q.getSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.getSignInStmt != nil {
@@ -1060,11 +1124,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
 		}
 	}
-	if q.listPageEventNamesStmt != nil {
-		if cerr := q.listPageEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listPageEventNamesStmt: %w", cerr)
-		}
-	}
 	if q.listPageReportsStmt != nil {
 		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
@@ -1225,6 +1284,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
 		}
 	}
+	if q.setSessionEventNamesStmt != nil {
+		if cerr := q.setSessionEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setSessionEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.settleHoldStmt != nil {
 		if cerr := q.settleHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
@@ -1325,7 +1389,10 @@ type Queries struct {
 	db                                              DBTX
 	tx                                              *sql.Tx
 	addPageReportStmt                               *sql.Stmt
+	addProviderEventDayStmt                         *sql.Stmt
+	addProviderEventNamesStmt                       *sql.Stmt
 	addProviderEventsStmt                           *sql.Stmt
+	addSessionEventUseStmt                          *sql.Stmt
 	advanceRingStmt                                 *sql.Stmt
 	announceStmt                                    *sql.Stmt
 	auditAccountsStmt                               *sql.Stmt
@@ -1338,9 +1405,7 @@ type Queries struct {
 	claimIdempotencyKeyStmt                         *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
-	countEventNamesStmt                             *sql.Stmt
 	countEventsStmt                                 *sql.Stmt
-	countEventsUpToStmt                             *sql.Stmt
 	countLiveStmt                                   *sql.Stmt
 	countLiveKeysStmt                               *sql.Stmt
 	countLiveSessionsOfUserStmt                     *sql.Stmt
@@ -1349,6 +1414,7 @@ type Queries struct {
 	countSessionsOfUsersStmt                        *sql.Stmt
 	countWebhooksStmt                               *sql.Stmt
 	deleteAccountStmt                               *sql.Stmt
+	deleteAttemptsStmt                              *sql.Stmt
 	deleteClaimStmt                                 *sql.Stmt
 	deleteDeliveriesStmt                            *sql.Stmt
 	deleteDeliveriesOfWebhookStmt                   *sql.Stmt
@@ -1358,7 +1424,11 @@ type Queries struct {
 	deleteOldLinksStmt                              *sql.Stmt
 	deleteOldPageReportsStmt                        *sql.Stmt
 	deleteOldSignInsStmt                            *sql.Stmt
+	deletePageEventsStmt                            *sql.Stmt
 	deletePersonStmt                                *sql.Stmt
+	deleteProviderEventDaysStmt                     *sql.Stmt
+	deleteProviderEventsStmt                        *sql.Stmt
+	deleteSessionEventUseStmt                       *sql.Stmt
 	deleteSignInStmt                                *sql.Stmt
 	deleteSignInsOfPersonStmt                       *sql.Stmt
 	deleteSigningKeysStmt                           *sql.Stmt
@@ -1387,9 +1457,11 @@ type Queries struct {
 	getPersonStmt                                   *sql.Stmt
 	getProviderStmt                                 *sql.Stmt
 	getProviderByDomainStmt                         *sql.Stmt
+	getProviderEventDayStmt                         *sql.Stmt
 	getRingVersionStmt                              *sql.Stmt
 	getRollupStmt                                   *sql.Stmt
 	getSessionStmt                                  *sql.Stmt
+	getSessionEventUseStmt                          *sql.Stmt
 	getSignInStmt                                   *sql.Stmt
 	getWebhookStmt                                  *sql.Stmt
 	growHoldStmt                                    *sql.Stmt
@@ -1436,7 +1508,6 @@ type Queries struct {
 	listMarketplacesStmt                            *sql.Stmt
 	listMessagesOfUserStmt                          *sql.Stmt
 	listNewUsersStmt                                *sql.Stmt
-	listPageEventNamesStmt                          *sql.Stmt
 	listPageReportsStmt                             *sql.Stmt
 	listPeopleStmt                                  *sql.Stmt
 	listPeopleByEmailStmt                           *sql.Stmt
@@ -1469,6 +1540,7 @@ type Queries struct {
 	saveIdempotentResponseStmt                      *sql.Stmt
 	setMessageStmt                                  *sql.Stmt
 	setRollupStmt                                   *sql.Stmt
+	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
@@ -1488,7 +1560,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                                      tx,
 		tx:                                      tx,
 		addPageReportStmt:                       q.addPageReportStmt,
+		addProviderEventDayStmt:                 q.addProviderEventDayStmt,
+		addProviderEventNamesStmt:               q.addProviderEventNamesStmt,
 		addProviderEventsStmt:                   q.addProviderEventsStmt,
+		addSessionEventUseStmt:                  q.addSessionEventUseStmt,
 		advanceRingStmt:                         q.advanceRingStmt,
 		announceStmt:                            q.announceStmt,
 		auditAccountsStmt:                       q.auditAccountsStmt,
@@ -1501,9 +1576,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
-		countEventNamesStmt:                     q.countEventNamesStmt,
 		countEventsStmt:                         q.countEventsStmt,
-		countEventsUpToStmt:                     q.countEventsUpToStmt,
 		countLiveStmt:                           q.countLiveStmt,
 		countLiveKeysStmt:                       q.countLiveKeysStmt,
 		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
@@ -1512,6 +1585,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countSessionsOfUsersStmt:                q.countSessionsOfUsersStmt,
 		countWebhooksStmt:                       q.countWebhooksStmt,
 		deleteAccountStmt:                       q.deleteAccountStmt,
+		deleteAttemptsStmt:                      q.deleteAttemptsStmt,
 		deleteClaimStmt:                         q.deleteClaimStmt,
 		deleteDeliveriesStmt:                    q.deleteDeliveriesStmt,
 		deleteDeliveriesOfWebhookStmt:           q.deleteDeliveriesOfWebhookStmt,
@@ -1521,7 +1595,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOldLinksStmt:                      q.deleteOldLinksStmt,
 		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
+		deletePageEventsStmt:                    q.deletePageEventsStmt,
 		deletePersonStmt:                        q.deletePersonStmt,
+		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
+		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
+		deleteSessionEventUseStmt:               q.deleteSessionEventUseStmt,
 		deleteSignInStmt:                        q.deleteSignInStmt,
 		deleteSignInsOfPersonStmt:               q.deleteSignInsOfPersonStmt,
 		deleteSigningKeysStmt:                   q.deleteSigningKeysStmt,
@@ -1550,9 +1628,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getPersonStmt:                           q.getPersonStmt,
 		getProviderStmt:                         q.getProviderStmt,
 		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
+		getProviderEventDayStmt:                 q.getProviderEventDayStmt,
 		getRingVersionStmt:                      q.getRingVersionStmt,
 		getRollupStmt:                           q.getRollupStmt,
 		getSessionStmt:                          q.getSessionStmt,
+		getSessionEventUseStmt:                  q.getSessionEventUseStmt,
 		getSignInStmt:                           q.getSignInStmt,
 		getWebhookStmt:                          q.getWebhookStmt,
 		growHoldStmt:                            q.growHoldStmt,
@@ -1599,7 +1679,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listMarketplacesStmt:                    q.listMarketplacesStmt,
 		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
 		listNewUsersStmt:                        q.listNewUsersStmt,
-		listPageEventNamesStmt:                  q.listPageEventNamesStmt,
 		listPageReportsStmt:                     q.listPageReportsStmt,
 		listPeopleStmt:                          q.listPeopleStmt,
 		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
@@ -1632,6 +1711,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
 		setMessageStmt:                                  q.setMessageStmt,
 		setRollupStmt:                                   q.setRollupStmt,
+		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,

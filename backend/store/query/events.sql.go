@@ -20,19 +20,6 @@ func (q *Queries) CountEvents(ctx context.Context, sessionID string, source stri
 	return count, err
 }
 
-const countEventsUpTo = `-- name: CountEventsUpTo :one
-SELECT COUNT(*) FROM (SELECT 1 FROM session_events e WHERE e.session_id = $1 LIMIT $2) x
-`
-
-// CountEventsUpTo counts what is recorded of a session, up to a number. Its index
-// answers it.
-func (q *Queries) CountEventsUpTo(ctx context.Context, sessionID string, maxRows int32) (int64, error) {
-	row := q.queryRow(ctx, q.countEventsUpToStmt, countEventsUpTo, sessionID, maxRows)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const insertEvent = `-- name: InsertEvent :exec
 INSERT INTO session_events (id, session_id, source, name, at_ms, props) VALUES ($1, $2, $3, $4, $5, $6)
 `

@@ -169,6 +169,14 @@ type ProviderEvent struct {
 	Sessions   int64
 }
 
+type ProviderEventDay struct {
+	ProviderID string
+	Day        int64
+	Events     int64
+	Bytes      int64
+	Names      int64
+}
+
 type ProviderUser struct {
 	ProviderID string
 	UserID     string
@@ -229,6 +237,14 @@ type SessionEvent struct {
 	Name      string
 	AtMS      int64
 	Props     string
+}
+
+type SessionEventUse struct {
+	SessionID string
+	Events    int64
+	Bytes     int64
+	Names     string
+	UpdatedAt int64
 }
 
 type SessionExtension struct {
