@@ -33,7 +33,7 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
 	launched, err := write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
-		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
+		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID, Served: servedBefore(in.Offline)})
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
@@ -43,6 +43,9 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 		}
 		return c, err
 	})
+	if outcome := offlineOutcome(err); in.Offline != nil && outcome != "" {
+		s.recordOffline(ctx, claims.ID, outcome, in.Offline)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -186,6 +189,9 @@ const maxSessionID = 64
 func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
 	c, err := s.Session(ctx, id)
 	if err != nil {
+		return protocol.HeartbeatAnswer{}, err
+	}
+	if c, err = s.Entered(ctx, c); err != nil {
 		return protocol.HeartbeatAnswer{}, err
 	}
 	now := s.now()

@@ -89,6 +89,7 @@ type Order struct {
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
 	Clock                 string // when the paid clock starts; empty means at creation
+	Unentered             string // what the session costs if nobody enters it; empty means as its clock says
 	Extension             *protocol.Extension
 }
 
@@ -98,6 +99,10 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
 	}
+	if o.Unentered == string(session.CaptureUnentered) && terms.Clock == session.AtLaunch {
+		return soldSession{}, Refuse(protocol.InvalidRequest, "unentered must be release with clock launch: a session that nobody enters is canceled before its clock starts.")
+	}
+	terms.Terms.Unentered = session.Unentered(o.Unentered)
 	if e := o.Extension; e != nil {
 		terms.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
 	}
@@ -162,15 +167,18 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 
 // Enter starts a pending session for a page without an edge, which would redeem the
 // launch token. It is separate from validation, because validating a token must not
-// spend paid time. If the session is active or paused, Enter returns it unchanged, so
-// that a reloaded page continues. The bearer of the token gains no more access than
+// spend paid time. If the session is active or paused, Enter only records the first
+// entry, so that a reloaded page continues. The bearer of the token gains no more access than
 // validation gives. The redemption id is random and is not returned, so no edge admits
 // the token afterwards.
 func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
 		current, err := w.catchUp(ctx, id)
-		if err != nil || current.Status == session.Active || current.Status == session.Paused {
+		if err != nil {
 			return current, err
+		}
+		if current.Status == session.Active || current.Status == session.Paused {
+			return w.apply(ctx, id, session.Enter{})
 		}
 		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
 	})

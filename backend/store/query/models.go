@@ -180,6 +180,11 @@ type Session struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Purchases       string
+	StartedUs       int64
+	PausedAtUs      int64
+	PausedUs        int64
+	EnteredAt       int64
 }
 
 type SessionBeat struct {

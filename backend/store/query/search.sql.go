@@ -37,7 +37,7 @@ func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfU
 }
 
 const listEndedSessionsOfStatus = `-- name: ListEndedSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
@@ -78,6 +78,11 @@ func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, 
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -93,7 +98,7 @@ func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, 
 }
 
 const listLiveSessionsOfStatus = `-- name: ListLiveSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
@@ -134,6 +139,11 @@ func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, b
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -149,7 +159,7 @@ func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, b
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
@@ -190,6 +200,11 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -205,7 +220,7 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
 WHERE provider_id = $1 AND id < $2 AND id >= $3
   AND created_at >= $4 AND created_at < $5
   AND (CAST($6 AS TEXT) = '' OR status = $6)
@@ -273,6 +288,11 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -288,7 +308,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 }
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
 WHERE provider_id = $1 AND status = $2 AND id < $3
   AND created_at >= $4 AND created_at < $5
 ORDER BY id DESC LIMIT $6
@@ -348,6 +368,11 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -363,7 +388,7 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
 WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
   AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -425,6 +450,11 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -440,7 +470,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 }
 
 const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
 WHERE provider_id = $1 AND user_id >= $2 AND user_id < $3
   AND id || '' < CAST($4 AS TEXT) AND (CAST($5 AS TEXT) = '' OR status || '' = $5)
   AND created_at >= $6 AND created_at < $7
@@ -508,6 +538,11 @@ func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUse
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}
