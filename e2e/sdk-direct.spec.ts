@@ -156,7 +156,7 @@ test("events that found no network go out from the next page, once", async ({ pa
   const next = await context.newPage();
   await page.close();
   await context.setOffline(false);
-  await open(next, storage ?? "");
+  await open(next, "", { token: storage });
   await expect.poll(() => events(sold).filter(({ key }) => key === kept).length).toBeGreaterThan(0);
   expect(events(sold)[0]).toMatchObject({ status: 202, body: expect.stringContaining("offline") });
   await expect.poll(() => next.evaluate(() => localStorage.getItem("sessiongate-events"))).toBeNull();
