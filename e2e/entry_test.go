@@ -129,6 +129,10 @@ func TestRelaunchOpensAnotherBrowser(t *testing.T) {
 	if got := s.shown(t, b); got != sold.Session.ID {
 		t.Errorf("the new browser is in %s", got)
 	}
+	// A second click counts as one of the same browser until that one is in.
+	if a := b.Do(t, "GET", s.App+"/", nil); a.Status != http.StatusOK {
+		t.Errorf("the app in the new browser: %d", a.Status)
+	}
 	if again := Browser(t).Do(t, "GET", again.LaunchURL, nil); again.Status != http.StatusConflict {
 		t.Errorf("the new link, once more: %d", again.Status)
 	}
