@@ -72,6 +72,11 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
 		return g.heartbeat(w, r, v.session)
+	case protocol.GateEvents:
+		if !g.edge.Limits.Events(v.session.ID(), v.session.ProviderID()) {
+			g.edge.Metrics.CountRefusal(protocol.RateLimited)
+			return writeProblem(w, &protocol.Problem{Code: protocol.RateLimited, Detail: "Too many batches of events. Send fewer, with up to 100 events each."})
+		}
 	}
 	return g.act(w, r, v, strings.TrimPrefix(name, "/"))
 }

@@ -138,15 +138,3 @@ func (g *Gate) findByID(r *http.Request, provider, id string, link uint16) *live
 	}
 	return h.session
 }
-
-// providerOf is the provider whose sessions may pass on this request.
-func (g *Gate) providerOf(r *http.Request) (string, error) {
-	if g.Provider != "" {
-		return g.Provider, nil
-	}
-	host, err := g.edge.Hosts.Find(r.Context(), r.Host)
-	if err != nil {
-		return "", err
-	}
-	return host.ProviderID, nil
-}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -102,15 +101,12 @@ type launch struct {
 // or has another one and the person has not agreed to open this one.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	h, raw, ctx := w.Header(), l.raw, r.Context()
-	provider, err := g.providerOf(r)
-	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
+	if !g.edge.Limits.Entry(addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries from one address"))
 	}
-	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
-	})
+	claims, provider, err := g.verifyLaunch(r, raw)
 	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
+		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
 	}
 	link := live.LinkOf(claims.Relaunches)
 	if s := g.findByID(r, provider, claims.SessionID(), link); s != nil {
@@ -261,8 +257,13 @@ func codeOfLaunchError(err error) protocol.Code {
 }
 
 func codeOfHostError(err error) protocol.Code {
-	if errors.Is(err, edge.ErrUnknownHost) {
+	switch {
+	case errors.Is(err, edge.ErrUnknownHost):
 		return protocol.HostUnknown
+	case errors.Is(err, edge.ErrNobodyAsks):
+		return protocol.SessionMissing
+	case errors.Is(err, edge.ErrLookups):
+		return protocol.RateLimited
 	}
 	return protocol.BackendUnavailable
 }

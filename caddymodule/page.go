@@ -120,7 +120,7 @@ func pageOf(code protocol.Code, back string, t *texts) page {
 		p.RetryLabel, p.ResumeAction = t.Resume, protocol.GateResume
 	case protocol.OriginUnavailable:
 		p.Tone, p.RetryLabel = "bad", t.Retry
-	case protocol.BackendUnavailable:
+	case protocol.BackendUnavailable, protocol.RateLimited:
 		p.Tone, p.RetryLabel = "warn", t.Retry
 	case protocol.LaunchInvalid, protocol.HostUnknown:
 		p.Tone = "bad"

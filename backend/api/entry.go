@@ -26,8 +26,8 @@ type linkBody struct {
 
 type createOutput struct{ Body linkBody }
 
-func linked(c service.LinkedSession) *createOutput {
-	return &createOutput{Body: linkBody{Session: shape.SessionBodyOf(c.Session), Token: c.Token, LaunchURL: c.LaunchURL}}
+func linked(ctx context.Context, c service.LinkedSession) *createOutput {
+	return &createOutput{Body: linkBody{Session: sessionBody(ctx, c.Session), Token: c.Token, LaunchURL: c.LaunchURL}}
 }
 
 func (a *api) relaunch(ctx context.Context, in *actionInput) (*createOutput, error) {
@@ -39,7 +39,7 @@ func (a *api) relaunch(ctx context.Context, in *actionInput) (*createOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return linked(again), nil
+	return linked(ctx, again), nil
 }
 
 type redeemInput struct {
@@ -63,7 +63,7 @@ func (a *api) launchFromPage(ctx context.Context, in *redeemInput) (*redeemOutpu
 		return nil, err
 	}
 	out := &redeemOutput{}
-	out.Body.Session, out.Body.SessionToken, out.Body.ServerTimeMS = shape.SessionBodyOf(c), signed, a.Now().UnixMilli()
+	out.Body.Session, out.Body.SessionToken, out.Body.ServerTimeMS = sessionBody(ctx, c), signed, a.Now().UnixMilli()
 	return out, nil
 }
 

@@ -21,6 +21,7 @@ type Idempotent struct {
 func (i Idempotent) request(ctx context.Context, operation, target string, body any) (service.Request, error) {
 	c := callerOf(ctx)
 	req, err := service.NewRequest(c.Scope, i.Key, operation, target, body)
+	req = req.From(c)
 	if c.Role == service.RoleAdmin {
 		req = recorded(ctx, req)
 	}
@@ -63,7 +64,7 @@ func (a *api) routeSessions() {
 		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
 	}, a.create)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, tag: "Sessions",
 		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
 	}, a.list)
 	register(a, route{
@@ -80,8 +81,12 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 		return nil, err
 	}
 	b := in.Body
+	subject, err := callerOf(ctx).Subject(b.UserID)
+	if err != nil {
+		return nil, err
+	}
 	o := service.Order{
-		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
+		UserID: subject, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
 		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock,
 	}
 	if e := b.Extension; e != nil {
@@ -94,12 +99,12 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return linked(sold), nil
+	return linked(ctx, sold), nil
 }
 
 type listInput struct {
 	ProviderID string `query:"provider_id" maxLength:"128"`
-	UserID     string `query:"user_id" maxLength:"128"`
+	UserID     string `query:"user_id" maxLength:"200"`
 	Status     string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	Cursor     string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -113,10 +118,17 @@ type listOutput struct {
 }
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	c := callerOf(ctx)
 	f := service.SessionFilter{
-		ProviderID: in.ProviderID, UserID: in.UserID, Status: service.Status(in.Status), Before: in.Cursor,
+		MarketplaceID: c.MarketplaceID, ProviderID: in.ProviderID, Status: service.Status(in.Status), Before: in.Cursor,
 	}
-	if c := callerOf(ctx); c.Role == service.RoleProvider {
+	if in.UserID != "" {
+		var err error
+		if f.UserID, err = c.Subject(in.UserID); err != nil {
+			return nil, err
+		}
+	}
+	if c.Role == service.RoleProvider {
 		if in.ProviderID != "" && in.ProviderID != c.ProviderID {
 			return nil, service.ErrNotFound
 		}
@@ -140,9 +152,17 @@ func (a *api) page(ctx context.Context, f service.SessionFilter, limit int) (*li
 	}
 	out.Body.Sessions = make([]shape.SessionBody, 0, len(list))
 	for _, c := range list {
-		out.Body.Sessions = append(out.Body.Sessions, shape.SessionBodyOf(c))
+		out.Body.Sessions = append(out.Body.Sessions, sessionBody(ctx, c))
 	}
 	return out, nil
+}
+
+// sessionBody returns a session as its caller may see it: a marketplace's user by the
+// marketplace's own id.
+func sessionBody(ctx context.Context, c service.Session) shape.SessionBody {
+	b := shape.SessionBodyOf(c)
+	b.UserID = callerOf(ctx).UserID(b.UserID)
+	return b
 }
 
 // SessionPath is the id of the session that a request is about.
@@ -153,14 +173,11 @@ type SessionPath struct {
 type readOutput struct{ Body shape.SessionBody }
 
 func (a *api) read(ctx context.Context, in *SessionPath) (*readOutput, error) {
-	c, err := a.s.Session(ctx, in.ID)
+	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if who := callerOf(ctx); who.Role == service.RoleProvider && who.ProviderID != c.ProviderID {
-		return nil, service.ErrNotFound
-	}
-	return &readOutput{Body: shape.SessionBodyOf(c)}, nil
+	return &readOutput{Body: sessionBody(ctx, c)}, nil
 }
 
 type validateBody struct {
@@ -282,17 +299,14 @@ type timelineOutput struct {
 
 func (a *api) routeTimeline() {
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, tag: "Sessions",
 		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }
 
 func (a *api) timeline(ctx context.Context, in *SessionPath) (*timelineOutput, error) {
-	c, err := a.s.Session(ctx, in.ID)
+	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
 	if err != nil {
-		return nil, err
-	}
-	if err := ownProvider(ctx, c.ProviderID); err != nil {
 		return nil, err
 	}
 	out := &timelineOutput{}

@@ -102,8 +102,20 @@ var samples = object{
 }
 
 var storyProvider = object{
-	"id": "prov_demo", "name": "Demo app", "domains": []string{"app.provider.com"}, "origin_url": "http://127.0.0.1:3000",
+	"id": "prov_demo", "name": "Demo app", "domains": []string{"app.provider.com"}, "domain_states": object{"app.provider.com": "proven"}, "origin_url": "http://127.0.0.1:3000",
 	"app_url": "https://app.provider.com/", "policies": storyPolicies, "created_at": registered, "updated_at": registered,
+}
+
+const storyCNAME = "k3v9q2m5n4p6r7s2t4va5x3kzw.edge.example.com"
+
+// storyDNS is the domain as a check found it that saw its record at provenAt.
+func storyDNS(state, found string, provenAt int64) object {
+	return object{
+		"domain": "app.provider.com", "zone": "provider.com", "label": "app", "note": "",
+		"records": []object{{"type": "CNAME", "name": "app.provider.com", "value": storyCNAME}},
+		"text":    object{"type": "TXT", "name": "_sessiongate.app.provider.com", "value": "k3v9q2m5n4p6r7s2t4va5x3kzw"},
+		"state":   state, "claimed_at": registered, "checked_at": readAt, "proven_at": provenAt, "missing_since": 0, "next_check_at": readAt + 60, "found": found,
+	}
 }
 
 var storyPolicies = object{
@@ -245,11 +257,10 @@ var answerExamples = map[string]any{
 		"events": []object{{"date": storyDate, "name": "page_view", "events": 12, "sessions": 1}},
 		"totals": []object{{"name": "page_view", "events": 12, "sessions": 1}},
 	},
-	"check-provider": object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
-	"get-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{{
-		"domain": "app.provider.com", "zone": "provider.com", "label": "app", "note": "",
-		"records": []object{{"type": "CNAME", "name": "app.provider.com", "value": "edge.example.com"}},
-	}}},
+	"check-provider":    object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
+	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("pending", "app.provider.com has no DNS record", 0)}},
+	"check-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
+	"vouch-for-domain":  object{"domain": "app.provider.com", "state": "vouched"}, "unvouch-for-domain": object{"domain": "app.provider.com", "state": "pending"},
 	"get-public-key": object{"algorithm": "ES256", "kid": storyKID, "key": "-----BEGIN PUBLIC KEY-----\n" +
 		"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n-----END PUBLIC KEY-----\n"},
 	"get-delivery": object{"delivery": storyDone, "attempts": []object{storyAttempt}, "payload": payloadExample("session.ended")},

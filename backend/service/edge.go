@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -50,19 +51,23 @@ func (s *Service) providerAt(ctx context.Context, in protocol.LaunchRequest) (st
 	return p.ID, err
 }
 
-// Host returns the provider that owns a host and the canonical form of the host. It
-// ignores the port.
-func (s *Service) Host(ctx context.Context, host string) (domain string, p store.Provider, err error) {
-	domain, err = normalizeDomain(host)
+// Host returns the provider that holds a host and the canonical form of the host. It
+// ignores the port. Nobody holds the operator's own hosts and public suffixes, even if a
+// provider claimed them before that was refused.
+func (s *Service) Host(ctx context.Context, host string) (name string, p store.Provider, err error) {
+	name, err = normalizeDomain(host)
 	if err == nil {
-		if p, err = s.store.ProviderByDomain(ctx, domain); err == nil {
-			return domain, p, nil
+		if err = domain.Refused(name, s.ownHosts); errors.Is(err, domain.ErrOperator) || errors.Is(err, domain.ErrSuffix) {
+			return "", p, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
+		}
+		if p, err = s.store.ProviderByDomain(ctx, name); err == nil {
+			return name, p, nil
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return "", p, err
 		}
 	}
-	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
+	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "No provider has registered and proven the domain.", Cause: err}
 }
 
 // Heartbeats records a batch of heartbeats from the edge at address. It returns the

@@ -11,6 +11,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // last is greater than every id, under every collation.
@@ -59,6 +60,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		LaunchBy: s.LaunchBy, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
+		MarketplaceID: protocol.MarketplaceOf(s.UserID),
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)

@@ -24,6 +24,8 @@ type Problem struct {
 	ConsentURL string `json:"consent_url,omitempty"`
 	// The id of the session, if the caller may see it.
 	SessionID string `json:"session_id,omitempty"`
+	// After how many seconds a retry can succeed, as in Retry-After; 0: unknown.
+	RetryAfter int `json:"-"`
 }
 
 // Error implements error. It returns only the code, because the other fields may quote
@@ -81,7 +83,9 @@ const (
 	TokenInvalid        Code = "token_invalid"          // 401: the Bearer JWT does not verify
 	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
 	AlreadyExists       Code = "already_exists"         // 409
+	DomainNotProven     Code = "domain_not_proven"      // 409: no DNS record proves the app's domain
 	RateLimited         Code = "rate_limited"           // 429, with Retry-After
+	LimitReached        Code = "limit_reached"          // 409: the session has used up a limit; waiting does not help
 	TooLarge            Code = "too_large"              // 413
 	Unavailable         Code = "unavailable"            // 503, with Retry-After
 	Internal            Code = "internal"               // 500
@@ -141,7 +145,9 @@ var statuses = map[Code]int{
 	TokenInvalid:        http.StatusUnauthorized,
 	TokenMismatch:       http.StatusUnauthorized,
 	AlreadyExists:       http.StatusConflict,
+	DomainNotProven:     http.StatusConflict,
 	RateLimited:         http.StatusTooManyRequests,
+	LimitReached:        http.StatusConflict,
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
 	Internal:            http.StatusInternalServerError,
@@ -151,7 +157,7 @@ var statuses = map[Code]int{
 func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
-		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, DomainNotProven, RateLimited, LimitReached,
 		TooLarge, Unavailable, Internal,
 		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled, SessionMoved,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,

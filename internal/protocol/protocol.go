@@ -59,7 +59,12 @@ const LaunchParam = "session"
 const (
 	HeaderIdempotencyKey = "Idempotency-Key"
 	HeaderRequestID      = "X-Request-Id"
+	// What an edge looks a host up for: [PurposeCertificate], or nothing for a request.
+	HeaderPurpose = "Session-Gate-Purpose"
 )
+
+// PurposeCertificate is the value of [HeaderPurpose] before a certificate is obtained.
+const PurposeCertificate = "certificate"
 
 // Status is the state of a session.
 type Status string

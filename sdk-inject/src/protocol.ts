@@ -101,6 +101,7 @@ export type Code =
   | "token_mismatch"
   | "already_exists"
   | "rate_limited"
+  | "limit_reached"
   | "too_large"
   | "unavailable"
   | "internal";
