@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { type BrowserContext, devices, expect, type Page, test } from "@playwright/test";
 import { violations } from "./dashboard.ts";
 import { api, buy, eventually, read, start, type System } from "./system.ts";
@@ -51,16 +53,15 @@ test("a page of another site cannot answer for the person, in a frame or by a fo
   const mine = await buy(system, { user: "frame-mine", seconds: 600, tokens: 1 });
   const theirs = await buy(system, { user: "frame-theirs", seconds: 600, tokens: 1, clock: "launch" });
   await page.goto(mine.launch_url);
-  const evil = "http://evil.localhost:9/";
-  const act = system.app.replace(/\/$/, "");
-  await page.route(`${evil}**`, (route) =>
-    route.fulfill({
-      contentType: "text/html",
-      body: `<iframe src="${theirs.launch_url}"></iframe><form method="post" action="${act}/.session-gate/enter">
-        <input name="to" value="/?${new URL(theirs.launch_url).searchParams}"><button>go</button></form>`,
-    }),
-  );
-  await page.goto(evil);
+  const act = new URL(theirs.launch_url).origin;
+  const other = createServer((_, response) => {
+    response.setHeader("Content-Type", "text/html");
+    response.end(`<iframe src="${theirs.launch_url}"></iframe><form method="post" action="${act}/.session-gate/enter">
+      <input name="to" value="/?${new URL(theirs.launch_url).searchParams}"><button>go</button></form>`);
+  });
+  await new Promise<void>((ready) => other.listen(0, "127.0.0.1", ready));
+  // Another site than the app's, which is at an address.
+  await page.goto(`http://localhost:${(other.address() as AddressInfo).port}/`);
   const frame = page.frameLocator("iframe");
   await expect(frame.locator("h1")).toBeVisible();
   await expect(frame.locator("form")).toHaveCount(0);
@@ -70,6 +71,8 @@ test("a page of another site cannot answer for the person, in a frame or by a fo
   await page.goto(`${system.app}/`);
   expect(await shown(page)).toBe(mine.session.id);
   expect((await read(system, theirs.session.id)).status).toBe("pending");
+  other.closeAllConnections();
+  other.close();
 });
 
 const { defaultBrowserType: _, ...phone } = devices["iPhone 13"];
