@@ -120,7 +120,11 @@ func (g *Gate) otherLive(r *http.Request, provider, id string) (other *held, uns
 		if found.session == nil || found.session.ID() == id {
 			return true
 		}
-		g.edge.Confirm(r.Context(), found.session, g.maxStaleness)
+		if !found.over() {
+			// It may have ended a moment ago: ask the backend before the person. If it is
+			// down, what is held counts.
+			_, _ = g.edge.FetchSession(r.Context(), found.session.ID())
+		}
 		if !found.over() {
 			other = &found
 		}
