@@ -83,7 +83,7 @@ func (e *EdgeHosts) named() bool { return len(e.names)+len(e.addresses) > 0 }
 
 // list returns the configured hosts, names first.
 func (e *EdgeHosts) list() []string {
-	all := slices.Clone(e.names)
+	all := append([]string{}, e.names...)
 	for _, a := range e.addresses {
 		all = append(all, a.String())
 	}
