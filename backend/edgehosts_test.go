@@ -122,7 +122,7 @@ func TestDNSRecordsByName(t *testing.T) {
 		"app.provider.com":        "app in provider.com; CNAME app.provider.com TOKEN.edge.example.com" + other,
 		"provider.co.uk":          apex("provider.co.uk"),
 		"deep.app.provider.co.uk": "deep.app in provider.co.uk; CNAME deep.app.provider.co.uk TOKEN.edge.example.com" + other,
-		"localhost":               " in ; This name leads to the visitor's own machine: it needs no DNS record and no proof.",
+		"localhost":               " in ; This name leads to the visitor's own machine: it has no DNS record and needs no proof.",
 		"xn--bcher-kva.example":   apex("xn--bcher-kva.example"),
 	})
 	a := w.call("GET", "/api/v1/providers/prov_demo/dns", w.admin, nil).want(200)
