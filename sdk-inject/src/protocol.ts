@@ -98,6 +98,7 @@ export type Code =
   | "token_invalid"
   | "token_mismatch"
   | "already_exists"
+  | "domain_not_proven"
   | "rate_limited"
   | "too_large"
   | "unavailable"
