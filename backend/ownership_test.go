@@ -432,6 +432,11 @@ func TestLaunchLinksLeadToProvenDomains(t *testing.T) {
 	if !strings.HasPrefix(a.str("launch_url"), "https://second.acme.com/") {
 		t.Errorf("the launch link is %.40s", a.str("launch_url"))
 	}
+	// A loopback name is no way out of the proof.
+	patch(w.admin, map[string]any{"domains": []any{"third.acme.com", "localhost"}, "vouch": false}).want(200)
+	if sells() {
+		t.Error("launch links lead to the visitor's own machine instead of the domain that is pending")
+	}
 }
 
 func TestDomainsAndTheirChecksAreLimited(t *testing.T) {
