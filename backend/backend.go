@@ -110,7 +110,7 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	}
 	s := service.New(service.Options{
 		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Clock: clock, Log: logger,
-		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
+		Limits: config.Limits, ToLoopback: config.WebhooksToLoopback,
 		Edges: edges, DNS: dns, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
 	})
 	b := &Backend{config: config, log: logger, store: st, service: s, shared: shared}

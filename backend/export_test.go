@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -22,6 +23,9 @@ func (b *Backend) AdvanceDue(ctx context.Context) (int, error) {
 
 // FlushBeats writes the heartbeats gathered so far.
 func (b *Backend) FlushBeats(ctx context.Context) { b.service.FlushBeats(ctx) }
+
+// Service is the use cases below the API.
+func (b *Backend) Service() *service.Service { return b.service }
 
 // Store is the backend's record.
 func (b *Backend) Store() *store.Store { return b.store }

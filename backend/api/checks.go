@@ -17,7 +17,7 @@ type checksInput struct {
 
 // checkBody is the result of one check.
 type checkBody struct {
-	Name   string `json:"name" enum:"dns,ownership,tls,gate,refusal,websocket,injection,policy,origin_lock" doc:"The checks that docs/doctor.md describes"`
+	Name   string `json:"name" enum:"dns,ownership,tls,gate,time,refusal,websocket,injection,policy,origin_lock" doc:"The checks that docs/doctor.md describes"`
 	Grade  string `json:"grade" enum:"ok,warning,failed,unchecked" doc:"unchecked: the check could not run; the remedy says what it needs"`
 	Found  string `json:"found" doc:"What the check found" example:"the gate answers on its address"`
 	Remedy string `json:"remedy" doc:"What to do; empty when nothing is wrong" example:"Point DNS at the edge."`

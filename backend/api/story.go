@@ -53,13 +53,14 @@ var (
 		"expires_at": expiresAt, "started_at": startedAt, "duration_limit_seconds": 3600, "tokens_allocated": 500,
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
-	storyActive    = story(storyState.with(object{"clock": "creation", "created_at": soldAt}))
-	storySold      = storyActive.with(object{"version": 1})
-	storyPaused    = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
-	storyResumed   = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
-	storyExtended  = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1})})
-	storyCompleted = storyEnded("completed", "completed")
-	storyRevoked   = storyActive.with(object{
+	storyActive     = story(storyState.with(object{"clock": "creation", "created_at": soldAt}))
+	storySold       = storyActive.with(object{"version": 1})
+	storyPaused     = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
+	storyResumed    = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
+	storyExtended   = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1})})
+	storyRelaunched = storyActive.with(object{"version": 3, "relaunches": 1})
+	storyCompleted  = storyEnded("completed", "completed")
+	storyRevoked    = storyActive.with(object{
 		"status": "revoked", "version": 4, "ended_at": readAt, "end_reason": "chargeback",
 		"settlement": object{"captured": 0, "released": 500, "used_seconds": 599, "reason": "chargeback", "settled_at": readAt},
 	})
@@ -209,7 +210,8 @@ var requestExamples = map[string]any{
 // answerExamples are the bodies of successful responses.
 var answerExamples = map[string]any{
 	"create-session":    object{"session": storySold, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
-	"launch-session":    actedExample(object(storyActive), soldAt+2),
+	"launch-session":    object{"session": object(storyActive), "session_token": storyLaunch, "server_time_ms": (soldAt+2)*1000 + 500},
+	"relaunch-session":  object{"session": storyRelaunched, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
 	"extend-session":    actedExample(storyExtended, readAt),
 	"pause-session":     actedExample(storyPaused, readAt),
 	"resume-session":    actedExample(storyResumed, readAt+60),
@@ -325,12 +327,13 @@ type refusalExample struct {
 
 var (
 	storyOver  = refusalExample{http.StatusConflict, object{"code": protocol.SessionCompleted, "detail": "The session is completed.", "session_id": storySession, "return_url": storyReturn}}
+	storySpent = refusalExample{http.StatusConflict, object{"code": protocol.LaunchSpent, "detail": "The launch token was already redeemed.", "session_id": storySession}}
 	storyTaken = refusalExample{http.StatusConflict, object{"code": protocol.AlreadyExists, "detail": "The id, domain or person's role already exists."}}
 
 	refusalExamples = map[string]refusalExample{
-		"launch-session": storyOver, "extend-session": storyOver, "pause-session": storyOver, "resume-session": storyOver, "revoke-session": storyOver,
+		"launch-session": storySpent, "relaunch-session": storyOver, "extend-session": storyOver, "pause-session": storyOver, "resume-session": storyOver, "revoke-session": storyOver,
 		"heartbeat-session": storyOver, "events-session": storyOver, "create-provider": storyTaken, "update-provider": storyTaken, "create-person": storyTaken,
-		"edge-launch": {http.StatusConflict, object{"code": protocol.LaunchSpent, "detail": "The launch token was already redeemed.", "session_id": storySession}},
+		"edge-launch": storySpent,
 		"erase-user":  {http.StatusConflict, object{"code": protocol.IllegalTransition, "detail": "The user has sessions that have not ended. End them first."}},
 	}
 

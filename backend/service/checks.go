@@ -66,10 +66,10 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 		return nil, &Refusal{Code: protocol.RateLimited, Detail: "A check of this provider is already running. Wait until it ends.", Cause: &WaitError{time.Second}}
 	}
 	defer s.checks.end(p.ID)
-	if err := s.limited(ctx, "checks:"+p.ID, checkLimit); err != nil {
+	if err := s.limited(ctx, "checks", p.ID, checkLimit); err != nil {
 		return nil, err
 	}
-	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup}
+	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup, Now: s.now}
 	name, _ := normalizeDomain(target.Hostname()) // checkTarget has validated the domain
 	secret, err := s.domainSecret(ctx)
 	if err != nil {

@@ -72,7 +72,7 @@ func (s *Service) CheckDomains(ctx context.Context, providerID, name string) ([]
 			return nil, nil, Refuse(protocol.InvalidRequest, "The provider has no such domain. Add it to domains first.")
 		}
 	}
-	if err := s.limited(ctx, "dns:"+providerID, proofLimit); err != nil {
+	if err := s.limited(ctx, "domain_checks", providerID, proofLimit); err != nil {
 		return nil, nil, err
 	}
 	names := make([]string, 0, len(claims))

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/domain"
-	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -33,26 +32,11 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	if provider != claims.ProviderID {
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
-	launched, err := write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
-		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
-		case errors.Is(err, session.ErrSpent):
-			return c, &Refusal{Code: protocol.LaunchSpent, SessionID: c.ID, ReturnURL: c.ReturnURL, Cause: err,
-				Detail: "The launch token was already used. The session is open in the browser that used it first."}
-		}
-		return c, err
-	})
+	launched, signed, err := s.redeem(ctx, claims, in.RedemptionID)
 	if err != nil {
 		return none, err
 	}
-	now := s.now()
-	signed, err := s.keys.Signer().Sign(token.Session, s.sessionClaims(launched, now))
-	if err != nil {
-		return none, err
-	}
-	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: now.UnixMilli()}, nil
+	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: s.now().UnixMilli()}, nil
 }
 
 // providerAt returns the provider of the site that received a token.

@@ -96,7 +96,7 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 		if err != nil || slices.ContainsFunc(claims, func(c domain.Claim) bool { return c.Domain == name }) {
 			continue // refused later, or no new claim
 		}
-		err = s.limited(ctx, "domains:"+id, claimLimit)
+		err = s.limited(ctx, "domain_claims", id, claimLimit)
 		if refusal, ok := errors.AsType[*Refusal](err); ok {
 			refusal.Detail = "Too many new domains. Keep the ones that you have, or wait before you add another."
 		}

@@ -91,6 +91,9 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		if !patch.MayReturn && !slices.Equal(before, p.Policies.ReturnHosts) {
 			return p, Refuse(protocol.Forbidden, "Only an administrator may change return_hosts.")
 		}
+		if err := w.changing(ctx, id, changedItems(was, p)...); err != nil {
+			return p, err
+		}
 		if err := s.checkClaims(was, p, patch.ByOperator); err != nil {
 			return p, err
 		}

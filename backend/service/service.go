@@ -69,7 +69,8 @@ type Service struct {
 	beats   *beatBuffer
 	used    *keyUse
 	reports *reportBuffer
-	rates   rates
+	limits  Limits
+	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
 
 	seal   seal.Cipher
@@ -96,11 +97,9 @@ type Options struct {
 	Issuer string
 	Now    func() time.Time
 	// The clock behind Now, which the service corrects. Nil if Now needs no correction.
-	Clock *Clock
-	Log   *zap.Logger
-	// Requests a second for one caller, and for one address without a key. Negative
-	// values mean no limit.
-	KeyRate, AddressRate int
+	Clock  *Clock
+	Log    *zap.Logger
+	Limits Limits
 	// Whether webhooks and site checks may connect to this machine.
 	ToLoopback bool
 	Edges      *EdgeHosts
@@ -118,7 +117,7 @@ func New(o Options) *Service {
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
 		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: rates{key: perSecond(o.KeyRate), address: perSecond(o.AddressRate)},
+		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),
 		seal:   o.Seal, guard: guard, sender: webhook.NewSender(guard, o.Now),
 	}
@@ -187,6 +186,10 @@ type Request struct {
 	hash string
 
 	operation, target string
+	// The marketplace whose sessions alone the write may change. Empty: of any.
+	marketplace string
+	// The portal link of a guest, whose changes may need to be confirmed. Empty: none.
+	guest string
 	// The API key or person to record in the audit log. Empty if nothing is recorded.
 	Actor string
 	ID    string // of the HTTP request
@@ -201,6 +204,15 @@ func NewRequest(scope, key, operation, target string, body any) (Request, error)
 	}
 	sum := sha256.Sum256(spelled)
 	return Request{scope: scope, key: key, hash: hex.EncodeToString(sum[:]), operation: operation, target: target}, nil
+}
+
+// From returns r limited to what c may change.
+func (r Request) From(c Caller) Request {
+	r.marketplace = c.MarketplaceID
+	if c.Guest {
+		r.guest = c.KeyID
+	}
+	return r
 }
 
 // answered reports whether a request was answered before, so that a task of several
@@ -219,6 +231,7 @@ type writeTx struct {
 	*store.Tx
 	s        *Service
 	now      time.Time
+	req      Request
 	changed  []session.Session
 	enqueued int64 // webhook deliveries that the transaction enqueued
 }
@@ -232,7 +245,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		var zero T
 		out = zero
-		w = &writeTx{Tx: tx, s: s, now: s.now()}
+		w = &writeTx{Tx: tx, s: s, now: s.now(), req: req}
 		if req.key != "" {
 			answer, fresh, err := tx.Once(ctx, req.scope, req.key, req.hash, w.now)
 			if err != nil {
@@ -300,11 +313,16 @@ func (w *writeTx) apply(ctx context.Context, id string, e session.Event) (sessio
 	return tr.Session, w.record(ctx, tr)
 }
 
-// catchUp reads a session and writes the transitions that are due.
+// catchUp reads a session and writes the transitions that are due. It returns
+// [ErrNotFound] for a session that the request may not change: every change of a session
+// begins here.
 func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, error) {
 	current, err := w.Session(ctx, id)
 	if err != nil {
 		return current, err
+	}
+	if !ofMarketplace(current, w.req.marketplace) {
+		return session.Session{}, store.ErrNotFound
 	}
 	for {
 		tr, err := session.Apply(current, session.Tick{}, w.now)

@@ -128,7 +128,7 @@ func (q *Queries) ListClaims(ctx context.Context, providerID string) ([]DomainCl
 }
 
 const listClaimsOfDomain = `-- name: ListClaimsOfDomain :many
-SELECT domain, provider_id, position, state, claimed_at, proven_at, checked_at, found, misses, missing_since, due_at FROM domain_claims WHERE domain = $1 ORDER BY claimed_at, provider_id LIMIT 100
+SELECT domain, provider_id, position, state, claimed_at, proven_at, checked_at, found, misses, missing_since, due_at FROM domain_claims WHERE domain = $1 ORDER BY claimed_at, provider_id LIMIT 1000
 `
 
 func (q *Queries) ListClaimsOfDomain(ctx context.Context, domain string) ([]DomainClaim, error) {

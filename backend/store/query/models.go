@@ -5,24 +5,26 @@
 package query
 
 type Account struct {
-	UserID string
-	Posted int64
-	Held   int64
+	UserID        string
+	Posted        int64
+	Held          int64
+	MarketplaceID string
 }
 
 type ApiKey struct {
-	ID         string
-	Hash       string
-	Hint       string
-	Role       string
-	ProviderID string
-	Name       string
-	CreatedAt  int64
-	RevokedAt  int64
-	ExpiresAt  int64
-	LastUsedAt int64
-	Kind       string
-	LineID     string
+	ID            string
+	Hash          string
+	Hint          string
+	Role          string
+	ProviderID    string
+	Name          string
+	CreatedAt     int64
+	RevokedAt     int64
+	ExpiresAt     int64
+	LastUsedAt    int64
+	Kind          string
+	LineID        string
+	MarketplaceID string
 }
 
 type AuditLog struct {
@@ -63,6 +65,13 @@ type Edge struct {
 	StreamLagMS  int64
 }
 
+type GuestChange struct {
+	ProviderID string
+	Item       string
+	LinkID     string
+	At         int64
+}
+
 type Hold struct {
 	SessionID  string
 	UserID     string
@@ -83,15 +92,22 @@ type IdempotencyKey struct {
 }
 
 type LedgerEntry struct {
-	ID         string
-	Kind       string
-	Debit      string
-	Credit     string
-	Amount     int64
-	UserID     string
-	ProviderID string
-	SessionID  string
-	AtUs       int64
+	ID            string
+	Kind          string
+	Debit         string
+	Credit        string
+	Amount        int64
+	UserID        string
+	ProviderID    string
+	SessionID     string
+	AtUs          int64
+	MarketplaceID string
+}
+
+type Marketplace struct {
+	ID        string
+	Name      string
+	CreatedAt int64
 }
 
 type PageReport struct {
@@ -153,6 +169,14 @@ type ProviderEvent struct {
 	Sessions   int64
 }
 
+type ProviderEventDay struct {
+	ProviderID string
+	Day        int64
+	Events     int64
+	Bytes      int64
+	Names      int64
+}
+
 type ProviderUser struct {
 	ProviderID string
 	UserID     string
@@ -193,6 +217,10 @@ type Session struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Relaunches      int64
+	RedeemedLink    int64
+	RelaunchedAt    int64
+	MarketplaceID   string
 }
 
 type SessionBeat struct {
@@ -209,6 +237,14 @@ type SessionEvent struct {
 	Name      string
 	AtMS      int64
 	Props     string
+}
+
+type SessionEventUse struct {
+	SessionID string
+	Events    int64
+	Bytes     int64
+	Names     string
+	UpdatedAt int64
 }
 
 type SessionExtension struct {

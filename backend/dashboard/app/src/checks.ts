@@ -7,6 +7,7 @@ const checkNames: Record<string, string> = {
   ownership: "Ownership",
   tls: "TLS certificate",
   gate: "Gate",
+  time: "Clocks",
   refusal: "Refusal without a session",
   websocket: "WebSocket",
   injection: "Clock in pages",

@@ -160,6 +160,7 @@ export interface Check {
     | "ownership"
     | "tls"
     | "gate"
+    | "time"
     | "refusal"
     | "websocket"
     | "injection"
