@@ -11,14 +11,14 @@ import (
 // SessionBody is a session as the API shows it: the spec's fields and more.
 type SessionBody struct {
 	protocol.LiveState
-	MarketplaceID string `json:"marketplace_id" example:"mkt_default" doc:"The marketplace that sold the session. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere"`
-	Clock      string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
-	CreatedAt  int64           `json:"created_at"`
-	LaunchBy   int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
-	EndedAt    int64           `json:"ended_at,omitempty"`
-	EndReason  string          `json:"end_reason,omitempty" example:"deadline"`
-	ConsentURL string          `json:"consent_url,omitempty"`
-	Settlement *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
+	MarketplaceID string          `json:"marketplace_id" example:"mkt_default" doc:"The marketplace that sold the session. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere"`
+	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
+	CreatedAt     int64           `json:"created_at"`
+	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
+	EndedAt       int64           `json:"ended_at,omitempty"`
+	EndReason     string          `json:"end_reason,omitempty" example:"deadline"`
+	ConsentURL    string          `json:"consent_url,omitempty"`
+	Settlement    *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
 }
 
 type SettlementBody struct {
