@@ -22,6 +22,7 @@ var bodies = map[string]any{
 	"test-webhook":          map[string]any{"webhook_id": "{wid}"},
 	"rotate-webhook-secret": map[string]any{},
 	"replay-delivery":       map[string]any{},
+	"confirm-guest-changes": map[string]any{"items": []string{"app_url"}},
 
 	"create-api-key":          map[string]any{"role": "edge", "name": "x"},
 	"create-provider-api-key": map[string]any{"name": "x"},

@@ -30,7 +30,7 @@ func init() {
 // doctorFlags are the flags of the doctor command.
 type doctorFlags struct {
 	session, key, origin, edge, websocket, api string
-	json                                  bool
+	json                                       bool
 }
 
 func doctorCommand(cmd *cobra.Command) {

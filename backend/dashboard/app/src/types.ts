@@ -49,6 +49,8 @@ export interface Provider {
 
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
+  /** The marketplace that sold it. */
+  marketplace_id: string;
   clock: "creation" | "launch";
   launch_by?: number;
   entered_at?: number;
@@ -155,6 +157,11 @@ export interface TestResult {
   attempt: Attempt;
 }
 
+/** What portal guests set and nobody has confirmed. */
+export interface GuestChanges {
+  changes: { item: string; webhook_id?: string; link_id: string; at: number }[];
+}
+
 export interface PageReport {
   host: string;
   path: string;
@@ -245,6 +252,7 @@ export interface ApiKey {
   hint: string;
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
+  marketplace_id?: string;
   name?: string;
   created_at: number;
   last_used_at?: number;
