@@ -111,16 +111,28 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 	m.limits.Lock()
 	defer m.limits.Unlock()
 	if now.After(m.limitSweepAt) || m.limitSweepAt.Sub(now) > sweepEvery {
-		m.limitSweepAt = now.Add(sweepEvery)
-		for k, due := range m.dues {
-			if due.Before(now) {
-				delete(m.dues, k)
-			}
+		m.sweepLimitsLocked(now)
+	}
+	due, known := m.dues[key]
+	next, wait := limitUse(due, now, l)
+	if known || len(m.dues) < maxDues {
+		m.dues[key] = next
+	}
+	return wait, nil
+}
+
+// maxDues is how many keys of limits are counted at a time. Strangers choose some of
+// them, such as their addresses. Uses of further keys are not counted.
+const maxDues = 500_000
+
+// sweepLimitsLocked removes the keys without a use to pay for.
+func (m *Memory) sweepLimitsLocked(now time.Time) {
+	m.limitSweepAt = now.Add(sweepEvery)
+	for k, due := range m.dues {
+		if due.Before(now) {
+			delete(m.dues, k)
 		}
 	}
-	next, wait := limitUse(m.dues[key], now, l)
-	m.dues[key] = next
-	return wait, nil
 }
 
 func (m *Memory) sweepLocked() {
