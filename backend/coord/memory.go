@@ -31,6 +31,7 @@ type Memory struct {
 	limits       sync.Mutex // guards dues, limitSweepAt
 	dues         map[string]time.Time
 	limitSweepAt time.Time
+	maxDues      int
 }
 
 // NewMemory returns an empty coordinator that keeps logSize changes.
@@ -38,7 +39,7 @@ func NewMemory(logSize int, now func() time.Time) *Memory {
 	epoch := rand.Text()[:8]
 	return &Memory{
 		now: now, epoch: epoch, log: newEventLog(logSize, epoch+"-0"),
-		states: map[string]State{}, published: map[string]int64{}, dues: map[string]time.Time{},
+		states: map[string]State{}, published: map[string]int64{}, dues: map[string]time.Time{}, maxDues: maxDues,
 	}
 }
 
@@ -115,7 +116,7 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 	}
 	due, known := m.dues[key]
 	next, wait := limitUse(due, now, l)
-	if known || len(m.dues) < maxDues {
+	if known || len(m.dues) < m.maxDues {
 		m.dues[key] = next
 	}
 	return wait, nil
