@@ -56,6 +56,9 @@ type Config struct {
 	// both. Providers are told to point their domains there. Default: unknown;
 	// providers are told to ask.
 	EdgeHosts []string
+	// The resolver that is asked for the records that prove providers' domains, and for
+	// the addresses of hosts: a host or host:port. Default: the system's.
+	DNSResolver string
 	// With what people sign in, besides keys. Default: nothing.
 	OIDC OIDC
 	// Where spans go: one for each request, within the trace that its caller
@@ -64,8 +67,8 @@ type Config struct {
 	// What the edges' injector does with a page, for checks of providers' sites.
 	// Default: unknown; checks leave open whether pages get their clock.
 	Rules doctor.Rules
-	// How names are looked up, of edges and of providers' domains. Default: as the
-	// system does. Tests set it.
+	// How addresses are looked up, of edges and of providers' domains. Default: at
+	// DNSResolver. Tests set it.
 	Lookup Lookup
 	// The machine's clock. Default: [time.Now]. Tests set it.
 	MachineClock func() time.Time
@@ -104,9 +107,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Limits.KeyRate = cmp.Or(int64(c.KeyRate), c.Limits.KeyRate)
 	c.Limits.AddressRate = cmp.Or(int64(c.AddressRate), c.Limits.AddressRate)
-	if c.Lookup == nil {
-		c.Lookup = service.SystemLookup
-	}
 	if c.MachineClock == nil {
 		c.MachineClock = time.Now
 	}

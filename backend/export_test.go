@@ -46,3 +46,8 @@ func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.Flus
 
 // Forget removes what is old, as the housekeeping loop does.
 func (b *Backend) Forget(ctx context.Context) error { return b.service.Forget(ctx, b.config.Now()) }
+
+// CheckDueDomains asks DNS for the claims that are due, as the loop does.
+func (b *Backend) CheckDueDomains(ctx context.Context) (int, error) {
+	return b.service.CheckDueDomains(ctx)
+}

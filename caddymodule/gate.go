@@ -92,6 +92,7 @@ type Gate struct {
 	template       *template.Template // nil: the built-in page
 	app            *appAddress        // nil: the public address
 	logger         *zap.Logger
+	leftOut        *zap.Logger // for launch links that lead past the gate
 }
 
 // CaddyModule implements [caddy.Module].
@@ -110,6 +111,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 // provision fills in defaults and finds the app.
 func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
+	g.leftOut = onceAMinute(g.logger)
 	app, err := appOf(ctx)
 	if err != nil {
 		return err

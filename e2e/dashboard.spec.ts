@@ -20,6 +20,7 @@ const calls: Call[] = [];
 let answer = 200;
 
 test.beforeAll(async () => {
+  test.setTimeout(900_000); // a build, and a year of sessions
   const [folder, remove] = await past(100_000, 365);
   removePast = remove;
   system = await start("--data", folder);

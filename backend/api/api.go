@@ -82,7 +82,9 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	}
 	a.routeSessions()
 	a.routeSessionActions()
+	a.routeMarketplaces()
 	a.routeProviders()
+	a.routeGuests()
 	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()
@@ -95,7 +97,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeAPIKeys()
 	a.routeReports()
 	a.routeChecks()
-	a.routeDNS()
+	a.routeDomains()
 	a.routeOperations()
 	document := a.huma.OpenAPI()
 	// huma's own error bodies, which are never sent.
@@ -160,7 +162,7 @@ func (r route) operation(a *api) huma.Operation {
 		for _, role := range r.roles {
 			who = append(who, string(role))
 			scheme := "apiKey"
-			if role == service.RoleSession {
+			if role == service.RoleSession || role == service.RoleLaunch {
 				scheme = "session"
 			}
 			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {

@@ -119,10 +119,17 @@ func (a *api) authorize(r *http.Request, roles []service.Role, budget service.Bu
 		}
 		return c, err
 	}
-	if !slices.Contains(roles, c.Role) {
+	switch {
+	case slices.Contains(roles, c.Role):
+	case c.Role == service.RoleLaunch:
+		if limit := a.s.LimitAddress(r.Context(), a.addressOf(r)); limit != nil {
+			return c, limit
+		}
+		return c, c.MayNot()
+	default:
 		return c, service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 	}
-	if c.Role == service.RoleSession && c.SessionID != r.PathValue("id") {
+	if (c.Role == service.RoleSession || c.Role == service.RoleLaunch) && c.SessionID != r.PathValue("id") {
 		return c, service.Refuse(protocol.TokenMismatch, "The token belongs to another session.")
 	}
 	return c, a.s.LimitCaller(r.Context(), c, budget)

@@ -75,7 +75,7 @@ func networkOf(address string) string {
 func (s *Service) LimitCaller(ctx context.Context, c Caller, b Budget) error {
 	l := s.limits
 	switch {
-	case c.Role == RoleSession:
+	case c.Role == RoleSession || c.Role == RoleLaunch:
 		return s.limited(ctx, "session_rate", c.Scope, burst(time.Second, l.SessionRate, 5*l.SessionRate))
 	case b == HostBudget:
 		return s.limited(ctx, string(b), c.Scope, burst(time.Second, l.HostRate, 2*l.HostRate))
@@ -90,7 +90,7 @@ func (s *Service) LimitCaller(ctx context.Context, c Caller, b Budget) error {
 func (s *Service) LimitAnswers(ctx context.Context, c Caller) error {
 	day := store.IdempotencyTTL
 	switch c.Role {
-	case RoleSession:
+	case RoleSession, RoleLaunch:
 		return s.limited(ctx, "answers_per_session", c.Scope, every(day, s.limits.AnswersPerSession))
 	case RoleProvider:
 		return s.limited(ctx, "answers_per_provider", c.ProviderID, every(day, s.limits.AnswersPerProvider))

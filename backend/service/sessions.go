@@ -3,10 +3,10 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -29,6 +29,10 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if errors.Is(err, store.ErrNotFound) {
 			return createdSession{}, Refuse(protocol.InvalidRequest, "provider_id is unknown.")
 		}
+		if err != nil {
+			return createdSession{}, err
+		}
+		appURL, err := launchBase(p)
 		if err != nil {
 			return createdSession{}, err
 		}
@@ -68,7 +72,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, err
 		}
 		w.changed = append(w.changed, tr.Session)
-		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
+		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL}, nil
 	})
 	if err == nil {
 		s.metric.created.Inc()
@@ -76,16 +80,9 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 	return sold, err
 }
 
-// soldSession is a session with its launch token and launch URL.
-type soldSession struct {
-	Session   session.Session
-	Token     string // the launch token
-	LaunchURL string // the app's URL with the launch token; empty if the app has no URL
-}
-
 // Order is a marketplace's request for a session.
 type Order struct {
-	UserID, ProviderID    string
+	UserID, ProviderID    string // UserID is the user's subject
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
 	Clock                 string // when the paid clock starts; empty means at creation
@@ -93,7 +90,7 @@ type Order struct {
 }
 
 // Sell creates a session and signs its launch token.
-func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, error) {
+func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession, error) {
 	terms := session.Order{
 		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
@@ -103,17 +100,13 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, 
 	}
 	sold, err := s.create(ctx, req, terms)
 	if err != nil {
-		return soldSession{}, err
+		return LinkedSession{}, err
 	}
-	signed, err := s.keys.Signer().Sign(token.Launch, sold.Claims)
-	if err != nil {
-		return soldSession{}, err
-	}
-	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
+	return s.linkTo(sold)
 }
 
-// AppURL returns the base URL of a provider's launch links: its app_url, or its first
-// domain.
+// AppURL returns the base URL of a provider's launch links: its app_url, or the first
+// of its domains that is usable. While none is, it is the first.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -121,7 +114,11 @@ func AppURL(p store.Provider) string {
 	if len(p.Domains) == 0 {
 		return ""
 	}
-	return "https://" + hostPort{host: p.Domains[0]}.String() + "/"
+	name := p.Domains[0]
+	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State.Usable() }); i >= 0 {
+		name = p.Claims[i].Domain
+	}
+	return "https://" + hostPort{host: name}.String() + "/"
 }
 
 // Session returns the current state of a session.
@@ -136,6 +133,19 @@ func (s *Service) Session(ctx context.Context, id string) (session.Session, erro
 		return c, err
 	}
 	return s.store.Session(ctx, id)
+}
+
+// SessionFor returns a session that c may read, and [ErrNotFound] for any other: a
+// provider reads its own, a marketplace the ones that it sold.
+func (s *Service) SessionFor(ctx context.Context, c Caller, id string) (session.Session, error) {
+	found, err := s.Session(ctx, id)
+	if err != nil {
+		return found, err
+	}
+	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID {
+		return session.Session{}, store.ErrNotFound
+	}
+	return found, nil
 }
 
 // Sessions lists sessions in their current state, newest first.
@@ -158,22 +168,6 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 		return nil, err
 	}
 	return s.store.Sessions(ctx, f)
-}
-
-// Enter starts a pending session for a page without an edge, which would redeem the
-// launch token. It is separate from validation, because validating a token must not
-// spend paid time. If the session is active or paused, Enter returns it unchanged, so
-// that a reloaded page continues. The bearer of the token gains no more access than
-// validation gives. The redemption id is random and is not returned, so no edge admits
-// the token afterwards.
-func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
-	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
-		current, err := w.catchUp(ctx, id)
-		if err != nil || current.Status == session.Active || current.Status == session.Paused {
-			return current, err
-		}
-		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
-	})
 }
 
 // change applies an event to a session.
@@ -280,8 +274,8 @@ func over(c session.Session) *Refusal {
 
 // Extensions lists the extensions of a session, oldest first, starting after the
 // extension that made the session's version after.
-func (s *Service) Extensions(ctx context.Context, id string, after int64, limit int) ([]store.Extension, error) {
-	if _, err := s.store.Session(ctx, id); err != nil {
+func (s *Service) Extensions(ctx context.Context, c Caller, id string, after int64, limit int) ([]store.Extension, error) {
+	if _, err := s.SessionFor(ctx, c, id); err != nil {
 		return nil, err
 	}
 	return s.store.Extensions(ctx, id, after, limit)

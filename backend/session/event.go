@@ -16,9 +16,13 @@ const (
 	Operator    Actor = "operator"
 )
 
-// Launch redeems the launch token. Only the same RedemptionID may repeat it, within
+// Launch redeems a launch token. Only the same RedemptionID may repeat it, within
 // [RedeemAgain] seconds.
-type Launch struct{ RedemptionID string }
+type Launch struct {
+	RedemptionID string
+	// The number of the token's link: 0 for the link of the sale; see [Relaunch].
+	Link int64
+}
 
 // Extend buys more time. A user may take only the session's offer; zero Seconds and
 // Tokens mean the offered ones. A marketplace may choose both.

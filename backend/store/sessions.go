@@ -11,6 +11,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // last is greater than every id, under every collation.
@@ -59,6 +60,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		LaunchBy: s.LaunchBy, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
+		MarketplaceID: protocol.MarketplaceOf(s.UserID),
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -86,6 +88,14 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 	}
 	if n == 0 {
 		return fmt.Errorf("writing session: %w", ErrConflict)
+	}
+	if s.Relaunches > 0 {
+		err := t.q.UpdateLinks(ctx, query.UpdateLinksParams{
+			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
+		})
+		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
 	}
 	if x := tr.Extension; x != nil {
 		err := t.q.InsertExtension(ctx, query.InsertExtensionParams{
@@ -181,6 +191,7 @@ func fromRow(r query.Session) (session.Session, error) {
 		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
 		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
 		EndReason: r.EndReason, WarnAt: r.WarnAt,
+		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
 	}
 	if err := json.Unmarshal([]byte(r.Terms), &s.Terms); err != nil {
 		return session.Session{}, fmt.Errorf("reading session's terms: %w", err)

@@ -52,6 +52,7 @@ func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Cla
 		ID: claims.SessionID(), UserID: claims.UserID(), ProviderID: claims.ProviderID, Status: protocol.Active,
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,
+		Relaunches: claims.Relaunches,
 	}, MonotonicMS())
 	s.SetProvisional(true)
 	cookie = ProvisionalPrefix + rand.Text()
@@ -99,7 +100,7 @@ func (p *OfflineAdmissions) redeem(ctx context.Context, req *protocol.LaunchRequ
 	switch {
 	case err == nil:
 		s := p.edge.Sessions.Put(&answer.Session, asked)
-		p.edge.Sessions.BindToken(answer.SessionToken, s)
+		p.edge.Sessions.Bind(answer.SessionToken, s, live.LinkOf(answer.Session.Relaunches))
 		s.SetUpgrade(answer.SessionToken)
 		s.SetProvisional(false)
 		p.edge.Metrics.Entries.Inc()

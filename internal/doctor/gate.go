@@ -29,10 +29,11 @@ func (p *probe) checkGate(ctx context.Context) {
 			p.note(name, Failed, fmt.Sprintf("the request to %s failed: %s", address, plainly(err)), remedyUnreachable)
 			return
 		case a.code() == protocol.SessionInvalid, a.code() == protocol.SessionMissing:
+			p.answers = append(p.answers, a)
 			continue
 		case a.code() == protocol.HostUnknown:
 			p.note(name, Failed, fmt.Sprintf("the gate at %s knows no provider for %s", address, host),
-				"Register the domain with its provider (PATCH /api/v1/providers/{id}), or set `provider` in the edge's Caddyfile. The gate caches the old answer for ten seconds.")
+				"Register the domain with its provider (PATCH /api/v1/providers/{id}) and set the DNS record that proves it (GET /api/v1/providers/{id}/dns), or set `provider` in the edge's Caddyfile. The gate caches the old answer for ten seconds.")
 			return
 		case a.code() == protocol.BackendUnavailable:
 			p.note(name, Failed, fmt.Sprintf("the gate at %s cannot reach its session service", address),

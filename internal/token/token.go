@@ -58,6 +58,9 @@ type Claims struct {
 	ProviderID      string `json:"provider_id"`
 	TokensAllocated int64  `json:"tokens_allocated"`
 	ReturnURL       string `json:"return_url"`
+	// How many relaunches the session had had when the token was made. The token is void
+	// once there was a further one.
+	Relaunches int64 `json:"relaunches,omitempty"`
 }
 
 // SessionID returns the id of the token's session, its jti.
