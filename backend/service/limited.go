@@ -159,8 +159,11 @@ type reading struct {
 // when the caller, or all callers together, have too many under way.
 func (s *Service) BeginRead(c Caller) (end func(), err error) {
 	key := c.Scope
-	if c.Role == RoleProvider {
+	switch {
+	case c.Role == RoleProvider:
 		key = "provider:" + c.ProviderID
+	case c.Role == RoleMarketplace && c.MarketplaceID != "":
+		key = "marketplace:" + c.MarketplaceID
 	}
 	r := &s.reading
 	r.mu.Lock()
