@@ -320,3 +320,25 @@ func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID s
 func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now time.Time) (store.Person, error) {
 	return service.AddPerson(ctx, tx, role, providerID, email, now)
 }
+
+// Vouch lets the gate serve a provider's domain without a DNS record that proves it,
+// within tx, and returns the domain's state. It returns [store.ErrNotFound] if the
+// provider has no such domain.
+func Vouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (state string, err error) {
+	c, err := service.Vouch(ctx, tx, providerID, name, now)
+	return string(c.State), plainly(err)
+}
+
+// Unvouch takes back what [Vouch] gave.
+func Unvouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (state string, err error) {
+	c, err := service.Unvouch(ctx, tx, providerID, name, now)
+	return string(c.State), plainly(err)
+}
+
+// plainly returns the text of a refusal that is meant for people.
+func plainly(err error) error {
+	if refusal, ok := errors.AsType[*service.Refusal](err); ok {
+		return errors.New(refusal.Detail)
+	}
+	return err
+}

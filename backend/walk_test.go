@@ -59,7 +59,7 @@ func TestEveryRouteWithTheWrongKey(t *testing.T) {
 		case strings.HasPrefix(path, "/api/v1/sessions"):
 			path = strings.Replace(path, "{id}", id, 1)
 		}
-		return strings.NewReplacer("{id}", "user_1", "{wid}", wid, "{did}", did, "{host}", "app.provider.example", "{kid}", "none").Replace(path)
+		return strings.NewReplacer("{id}", "user_1", "{wid}", wid, "{did}", did, "{host}", "app.provider.example", "{domain}", "app.provider.example", "{kid}", "none").Replace(path)
 	}
 	walked, hidden := 0, 0
 	for path, item := range w.b.Document().Paths {

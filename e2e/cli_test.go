@@ -134,7 +134,7 @@ func TestHelpOfEachCommand(t *testing.T) {
 	for _, name := range []string{
 		"demo", "backend", "backup", "doctor",
 		"apikey", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "apikey portal",
-		"keys", "keys list", "keys rotate", "people", "people add", "people list", "people remove", "token", "token inspect",
+		"keys", "keys list", "keys rotate", "domains", "domains list", "domains unvouch", "domains vouch", "people", "people add", "people list", "people remove", "token", "token inspect",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

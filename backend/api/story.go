@@ -262,7 +262,7 @@ var answerExamples = map[string]any{
 		"totals": []object{{"name": "page_view", "events": 12, "sessions": 1}},
 	},
 	"check-provider":    object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
-	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("pending", "app.provider.com has no DNS record", 0)}},
+	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
 	"check-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
 	"vouch-for-domain":  object{"domain": "app.provider.com", "state": "vouched"}, "unvouch-for-domain": object{"domain": "app.provider.com", "state": "pending"},
 	"get-public-key": object{"algorithm": "ES256", "kid": storyKID, "key": "-----BEGIN PUBLIC KEY-----\n" +
