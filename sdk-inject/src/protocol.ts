@@ -93,6 +93,7 @@ export type Code =
   | "invalid_request"
   | "insufficient_tokens"
   | "consent_required"
+  | "domain_not_proven"
   | "idempotency_conflict"
   | "illegal_transition"
   | "pause_not_allowed"
