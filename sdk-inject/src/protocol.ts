@@ -93,7 +93,6 @@ export type Code =
   | "invalid_request"
   | "insufficient_tokens"
   | "consent_required"
-  | "domain_not_proven"
   | "idempotency_conflict"
   | "illegal_transition"
   | "pause_not_allowed"
