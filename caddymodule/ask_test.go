@@ -288,3 +288,20 @@ func TestRelaunchEndsTheOldCookie(t *testing.T) {
 		t.Error("a link would ask because of a void cookie")
 	}
 }
+
+// Whatever a form says, the redirect stays on the site, and has no token.
+func FuzzAgreedLink(f *testing.F) {
+	for _, seed := range []string{"/a?b=1&session=eyJ", "//evil.example/?session=eyJ", `/\evil.example`, "https://evil.example/", "javascript:x", "/a#b", "?session=eyJ&session=eyJ", "/%2f/x?%73ession=%65yJ", "/\n/x", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, link string) {
+		_, to := agreedLink(link)
+		u, err := url.Parse(to)
+		if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+			t.Errorf("%q leads to %q", link, to)
+		}
+		if left, _ := launchTokens(u.RawQuery); len(left) > 0 || strings.HasPrefix(to, protocol.GatePrefix) {
+			t.Errorf("%q leads to %q", link, to)
+		}
+	})
+}

@@ -51,13 +51,16 @@ test("a link that meets another session asks, and both go on", async ({ page }) 
 
 test("a page of another site cannot answer for the person, in a frame or by a form", async ({ page }) => {
   const mine = await buy(system, { user: "frame-mine", seconds: 600, tokens: 1 });
-  const theirs = await buy(system, { user: "frame-theirs", seconds: 600, tokens: 1, clock: "launch" });
+  const [framed, sent] = [
+    await buy(system, { user: "frame-theirs", seconds: 600, tokens: 1 }),
+    await buy(system, { user: "frame-theirs", seconds: 600, tokens: 1, clock: "launch" }),
+  ];
   await page.goto(mine.launch_url);
-  const act = new URL(theirs.launch_url).origin;
+  const act = new URL(mine.launch_url).origin;
   const other = createServer((_, response) => {
     response.setHeader("Content-Type", "text/html");
-    response.end(`<iframe src="${theirs.launch_url}"></iframe><form method="post" action="${act}/.session-gate/enter">
-      <input name="to" value="/?${new URL(theirs.launch_url).searchParams}"><button>go</button></form>`);
+    response.end(`<iframe src="${framed.launch_url}"></iframe><form method="post" action="${act}/.session-gate/enter">
+      <input name="to" value="/?${new URL(sent.launch_url).searchParams}"><button>go</button></form>`);
   });
   await new Promise<void>((ready) => other.listen(0, "127.0.0.1", ready));
   // Another site than the app's, which is at an address.
@@ -68,9 +71,10 @@ test("a page of another site cannot answer for the person, in a frame or by a fo
   await page.getByRole("button", { name: "go" }).click();
   await page.waitForURL(/session-gate\/enter/);
   await expect(page.locator("body")).toContainText("cross_site");
+  // A browser that keeps cookies from frames of other sites lets the link enter there, and nothing of this site changes.
   await page.goto(`${system.app}/`);
   expect(await shown(page)).toBe(mine.session.id);
-  expect((await read(system, theirs.session.id)).status).toBe("pending");
+  expect((await read(system, sent.session.id)).status).toBe("pending");
   other.closeAllConnections();
   other.close();
 });
