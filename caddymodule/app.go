@@ -63,6 +63,9 @@ type App struct {
 	// same header of the response. Empty: none.
 	DebugKey string `json:"debug_key,omitempty"`
 
+	// Limits of this edge. Default: those of [edge.Limits.List].
+	Limits *edge.Limits `json:"limits,omitempty"`
+
 	edge     *edge.Edge
 	poolKey  string
 	audience *edge.Audience
@@ -147,6 +150,11 @@ func (a *App) Validate() error {
 	if a.MaxStaleness < 0 {
 		return errors.New("session_gate: max_staleness must not be negative")
 	}
+	if a.Limits != nil {
+		if err := a.Limits.Check(); err != nil {
+			return fmt.Errorf("session_gate: %w", err)
+		}
+	}
 	if a.WhenBackendDown != refuseEntries && a.WhenBackendDown != admitEntries {
 		return fmt.Errorf("session_gate: when_backend_down is %q; it must be refuse or admit", a.WhenBackendDown)
 	}
@@ -159,6 +167,11 @@ func (a *App) Validate() error {
 // Start follows the backend, unless an earlier configuration already does.
 func (a *App) Start() error {
 	a.edge.Events.Audience.Store(a.audience)
+	limits := edge.Limits{}
+	if a.Limits != nil {
+		limits = *a.Limits
+	}
+	a.edge.Limits.Use(limits)
 	a.edge.Start()
 	return nil
 }

@@ -92,6 +92,7 @@ type Gate struct {
 	template     *template.Template // nil: the built-in page
 	app          *appAddress        // nil: the public address
 	logger       *zap.Logger
+	leftOut      *zap.Logger // for launch links that lead past the gate
 }
 
 // CaddyModule implements [caddy.Module].
@@ -110,6 +111,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 // provision fills in defaults and finds the app.
 func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
+	g.leftOut = onceAMinute(g.logger)
 	app, err := appOf(ctx)
 	if err != nil {
 		return err
@@ -268,11 +270,23 @@ func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
 func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v verdict, explain bool) error {
 	p, cancel := g.newPassage(w, r, v)
 	defer cancel()
+	if p.WebSocket {
+		release, ok := g.edge.Limits.OpenSocket(v.session.ID(), v.session.ProviderID())
+		switch {
+		case ok:
+			defer release()
+		case g.ObserveOnly:
+			g.logger.Info("would refuse", zap.String("code", string(protocol.RateLimited)), zap.String("session", v.session.ID()))
+		default:
+			return g.refuse(w, r, refusal{code: protocol.RateLimited, sessionID: v.session.ID()})
+		}
+	}
 	if code := g.policy.begin(p); code != "" { // it ended since the decision
 		return g.refuse(w, r, refusalOf(v.session, code))
 	}
 	defer g.policy.end(p) // from begin on it may be cut at any time
 	g.edge.Metrics.Admissions.Inc()
+	caddyhttp.SetVar(r.Context(), handledVar, handledAdmitted)
 	if err := p.identify(); err != nil {
 		return err
 	}

@@ -28,12 +28,12 @@ type actionOutput struct {
 	}
 }
 
-func (a *api) acted(c service.Session, err error) (*actionOutput, error) {
+func (a *api) acted(ctx context.Context, c service.Session, err error) (*actionOutput, error) {
 	if err != nil {
 		return nil, err
 	}
 	out := &actionOutput{}
-	out.Body.Session = shape.SessionBodyOf(c)
+	out.Body.Session = sessionBody(ctx, c)
 	out.Body.ServerTimeMS = a.Now().UnixMilli()
 	return out, nil
 }
@@ -46,8 +46,7 @@ func (a *api) routeSessionActions() {
 		}
 	}
 	own := []service.Role{service.RoleSession}
-	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock launch, where no edge does it", own), a.action("launch-session", a.s.Enter))
-	register(a, action(protocol.ActionHeartbeat, "Send a page's heartbeat", own), a.heartbeat)
+	a.routeEntry(action)
 	register(a, action(protocol.ActionExtend, "Buy more time", []service.Role{service.RoleSession, service.RoleMarketplace}, 402), a.extend)
 	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.action("pause-session", a.s.Pause))
 	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.action("resume-session", a.s.Resume))
@@ -70,23 +69,9 @@ func (a *api) action(operation string, run func(context.Context, service.Request
 		if err != nil {
 			return nil, err
 		}
-		return a.acted(run(ctx, req, in.ID))
+		c, err := run(ctx, req, in.ID)
+		return a.acted(ctx, c, err)
 	}
-}
-
-type heartbeatInput struct {
-	SessionPath
-	Body *protocol.HeartbeatRequest
-}
-
-type heartbeatOutput struct{ Body protocol.HeartbeatAnswer }
-
-func (a *api) heartbeat(ctx context.Context, in *heartbeatInput) (*heartbeatOutput, error) {
-	answer, err := a.s.Heartbeat(ctx, in.ID, in.Body != nil && in.Body.Active)
-	if err != nil {
-		return nil, err
-	}
-	return &heartbeatOutput{Body: answer}, nil
 }
 
 type extendInput struct {
@@ -108,7 +93,8 @@ func (a *api) extend(ctx context.Context, in *extendInput) (*actionOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return a.acted(a.s.Extend(ctx, req, in.ID, byMarketplace, body.AdditionalSeconds, body.TokensToDeduct))
+	c, err := a.s.Extend(ctx, req, in.ID, byMarketplace, body.AdditionalSeconds, body.TokensToDeduct)
+	return a.acted(ctx, c, err)
 }
 
 type revokeBody struct {
@@ -127,7 +113,8 @@ func (a *api) revoke(ctx context.Context, in *revokeInput) (*actionOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return a.acted(a.s.Revoke(ctx, req, in.ID, callerOf(ctx).Role == service.RoleAdmin, in.Body.Refund, in.Body.Reason))
+	c, err := a.s.Revoke(ctx, req, in.ID, callerOf(ctx).Role == service.RoleAdmin, in.Body.Refund, in.Body.Reason)
+	return a.acted(ctx, c, err)
 }
 
 type pageEventsInput struct {
@@ -176,7 +163,7 @@ func (a *api) extensions(ctx context.Context, in *extensionsInput) (*extensionsO
 			return nil, service.Refuse(protocol.InvalidRequest, "cursor is not valid. Send next_cursor of the previous page, unchanged.")
 		}
 	}
-	list, err := a.s.Extensions(ctx, in.ID, after, in.Limit+1)
+	list, err := a.s.Extensions(ctx, callerOf(ctx), in.ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

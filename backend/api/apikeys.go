@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -10,16 +11,17 @@ import (
 
 // apiKeyBody is an API key or a portal link without its secret.
 type apiKeyBody struct {
-	ID         string `json:"id"`
-	Kind       string `json:"kind" enum:"key,link" doc:"link: a portal link"`
-	Hint       string `json:"hint" example:"sg_prv_7x3k" doc:"The first characters of the key"`
-	Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
-	ProviderID string `json:"provider_id,omitempty"`
-	Name       string `json:"name,omitempty"`
-	CreatedAt  int64  `json:"created_at"`
-	LastUsedAt int64  `json:"last_used_at,omitempty" doc:"Time of the last use, to the minute; absent: never"`
-	ExpiresAt  int64  `json:"expires_at,omitempty" doc:"Expiry of a portal link or of a rotated key"`
-	RevokedAt  int64  `json:"revoked_at,omitempty"`
+	ID            string `json:"id"`
+	Kind          string `json:"kind" enum:"key,link" doc:"link: a portal link"`
+	Hint          string `json:"hint" example:"sg_prv_7x3k" doc:"The first characters of the key"`
+	Role          string `json:"role" enum:"marketplace,provider,edge,admin"`
+	ProviderID    string `json:"provider_id,omitempty"`
+	MarketplaceID string `json:"marketplace_id,omitempty" doc:"The marketplace of a key with the role marketplace"`
+	Name          string `json:"name,omitempty"`
+	CreatedAt     int64  `json:"created_at"`
+	LastUsedAt    int64  `json:"last_used_at,omitempty" doc:"Time of the last use, to the minute; absent: never"`
+	ExpiresAt     int64  `json:"expires_at,omitempty" doc:"Expiry of a portal link or of a rotated key"`
+	RevokedAt     int64  `json:"revoked_at,omitempty"`
 }
 
 type apiKeysOutput struct {
@@ -60,9 +62,10 @@ type providerKeyPath struct {
 // A key that was created twice can be revoked.
 type createKeyInput struct {
 	Body struct {
-		Role       string `json:"role" enum:"marketplace,provider,edge,admin"`
-		ProviderID string `json:"provider_id,omitempty" maxLength:"128" doc:"Required for the role provider, not allowed for others"`
-		Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
+		Role          string `json:"role" enum:"marketplace,provider,edge,admin"`
+		ProviderID    string `json:"provider_id,omitempty" maxLength:"128" doc:"Required for the role provider, not allowed for others"`
+		MarketplaceID string `json:"marketplace_id,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" example:"mkt_default" doc:"The marketplace of a key with the role marketplace, not allowed for others. Default: mkt_default"`
+		Name          string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
 	}
 }
 
@@ -113,7 +116,7 @@ func (a *api) routeAPIKeys() {
 
 func apiKeyBodyOf(k service.APIKey) apiKeyBody {
 	return apiKeyBody{
-		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
+		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, MarketplaceID: k.MarketplaceID, Name: k.Name, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
 	}
 }
@@ -153,7 +156,12 @@ func (a *api) providerKeys(ctx context.Context, in *listProviderKeysInput) (*api
 }
 
 func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyOutput, error) {
-	return a.makeKey(ctx, "create-api-key", service.Role(in.Body.Role), in.Body.ProviderID, in.Body.Name, 0)
+	role := service.Role(in.Body.Role)
+	owner := cmp.Or(in.Body.ProviderID, in.Body.MarketplaceID)
+	if in.Body.ProviderID != "" && role != service.RoleProvider || in.Body.MarketplaceID != "" && role != service.RoleMarketplace {
+		return nil, service.ErrRole
+	}
+	return a.makeKey(ctx, "create-api-key", role, owner, in.Body.Name, 0)
 }
 
 func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput) (*createKeyOutput, error) {
@@ -164,12 +172,12 @@ func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput)
 }
 
 // makeKey creates a key on behalf of the caller.
-func (a *api) makeKey(ctx context.Context, operation string, role service.Role, providerID, name string, most int) (*createKeyOutput, error) {
+func (a *api) makeKey(ctx context.Context, operation string, role service.Role, owner, name string, most int) (*createKeyOutput, error) {
 	req, err := Idempotent{}.request(ctx, operation, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, kept, err := a.s.MakeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), role, providerID, name, most)
+	plaintext, kept, err := a.s.MakeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), role, owner, name, most)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,8 @@ type exportOutput struct {
 
 type eraseInput struct {
 	Idempotent
-	UserPath
+	// Also a user's subject, by which administrators name the users of marketplaces.
+	ID   string `path:"id" minLength:"1" maxLength:"200" pattern:"^[A-Za-z0-9._:@|+~-]+$" example:"user_7" doc:"For administrators: the user_id that they see, which names the marketplace: mkt_x~user_7"`
 	Body *nothing
 }
 
@@ -76,7 +77,7 @@ type auditOutput struct {
 
 func (a *api) routePrivacy() {
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", tag: "Users", roles: []service.Role{service.RoleMarketplace},
+		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
 		summary: "Export all data about a user",
 	}, a.exportUser)
 	register(a, route{
@@ -84,7 +85,7 @@ func (a *api) routePrivacy() {
 		errors: []int{404, 409}, summary: "Erase a user; the ledger keeps a pseudonym",
 	}, a.eraseUser)
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", tag: "Operations", roles: []service.Role{service.RoleAdmin},
+		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", expensive: true, tag: "Operations", roles: []service.Role{service.RoleAdmin},
 		summary: "List the audit log: administrators' actions and the creation and revocation of API keys, newest first",
 	}, a.audit)
 }
@@ -92,7 +93,11 @@ func (a *api) routePrivacy() {
 func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, error) {
 	out := &exportOutput{}
 	b := &out.Body
-	balance, err := a.s.Balance(ctx, in.ID)
+	subject, err := callerOf(ctx).Subject(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	balance, err := a.s.Balance(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +112,7 @@ func (a *api) exportUser(ctx context.Context, in *exportInput) (*exportOutput, e
 		return nil, err
 	}
 	b.Ledger, b.LedgerCursor = entries.Body.Entries, entries.Body.NextCursor
-	events, err := a.s.EventsOfUser(ctx, in.ID, in.EventsAfter, exportPage)
+	events, err := a.s.EventsOfUser(ctx, subject, in.EventsAfter, exportPage)
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +133,17 @@ func (a *api) eraseUser(ctx context.Context, in *eraseInput) (*eraseOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	pseudonym, err := a.s.EraseUser(ctx, req, in.ID)
+	c := callerOf(ctx)
+	subject, err := c.Subject(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	pseudonym, err := a.s.EraseUser(ctx, req, subject)
 	if err != nil {
 		return nil, err
 	}
 	out := &eraseOutput{}
-	out.Body.Pseudonym = pseudonym
+	out.Body.Pseudonym = c.UserID(pseudonym)
 	return out, nil
 }
 

@@ -20,11 +20,11 @@ const (
 // passes over unexported embedded structs.
 type SessionSearch struct {
 	ID     string `path:"id" maxLength:"128" example:"prov_demo"`
-	UserID string `query:"user_id" maxLength:"128"`
+	UserID string `query:"user_id" maxLength:"200"`
 	Status string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	From   string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"First creation day, UTC. Default: no limit"`
 	To     string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"Last creation day, UTC. Default: no limit"`
-	Q      string `query:"q" maxLength:"128" pattern:"^[A-Za-z0-9._:@|+-]*$" example:"user_7" doc:"A session id, or the prefix of a user id"`
+	Q      string `query:"q" maxLength:"200" pattern:"^[A-Za-z0-9._:@|+~-]*$" example:"user_7" doc:"A session id, or the prefix of a user id"`
 }
 
 // filter converts in to a filter, or returns why it is not valid.
@@ -71,6 +71,7 @@ type sessionRow struct {
 	TokensAllocated      int64  `json:"tokens_allocated"`
 	Captured             int64  `json:"captured"`
 	Released             int64  `json:"released"`
+	MarketplaceID        string `json:"marketplace_id"`
 }
 
 func sessionRowOf(c service.Session) sessionRow {
@@ -78,6 +79,7 @@ func sessionRowOf(c service.Session) sessionRow {
 		ID: c.ID, UserID: c.UserID, Status: string(c.Status), CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, ExpiresAt: c.ExpiresAt,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, DurationLimitSeconds: c.Duration, TokensAllocated: c.Tokens,
 	}
+	r.MarketplaceID = service.MarketplaceOf(c)
 	if s := c.Settlement; s != nil {
 		r.Captured, r.Released, r.UsedSeconds = s.Captured, s.Released, s.UsedSeconds
 	}
@@ -86,7 +88,7 @@ func sessionRowOf(c service.Session) sessionRow {
 
 func (a *api) routeProviderSessions() {
 	list := route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", tag: "Analytics",
+		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", expensive: true, tag: "Analytics",
 		roles: readers, errors: []int{404}, summary: "List a provider's sessions, newest first",
 	}
 	register(a, list, a.providerSessions)

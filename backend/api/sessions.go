@@ -21,6 +21,7 @@ type Idempotent struct {
 func (i Idempotent) request(ctx context.Context, operation, target string, body any) (service.Request, error) {
 	c := callerOf(ctx)
 	req, err := service.NewRequest(c.Scope, i.Key, operation, target, body)
+	req = req.From(c)
 	if c.Role == service.RoleAdmin {
 		req = recorded(ctx, req)
 	}
@@ -58,21 +59,13 @@ type createInput struct {
 	Body createBody
 }
 
-type createOutput struct {
-	Body struct {
-		Session   shape.SessionBody `json:"session"`
-		Token     string            `json:"token" doc:"The launch token"`
-		LaunchURL string            `json:"launch_url" doc:"URL to send the user to: the provider's app with the launch token. Empty when the provider has neither app_url nor a domain"`
-	}
-}
-
 func (a *api) routeSessions() {
 	register(a, route{
 		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated,
 		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
 	}, a.create)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, tag: "Sessions",
 		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
 	}, a.list)
 	register(a, route{
@@ -89,8 +82,12 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 		return nil, err
 	}
 	b := in.Body
+	subject, err := callerOf(ctx).Subject(b.UserID)
+	if err != nil {
+		return nil, err
+	}
 	o := service.Order{
-		UserID: b.UserID, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
+		UserID: subject, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
 		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Unentered: b.Unentered,
 	}
 	if e := b.Extension; e != nil {
@@ -103,14 +100,12 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	if err != nil {
 		return nil, err
 	}
-	out := &createOutput{}
-	out.Body.Session, out.Body.Token, out.Body.LaunchURL = shape.SessionBodyOf(sold.Session), sold.Token, sold.LaunchURL
-	return out, nil
+	return linked(ctx, sold), nil
 }
 
 type listInput struct {
 	ProviderID string `query:"provider_id" maxLength:"128"`
-	UserID     string `query:"user_id" maxLength:"128"`
+	UserID     string `query:"user_id" maxLength:"200"`
 	Status     string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	Cursor     string `query:"cursor" maxLength:"64" pattern:"^[0-9a-f-]+$" doc:"next_cursor of the previous page"`
 	Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -124,10 +119,17 @@ type listOutput struct {
 }
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	c := callerOf(ctx)
 	f := service.SessionFilter{
-		ProviderID: in.ProviderID, UserID: in.UserID, Status: service.Status(in.Status), Before: in.Cursor,
+		MarketplaceID: c.MarketplaceID, ProviderID: in.ProviderID, Status: service.Status(in.Status), Before: in.Cursor,
 	}
-	if c := callerOf(ctx); c.Role == service.RoleProvider {
+	if in.UserID != "" {
+		var err error
+		if f.UserID, err = c.Subject(in.UserID); err != nil {
+			return nil, err
+		}
+	}
+	if c.Role == service.RoleProvider {
 		if in.ProviderID != "" && in.ProviderID != c.ProviderID {
 			return nil, service.ErrNotFound
 		}
@@ -151,9 +153,17 @@ func (a *api) page(ctx context.Context, f service.SessionFilter, limit int) (*li
 	}
 	out.Body.Sessions = make([]shape.SessionBody, 0, len(list))
 	for _, c := range list {
-		out.Body.Sessions = append(out.Body.Sessions, shape.SessionBodyOf(c))
+		out.Body.Sessions = append(out.Body.Sessions, sessionBody(ctx, c))
 	}
 	return out, nil
+}
+
+// sessionBody returns a session as its caller may see it: a marketplace's user by the
+// marketplace's own id.
+func sessionBody(ctx context.Context, c service.Session) shape.SessionBody {
+	b := shape.SessionBodyOf(c)
+	b.UserID = callerOf(ctx).UserID(b.UserID)
+	return b
 }
 
 // SessionPath is the id of the session that a request is about.
@@ -164,14 +174,11 @@ type SessionPath struct {
 type readOutput struct{ Body shape.SessionBody }
 
 func (a *api) read(ctx context.Context, in *SessionPath) (*readOutput, error) {
-	c, err := a.s.Session(ctx, in.ID)
+	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if who := callerOf(ctx); who.Role == service.RoleProvider && who.ProviderID != c.ProviderID {
-		return nil, service.ErrNotFound
-	}
-	return &readOutput{Body: shape.SessionBodyOf(c)}, nil
+	return &readOutput{Body: sessionBody(ctx, c)}, nil
 }
 
 type validateBody struct {
@@ -240,13 +247,19 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 	if bearer == "" {
 		return invalid(401, protocol.Unauthorized, "Missing authorization token", "Send the session's token: Authorization: Bearer …"), nil
 	}
-	claims, err := a.s.Bearer(ctx, bearer)
+	who, err := a.s.Bearer(ctx, bearer)
 	if err != nil {
 		p := problemOf(err)
 		a.logRefusal(ctx, p, err)
-		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
+		if p.Status != http.StatusUnauthorized {
+			return invalid(p.Status, p.Code, "Session could not be checked", p.Detail), nil
+		}
+		return invalid(401, p.Code, "Invalid or expired token", p.Detail), nil
 	}
-	if claims.ID != body.JTI {
+	if who.Spent {
+		return invalid(401, protocol.LaunchSpent, "Invalid or expired token", "The launch token was already used. Send the session token that took its place."), nil
+	}
+	if who.Claims.ID != body.JTI {
 		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token belongs to another session."), nil
 	}
 	c, err := a.s.Session(ctx, body.JTI)
@@ -293,17 +306,14 @@ type timelineOutput struct {
 
 func (a *api) routeTimeline() {
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, tag: "Sessions",
 		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }
 
 func (a *api) timeline(ctx context.Context, in *SessionPath) (*timelineOutput, error) {
-	c, err := a.s.Session(ctx, in.ID)
+	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
 	if err != nil {
-		return nil, err
-	}
-	if err := ownProvider(ctx, c.ProviderID); err != nil {
 		return nil, err
 	}
 	out := &timelineOutput{}

@@ -48,7 +48,7 @@ func (a *api) routeUsers() {
 		summary: "Read a user's balance", roles: roles,
 	}, a.balance)
 	register(a, route{
-		method: http.MethodGet, path: path + "ledger", id: "list-ledger", tag: "Users",
+		method: http.MethodGet, path: path + "ledger", id: "list-ledger", expensive: true, tag: "Users",
 		summary: "List a user's ledger entries, newest first", roles: roles,
 	}, a.ledger)
 }
@@ -58,7 +58,11 @@ func (a *api) credit(ctx context.Context, in *creditInput) (*balanceOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.s.Credit(ctx, req, in.ID, in.Body.Amount)
+	subject, err := callerOf(ctx).Subject(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.s.Credit(ctx, req, subject, in.Body.Amount)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +70,11 @@ func (a *api) credit(ctx context.Context, in *creditInput) (*balanceOutput, erro
 }
 
 func (a *api) balance(ctx context.Context, in *UserPath) (*balanceOutput, error) {
-	b, err := a.s.Balance(ctx, in.ID)
+	subject, err := callerOf(ctx).Subject(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.s.Balance(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +108,12 @@ type ledgerOutput struct {
 }
 
 func (a *api) ledger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error) {
-	f := service.EntryFilter{UserID: in.ID, SessionID: in.SessionID, Limit: in.Limit + 1}
+	subject, err := callerOf(ctx).Subject(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	f := service.EntryFilter{UserID: subject, SessionID: in.SessionID, Limit: in.Limit + 1}
 	if in.Cursor != "" {
-		var err error
 		if f.BeforeUS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func (b *Book) Check() error {
 	var total int64
 	for account, sum := range sums {
 		total += sum
-		if sum < 0 && account != Issue {
+		if sum < 0 && !account.IsIssue() {
 			return fmt.Errorf("account %s is at %d", account, sum)
 		}
 	}

@@ -3,7 +3,8 @@
 // Every movement is a [Transfer] of a positive amount from one account to another.
 // Transfers are never changed, so the sum of all accounts is always zero. A user has
 // two accounts: available tokens, and tokens held for sessions. Tokens come from the
-// issue account, the only account that may be negative.
+// issue account of the user's marketplace, the only kind of account that may be negative.
+// Users are named by their subjects (see protocol.Subject).
 //
 //	issue ──credit──► user available ──hold──► user held ──capture──► provider
 //	                        ▲                      │
@@ -21,22 +22,6 @@ import (
 	"strconv"
 	"time"
 )
-
-// Account names one side of a transfer.
-type Account string
-
-// Issue is the account that tokens come from. Its balance is the negative sum of all
-// other accounts.
-const Issue Account = "issue"
-
-// Available is the account of the tokens that a user may spend.
-func Available(userID string) Account { return Account("user:" + userID + ":available") }
-
-// Held is the account of the tokens held for a user's open sessions.
-func Held(userID string) Account { return Account("user:" + userID + ":held") }
-
-// Provider is the account of the tokens that a provider has earned.
-func Provider(providerID string) Account { return Account("provider:" + providerID) }
 
 // Kind is the purpose of a transfer.
 type Kind string
@@ -115,7 +100,7 @@ func Credit(id, userID string, amount int64, now time.Time) (Posting, error) {
 		return Posting{}, fmt.Errorf("crediting: %w", ErrAmount)
 	}
 	return Posting{UserID: userID, PostedDelta: amount, Transfers: []Transfer{{
-		ID: "credit:" + id, Kind: KindCredit, Debit: Issue, Credit: Available(userID), Amount: amount,
+		ID: "credit:" + id, Kind: KindCredit, Debit: Issue(userID), Credit: Available(userID), Amount: amount,
 		UserID: userID, At: now.UnixMicro(),
 	}}}, nil
 }
@@ -153,7 +138,7 @@ func Settle(h Hold, captured, released int64, now time.Time) (Posting, error) {
 	}
 	p := Posting{UserID: h.UserID, PostedDelta: -captured, HeldDelta: -h.Amount}
 	if captured > 0 {
-		p.Transfers = append(p.Transfers, h.transfer("capture:"+h.ID, KindCapture, Held(h.UserID), Provider(h.ProviderID), captured, now.UnixMicro()))
+		p.Transfers = append(p.Transfers, h.transfer("capture:"+h.ID, KindCapture, Held(h.UserID), Provider(h.ProviderID, h.UserID), captured, now.UnixMicro()))
 	}
 	if released > 0 {
 		p.Transfers = append(p.Transfers, h.transfer("release:"+h.ID, KindRelease, Held(h.UserID), Available(h.UserID), released, now.UnixMicro()+1))

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // Role determines which endpoints a caller may use.
@@ -31,6 +33,9 @@ const (
 // cannot have it.
 const RoleSession Role = "session"
 
+// RoleLaunch is the role of the bearer of a launch token, which opens its session once.
+const RoleLaunch Role = "launch"
+
 // prefixes identify the role of a key in its text, also for secret scanners.
 var prefixes = map[Role]string{
 	RoleMarketplace: "sg_mkt_", RoleProvider: "sg_prv_", RoleEdge: "sg_edge_", RoleAdmin: "sg_adm_",
@@ -39,21 +44,22 @@ var prefixes = map[Role]string{
 // Roles lists the roles of keys that [CreateAPIKey] creates.
 func Roles() []Role { return []Role{RoleMarketplace, RoleProvider, RoleEdge, RoleAdmin} }
 
-// ErrRole is returned for an unknown role, or a provider role without a provider id.
+// ErrRole is returned for an unknown role, a provider role without a provider id, or an
+// owner that the role does not have.
 var ErrRole = errors.New("role must be marketplace, provider (with a provider id), edge or admin")
 
-// CreateAPIKey creates a key in st and returns it. The key cannot be read again later,
-// because the store holds only its SHA-256.
-func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
-	plaintext, kept, err = newAPIKey(role, providerID, name, now)
+// CreateAPIKey creates a key in st and returns it. owner is the provider of a provider's
+// key, and the marketplace of a marketplace's, or empty for
+// [protocol.DefaultMarketplace]. The key cannot be read again later, because the store
+// holds only its SHA-256.
+func CreateAPIKey(ctx context.Context, st *store.Store, role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	plaintext, kept, err = newAPIKey(role, owner, name, now)
 	if err != nil {
 		return "", store.APIKey{}, err
 	}
 	err = st.Write(ctx, func(tx *store.Tx) error {
-		if providerID != "" {
-			if _, err := tx.Provider(ctx, providerID); err != nil {
-				return err
-			}
+		if err := ownerExists(ctx, tx.Reader, kept); err != nil {
+			return err
 		}
 		return tx.InsertAPIKey(ctx, kept)
 	})
@@ -74,7 +80,7 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 		if !old.Live(now) || old.Kind != store.KindKey {
 			return store.ErrNotFound
 		}
-		if plaintext, kept, err = newAPIKey(Role(old.Role), old.ProviderID, old.Name, now); err != nil {
+		if plaintext, kept, err = newAPIKey(Role(old.Role), cmp.Or(old.ProviderID, old.MarketplaceID), old.Name, now); err != nil {
 			return err
 		}
 		kept.LineID = old.Line()
@@ -89,14 +95,37 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 	return plaintext, kept, nil
 }
 
-func newAPIKey(role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+func newAPIKey(role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
 	prefix, known := prefixes[role]
-	if !known || (role == RoleProvider) != (providerID != "") {
+	owned := role == RoleProvider || role == RoleMarketplace
+	if !known || role == RoleProvider && owner == "" || !owned && owner != "" {
 		return "", store.APIKey{}, ErrRole
 	}
 	plaintext, kept = newSecret(prefix, now)
-	kept.Role, kept.ProviderID, kept.Name = string(role), providerID, name
+	kept.Role, kept.Name = string(role), name
+	switch role {
+	case RoleProvider:
+		kept.ProviderID = owner
+	case RoleMarketplace:
+		kept.MarketplaceID = cmp.Or(owner, protocol.DefaultMarketplace)
+	}
 	return plaintext, kept, nil
+}
+
+// ownerExists returns [store.ErrNotFound] if the provider or marketplace of a key does
+// not exist.
+func ownerExists(ctx context.Context, r store.Reader, k store.APIKey) error {
+	if k.ProviderID != "" {
+		if _, err := r.Provider(ctx, k.ProviderID); err != nil {
+			return err
+		}
+	}
+	if k.MarketplaceID != "" {
+		if _, err := r.Marketplace(ctx, k.MarketplaceID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newSecret generates a random key or link secret, and the record to store for it.
@@ -122,24 +151,25 @@ type Caller struct {
 	Role       Role
 	Scope      string // namespace of its idempotency keys
 	ProviderID string // with RoleProvider
-	SessionID  string // with roleSession
-	KeyID      string // with an API key; for a person, personPrefix and the person's id
-	Name       string // display name: an e-mail address, or the key's name
-	Person     store.Person
-	ExpiresAt  int64 // when its key or link expires; 0: never
-	Guest      bool  // signed in with a portal link
-	ByCookie   bool  // authenticated by a sign-in cookie, which browsers also send with other sites' requests
+	// With RoleMarketplace: the tenant whose rows alone the caller sees.
+	MarketplaceID string
+	SessionID     string // with RoleSession and RoleLaunch
+	KeyID         string // with an API key; for a person, personPrefix and the person's id
+	Name          string // display name: an e-mail address, or the key's name
+	Person        store.Person
+	ExpiresAt     int64 // when its key or link expires; 0: never
+	Guest         bool  // signed in with a portal link
+	ByCookie      bool  // authenticated by a sign-in cookie, which browsers also send with other sites' requests
+	Spent         bool  // with RoleLaunch: the token was redeemed before, or replaced
+
+	launch *token.Claims // with RoleLaunch
 }
 
 // Identify authenticates a bearer token. It looks API keys up by their hash, and
 // verifies any other token as a session's JWT.
 func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 	if !strings.HasPrefix(bearer, "sg_") {
-		claims, err := s.Bearer(ctx, bearer)
-		if err != nil {
-			return Caller{}, err
-		}
-		return Caller{Role: RoleSession, Scope: "session:" + claims.ID, ProviderID: claims.ProviderID, SessionID: claims.ID}, nil
+		return s.identifySession(ctx, bearer)
 	}
 	// The lookup reveals at most whether a hash exists. It need not take constant time,
 	// because a key has 256 random bits.
@@ -157,7 +187,7 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 // callerOfKey returns the caller that holds a key or signed in with it.
 func callerOfKey(k store.APIKey) Caller {
 	return Caller{
-		Role: Role(k.Role), Scope: "key:" + k.Line(), ProviderID: k.ProviderID, KeyID: k.ID, Name: k.Name,
+		Role: Role(k.Role), Scope: "key:" + k.Line(), ProviderID: k.ProviderID, MarketplaceID: k.MarketplaceID, KeyID: k.ID, Name: k.Name,
 		ExpiresAt: k.ExpiresAt, Guest: k.Kind == store.KindLink,
 	}
 }
@@ -184,24 +214,22 @@ func (s *Service) APIKeys(ctx context.Context, f store.KeyFilter) ([]store.APIKe
 
 // MakeAPIKey creates a key for c. It refuses if the provider already has most live
 // keys. A most of 0 means no limit.
-func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Role, providerID, name string, most int) (plaintext string, kept store.APIKey, err error) {
+func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Role, owner, name string, most int) (plaintext string, kept store.APIKey, err error) {
 	if err := mayMakeKeys(c); err != nil {
 		return "", kept, err
 	}
-	if plaintext, kept, err = newAPIKey(role, providerID, name, s.now()); err != nil {
+	if plaintext, kept, err = newAPIKey(role, owner, name, s.now()); err != nil {
 		return "", kept, err
 	}
 	// Store the key's id in the audit log, so that its creation and revocation can be
 	// matched.
 	req.target = kept.ID
 	_, err = write(ctx, s, req, func(w *writeTx) (struct{}, error) {
-		if providerID != "" {
-			if _, err := w.Provider(ctx, providerID); err != nil {
-				return struct{}{}, err
-			}
+		if err := ownerExists(ctx, w.Reader, kept); err != nil {
+			return struct{}{}, err
 		}
 		if most > 0 {
-			live, err := w.LiveKeys(ctx, providerID, w.now)
+			live, err := w.LiveKeys(ctx, kept.ProviderID, w.now)
 			if err != nil {
 				return struct{}{}, err
 			}

@@ -21,7 +21,7 @@ var testLimit = coord.Limit{Interval: time.Second, Burst: 20}
 // TestWebhook sends a test message to a webhook and returns the delivery and its
 // attempt. The message is marked as a test and is not retried.
 func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, kind string) (store.Delivery, store.Attempt, error) {
-	if err := s.limited(ctx, "webhook-tests:"+providerID, testLimit); err != nil {
+	if err := s.limited(ctx, "webhook_tests", providerID, testLimit); err != nil {
 		return store.Delivery{}, store.Attempt{}, err
 	}
 	deliveryID, err := write(ctx, s, req, func(w *writeTx) (string, error) {

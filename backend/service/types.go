@@ -16,12 +16,14 @@ import (
 // What use cases take and return. These are the types of the packages below, by
 // which callers need not know those packages.
 type (
-	Session  = session.Session
-	Status   = session.Status
-	Provider = store.Provider
-	Policies = store.Policies
-	Person   = store.Person
-	APIKey   = store.APIKey
+	Session     = session.Session
+	Status      = session.Status
+	Provider    = store.Provider
+	Marketplace = store.Marketplace
+	GuestChange = store.GuestChange
+	Policies    = store.Policies
+	Person      = store.Person
+	APIKey      = store.APIKey
 
 	Webhook  = store.Webhook
 	Delivery = store.Delivery
@@ -96,7 +98,7 @@ func Explain(err error) *Refusal {
 	case errors.Is(err, ErrEmail):
 		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
 	case errors.Is(err, ErrRole):
-		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or marketplace, edge or admin, without one.")
+		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id; marketplace, with a marketplace_id or without; or edge or admin, with neither.")
 	case errors.Is(err, ErrPersonRole):
 		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or admin, without one.")
 	case errors.Is(err, store.ErrTaken):

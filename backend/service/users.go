@@ -7,6 +7,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // EventsOfUser lists the recorded events of a user's sessions, starting after the event
@@ -20,7 +21,7 @@ func (s *Service) EventsOfUser(ctx context.Context, userID, after string, limit 
 func (s *Service) EraseUser(ctx context.Context, req Request, userID string) (pseudonym string, err error) {
 	s.flushReports(ctx) // pages that name the user are erased with the rest
 	return write(ctx, s, req, func(w *writeTx) (string, error) {
-		name := "erased_" + shortID()
+		name := protocol.Subject(protocol.MarketplaceOf(userID), "erased_"+shortID())
 		return name, w.EraseUser(ctx, userID, name, func(payload string) string { return erasedMessage(payload, name) })
 	})
 }

@@ -107,6 +107,9 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 		fresh := h
 		fresh.ID = "wh_" + shortID()
 		fresh.Secret = s.seal.SealText(webhook.NewSecret(), fresh.ID)
+		if err := w.changing(ctx, h.ProviderID, webhookItem(fresh.ID, true)); err != nil {
+			return "", err
+		}
 		return fresh.ID, w.InsertWebhook(ctx, fresh, w.now)
 	})
 	if err != nil {
@@ -144,6 +147,9 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 			return store.Webhook{}, badURL(err)
 		}
 	}
+	if err := s.guestMay(ctx, s.store.Reader, req, providerID, webhookItem(id, false)); err != nil {
+		return store.Webhook{}, err
+	}
 	if p.Enabled != nil && *p.Enabled {
 		// Fail all pending deliveries first. Otherwise deliveries of the disabled
 		// webhook could be sent once it is enabled.
@@ -154,6 +160,9 @@ func (s *Service) PatchWebhook(ctx context.Context, req Request, providerID, id 
 	h, err := write(ctx, s, req, func(w *writeTx) (store.Webhook, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
+			return h, err
+		}
+		if err := w.changing(ctx, providerID, webhookItem(id, false)); err != nil {
 			return h, err
 		}
 		if p.URL != nil && *p.URL != h.URL {
@@ -221,11 +230,20 @@ func (w *writeTx) disable(ctx context.Context, h store.Webhook, reason string) (
 // DeleteWebhook removes a webhook and its deliveries. If there are many, the webhook is
 // disabled first, and they are removed in batches.
 func (s *Service) DeleteWebhook(ctx context.Context, req Request, providerID, id string) error {
+	if err := s.guestMay(ctx, s.store.Reader, req, providerID, webhookItem(id, false)); err != nil {
+		return err
+	}
 	if err := s.deleteBacklog(ctx, req, providerID, id); err != nil {
 		return err
 	}
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		if _, err := webhookOf(ctx, w.Reader, providerID, id); err != nil {
+			return struct{}{}, err
+		}
+		if err := s.guestMay(ctx, w.Reader, req, providerID, webhookItem(id, false)); err != nil {
+			return struct{}{}, err
+		}
+		if err := w.ConfirmGuestChange(ctx, providerID, store.WebhookItem(id)); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, w.DeleteWebhook(ctx, id)
@@ -263,6 +281,9 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 	_, err := write(ctx, s, req, func(w *writeTx) (struct{}, error) {
 		h, err := webhookOf(ctx, w.Reader, providerID, id)
 		if err != nil {
+			return struct{}{}, err
+		}
+		if err := w.changing(ctx, providerID, webhookItem(id, false)); err != nil {
 			return struct{}{}, err
 		}
 		h.OldSecret, h.OldSecretUntil = h.Secret, w.now.Add(overlap).Unix()

@@ -18,10 +18,12 @@ const (
 	Operator    Actor = "operator"
 )
 
-// Launch redeems the launch token. Only the same RedemptionID may repeat it, within
+// Launch redeems a launch token. Only the same RedemptionID may repeat it, within
 // [RedeemAgain] seconds.
 type Launch struct {
 	RedemptionID string
+	// The number of the token's link: 0 for the link of the sale; see [Relaunch].
+	Link int64
 	// How long the app was open to the user before: an edge may admit a launch while it
 	// cannot redeem it. A clock that starts at launch has run for that time.
 	Served time.Duration

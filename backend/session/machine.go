@@ -36,6 +36,8 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 		return applyComplete(s, e, now)
 	case Revoke:
 		return applyRevoke(s, e, now)
+	case Relaunch:
+		return applyRelaunch(s, now)
 	}
 	return Transition{}, illegal(s, e)
 }
@@ -65,7 +67,10 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 }
 
 func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
-	if s.RedemptionID != "" {
+	if s.Void(e.Link) {
+		return Transition{}, ErrSpent
+	}
+	if s.Spent() {
 		if s.RedemptionID == e.RedemptionID && now.Unix()-s.RedeemedAt <= RedeemAgain {
 			return Transition{Session: s, Name: Redeemed, Unchanged: true}, nil
 		}
@@ -77,7 +82,7 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 		s.Status = Active
 		s.start(max(now.UnixMicro()-max(0, e.Served.Microseconds()), s.CreatedAt*second), now)
 	}
-	s.RedemptionID, s.RedeemedAt = e.RedemptionID, floor(now)
+	s.RedemptionID, s.RedeemedAt, s.RedeemedLink = e.RedemptionID, floor(now), s.Relaunches
 	if s.EnteredAt == 0 {
 		s.EnteredAt = floor(now)
 	}
@@ -220,7 +225,8 @@ func changed(s Session, n Name) Transition {
 var (
 	// ErrTerms is returned for an order or extension beyond the limits of sessions.
 	ErrTerms = errors.New("terms are out of range")
-	// ErrSpent is returned if another redemption already used the launch token.
+	// ErrSpent is returned if another redemption already used the launch token, or if a
+	// [Relaunch] has replaced it.
 	ErrSpent = errors.New("launch token is spent")
 	// ErrConsent is returned for an extension beyond the offer. The user can agree
 	// to it only on the marketplace's own origin.

@@ -18,6 +18,7 @@
 //	warning.go     when the user is warned
 //	event.go       events and transitions
 //	machine.go     Apply, which turns an event into a transition, and its errors
+//	relaunch.go    new links to a session
 package session
 
 import (
@@ -111,9 +112,15 @@ type Session struct {
 	// The exact times that StartedAt, PausedAt and PausedSeconds are rounded from.
 	Meter Meter
 
-	// The redemption of the launch token, and its time.
+	// The last redemption of a launch token, its time, and the number of the link that it
+	// redeemed: 0 for the link of the sale.
 	RedemptionID string
 	RedeemedAt   int64
+	RedeemedLink int64
+	// How many new links there were, which is the number of the link that counts, and when
+	// the last one was made; see [Relaunch].
+	Relaunches   int64
+	RelaunchedAt int64
 
 	EndedAt    int64
 	EndReason  string

@@ -11,16 +11,17 @@ import (
 // SessionBody is a session as the API shows it: the spec's fields and more.
 type SessionBody struct {
 	protocol.LiveState
-	Clock      string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
-	CreatedAt  int64           `json:"created_at"`
-	LaunchBy   int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
-	EnteredAt  int64           `json:"entered_at,omitempty" doc:"When somebody first entered; absent if nobody has"`
-	Unentered  string          `json:"unentered" enum:"capture,release" doc:"What the session costs if nobody enters it, as sold. capture: it is charged like any other. release: it is canceled and all tokens are released"`
-	Purchases  []PurchaseBody  `json:"purchases" nullable:"false" doc:"What was bought, the earliest first: the sale, then each extension. Each is settled by itself, at its own price; the seconds of the earliest are used first"`
-	EndedAt    int64           `json:"ended_at,omitempty"`
-	EndReason  string          `json:"end_reason,omitempty" example:"deadline"`
-	ConsentURL string          `json:"consent_url,omitempty"`
-	Settlement *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
+	MarketplaceID string          `json:"marketplace_id" example:"mkt_default" doc:"The marketplace that sold the session. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere"`
+	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
+	CreatedAt     int64           `json:"created_at"`
+	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
+	EnteredAt     int64           `json:"entered_at,omitempty" doc:"When somebody first entered; absent if nobody has"`
+	Unentered     string          `json:"unentered" enum:"capture,release" doc:"What the session costs if nobody enters it, as sold. capture: it is charged like any other. release: it is canceled and all tokens are released"`
+	Purchases     []PurchaseBody  `json:"purchases" nullable:"false" doc:"What was bought, the earliest first: the sale, then each extension. Each is settled by itself, at its own price; the seconds of the earliest are used first"`
+	EndedAt       int64           `json:"ended_at,omitempty"`
+	EndReason     string          `json:"end_reason,omitempty" example:"deadline"`
+	ConsentURL    string          `json:"consent_url,omitempty"`
+	Settlement    *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
 }
 
 // PurchaseBody is the sale or an extension.
@@ -62,7 +63,7 @@ type SettlementBody struct {
 
 func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
-		LiveState: LiveStateOf(c), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
+		LiveState: LiveStateOf(c), MarketplaceID: protocol.MarketplaceOf(c.UserID), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
 		EnteredAt: c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
@@ -87,6 +88,7 @@ func LiveStateOf(c session.Session) protocol.LiveState {
 		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
 		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
 		SettlementPolicy: protocol.SettlementPolicy(c.Terms.Settlement), WarningSeconds: c.Terms.WarningSeconds,
+		Relaunches: c.Relaunches,
 	}
 	if o := c.Terms.Offer; o != nil {
 		l.Extension = &protocol.Extension{AdditionalSeconds: o.Seconds, Tokens: o.Tokens, MaxCount: o.MaxCount, Used: c.OfferUsed}
@@ -109,7 +111,7 @@ type LiveCounts struct {
 type TimelineEntry struct {
 	AtMS   int64          `json:"at_ms"`
 	Kind   string         `json:"kind" enum:"session,page,extension,ledger,delivery,heartbeats"`
-	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), warning, extended, paused, resumed, ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
+	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed, ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
 	Detail map[string]any `json:"detail" doc:"session: status, version, reason; admitted_offline: outcome (counted, after_end or elsewhere), admitted_at_ms, served_ms. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
 }
 

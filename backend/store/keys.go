@@ -32,6 +32,8 @@ type APIKey struct {
 	// The first key of the chain of rotations that led to this key. Empty if this key
 	// did not replace another.
 	LineID string
+	// The marketplace of a key with the role marketplace; empty for other roles.
+	MarketplaceID string
 }
 
 // Line returns the id of the first key of the rotation chain. It is the same for a
@@ -109,7 +111,7 @@ func (r Reader) LiveKeys(ctx context.Context, providerID string, now time.Time) 
 func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
 		ID: k.ID, Hash: k.Hash, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
-		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey), LineID: k.LineID,
+		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey), LineID: k.LineID, MarketplaceID: k.MarketplaceID,
 	})
 	if err != nil {
 		return fmt.Errorf("writing API key: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // Post writes a posting. It returns [ledger.ErrInsufficient] if the user has too few
@@ -27,6 +28,7 @@ func (t *Tx) Post(ctx context.Context, p ledger.Posting) error {
 		err := t.q.InsertEntry(ctx, query.InsertEntryParams{
 			ID: e.ID, Kind: string(e.Kind), Debit: string(e.Debit), Credit: string(e.Credit), Amount: e.Amount,
 			UserID: e.UserID, ProviderID: e.ProviderID, SessionID: e.SessionID, AtUs: e.At,
+			MarketplaceID: protocol.MarketplaceOf(e.UserID),
 		})
 		if err != nil {
 			return fmt.Errorf("writing ledger entry: %w", err)
@@ -37,7 +39,7 @@ func (t *Tx) Post(ctx context.Context, p ledger.Posting) error {
 
 func (t *Tx) moveBalance(ctx context.Context, p ledger.Posting) error {
 	if p.HeldDelta >= 0 { // the user may not have an account yet
-		if err := t.q.EnsureAccount(ctx, p.UserID); err != nil {
+		if err := t.q.EnsureAccount(ctx, p.UserID, protocol.MarketplaceOf(p.UserID)); err != nil {
 			return fmt.Errorf("opening account: %w", err)
 		}
 	}
@@ -152,26 +154,28 @@ func (s *Store) Audit(ctx context.Context) error {
 	return Reader{q: s.q.WithTx(tx), ordered: s.ordered}.Audit(ctx)
 }
 
-// Audit recomputes the ledger and returns the first inconsistency: accounts that do
-// not sum to zero, negative accounts, balances that differ from their entries, or
+// Audit recomputes the ledger and returns the first inconsistency: accounts of a
+// marketplace that do not sum to zero, negative accounts, balances that differ from their entries, or
 // holds that differ from their captures and releases.
 func (r Reader) Audit(ctx context.Context) error {
 	sides, err := r.q.AuditEntries(ctx)
 	if err != nil {
 		return fmt.Errorf("auditing: %w", err)
 	}
-	var total int64
+	totals := map[string]int64{} // by marketplace: tokens do not pass from one to another
 	counted := map[ledger.Account]int64{}
 	for _, side := range sides {
 		account := ledger.Account(side.Account)
 		counted[account] = side.Balance
-		total += side.Balance
-		if side.Balance < 0 && account != ledger.Issue {
+		totals[account.Marketplace()] += side.Balance
+		if side.Balance < 0 && !account.IsIssue() {
 			return fmt.Errorf("auditing: account %s is at %d", account, side.Balance)
 		}
 	}
-	if total != 0 {
-		return fmt.Errorf("auditing: accounts sum to %d", total)
+	for marketplace, total := range totals {
+		if total != 0 {
+			return fmt.Errorf("auditing: accounts of %s sum to %d", marketplace, total)
+		}
 	}
 	accounts, err := r.q.AuditAccounts(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // ErrLive is returned if a user has sessions that have not ended.
@@ -53,6 +54,10 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string, rewrite fu
 		},
 		func() error { return t.q.EraseProviderUsers(ctx, pseudonym, userID) },
 		func() error { return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(userID)+"/%") },
+		func() error { // an app may name the user without the marketplace
+			_, user := protocol.SplitSubject(userID)
+			return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(user)+"/%")
+		},
 		func() error { return t.q.DeleteAccount(ctx, userID) },
 	}
 	for _, step := range steps {

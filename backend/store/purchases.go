@@ -42,6 +42,7 @@ func plainFromRow(r query.Session) session.Session {
 		StartedAt: r.StartedAt, EnteredAt: r.EnteredAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
 		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
 		EndReason: r.EndReason, WarnAt: r.WarnAt,
+		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
 		Meter: session.Meter{StartedUS: r.StartedUs, PausedAtUS: r.PausedAtUs, PausedUS: r.PausedUs},
 	}
 }

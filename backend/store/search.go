@@ -13,6 +13,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 const (
@@ -29,10 +30,12 @@ const (
 
 // SessionFilter selects sessions. Empty fields select all.
 type SessionFilter struct {
-	ProviderID string
-	UserID     string
-	Status     session.Status
-	// Only with ProviderID: created at or after Since and before Until, in Unix
+	// The marketplace whose sessions to list. Empty: of all.
+	MarketplaceID string
+	ProviderID    string
+	UserID        string // the user's subject
+	Status        session.Status
+	// Only with ProviderID or UserID, and without MarketplaceID: created at or after Since and before Until, in Unix
 	// seconds.
 	Since, Until int64
 	// Only with ProviderID: the session with this id, and the sessions of users whose
@@ -58,22 +61,48 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Session, error) {
 	status, limit := string(f.Status), int32(f.Limit)
 	switch {
+	case f.UserID != "" && f.MarketplaceID != "" && protocol.MarketplaceOf(f.UserID) != f.MarketplaceID:
+		return nil, nil // another marketplace's user
 	case f.UserID != "" && !strings.HasPrefix(f.UserID, f.Search):
 		return r.one(ctx, f) // of this user's sessions, the search can only find one by its id
 	case f.UserID != "":
 		return r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
 			UserID: f.UserID, ProviderID: f.ProviderID, Status: status, Before: f.Before, Since: f.Since, Until: f.Until, MaxRows: limit,
 		})
-	case f.ProviderID == "" && status != "" && f.Status.Terminal():
-		return r.q.ListEndedSessionsOfStatus(ctx, status, f.Before, limit)
+	case f.MarketplaceID != "":
+		return r.sessionsOfMarketplace(ctx, f)
 	case f.ProviderID == "" && status != "":
-		return r.q.ListLiveSessionsOfStatus(ctx, status, f.Before, limit)
+		return nil, errors.New("a status needs a marketplace or a provider")
 	case f.ProviderID == "":
 		return r.q.ListSessions(ctx, f.Before, limit)
 	case f.Search != "":
 		return r.search(ctx, f)
 	}
 	return r.sessionsOfProvider(ctx, f)
+}
+
+// sessionsOfMarketplace reads a marketplace's sessions, of all providers or of one.
+func (r Reader) sessionsOfMarketplace(ctx context.Context, f SessionFilter) ([]query.Session, error) {
+	status, limit := string(f.Status), int32(f.Limit)
+	switch {
+	case f.ProviderID != "" && status != "":
+		return r.q.ListSessionsOfMarketplaceAtProviderInStatus(ctx, query.ListSessionsOfMarketplaceAtProviderInStatusParams{
+			MarketplaceID: f.MarketplaceID, ProviderID: f.ProviderID, Status: status, Before: f.Before, MaxRows: limit,
+		})
+	case f.ProviderID != "":
+		return r.q.ListSessionsOfMarketplaceAtProvider(ctx, query.ListSessionsOfMarketplaceAtProviderParams{
+			MarketplaceID: f.MarketplaceID, ProviderID: f.ProviderID, Before: f.Before, MaxRows: limit,
+		})
+	case f.Status.Terminal() && status != "":
+		return r.q.ListEndedSessionsOfMarketplace(ctx, query.ListEndedSessionsOfMarketplaceParams{
+			MarketplaceID: f.MarketplaceID, Status: status, Before: f.Before, MaxRows: limit,
+		})
+	case status != "":
+		return r.q.ListLiveSessionsOfMarketplace(ctx, query.ListLiveSessionsOfMarketplaceParams{
+			MarketplaceID: f.MarketplaceID, Status: status, Before: f.Before, MaxRows: limit,
+		})
+	}
+	return r.q.ListSessionsOfMarketplace(ctx, f.MarketplaceID, f.Before, limit)
 }
 
 // sessionsOfProvider reads a provider's sessions in the order of their ids, within the

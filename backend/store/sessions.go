@@ -11,6 +11,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // last is greater than every id, under every collation.
@@ -63,7 +64,8 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		LaunchBy: s.LaunchBy, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
-		Purchases: purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
+		MarketplaceID: protocol.MarketplaceOf(s.UserID),
+		Purchases:     purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -96,6 +98,14 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 	}
 	if n == 0 {
 		return fmt.Errorf("writing session: %w", ErrConflict)
+	}
+	if s.Relaunches > 0 {
+		err := t.q.UpdateLinks(ctx, query.UpdateLinksParams{
+			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
+		})
+		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
 	}
 	if x := tr.Extension; x != nil {
 		err := t.q.InsertExtension(ctx, query.InsertExtensionParams{

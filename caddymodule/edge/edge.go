@@ -48,6 +48,7 @@ type Edge struct {
 	Events     *Announcer
 	Origins    Origins
 	Pages      PageLog
+	Limits     *Limiter
 	ended      endedSessions
 
 	fetches singleflight.Group
@@ -103,8 +104,9 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
 		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Heartbeat), reporter: &reporter{edge: e},
 	}
-	e.Hosts = newHostCache(e.Backend)
 	e.Metrics = newMetrics(e)
+	e.Limits = newLimiter(e.Metrics.limited)
+	e.Hosts = newHostCache(e.Backend, e.Limits)
 	e.Launches = newLaunchDedup(e.Sessions)
 	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*offlineEntry)}
 	e.Backend.calls = e.Metrics.calls

@@ -97,6 +97,7 @@ func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Cla
 		ID: id, UserID: claims.UserID(), ProviderID: claims.ProviderID, Status: protocol.Active,
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,
+		Relaunches: claims.Relaunches,
 	}, MonotonicMS())
 	s.ServeUntil(o.until)
 	cookie = ProvisionalPrefix + rand.Text()
@@ -161,7 +162,7 @@ func (p *OfflineAdmissions) redeem(ctx context.Context, id string, o *offlineEnt
 	switch {
 	case err == nil:
 		s := p.edge.Sessions.Put(&answer.Session, asked)
-		p.edge.Sessions.BindToken(answer.SessionToken, s)
+		p.edge.Sessions.Bind(answer.SessionToken, s, live.LinkOf(answer.Session.Relaunches))
 		s.SetUpgrade(answer.SessionToken)
 		s.ServeUntil(0)
 		p.edge.Metrics.Entries.Inc()

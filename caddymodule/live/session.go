@@ -42,7 +42,9 @@ type Cutter interface {
 
 // Registration is the place of one request in its session's list of open requests.
 type Registration struct {
-	Cutter     Cutter
+	Cutter Cutter
+	// The number of the link whose token admitted the request; see [Session.RefusalOf].
+	Link       uint16
 	prev, next *Registration // guarded by the session's mu
 	listed     bool          // guarded by the session's mu
 }
@@ -187,14 +189,19 @@ func (s *Session) Apply(st *protocol.LiveState, confirmedAt int64) bool {
 		return false
 	}
 	s.setLocked(st, confirmedAt)
-	var cut *Registration
+	var cut, moved *Registration
 	code := s.Refusal()
 	if code != "" {
 		cut = s.unlistAllLocked()
 	}
+	if link := s.state.Load().relaunches; link > old.relaunches {
+		moved = s.unlistLocked(func(o *Registration) bool { return o.Link < link })
+		s.claimed = false
+	}
 	s.notifyEndLocked(code)
 	s.mu.Unlock()
 	cutAll(cut, code)
+	cutAll(moved, protocol.SessionMoved)
 	return true
 }
 
@@ -228,12 +235,22 @@ func (s *Session) Refusal() protocol.Code {
 	return protocol.CodeOf(st.status.status())
 }
 
+// RefusalOf is why a request with a token of the given link is refused, or "". The token
+// is void once the session was given a further link.
+func (s *Session) RefusalOf(link uint16) protocol.Code {
+	code := s.Refusal()
+	if link < s.state.Load().relaunches && !IsEnd(code) {
+		return protocol.SessionMoved
+	}
+	return code
+}
+
 // Register lists o as open until [Session.Release]; it returns why not when
-// the session ended since the decision.
+// the session ended, or was given another link, since the decision.
 func (s *Session) Register(o *Registration) protocol.Code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if code := s.Refusal(); code != "" {
+	if code := s.RefusalOf(o.Link); code != "" {
 		return code
 	}
 	if s.forgotten { // abandoned since: nothing would end o any more
@@ -365,11 +382,27 @@ func (s *Session) OpenRequests() (n int) {
 }
 
 func (s *Session) unlistAllLocked() *Registration {
-	list := s.open
-	for o := list; o != nil; o = o.next {
-		o.listed = false
-	}
+	return s.unlistLocked(func(*Registration) bool { return true })
+}
+
+// unlistLocked takes the requests that which selects off the list, and returns them as a
+// list of their own.
+func (s *Session) unlistLocked(which func(*Registration) bool) (list *Registration) {
+	all := s.open
 	s.open = nil
+	for o := all; o != nil; {
+		next := o.next
+		to := &s.open
+		if which(o) {
+			o.listed, to = false, &list
+		}
+		o.prev, o.next = nil, *to
+		if *to != nil {
+			(*to).prev = o
+		}
+		*to = o
+		o = next
+	}
 	return list
 }
 

@@ -95,6 +95,32 @@ func TestReceiptAccountsForEveryToken(t *testing.T) {
 	m.audit(t)
 }
 
+// A visitor who has lost the session's browser opens it again from its page, as often as a
+// double click, and after its end lands on the receipt.
+func TestOpenAgain(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	launch := v.buy("1")
+	m.launch(t, launch)
+	id := sessionOf(t, launch)
+	receipt := "/session/complete?session_id=" + id
+	v.get(receipt).has(t, http.StatusOK, `data-testid="open-again"`, "Your time runs on")
+	again := v.post("/session/open", url.Values{"session_id": {id}})
+	if again.status != http.StatusSeeOther || sessionOf(t, again.location) != id || again.location == launch {
+		t.Fatalf("got %d to %q", again.status, again.location)
+	}
+	if twice := v.post("/session/open", url.Values{"session_id": {id}}); sessionOf(t, twice.location) != id {
+		t.Errorf("a double click: got %d to %q", twice.status, twice.location)
+	}
+	m.visitor(t).post("/session/open", url.Values{"session_id": {id}}).has(t, http.StatusNotFound, "no such session")
+	v.post("/session/end", url.Values{"session_id": {id}})
+	if late := v.post("/session/open", url.Values{"session_id": {id}}); late.location != receipt {
+		t.Errorf("after the end: got %d to %q", late.status, late.location)
+	}
+	m.audit(t)
+}
+
 // kindsOf lists the kinds of lines that a table of a page has.
 func kindsOf(page answer, table string) string {
 	_, rest, _ := strings.Cut(page.body, `<table data-testid="`+table+`">`)
@@ -199,7 +225,7 @@ func TestOtherSitesCannotPost(t *testing.T) {
 		"Origin: null":               "a sandboxed frame",
 	}
 	for header, why := range tests {
-		for _, path := range []string{"/buy", "/topup", "/session/end", "/consent"} {
+		for _, path := range []string{"/buy", "/topup", "/session/end", "/session/open", "/consent"} {
 			name, value, _ := strings.Cut(header, ": ")
 			v.post(path, form, name, strings.TrimSuffix(value, "/")).has(t, http.StatusForbidden, "came from elsewhere")
 			if t.Failed() {

@@ -1,5 +1,5 @@
 -- name: EnsureAccount :exec
-INSERT INTO accounts (user_id, posted, held) VALUES ($1, 0, 0) ON CONFLICT (user_id) DO NOTHING;
+INSERT INTO accounts (user_id, posted, held, marketplace_id) VALUES ($1, 0, 0, $2) ON CONFLICT (user_id) DO NOTHING;
 
 -- name: MoveBalance :execrows
 -- MoveBalance changes a balance, if what is left available is not below zero.
@@ -26,8 +26,8 @@ UPDATE holds SET settled = 1, captured = sqlc.arg(captured), released = sqlc.arg
 WHERE session_id = sqlc.arg(session_id) AND settled = 0 AND amount = sqlc.arg(amount);
 
 -- name: InsertEntry :exec
-INSERT INTO ledger_entries (id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO ledger_entries (id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us, marketplace_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: ListEntriesOfUser :many
 SELECT * FROM ledger_entries

@@ -2,8 +2,8 @@
 SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND due_at > 0;
 
 -- name: CopyAccount :execrows
-INSERT INTO accounts (user_id, posted, held)
-SELECT CAST(sqlc.arg(pseudonym) AS TEXT), a.posted, a.held FROM accounts a WHERE a.user_id = sqlc.arg(user_id);
+INSERT INTO accounts (user_id, posted, held, marketplace_id)
+SELECT CAST(sqlc.arg(pseudonym) AS TEXT), a.posted, a.held, a.marketplace_id FROM accounts a WHERE a.user_id = sqlc.arg(user_id);
 
 -- name: EraseHolds :exec
 UPDATE holds SET user_id = sqlc.arg(pseudonym) WHERE user_id = sqlc.arg(user_id);

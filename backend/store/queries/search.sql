@@ -1,12 +1,6 @@
 -- name: ListSessions :many
 SELECT * FROM sessions WHERE id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
 
--- name: ListLiveSessionsOfStatus :many
-SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at > 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
--- name: ListEndedSessionsOfStatus :many
-SELECT * FROM sessions WHERE status = sqlc.arg(status) AND due_at = 0 AND id < sqlc.arg(before) ORDER BY id DESC LIMIT sqlc.arg(max_rows);
-
 -- name: ListSessionsOfUser :many
 SELECT * FROM sessions
 WHERE user_id = sqlc.arg(user_id) AND id < sqlc.arg(before) AND (CAST(sqlc.arg(provider_id) AS TEXT) = '' OR provider_id = sqlc.arg(provider_id))

@@ -27,8 +27,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addPageReportStmt, err = db.PrepareContext(ctx, addPageReport); err != nil {
 		return nil, fmt.Errorf("error preparing query AddPageReport: %w", err)
 	}
+	if q.addProviderEventDayStmt, err = db.PrepareContext(ctx, addProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventDay: %w", err)
+	}
+	if q.addProviderEventNamesStmt, err = db.PrepareContext(ctx, addProviderEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventNames: %w", err)
+	}
 	if q.addProviderEventsStmt, err = db.PrepareContext(ctx, addProviderEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query AddProviderEvents: %w", err)
+	}
+	if q.addSessionEventUseStmt, err = db.PrepareContext(ctx, addSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSessionEventUse: %w", err)
 	}
 	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
@@ -66,14 +75,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
-	if q.countEventNamesStmt, err = db.PrepareContext(ctx, countEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventNames: %w", err)
-	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
-	}
-	if q.countEventsUpToStmt, err = db.PrepareContext(ctx, countEventsUpTo); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventsUpTo: %w", err)
 	}
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
@@ -83,6 +86,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
+	}
+	if q.countPeopleOfProviderStmt, err = db.PrepareContext(ctx, countPeopleOfProvider); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPeopleOfProvider: %w", err)
 	}
 	if q.countPersonStmt, err = db.PrepareContext(ctx, countPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPerson: %w", err)
@@ -96,14 +102,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
 	}
+	if q.deleteAttemptsStmt, err = db.PrepareContext(ctx, deleteAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttempts: %w", err)
+	}
+	if q.deleteClaimStmt, err = db.PrepareContext(ctx, deleteClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteClaim: %w", err)
+	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
 	}
 	if q.deleteDeliveriesOfWebhookStmt, err = db.PrepareContext(ctx, deleteDeliveriesOfWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveriesOfWebhook: %w", err)
 	}
-	if q.deleteDomainsStmt, err = db.PrepareContext(ctx, deleteDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteDomains: %w", err)
+	if q.deleteGuestChangeStmt, err = db.PrepareContext(ctx, deleteGuestChange); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGuestChange: %w", err)
 	}
 	if q.deleteIdempotencyKeysStmt, err = db.PrepareContext(ctx, deleteIdempotencyKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdempotencyKeys: %w", err)
@@ -120,8 +132,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
 	}
+	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
+	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
+	}
+	if q.deleteProviderEventDaysStmt, err = db.PrepareContext(ctx, deleteProviderEventDays); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEventDays: %w", err)
+	}
+	if q.deleteProviderEventsStmt, err = db.PrepareContext(ctx, deleteProviderEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEvents: %w", err)
+	}
+	if q.deleteSessionEventUseStmt, err = db.PrepareContext(ctx, deleteSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionEventUse: %w", err)
 	}
 	if q.deleteSignInStmt, err = db.PrepareContext(ctx, deleteSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSignIn: %w", err)
@@ -186,11 +210,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDomainSecretStmt, err = db.PrepareContext(ctx, getDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDomainSecret: %w", err)
+	}
 	if q.getHoldStmt, err = db.PrepareContext(ctx, getHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GetHold: %w", err)
 	}
 	if q.getIdempotencyKeyStmt, err = db.PrepareContext(ctx, getIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query GetIdempotencyKey: %w", err)
+	}
+	if q.getMarketplaceStmt, err = db.PrepareContext(ctx, getMarketplace); err != nil {
+		return nil, fmt.Errorf("error preparing query GetMarketplace: %w", err)
 	}
 	if q.getPersonStmt, err = db.PrepareContext(ctx, getPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPerson: %w", err)
@@ -201,6 +231,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getProviderByDomainStmt, err = db.PrepareContext(ctx, getProviderByDomain); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProviderByDomain: %w", err)
 	}
+	if q.getProviderEventDayStmt, err = db.PrepareContext(ctx, getProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query GetProviderEventDay: %w", err)
+	}
 	if q.getRingVersionStmt, err = db.PrepareContext(ctx, getRingVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GetRingVersion: %w", err)
 	}
@@ -209,6 +242,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getSessionEventUseStmt, err = db.PrepareContext(ctx, getSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query GetSessionEventUse: %w", err)
 	}
 	if q.getSignInStmt, err = db.PrepareContext(ctx, getSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSignIn: %w", err)
@@ -231,11 +267,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertClaimStmt, err = db.PrepareContext(ctx, insertClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertClaim: %w", err)
+	}
 	if q.insertDeliveryStmt, err = db.PrepareContext(ctx, insertDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertDelivery: %w", err)
 	}
-	if q.insertDomainStmt, err = db.PrepareContext(ctx, insertDomain); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertDomain: %w", err)
+	if q.insertDomainSecretStmt, err = db.PrepareContext(ctx, insertDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDomainSecret: %w", err)
 	}
 	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
@@ -248,6 +287,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertHoldStmt, err = db.PrepareContext(ctx, insertHold); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHold: %w", err)
+	}
+	if q.insertMarketplaceStmt, err = db.PrepareContext(ctx, insertMarketplace); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertMarketplace: %w", err)
 	}
 	if q.insertPersonStmt, err = db.PrepareContext(ctx, insertPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPerson: %w", err)
@@ -282,6 +324,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
+	if q.listClaimsStmt, err = db.PrepareContext(ctx, listClaims); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaims: %w", err)
+	}
+	if q.listClaimsOfDomainStmt, err = db.PrepareContext(ctx, listClaimsOfDomain); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaimsOfDomain: %w", err)
+	}
 	if q.listDaysStmt, err = db.PrepareContext(ctx, listDays); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDays: %w", err)
 	}
@@ -297,14 +345,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDisabledWaitingStmt, err = db.PrepareContext(ctx, listDisabledWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDisabledWaiting: %w", err)
 	}
-	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
+	if q.listDueDomainsStmt, err = db.PrepareContext(ctx, listDueDomains); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDueDomains: %w", err)
 	}
 	if q.listEdgesStmt, err = db.PrepareContext(ctx, listEdges); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEdges: %w", err)
 	}
-	if q.listEndedSessionsOfStatusStmt, err = db.PrepareContext(ctx, listEndedSessionsOfStatus); err != nil {
-		return nil, fmt.Errorf("error preparing query ListEndedSessionsOfStatus: %w", err)
+	if q.listEndedSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listEndedSessionsOfMarketplace); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEndedSessionsOfMarketplace: %w", err)
 	}
 	if q.listEntriesOfSessionStmt, err = db.PrepareContext(ctx, listEntriesOfSession); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntriesOfSession: %w", err)
@@ -321,17 +369,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listExtensionsStmt, err = db.PrepareContext(ctx, listExtensions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExtensions: %w", err)
 	}
-	if q.listLiveSessionsOfStatusStmt, err = db.PrepareContext(ctx, listLiveSessionsOfStatus); err != nil {
-		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfStatus: %w", err)
+	if q.listGuestChangesStmt, err = db.PrepareContext(ctx, listGuestChanges); err != nil {
+		return nil, fmt.Errorf("error preparing query ListGuestChanges: %w", err)
+	}
+	if q.listLiveSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listLiveSessionsOfMarketplace); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfMarketplace: %w", err)
+	}
+	if q.listMarketplacesStmt, err = db.PrepareContext(ctx, listMarketplaces); err != nil {
+		return nil, fmt.Errorf("error preparing query ListMarketplaces: %w", err)
 	}
 	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
 	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
-	}
-	if q.listPageEventNamesStmt, err = db.PrepareContext(ctx, listPageEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query ListPageEventNames: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
@@ -353,6 +404,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSessionsStmt, err = db.PrepareContext(ctx, listSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessions: %w", err)
+	}
+	if q.listSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listSessionsOfMarketplace); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfMarketplace: %w", err)
+	}
+	if q.listSessionsOfMarketplaceAtProviderStmt, err = db.PrepareContext(ctx, listSessionsOfMarketplaceAtProvider); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfMarketplaceAtProvider: %w", err)
+	}
+	if q.listSessionsOfMarketplaceAtProviderInStatusStmt, err = db.PrepareContext(ctx, listSessionsOfMarketplaceAtProviderInStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfMarketplaceAtProviderInStatus: %w", err)
 	}
 	if q.listSessionsOfProviderStmt, err = db.PrepareContext(ctx, listSessionsOfProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfProvider: %w", err)
@@ -381,11 +441,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
+	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
 	if q.putDayStmt, err = db.PrepareContext(ctx, putDay); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDay: %w", err)
+	}
+	if q.putGuestChangeStmt, err = db.PrepareContext(ctx, putGuestChange); err != nil {
+		return nil, fmt.Errorf("error preparing query PutGuestChange: %w", err)
 	}
 	if q.putProviderUserStmt, err = db.PrepareContext(ctx, putProviderUser); err != nil {
 		return nil, fmt.Errorf("error preparing query PutProviderUser: %w", err)
@@ -414,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
 	}
+	if q.setSessionEventNamesStmt, err = db.PrepareContext(ctx, setSessionEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query SetSessionEventNames: %w", err)
+	}
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
 	}
@@ -428,6 +497,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.trimPageReportsStmt, err = db.PrepareContext(ctx, trimPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query TrimPageReports: %w", err)
+	}
+	if q.updateClaimStmt, err = db.PrepareContext(ctx, updateClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateClaim: %w", err)
+	}
+	if q.updateLinksStmt, err = db.PrepareContext(ctx, updateLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateLinks: %w", err)
 	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
@@ -454,9 +529,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addPageReportStmt: %w", cerr)
 		}
 	}
+	if q.addProviderEventDayStmt != nil {
+		if cerr := q.addProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventDayStmt: %w", cerr)
+		}
+	}
+	if q.addProviderEventNamesStmt != nil {
+		if cerr := q.addProviderEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.addProviderEventsStmt != nil {
 		if cerr := q.addProviderEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.addSessionEventUseStmt != nil {
+		if cerr := q.addSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.advanceRingStmt != nil {
@@ -519,19 +609,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
-	if q.countEventNamesStmt != nil {
-		if cerr := q.countEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventNamesStmt: %w", cerr)
-		}
-	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
-		}
-	}
-	if q.countEventsUpToStmt != nil {
-		if cerr := q.countEventsUpToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventsUpToStmt: %w", cerr)
 		}
 	}
 	if q.countLiveStmt != nil {
@@ -547,6 +627,11 @@ func (q *Queries) Close() error {
 	if q.countLiveSessionsOfUserStmt != nil {
 		if cerr := q.countLiveSessionsOfUserStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveSessionsOfUserStmt: %w", cerr)
+		}
+	}
+	if q.countPeopleOfProviderStmt != nil {
+		if cerr := q.countPeopleOfProviderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPeopleOfProviderStmt: %w", cerr)
 		}
 	}
 	if q.countPersonStmt != nil {
@@ -569,6 +654,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
 		}
 	}
+	if q.deleteAttemptsStmt != nil {
+		if cerr := q.deleteAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.deleteClaimStmt != nil {
+		if cerr := q.deleteClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteClaimStmt: %w", cerr)
+		}
+	}
 	if q.deleteDeliveriesStmt != nil {
 		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
@@ -579,9 +674,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteDeliveriesOfWebhookStmt: %w", cerr)
 		}
 	}
-	if q.deleteDomainsStmt != nil {
-		if cerr := q.deleteDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteDomainsStmt: %w", cerr)
+	if q.deleteGuestChangeStmt != nil {
+		if cerr := q.deleteGuestChangeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGuestChangeStmt: %w", cerr)
 		}
 	}
 	if q.deleteIdempotencyKeysStmt != nil {
@@ -609,9 +704,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
 		}
 	}
+	if q.deletePageEventsStmt != nil {
+		if cerr := q.deletePageEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
+		}
+	}
 	if q.deletePersonStmt != nil {
 		if cerr := q.deletePersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePersonStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventDaysStmt != nil {
+		if cerr := q.deleteProviderEventDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventDaysStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventsStmt != nil {
+		if cerr := q.deleteProviderEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionEventUseStmt != nil {
+		if cerr := q.deleteSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.deleteSignInStmt != nil {
@@ -719,6 +834,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDomainSecretStmt != nil {
+		if cerr := q.getDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDomainSecretStmt: %w", cerr)
+		}
+	}
 	if q.getHoldStmt != nil {
 		if cerr := q.getHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getHoldStmt: %w", cerr)
@@ -727,6 +847,11 @@ func (q *Queries) Close() error {
 	if q.getIdempotencyKeyStmt != nil {
 		if cerr := q.getIdempotencyKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getIdempotencyKeyStmt: %w", cerr)
+		}
+	}
+	if q.getMarketplaceStmt != nil {
+		if cerr := q.getMarketplaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getMarketplaceStmt: %w", cerr)
 		}
 	}
 	if q.getPersonStmt != nil {
@@ -744,6 +869,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getProviderByDomainStmt: %w", cerr)
 		}
 	}
+	if q.getProviderEventDayStmt != nil {
+		if cerr := q.getProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getProviderEventDayStmt: %w", cerr)
+		}
+	}
 	if q.getRingVersionStmt != nil {
 		if cerr := q.getRingVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getRingVersionStmt: %w", cerr)
@@ -757,6 +887,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getSessionEventUseStmt != nil {
+		if cerr := q.getSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.getSignInStmt != nil {
@@ -794,14 +929,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertClaimStmt != nil {
+		if cerr := q.insertClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertClaimStmt: %w", cerr)
+		}
+	}
 	if q.insertDeliveryStmt != nil {
 		if cerr := q.insertDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertDeliveryStmt: %w", cerr)
 		}
 	}
-	if q.insertDomainStmt != nil {
-		if cerr := q.insertDomainStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertDomainStmt: %w", cerr)
+	if q.insertDomainSecretStmt != nil {
+		if cerr := q.insertDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDomainSecretStmt: %w", cerr)
 		}
 	}
 	if q.insertEntryStmt != nil {
@@ -822,6 +962,11 @@ func (q *Queries) Close() error {
 	if q.insertHoldStmt != nil {
 		if cerr := q.insertHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertHoldStmt: %w", cerr)
+		}
+	}
+	if q.insertMarketplaceStmt != nil {
+		if cerr := q.insertMarketplaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertMarketplaceStmt: %w", cerr)
 		}
 	}
 	if q.insertPersonStmt != nil {
@@ -879,6 +1024,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
 		}
 	}
+	if q.listClaimsStmt != nil {
+		if cerr := q.listClaimsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsStmt: %w", cerr)
+		}
+	}
+	if q.listClaimsOfDomainStmt != nil {
+		if cerr := q.listClaimsOfDomainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsOfDomainStmt: %w", cerr)
+		}
+	}
 	if q.listDaysStmt != nil {
 		if cerr := q.listDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDaysStmt: %w", cerr)
@@ -904,9 +1059,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDisabledWaitingStmt: %w", cerr)
 		}
 	}
-	if q.listDomainsStmt != nil {
-		if cerr := q.listDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listDomainsStmt: %w", cerr)
+	if q.listDueDomainsStmt != nil {
+		if cerr := q.listDueDomainsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDueDomainsStmt: %w", cerr)
 		}
 	}
 	if q.listEdgesStmt != nil {
@@ -914,9 +1069,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEdgesStmt: %w", cerr)
 		}
 	}
-	if q.listEndedSessionsOfStatusStmt != nil {
-		if cerr := q.listEndedSessionsOfStatusStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listEndedSessionsOfStatusStmt: %w", cerr)
+	if q.listEndedSessionsOfMarketplaceStmt != nil {
+		if cerr := q.listEndedSessionsOfMarketplaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEndedSessionsOfMarketplaceStmt: %w", cerr)
 		}
 	}
 	if q.listEntriesOfSessionStmt != nil {
@@ -944,9 +1099,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listExtensionsStmt: %w", cerr)
 		}
 	}
-	if q.listLiveSessionsOfStatusStmt != nil {
-		if cerr := q.listLiveSessionsOfStatusStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listLiveSessionsOfStatusStmt: %w", cerr)
+	if q.listGuestChangesStmt != nil {
+		if cerr := q.listGuestChangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listGuestChangesStmt: %w", cerr)
+		}
+	}
+	if q.listLiveSessionsOfMarketplaceStmt != nil {
+		if cerr := q.listLiveSessionsOfMarketplaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLiveSessionsOfMarketplaceStmt: %w", cerr)
+		}
+	}
+	if q.listMarketplacesStmt != nil {
+		if cerr := q.listMarketplacesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listMarketplacesStmt: %w", cerr)
 		}
 	}
 	if q.listMessagesOfUserStmt != nil {
@@ -957,11 +1122,6 @@ func (q *Queries) Close() error {
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
-		}
-	}
-	if q.listPageEventNamesStmt != nil {
-		if cerr := q.listPageEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listPageEventNamesStmt: %w", cerr)
 		}
 	}
 	if q.listPageReportsStmt != nil {
@@ -997,6 +1157,21 @@ func (q *Queries) Close() error {
 	if q.listSessionsStmt != nil {
 		if cerr := q.listSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSessionsStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfMarketplaceStmt != nil {
+		if cerr := q.listSessionsOfMarketplaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfMarketplaceStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfMarketplaceAtProviderStmt != nil {
+		if cerr := q.listSessionsOfMarketplaceAtProviderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfMarketplaceAtProviderStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfMarketplaceAtProviderInStatusStmt != nil {
+		if cerr := q.listSessionsOfMarketplaceAtProviderInStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfMarketplaceAtProviderInStatusStmt: %w", cerr)
 		}
 	}
 	if q.listSessionsOfProviderStmt != nil {
@@ -1044,6 +1219,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
 		}
 	}
+	if q.moveClaimStmt != nil {
+		if cerr := q.moveClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -1052,6 +1232,11 @@ func (q *Queries) Close() error {
 	if q.putDayStmt != nil {
 		if cerr := q.putDayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putDayStmt: %w", cerr)
+		}
+	}
+	if q.putGuestChangeStmt != nil {
+		if cerr := q.putGuestChangeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putGuestChangeStmt: %w", cerr)
 		}
 	}
 	if q.putProviderUserStmt != nil {
@@ -1099,6 +1284,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
 		}
 	}
+	if q.setSessionEventNamesStmt != nil {
+		if cerr := q.setSessionEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setSessionEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.settleHoldStmt != nil {
 		if cerr := q.settleHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
@@ -1122,6 +1312,16 @@ func (q *Queries) Close() error {
 	if q.trimPageReportsStmt != nil {
 		if cerr := q.trimPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing trimPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.updateClaimStmt != nil {
+		if cerr := q.updateClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateClaimStmt: %w", cerr)
+		}
+	}
+	if q.updateLinksStmt != nil {
+		if cerr := q.updateLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateLinksStmt: %w", cerr)
 		}
 	}
 	if q.updateProviderStmt != nil {
@@ -1186,293 +1386,343 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                                 DBTX
-	tx                                 *sql.Tx
-	addPageReportStmt                  *sql.Stmt
-	addProviderEventsStmt              *sql.Stmt
-	advanceRingStmt                    *sql.Stmt
-	announceStmt                       *sql.Stmt
-	auditAccountsStmt                  *sql.Stmt
-	auditCapturesStmt                  *sql.Stmt
-	auditEntriesStmt                   *sql.Stmt
-	batchOfDeliveriesStmt              *sql.Stmt
-	bindPeopleStmt                     *sql.Stmt
-	claimDeliveriesStmt                *sql.Stmt
-	claimDeliveryStmt                  *sql.Stmt
-	claimIdempotencyKeyStmt            *sql.Stmt
-	copyAccountStmt                    *sql.Stmt
-	countDayStmt                       *sql.Stmt
-	countEventNamesStmt                *sql.Stmt
-	countEventsStmt                    *sql.Stmt
-	countEventsUpToStmt                *sql.Stmt
-	countLiveStmt                      *sql.Stmt
-	countLiveKeysStmt                  *sql.Stmt
-	countLiveSessionsOfUserStmt        *sql.Stmt
-	countPersonStmt                    *sql.Stmt
-	countSessionsOfUsersStmt           *sql.Stmt
-	countWebhooksStmt                  *sql.Stmt
-	deleteAccountStmt                  *sql.Stmt
-	deleteDeliveriesStmt               *sql.Stmt
-	deleteDeliveriesOfWebhookStmt      *sql.Stmt
-	deleteDomainsStmt                  *sql.Stmt
-	deleteIdempotencyKeysStmt          *sql.Stmt
-	deleteOldEdgesStmt                 *sql.Stmt
-	deleteOldLinksStmt                 *sql.Stmt
-	deleteOldPageReportsStmt           *sql.Stmt
-	deleteOldSignInsStmt               *sql.Stmt
-	deletePersonStmt                   *sql.Stmt
-	deleteSignInStmt                   *sql.Stmt
-	deleteSignInsOfPersonStmt          *sql.Stmt
-	deleteSigningKeysStmt              *sql.Stmt
-	deleteWebhookStmt                  *sql.Stmt
-	dueSessionsStmt                    *sql.Stmt
-	dueWebhooksStmt                    *sql.Stmt
-	ensureAccountStmt                  *sql.Stmt
-	eraseEntriesStmt                   *sql.Stmt
-	eraseHoldsStmt                     *sql.Stmt
-	erasePageReportsStmt               *sql.Stmt
-	eraseProviderUsersStmt             *sql.Stmt
-	eraseResponsesStmt                 *sql.Stmt
-	eraseSessionsStmt                  *sql.Stmt
-	expireAPIKeyStmt                   *sql.Stmt
-	failPendingStmt                    *sql.Stmt
-	finishDeliveryStmt                 *sql.Stmt
-	getAPIKeyStmt                      *sql.Stmt
-	getAPIKeyByHashStmt                *sql.Stmt
-	getAccountStmt                     *sql.Stmt
-	getBeatsStmt                       *sql.Stmt
-	getDeliveryStmt                    *sql.Stmt
-	getHoldStmt                        *sql.Stmt
-	getIdempotencyKeyStmt              *sql.Stmt
-	getPersonStmt                      *sql.Stmt
-	getProviderStmt                    *sql.Stmt
-	getProviderByDomainStmt            *sql.Stmt
-	getRingVersionStmt                 *sql.Stmt
-	getRollupStmt                      *sql.Stmt
-	getSessionStmt                     *sql.Stmt
-	getSignInStmt                      *sql.Stmt
-	getWebhookStmt                     *sql.Stmt
-	growHoldStmt                       *sql.Stmt
-	hasEventNameStmt                   *sql.Stmt
-	insertAPIKeyStmt                   *sql.Stmt
-	insertAttemptStmt                  *sql.Stmt
-	insertAuditStmt                    *sql.Stmt
-	insertDeliveryStmt                 *sql.Stmt
-	insertDomainStmt                   *sql.Stmt
-	insertEntryStmt                    *sql.Stmt
-	insertEventStmt                    *sql.Stmt
-	insertExtensionStmt                *sql.Stmt
-	insertHoldStmt                     *sql.Stmt
-	insertPersonStmt                   *sql.Stmt
-	insertProviderStmt                 *sql.Stmt
-	insertSessionStmt                  *sql.Stmt
-	insertSignInStmt                   *sql.Stmt
-	insertSigningKeyStmt               *sql.Stmt
-	insertWebhookStmt                  *sql.Stmt
-	listAPIKeysStmt                    *sql.Stmt
-	listAPIKeysOfProviderStmt          *sql.Stmt
-	listAttemptsStmt                   *sql.Stmt
-	listAuditStmt                      *sql.Stmt
-	listChangedSessionsStmt            *sql.Stmt
-	listDaysStmt                       *sql.Stmt
-	listDeliveriesStmt                 *sql.Stmt
-	listDeliveriesOfSessionStmt        *sql.Stmt
-	listDeliveriesOfStatusStmt         *sql.Stmt
-	listDisabledWaitingStmt            *sql.Stmt
-	listDomainsStmt                    *sql.Stmt
-	listEdgesStmt                      *sql.Stmt
-	listEndedSessionsOfStatusStmt      *sql.Stmt
-	listEntriesOfSessionStmt           *sql.Stmt
-	listEntriesOfUserStmt              *sql.Stmt
-	listEventsOfSourceStmt             *sql.Stmt
-	listEventsOfUserStmt               *sql.Stmt
-	listExtensionsStmt                 *sql.Stmt
-	listLiveSessionsOfStatusStmt       *sql.Stmt
-	listMessagesOfUserStmt             *sql.Stmt
-	listNewUsersStmt                   *sql.Stmt
-	listPageEventNamesStmt             *sql.Stmt
-	listPageReportsStmt                *sql.Stmt
-	listPeopleStmt                     *sql.Stmt
-	listPeopleByEmailStmt              *sql.Stmt
-	listProviderEventsStmt             *sql.Stmt
-	listProvidersStmt                  *sql.Stmt
-	listSealedSecretsStmt              *sql.Stmt
-	listSessionsStmt                   *sql.Stmt
-	listSessionsOfProviderStmt         *sql.Stmt
-	listSessionsOfProviderInStatusStmt *sql.Stmt
-	listSessionsOfUserStmt             *sql.Stmt
-	listSessionsOfUsersStmt            *sql.Stmt
-	listSigningKeysStmt                *sql.Stmt
-	listWebhooksStmt                   *sql.Stmt
-	makeDueStmt                        *sql.Stmt
-	makeWebhooksCallableStmt           *sql.Stmt
-	moveBalanceStmt                    *sql.Stmt
-	nextDueStmt                        *sql.Stmt
-	putDayStmt                         *sql.Stmt
-	putProviderUserStmt                *sql.Stmt
-	putRollupStmt                      *sql.Stmt
-	renewIdempotencyKeysStmt           *sql.Stmt
-	replayDeliveriesStmt               *sql.Stmt
-	replayDeliveryStmt                 *sql.Stmt
-	revokeAPIKeyStmt                   *sql.Stmt
-	saveIdempotentResponseStmt         *sql.Stmt
-	setMessageStmt                     *sql.Stmt
-	setRollupStmt                      *sql.Stmt
-	settleHoldStmt                     *sql.Stmt
-	sumDaysStmt                        *sql.Stmt
-	touchAPIKeyStmt                    *sql.Stmt
-	touchedDaysStmt                    *sql.Stmt
-	trimPageReportsStmt                *sql.Stmt
-	updateProviderStmt                 *sql.Stmt
-	updateSessionStmt                  *sql.Stmt
-	updateWebhookStmt                  *sql.Stmt
-	upsertBeatStmt                     *sql.Stmt
-	upsertEdgeStmt                     *sql.Stmt
+	db                                              DBTX
+	tx                                              *sql.Tx
+	addPageReportStmt                               *sql.Stmt
+	addProviderEventDayStmt                         *sql.Stmt
+	addProviderEventNamesStmt                       *sql.Stmt
+	addProviderEventsStmt                           *sql.Stmt
+	addSessionEventUseStmt                          *sql.Stmt
+	advanceRingStmt                                 *sql.Stmt
+	announceStmt                                    *sql.Stmt
+	auditAccountsStmt                               *sql.Stmt
+	auditCapturesStmt                               *sql.Stmt
+	auditEntriesStmt                                *sql.Stmt
+	batchOfDeliveriesStmt                           *sql.Stmt
+	bindPeopleStmt                                  *sql.Stmt
+	claimDeliveriesStmt                             *sql.Stmt
+	claimDeliveryStmt                               *sql.Stmt
+	claimIdempotencyKeyStmt                         *sql.Stmt
+	copyAccountStmt                                 *sql.Stmt
+	countDayStmt                                    *sql.Stmt
+	countEventsStmt                                 *sql.Stmt
+	countLiveStmt                                   *sql.Stmt
+	countLiveKeysStmt                               *sql.Stmt
+	countLiveSessionsOfUserStmt                     *sql.Stmt
+	countPeopleOfProviderStmt                       *sql.Stmt
+	countPersonStmt                                 *sql.Stmt
+	countSessionsOfUsersStmt                        *sql.Stmt
+	countWebhooksStmt                               *sql.Stmt
+	deleteAccountStmt                               *sql.Stmt
+	deleteAttemptsStmt                              *sql.Stmt
+	deleteClaimStmt                                 *sql.Stmt
+	deleteDeliveriesStmt                            *sql.Stmt
+	deleteDeliveriesOfWebhookStmt                   *sql.Stmt
+	deleteGuestChangeStmt                           *sql.Stmt
+	deleteIdempotencyKeysStmt                       *sql.Stmt
+	deleteOldEdgesStmt                              *sql.Stmt
+	deleteOldLinksStmt                              *sql.Stmt
+	deleteOldPageReportsStmt                        *sql.Stmt
+	deleteOldSignInsStmt                            *sql.Stmt
+	deletePageEventsStmt                            *sql.Stmt
+	deletePersonStmt                                *sql.Stmt
+	deleteProviderEventDaysStmt                     *sql.Stmt
+	deleteProviderEventsStmt                        *sql.Stmt
+	deleteSessionEventUseStmt                       *sql.Stmt
+	deleteSignInStmt                                *sql.Stmt
+	deleteSignInsOfPersonStmt                       *sql.Stmt
+	deleteSigningKeysStmt                           *sql.Stmt
+	deleteWebhookStmt                               *sql.Stmt
+	dueSessionsStmt                                 *sql.Stmt
+	dueWebhooksStmt                                 *sql.Stmt
+	ensureAccountStmt                               *sql.Stmt
+	eraseEntriesStmt                                *sql.Stmt
+	eraseHoldsStmt                                  *sql.Stmt
+	erasePageReportsStmt                            *sql.Stmt
+	eraseProviderUsersStmt                          *sql.Stmt
+	eraseResponsesStmt                              *sql.Stmt
+	eraseSessionsStmt                               *sql.Stmt
+	expireAPIKeyStmt                                *sql.Stmt
+	failPendingStmt                                 *sql.Stmt
+	finishDeliveryStmt                              *sql.Stmt
+	getAPIKeyStmt                                   *sql.Stmt
+	getAPIKeyByHashStmt                             *sql.Stmt
+	getAccountStmt                                  *sql.Stmt
+	getBeatsStmt                                    *sql.Stmt
+	getDeliveryStmt                                 *sql.Stmt
+	getDomainSecretStmt                             *sql.Stmt
+	getHoldStmt                                     *sql.Stmt
+	getIdempotencyKeyStmt                           *sql.Stmt
+	getMarketplaceStmt                              *sql.Stmt
+	getPersonStmt                                   *sql.Stmt
+	getProviderStmt                                 *sql.Stmt
+	getProviderByDomainStmt                         *sql.Stmt
+	getProviderEventDayStmt                         *sql.Stmt
+	getRingVersionStmt                              *sql.Stmt
+	getRollupStmt                                   *sql.Stmt
+	getSessionStmt                                  *sql.Stmt
+	getSessionEventUseStmt                          *sql.Stmt
+	getSignInStmt                                   *sql.Stmt
+	getWebhookStmt                                  *sql.Stmt
+	growHoldStmt                                    *sql.Stmt
+	hasEventNameStmt                                *sql.Stmt
+	insertAPIKeyStmt                                *sql.Stmt
+	insertAttemptStmt                               *sql.Stmt
+	insertAuditStmt                                 *sql.Stmt
+	insertClaimStmt                                 *sql.Stmt
+	insertDeliveryStmt                              *sql.Stmt
+	insertDomainSecretStmt                          *sql.Stmt
+	insertEntryStmt                                 *sql.Stmt
+	insertEventStmt                                 *sql.Stmt
+	insertExtensionStmt                             *sql.Stmt
+	insertHoldStmt                                  *sql.Stmt
+	insertMarketplaceStmt                           *sql.Stmt
+	insertPersonStmt                                *sql.Stmt
+	insertProviderStmt                              *sql.Stmt
+	insertSessionStmt                               *sql.Stmt
+	insertSignInStmt                                *sql.Stmt
+	insertSigningKeyStmt                            *sql.Stmt
+	insertWebhookStmt                               *sql.Stmt
+	listAPIKeysStmt                                 *sql.Stmt
+	listAPIKeysOfProviderStmt                       *sql.Stmt
+	listAttemptsStmt                                *sql.Stmt
+	listAuditStmt                                   *sql.Stmt
+	listChangedSessionsStmt                         *sql.Stmt
+	listClaimsStmt                                  *sql.Stmt
+	listClaimsOfDomainStmt                          *sql.Stmt
+	listDaysStmt                                    *sql.Stmt
+	listDeliveriesStmt                              *sql.Stmt
+	listDeliveriesOfSessionStmt                     *sql.Stmt
+	listDeliveriesOfStatusStmt                      *sql.Stmt
+	listDisabledWaitingStmt                         *sql.Stmt
+	listDueDomainsStmt                              *sql.Stmt
+	listEdgesStmt                                   *sql.Stmt
+	listEndedSessionsOfMarketplaceStmt              *sql.Stmt
+	listEntriesOfSessionStmt                        *sql.Stmt
+	listEntriesOfUserStmt                           *sql.Stmt
+	listEventsOfSourceStmt                          *sql.Stmt
+	listEventsOfUserStmt                            *sql.Stmt
+	listExtensionsStmt                              *sql.Stmt
+	listGuestChangesStmt                            *sql.Stmt
+	listLiveSessionsOfMarketplaceStmt               *sql.Stmt
+	listMarketplacesStmt                            *sql.Stmt
+	listMessagesOfUserStmt                          *sql.Stmt
+	listNewUsersStmt                                *sql.Stmt
+	listPageReportsStmt                             *sql.Stmt
+	listPeopleStmt                                  *sql.Stmt
+	listPeopleByEmailStmt                           *sql.Stmt
+	listProviderEventsStmt                          *sql.Stmt
+	listProvidersStmt                               *sql.Stmt
+	listSealedSecretsStmt                           *sql.Stmt
+	listSessionsStmt                                *sql.Stmt
+	listSessionsOfMarketplaceStmt                   *sql.Stmt
+	listSessionsOfMarketplaceAtProviderStmt         *sql.Stmt
+	listSessionsOfMarketplaceAtProviderInStatusStmt *sql.Stmt
+	listSessionsOfProviderStmt                      *sql.Stmt
+	listSessionsOfProviderInStatusStmt              *sql.Stmt
+	listSessionsOfUserStmt                          *sql.Stmt
+	listSessionsOfUsersStmt                         *sql.Stmt
+	listSigningKeysStmt                             *sql.Stmt
+	listWebhooksStmt                                *sql.Stmt
+	makeDueStmt                                     *sql.Stmt
+	makeWebhooksCallableStmt                        *sql.Stmt
+	moveBalanceStmt                                 *sql.Stmt
+	moveClaimStmt                                   *sql.Stmt
+	nextDueStmt                                     *sql.Stmt
+	putDayStmt                                      *sql.Stmt
+	putGuestChangeStmt                              *sql.Stmt
+	putProviderUserStmt                             *sql.Stmt
+	putRollupStmt                                   *sql.Stmt
+	renewIdempotencyKeysStmt                        *sql.Stmt
+	replayDeliveriesStmt                            *sql.Stmt
+	replayDeliveryStmt                              *sql.Stmt
+	revokeAPIKeyStmt                                *sql.Stmt
+	saveIdempotentResponseStmt                      *sql.Stmt
+	setMessageStmt                                  *sql.Stmt
+	setRollupStmt                                   *sql.Stmt
+	setSessionEventNamesStmt                        *sql.Stmt
+	settleHoldStmt                                  *sql.Stmt
+	sumDaysStmt                                     *sql.Stmt
+	touchAPIKeyStmt                                 *sql.Stmt
+	touchedDaysStmt                                 *sql.Stmt
+	trimPageReportsStmt                             *sql.Stmt
+	updateClaimStmt                                 *sql.Stmt
+	updateLinksStmt                                 *sql.Stmt
+	updateProviderStmt                              *sql.Stmt
+	updateSessionStmt                               *sql.Stmt
+	updateWebhookStmt                               *sql.Stmt
+	upsertBeatStmt                                  *sql.Stmt
+	upsertEdgeStmt                                  *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                                 tx,
-		tx:                                 tx,
-		addPageReportStmt:                  q.addPageReportStmt,
-		addProviderEventsStmt:              q.addProviderEventsStmt,
-		advanceRingStmt:                    q.advanceRingStmt,
-		announceStmt:                       q.announceStmt,
-		auditAccountsStmt:                  q.auditAccountsStmt,
-		auditCapturesStmt:                  q.auditCapturesStmt,
-		auditEntriesStmt:                   q.auditEntriesStmt,
-		batchOfDeliveriesStmt:              q.batchOfDeliveriesStmt,
-		bindPeopleStmt:                     q.bindPeopleStmt,
-		claimDeliveriesStmt:                q.claimDeliveriesStmt,
-		claimDeliveryStmt:                  q.claimDeliveryStmt,
-		claimIdempotencyKeyStmt:            q.claimIdempotencyKeyStmt,
-		copyAccountStmt:                    q.copyAccountStmt,
-		countDayStmt:                       q.countDayStmt,
-		countEventNamesStmt:                q.countEventNamesStmt,
-		countEventsStmt:                    q.countEventsStmt,
-		countEventsUpToStmt:                q.countEventsUpToStmt,
-		countLiveStmt:                      q.countLiveStmt,
-		countLiveKeysStmt:                  q.countLiveKeysStmt,
-		countLiveSessionsOfUserStmt:        q.countLiveSessionsOfUserStmt,
-		countPersonStmt:                    q.countPersonStmt,
-		countSessionsOfUsersStmt:           q.countSessionsOfUsersStmt,
-		countWebhooksStmt:                  q.countWebhooksStmt,
-		deleteAccountStmt:                  q.deleteAccountStmt,
-		deleteDeliveriesStmt:               q.deleteDeliveriesStmt,
-		deleteDeliveriesOfWebhookStmt:      q.deleteDeliveriesOfWebhookStmt,
-		deleteDomainsStmt:                  q.deleteDomainsStmt,
-		deleteIdempotencyKeysStmt:          q.deleteIdempotencyKeysStmt,
-		deleteOldEdgesStmt:                 q.deleteOldEdgesStmt,
-		deleteOldLinksStmt:                 q.deleteOldLinksStmt,
-		deleteOldPageReportsStmt:           q.deleteOldPageReportsStmt,
-		deleteOldSignInsStmt:               q.deleteOldSignInsStmt,
-		deletePersonStmt:                   q.deletePersonStmt,
-		deleteSignInStmt:                   q.deleteSignInStmt,
-		deleteSignInsOfPersonStmt:          q.deleteSignInsOfPersonStmt,
-		deleteSigningKeysStmt:              q.deleteSigningKeysStmt,
-		deleteWebhookStmt:                  q.deleteWebhookStmt,
-		dueSessionsStmt:                    q.dueSessionsStmt,
-		dueWebhooksStmt:                    q.dueWebhooksStmt,
-		ensureAccountStmt:                  q.ensureAccountStmt,
-		eraseEntriesStmt:                   q.eraseEntriesStmt,
-		eraseHoldsStmt:                     q.eraseHoldsStmt,
-		erasePageReportsStmt:               q.erasePageReportsStmt,
-		eraseProviderUsersStmt:             q.eraseProviderUsersStmt,
-		eraseResponsesStmt:                 q.eraseResponsesStmt,
-		eraseSessionsStmt:                  q.eraseSessionsStmt,
-		expireAPIKeyStmt:                   q.expireAPIKeyStmt,
-		failPendingStmt:                    q.failPendingStmt,
-		finishDeliveryStmt:                 q.finishDeliveryStmt,
-		getAPIKeyStmt:                      q.getAPIKeyStmt,
-		getAPIKeyByHashStmt:                q.getAPIKeyByHashStmt,
-		getAccountStmt:                     q.getAccountStmt,
-		getBeatsStmt:                       q.getBeatsStmt,
-		getDeliveryStmt:                    q.getDeliveryStmt,
-		getHoldStmt:                        q.getHoldStmt,
-		getIdempotencyKeyStmt:              q.getIdempotencyKeyStmt,
-		getPersonStmt:                      q.getPersonStmt,
-		getProviderStmt:                    q.getProviderStmt,
-		getProviderByDomainStmt:            q.getProviderByDomainStmt,
-		getRingVersionStmt:                 q.getRingVersionStmt,
-		getRollupStmt:                      q.getRollupStmt,
-		getSessionStmt:                     q.getSessionStmt,
-		getSignInStmt:                      q.getSignInStmt,
-		getWebhookStmt:                     q.getWebhookStmt,
-		growHoldStmt:                       q.growHoldStmt,
-		hasEventNameStmt:                   q.hasEventNameStmt,
-		insertAPIKeyStmt:                   q.insertAPIKeyStmt,
-		insertAttemptStmt:                  q.insertAttemptStmt,
-		insertAuditStmt:                    q.insertAuditStmt,
-		insertDeliveryStmt:                 q.insertDeliveryStmt,
-		insertDomainStmt:                   q.insertDomainStmt,
-		insertEntryStmt:                    q.insertEntryStmt,
-		insertEventStmt:                    q.insertEventStmt,
-		insertExtensionStmt:                q.insertExtensionStmt,
-		insertHoldStmt:                     q.insertHoldStmt,
-		insertPersonStmt:                   q.insertPersonStmt,
-		insertProviderStmt:                 q.insertProviderStmt,
-		insertSessionStmt:                  q.insertSessionStmt,
-		insertSignInStmt:                   q.insertSignInStmt,
-		insertSigningKeyStmt:               q.insertSigningKeyStmt,
-		insertWebhookStmt:                  q.insertWebhookStmt,
-		listAPIKeysStmt:                    q.listAPIKeysStmt,
-		listAPIKeysOfProviderStmt:          q.listAPIKeysOfProviderStmt,
-		listAttemptsStmt:                   q.listAttemptsStmt,
-		listAuditStmt:                      q.listAuditStmt,
-		listChangedSessionsStmt:            q.listChangedSessionsStmt,
-		listDaysStmt:                       q.listDaysStmt,
-		listDeliveriesStmt:                 q.listDeliveriesStmt,
-		listDeliveriesOfSessionStmt:        q.listDeliveriesOfSessionStmt,
-		listDeliveriesOfStatusStmt:         q.listDeliveriesOfStatusStmt,
-		listDisabledWaitingStmt:            q.listDisabledWaitingStmt,
-		listDomainsStmt:                    q.listDomainsStmt,
-		listEdgesStmt:                      q.listEdgesStmt,
-		listEndedSessionsOfStatusStmt:      q.listEndedSessionsOfStatusStmt,
-		listEntriesOfSessionStmt:           q.listEntriesOfSessionStmt,
-		listEntriesOfUserStmt:              q.listEntriesOfUserStmt,
-		listEventsOfSourceStmt:             q.listEventsOfSourceStmt,
-		listEventsOfUserStmt:               q.listEventsOfUserStmt,
-		listExtensionsStmt:                 q.listExtensionsStmt,
-		listLiveSessionsOfStatusStmt:       q.listLiveSessionsOfStatusStmt,
-		listMessagesOfUserStmt:             q.listMessagesOfUserStmt,
-		listNewUsersStmt:                   q.listNewUsersStmt,
-		listPageEventNamesStmt:             q.listPageEventNamesStmt,
-		listPageReportsStmt:                q.listPageReportsStmt,
-		listPeopleStmt:                     q.listPeopleStmt,
-		listPeopleByEmailStmt:              q.listPeopleByEmailStmt,
-		listProviderEventsStmt:             q.listProviderEventsStmt,
-		listProvidersStmt:                  q.listProvidersStmt,
-		listSealedSecretsStmt:              q.listSealedSecretsStmt,
-		listSessionsStmt:                   q.listSessionsStmt,
-		listSessionsOfProviderStmt:         q.listSessionsOfProviderStmt,
-		listSessionsOfProviderInStatusStmt: q.listSessionsOfProviderInStatusStmt,
-		listSessionsOfUserStmt:             q.listSessionsOfUserStmt,
-		listSessionsOfUsersStmt:            q.listSessionsOfUsersStmt,
-		listSigningKeysStmt:                q.listSigningKeysStmt,
-		listWebhooksStmt:                   q.listWebhooksStmt,
-		makeDueStmt:                        q.makeDueStmt,
-		makeWebhooksCallableStmt:           q.makeWebhooksCallableStmt,
-		moveBalanceStmt:                    q.moveBalanceStmt,
-		nextDueStmt:                        q.nextDueStmt,
-		putDayStmt:                         q.putDayStmt,
-		putProviderUserStmt:                q.putProviderUserStmt,
-		putRollupStmt:                      q.putRollupStmt,
-		renewIdempotencyKeysStmt:           q.renewIdempotencyKeysStmt,
-		replayDeliveriesStmt:               q.replayDeliveriesStmt,
-		replayDeliveryStmt:                 q.replayDeliveryStmt,
-		revokeAPIKeyStmt:                   q.revokeAPIKeyStmt,
-		saveIdempotentResponseStmt:         q.saveIdempotentResponseStmt,
-		setMessageStmt:                     q.setMessageStmt,
-		setRollupStmt:                      q.setRollupStmt,
-		settleHoldStmt:                     q.settleHoldStmt,
-		sumDaysStmt:                        q.sumDaysStmt,
-		touchAPIKeyStmt:                    q.touchAPIKeyStmt,
-		touchedDaysStmt:                    q.touchedDaysStmt,
-		trimPageReportsStmt:                q.trimPageReportsStmt,
-		updateProviderStmt:                 q.updateProviderStmt,
-		updateSessionStmt:                  q.updateSessionStmt,
-		updateWebhookStmt:                  q.updateWebhookStmt,
-		upsertBeatStmt:                     q.upsertBeatStmt,
-		upsertEdgeStmt:                     q.upsertEdgeStmt,
+		db:                                      tx,
+		tx:                                      tx,
+		addPageReportStmt:                       q.addPageReportStmt,
+		addProviderEventDayStmt:                 q.addProviderEventDayStmt,
+		addProviderEventNamesStmt:               q.addProviderEventNamesStmt,
+		addProviderEventsStmt:                   q.addProviderEventsStmt,
+		addSessionEventUseStmt:                  q.addSessionEventUseStmt,
+		advanceRingStmt:                         q.advanceRingStmt,
+		announceStmt:                            q.announceStmt,
+		auditAccountsStmt:                       q.auditAccountsStmt,
+		auditCapturesStmt:                       q.auditCapturesStmt,
+		auditEntriesStmt:                        q.auditEntriesStmt,
+		batchOfDeliveriesStmt:                   q.batchOfDeliveriesStmt,
+		bindPeopleStmt:                          q.bindPeopleStmt,
+		claimDeliveriesStmt:                     q.claimDeliveriesStmt,
+		claimDeliveryStmt:                       q.claimDeliveryStmt,
+		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
+		copyAccountStmt:                         q.copyAccountStmt,
+		countDayStmt:                            q.countDayStmt,
+		countEventsStmt:                         q.countEventsStmt,
+		countLiveStmt:                           q.countLiveStmt,
+		countLiveKeysStmt:                       q.countLiveKeysStmt,
+		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
+		countPeopleOfProviderStmt:               q.countPeopleOfProviderStmt,
+		countPersonStmt:                         q.countPersonStmt,
+		countSessionsOfUsersStmt:                q.countSessionsOfUsersStmt,
+		countWebhooksStmt:                       q.countWebhooksStmt,
+		deleteAccountStmt:                       q.deleteAccountStmt,
+		deleteAttemptsStmt:                      q.deleteAttemptsStmt,
+		deleteClaimStmt:                         q.deleteClaimStmt,
+		deleteDeliveriesStmt:                    q.deleteDeliveriesStmt,
+		deleteDeliveriesOfWebhookStmt:           q.deleteDeliveriesOfWebhookStmt,
+		deleteGuestChangeStmt:                   q.deleteGuestChangeStmt,
+		deleteIdempotencyKeysStmt:               q.deleteIdempotencyKeysStmt,
+		deleteOldEdgesStmt:                      q.deleteOldEdgesStmt,
+		deleteOldLinksStmt:                      q.deleteOldLinksStmt,
+		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
+		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
+		deletePageEventsStmt:                    q.deletePageEventsStmt,
+		deletePersonStmt:                        q.deletePersonStmt,
+		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
+		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
+		deleteSessionEventUseStmt:               q.deleteSessionEventUseStmt,
+		deleteSignInStmt:                        q.deleteSignInStmt,
+		deleteSignInsOfPersonStmt:               q.deleteSignInsOfPersonStmt,
+		deleteSigningKeysStmt:                   q.deleteSigningKeysStmt,
+		deleteWebhookStmt:                       q.deleteWebhookStmt,
+		dueSessionsStmt:                         q.dueSessionsStmt,
+		dueWebhooksStmt:                         q.dueWebhooksStmt,
+		ensureAccountStmt:                       q.ensureAccountStmt,
+		eraseEntriesStmt:                        q.eraseEntriesStmt,
+		eraseHoldsStmt:                          q.eraseHoldsStmt,
+		erasePageReportsStmt:                    q.erasePageReportsStmt,
+		eraseProviderUsersStmt:                  q.eraseProviderUsersStmt,
+		eraseResponsesStmt:                      q.eraseResponsesStmt,
+		eraseSessionsStmt:                       q.eraseSessionsStmt,
+		expireAPIKeyStmt:                        q.expireAPIKeyStmt,
+		failPendingStmt:                         q.failPendingStmt,
+		finishDeliveryStmt:                      q.finishDeliveryStmt,
+		getAPIKeyStmt:                           q.getAPIKeyStmt,
+		getAPIKeyByHashStmt:                     q.getAPIKeyByHashStmt,
+		getAccountStmt:                          q.getAccountStmt,
+		getBeatsStmt:                            q.getBeatsStmt,
+		getDeliveryStmt:                         q.getDeliveryStmt,
+		getDomainSecretStmt:                     q.getDomainSecretStmt,
+		getHoldStmt:                             q.getHoldStmt,
+		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
+		getMarketplaceStmt:                      q.getMarketplaceStmt,
+		getPersonStmt:                           q.getPersonStmt,
+		getProviderStmt:                         q.getProviderStmt,
+		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
+		getProviderEventDayStmt:                 q.getProviderEventDayStmt,
+		getRingVersionStmt:                      q.getRingVersionStmt,
+		getRollupStmt:                           q.getRollupStmt,
+		getSessionStmt:                          q.getSessionStmt,
+		getSessionEventUseStmt:                  q.getSessionEventUseStmt,
+		getSignInStmt:                           q.getSignInStmt,
+		getWebhookStmt:                          q.getWebhookStmt,
+		growHoldStmt:                            q.growHoldStmt,
+		hasEventNameStmt:                        q.hasEventNameStmt,
+		insertAPIKeyStmt:                        q.insertAPIKeyStmt,
+		insertAttemptStmt:                       q.insertAttemptStmt,
+		insertAuditStmt:                         q.insertAuditStmt,
+		insertClaimStmt:                         q.insertClaimStmt,
+		insertDeliveryStmt:                      q.insertDeliveryStmt,
+		insertDomainSecretStmt:                  q.insertDomainSecretStmt,
+		insertEntryStmt:                         q.insertEntryStmt,
+		insertEventStmt:                         q.insertEventStmt,
+		insertExtensionStmt:                     q.insertExtensionStmt,
+		insertHoldStmt:                          q.insertHoldStmt,
+		insertMarketplaceStmt:                   q.insertMarketplaceStmt,
+		insertPersonStmt:                        q.insertPersonStmt,
+		insertProviderStmt:                      q.insertProviderStmt,
+		insertSessionStmt:                       q.insertSessionStmt,
+		insertSignInStmt:                        q.insertSignInStmt,
+		insertSigningKeyStmt:                    q.insertSigningKeyStmt,
+		insertWebhookStmt:                       q.insertWebhookStmt,
+		listAPIKeysStmt:                         q.listAPIKeysStmt,
+		listAPIKeysOfProviderStmt:               q.listAPIKeysOfProviderStmt,
+		listAttemptsStmt:                        q.listAttemptsStmt,
+		listAuditStmt:                           q.listAuditStmt,
+		listChangedSessionsStmt:                 q.listChangedSessionsStmt,
+		listClaimsStmt:                          q.listClaimsStmt,
+		listClaimsOfDomainStmt:                  q.listClaimsOfDomainStmt,
+		listDaysStmt:                            q.listDaysStmt,
+		listDeliveriesStmt:                      q.listDeliveriesStmt,
+		listDeliveriesOfSessionStmt:             q.listDeliveriesOfSessionStmt,
+		listDeliveriesOfStatusStmt:              q.listDeliveriesOfStatusStmt,
+		listDisabledWaitingStmt:                 q.listDisabledWaitingStmt,
+		listDueDomainsStmt:                      q.listDueDomainsStmt,
+		listEdgesStmt:                           q.listEdgesStmt,
+		listEndedSessionsOfMarketplaceStmt:      q.listEndedSessionsOfMarketplaceStmt,
+		listEntriesOfSessionStmt:                q.listEntriesOfSessionStmt,
+		listEntriesOfUserStmt:                   q.listEntriesOfUserStmt,
+		listEventsOfSourceStmt:                  q.listEventsOfSourceStmt,
+		listEventsOfUserStmt:                    q.listEventsOfUserStmt,
+		listExtensionsStmt:                      q.listExtensionsStmt,
+		listGuestChangesStmt:                    q.listGuestChangesStmt,
+		listLiveSessionsOfMarketplaceStmt:       q.listLiveSessionsOfMarketplaceStmt,
+		listMarketplacesStmt:                    q.listMarketplacesStmt,
+		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
+		listNewUsersStmt:                        q.listNewUsersStmt,
+		listPageReportsStmt:                     q.listPageReportsStmt,
+		listPeopleStmt:                          q.listPeopleStmt,
+		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
+		listProviderEventsStmt:                  q.listProviderEventsStmt,
+		listProvidersStmt:                       q.listProvidersStmt,
+		listSealedSecretsStmt:                   q.listSealedSecretsStmt,
+		listSessionsStmt:                        q.listSessionsStmt,
+		listSessionsOfMarketplaceStmt:           q.listSessionsOfMarketplaceStmt,
+		listSessionsOfMarketplaceAtProviderStmt: q.listSessionsOfMarketplaceAtProviderStmt,
+		listSessionsOfMarketplaceAtProviderInStatusStmt: q.listSessionsOfMarketplaceAtProviderInStatusStmt,
+		listSessionsOfProviderStmt:                      q.listSessionsOfProviderStmt,
+		listSessionsOfProviderInStatusStmt:              q.listSessionsOfProviderInStatusStmt,
+		listSessionsOfUserStmt:                          q.listSessionsOfUserStmt,
+		listSessionsOfUsersStmt:                         q.listSessionsOfUsersStmt,
+		listSigningKeysStmt:                             q.listSigningKeysStmt,
+		listWebhooksStmt:                                q.listWebhooksStmt,
+		makeDueStmt:                                     q.makeDueStmt,
+		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
+		moveBalanceStmt:                                 q.moveBalanceStmt,
+		moveClaimStmt:                                   q.moveClaimStmt,
+		nextDueStmt:                                     q.nextDueStmt,
+		putDayStmt:                                      q.putDayStmt,
+		putGuestChangeStmt:                              q.putGuestChangeStmt,
+		putProviderUserStmt:                             q.putProviderUserStmt,
+		putRollupStmt:                                   q.putRollupStmt,
+		renewIdempotencyKeysStmt:                        q.renewIdempotencyKeysStmt,
+		replayDeliveriesStmt:                            q.replayDeliveriesStmt,
+		replayDeliveryStmt:                              q.replayDeliveryStmt,
+		revokeAPIKeyStmt:                                q.revokeAPIKeyStmt,
+		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
+		setMessageStmt:                                  q.setMessageStmt,
+		setRollupStmt:                                   q.setRollupStmt,
+		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
+		settleHoldStmt:                                  q.settleHoldStmt,
+		sumDaysStmt:                                     q.sumDaysStmt,
+		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
+		touchedDaysStmt:                                 q.touchedDaysStmt,
+		trimPageReportsStmt:                             q.trimPageReportsStmt,
+		updateClaimStmt:                                 q.updateClaimStmt,
+		updateLinksStmt:                                 q.updateLinksStmt,
+		updateProviderStmt:                              q.updateProviderStmt,
+		updateSessionStmt:                               q.updateSessionStmt,
+		updateWebhookStmt:                               q.updateWebhookStmt,
+		upsertBeatStmt:                                  q.upsertBeatStmt,
+		upsertEdgeStmt:                                  q.upsertEdgeStmt,
 	}
 }

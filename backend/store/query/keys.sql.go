@@ -53,7 +53,7 @@ func (q *Queries) ExpireAPIKey(ctx context.Context, expiresAt int64, iD string) 
 }
 
 const getAPIKey = `-- name: GetAPIKey :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE id = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys WHERE id = $1
 `
 
 func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
@@ -72,12 +72,13 @@ func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
 		&i.LastUsedAt,
 		&i.Kind,
 		&i.LineID,
+		&i.MarketplaceID,
 	)
 	return i, err
 }
 
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys WHERE hash = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys WHERE hash = $1
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, error) {
@@ -96,25 +97,27 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 		&i.LastUsedAt,
 		&i.Kind,
 		&i.LineID,
+		&i.MarketplaceID,
 	)
 	return i, err
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id, marketplace_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type InsertAPIKeyParams struct {
-	ID         string
-	Hash       string
-	Hint       string
-	Role       string
-	ProviderID string
-	Name       string
-	CreatedAt  int64
-	ExpiresAt  int64
-	Kind       string
-	LineID     string
+	ID            string
+	Hash          string
+	Hint          string
+	Role          string
+	ProviderID    string
+	Name          string
+	CreatedAt     int64
+	ExpiresAt     int64
+	Kind          string
+	LineID        string
+	MarketplaceID string
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -129,12 +132,13 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.ExpiresAt,
 		arg.Kind,
 		arg.LineID,
+		arg.MarketplaceID,
 	)
 	return err
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys
 WHERE id < $1 AND (CAST($2 AS TEXT) = '' OR kind = $2)
   AND (CAST($3 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($3 AS BIGINT))))
 ORDER BY id DESC LIMIT $4
@@ -176,6 +180,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]Api
 			&i.LastUsedAt,
 			&i.Kind,
 			&i.LineID,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -191,7 +196,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]Api
 }
 
 const listAPIKeysOfProvider = `-- name: ListAPIKeysOfProvider :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id FROM api_keys
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys
 WHERE provider_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR kind = $3)
   AND (CAST($4 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($4 AS BIGINT))))
 ORDER BY id DESC LIMIT $5
@@ -233,6 +238,7 @@ func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, arg ListAPIKeysOfPr
 			&i.LastUsedAt,
 			&i.Kind,
 			&i.LineID,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}

@@ -104,22 +104,27 @@ func (q *Queries) AuditEntries(ctx context.Context) ([]AuditEntriesRow, error) {
 }
 
 const ensureAccount = `-- name: EnsureAccount :exec
-INSERT INTO accounts (user_id, posted, held) VALUES ($1, 0, 0) ON CONFLICT (user_id) DO NOTHING
+INSERT INTO accounts (user_id, posted, held, marketplace_id) VALUES ($1, 0, 0, $2) ON CONFLICT (user_id) DO NOTHING
 `
 
-func (q *Queries) EnsureAccount(ctx context.Context, userID string) error {
-	_, err := q.exec(ctx, q.ensureAccountStmt, ensureAccount, userID)
+func (q *Queries) EnsureAccount(ctx context.Context, userID string, marketplaceID string) error {
+	_, err := q.exec(ctx, q.ensureAccountStmt, ensureAccount, userID, marketplaceID)
 	return err
 }
 
 const getAccount = `-- name: GetAccount :one
-SELECT user_id, posted, held FROM accounts WHERE user_id = $1
+SELECT user_id, posted, held, marketplace_id FROM accounts WHERE user_id = $1
 `
 
 func (q *Queries) GetAccount(ctx context.Context, userID string) (Account, error) {
 	row := q.queryRow(ctx, q.getAccountStmt, getAccount, userID)
 	var i Account
-	err := row.Scan(&i.UserID, &i.Posted, &i.Held)
+	err := row.Scan(
+		&i.UserID,
+		&i.Posted,
+		&i.Held,
+		&i.MarketplaceID,
+	)
 	return i, err
 }
 
@@ -169,20 +174,21 @@ func (q *Queries) GrowHold(ctx context.Context, arg GrowHoldParams) (int64, erro
 }
 
 const insertEntry = `-- name: InsertEntry :exec
-INSERT INTO ledger_entries (id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO ledger_entries (id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us, marketplace_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertEntryParams struct {
-	ID         string
-	Kind       string
-	Debit      string
-	Credit     string
-	Amount     int64
-	UserID     string
-	ProviderID string
-	SessionID  string
-	AtUs       int64
+	ID            string
+	Kind          string
+	Debit         string
+	Credit        string
+	Amount        int64
+	UserID        string
+	ProviderID    string
+	SessionID     string
+	AtUs          int64
+	MarketplaceID string
 }
 
 func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error {
@@ -196,6 +202,7 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error 
 		arg.ProviderID,
 		arg.SessionID,
 		arg.AtUs,
+		arg.MarketplaceID,
 	)
 	return err
 }
@@ -222,7 +229,7 @@ func (q *Queries) InsertHold(ctx context.Context, arg InsertHoldParams) error {
 }
 
 const listEntriesOfSession = `-- name: ListEntriesOfSession :many
-SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2
+SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us, marketplace_id FROM ledger_entries WHERE session_id = $1 ORDER BY at_us DESC, id DESC LIMIT $2
 `
 
 func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, limit int32) ([]LedgerEntry, error) {
@@ -244,6 +251,7 @@ func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, li
 			&i.ProviderID,
 			&i.SessionID,
 			&i.AtUs,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -259,7 +267,7 @@ func (q *Queries) ListEntriesOfSession(ctx context.Context, sessionID string, li
 }
 
 const listEntriesOfUser = `-- name: ListEntriesOfUser :many
-SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us FROM ledger_entries
+SELECT id, kind, debit, credit, amount, user_id, provider_id, session_id, at_us, marketplace_id FROM ledger_entries
 WHERE user_id = $1 AND (CAST($2 AS TEXT) = '' OR session_id = $2)
   AND (at_us < $3 OR (at_us = $3 AND id < $4))
 ORDER BY at_us DESC, id DESC LIMIT $5
@@ -298,6 +306,7 @@ func (q *Queries) ListEntriesOfUser(ctx context.Context, arg ListEntriesOfUserPa
 			&i.ProviderID,
 			&i.SessionID,
 			&i.AtUs,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}

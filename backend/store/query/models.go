@@ -5,24 +5,26 @@
 package query
 
 type Account struct {
-	UserID string
-	Posted int64
-	Held   int64
+	UserID        string
+	Posted        int64
+	Held          int64
+	MarketplaceID string
 }
 
 type ApiKey struct {
-	ID         string
-	Hash       string
-	Hint       string
-	Role       string
-	ProviderID string
-	Name       string
-	CreatedAt  int64
-	RevokedAt  int64
-	ExpiresAt  int64
-	LastUsedAt int64
-	Kind       string
-	LineID     string
+	ID            string
+	Hash          string
+	Hint          string
+	Role          string
+	ProviderID    string
+	Name          string
+	CreatedAt     int64
+	RevokedAt     int64
+	ExpiresAt     int64
+	LastUsedAt    int64
+	Kind          string
+	LineID        string
+	MarketplaceID string
 }
 
 type AuditLog struct {
@@ -34,6 +36,25 @@ type AuditLog struct {
 	RequestID string
 }
 
+type DomainClaim struct {
+	Domain       string
+	ProviderID   string
+	Position     int64
+	State        string
+	ClaimedAt    int64
+	ProvenAt     int64
+	CheckedAt    int64
+	Found        string
+	Misses       int64
+	MissingSince int64
+	DueAt        int64
+}
+
+type DomainSecret struct {
+	ID    int64
+	Value string
+}
+
 type Edge struct {
 	ID           string
 	Version      string
@@ -42,6 +63,13 @@ type Edge struct {
 	LastSeenAt   int64
 	LiveSessions int64
 	StreamLagMS  int64
+}
+
+type GuestChange struct {
+	ProviderID string
+	Item       string
+	LinkID     string
+	At         int64
 }
 
 type Hold struct {
@@ -64,15 +92,22 @@ type IdempotencyKey struct {
 }
 
 type LedgerEntry struct {
-	ID         string
-	Kind       string
-	Debit      string
-	Credit     string
-	Amount     int64
-	UserID     string
-	ProviderID string
-	SessionID  string
-	AtUs       int64
+	ID            string
+	Kind          string
+	Debit         string
+	Credit        string
+	Amount        int64
+	UserID        string
+	ProviderID    string
+	SessionID     string
+	AtUs          int64
+	MarketplaceID string
+}
+
+type Marketplace struct {
+	ID        string
+	Name      string
+	CreatedAt int64
 }
 
 type PageReport struct {
@@ -126,18 +161,20 @@ type ProviderAnalytic struct {
 	Extensions      int64
 }
 
-type ProviderDomain struct {
-	Domain     string
-	ProviderID string
-	Position   int64
-}
-
 type ProviderEvent struct {
 	ProviderID string
 	Day        int64
 	Name       string
 	Events     int64
 	Sessions   int64
+}
+
+type ProviderEventDay struct {
+	ProviderID string
+	Day        int64
+	Events     int64
+	Bytes      int64
+	Names      int64
 }
 
 type ProviderUser struct {
@@ -185,6 +222,10 @@ type Session struct {
 	PausedAtUs      int64
 	PausedUs        int64
 	EnteredAt       int64
+	Relaunches      int64
+	RedeemedLink    int64
+	RelaunchedAt    int64
+	MarketplaceID   string
 }
 
 type SessionBeat struct {
@@ -201,6 +242,14 @@ type SessionEvent struct {
 	Name      string
 	AtMS      int64
 	Props     string
+}
+
+type SessionEventUse struct {
+	SessionID string
+	Events    int64
+	Bytes     int64
+	Names     string
+	UpdatedAt int64
 }
 
 type SessionExtension struct {

@@ -10,8 +10,8 @@ import (
 )
 
 const copyAccount = `-- name: CopyAccount :execrows
-INSERT INTO accounts (user_id, posted, held)
-SELECT CAST($1 AS TEXT), a.posted, a.held FROM accounts a WHERE a.user_id = $2
+INSERT INTO accounts (user_id, posted, held, marketplace_id)
+SELECT CAST($1 AS TEXT), a.posted, a.held, a.marketplace_id FROM accounts a WHERE a.user_id = $2
 `
 
 func (q *Queries) CopyAccount(ctx context.Context, pseudonym string, userID string) (int64, error) {

@@ -36,130 +36,8 @@ func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfU
 	return count, err
 }
 
-const listEndedSessionsOfStatus = `-- name: ListEndedSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE status = $1 AND due_at = 0 AND id < $2 ORDER BY id DESC LIMIT $3
-`
-
-func (q *Queries) ListEndedSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
-	rows, err := q.query(ctx, q.listEndedSessionsOfStatusStmt, listEndedSessionsOfStatus, status, before, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Session{}
-	for rows.Next() {
-		var i Session
-		if err := rows.Scan(
-			&i.ID,
-			&i.UserID,
-			&i.ProviderID,
-			&i.Status,
-			&i.Version,
-			&i.Clock,
-			&i.Tokens,
-			&i.DurationSeconds,
-			&i.ReturnUrl,
-			&i.ConsentUrl,
-			&i.Terms,
-			&i.OfferUsed,
-			&i.CreatedAt,
-			&i.LaunchBy,
-			&i.StartedAt,
-			&i.ExpiresAt,
-			&i.PausedAt,
-			&i.PausedSeconds,
-			&i.PauseCount,
-			&i.RedemptionID,
-			&i.RedeemedAt,
-			&i.DueAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.Captured,
-			&i.Released,
-			&i.UsedSeconds,
-			&i.WarnAt,
-			&i.Purchases,
-			&i.StartedUs,
-			&i.PausedAtUs,
-			&i.PausedUs,
-			&i.EnteredAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listLiveSessionsOfStatus = `-- name: ListLiveSessionsOfStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE status = $1 AND due_at > 0 AND id < $2 ORDER BY id DESC LIMIT $3
-`
-
-func (q *Queries) ListLiveSessionsOfStatus(ctx context.Context, status string, before string, maxRows int32) ([]Session, error) {
-	rows, err := q.query(ctx, q.listLiveSessionsOfStatusStmt, listLiveSessionsOfStatus, status, before, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Session{}
-	for rows.Next() {
-		var i Session
-		if err := rows.Scan(
-			&i.ID,
-			&i.UserID,
-			&i.ProviderID,
-			&i.Status,
-			&i.Version,
-			&i.Clock,
-			&i.Tokens,
-			&i.DurationSeconds,
-			&i.ReturnUrl,
-			&i.ConsentUrl,
-			&i.Terms,
-			&i.OfferUsed,
-			&i.CreatedAt,
-			&i.LaunchBy,
-			&i.StartedAt,
-			&i.ExpiresAt,
-			&i.PausedAt,
-			&i.PausedSeconds,
-			&i.PauseCount,
-			&i.RedemptionID,
-			&i.RedeemedAt,
-			&i.DueAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.Captured,
-			&i.Released,
-			&i.UsedSeconds,
-			&i.WarnAt,
-			&i.Purchases,
-			&i.StartedUs,
-			&i.PausedAtUs,
-			&i.PausedUs,
-			&i.EnteredAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
@@ -205,6 +83,10 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 			&i.PausedAtUs,
 			&i.PausedUs,
 			&i.EnteredAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -220,7 +102,7 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
 WHERE provider_id = $1 AND id < $2 AND id >= $3
   AND created_at >= $4 AND created_at < $5
   AND (CAST($6 AS TEXT) = '' OR status = $6)
@@ -293,6 +175,10 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.PausedAtUs,
 			&i.PausedUs,
 			&i.EnteredAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -308,7 +194,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 }
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
 WHERE provider_id = $1 AND status = $2 AND id < $3
   AND created_at >= $4 AND created_at < $5
 ORDER BY id DESC LIMIT $6
@@ -373,6 +259,10 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 			&i.PausedAtUs,
 			&i.PausedUs,
 			&i.EnteredAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -388,7 +278,7 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
 WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
   AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -455,6 +345,10 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 			&i.PausedAtUs,
 			&i.PausedUs,
 			&i.EnteredAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}
@@ -470,7 +364,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 }
 
 const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
 WHERE provider_id = $1 AND user_id >= $2 AND user_id < $3
   AND id || '' < CAST($4 AS TEXT) AND (CAST($5 AS TEXT) = '' OR status || '' = $5)
   AND created_at >= $6 AND created_at < $7
@@ -543,6 +437,10 @@ func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUse
 			&i.PausedAtUs,
 			&i.PausedUs,
 			&i.EnteredAt,
+			&i.Relaunches,
+			&i.RedeemedLink,
+			&i.RelaunchedAt,
+			&i.MarketplaceID,
 		); err != nil {
 			return nil, err
 		}

@@ -53,7 +53,7 @@ func (q *Queries) GetBeats(ctx context.Context, sessionID string) (SessionBeat, 
 }
 
 const getSession = `-- name: GetSession :one
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at FROM sessions WHERE id = $1
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
@@ -93,6 +93,10 @@ func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
 		&i.PausedAtUs,
 		&i.PausedUs,
 		&i.EnteredAt,
+		&i.Relaunches,
+		&i.RedeemedLink,
+		&i.RelaunchedAt,
+		&i.MarketplaceID,
 	)
 	return i, err
 }
@@ -127,11 +131,11 @@ const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
-    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at,
+    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id,
     purchases, started_us, paused_at_us, paused_us, entered_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34
 )
 `
 
@@ -164,6 +168,7 @@ type InsertSessionParams struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	MarketplaceID   string
 	Purchases       string
 	StartedUs       int64
 	PausedAtUs      int64
@@ -201,6 +206,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.Released,
 		arg.UsedSeconds,
 		arg.WarnAt,
+		arg.MarketplaceID,
 		arg.Purchases,
 		arg.StartedUs,
 		arg.PausedAtUs,

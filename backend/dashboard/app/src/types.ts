@@ -165,7 +165,7 @@ export interface PageReports {
 }
 
 export interface Check {
-  name: "dns" | "tls" | "gate" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
+  name: "dns" | "tls" | "gate" | "time" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
   grade: "ok" | "warning" | "failed" | "unchecked";
   found: string;
   /** How to fix it; empty if the check passed. */
