@@ -10,7 +10,7 @@ const second = 1_000_000
 
 // Meter holds the exact times of a session, in Unix microseconds. Use begins with the
 // creation or the launch and stops during pauses, to the microsecond, so that many short
-// pauses add up to what they are and not to their roundings.
+// pauses add up to what they are.
 //
 //	      StartedUS   StartedAt                            the deadline
 //	──────┼───────────┼────────────────────────────────────┼─► time

@@ -111,8 +111,8 @@ type LiveCounts struct {
 type TimelineEntry struct {
 	AtMS   int64          `json:"at_ms"`
 	Kind   string         `json:"kind" enum:"session,page,extension,ledger,delivery,heartbeats"`
-	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed or ended. page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
-	Detail map[string]any `json:"detail" doc:"session: status, version, reason. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
+	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed, ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
+	Detail map[string]any `json:"detail" doc:"session: status, version, reason; admitted_offline: outcome (counted, after_end or elsewhere), admitted_at_ms, served_ms. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
 }
 
 // Message is the body of a webhook message whose data is D.

@@ -34,14 +34,14 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 		text, entered = "Time bought, clock started", "Entered"
 	}
 	add("bought", text, v.CreatedAt, bought)
-	// Pauses count to the millisecond and are shown in whole seconds.
+	// Pauses count exactly and are shown in seconds that began.
 	pausedAt, pausedMS, in := int64(0), int64(0), false
 	stood := func(untilMS int64) string {
 		pause := max(untilMS-pausedAt, 0)
 		pausedAt = 0
 		pausedMS += pause
-		v.Paused = (pausedMS + 500) / 1000
-		return clock((pause+500)/1000) + " not charged"
+		v.Paused = (pausedMS + 999) / 1000
+		return clock((pause+999)/1000) + " not charged"
 	}
 	for _, e := range events {
 		at := e.AtMS / 1000
@@ -74,7 +74,7 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 		}
 	}
 	if pausedAt > 0 {
-		v.Paused = (pausedMS + max(now*1000-pausedAt, 0) + 500) / 1000
+		v.Paused = (pausedMS + max(now*1000-pausedAt, 0) + 999) / 1000
 	}
 	return list, sum
 }
