@@ -81,18 +81,18 @@ type Gate struct {
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge           *edge.Edge
-	maxStaleness   time.Duration
-	debugKey       string
-	offlineEntries bool // new entries while the backend is down
-	policy         policy
-	open           openPaths
-	injector       *inject.Injector   // nil: off
-	asserter       *asserter          // with jwt
-	template       *template.Template // nil: the built-in page
-	app            *appAddress        // nil: the public address
-	logger         *zap.Logger
-	leftOut        *zap.Logger // for launch links that lead past the gate
+	edge         *edge.Edge
+	maxStaleness time.Duration
+	debugKey     string
+	offline      edge.OfflineLimits // of new entries while the backend is down
+	policy       policy
+	open         openPaths
+	injector     *inject.Injector   // nil: off
+	asserter     *asserter          // with jwt
+	template     *template.Template // nil: the built-in page
+	app          *appAddress        // nil: the public address
+	logger       *zap.Logger
+	leftOut      *zap.Logger // for launch links that lead past the gate
 }
 
 // CaddyModule implements [caddy.Module].
@@ -121,7 +121,9 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		rememberConnections(server)
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
-	g.offlineEntries = app.WhenBackendDown == admitEntries
+	if app.WhenBackendDown == admitEntries {
+		g.offline = edge.OfflineLimits{Time: time.Duration(app.OfflineTime), Sessions: app.OfflineSessions}
+	}
 	written := g.Provider
 	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
 		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)

@@ -147,7 +147,7 @@ func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, p
 	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
 	asked := edge.MonotonicMS()
 	answer, err := g.redeemOnce(r.Context(), req, provider)
-	if err != nil && g.offlineEntries && errors.Is(err, edge.ErrBackendDown) {
+	if err != nil && g.offline.Sessions > 0 && errors.Is(err, edge.ErrBackendDown) {
 		return g.admitOffline(req, claims)
 	}
 	if err != nil {
@@ -189,9 +189,9 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
-	cookie, ok := g.edge.Offline.Admit(req, claims)
-	if !ok { // already open at this edge
-		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
+	cookie, code := g.edge.Offline.Admit(req, claims, g.offline)
+	if code != "" {
+		return "", &protocol.Problem{Status: protocol.StatusOf(code), Code: code}
 	}
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return cookie, nil

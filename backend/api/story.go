@@ -53,16 +53,19 @@ var (
 		"expires_at": expiresAt, "started_at": startedAt, "duration_limit_seconds": 3600, "tokens_allocated": 500,
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
-	storyActive     = story(storyState.with(object{"clock": "creation", "created_at": soldAt}))
-	storySold       = storyActive.with(object{"version": 1})
-	storyPaused     = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
-	storyResumed    = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
-	storyExtended   = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1})})
+	storySale     = story{"kind": "sale", "by": "marketplace", "purchased_at": soldAt, "seconds": 3600, "tokens": 500}
+	storySold     = storyState.with(object{"version": 1, "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
+	storyActive   = story(story(storySold).with(object{"version": 2, "entered_at": soldAt + 5}))
+	storyPaused   = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
+	storyResumed  = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
+	storyExtended = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1}),
+		"purchases": []object{object(storySale), {"kind": "extension", "by": "user", "purchased_at": readAt, "seconds": 300, "tokens": 50}}})
 	storyRelaunched = storyActive.with(object{"version": 3, "relaunches": 1})
 	storyCompleted  = storyEnded("completed", "completed")
 	storyRevoked    = storyActive.with(object{
 		"status": "revoked", "version": 4, "ended_at": readAt, "end_reason": "chargeback",
 		"settlement": object{"captured": 0, "released": 500, "used_seconds": 599, "reason": "chargeback", "settled_at": readAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 599, "captured": 0, "released": 500})},
 	})
 	storyBought = object{"by": "user", "additional_seconds": 300, "tokens_deducted": 50, "extended_at": readAt}
 	storyLaunch = "eyJhbGciOiJFUzI1NiIs…"
@@ -81,6 +84,7 @@ func storyEnded(status, reason string) object {
 	return storyActive.with(object{
 		"status": status, "version": 4, "ended_at": endedAt, "end_reason": reason,
 		"settlement": object{"captured": 250, "released": 250, "used_seconds": 1800, "reason": reason, "settled_at": endedAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 1800, "captured": 250, "released": 250})},
 	})
 }
 

@@ -51,6 +51,11 @@ export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
   clock: "creation" | "launch";
   launch_by?: number;
+  entered_at?: number;
+  marketplace_id: string;
+  relaunches?: number;
+  unentered: "capture" | "release";
+  purchases: Purchase[];
   paused_at?: number;
   return_url: string;
   settlement_policy?: "full" | "prorated";
@@ -65,6 +70,17 @@ export interface Session extends Omit<SessionRow, "settlement"> {
     used_seconds: number;
     settled_at: number;
   };
+}
+export interface Purchase {
+  kind: "sale" | "extension";
+  by: "user" | "marketplace" | "operator";
+  purchased_at: number;
+  seconds: number;
+  tokens: number;
+  count?: number;
+  used_seconds?: number;
+  captured?: number;
+  released?: number;
 }
 export interface SessionPage {
   sessions: Session[];
@@ -230,6 +246,7 @@ export interface ApiKey {
   hint: string;
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
+  marketplace_id?: string;
   name?: string;
   created_at: number;
   last_used_at?: number;
