@@ -3,7 +3,7 @@ GO ?= go
 
 # The text after ## is what `make help` prints.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint prose test-long build sdk dashboard bench docs release hooks clean
+.PHONY: help run test check lint prose audit fuzz test-long build sdk dashboard bench docs release hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ lint: ## run golangci-lint on all Go modules
 
 prose: ## check the spelling and the wording of documentation and comments
 	@.ci/prose
+
+audit: ## look for known vulnerabilities in the dependencies; asks two public databases
+	@.ci/audit
+
+fuzz: ## run each fuzz target for FUZZ_TIME (default 1m), with what is committed as seeds
+	@.ci/fuzz $(FUZZ_TIME)
 
 build: ## build bin/sessiongate
 	GOWORK=off $(GO) build -trimpath -o bin/sessiongate ./cmd/sessiongate

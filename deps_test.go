@@ -90,6 +90,8 @@ var rules = []rule{
 	{folder: "backend/keyring/", forbidden: belowUseCases},
 	{folder: "backend/session/", forbidden: pure, direct: true},
 	{folder: "backend/ledger/", forbidden: pure, direct: true},
+	{folder: "backend/domain/", forbidden: pure, direct: true},
+	{folder: "backend/resolver/", forbidden: belowUseCases},
 	{folder: "backend/ledger/", forbidden: map[string]string{module + "backend/session": "the ledger knows amounts, not sessions"}},
 	{folder: "internal/", forbidden: map[string]string{
 		module + "backend/":             "both sides share it, so it belongs to neither",

@@ -169,21 +169,21 @@ func TestAnalyticsAsCSV(t *testing.T) {
 func TestPageEventsAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	notice := func(launch, id string, names ...string) {
+	notice := func(session, id string, names ...string) {
 		t.Helper()
 		var list []any
 		for _, n := range names {
 			list = append(list, map[string]any{"name": n, "at": 1, "props": map[string]string{"path": "/secret-of-user_1"}})
 		}
-		w.call("POST", "/api/v1/sessions/"+id+"/events", launch, map[string]any{"events": list}).want(202)
+		w.call("POST", "/api/v1/sessions/"+id+"/events", session, map[string]any{"events": list}).want(202)
 	}
 	first, a := w.sell()
 	second, b := w.sell()
-	notice(a, first, "export", "export", "open")
-	notice(b, second, "export")
+	notice(w.enter(a), first, "export", "export", "open")
+	notice(w.enter(b), second, "export")
 	w.clock.Add(24 * time.Hour)
 	third, c := w.sell()
-	notice(c, third, "open")
+	notice(w.enter(c), third, "open")
 
 	got := w.call("GET", analytics+"events?from=2027-01-15&to=2027-01-16", w.provider, nil).want(200)
 	var body struct {
@@ -212,7 +212,7 @@ func TestPageEventsAreCounted(t *testing.T) {
 func TestLiveFollowsSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	url := strings.Replace(w.url, "http", "ws", 1) + "/api/v1/providers/prov_demo/live"
 	for name, options := range map[string]*websocket.DialOptions{

@@ -30,6 +30,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/api"
 	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/resolver"
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/seal"
@@ -69,6 +70,16 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 		clock = service.NewClock(config.MachineClock)
 		config.Now = clock.Now
 	}
+	dns, err := resolver.New(config.DNSResolver)
+	if err != nil {
+		return nil, fmt.Errorf("configuring backend: %w", err)
+	}
+	if config.Lookup == nil {
+		config.Lookup = service.SystemLookup
+		if config.DNSResolver != "" {
+			config.Lookup = dns.LookupNetIP
+		}
+	}
 	edges, err := service.NewEdgeHosts(config.EdgeHosts, config.Lookup, config.Now)
 	if err != nil {
 		return nil, fmt.Errorf("configuring backend: %w", err)
@@ -99,8 +110,8 @@ func Open(ctx context.Context, config Config, logger *zap.Logger) (*Backend, err
 	}
 	s := service.New(service.Options{
 		Store: st, Coord: shared, Limit: shared, Keys: keys, Seal: cipher, Issuer: config.Issuer, Now: config.Now, Clock: clock, Log: logger,
-		KeyRate: config.KeyRate, AddressRate: config.AddressRate, ToLoopback: config.WebhooksToLoopback,
-		Edges: edges, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
+		Limits: config.Limits, ToLoopback: config.WebhooksToLoopback,
+		Edges: edges, DNS: dns, Lookup: config.Lookup, Rules: config.Rules, OIDC: config.OIDC,
 	})
 	b := &Backend{config: config, log: logger, store: st, service: s, shared: shared}
 	b.stopping, b.stop = context.WithCancel(context.Background())
@@ -229,20 +240,22 @@ func (b *Backend) HasAPIKeys(ctx context.Context) (bool, error) {
 	return len(list) > 0, err
 }
 
-// CreateProvider registers a provider, as POST /api/v1/providers does.
+// CreateProvider registers a provider, as POST /api/v1/providers does for an
+// administrator: its domains count as vouched for.
 func (b *Backend) CreateProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	return b.service.CreateProvider(ctx, service.Request{}, p)
+	return b.service.CreateProvider(ctx, service.Request{}, p, true)
 }
 
 // EnsureProvider registers a provider, or brings the one with its id to the
 // same values: what a demo or an installer needs to run twice.
 func (b *Backend) EnsureProvider(ctx context.Context, p store.Provider) (store.Provider, error) {
-	made, err := b.service.CreateProvider(ctx, service.Request{}, p)
+	made, err := b.service.CreateProvider(ctx, service.Request{}, p, true)
 	if !errors.Is(err, store.ErrTaken) {
 		return made, err
 	}
 	return b.service.PatchProvider(ctx, service.Request{}, p.ID, service.ProviderPatch{
 		Name: &p.Name, Domains: &p.Domains, OriginURL: &p.OriginURL, AppURL: &p.AppURL, Policies: &p.Policies, MayReturn: true,
+		ByOperator: true, Vouched: true,
 	})
 }
 
@@ -269,6 +282,7 @@ const (
 
 // Errors that callers tell apart.
 var (
+
 	// ErrRole is returned for a role that does not exist, or lacks its provider.
 	ErrRole = service.ErrRole
 	// ErrPersonRole is returned for a role that no person can have, or that lacks

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -39,6 +40,9 @@ type Config struct {
 	// The same for one address without a key: wrong keys, and what needs none.
 	// Default: 100. Negative: any number.
 	AddressRate int
+	// All limits; KeyRate and AddressRate take precedence over those of their names.
+	// Default: those that [Limits.List] describes.
+	Limits Limits
 	// Proxies whose X-Forwarded-For is believed, as addresses or prefixes.
 	// Default: none; the address is the connection's.
 	TrustedProxies []string
@@ -52,6 +56,9 @@ type Config struct {
 	// both. Providers are told to point their domains there. Default: unknown;
 	// providers are told to ask.
 	EdgeHosts []string
+	// The resolver that is asked for the records that prove providers' domains, and for
+	// the addresses of hosts: a host or host:port. Default: the system's.
+	DNSResolver string
 	// With what people sign in, besides keys. Default: nothing.
 	OIDC OIDC
 	// Where spans go: one for each request, within the trace that its caller
@@ -60,8 +67,8 @@ type Config struct {
 	// What the edges' injector does with a page, for checks of providers' sites.
 	// Default: unknown; checks leave open whether pages get their clock.
 	Rules doctor.Rules
-	// How names are looked up, of edges and of providers' domains. Default: as the
-	// system does. Tests set it.
+	// How addresses are looked up, of edges and of providers' domains. Default: at
+	// DNSResolver. Tests set it.
 	Lookup Lookup
 	// The machine's clock. Default: [time.Now]. Tests set it.
 	MachineClock func() time.Time
@@ -98,15 +105,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.EventLog == 0 {
 		c.EventLog = 16384
 	}
-	if c.KeyRate == 0 {
-		c.KeyRate = 2000
-	}
-	if c.AddressRate == 0 {
-		c.AddressRate = 100
-	}
-	if c.Lookup == nil {
-		c.Lookup = service.SystemLookup
-	}
+	c.Limits.KeyRate = cmp.Or(int64(c.KeyRate), c.Limits.KeyRate)
+	c.Limits.AddressRate = cmp.Or(int64(c.AddressRate), c.Limits.AddressRate)
 	if c.MachineClock == nil {
 		c.MachineClock = time.Now
 	}
@@ -130,6 +130,9 @@ func (c Config) trusted() (list []netip.Prefix, err error) {
 
 // IsIssuer reports whether raw can be [Config.Issuer].
 func IsIssuer(raw string) bool { return service.IsIssuer(raw) }
+
+// Limits are the limits of a backend.
+type Limits = service.Limits
 
 // OIDC is an identity provider with which people sign in.
 type OIDC = service.OIDC

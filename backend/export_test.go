@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/store"
 )
 
@@ -22,6 +23,9 @@ func (b *Backend) AdvanceDue(ctx context.Context) (int, error) {
 
 // FlushBeats writes the heartbeats gathered so far.
 func (b *Backend) FlushBeats(ctx context.Context) { b.service.FlushBeats(ctx) }
+
+// Service is the use cases below the API.
+func (b *Backend) Service() *service.Service { return b.service }
 
 // Store is the backend's record.
 func (b *Backend) Store() *store.Store { return b.store }
@@ -42,3 +46,8 @@ func (b *Backend) FlushKeyUse(ctx context.Context) error { return b.service.Flus
 
 // Forget removes what is old, as the housekeeping loop does.
 func (b *Backend) Forget(ctx context.Context) error { return b.service.Forget(ctx, b.config.Now()) }
+
+// CheckDueDomains asks DNS for the claims that are due, as the loop does.
+func (b *Backend) CheckDueDomains(ctx context.Context) (int, error) {
+	return b.service.CheckDueDomains(ctx)
+}

@@ -193,7 +193,7 @@ func TestIDsCarryTheTimeOfTheService(t *testing.T) {
 		"key":     w.call("POST", "/api/v1/providers/prov_demo/apikeys", w.provider, map[string]any{"name": "k"}).want(201).str("key", "id"),
 		"link":    w.call("POST", "/api/v1/portal", w.admin, map[string]any{"provider_id": "prov_demo"}).want(201).str("id"),
 		"person":  w.addPerson("ada@example.com", "admin", ""),
-		"credit":  w.pages("/api/v1/users/user_1/ledger", w.market, "entries", "id")[1],
+		"credit":  strings.TrimPrefix(w.pages("/api/v1/users/user_1/ledger", w.market, "entries", "id")[1], "credit:"),
 		"audit":   w.pages("/api/v1/audit", w.admin, "entries", "id")[0],
 	}
 	to := store.FirstID(w.clock.Now().Add(time.Second))

@@ -16,7 +16,7 @@ func TestUsersAreExportedAndErased(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		w.hook("http://127.0.0.1:1/")
 		id, launch := w.sell("return_url", "https://market.example/done?user=user_1")
-		w.call("POST", "/api/v1/sessions/"+id+"/events", launch, map[string]any{"events": []any{map[string]any{"name": "page_view", "at": 1_800_000_000_000}}}).want(202)
+		w.call("POST", "/api/v1/sessions/"+id+"/events", w.enter(launch), map[string]any{"events": []any{map[string]any{"name": "page_view", "at": 1_800_000_000_000}}}).want(202)
 		w.call("POST", "/api/v1/users/user_1/erase", w.market, nil).want(409, "illegal_transition")
 		w.call("POST", "/api/v1/sessions/"+id+"/complete", w.market, nil).want(200)
 		a := w.call("GET", "/api/v1/users/user_1/export", w.market, nil).want(200)

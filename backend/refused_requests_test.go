@@ -82,6 +82,7 @@ func TestEveryOperationKnowsItsQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id, launch := w.sell()
+	session := w.enter(launch)
 	place := strings.NewReplacer("{id}", "prov_demo", "{host}", "app.provider.example", "{wid}", "wh_1", "{did}", "msg_1", "{kid}", "k_1")
 	seen := 0
 	for path, item := range w.b.Document().Paths {
@@ -97,7 +98,7 @@ func TestEveryOperationKnowsItsQuery(t *testing.T) {
 			}
 			at = place.Replace(at) + "?nonsense=1"
 			refused := false
-			for _, bearer := range []string{"", w.market, w.provider, w.edge, w.admin, launch} {
+			for _, bearer := range []string{"", w.market, w.provider, w.edge, w.admin, session} {
 				a := w.call(method, at, bearer, nil)
 				refused = refused || a.status == 422 && strings.Contains(string(a.raw), "query.nonsense")
 				if a.status < 400 {

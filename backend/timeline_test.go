@@ -112,12 +112,15 @@ func TestTimelineIsBounded(t *testing.T) {
 func TestPageEventsEndWithTheSession(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		id, launch := w.sell()
+		session := w.enter(launch)
 		send := func() *answer {
-			return w.call("POST", "/api/v1/sessions/"+id+"/events", launch, map[string]any{"events": []any{map[string]any{"name": "a", "at": 1}}})
+			return w.call("POST", "/api/v1/sessions/"+id+"/events", session, map[string]any{"events": []any{map[string]any{"name": "a", "at": 1}}})
 		}
 		send().want(202)
-		w.clock.Add(time.Hour) // over; the last pages send what they kept
+		w.clock.Add(59 * time.Second)
 		send().want(202)
+		w.clock.Add(time.Second) // over, whether it is settled yet or not
+		send().want(409, "session_expired")
 		w.clock.Add(24 * time.Hour)
 		send().want(409, "session_expired")
 		if n := w.pageEvents(id); n != 2 {

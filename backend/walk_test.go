@@ -35,6 +35,8 @@ func TestEveryRouteWithTheWrongKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id, launch := w.sell()
+	session := w.enter(launch)
+	_, unspent := w.sell()
 	other, err := w.b.CreateProvider(context.Background(), store.Provider{ID: "prov_other", Name: "Other"})
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +49,9 @@ func TestEveryRouteWithTheWrongKey(t *testing.T) {
 	w.sell()
 	did := w.deliveries(wid, "")[0]["id"].(string)
 	_, foreign := w.sell("user_id", "user_1")
+	foreign = w.launch(foreign, "redemption-0000002").want(200).str("session_token")
 	keys := map[string]string{
-		"marketplace": w.market, "provider": w.provider, "edge": w.edge, "admin": w.admin, "session": launch,
+		"marketplace": w.market, "provider": w.provider, "edge": w.edge, "admin": w.admin, "session": session, "launch": unspent,
 	}
 	fill := func(path string) string {
 		switch {

@@ -22,6 +22,7 @@ func init() {
 const (
 	adminPath      = "/session_gate/sessions"
 	adminOrigins   = "/session_gate/origins"
+	adminLimits    = "/session_gate/limits"
 	adminListLimit = 1000
 )
 
@@ -32,6 +33,7 @@ const (
 //	DELETE /session_gate/sessions/{id}       ends its open requests here and forgets
 //	                                         it; the next request asks the backend
 //	GET    /session_gate/origins             providers whose origin is not responding
+//	GET    /session_gate/limits              the limits in force
 //
 // To end a session for good, revoke it at the backend.
 type adminAPI struct{}
@@ -58,6 +60,7 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(a.list)},
 		{Pattern: adminPath + "/", Handler: caddy.AdminHandlerFunc(a.one)},
 		{Pattern: adminOrigins, Handler: caddy.AdminHandlerFunc(a.origins)},
+		{Pattern: adminLimits, Handler: caddy.AdminHandlerFunc(a.limits)},
 	}
 }
 
@@ -120,6 +123,29 @@ func (adminAPI) origins(w http.ResponseWriter, r *http.Request) error {
 		return true
 	})
 	return adminJSON(w, map[string]any{"failing": failing})
+}
+
+// adminLimit is a limit as the admin API shows it.
+type adminLimit struct {
+	Name    string `json:"name"`
+	Value   int64  `json:"value"`
+	Default int64  `json:"default"`
+	Unit    string `json:"unit"`
+	Of      string `json:"of"`
+}
+
+func (adminAPI) limits(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return adminError(http.StatusMethodNotAllowed, "use GET")
+	}
+	list := []adminLimit{}
+	edge.Each(func(e *edge.Edge) bool {
+		for _, l := range e.Limits.In() {
+			list = append(list, adminLimit{l.Name, l.Value, l.Default, l.Unit, l.Of})
+		}
+		return false // edges of one process have one configuration
+	})
+	return adminJSON(w, map[string]any{"limits": list})
 }
 
 func describe(s *live.Session) adminSession {

@@ -28,12 +28,12 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 	if err != nil {
 		return v
 	}
-	s, cookie, _ := g.find(r, provider, cookieName(r)+crossSuffix, isLive)
-	if s == nil {
+	h, _ := g.find(r, provider, cookieName(r)+crossSuffix, isLive)
+	if h.session == nil {
 		return v
 	}
-	g.edge.Confirm(r.Context(), s, g.maxStaleness)
-	return verdict{session: s, cookie: cookie, refusal: refusalOf(s, s.Refusal()), anonymous: true}
+	g.edge.Confirm(r.Context(), h.session, g.maxStaleness)
+	return verdict{held: h, refusal: refusalOf(h.session, h.code()), anonymous: true}
 }
 
 // mayCrossSites reports whether a cross-site request may pass: a navigation, or a part

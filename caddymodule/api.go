@@ -43,7 +43,7 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		// By GET for scripts of former versions and for programs. A service worker of
 		// the app may answer a GET from its cache, so that ours do not use it.
 		methods = "GET, POST"
-	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents:
+	case protocol.GateHeartbeat, protocol.GateExtend, protocol.GatePause, protocol.GateResume, protocol.GateEnd, protocol.GateEvents, protocol.GateEnter:
 	default:
 		return writeProblem(w, &protocol.Problem{Code: protocol.NotFound})
 	}
@@ -54,6 +54,9 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost && !fromOwnPage(r) {
 		g.edge.Metrics.CountRefusal(protocol.CrossSite)
 		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
+	}
+	if r.URL.Path == protocol.GateEnter {
+		return g.enterAgreed(w, r)
 	}
 	v := g.decide(r)
 	if r.URL.Path == protocol.GateResume && isNavigation(r) {
@@ -69,6 +72,11 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
 		return g.heartbeat(w, r, v.session)
+	case protocol.GateEvents:
+		if !g.edge.Limits.Events(v.session.ID(), v.session.ProviderID()) {
+			g.edge.Metrics.CountRefusal(protocol.RateLimited)
+			return writeProblem(w, &protocol.Problem{Code: protocol.RateLimited, Detail: "Too many batches of events. Send fewer, with up to 100 events each."})
+		}
 	}
 	return g.act(w, r, v, strings.TrimPrefix(name, "/"))
 }

@@ -2,12 +2,15 @@ package caddymodule
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
 func init() {
@@ -35,8 +38,13 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		edge_key      <key>
 //		max_staleness <duration>
 //		when_backend_down refuse | admit
+//		offline_time      <duration>
+//		offline_sessions  <number>
 //		assertion_key <file>
 //		debug_key     <key>
+//		limits {
+//			<name> <number> | off
+//		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // option name
@@ -64,12 +72,24 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := wordArg(d, &a.WhenBackendDown, refuseEntries, admitEntries); err != nil {
 				return err
 			}
+		case "offline_time":
+			if err := durationArg(d, &a.OfflineTime); err != nil {
+				return err
+			}
+		case "offline_sessions":
+			if err := numberArg(d, &a.OfflineSessions); err != nil {
+				return err
+			}
 		case "assertion_key":
 			if err := valueArg(d, &a.AssertionKey); err != nil {
 				return err
 			}
 		case "debug_key":
 			if err := optionalArg(d, &a.DebugKey); err != nil {
+				return err
+			}
+		case "limits":
+			if err := limitsBlock(d, &a.Limits); err != nil {
 				return err
 			}
 		case "max_staleness":
@@ -230,10 +250,32 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 // globalOptions and siteOptions are those of the two blocks of the name, which are
 // easily confused.
 var (
-	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "debug_key"}
+	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "debug_key", "limits"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
 		"upload_grace", "page_template", "app_address", "observe_only"}
 )
+
+// limitsBlock reads the block of the option limits.
+func limitsBlock(d *caddyfile.Dispenser, to **edge.Limits) error {
+	if d.NextArg() {
+		return d.Errf("limits takes a block and no argument such as %q; write: limits { websockets 10000 }", d.Val())
+	}
+	*to = new(edge.Limits)
+	var seen seenOptions
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := seen.add(d); err != nil {
+			return err
+		}
+		name, value := d.Val(), ""
+		if err := valueArg(d, &value); err != nil {
+			return err
+		}
+		if err := (*to).Set(name, value); err != nil {
+			return d.Err(err.Error())
+		}
+	}
+	return nil
+}
 
 // inWords lists names, as in "a, b and c".
 func inWords(names []string) string {
@@ -309,6 +351,21 @@ func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {
 		return d.Errf("%s is %q; it must be a duration such as 10s", option, word)
 	}
 	*to = caddy.Duration(dur)
+	return nil
+}
+
+// numberArg reads an option's only argument, a number above 0.
+func numberArg(d *caddyfile.Dispenser, to *int) error {
+	option := d.Val()
+	var word string
+	if err := valueArg(d, &word); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil || n <= 0 {
+		return d.Errf("%s is %q; it must be a number such as 100", option, word)
+	}
+	*to = n
 	return nil
 }
 

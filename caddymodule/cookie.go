@@ -93,10 +93,10 @@ func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, s
 // the browser has entered another session, and take that one's place.
 func (g *Gate) renewCookie(h http.Header, r *http.Request, v verdict) {
 	value := edge.SessionToken(v.session, v.cookie)
-	if value == "" || v.session.ExpiresAt() <= deadlineOf(value) {
+	if value == "" || v.beside || v.session.ExpiresAt() <= deadlineOf(value) {
 		return
 	}
-	g.setSessionCookies(h, r, value, held{v.session, value}.seconds())
+	g.setSessionCookies(h, r, value, v.seconds())
 }
 
 // deadlineOf returns the deadline in a session token that was verified before, in Unix

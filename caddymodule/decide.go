@@ -17,9 +17,8 @@ import (
 
 // verdict is what a gate decided about a request.
 type verdict struct {
-	session *live.Session // nil where there is none
-	cookie  string        // which opened it
-	refusal refusal       // with an empty code: it is admitted
+	held            // the session is nil where there is none
+	refusal refusal // with an empty code: it is admitted
 
 	// The request was started by another site: the origin is not told whose it is.
 	anonymous bool
@@ -33,11 +32,14 @@ func (g *Gate) decide(r *http.Request) (v verdict) {
 		v.refusal.code = codeOfHostError(err)
 		return v
 	}
-	if v.session, v.cookie, v.refusal.code = g.find(r, provider, cookieName(r), isLive); v.session == nil {
+	if v.held, v.refusal.code = g.find(r, provider, cookieName(r), isLive); v.session == nil && v.refusal.code == protocol.WrongProvider {
+		v.held = g.findBeside(r, provider)
+	}
+	if v.session == nil {
 		return v
 	}
 	g.edge.Confirm(r.Context(), v.session, g.maxStaleness)
-	v.refusal = refusalOf(v.session, v.session.Refusal())
+	v.refusal = refusalOf(v.session, v.code())
 	return v
 }
 
@@ -51,7 +53,7 @@ func (g *Gate) resume(ctx context.Context, v verdict) refusal {
 			return refusal{code: protocol.BackendUnavailable}
 		}
 	}
-	return refusalOf(s, s.Refusal())
+	return refusalOf(s, v.code())
 }
 
 // find is the session that the request's cookie of this name opens, or why there is
@@ -59,27 +61,27 @@ func (g *Gate) resume(ctx context.Context, v verdict) refusal {
 // There may be several cookies of the name: a browser keeps a partitioned one
 // beside one that is not, and without TLS other hosts can set them. The first
 // whose session suits counts, else one whose session has not ended, else any.
-func (g *Gate) find(r *http.Request, provider, name string, suits func(*live.Session) bool) (s *live.Session, raw string, code protocol.Code) {
+func (g *Gate) find(r *http.Request, provider, name string, suits func(held) bool) (h held, code protocol.Code) {
 	code = protocol.SessionMissing
 	left := maxVerified
 	eachSessionCookie(r, name, func(value string) bool {
 		found, why := g.identify(r.Context(), value, provider, &left)
 		switch {
-		case found == nil:
+		case found.session == nil:
 			code = why
 			return true
 		case suits(found):
-			s, raw = found, value
+			h = found
 			return false
-		case s == nil, live.IsEnd(s.Refusal()) && !live.IsEnd(found.Refusal()):
-			s, raw = found, value
+		case h.session == nil, h.over() && !found.over():
+			h = found
 		}
 		return true
 	})
-	return s, raw, code
+	return h, code
 }
 
-func isLive(s *live.Session) bool { return s.Refusal() == "" }
+func isLive(h held) bool { return h.code() == "" }
 
 // maxVerified is how many tokens that are not known yet one request may have
 // verified. Browsers send one, or two; each costs a tenth of a millisecond, and a
@@ -88,18 +90,18 @@ const maxVerified = 4
 
 // identify finds the session that a cookie stands for, or why there is none. left
 // is how many more tokens may be verified.
-func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*live.Session, protocol.Code) {
-	if s := g.edge.Sessions.ByToken(raw); s != nil {
+func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (held, protocol.Code) {
+	if s, link := g.edge.Sessions.Find(raw); s != nil {
 		if s.ProviderID() != provider {
-			return nil, protocol.WrongProvider
+			return held{}, protocol.WrongProvider
 		}
-		return s, ""
+		return held{session: s, cookie: raw, link: link}, ""
 	}
 	if strings.HasPrefix(raw, edge.ProvisionalPrefix) {
-		return nil, protocol.SessionInvalid // of a process that is gone
+		return held{}, protocol.SessionInvalid // of a process that is gone
 	}
 	if *left == 0 {
-		return nil, protocol.SessionInvalid
+		return held{}, protocol.SessionInvalid
 	}
 	*left--
 	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
@@ -110,38 +112,29 @@ func (g *Gate) identify(ctx context.Context, raw, provider string, left *int) (*
 		if code == protocol.LaunchInvalid {
 			code = protocol.SessionInvalid
 		}
-		return nil, code
+		return held{}, code
 	}
 	s := g.edge.Sessions.ByID(claims.SessionID())
 	if s == nil {
 		if s, err = g.edge.FetchSession(ctx, claims.SessionID()); errors.Is(err, edge.ErrUnknownSession) {
-			return nil, protocol.SessionInvalid
+			return held{}, protocol.SessionInvalid
 		} else if err != nil {
 			g.logger.Warn("looking up a session failed", zap.Error(err))
-			return nil, protocol.BackendUnavailable
+			return held{}, protocol.BackendUnavailable
 		}
 	}
-	g.edge.Sessions.BindToken(raw, s)
-	return s, ""
+	link := live.LinkOf(claims.Relaunches)
+	g.edge.Sessions.Bind(raw, s, link)
+	return held{session: s, cookie: raw, link: link}, ""
 }
 
-// findByID is the session with this id if a cookie of the request opens it already.
-func (g *Gate) findByID(r *http.Request, provider, id string) *live.Session {
-	s, _, _ := g.find(r, provider, cookieName(r), func(s *live.Session) bool { return s.ID() == id })
-	if s == nil || s.ID() != id {
+// findByID is the session with this id if a cookie of the request opens it already. A
+// cookie of an earlier link than the given one is void.
+func (g *Gate) findByID(r *http.Request, provider, id string, link uint16) *live.Session {
+	same := func(h held) bool { return h.session.ID() == id && h.link >= link && h.code() != protocol.SessionMoved }
+	h, _ := g.find(r, provider, cookieName(r), same)
+	if h.session == nil || !same(h) {
 		return nil
 	}
-	return s
-}
-
-// providerOf is the provider whose sessions may pass on this request.
-func (g *Gate) providerOf(r *http.Request) (string, error) {
-	if g.Provider != "" {
-		return g.Provider, nil
-	}
-	host, err := g.edge.Hosts.Find(r.Context(), r.Host)
-	if err != nil {
-		return "", err
-	}
-	return host.ProviderID, nil
+	return h.session
 }

@@ -192,7 +192,7 @@ func TestLiveSessionCountsAmongSeveralCookies(t *testing.T) {
 			t.Errorf("%s: %q for %q, want %s", tt.cookies, v.cookie, v.refusal.code, tt.want)
 		}
 		for _, id := range []string{"live", "paused", "ended", "revoked", "unknown"} {
-			if held := g.findByID(r, "p", id) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
+			if held := g.findByID(r, "p", id, 0) != nil; held != (id != "unknown" && strings.Contains(tt.cookies, id)) {
 				t.Errorf("%s: holds %s is %t", tt.cookies, id, held)
 			}
 		}

@@ -81,17 +81,18 @@ type Gate struct {
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge           *edge.Edge
-	maxStaleness   time.Duration
-	debugKey       string
-	offlineEntries bool // new entries while the backend is down
-	policy         policy
-	open           openPaths
-	injector       *inject.Injector   // nil: off
-	asserter       *asserter          // with jwt
-	template       *template.Template // nil: the built-in page
-	app            *appAddress        // nil: the public address
-	logger         *zap.Logger
+	edge         *edge.Edge
+	maxStaleness time.Duration
+	debugKey     string
+	offline      edge.OfflineLimits // of new entries while the backend is down
+	policy       policy
+	open         openPaths
+	injector     *inject.Injector   // nil: off
+	asserter     *asserter          // with jwt
+	template     *template.Template // nil: the built-in page
+	app          *appAddress        // nil: the public address
+	logger       *zap.Logger
+	leftOut      *zap.Logger // for launch links that lead past the gate
 }
 
 // CaddyModule implements [caddy.Module].
@@ -110,6 +111,7 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 // provision fills in defaults and finds the app.
 func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
+	g.leftOut = onceAMinute(g.logger)
 	app, err := appOf(ctx)
 	if err != nil {
 		return err
@@ -119,7 +121,9 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		rememberConnections(server)
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
-	g.offlineEntries = app.WhenBackendDown == admitEntries
+	if app.WhenBackendDown == admitEntries {
+		g.offline = edge.OfflineLimits{Time: time.Duration(app.OfflineTime), Sessions: app.OfflineSessions}
+	}
 	written := g.Provider
 	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
 		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
@@ -266,11 +270,23 @@ func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
 func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v verdict, explain bool) error {
 	p, cancel := g.newPassage(w, r, v)
 	defer cancel()
+	if p.WebSocket {
+		release, ok := g.edge.Limits.OpenSocket(v.session.ID(), v.session.ProviderID())
+		switch {
+		case ok:
+			defer release()
+		case g.ObserveOnly:
+			g.logger.Info("would refuse", zap.String("code", string(protocol.RateLimited)), zap.String("session", v.session.ID()))
+		default:
+			return g.refuse(w, r, refusal{code: protocol.RateLimited, sessionID: v.session.ID()})
+		}
+	}
 	if code := g.policy.begin(p); code != "" { // it ended since the decision
 		return g.refuse(w, r, refusalOf(v.session, code))
 	}
 	defer g.policy.end(p) // from begin on it may be cut at any time
 	g.edge.Metrics.Admissions.Inc()
+	caddyhttp.SetVar(r.Context(), handledVar, handledAdmitted)
 	if err := p.identify(); err != nil {
 		return err
 	}

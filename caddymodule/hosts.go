@@ -86,7 +86,7 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		public = r.Host
 		caddyhttp.SetVar(r.Context(), publicHostVar, public)
 	}
-	host, err := u.edge.Hosts.Find(r.Context(), public)
+	host, err := u.edge.Hosts.Find(r.Context(), public, askerOf(r, caddyhttp.GetVar(r.Context(), handledVar) == handledAdmitted))
 	if err != nil {
 		return nil, fmt.Errorf("finding the origin of %s: %w", edge.BareHost(public), err)
 	}
@@ -214,7 +214,7 @@ func (p *Permission) Provision(ctx caddy.Context) error {
 
 // CertificateAllowed implements [caddytls.OnDemandPermission].
 func (p *Permission) CertificateAllowed(ctx context.Context, name string) error {
-	_, err := p.edge.Hosts.Find(ctx, name)
+	_, err := p.edge.Hosts.Find(ctx, name, handshakeAsker(ctx))
 	if errors.Is(err, edge.ErrUnknownHost) {
 		return fmt.Errorf("%s: %w: %w", name, caddytls.ErrPermissionDenied, err)
 	}

@@ -23,7 +23,15 @@ const keptSeparator = "~"
 type held struct {
 	session *live.Session
 	cookie  string
+	link    uint16 // the number of the session's link that the cookie comes from
+	beside  bool   // the cookie is kept beside that of another provider's session
 }
+
+// code is why a request with the cookie is refused, or "".
+func (h held) code() protocol.Code { return h.session.RefusalOf(h.link) }
+
+// over reports whether the cookie opens nothing any more.
+func (h held) over() bool { return live.IsEnd(h.code()) }
 
 // seconds returns the lifetime of the session's cookie.
 func (h held) seconds() int64 {
@@ -33,39 +41,98 @@ func (h held) seconds() int64 {
 // heldSessions returns the sessions of the browser that have not ended: the current
 // session first, then the kept ones.
 func (g *Gate) heldSessions(r *http.Request, provider string) (all []held) {
+	all, _ = g.allHeld(r, provider)
+	return all
+}
+
+// allHeld returns [Gate.heldSessions], and the cookie values of sessions of other
+// providers, whose apps are at other paths of the site.
+func (g *Gate) allHeld(r *http.Request, provider string) (all []held, others []string) {
 	left := maxVerified
 	add := func(value string) bool {
-		s, _ := g.identify(r.Context(), value, provider, &left)
-		if s == nil || live.IsEnd(s.Refusal()) || slices.ContainsFunc(all, func(h held) bool { return h.session == s }) {
-			return true
+		found, why := g.identify(r.Context(), value, provider, &left)
+		switch {
+		case why == protocol.WrongProvider && len(others) < maxKept && !slices.Contains(others, value):
+			others = append(others, value)
+		case found.session == nil || found.over() || slices.ContainsFunc(all, func(h held) bool { return h.session == found.session }):
+		default:
+			all = append(all, found)
 		}
-		all = append(all, held{s, value})
 		return len(all) <= maxKept
 	}
 	eachSessionCookie(r, cookieName(r), add)
+	eachKept(r, add)
+	return all, others
+}
+
+// eachKept calls f with the cookie value of each kept session, until f returns false.
+func eachKept(r *http.Request, f func(value string) bool) {
 	eachCookie(r.Header, cookieName(r)+keptSuffix, func(list string) bool {
 		for value := range strings.SplitSeq(list, keptSeparator) {
-			if !add(value) {
+			if !f(value) {
 				return false
 			}
 		}
 		return true
 	})
-	return all
 }
 
-// findKept returns the session with this id from the browser's cookies. It returns nil
-// if there is none, or if the browser has no kept sessions.
-func (g *Gate) findKept(r *http.Request, provider, id string) *held {
+// findKept returns the session with this id from the browser's cookies, unless its cookie
+// is of an earlier link than the given one. It returns nil if there is none, or if the
+// browser has no kept sessions.
+func (g *Gate) findKept(r *http.Request, provider, id string, link uint16) *held {
 	if !keeps(r) {
 		return nil
 	}
 	for _, h := range g.heldSessions(r, provider) {
-		if h.session.ID() == id {
+		if h.session.ID() == id && h.link >= link {
 			return &h
 		}
 	}
 	return nil
+}
+
+// findBeside returns the kept session of a provider in whose place the browser has the
+// session of another provider: their apps are at different paths of one site, and the
+// browser uses both side by side.
+func (g *Gate) findBeside(r *http.Request, provider string) (h held) {
+	left := maxVerified
+	eachKept(r, func(value string) bool {
+		found, _ := g.identify(r.Context(), value, provider, &left)
+		if found.session != nil && (h.session == nil || h.over()) {
+			h = found
+			h.beside = true
+		}
+		return h.session == nil || h.over()
+	})
+	return h
+}
+
+// otherLive returns a session of the browser, other than the one with this id, that has not
+// ended: a launch link would take its place. A browser may send the cookie for requests of
+// other sites alone, in a frame.
+func (g *Gate) otherLive(r *http.Request, provider, id string) *held {
+	left := maxVerified
+	var other *held
+	look := func(value string) bool {
+		found, _ := g.identify(r.Context(), value, provider, &left)
+		if found.session == nil || found.session.ID() == id {
+			return true
+		}
+		g.edge.Confirm(r.Context(), found.session, g.maxStaleness)
+		if !found.over() {
+			other = &found
+		}
+		return other == nil
+	}
+	eachSessionCookie(r, cookieName(r), look)
+	if other == nil {
+		eachKept(r, look)
+	}
+	if other == nil {
+		eachCookie(r.Header, cookieName(r)+crossSuffix, look)
+	}
+	return other
 }
 
 // keeps reports whether the browser has kept sessions.
@@ -81,10 +148,18 @@ func (g *Gate) switchTo(h http.Header, r *http.Request, provider, cookie string,
 	g.setSessionCookies(h, r, cookie, seconds)
 	var kept []string
 	size, most := 0, int64(0)
-	for _, other := range g.heldSessions(r, provider) {
-		if size += len(other.cookie) + 1; other.session != s && len(kept) < maxKept && size <= maxKeptSize {
-			kept = append(kept, other.cookie)
-			most = max(most, other.seconds())
+	keep := func(value string, seconds int64) {
+		if len(kept) < maxKept && size+len(value) < maxKeptSize {
+			kept, size, most = append(kept, value), size+len(value)+1, max(most, seconds)
+		}
+	}
+	all, others := g.allHeld(r, provider)
+	for _, value := range others {
+		keep(value, deadlineOf(value)-g.edge.Clock.NowMS()/1000+cookieSpare)
+	}
+	for _, other := range all {
+		if other.session != s {
+			keep(other.cookie, other.seconds())
 		}
 	}
 	if len(kept) > 0 || keeps(r) {

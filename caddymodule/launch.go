@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
@@ -82,25 +82,45 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) er
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
 	}
-	raw := tokens[0]
-	ctx := r.Context()
-	provider, err := g.providerOf(r)
-	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfHostError(err)}, err)
+	to, query := addressOf(r)
+	if query != "" {
+		to += "?" + query
 	}
-	claims, err := g.edge.Verifier.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
-	})
-	if err != nil {
-		return g.policy.refuseEntry(w, r, refusal{code: codeOfLaunchError(err)}, err)
+	return g.admit(w, r, launch{raw: tokens[0], to: to})
+}
+
+// launch is a launch link that a browser has opened.
+type launch struct {
+	raw string // the launch token
+	to  string // the link without the token
+	// The person has agreed that it takes the place of another session.
+	agreed bool
+}
+
+// admit redeems a launch token for its browser, unless the browser has its session already,
+// or has another one and the person has not agreed to open this one.
+func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
+	h, raw, ctx := w.Header(), l.raw, r.Context()
+	if !g.edge.Limits.Entry(addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries from one address"))
 	}
-	if s := g.findByID(r, provider, claims.SessionID()); s != nil {
+	claims, provider, err := g.verifyLaunch(r, raw)
+	if err != nil {
+		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
+	}
+	link := live.LinkOf(claims.Relaunches)
+	if s := g.findByID(r, provider, claims.SessionID(), link); s != nil {
 		s.Claim()
-		return g.redirectWithoutToken(w, r) // the same link, opened again in the browser that has the session
+		return redirectTo(w, r, l.to) // the same link, opened again in the browser that has the session
 	}
-	if kept := g.findKept(r, provider, claims.SessionID()); kept != nil {
+	if !l.agreed && g.policy.asks() {
+		if other := g.otherLive(r, provider, claims.SessionID()); other != nil {
+			return g.ask(w, r, l, other)
+		}
+	}
+	if kept := g.findKept(r, provider, claims.SessionID(), link); kept != nil {
 		g.switchTo(h, r, provider, kept.cookie, kept.session, kept.seconds())
-		return g.redirectWithoutToken(w, r)
+		return redirectTo(w, r, l.to)
 	}
 	cookie, err := g.edge.Launches.Do(ctx, edge.LaunchKeyOf(r, raw), claims.SessionID(), func() (string, error) {
 		return g.redeemLaunch(r, raw, claims, provider)
@@ -116,10 +136,10 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) er
 	seconds := max(0, claims.Deadline().Unix()-g.edge.Clock.NowMS()/1000) + cookieSpare
 	s := g.edge.Sessions.ByID(claims.SessionID())
 	if s != nil {
-		seconds = held{s, cookie}.seconds()
+		seconds = held{session: s}.seconds()
 	}
 	g.switchTo(h, r, provider, cookie, s, seconds)
-	return g.redirectWithoutToken(w, r)
+	return redirectTo(w, r, l.to)
 }
 
 // redeemLaunch redeems a launch token and returns the cookie of its session.
@@ -127,14 +147,14 @@ func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, p
 	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
 	asked := edge.MonotonicMS()
 	answer, err := g.redeemOnce(r.Context(), req, provider)
-	if err != nil && g.offlineEntries && errors.Is(err, edge.ErrBackendDown) {
+	if err != nil && g.offline.Sessions > 0 && errors.Is(err, edge.ErrBackendDown) {
 		return g.admitOffline(req, claims)
 	}
 	if err != nil {
 		return "", err
 	}
 	s := g.edge.Sessions.Put(&answer.Session, asked)
-	g.edge.Sessions.BindToken(answer.SessionToken, s)
+	g.edge.Sessions.Bind(answer.SessionToken, s, live.LinkOf(answer.Session.Relaunches))
 	g.edge.Metrics.Entries.Inc()
 	g.edge.Events.Entered(s)
 	g.logger.Info("session entered", zap.String("session", s.ID()), zap.String("provider", provider),
@@ -169,9 +189,9 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
-	cookie, ok := g.edge.Offline.Admit(req, claims)
-	if !ok { // already open at this edge
-		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
+	cookie, code := g.edge.Offline.Admit(req, claims, g.offline)
+	if code != "" {
+		return "", &protocol.Problem{Status: protocol.StatusOf(code), Code: code}
 	}
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return cookie, nil
@@ -181,12 +201,17 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 // any rewriting, without the token.
 func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request) error {
 	to, query := addressOf(r)
+	if query != "" {
+		to += "?" + query
+	}
+	return redirectTo(w, r, to)
+}
+
+// redirectTo redirects the browser to a path of this site.
+func redirectTo(w http.ResponseWriter, r *http.Request, to string) error {
 	// "//host/path" would redirect to another host. Use an absolute URL instead.
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
 		to = scheme(r) + "://" + r.Host + "/" + strings.TrimLeft(to, `/\`)
-	}
-	if query != "" {
-		to += "?" + query
 	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
@@ -229,8 +254,13 @@ func codeOfLaunchError(err error) protocol.Code {
 }
 
 func codeOfHostError(err error) protocol.Code {
-	if errors.Is(err, edge.ErrUnknownHost) {
+	switch {
+	case errors.Is(err, edge.ErrUnknownHost):
 		return protocol.HostUnknown
+	case errors.Is(err, edge.ErrNobodyAsks):
+		return protocol.SessionMissing
+	case errors.Is(err, edge.ErrLookups):
+		return protocol.RateLimited
 	}
 	return protocol.BackendUnavailable
 }

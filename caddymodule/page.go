@@ -32,8 +32,9 @@ type page struct {
 	BackLabel string
 	// The label of the link that reloads the page. Empty: no link.
 	RetryLabel string
-	// Where a form that resumes a paused session leads back to, in its field "to",
-	// and where the form is sent. Empty: no form.
+	// What the form of a page sends in its field "to", and where the form is sent: the
+	// address that a resumed session continues at, or the launch link that is opened.
+	// Empty: no form.
 	ResumeTo, ResumeAction string
 	Lang, Dir              string
 	// The shared colors, spaces and type, and the styles of the built-in page.
@@ -119,11 +120,13 @@ func pageOf(code protocol.Code, back string, t *texts) page {
 		p.RetryLabel, p.ResumeAction = t.Resume, protocol.GateResume
 	case protocol.OriginUnavailable:
 		p.Tone, p.RetryLabel = "bad", t.Retry
-	case protocol.BackendUnavailable:
+	case protocol.BackendUnavailable, protocol.RateLimited:
 		p.Tone, p.RetryLabel = "warn", t.Retry
 	case protocol.LaunchInvalid, protocol.HostUnknown:
 		p.Tone = "bad"
-	case protocol.SessionInvalid, protocol.SessionRevoked, protocol.LaunchSpent, protocol.LaunchExpired, protocol.WrongProvider:
+	case protocol.AnotherSession:
+		p.RetryLabel, p.ResumeAction, p.BackLabel, p.Tone = t.Open, protocol.GateEnter, t.Stay, "warn"
+	case protocol.SessionInvalid, protocol.SessionMoved, protocol.SessionRevoked, protocol.LaunchSpent, protocol.LaunchExpired, protocol.WrongProvider:
 		p.Tone = "warn"
 	}
 	return p
@@ -134,6 +137,8 @@ func detailOf(code protocol.Code) string {
 	switch code {
 	case protocol.CrossSite:
 		return "Only pages of this site may call this endpoint."
+	case protocol.AnotherSession:
+		return "The browser has another session of this app. Open the launch link in a window, where the person is asked which session to use."
 	case protocol.SessionMissing:
 		return "The request has no session cookie. Open the app through a launch link from the marketplace."
 	}

@@ -52,7 +52,7 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 			ours(h)
 		}
 	}
-	p.Cutter = &p.Request
+	p.Cutter, p.Link = &p.Request, v.link
 	p.AllowUpload(p.inner, time.Duration(g.UploadGrace))
 	return p, cancel
 }
@@ -67,7 +67,7 @@ func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(ht
 	}
 	return func(h http.Header) {
 		protectCookie(h)
-		g.setSessionCookies(h, r, sessionToken, held{s, sessionToken}.seconds())
+		g.setSessionCookies(h, r, sessionToken, held{session: s}.seconds())
 		forbidCaching(h)
 	}
 }

@@ -17,6 +17,9 @@ type policy interface {
 	entersBy(r *http.Request) bool
 	// refuseEntry answers an entry that may not be.
 	refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error
+	// asks reports whether a launch link that meets another live session asks before it
+	// takes that one's place.
+	asks() bool
 	// refuse deals with a request that may not pass.
 	refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, why refusal) error
 	// guardsWorkers reports whether the scripts of service workers get the guard.
@@ -39,6 +42,8 @@ func policyOf(g *Gate) policy {
 // enforcer refuses requests, and ends those under way with their session.
 type enforcer struct{ *Gate }
 
+func (enforcer) asks() bool { return true }
+
 func (enforcer) entersBy(*http.Request) bool { return true }
 
 func (e enforcer) refuseEntry(w http.ResponseWriter, r *http.Request, why refusal, cause error) error {
@@ -58,6 +63,9 @@ func (enforcer) end(p *passage) { p.session.Release(&p.Registration) }
 
 // observer lets every request pass, and logs what an [enforcer] would have done.
 type observer struct{ *Gate }
+
+// asks is false: no visit stops at a page of the gate. The other session is kept.
+func (observer) asks() bool { return false }
 
 // entersBy is false for methods that an entry refuses: an app in use may have a
 // parameter of that name with a JWT of its own.

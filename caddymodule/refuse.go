@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,6 +84,9 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 	if leadsBack(r, to) {
 		to, redirect = "", false // it would be refused again, and redirect again
 	}
+	if to == "" && why.code != protocol.BackendUnavailable && why.code != protocol.OriginUnavailable { // trying again helps there
+		to, redirect = g.marketplaceOf(r), false
+	}
 	if redirect && fillsWindow(r) {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Location", to)
@@ -139,6 +144,38 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 	return to, answer.Redirect && to != ""
 }
 
+// marketplaceOf returns the front page of the marketplace that sells sessions of the
+// provider at the request's host, or "" if it is not known. A page that refuses a user
+// would otherwise lead nowhere. A request without a token has no host looked up.
+func (g *Gate) marketplaceOf(r *http.Request) string {
+	if g.Provider != "" { // chosen by the configuration, in which on_missing names the page
+		return ""
+	}
+	host, _, err := g.edge.Hosts.Known(r.Host)
+	if err != nil {
+		return ""
+	}
+	for _, name := range host.ReturnHosts {
+		if strings.EqualFold(withoutDefaultPort(name), withoutDefaultPort(r.Host)) {
+			continue // this app, which has just refused the user
+		}
+		page := url.URL{Scheme: "https", Host: name, Path: "/"}
+		if isLoopback(page.Hostname()) {
+			page.Scheme = "http"
+		}
+		return page.String()
+	}
+	return ""
+}
+
+// isLoopback reports whether a host is this machine.
+func isLoopback(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
 // leadsBack reports whether to is the address that the request came for, or one that
 // grows by it each time (redirect /welcome{uri}).
 func leadsBack(r *http.Request, to string) bool {
@@ -178,6 +215,9 @@ func writeProblem(w http.ResponseWriter, p *protocol.Problem) error {
 		p.Title = http.StatusText(p.Status)
 	}
 	setRetryAfter(w.Header(), p.Code)
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
 	w.Header().Set("Content-Type", protocol.ProblemType)
 	w.WriteHeader(p.Status)
 	_, err := w.Write(p.JSON())

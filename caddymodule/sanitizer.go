@@ -9,9 +9,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
-	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 func init() {
@@ -20,6 +21,9 @@ func init() {
 
 // handledVar says that a gate, or a [Sanitizer], has had a request.
 const handledVar = "session_gate.guarded"
+
+// handledAdmitted is the value of [handledVar] for a request with a live session.
+const handledAdmitted = "admitted"
 
 // Sanitizer handles the requests of a site that do not come to its gate, because of a
 // matcher or of a handle block. They pass without a session, but not with what no
@@ -64,7 +68,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	g := s.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
 		if was := sentOf(r); was != nil && g != nil && g.launches(r, was.tokens) {
-			return g.enter(w, r, was.tokens)
+			return g.enterOutside(w, r, was.tokens)
 		}
 		return next.ServeHTTP(w, r)
 	}
@@ -78,7 +82,7 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	if tokens, rest := launchTokens(r.URL.RawQuery); len(tokens) > 0 {
 		if g != nil && g.launches(r, tokens) {
-			return g.enter(w, r, tokens)
+			return g.enterOutside(w, r, tokens)
 		}
 		stripTokens(r, rest)
 		was.tokens = tokens
@@ -141,18 +145,31 @@ func (g *Gate) launches(r *http.Request, tokens []string) bool {
 	if len(tokens) != 1 || !g.policy.entersBy(r) {
 		return false
 	}
-	provider, err := g.providerOf(r)
-	if err != nil {
-		return codeOfHostError(err) != protocol.HostUnknown
-	}
-	_, err = g.edge.Verifier.Verify(r.Context(), tokens[0], token.Expect{
-		Kinds: []token.Kind{token.Launch}, ProviderID: provider, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
-	})
+	_, _, err := g.verifyLaunch(r, tokens[0])
 	if err == nil {
 		return true
 	}
-	code := codeOfLaunchError(err)
-	return code != protocol.LaunchInvalid && code != protocol.WrongProvider
+	switch codeOfEntryError(err) {
+	case protocol.LaunchInvalid, protocol.WrongProvider, protocol.HostUnknown:
+		return false
+	}
+	return true
+}
+
+// enterOutside redeems a launch token on a page that the gate leaves out. The session
+// is open then, but its user sees a page without the clock. The log says so, at most
+// once a minute.
+func (g *Gate) enterOutside(w http.ResponseWriter, r *http.Request, tokens []string) error {
+	path, _ := addressOf(r)
+	g.leftOut.Warn("a launch link leads to a page that this session_gate leaves out; the link is redeemed, but the page has no clock; "+
+		"set the provider's app_url to a page behind the gate, or extend the gate to this page",
+		zap.String("host", r.Host), zap.String("path", protocol.ReducePath(path, "")))
+	return g.enter(w, r, tokens)
+}
+
+// onceAMinute returns a logger that repeats a message at most once a minute.
+func onceAMinute(l *zap.Logger) *zap.Logger {
+	return l.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, time.Minute, 1, 0) }))
 }
 
 // Interface guards

@@ -127,7 +127,8 @@ func TestSessionSurvivesTrustingTheProxy(t *testing.T) {
 			r.TLS = new(tls.ConnectionState)
 		}
 		r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: true}))
-		s, _, _ := g.find(r, "p", cookieName(r), isLive)
+		h, _ := g.find(r, "p", cookieName(r), isLive)
+		s := h.session
 		got := ""
 		if s != nil {
 			got = s.ID()

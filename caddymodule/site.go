@@ -297,6 +297,9 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 	case open:
 		g.logger.Warn("routes beside this session_gate admit visitors without a session; a launch link that leads there is redeemed, " +
 			"and identity headers and the session's cookie are removed. If no path is to be open, write session_gate outside of handle")
+	case declared && !s.admits(g, "/"):
+		g.logger.Warn("the page / of this site is not behind this session_gate; a launch link that leads there is redeemed, but the page has no clock; " +
+			"make sure that the provider's app_url is a page behind the gate: without a path, app_url leads to /")
 	case !declared && !s.partial && !s.admits(g, protocol.GateSession):
 		g.logger.Warn("requests for " + protocol.GatePrefix + "* do not reach this session_gate, so that pages have no clock; " +
 			"write session_gate outside of handle, or let its handle match this path as well")

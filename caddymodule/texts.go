@@ -22,6 +22,10 @@ type texts struct {
 	Shop   string `json:"shop"`
 	Retry  string `json:"retry"`
 	Resume string `json:"resume"`
+	Open   string `json:"open"`
+	Stay   string `json:"stay"`
+	// The signs of days, hours and minutes.
+	Units [3]string `json:"units"`
 	// Title and text by code; "" for a code that has none of its own.
 	Pages map[protocol.Code][2]string `json:"pages"`
 }

@@ -215,7 +215,14 @@ test.describe("pauses", () => {
       await page.goto(launch_url);
       await page.goto(system.app + path);
       await page.locator(clock).waitFor();
-      expect(await page.evaluate(() => fetch("/.session-gate/pause", { method: "POST" }).then((r) => r.status))).toBe(200);
+      // The page may load itself again while it asks, so that the answer is lost: the session's own record tells.
+      await eventually(
+        async () => {
+          await page.evaluate(() => fetch("/.session-gate/pause", { method: "POST" }).then((r) => r.status)).catch(() => {});
+          return (await read(system, session.id)).status === "paused";
+        },
+        () => "the session is not paused",
+      );
       const shown = path === "/framed" ? page.frameLocator("iframe") : page;
       await expect(shown.getByTestId("session-refused")).toBeVisible();
       expect((await read(system, session.id)).status).toBe("paused");

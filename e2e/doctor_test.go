@@ -88,7 +88,7 @@ func TestDoctorOnARunningSite(t *testing.T) {
 	// A session by its launch link, from standard input; a WebSocket; the origin
 	// can be reached, as the test's origin can.
 	status, r := examine(t, link()+"\n", s.App+"/page", "--session", "-", "--key", "let-me-see", "--websocket", "/ws", "--origin", app.URL)
-	want := []string{"dns not_checked", "tls not_checked", "gate ok", "refusal ok", "websocket ok", "websocket ok", "injection ok", "policy ok", "origin_lock warning"}
+	want := []string{"dns not_checked", "tls not_checked", "gate ok", "time ok", "refusal ok", "websocket ok", "time ok", "websocket ok", "injection ok", "policy ok", "origin_lock warning"}
 	if got := grades(r); status != 0 || !slices.Equal(got, want) {
 		t.Errorf("status %d: %+v\nwant %q", status, r.Checks, want)
 	}
@@ -159,7 +159,7 @@ func TestDoctorOnTheDemo(t *testing.T) {
 		t.Errorf("by another name: status %d", status)
 	}
 	status, r = examine(t, "", s.App, "--session", link, "--origin", s.Origin)
-	want := []string{"dns not_checked", "tls not_checked", "gate ok", "refusal ok", "websocket ok", "injection ok", "policy ok", "origin_lock warning"}
+	want := []string{"dns not_checked", "tls not_checked", "gate ok", "time ok", "refusal ok", "websocket ok", "time ok", "injection ok", "policy ok", "origin_lock warning"}
 	if got := grades(r); status != 0 || !slices.Equal(got, want) {
 		t.Errorf("status %d: %+v\nwant %q", status, r.Checks, want)
 	}

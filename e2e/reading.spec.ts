@@ -9,6 +9,7 @@ import { buy, start, type System } from "./system.ts";
 let system: System;
 let forget = async () => {};
 test.beforeAll(async () => {
+  test.setTimeout(900_000); // a build
   const [folder, remove] = await past(300, 30);
   forget = remove;
   system = await start("--data", folder);

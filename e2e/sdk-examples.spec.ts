@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { buildPackage, serve } from "./examples.ts";
+import { buildPackage, type Served, serve } from "./examples.ts";
 import { buy, read, start, type System } from "./system.ts";
 
 // The examples of the provider's package, built and served as their readers would,
@@ -11,7 +11,18 @@ test.beforeAll(async () => {
   buildPackage();
   system = await start();
 });
-test.afterAll(() => system.stop());
+test.afterAll(async () => {
+  for (const one of served.values()) one.stop();
+  await system?.stop();
+});
+
+/** The examples that were built and are served, until the last test of the worker has run. */
+const served = new Map<string, Served>();
+async function example(name: string): Promise<Served> {
+  const app = served.get(name) ?? (await serve(name, { SESSIONGATE_API: system.api }));
+  served.set(name, app);
+  return app;
+}
 
 function complaints(page: Page): string[] {
   const list: string[] = [];
@@ -32,76 +43,68 @@ for (const [name, path] of [
 ] as const)
   test(`${name}${path}: opens, counts, extends, ends`, async ({ page }, info) => {
     test.setTimeout(900_000); // npm ci and a build
-    const app = await serve(name, { SESSIONGATE_API: system.api });
-    try {
-      const errors = complaints(page);
-      const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25, extension });
-      await page.goto(`${app.url}${path}?session=${tokenOf(sold.launch_url)}&keep=1`);
-      const state = page.getByTestId("state");
-      const timer = page.getByTestId("session-timer");
-      await expect(state).toContainText(/[56]:\d\d left of 25 tokens/);
-      await expect(timer).toHaveCount(1);
-      await expect(timer).toContainText(/[56]:\d\d/);
-      expect(new URL(page.url()).search).toBe("?keep=1");
-      const seen = await timer.textContent();
-      await expect(timer).not.toHaveText(seen ?? "");
+    const app = await example(name);
+    const errors = complaints(page);
+    const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25, extension });
+    await page.goto(`${app.url}${path}?session=${tokenOf(sold.launch_url)}&keep=1`);
+    const state = page.getByTestId("state");
+    const timer = page.getByTestId("session-timer");
+    await expect(state).toContainText(/[56]:\d\d left of 25 tokens/);
+    await expect(timer).toHaveCount(1);
+    await expect(timer).toContainText(/[56]:\d\d/);
+    expect(new URL(page.url()).search).toBe("?keep=1");
+    const seen = await timer.textContent();
+    await expect(timer).not.toHaveText(seen ?? "");
 
-      await page.locator("#extend").click();
-      await expect(timer).toContainText(/[78]:\d\d/);
-      await page.screenshot({ path: info.outputPath("extended.png") });
+    await page.locator("#extend").click();
+    await expect(timer).toContainText(/[78]:\d\d/);
+    await page.screenshot({ path: info.outputPath("extended.png") });
 
-      await timer.click();
-      await expect(page.getByTestId("session-panel")).toBeVisible();
-      await page.keyboard.press("Escape");
-      await page.locator("#end").click();
-      await page.waitForURL(`${system.marketplace}/session/complete?session_id=${sold.session.id}`);
-      expect((await read(system, sold.session.id)).status).toBe("completed");
-      expect(errors.filter((e) => !e.includes("favicon") && !e.includes("404") && !e.includes("401"))).toEqual([]);
-    } finally {
-      app.stop();
-    }
+    await timer.click();
+    await expect(page.getByTestId("session-panel")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await page.locator("#end").click();
+    await page.waitForURL(`${system.marketplace}/session/complete?session_id=${sold.session.id}`);
+    expect((await read(system, sold.session.id)).status).toBe("completed");
+    expect(errors.filter((e) => !e.includes("favicon") && !e.includes("404") && !e.includes("401"))).toEqual([]);
   });
 
 test("nextjs: the launch token stays out of the address after refresh(), a hash, another entry and Back", async ({ page }) => {
   test.setTimeout(900_000); // npm ci and a build
-  const app = await serve("nextjs", { SESSIONGATE_API: system.api });
-  try {
-    const errors = complaints(page);
-    const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25 });
-    await page.goto(`${app.url}/?session=${tokenOf(sold.launch_url)}&keep=1`);
-    const state = page.getByTestId("state");
+  const app = await example("nextjs");
+  const errors = complaints(page);
+  const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25 });
+  await page.goto(`${app.url}/?session=${tokenOf(sold.launch_url)}&keep=1`);
+  const state = page.getByTestId("state");
+  await expect(state).toContainText(/[56]:\d\d left/);
+  const loaded = await page.evaluate(() => performance.timeOrigin);
+  const route = (method: "refresh" | "push" | "back", to?: string) =>
+    page.evaluate(([method, to]) => Reflect.get(window, "next").router[method as string](to), [method, to] as const);
+  const shows = async (address: string) => {
+    await expect.poll(() => page.evaluate(() => location.pathname + location.search + location.hash)).toBe(address);
     await expect(state).toContainText(/[56]:\d\d left/);
-    const loaded = await page.evaluate(() => performance.timeOrigin);
-    const route = (method: "refresh" | "push" | "back", to?: string) =>
-      page.evaluate(([method, to]) => Reflect.get(window, "next").router[method as string](to), [method, to] as const);
-    const shows = async (address: string) => {
-      await expect.poll(() => page.evaluate(() => location.pathname + location.search + location.hash)).toBe(address);
-      await expect(state).toContainText(/[56]:\d\d left/);
-      await expect(page.getByTestId("session-timer")).toHaveCount(1);
-    };
-    await shows("/?keep=1");
-    // The router has asked the server for the page again when the server has answered.
-    const refreshed = page.waitForResponse((answer) => answer.request().headers().rsc === "1");
-    await route("refresh");
-    await refreshed;
-    await shows("/?keep=1");
-    await route("push", "#part");
-    await shows("/?keep=1#part");
-    await route("push", "/?day=2");
-    await shows("/?day=2");
-    await route("back");
-    await shows("/?keep=1#part");
-    await route("back");
-    await shows("/?keep=1");
-    expect(await page.evaluate(() => performance.timeOrigin), "the page was not loaded again").toBe(loaded);
-    expect(errors.filter((e) => !e.includes("favicon") && !e.includes("404"))).toEqual([]);
-  } finally {
-    app.stop();
-  }
+    await expect(page.getByTestId("session-timer")).toHaveCount(1);
+  };
+  await shows("/?keep=1");
+  // The router has asked the server for the page again when the server has answered.
+  const refreshed = page.waitForResponse((answer) => answer.request().headers().rsc === "1");
+  await route("refresh");
+  await refreshed;
+  await shows("/?keep=1");
+  await route("push", "#part");
+  await shows("/?keep=1#part");
+  await route("push", "/?day=2");
+  await shows("/?day=2");
+  await route("back");
+  await shows("/?keep=1#part");
+  await route("back");
+  await shows("/?keep=1");
+  expect(await page.evaluate(() => performance.timeOrigin), "the page was not loaded again").toBe(loaded);
+  expect(errors.filter((e) => !e.includes("favicon") && !e.includes("404"))).toEqual([]);
 });
 
 test("a page with the package behind the gate shows one timer, and ends like any other", async ({ page }) => {
-  const app = await serve("vanilla", { SESSIONGATE_API: system.api });
+  const app = await example("vanilla");
   const gated = await start("--origin", app.url);
   try {
     const sold = await buy(gated, { user: "ada", seconds: 300, tokens: 25, extension });
@@ -116,6 +119,5 @@ test("a page with the package behind the gate shows one timer, and ends like any
     expect((await read(gated, sold.session.id)).status).toBe("completed");
   } finally {
     await gated.stop();
-    app.stop();
   }
 });

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { brotliCompressSync } from "node:zlib";
@@ -65,6 +67,60 @@ self.addEventListener("fetch", (e) => { if (e.request.mode === "navigate") e.res
   },
 };
 
+/** A file of an npm package, as an app serves it. */
+const fileOf = (path: string) => readFileSync(new URL(`node_modules/${path}`, import.meta.url), "utf8");
+
+/** Workbox's navigateFallback: every visit gets the shell from the precache. */
+const workbox = (from: string) => `
+${from}
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
+const { precacheAndRoute, createHandlerBoundToURL } = workbox.precaching;
+const { registerRoute, NavigationRoute } = workbox.routing;
+precacheAndRoute([{ url: "/index.html", revision: "1" }]);
+registerRoute(new NavigationRoute(createHandlerBoundToURL("/index.html")));`;
+
+const parts = ["core", "routing", "strategies", "precaching"].map((name) => `workbox-${name}`);
+for (const name of parts) scripts[`/workbox/${name}.prod.js`] = { body: fileOf(`${name}/build/${name}.prod.js`) };
+scripts["/workbox/loader.js"] = { body: fileOf("workbox-sw/build/workbox-sw.js") };
+/** By its loader, which imports the parts when they are used first. */
+scripts["/workbox-loaded.js"] = {
+  body: workbox(`importScripts("/workbox/loader.js");
+workbox.setConfig({ debug: false, modulePathPrefix: "/workbox/" });`),
+};
+/** In one file, as builds make it. */
+scripts["/workbox-whole.js"] = { body: workbox(parts.map((name) => scripts[`/workbox/${name}.prod.js`]?.body).join("\n")) };
+
+/** Angular's worker, with the manifest that its build writes. */
+scripts["/ngsw-worker.js"] = { body: fileOf("@angular/service-worker/ngsw-worker.js") };
+
+const pageOf = (script = "") =>
+  `<!doctype html><html lang="en"><head><title>app</title></head><body><h1>app</h1>${script}</body></html>`;
+
+const manifest = () =>
+  JSON.stringify({
+    configVersion: 1,
+    timestamp: 1_700_000_000_000,
+    index: "/index.html",
+    assetGroups: [
+      {
+        name: "app",
+        installMode: "prefetch",
+        updateMode: "prefetch",
+        cacheQueryOptions: { ignoreVary: true },
+        urls: ["/index.html"],
+        patterns: [],
+      },
+    ],
+    dataGroups: [],
+    hashTable: { "/index.html": createHash("sha1").update(pageOf()).digest("hex") },
+    navigationUrls: [
+      { positive: true, regex: "^\\/.*$" },
+      { positive: false, regex: "^\\/(?:.+\\/)?[^/]*\\.[^/]*$" },
+    ],
+    navigationRequestStrategy: "performance",
+  });
+
 async function listen(answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const server = createServer(answer);
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
@@ -86,14 +142,14 @@ const app = () =>
       return void response.end(script.encoded ?? script.body);
     }
     if (pathname === "/data") return void response.end("data");
+    if (pathname === "/ngsw.json") {
+      response.writeHead(200, { "Content-Type": "application/json", "Cache-Control": "no-cache" });
+      return void response.end(manifest());
+    }
     const worker = searchParams.get("worker");
     const options = worker === "/module.js" ? `, { type: "module" }` : "";
     response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
-    response.end(
-      `<!doctype html><html lang="en"><head><title>app</title></head><body><h1>app</h1>${
-        worker ? `<script>navigator.serviceWorker.register("${worker}"${options});</script>` : ""
-      }</body></html>`,
-    );
+    response.end(pageOf(worker ? `<script>navigator.serviceWorker.register("${worker}"${options});</script>` : ""));
   });
 
 /** A name whose address moves from the app's server to the gate, as a provider's domain does. */
@@ -112,6 +168,7 @@ async function domain(first: string) {
 }
 
 const controlled = () => navigator.serviceWorker.controller !== null;
+const keepsShell = () => caches.match("/index.html", { ignoreSearch: true, ignoreVary: true });
 const hasClock = () => [...document.querySelectorAll("*")].some((e) => e.shadowRoot?.querySelector("[data-testid=session-timer]"));
 const noToken = () => !location.search.includes("session=");
 const data = () => fetch("/data").then((r) => r.status);
@@ -147,7 +204,16 @@ for (const name of ["chromium", "firefox"]) {
       await engine?.stop();
     });
 
-    const workers = ["/shell.js", "/imports.js", "/onfetch.js", "/packed.js", "/preload.js"];
+    const workers = [
+      "/shell.js",
+      "/imports.js",
+      "/onfetch.js",
+      "/packed.js",
+      "/preload.js",
+      "/workbox-loaded.js",
+      "/workbox-whole.js",
+      "/ngsw-worker.js",
+    ];
     for (const worker of workers)
       test(`a buyer returns to an app whose worker is ${worker.slice(1)}`, async () => {
         const page = await engine.page();
@@ -155,6 +221,7 @@ for (const name of ["chromium", "firefox"]) {
         await page.goto(first.launch_url);
         await page.goto(`${system.app}/?worker=${worker}`);
         await until(page, controlled);
+        if (worker !== "/preload.js") await until(page, keepsShell);
         await page.goto(`${system.app}/`);
         await until(page, hasClock);
 

@@ -46,8 +46,7 @@ func (a *api) routeSessionActions() {
 		}
 	}
 	own := []service.Role{service.RoleSession}
-	register(a, action(protocol.ActionLaunch, "Start the paid clock of a session sold with clock launch, where no edge does it", own), a.action("launch-session", a.s.Enter))
-	register(a, action(protocol.ActionHeartbeat, "Send a page's heartbeat", own), a.heartbeat)
+	a.routeEntry(action)
 	register(a, action(protocol.ActionExtend, "Buy more time", []service.Role{service.RoleSession, service.RoleMarketplace}, 402), a.extend)
 	register(a, action(protocol.ActionPause, "Stop the paid clock, if the provider allows it", own), a.action("pause-session", a.s.Pause))
 	register(a, action(protocol.ActionResume, "Start the paid clock again", own), a.action("resume-session", a.s.Resume))
@@ -73,21 +72,6 @@ func (a *api) action(operation string, run func(context.Context, service.Request
 		c, err := run(ctx, req, in.ID)
 		return a.acted(ctx, c, err)
 	}
-}
-
-type heartbeatInput struct {
-	SessionPath
-	Body *protocol.HeartbeatRequest
-}
-
-type heartbeatOutput struct{ Body protocol.HeartbeatAnswer }
-
-func (a *api) heartbeat(ctx context.Context, in *heartbeatInput) (*heartbeatOutput, error) {
-	answer, err := a.s.Heartbeat(ctx, in.ID, in.Body != nil && in.Body.Active)
-	if err != nil {
-		return nil, err
-	}
-	return &heartbeatOutput{Body: answer}, nil
 }
 
 type extendInput struct {

@@ -125,7 +125,7 @@ type analysis[T any] struct {
 func (a *api) routeAnalytics() {
 	const path = "/api/v1/providers/{id}"
 	register(a, route{
-		method: http.MethodGet, path: path + "/stats", id: "get-stats", tag: "Analytics", roles: readers, errors: []int{404},
+		method: http.MethodGet, path: path + "/stats", id: "get-stats", expensive: true, tag: "Analytics", roles: readers, errors: []int{404},
 		summary: "Read a provider's overview",
 	}, a.stats)
 	a.routeProviderSessions()
@@ -154,7 +154,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, servic
 		return out, nil
 	}
 	register(a, route{
-		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", tag: "Analytics", roles: readers,
+		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", expensive: true, tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, get)
 	routeCSV(a, name, summary, func(ctx context.Context, in *RangeInput) (RangeBody, []T, error) {
@@ -169,7 +169,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, servic
 // routeCSV adds the CSV endpoint of an analysis, with one line for each row.
 func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *RangeInput) (RangeBody, []T, error)) {
 	op := route{
-		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", tag: "Analytics",
+		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", expensive: true, tag: "Analytics",
 		roles: readers, errors: []int{404}, summary: summary + ", as CSV",
 	}.operation(a)
 	answersCSV(&op)
@@ -273,7 +273,7 @@ type eventCountsOutput struct {
 func (a *api) routeEventCounts() {
 	const summary = "Page events by day and name"
 	register(a, route{
-		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", tag: "Analytics", roles: readers,
+		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", expensive: true, tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, a.eventCounts)
 	routeCSV(a, "events", summary, func(ctx context.Context, in *RangeInput) (RangeBody, []eventDay, error) {

@@ -97,7 +97,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeAPIKeys()
 	a.routeReports()
 	a.routeChecks()
-	a.routeDNS()
+	a.routeDomains()
 	a.routeOperations()
 	document := a.huma.OpenAPI()
 	// huma's own error bodies, which are never sent.
@@ -118,6 +118,8 @@ type route struct {
 	status       int            // of success; 0: 200
 	errors       []int          // in addition to 401, 403 and 422
 	maxBody      int64          // 0: maxBody
+	budget       service.Budget // of its callers' requests
+	expensive    bool           // reads many rows: few run at once
 }
 
 func (r route) operation(a *api) huma.Operation {
@@ -133,6 +135,9 @@ func (r route) operation(a *api) huma.Operation {
 	}
 	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: refused()}}
 	statuses := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, r.errors...)
+	if r.expensive {
+		statuses = append(statuses, http.StatusTooManyRequests)
+	}
 	if len(r.roles) > 0 {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
@@ -152,12 +157,12 @@ func (r route) operation(a *api) huma.Operation {
 		op.Middlewares = huma.Middlewares{a.limitAddress}
 	}
 	if len(r.roles) > 0 {
-		op.Middlewares = huma.Middlewares{a.authenticate(r.roles)}
+		op.Middlewares = huma.Middlewares{a.authenticate(r.roles, r.budget)}
 		var who []string
 		for _, role := range r.roles {
 			who = append(who, string(role))
 			scheme := "apiKey"
-			if role == service.RoleSession {
+			if role == service.RoleSession || role == service.RoleLaunch {
 				scheme = "session"
 			}
 			if need := map[string][]string{scheme: {}}; !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
@@ -170,6 +175,9 @@ func (r route) operation(a *api) huma.Operation {
 		op.Description = "Callers: " + strings.Join(who, ", ") + "."
 	}
 	op.Middlewares = append(op.Middlewares, a.knownQuery) // after authentication
+	if r.expensive {
+		op.Middlewares = append(op.Middlewares, a.makeRoom)
+	}
 	return op
 }
 

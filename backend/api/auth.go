@@ -36,10 +36,13 @@ func requestID(ctx context.Context) string {
 
 // authenticate admits only callers with one of these roles. A session's JWT is
 // accepted only for the session in the path.
-func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Context)) {
+func (a *api) authenticate(roles []service.Role, budget service.Budget) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
-		c, err := a.authorize(r, roles)
+		c, err := a.authorize(r, roles, budgetOf(r, budget))
+		if err == nil && r.Method != http.MethodGet && r.Header.Get(protocol.HeaderIdempotencyKey) != "" {
+			err = a.s.LimitAnswers(r.Context(), c)
+		}
 		if err != nil {
 			p := problemOf(err)
 			a.logRefusal(r.Context(), p, err)
@@ -49,6 +52,29 @@ func (a *api) authenticate(roles []service.Role) func(huma.Context, func(huma.Co
 		hc = huma.WithValue(hc, callerKey, c)
 		next(huma.WithContext(hc, service.WithCaller(hc.Context(), c)))
 	}
+}
+
+// budgetOf returns the budget of a request to a route with this budget. An edge says what
+// it looks a host up for.
+func budgetOf(r *http.Request, of service.Budget) service.Budget {
+	if of == service.HostBudget && r.Header.Get(protocol.HeaderPurpose) == protocol.PurposeCertificate {
+		return service.CertificateBudget
+	}
+	return of
+}
+
+// makeRoom refuses an expensive read while too many are under way.
+func (a *api) makeRoom(hc huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(hc)
+	end, err := a.s.BeginRead(callerOf(r.Context()))
+	if err != nil {
+		p := problemOf(err)
+		a.logRefusal(r.Context(), p, err)
+		p.write(w)
+		return
+	}
+	defer end()
+	next(hc)
 }
 
 // limitAddress limits requests without a key by the client's address.
@@ -61,7 +87,7 @@ func (a *api) limitAddress(hc huma.Context, next func(huma.Context)) {
 	next(hc)
 }
 
-func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, error) {
+func (a *api) authorize(r *http.Request, roles []service.Role, budget service.Budget) (service.Caller, error) {
 	bearer := bearerOf(r.Header.Get("Authorization"))
 	if r.Header.Get("Authorization") == "" && (slices.Contains(roles, service.RoleProvider) || slices.Contains(roles, service.RoleAdmin)) {
 		c, err := a.callerByCookie(r)
@@ -72,7 +98,7 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 			err = service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 		}
 		if err == nil {
-			err = a.s.LimitCaller(r.Context(), c)
+			err = a.s.LimitCaller(r.Context(), c, budget)
 		}
 		return c, err
 	}
@@ -93,13 +119,20 @@ func (a *api) authorize(r *http.Request, roles []service.Role) (service.Caller, 
 		}
 		return c, err
 	}
-	if !slices.Contains(roles, c.Role) {
+	switch {
+	case slices.Contains(roles, c.Role):
+	case c.Role == service.RoleLaunch:
+		if limit := a.s.LimitAddress(r.Context(), a.addressOf(r)); limit != nil {
+			return c, limit
+		}
+		return c, c.MayNot()
+	default:
 		return c, service.Refuse(protocol.Forbidden, "Callers with the role "+string(c.Role)+" may not do this.")
 	}
-	if c.Role == service.RoleSession && c.SessionID != r.PathValue("id") {
+	if (c.Role == service.RoleSession || c.Role == service.RoleLaunch) && c.SessionID != r.PathValue("id") {
 		return c, service.Refuse(protocol.TokenMismatch, "The token belongs to another session.")
 	}
-	return c, a.s.LimitCaller(r.Context(), c)
+	return c, a.s.LimitCaller(r.Context(), c, budget)
 }
 
 func bearerOf(header string) string {

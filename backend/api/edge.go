@@ -37,7 +37,7 @@ func (a *api) routeEdge() {
 	}, a.states)
 	register(a, route{
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
-		summary: "Find the provider of a domain", roles: edge, errors: []int{404},
+		summary: "Find the provider of a domain", roles: edge, errors: []int{404, 429}, budget: service.HostBudget,
 	}, a.host)
 	op := route{
 		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
@@ -193,7 +193,7 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		w.WriteHeader(http.StatusOK)
 		a.stream(ctx, &eventWriter{w: w, control: control}, sub, func() bool {
 			// Edges stay connected while the database is unavailable.
-			_, err := a.authorize(r, []service.Role{service.RoleEdge})
+			_, err := a.authorize(r, []service.Role{service.RoleEdge}, service.OwnBudget)
 			return err == nil || problemOf(err).Status/100 == 5 || problemOf(err).Status == http.StatusTooManyRequests
 		})
 	}}, nil

@@ -61,18 +61,46 @@ type signingKeyBody struct {
 	RetiredAt int64  `json:"retired_at,omitempty"`
 }
 
+// limitBody is one of the limits that an operator can set.
+type limitBody struct {
+	Name    string `json:"name" example:"events_per_session" doc:"As in --limit NAME=VALUE"`
+	Value   int64  `json:"value" example:"5000" doc:"In force; -1: no limit"`
+	Default int64  `json:"default" example:"5000"`
+	Unit    string `json:"unit" example:"events"`
+	Of      string `json:"of" example:"page events of one session" doc:"What is limited"`
+}
+
+type limitsOutput struct {
+	Body struct {
+		Limits []limitBody `json:"limits" nullable:"false"`
+	}
+}
+
+func (a *api) limits(context.Context, *struct{}) (*limitsOutput, error) {
+	out := &limitsOutput{}
+	out.Body.Limits = []limitBody{}
+	for _, l := range a.s.Limits() {
+		out.Body.Limits = append(out.Body.Limits, limitBody{l.Name, l.Value, l.Default, l.Unit, l.Of})
+	}
+	return out, nil
+}
+
 type signingKeysOutput struct {
 	Body struct {
 		Keys []signingKeyBody `json:"keys" nullable:"false"`
 	}
 }
 
-// routeAdmin adds the list of signing keys for operators.
+// routeAdmin adds the lists of signing keys and of limits for operators.
 func (a *api) routeAdmin() {
 	register(a, route{
 		method: http.MethodGet, path: "/api/v1/keys/signing", id: "list-signing-keys", tag: "Operations", roles: []service.Role{service.RoleAdmin},
 		summary: "List the signing keys, without key material",
 	}, a.signingKeys)
+	register(a, route{
+		method: http.MethodGet, path: "/api/v1/limits", id: "list-limits", tag: "Operations", roles: []service.Role{service.RoleAdmin},
+		summary: "List the limits in force",
+	}, a.limits)
 }
 
 func (a *api) signingKeys(context.Context, *struct{}) (*signingKeysOutput, error) {

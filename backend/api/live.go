@@ -93,7 +93,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		defer cancel()
 		defer context.AfterFunc(a.Stopping, cancel)()
 		a.follow(ctx, conn, in.ID, sub, func() bool {
-			_, err := a.authorize(r, readers)
+			_, err := a.authorize(r, readers, service.OwnBudget)
 			return err == nil
 		})
 		conn.Close(websocket.StatusTryAgainLater, "try again later") // the error only says that the client has disconnected

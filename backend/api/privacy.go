@@ -77,7 +77,7 @@ type auditOutput struct {
 
 func (a *api) routePrivacy() {
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", tag: "Users", roles: []service.Role{service.RoleMarketplace},
+		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
 		summary: "Export all data about a user",
 	}, a.exportUser)
 	register(a, route{
@@ -85,7 +85,7 @@ func (a *api) routePrivacy() {
 		errors: []int{404, 409}, summary: "Erase a user; the ledger keeps a pseudonym",
 	}, a.eraseUser)
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", tag: "Operations", roles: []service.Role{service.RoleAdmin},
+		method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", expensive: true, tag: "Operations", roles: []service.Role{service.RoleAdmin},
 		summary: "List the audit log: administrators' actions and the creation and revocation of API keys, newest first",
 	}, a.audit)
 }

@@ -88,7 +88,7 @@ func sessionRowOf(c service.Session) sessionRow {
 
 func (a *api) routeProviderSessions() {
 	list := route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", tag: "Analytics",
+		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", expensive: true, tag: "Analytics",
 		roles: readers, errors: []int{404}, summary: "List a provider's sessions, newest first",
 	}
 	register(a, list, a.providerSessions)

@@ -5,26 +5,33 @@ import (
 	"net/http"
 
 	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // providerBody is a provider as the API shows it.
 type providerBody struct {
-	ID        string           `json:"id"`
-	Name      string           `json:"name"`
-	Domains   []string         `json:"domains" nullable:"false"`
-	OriginURL string           `json:"origin_url"`
-	AppURL    string           `json:"app_url" doc:"Base URL of launch links"`
-	Policies  service.Policies `json:"policies"`
-	CreatedAt int64            `json:"created_at"`
-	UpdatedAt int64            `json:"updated_at"`
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Domains []string `json:"domains" nullable:"false"`
+	// The state of each domain.
+	DomainStates map[string]string `json:"domain_states" nullable:"false" doc:"The state of each domain: pending, proven, suspended, vouched or local. Only proven, vouched and local domains are served; GET /api/v1/providers/{id}/dns says what to do for the others"`
+	OriginURL    string            `json:"origin_url"`
+	AppURL       string            `json:"app_url" doc:"Base URL of launch links"`
+	Policies     service.Policies  `json:"policies"`
+	CreatedAt    int64             `json:"created_at"`
+	UpdatedAt    int64             `json:"updated_at"`
 }
 
 func providerBodyOf(p service.Provider) providerBody {
 	if p.Domains == nil {
 		p.Domains = []string{}
 	}
+	states := make(map[string]string, len(p.Claims))
+	for _, c := range p.Claims {
+		states[c.Domain] = string(c.State)
+	}
 	return providerBody{
-		ID: p.ID, Name: p.Name, Domains: p.Domains, OriginURL: p.OriginURL, AppURL: service.AppURL(p), Policies: p.Policies,
+		ID: p.ID, Name: p.Name, Domains: p.Domains, DomainStates: states, OriginURL: p.OriginURL, AppURL: service.AppURL(p), Policies: p.Policies,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
@@ -40,6 +47,7 @@ type createProviderInput struct {
 		OriginURL string            `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
 		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Base URL of launch links. Default: https at the first domain"`
 		Policies  *service.Policies `json:"policies,omitempty"`
+		Vouch     *bool             `json:"vouch,omitempty" doc:"Whether you vouch for the domains. false: each is pending until its DNS record proves it; use it for domains that somebody else typed. Default: true"`
 	}
 }
 
@@ -52,6 +60,7 @@ type patchProviderInput struct {
 		OriginURL *string           `json:"origin_url,omitempty" maxLength:"2048"`
 		AppURL    *string           `json:"app_url,omitempty" maxLength:"2048"`
 		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces all policies; return_hosts are kept when omitted"`
+		Vouch     *bool             `json:"vouch,omitempty" doc:"For administrators: whether you vouch for new domains. Default: true for administrators. A provider's new domains are pending until their DNS records prove them"`
 	}
 }
 
@@ -102,7 +111,7 @@ func (a *api) createProvider(ctx context.Context, in *createProviderInput) (*pro
 	if b.Policies != nil {
 		p.Policies = *b.Policies
 	}
-	p, err = a.s.CreateProvider(ctx, req, p)
+	p, err = a.s.CreateProvider(ctx, req, p, b.Vouch == nil || *b.Vouch)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +127,13 @@ func (a *api) patchProvider(ctx context.Context, in *patchProviderInput) (*provi
 		return nil, err
 	}
 	b := in.Body
+	admin := callerOf(ctx).Role == service.RoleAdmin
+	if !admin && b.Vouch != nil && *b.Vouch {
+		return nil, service.Refuse(protocol.Forbidden, "Only an administrator may vouch for domains. Set the DNS records that GET /api/v1/providers/{id}/dns lists instead.")
+	}
 	p, err := a.s.PatchProvider(ctx, req, in.ID, service.ProviderPatch{
 		Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL, Policies: b.Policies,
-		MayReturn: callerOf(ctx).Role == service.RoleAdmin,
+		MayReturn: admin, ByOperator: admin, Vouched: admin && (b.Vouch == nil || *b.Vouch),
 	})
 	if err != nil {
 		return nil, err

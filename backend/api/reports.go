@@ -61,7 +61,7 @@ func (a *api) routeReports() {
 		summary: "List the edges of the last hour and their state",
 	}, a.edges)
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/pages", id: "list-pages", tag: "Analytics", roles: readers,
+		method: http.MethodGet, path: "/api/v1/providers/{id}/pages", id: "list-pages", expensive: true, tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: "List the injection results of a provider's pages, as edges reported them",
 	}, a.pages)
 }

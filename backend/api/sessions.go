@@ -42,6 +42,7 @@ type createBody struct {
 	DurationLimitSeconds int64      `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
 	ReturnURL            string     `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes when the session ends. Its host must be in the provider's return_hosts"`
 	Clock                string     `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
+	Unentered            string     `json:"unentered,omitempty" enum:"capture,release" doc:"What the session costs if nobody enters it. capture: it is charged like any other. release: it is canceled at its end and all tokens are released. Default: capture with clock creation, release with clock launch, where capture is refused"`
 	Extension            *offerBody `json:"extension,omitempty" doc:"How much time the user may buy from within the provider's page"`
 	ConsentURL           string     `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
 }
@@ -58,21 +59,13 @@ type createInput struct {
 	Body createBody
 }
 
-type createOutput struct {
-	Body struct {
-		Session   shape.SessionBody `json:"session"`
-		Token     string            `json:"token" doc:"The launch token"`
-		LaunchURL string            `json:"launch_url" doc:"URL to send the user to: the provider's app with the launch token. Empty when the provider has neither app_url nor a domain"`
-	}
-}
-
 func (a *api) routeSessions() {
 	register(a, route{
 		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated,
 		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
 	}, a.create)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, tag: "Sessions",
 		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
 	}, a.list)
 	register(a, route{
@@ -95,7 +88,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	}
 	o := service.Order{
 		UserID: subject, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
-		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock,
+		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Unentered: b.Unentered,
 	}
 	if e := b.Extension; e != nil {
 		o.Extension = &protocol.Extension{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
@@ -107,9 +100,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	if err != nil {
 		return nil, err
 	}
-	out := &createOutput{}
-	out.Body.Session, out.Body.Token, out.Body.LaunchURL = sessionBody(ctx, sold.Session), sold.Token, sold.LaunchURL
-	return out, nil
+	return linked(ctx, sold), nil
 }
 
 type listInput struct {
@@ -256,13 +247,19 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 	if bearer == "" {
 		return invalid(401, protocol.Unauthorized, "Missing authorization token", "Send the session's token: Authorization: Bearer …"), nil
 	}
-	claims, err := a.s.Bearer(ctx, bearer)
+	who, err := a.s.Bearer(ctx, bearer)
 	if err != nil {
 		p := problemOf(err)
 		a.logRefusal(ctx, p, err)
-		return invalid(401, protocol.TokenInvalid, "Invalid or expired token", p.Detail), nil
+		if p.Status != http.StatusUnauthorized {
+			return invalid(p.Status, p.Code, "Session could not be checked", p.Detail), nil
+		}
+		return invalid(401, p.Code, "Invalid or expired token", p.Detail), nil
 	}
-	if claims.ID != body.JTI {
+	if who.Spent {
+		return invalid(401, protocol.LaunchSpent, "Invalid or expired token", "The launch token was already used. Send the session token that took its place."), nil
+	}
+	if who.Claims.ID != body.JTI {
 		return invalid(401, protocol.TokenMismatch, "JTI mismatch", "The token belongs to another session."), nil
 	}
 	c, err := a.s.Session(ctx, body.JTI)
@@ -274,6 +271,12 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 			text = "Session could not be checked"
 		}
 		return invalid(p.Status, p.Code, text, p.Detail), nil
+	}
+	// Whoever asked lets the user in now.
+	if c, err = a.s.Entered(ctx, c); err != nil {
+		p := problemOf(err)
+		a.logRefusal(ctx, p, err)
+		return invalid(p.Status, p.Code, "Session could not be checked", p.Detail), nil
 	}
 	shown := shape.SessionBodyOf(c)
 	out := &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}
@@ -303,7 +306,7 @@ type timelineOutput struct {
 
 func (a *api) routeTimeline() {
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, tag: "Sessions",
 		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }

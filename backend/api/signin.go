@@ -47,6 +47,9 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 		// First: a refusal is shown on a page that reads the form, too.
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		err := a.s.LimitAddress(r.Context(), a.addressOf(r))
+		if err == nil && attempts(pattern) {
+			err = a.s.LimitSignIn(r.Context(), a.addressOf(r))
+		}
 		if err == nil && r.Method == http.MethodPost {
 			if err = otherSites.Check(r); err != nil {
 				err = &service.Refusal{Code: protocol.Forbidden, Detail: "Cross-site requests are not allowed.", Cause: err}
@@ -61,6 +64,15 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 			a.showSignIn(w, r, p)
 		}
 	})
+}
+
+// attempts reports whether a page's requests are attempts to sign in.
+func attempts(pattern string) bool {
+	switch pattern {
+	case "POST " + service.AuthPath + "key", "POST " + service.PortalPath, "GET " + service.OIDCCallback:
+		return true
+	}
+	return false
 }
 
 // showSignIn shows the sign-in page with the current sign-in and the problem, if any.

@@ -53,15 +53,19 @@ var (
 		"expires_at": expiresAt, "started_at": startedAt, "duration_limit_seconds": 3600, "tokens_allocated": 500,
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
-	storyActive    = story(storyState.with(object{"marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt}))
-	storySold      = storyActive.with(object{"version": 1})
-	storyPaused    = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
-	storyResumed   = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
-	storyExtended  = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1})})
-	storyCompleted = storyEnded("completed", "completed")
-	storyRevoked   = storyActive.with(object{
+	storySale     = story{"kind": "sale", "by": "marketplace", "purchased_at": soldAt, "seconds": 3600, "tokens": 500}
+	storySold     = storyState.with(object{"marketplace_id": "mkt_default", "version": 1, "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
+	storyActive   = story(story(storySold).with(object{"version": 2, "entered_at": soldAt + 5}))
+	storyPaused   = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
+	storyResumed  = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
+	storyExtended = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1}),
+		"purchases": []object{object(storySale), {"kind": "extension", "by": "user", "purchased_at": readAt, "seconds": 300, "tokens": 50}}})
+	storyRelaunched = storyActive.with(object{"version": 3, "relaunches": 1})
+	storyCompleted  = storyEnded("completed", "completed")
+	storyRevoked    = storyActive.with(object{
 		"status": "revoked", "version": 4, "ended_at": readAt, "end_reason": "chargeback",
 		"settlement": object{"captured": 0, "released": 500, "used_seconds": 599, "reason": "chargeback", "settled_at": readAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 599, "captured": 0, "released": 500})},
 	})
 	storyBought = object{"by": "user", "additional_seconds": 300, "tokens_deducted": 50, "extended_at": readAt}
 	storyLaunch = "eyJhbGciOiJFUzI1NiIs…"
@@ -80,6 +84,7 @@ func storyEnded(status, reason string) object {
 	return storyActive.with(object{
 		"status": status, "version": 4, "ended_at": endedAt, "end_reason": reason,
 		"settlement": object{"captured": 250, "released": 250, "used_seconds": 1800, "reason": reason, "settled_at": endedAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 1800, "captured": 250, "released": 250})},
 	})
 }
 
@@ -101,8 +106,20 @@ var samples = object{
 }
 
 var storyProvider = object{
-	"id": "prov_demo", "name": "Demo app", "domains": []string{"app.provider.com"}, "origin_url": "http://127.0.0.1:3000",
+	"id": "prov_demo", "name": "Demo app", "domains": []string{"app.provider.com"}, "domain_states": object{"app.provider.com": "proven"}, "origin_url": "http://127.0.0.1:3000",
 	"app_url": "https://app.provider.com/", "policies": storyPolicies, "created_at": registered, "updated_at": registered,
+}
+
+const storyCNAME = "k3v9q2m5n4p6r7s2t4va5x3kzw.edge.example.com"
+
+// storyDNS is the domain as a check found it that saw its record at provenAt.
+func storyDNS(state, found string, provenAt int64) object {
+	return object{
+		"domain": "app.provider.com", "zone": "provider.com", "label": "app", "note": "",
+		"records": []object{{"type": "CNAME", "name": "app.provider.com", "value": storyCNAME}},
+		"text":    object{"type": "TXT", "name": "_sessiongate.app.provider.com", "value": "k3v9q2m5n4p6r7s2t4va5x3kzw"},
+		"state":   state, "claimed_at": registered, "checked_at": readAt, "proven_at": provenAt, "missing_since": 0, "next_check_at": readAt + 60, "found": found,
+	}
 }
 
 var storyPolicies = object{
@@ -200,7 +217,8 @@ var requestExamples = map[string]any{
 // answerExamples are the bodies of successful responses.
 var answerExamples = map[string]any{
 	"create-session":    object{"session": storySold, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
-	"launch-session":    actedExample(object(storyActive), soldAt+2),
+	"launch-session":    object{"session": object(storyActive), "session_token": storyLaunch, "server_time_ms": (soldAt+2)*1000 + 500},
+	"relaunch-session":  object{"session": storyRelaunched, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
 	"extend-session":    actedExample(storyExtended, readAt),
 	"pause-session":     actedExample(storyPaused, readAt),
 	"resume-session":    actedExample(storyResumed, readAt+60),
@@ -246,11 +264,10 @@ var answerExamples = map[string]any{
 		"events": []object{{"date": storyDate, "name": "page_view", "events": 12, "sessions": 1}},
 		"totals": []object{{"name": "page_view", "events": 12, "sessions": 1}},
 	},
-	"check-provider": object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
-	"get-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{{
-		"domain": "app.provider.com", "zone": "provider.com", "label": "app", "note": "",
-		"records": []object{{"type": "CNAME", "name": "app.provider.com", "value": "edge.example.com"}},
-	}}},
+	"check-provider":    object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
+	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("pending", "app.provider.com has no DNS record", 0)}},
+	"check-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
+	"vouch-for-domain":  object{"domain": "app.provider.com", "state": "vouched"}, "unvouch-for-domain": object{"domain": "app.provider.com", "state": "pending"},
 	"get-public-key": object{"algorithm": "ES256", "kid": storyKID, "key": "-----BEGIN PUBLIC KEY-----\n" +
 		"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n-----END PUBLIC KEY-----\n"},
 	"get-delivery": object{"delivery": storyDone, "attempts": []object{storyAttempt}, "payload": payloadExample("session.ended")},
@@ -317,12 +334,13 @@ type refusalExample struct {
 
 var (
 	storyOver  = refusalExample{http.StatusConflict, object{"code": protocol.SessionCompleted, "detail": "The session is completed.", "session_id": storySession, "return_url": storyReturn}}
+	storySpent = refusalExample{http.StatusConflict, object{"code": protocol.LaunchSpent, "detail": "The launch token was already redeemed.", "session_id": storySession}}
 	storyTaken = refusalExample{http.StatusConflict, object{"code": protocol.AlreadyExists, "detail": "The id, domain or person's role already exists."}}
 
 	refusalExamples = map[string]refusalExample{
-		"launch-session": storyOver, "extend-session": storyOver, "pause-session": storyOver, "resume-session": storyOver, "revoke-session": storyOver,
+		"launch-session": storySpent, "relaunch-session": storyOver, "extend-session": storyOver, "pause-session": storyOver, "resume-session": storyOver, "revoke-session": storyOver,
 		"heartbeat-session": storyOver, "events-session": storyOver, "create-provider": storyTaken, "create-marketplace": storyTaken, "update-provider": storyTaken, "create-person": storyTaken,
-		"edge-launch": {http.StatusConflict, object{"code": protocol.LaunchSpent, "detail": "The launch token was already redeemed.", "session_id": storySession}},
+		"edge-launch": storySpent,
 		"erase-user":  {http.StatusConflict, object{"code": protocol.IllegalTransition, "detail": "The user has sessions that have not ended. End them first."}},
 	}
 

@@ -48,7 +48,7 @@ func (a *api) routeUsers() {
 		summary: "Read a user's balance", roles: roles,
 	}, a.balance)
 	register(a, route{
-		method: http.MethodGet, path: path + "ledger", id: "list-ledger", tag: "Users",
+		method: http.MethodGet, path: path + "ledger", id: "list-ledger", expensive: true, tag: "Users",
 		summary: "List a user's ledger entries, newest first", roles: roles,
 	}, a.ledger)
 }

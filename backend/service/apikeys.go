@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
+	"github.com/sessiongate/sessiongate/internal/token"
 )
 
 // Role determines which endpoints a caller may use.
@@ -31,6 +32,9 @@ const (
 // RoleSession is the role of a user's own session, authenticated by its JWT. API keys
 // cannot have it.
 const RoleSession Role = "session"
+
+// RoleLaunch is the role of the bearer of a launch token, which opens its session once.
+const RoleLaunch Role = "launch"
 
 // prefixes identify the role of a key in its text, also for secret scanners.
 var prefixes = map[Role]string{
@@ -149,24 +153,23 @@ type Caller struct {
 	ProviderID string // with RoleProvider
 	// With RoleMarketplace: the tenant whose rows alone the caller sees.
 	MarketplaceID string
-	SessionID     string // with roleSession
+	SessionID     string // with RoleSession and RoleLaunch
 	KeyID         string // with an API key; for a person, personPrefix and the person's id
 	Name          string // display name: an e-mail address, or the key's name
 	Person        store.Person
 	ExpiresAt     int64 // when its key or link expires; 0: never
 	Guest         bool  // signed in with a portal link
 	ByCookie      bool  // authenticated by a sign-in cookie, which browsers also send with other sites' requests
+	Spent         bool  // with RoleLaunch: the token was redeemed before, or replaced
+
+	launch *token.Claims // with RoleLaunch
 }
 
 // Identify authenticates a bearer token. It looks API keys up by their hash, and
 // verifies any other token as a session's JWT.
 func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 	if !strings.HasPrefix(bearer, "sg_") {
-		claims, err := s.Bearer(ctx, bearer)
-		if err != nil {
-			return Caller{}, err
-		}
-		return Caller{Role: RoleSession, Scope: "session:" + claims.ID, ProviderID: claims.ProviderID, SessionID: claims.ID}, nil
+		return s.identifySession(ctx, bearer)
 	}
 	// The lookup reveals at most whether a hash exists. It need not take constant time,
 	// because a key has 256 random bits.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/doctor"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -65,13 +66,24 @@ func (s *Service) Check(ctx context.Context, providerID, raw string) (*doctor.Re
 		return nil, &Refusal{Code: protocol.RateLimited, Detail: "A check of this provider is already running. Wait until it ends.", Cause: &WaitError{time.Second}}
 	}
 	defer s.checks.end(p.ID)
-	if err := s.limited(ctx, "checks:"+p.ID, checkLimit); err != nil {
+	if err := s.limited(ctx, "checks", p.ID, checkLimit); err != nil {
 		return nil, err
 	}
-	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup}
-	if s.edges.named() {
-		domain, _ := normalizeDomain(target.Hostname()) // checkTarget has validated the domain
-		config.Gate = &doctor.Gate{Addresses: s.edges.all(ctx), Remedy: s.edges.recordsFor(ctx, domain).remedy()}
+	config := doctor.Config{URL: target, Control: s.guard.Control, Rules: s.checks.rules, Lookup: s.checks.lookup, Now: s.now}
+	name, _ := normalizeDomain(target.Hostname()) // checkTarget has validated the domain
+	secret, err := s.domainSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range p.Claims {
+		if c.Domain != name {
+			continue
+		}
+		records := s.edges.recordsFor(ctx, c, domain.Token(secret, p.ID, name))
+		config.Ownership = &doctor.Ownership{State: string(c.State), Usable: c.State.Usable(), Found: c.Found, Remedy: records.remedy()}
+		if s.edges.named() {
+			config.Gate = &doctor.Gate{Addresses: s.edges.all(ctx), Remedy: records.remedy()}
+		}
 	}
 	// The origin's page is used only to predict the result of the injector. The check
 	// also tests whether the origin is locked.
@@ -97,12 +109,12 @@ func checkTarget(p store.Provider, raw string) (*url.URL, error) {
 	if !ok {
 		return nil, Refuse(protocol.InvalidRequest, "url must be an http:// or https:// URL.")
 	}
-	domain, err := normalizeDomain(u.Hostname())
-	if err != nil || !slices.Contains(p.Domains, domain) {
+	name, err := normalizeDomain(u.Hostname())
+	if err != nil || !slices.Contains(p.Domains, name) {
 		if named {
 			return nil, Refuse(protocol.InvalidRequest, "The host of url is not in the provider's domains. Register it first.")
 		}
-		u = &url.URL{Scheme: "https", Host: p.Domains[0]}
+		u = &url.URL{Scheme: "https", Host: hostPort{host: p.Domains[0]}.String()}
 	}
 	// A query may hold a secret, and no check needs it.
 	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""

@@ -41,9 +41,15 @@ type ReplayRange struct {
 // Replay makes one delivery due again or, if deliveryID is empty, the deliveries that
 // were created in the range r. It returns how many. A disabled webhook is refused.
 func (s *Service) Replay(ctx context.Context, req Request, providerID, id, deliveryID string, r ReplayRange) (int64, error) {
+	answered, err := s.answered(ctx, req)
+	if err == nil && !answered {
+		err = s.limitReplays(ctx, providerID)
+	}
+	if err != nil {
+		return 0, err
+	}
 	var replayed int64
 	if deliveryID == "" {
-		var err error
 		if replayed, err = s.replayRange(ctx, req, providerID, id, r); err != nil {
 			return 0, err
 		}

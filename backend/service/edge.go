@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -32,26 +33,14 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	if provider != claims.ProviderID {
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
-	launched, err := write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
-		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: in.RedemptionID})
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
-		case errors.Is(err, session.ErrSpent):
-			return c, &Refusal{Code: protocol.LaunchSpent, SessionID: c.ID, ReturnURL: c.ReturnURL, Cause: err,
-				Detail: "The launch token was already used. The session is open in the browser that used it first."}
-		}
-		return c, err
-	})
+	launched, signed, err := s.redeem(ctx, claims, session.Launch{RedemptionID: in.RedemptionID, Served: servedBefore(in.Offline)})
+	if outcome := offlineOutcome(err); in.Offline != nil && outcome != "" {
+		s.recordOffline(ctx, claims.ID, outcome, in.Offline)
+	}
 	if err != nil {
 		return none, err
 	}
-	now := s.now()
-	signed, err := s.keys.Signer().Sign(token.Session, s.sessionClaims(launched, now))
-	if err != nil {
-		return none, err
-	}
-	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: now.UnixMilli()}, nil
+	return protocol.LaunchAnswer{Session: shape.LiveStateOf(launched), SessionToken: signed, ServerTimeMS: s.now().UnixMilli()}, nil
 }
 
 // providerAt returns the provider of the site that received a token.
@@ -66,19 +55,23 @@ func (s *Service) providerAt(ctx context.Context, in protocol.LaunchRequest) (st
 	return p.ID, err
 }
 
-// Host returns the provider that owns a host and the canonical form of the host. It
-// ignores the port.
-func (s *Service) Host(ctx context.Context, host string) (domain string, p store.Provider, err error) {
-	domain, err = normalizeDomain(host)
+// Host returns the provider that holds a host and the canonical form of the host. It
+// ignores the port. Nobody holds the operator's own hosts and public suffixes, even if a
+// provider claimed them before that was refused.
+func (s *Service) Host(ctx context.Context, host string) (name string, p store.Provider, err error) {
+	name, err = normalizeDomain(host)
 	if err == nil {
-		if p, err = s.store.ProviderByDomain(ctx, domain); err == nil {
-			return domain, p, nil
+		if err = domain.Refused(name, s.ownHosts); errors.Is(err, domain.ErrOperator) || errors.Is(err, domain.ErrSuffix) {
+			return "", p, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
+		}
+		if p, err = s.store.ProviderByDomain(ctx, name); err == nil {
+			return name, p, nil
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return "", p, err
 		}
 	}
-	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "The domain is not registered.", Cause: err}
+	return "", store.Provider{}, &Refusal{Code: protocol.HostUnknown, Detail: "No provider has registered and proven the domain.", Cause: err}
 }
 
 // Heartbeats records a batch of heartbeats from the edge at address. It returns the
@@ -186,6 +179,9 @@ const maxSessionID = 64
 func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
 	c, err := s.Session(ctx, id)
 	if err != nil {
+		return protocol.HeartbeatAnswer{}, err
+	}
+	if c, err = s.Entered(ctx, c); err != nil {
 		return protocol.HeartbeatAnswer{}, err
 	}
 	now := s.now()

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/publicsuffix"
+	"github.com/sessiongate/sessiongate/backend/domain"
 )
 
 const (
@@ -137,9 +137,11 @@ type DNSRecord struct {
 	Kind, Name, Value string // of type CNAME, A or AAAA
 }
 
-// DomainRecords are the DNS records that point a domain at the edges.
+// DomainRecords are the DNS records that prove a domain and point it at the edges, and
+// what DNS said of them.
 type DomainRecords struct {
 	Domain string
+	Claim  domain.Claim
 	Zone   string // the registered domain that holds the records; empty for an address
 	Label  string // the name within the zone; @ for the zone itself
 	// The records to set, all of them. Empty if none can be named; Note then has the
@@ -148,7 +150,10 @@ type DomainRecords struct {
 	// The target of an ALIAS, ANAME or flattened CNAME record, which can replace the
 	// address records if the domain is its zone's apex. An apex cannot have a CNAME.
 	Alias string
-	Note  string // further information for the operator
+	// The text record that proves the domain where a CNAME cannot: at an apex, where it
+	// is one of Records, too, and behind a proxy that hides the CNAME.
+	Text DNSRecord
+	Note string // further information for people
 }
 
 // DNSRecords returns the configured edge hosts and the records that each of a
@@ -158,38 +163,50 @@ func (s *Service) DNSRecords(ctx context.Context, providerID string) (hosts []st
 	if err != nil {
 		return nil, nil, err
 	}
-	if !s.edges.named() {
-		return []string{}, nil, nil
+	secret, err := s.domainSecret(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, domain := range p.Domains {
-		domains = append(domains, s.edges.recordsFor(ctx, domain))
+	for _, c := range p.Claims {
+		domains = append(domains, s.edges.recordsFor(ctx, c, domain.Token(secret, p.ID, c.Domain)))
 	}
 	return s.edges.list(), domains, nil
 }
 
-// recordsFor returns the records for a domain in its canonical form.
-func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords {
-	out := DomainRecords{Domain: domain}
-	if _, err := netip.ParseAddr(domain); err == nil {
+// recordsFor returns the records of a claim, which its token proves.
+func (e *EdgeHosts) recordsFor(ctx context.Context, c domain.Claim, token string) DomainRecords {
+	name := c.Domain
+	out := DomainRecords{Domain: name, Claim: c}
+	if domain.Loopback(name) {
+		out.Note = "This name leads to the visitor's own machine: it needs no DNS record and no proof."
+		if c.State == domain.Pending {
+			out.Note = "Another provider has this loopback name."
+		}
+		return out
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
 		out.Note = "This is an address: it has no DNS record."
 		return out
 	}
-	zone, err := publicsuffix.EffectiveTLDPlusOne(domain)
-	if err != nil {
-		zone = domain // a public suffix such as localhost
-	}
+	zone := domain.Zone(name)
 	out.Zone, out.Label = zone, "@"
-	if domain != zone {
-		out.Label = strings.TrimSuffix(domain, "."+zone)
+	if name != zone {
+		out.Label = strings.TrimSuffix(name, "."+zone)
 	}
-	switch {
-	case slices.Contains(e.names, domain):
+	if slices.Contains(e.names, name) {
 		out.Note = "This is the gate's own name."
 		return out
-	case domain != zone && len(e.names) > 0:
-		out.Records = append(out.Records, DNSRecord{"CNAME", domain, e.names[0]})
+	}
+	out.Text = DNSRecord{"TXT", domain.TXTPrefix + "." + name, token}
+	if !e.named() {
+		out.Records = append(out.Records, out.Text)
+		out.Note = "This record proves the domain. Point the domain at the gate as well: your marketplace knows the gate's host name."
+		return out
+	}
+	if name != zone && len(e.names) > 0 {
+		out.Records = append(out.Records, DNSRecord{"CNAME", name, token + "." + e.names[0]})
 		if others := e.names[1:]; len(others) > 0 {
-			out.Note = "Or, instead of that value, " + strings.Join(others, " or ") + "."
+			out.Note = "Or, instead of that value, " + token + "." + strings.Join(others, " or "+token+".") + "."
 		}
 		return out
 	}
@@ -202,8 +219,9 @@ func (e *EdgeHosts) recordsFor(ctx context.Context, domain string) DomainRecords
 		if a.Is6() {
 			kind = "AAAA"
 		}
-		out.Records = append(out.Records, DNSRecord{kind, domain, a.String()})
+		out.Records = append(out.Records, DNSRecord{kind, name, a.String()})
 	}
+	out.Records = append(out.Records, out.Text)
 	if len(e.names) > 0 {
 		out.Alias = e.names[0]
 		if len(list) == 0 {
@@ -224,7 +242,7 @@ func (r DomainRecords) remedy() string {
 	}
 	text := "Set " + strings.Join(set, ", and ") + "."
 	if r.Alias != "" {
-		text += " An ALIAS or ANAME record to " + r.Alias + " does as well."
+		text += " An ALIAS or ANAME record to " + r.Alias + " does as well as the addresses."
 	}
 	return text
 }

@@ -170,6 +170,9 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	if err := s.store.ForgetDeliveries(ctx, now.Add(-keepDeliveries)); err != nil {
 		return err
 	}
+	if err := s.forgetPageEvents(ctx, now); err != nil {
+		return err
+	}
 	// Pending deliveries of disabled webhooks, left by a process that died while it
 	// failed them.
 	waiting, err := s.store.DisabledWaiting(ctx)

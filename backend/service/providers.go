@@ -26,18 +26,26 @@ func (s *Service) Providers(ctx context.Context, after string, limit int) ([]sto
 	return s.store.Providers(ctx, after, limit)
 }
 
-// CreateProvider registers a provider. If p has no id, it generates one.
-func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provider) (store.Provider, error) {
+// CreateProvider registers a provider. If p has no id, it generates one. vouched means
+// that the administrator who registers it vouches for its domains.
+func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provider, vouched bool) (store.Provider, error) {
 	if err := normalizeProvider(&p); err != nil {
 		return p, err
 	}
+	if err := s.checkClaims(store.Provider{}, p, true); err != nil {
+		return p, err
+	}
+	p.NewClaim = newClaim(vouched)
 	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		made := p
 		if made.ID == "" {
 			made.ID = "prov_" + strings.ToLower(rand.Text()[:16])
 		}
 		made.Version, made.CreatedAt, made.UpdatedAt = 1, w.now.Unix(), w.now.Unix()
-		return made, w.InsertProvider(ctx, made, w.now)
+		if err := w.InsertProvider(ctx, made, w.now); err != nil {
+			return made, err
+		}
+		return w.Provider(ctx, made.ID)
 	})
 }
 
@@ -50,18 +58,27 @@ type ProviderPatch struct {
 	Policies  *store.Policies
 	// Whether return_hosts may change. Only the marketplace may change them.
 	MayReturn bool
+	// Whether an administrator changes the provider, and vouches for new domains.
+	ByOperator, Vouched bool
 }
 
 // PatchProvider changes a provider. Sessions already sold keep their terms.
 func (s *Service) PatchProvider(ctx context.Context, req Request, id string, patch ProviderPatch) (store.Provider, error) {
+	if patch.Domains != nil && !patch.ByOperator {
+		if err := s.limitClaims(ctx, req, id, *patch.Domains); err != nil {
+			return store.Provider{}, err
+		}
+	}
 	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		p, err := w.Provider(ctx, id)
 		if err != nil {
 			return p, err
 		}
-		before, old := p.Policies.ReturnHosts, p
+		was, before := p, p.Policies.ReturnHosts
 		set(&p.Name, patch.Name)
-		set(&p.Domains, patch.Domains)
+		if patch.Domains != nil {
+			p.Domains = slices.Clone(*patch.Domains) // normalized below, again if the transaction is
+		}
 		set(&p.OriginURL, patch.OriginURL)
 		set(&p.AppURL, patch.AppURL)
 		set(&p.Policies, patch.Policies)
@@ -74,15 +91,17 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		if !patch.MayReturn && !slices.Equal(before, p.Policies.ReturnHosts) {
 			return p, Refuse(protocol.Forbidden, "Only an administrator may change return_hosts.")
 		}
-		if err := w.changing(ctx, id, changedItems(old, p)...); err != nil {
+		if err := w.changing(ctx, id, changedItems(was, p)...); err != nil {
 			return p, err
 		}
+		if err := s.checkClaims(was, p, patch.ByOperator); err != nil {
+			return p, err
+		}
+		p.NewClaim = newClaim(patch.Vouched)
 		if err := w.UpdateProvider(ctx, p, w.now); err != nil {
 			return p, err
 		}
-		p.Version++
-		p.UpdatedAt = w.now.Unix()
-		return p, nil
+		return w.Provider(ctx, id)
 	})
 }
 

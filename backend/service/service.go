@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,7 +69,8 @@ type Service struct {
 	beats   *beatBuffer
 	used    *keyUse
 	reports *reportBuffer
-	rates   rates
+	limits  Limits
+	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
 
 	seal   seal.Cipher
@@ -77,8 +79,12 @@ type Service struct {
 	hooks  *webhook.Dispatcher
 	edges  *EdgeHosts
 	checks *checks
-	clock  *clockKeeper      // nil if Options has no Clock
-	people *identityProvider // nil if people sign in with keys only
+	dns    DNS
+	secret atomic.Pointer[[]byte] // of the tokens in DNS records; nil until it is read
+	// The operator's hosts, which no provider can own.
+	ownHosts []string
+	clock    *clockKeeper      // nil if Options has no Clock
+	people   *identityProvider // nil if people sign in with keys only
 }
 
 // Options configures a [Service].
@@ -91,14 +97,13 @@ type Options struct {
 	Issuer string
 	Now    func() time.Time
 	// The clock behind Now, which the service corrects. Nil if Now needs no correction.
-	Clock *Clock
-	Log   *zap.Logger
-	// Requests a second for one caller, and for one address without a key. Negative
-	// values mean no limit.
-	KeyRate, AddressRate int
+	Clock  *Clock
+	Log    *zap.Logger
+	Limits Limits
 	// Whether webhooks and site checks may connect to this machine.
 	ToLoopback bool
 	Edges      *EdgeHosts
+	DNS        DNS
 	Lookup     Lookup
 	Rules      doctor.Rules
 	OIDC       OIDC
@@ -111,8 +116,8 @@ func New(o Options) *Service {
 		store: o.Store, coord: o.Coord, limit: o.Limit, keys: o.Keys,
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
 		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
-		reports: newReportBuffer(), edges: o.Edges, checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
-		used: &keyUse{used: map[string]int64{}}, rates: rates{key: perSecond(o.KeyRate), address: perSecond(o.AddressRate)},
+		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
+		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),
 		seal:   o.Seal, guard: guard, sender: webhook.NewSender(guard, o.Now),
 	}
@@ -128,7 +133,7 @@ func New(o Options) *Service {
 // records until ctx ends. It then writes buffered data and returns. shared means that
 // other processes use the same database.
 func (s *Service) Run(ctx context.Context, shared bool) {
-	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop}
+	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop, s.domainLoop, s.warnOfWildcards}
 	if shared {
 		loops = append(loops, s.reconcileLoop)
 	}

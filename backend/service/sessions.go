@@ -3,10 +3,10 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -29,6 +29,10 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if errors.Is(err, store.ErrNotFound) {
 			return createdSession{}, Refuse(protocol.InvalidRequest, "provider_id is unknown.")
 		}
+		if err != nil {
+			return createdSession{}, err
+		}
+		appURL, err := launchBase(p)
 		if err != nil {
 			return createdSession{}, err
 		}
@@ -68,19 +72,12 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, err
 		}
 		w.changed = append(w.changed, tr.Session)
-		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: AppURL(p)}, nil
+		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL}, nil
 	})
 	if err == nil {
 		s.metric.created.Inc()
 	}
 	return sold, err
-}
-
-// soldSession is a session with its launch token and launch URL.
-type soldSession struct {
-	Session   session.Session
-	Token     string // the launch token
-	LaunchURL string // the app's URL with the launch token; empty if the app has no URL
 }
 
 // Order is a marketplace's request for a session.
@@ -89,31 +86,32 @@ type Order struct {
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
 	Clock                 string // when the paid clock starts; empty means at creation
+	Unentered             string // what the session costs if nobody enters it; empty means as its clock says
 	Extension             *protocol.Extension
 }
 
 // Sell creates a session and signs its launch token.
-func (s *Service) Sell(ctx context.Context, req Request, o Order) (soldSession, error) {
+func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession, error) {
 	terms := session.Order{
 		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
 	}
+	if o.Unentered == string(session.CaptureUnentered) && terms.Clock == session.AtLaunch {
+		return LinkedSession{}, Refuse(protocol.InvalidRequest, "unentered must be release with clock launch: a session that nobody enters is canceled before its clock starts.")
+	}
+	terms.Terms.Unentered = session.Unentered(o.Unentered)
 	if e := o.Extension; e != nil {
 		terms.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
 	}
 	sold, err := s.create(ctx, req, terms)
 	if err != nil {
-		return soldSession{}, err
+		return LinkedSession{}, err
 	}
-	signed, err := s.keys.Signer().Sign(token.Launch, sold.Claims)
-	if err != nil {
-		return soldSession{}, err
-	}
-	return soldSession{Session: sold.Session, Token: signed, LaunchURL: protocol.WithLaunchToken(sold.AppURL, signed)}, nil
+	return s.linkTo(sold)
 }
 
-// AppURL returns the base URL of a provider's launch links: its app_url, or its first
-// domain.
+// AppURL returns the base URL of a provider's launch links: its app_url, or the first
+// of its domains that is usable. While none is, it is the first.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -121,7 +119,11 @@ func AppURL(p store.Provider) string {
 	if len(p.Domains) == 0 {
 		return ""
 	}
-	return "https://" + hostPort{host: p.Domains[0]}.String() + "/"
+	name := p.Domains[0]
+	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State.Usable() }); i >= 0 {
+		name = p.Claims[i].Domain
+	}
+	return "https://" + hostPort{host: name}.String() + "/"
 }
 
 // Session returns the current state of a session.
@@ -173,22 +175,6 @@ func (s *Service) Sessions(ctx context.Context, f store.SessionFilter) ([]sessio
 	return s.store.Sessions(ctx, f)
 }
 
-// Enter starts a pending session for a page without an edge, which would redeem the
-// launch token. It is separate from validation, because validating a token must not
-// spend paid time. If the session is active or paused, Enter returns it unchanged, so
-// that a reloaded page continues. The bearer of the token gains no more access than
-// validation gives. The redemption id is random and is not returned, so no edge admits
-// the token afterwards.
-func (s *Service) Enter(ctx context.Context, req Request, id string) (session.Session, error) {
-	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
-		current, err := w.catchUp(ctx, id)
-		if err != nil || current.Status == session.Active || current.Status == session.Paused {
-			return current, err
-		}
-		return s.applyOrExplain(ctx, w, id, session.Launch{RedemptionID: uuid.NewString()})
-	})
-}
-
 // change applies an event to a session.
 func (s *Service) change(ctx context.Context, req Request, id string, e session.Event) (session.Session, error) {
 	return write(ctx, s, req, func(w *writeTx) (session.Session, error) {
@@ -208,6 +194,13 @@ func (s *Service) Extend(ctx context.Context, req Request, id string, byMarketpl
 
 // Pause stops the paid clock if the provider's policy allows it.
 func (s *Service) Pause(ctx context.Context, req Request, id string) (session.Session, error) {
+	c, err := s.store.Session(ctx, id)
+	if err == nil && c.Status == session.Active {
+		err = s.limitPauses(c)
+	}
+	if err != nil {
+		return c, err
+	}
 	return s.change(ctx, req, id, session.Pause{})
 }
 
@@ -293,22 +286,39 @@ func (s *Service) Extensions(ctx context.Context, c Caller, id string, after int
 	return s.store.Extensions(ctx, id, after, limit)
 }
 
-// eventsAfterEnd is how long after the end of a session its pages may send events. The
-// SDK stores unsent events for 20 hours. The session's token stays valid after the end,
-// and must not be usable to add events without limit.
-const eventsAfterEnd = 24 * time.Hour
-
-// AddPageEvents records the events of a session's pages.
+// AddPageEvents records the events of a session's pages, while the session lives. Its
+// token stays valid after the end, and must not be usable to add events without limit.
 func (s *Service) AddPageEvents(ctx context.Context, req Request, id string, events []store.PageEvent) error {
-	_, err := write(ctx, s, req, func(w *writeTx) (int, error) {
+	answered, err := s.answered(ctx, req)
+	if err != nil {
+		return err
+	}
+	caps := s.limits.eventCaps()
+	if !answered {
+		if err := s.limited(ctx, "event_batches", id, every(time.Minute, s.limits.EventBatches)); err != nil {
+			return err
+		}
+		// Before the transaction: what is refused anyway must not wait for the writer.
+		c, err := s.store.Session(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c = asOf(c, s.now()); c.Status.Terminal() {
+			return over(c)
+		}
+		if err := s.store.CheckPageEvents(ctx, c, events, caps, s.now()); err != nil {
+			return s.eventsFull(err)
+		}
+	}
+	_, err = write(ctx, s, req, func(w *writeTx) (int, error) {
 		c, err := w.Session(ctx, id)
 		if err != nil {
 			return 0, err
 		}
-		if c = asOf(c, w.now); c.Status.Terminal() && w.now.Sub(time.Unix(c.EndedAt, 0)) > eventsAfterEnd {
+		if c = asOf(c, w.now); c.Status.Terminal() {
 			return 0, over(c)
 		}
-		return len(events), w.AddPageEvents(ctx, c, events, w.now)
+		return len(events), w.AddPageEvents(ctx, c, events, caps, w.now)
 	})
-	return err
+	return s.eventsFull(err)
 }

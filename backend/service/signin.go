@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -35,6 +36,9 @@ type OpenSignIn struct {
 
 // signIn opens a sign-in. It lasts [signInFor], unless in says when it ends.
 func (s *Service) signIn(ctx context.Context, in store.SignIn) (OpenSignIn, error) {
+	if err := s.limited(ctx, "sign_ins_per_key", cmp.Or(in.KeyID, personPrefix+in.PersonID), every(signInFor, s.limits.SignInsPerKey)); err != nil {
+		return OpenSignIn{}, err
+	}
 	random := make([]byte, 32)
 	rand.Read(random) // never fails, by its contract
 	value := base64.RawURLEncoding.EncodeToString(random)

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/keyring"
 	"github.com/sessiongate/sessiongate/backend/session"
-	"github.com/sessiongate/sessiongate/internal/protocol"
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
@@ -26,7 +24,9 @@ func (s *Service) launchClaims(c session.Session, now time.Time) *token.Claims {
 		iat = now.Unix()
 		exp = max(c.LaunchBy, iat+c.Duration)
 	}
-	return s.claims(c, iat, now.Unix(), exp)
+	claims := s.claims(c, iat, now.Unix(), exp)
+	claims.DurationLimitSeconds = c.Duration
+	return claims
 }
 
 // sessionClaims returns the claims of the session token. exp is the current deadline.
@@ -41,23 +41,11 @@ func (s *Service) claims(c session.Session, iat, nbf, exp int64) *token.Claims {
 			Issuer: s.issuer, Subject: c.UserID, Audience: jwt.ClaimStrings{c.ProviderID}, ID: c.ID,
 			IssuedAt: date(iat), NotBefore: date(nbf), ExpiresAt: date(exp),
 		},
-		ProviderID: c.ProviderID, TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
+		ProviderID: c.ProviderID, TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL, Relaunches: c.Relaunches,
 	}
 }
 
 func date(unix int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(unix, 0)) }
-
-// Bearer verifies a session's JWT of either kind. It ignores exp, because the database
-// has the deadline and the reason why a session has ended.
-func (s *Service) Bearer(ctx context.Context, raw string) (*token.Claims, error) {
-	claims, err := s.verify.Verify(ctx, raw, token.Expect{
-		Kinds: []token.Kind{token.Session, token.Launch}, IgnoreExpiry: true, Now: s.now(),
-	})
-	if err != nil {
-		return nil, &Refusal{Code: protocol.TokenInvalid, Detail: tokenDetail(err), Cause: err}
-	}
-	return claims, nil
-}
 
 // tokenDetail returns the reason why a token is refused. It contains no part of the
 // token.

@@ -111,6 +111,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.InsufficientTokens, "The user does not have enough available tokens.")
 	case errors.Is(err, ledger.ErrAmount), errors.Is(err, session.ErrTerms), errors.Is(err, session.ErrRefund):
 		return Refuse(protocol.InvalidRequest, "A value is out of range.")
+	case errors.Is(err, session.ErrPurchases):
+		return Refuse(protocol.InvalidRequest, "The session has too many different extensions. Extend by the same seconds and tokens as before, or sell a new session.")
 	case errors.Is(err, session.ErrPause):
 		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
 	case errors.Is(err, coord.ErrDown):

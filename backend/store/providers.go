@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
@@ -15,7 +16,11 @@ type Provider struct {
 	ID   string
 	Name string
 	// In lower case, ASCII, without port. The first one is the main domain.
-	Domains   []string
+	Domains []string
+	// The claims to the domains, in their order. The store writes them by Domains.
+	Claims []domain.Claim
+	// Returns the state of a new claim, when the provider is written. Default: pending.
+	NewClaim  func(name string) domain.State `json:"-"`
 	OriginURL string
 	// The base of launch links. Empty: https:// and the first domain.
 	AppURL    string
@@ -46,7 +51,7 @@ func (r Reader) Provider(ctx context.Context, id string) (Provider, error) {
 	return r.withDomains(ctx, row)
 }
 
-// ProviderByDomain returns the provider that owns a domain, or [ErrNotFound].
+// ProviderByDomain returns the provider that holds a domain, or [ErrNotFound].
 func (r Reader) ProviderByDomain(ctx context.Context, domain string) (Provider, error) {
 	row, err := r.q.GetProviderByDomain(ctx, domain)
 	if err != nil {
@@ -81,14 +86,18 @@ func (r Reader) withDomains(ctx context.Context, row query.Provider) (Provider, 
 		return Provider{}, fmt.Errorf("reading provider's policies: %w", err)
 	}
 	var err error
-	if p.Domains, err = r.q.ListDomains(ctx, row.ID); err != nil {
-		return Provider{}, fmt.Errorf("reading provider's domains: %w", err)
+	if p.Claims, err = r.Claims(ctx, row.ID); err != nil {
+		return Provider{}, err
+	}
+	p.Domains = make([]string, 0, len(p.Claims))
+	for _, c := range p.Claims {
+		p.Domains = append(p.Domains, c.Domain)
 	}
 	return p, nil
 }
 
-// InsertProvider writes a new provider. It returns [ErrTaken] if its id or one of its
-// domains belongs to another provider.
+// InsertProvider writes a new provider. It returns [ErrTaken] if its id belongs to
+// another provider.
 func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) error {
 	policies, err := json.Marshal(p.Policies)
 	if err != nil {
@@ -103,11 +112,11 @@ func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) erro
 	if n == 0 {
 		return fmt.Errorf("writing provider %s: %w", p.ID, ErrTaken)
 	}
-	return t.writeDomains(ctx, p)
+	return t.writeClaims(ctx, p, now)
 }
 
 // UpdateProvider writes a provider. It returns [ErrConflict] if the provider changed
-// since it was read, and [ErrTaken] if a domain belongs to another provider.
+// since it was read.
 func (t *Tx) UpdateProvider(ctx context.Context, p Provider, now time.Time) error {
 	policies, err := json.Marshal(p.Policies)
 	if err != nil {
@@ -123,21 +132,5 @@ func (t *Tx) UpdateProvider(ctx context.Context, p Provider, now time.Time) erro
 	if n == 0 {
 		return fmt.Errorf("writing provider: %w", ErrConflict)
 	}
-	return t.writeDomains(ctx, p)
-}
-
-func (t *Tx) writeDomains(ctx context.Context, p Provider) error {
-	if err := t.q.DeleteDomains(ctx, p.ID); err != nil {
-		return fmt.Errorf("writing domains: %w", err)
-	}
-	for i, d := range p.Domains {
-		n, err := t.q.InsertDomain(ctx, d, p.ID, int64(i))
-		if err != nil {
-			return fmt.Errorf("writing domains: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("writing domain %s: %w", d, ErrTaken)
-		}
-	}
-	return nil
+	return t.writeClaims(ctx, p, now)
 }

@@ -267,6 +267,9 @@ func (t *Tx) ClaimDelivery(ctx context.Context, id string, until time.Time) (Del
 	return Delivery(row), nil
 }
 
+// keptAttempts is how many attempts of one delivery are kept, the newest.
+const keptAttempts = 30
+
 // FinishDelivery records an attempt of a leased delivery and its new state. If another
 // caller holds the lease by now, it writes nothing and returns false.
 func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS int64) (bool, error) {
@@ -281,6 +284,12 @@ func (t *Tx) FinishDelivery(ctx context.Context, d Delivery, a Attempt, leaseMS 
 	}
 	if err := t.q.InsertAttempt(ctx, query.InsertAttemptParams(a)); err != nil {
 		return false, fmt.Errorf("recording attempt: %w", err)
+	}
+	// A delivery can be replayed any number of times.
+	if old := a.Attempt - keptAttempts; old > 0 {
+		if err := t.q.DeleteAttempts(ctx, a.DeliveryID, old); err != nil {
+			return false, fmt.Errorf("removing old attempts: %w", err)
+		}
 	}
 	return true, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -93,9 +94,15 @@ func (b *BackendClient) heartbeats(ctx context.Context, req *protocol.Heartbeats
 	return &out, nil
 }
 
+// purposeKey is the key of a context's [protocol.HeaderPurpose].
+type purposeKey struct{}
+
 // host finds the provider of a domain.
-func (b *BackendClient) host(ctx context.Context, host string) (*protocol.HostAnswer, error) {
+func (b *BackendClient) host(ctx context.Context, host string, certificate bool) (*protocol.HostAnswer, error) {
 	var out protocol.HostAnswer
+	if certificate {
+		ctx = context.WithValue(ctx, purposeKey{}, protocol.PurposeCertificate)
+	}
 	if err := b.call(ctx, "host", http.MethodGet, protocol.EdgeHosts+url.PathEscape(host), b.key, "", nil, &out); err != nil {
 		return nil, fmt.Errorf("looking up host: %w", err)
 	}
@@ -161,6 +168,9 @@ func (b *BackendClient) call(ctx context.Context, name, method, path, bearer, id
 	if idempotencyKey != "" {
 		req.Header.Set(protocol.HeaderIdempotencyKey, idempotencyKey)
 	}
+	if purpose, ok := ctx.Value(purposeKey{}).(string); ok {
+		req.Header.Set(protocol.HeaderPurpose, purpose)
+	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	began := time.Now()
 	defer func() { b.calls.WithLabelValues(name).Observe(time.Since(began).Seconds()) }()
@@ -205,6 +215,9 @@ func problemOf(resp *http.Response, body []byte) error {
 		return fmt.Errorf("%w: %w", ErrBackendDown, &p)
 	}
 	p.Status = resp.StatusCode
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		p.RetryAfter = seconds
+	}
 	return &p
 }
 
@@ -220,6 +233,8 @@ func RedeemCode(err error) protocol.Code {
 		return problem.Code
 	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
 		return protocol.BackendUnavailable // this edge's own trouble, not the user's
+	case protocol.BackendUnavailable: // the edge admits no more while the backend is down
+		return protocol.BackendUnavailable
 	}
 	return protocol.LaunchInvalid
 }

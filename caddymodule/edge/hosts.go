@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -18,86 +17,161 @@ import (
 const (
 	hostFound   = time.Minute      // how long an answer is used unasked
 	hostMissing = 10 * time.Second // how long a missing host is
-	hostsMax    = 10_000
+	hostRefused = 5 * time.Second  // how long a stale answer is used after the backend refused to give a new one
+	hostsMax    = 10_000           // hosts without a provider that are remembered
+	foundMax    = 100_000          // hosts with one
+	maxHostName = 253
 )
 
-// ErrUnknownHost is returned for a host that belongs to no provider.
-var ErrUnknownHost = errors.New("host belongs to no provider")
+var (
+	// ErrUnknownHost is returned for a host that belongs to no provider.
+	ErrUnknownHost = errors.New("host belongs to no provider")
+	// ErrLookups is returned for a host that is not known, while others are looked up.
+	ErrLookups = errors.New("too many look-ups of hosts")
+	// ErrNobodyAsks is returned for a host that is not known to a request that has
+	// nothing to enter with.
+	ErrNobodyAsks = errors.New("the request has no session")
+)
+
+// AskerKind says on whose behalf a host is looked up.
+type AskerKind int
+
+// The kinds of askers. Each has a budget of its own.
+const (
+	ByStranger    AskerKind = iota // a request without a valid token
+	ByToken                        // a request with a token that this service signed
+	ByCertificate                  // a TLS handshake
+)
+
+// Asker is on whose behalf a host is looked up.
+type Asker struct {
+	Kind    AskerKind
+	Address string // of the client; IPv6 networks of 64 bits count as one
+}
 
 // HostCache finds the provider of a host, remembering both answers. An answer
 // that has grown old is still used while the backend is down.
 type HostCache struct {
 	backend *BackendClient
+	limiter *Limiter
 	lookups singleflight.Group
 
-	mu    sync.RWMutex // guards hosts
-	hosts map[string]hostEntry
+	mu      sync.RWMutex // guards all below
+	found   map[string]hostEntry
+	missing map[string]int64 // until when, in monotonic ms
 }
 
 type hostEntry struct {
-	answer *protocol.HostAnswer // nil: no such host
-	until  int64                // monotonic ms
+	answer *protocol.HostAnswer
+	until  int64 // monotonic ms
 }
 
-func newHostCache(b *BackendClient) *HostCache {
-	return &HostCache{backend: b, hosts: make(map[string]hostEntry)}
+func newHostCache(b *BackendClient, l *Limiter) *HostCache {
+	return &HostCache{backend: b, limiter: l, found: make(map[string]hostEntry), missing: make(map[string]int64)}
 }
 
-// Find returns the provider of host (as in a Host header), or errUnknownHost,
-// or why the backend could not say.
-func (c *HostCache) Find(ctx context.Context, host string) (*protocol.HostAnswer, error) {
+// Known returns what is known of a host without asking the backend: its provider,
+// [ErrUnknownHost], or [ErrNobodyAsks]. fresh reports whether [HostCache.Find] would
+// answer the same without asking.
+func (c *HostCache) Known(host string) (answer *protocol.HostAnswer, fresh bool, err error) {
 	host = BareHost(host)
-	c.mu.RLock()
-	entry, known := c.hosts[host]
-	c.mu.RUnlock()
-	if known && MonotonicMS() < entry.until {
-		return entry.result()
+	if !isHostName(host) {
+		return nil, true, ErrUnknownHost
 	}
-	v, err, _ := c.lookups.Do(host, func() (any, error) {
-		answer, err := c.backend.host(context.WithoutCancel(ctx), host)
-		life := hostFound
-		var problem *protocol.Problem
-		switch {
-		case err == nil:
-		case errors.As(err, &problem) && !errors.Is(err, ErrBackendDown) && problem.Status == http.StatusNotFound:
-			answer, life = nil, hostMissing
-		default:
-			return hostEntry{}, err
+	now := MonotonicMS()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if entry, ok := c.found[host]; ok {
+		return entry.answer, now < entry.until, nil
+	}
+	if now < c.missing[host] {
+		return nil, true, ErrUnknownHost
+	}
+	return nil, false, ErrNobodyAsks
+}
+
+// Find returns the provider of host (as in a Host header), or [ErrUnknownHost],
+// [ErrLookups], or why the backend could not say.
+func (c *HostCache) Find(ctx context.Context, host string, by Asker) (*protocol.HostAnswer, error) {
+	old, fresh, err := c.Known(host)
+	if fresh {
+		return old, err
+	}
+	host = BareHost(host)
+	// A provider's host is asked about again once a minute, whoever comes for it.
+	if old == nil && !c.limiter.lookUp(by) {
+		return nil, ErrLookups
+	}
+	key := host
+	if by.Kind == ByCertificate {
+		key += " " + protocol.PurposeCertificate
+	}
+	v, err, _ := c.lookups.Do(key, func() (any, error) {
+		if answer, fresh, _ := c.Known(host); fresh { // answered since
+			return answer, nil
 		}
-		fresh := hostEntry{answer: answer, until: MonotonicMS() + life.Milliseconds()}
-		c.keep(host, fresh)
-		return fresh, nil
+		answer, err := c.backend.host(context.WithoutCancel(ctx), host, by.Kind == ByCertificate)
+		if err != nil && !isNoHost(err) {
+			return (*protocol.HostAnswer)(nil), err
+		}
+		c.keep(host, answer)
+		return answer, nil
 	})
 	if err != nil {
-		if !known || entry.answer == nil {
+		if old == nil {
 			return nil, err
 		}
-		// Served stale, and not asked again at once: the backend is down.
-		entry.until = MonotonicMS() + downPause.Milliseconds()
-		c.keep(host, entry)
-		return entry.result()
+		// Served stale, and not asked again at once: the backend is down or refuses.
+		c.keepStale(host, err)
+		return old, nil
 	}
-	return v.(hostEntry).result()
+	if answer := v.(*protocol.HostAnswer); answer != nil {
+		return answer, nil
+	}
+	return nil, ErrUnknownHost
 }
 
-func (c *HostCache) keep(host string, e hostEntry) {
+// isNoHost reports whether the backend said that the host has no provider.
+func isNoHost(err error) bool {
+	problem, ok := errors.AsType[*protocol.Problem](err)
+	return ok && !errors.Is(err, ErrBackendDown) && problem.Status == http.StatusNotFound
+}
+
+// keep remembers the backend's answer; nil: the host has no provider.
+func (c *HostCache) keep(host string, answer *protocol.HostAnswer) {
+	now := MonotonicMS()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.hosts) >= hostsMax {
-		// Clients can make up any number of hosts that have no provider.
-		maps.DeleteFunc(c.hosts, func(_ string, e hostEntry) bool { return e.answer == nil })
-		if len(c.hosts) >= hostsMax {
-			clear(c.hosts)
+	if answer == nil {
+		delete(c.found, host)
+		if len(c.missing) >= hostsMax {
+			clear(c.missing) // clients can make up any number of them
+		}
+		c.missing[host] = now + hostMissing.Milliseconds()
+		return
+	}
+	delete(c.missing, host)
+	if _, known := c.found[host]; !known && len(c.found) >= foundMax {
+		for other := range c.found { // any one
+			delete(c.found, other)
+			break
 		}
 	}
-	c.hosts[host] = e
+	c.found[host] = hostEntry{answer: answer, until: now + hostFound.Milliseconds()}
 }
 
-func (e hostEntry) result() (*protocol.HostAnswer, error) {
-	if e.answer == nil {
-		return nil, ErrUnknownHost
+// keepStale lets an old answer stand for a while.
+func (c *HostCache) keepStale(host string, cause error) {
+	pause := hostRefused
+	if errors.Is(cause, ErrBackendDown) {
+		pause = downPause
 	}
-	return e.answer, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if entry, ok := c.found[host]; ok {
+		entry.until = MonotonicMS() + pause.Milliseconds()
+		c.found[host] = entry
+	}
 }
 
 // BareHost is a Host header without port, in lower case.
@@ -106,4 +180,19 @@ func BareHost(host string) string {
 		host = h
 	}
 	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+}
+
+// isHostName reports whether a bare host can be a domain of a provider, or an address.
+func isHostName(host string) bool {
+	if host == "" || len(host) > maxHostName {
+		return false
+	}
+	for i := range len(host) {
+		switch c := host[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '.', c == ':', c >= 0x80:
+		default:
+			return false
+		}
+	}
+	return true
 }

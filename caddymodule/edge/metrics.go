@@ -15,7 +15,7 @@ var RefusalCodes = []protocol.Code{
 	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
 	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
 	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
-	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite,
+	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite, protocol.RateLimited,
 }
 
 // Metrics is what an edge counts. It belongs to the edge, not to a
@@ -29,6 +29,8 @@ type Metrics struct {
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
 	eventsLost prometheus.Counter
+	limited    *prometheus.CounterVec        // by the limit
+	offline    map[string]prometheus.Counter // by result
 
 	all []prometheus.Collector
 }
@@ -52,7 +54,13 @@ func newMetrics(e *Edge) *Metrics {
 	m.Admissions = counter("admissions_total", "Requests passed to an origin.")
 	m.refusals = byCode(vec("refusals_total", "Requests refused, by reason.", "code"))
 	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
+	m.limited = vec("limited_total", "Uses refused because of a limit, by the limit's name.", "limit")
 	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
+	offline := vec("offline_entries_total", "Entries while the backend was down: admitted or turned_away (too many), and then redeemed or refused by the backend.", "result")
+	m.offline = make(map[string]prometheus.Counter)
+	for _, result := range []string{offlineAdmitted, offlineTurnedAway, offlineRedeemed, offlineRefused} {
+		m.offline[result] = offline.WithLabelValues(result)
+	}
 	pages := vec("pages_total", "Responses by injection result: identity, prefix and reencode mean injected, others say why not.", "outcome")
 	m.pages = make(map[string]prometheus.Counter)
 	for _, o := range inject.Outcomes() {
@@ -64,6 +72,7 @@ func newMetrics(e *Edge) *Metrics {
 	}, []string{"call"})
 	m.all = append(m.all, m.calls)
 	gauge("live_sessions", "Sessions held in memory, including ended ones.", func() float64 { return float64(e.Sessions.Len()) })
+	gauge("open_websockets", "WebSockets that are open.", func() float64 { return float64(e.Limits.OpenSockets()) })
 	gauge("origins_failing", "Providers whose origin did not respond to the last request.", func() float64 { return float64(e.Origins.failing.Load()) })
 	gauge("stream_connected", "1 while the event stream from the backend runs.", func() float64 {
 		if e.stream.connected.Load() {
@@ -74,6 +83,7 @@ func newMetrics(e *Edge) *Metrics {
 	gauge("stream_silence_seconds", "Time since the last line of the event stream; the backend sends one every 2 s.", func() float64 {
 		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
 	})
+	gauge("offline_entries_waiting", "Sessions admitted while the backend was down that it has not redeemed yet.", func() float64 { return float64(e.Offline.len()) })
 	gauge("heartbeats_pending", "Sessions whose heartbeats are not sent yet.", func() float64 { return float64(e.Heartbeats.len()) })
 	return m
 }

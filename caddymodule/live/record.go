@@ -22,8 +22,13 @@ type Record struct {
 	duration, tokens               int64
 	// Of the terms' offers.
 	extensions, pauses uint16
+	relaunches         uint16
 	status             statusIndex
 }
+
+// Relaunches returns how many new links the session was given. Tokens made before the last
+// one are void.
+func (r *Record) Relaunches() uint16 { return r.relaunches }
 
 // Places in record.headers.
 const (
@@ -75,6 +80,7 @@ func (r *Record) State() *protocol.LiveState {
 		ID: r.Headers[HeaderID], UserID: r.Headers[HeaderUser], ProviderID: r.Headers[HeaderProvider], Status: r.status.status(),
 		Version: r.version, ExpiresAt: r.expiresAt, StartedAt: r.startedAt, PausedAt: r.pausedAt, DurationLimitSeconds: r.duration,
 		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, SettlementPolicy: r.terms.settlement, WarningSeconds: r.terms.warnings,
+		Relaunches: int64(r.relaunches),
 	}
 	if r.terms.rawUser != "" {
 		st.UserID = r.terms.rawUser
@@ -109,7 +115,7 @@ const maxShared = 4096
 func (c *interner) record(st *protocol.LiveState, old *Record) *Record {
 	r := &Record{
 		version: st.Version, expiresAt: st.ExpiresAt, startedAt: st.StartedAt, pausedAt: st.PausedAt,
-		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status),
+		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status), relaunches: LinkOf(st.Relaunches),
 	}
 	user, raw := headerSafe(st.UserID), ""
 	if user != st.UserID {
@@ -136,6 +142,9 @@ func (c *interner) record(st *protocol.LiveState, old *Record) *Record {
 	r.terms = c.termsLocked(st, raw)
 	return r
 }
+
+// LinkOf returns the number of a session's link from the relaunches in a state or token.
+func LinkOf(relaunches int64) uint16 { return used(relaunches) }
 
 func used(n int64) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) }
 

@@ -42,7 +42,9 @@ type Cutter interface {
 
 // Registration is the place of one request in its session's list of open requests.
 type Registration struct {
-	Cutter     Cutter
+	Cutter Cutter
+	// The number of the link whose token admitted the request; see [Session.RefusalOf].
+	Link       uint16
 	prev, next *Registration // guarded by the session's mu
 	listed     bool          // guarded by the session's mu
 }
@@ -56,8 +58,9 @@ type Assertion struct {
 
 // extras are the fields that few sessions need.
 type extras struct {
-	// Set from an offline admission until the backend redeems the launch.
-	provisional atomic.Bool
+	// When a session that was admitted offline is not served any more until the backend
+	// redeems the launch, in Unix ms; 0 for a session that it knows.
+	servedUntil atomic.Int64
 	assertion   atomic.Pointer[Assertion] // the last one signed
 	upgrade     atomic.Pointer[string]    // the session token, once redeemed
 
@@ -85,7 +88,18 @@ func (s *Session) Upgrade() *string {
 // yet.
 func (s *Session) Provisional() bool {
 	x := s.extra.Load()
-	return x != nil && x.provisional.Load()
+	return x != nil && x.servedUntil.Load() != 0
+}
+
+// heldBack reports whether the session was admitted offline and has been served for as
+// long as it may be without the backend.
+func (s *Session) heldBack(nowMS int64) bool {
+	x := s.extra.Load()
+	if x == nil {
+		return false
+	}
+	until := x.servedUntil.Load()
+	return until != 0 && nowMS >= until
 }
 
 func newSession(st *protocol.LiveState, confirmedAt int64, store *Store) *Session {
@@ -114,8 +128,14 @@ func (s *Session) ReturnURL() string { return s.state.Load().terms.returnURL }
 // NowMS returns the backend's time in Unix milliseconds.
 func (s *Session) NowMS() int64 { return s.store.now() }
 
-// SetProvisional marks the session as admitted offline, or as redeemed since.
-func (s *Session) SetProvisional(is bool) { s.extras().provisional.Store(is) }
+// ServeUntil marks the session as admitted offline and served until a time in Unix ms at
+// most, or, with 0, as redeemed since.
+func (s *Session) ServeUntil(ms int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extras().servedUntil.Store(ms)
+	s.armLocked()
+}
 
 // SetUpgrade sets the session token that replaces the provisional cookie.
 func (s *Session) SetUpgrade(sessionToken string) { s.extras().upgrade.Store(&sessionToken) }
@@ -139,7 +159,11 @@ func (s *Session) ProviderID() string { return s.state.Load().Headers[HeaderProv
 
 // IsEnd reports whether a refusal code means that the session is over.
 func IsEnd(code protocol.Code) bool {
-	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
+	switch code {
+	case "", protocol.SessionPaused, protocol.SessionPending, protocol.BackendUnavailable:
+		return false
+	}
+	return true
 }
 
 // notifyEndLocked calls OnEnd once for each end: a session that is extended after
@@ -165,14 +189,19 @@ func (s *Session) Apply(st *protocol.LiveState, confirmedAt int64) bool {
 		return false
 	}
 	s.setLocked(st, confirmedAt)
-	var cut *Registration
+	var cut, moved *Registration
 	code := s.Refusal()
 	if code != "" {
 		cut = s.unlistAllLocked()
 	}
+	if link := s.state.Load().relaunches; link > old.relaunches {
+		moved = s.unlistLocked(func(o *Registration) bool { return o.Link < link })
+		s.claimed = false
+	}
 	s.notifyEndLocked(code)
 	s.mu.Unlock()
 	cutAll(cut, code)
+	cutAll(moved, protocol.SessionMoved)
 	return true
 }
 
@@ -194,18 +223,34 @@ func (s *Session) Confirm(version, confirmedAt int64) {
 // Refusal is why the session is refused, or "" if it is live.
 func (s *Session) Refusal() protocol.Code {
 	st := s.state.Load()
-	if st.status.status() == protocol.Active && !st.admits(s.store.now()) {
-		return protocol.SessionExpired
+	if st.status.status() == protocol.Active {
+		now := s.store.now()
+		if !st.admits(now) {
+			return protocol.SessionExpired
+		}
+		if s.heldBack(now) {
+			return protocol.BackendUnavailable
+		}
 	}
 	return protocol.CodeOf(st.status.status())
 }
 
+// RefusalOf is why a request with a token of the given link is refused, or "". The token
+// is void once the session was given a further link.
+func (s *Session) RefusalOf(link uint16) protocol.Code {
+	code := s.Refusal()
+	if link < s.state.Load().relaunches && !IsEnd(code) {
+		return protocol.SessionMoved
+	}
+	return code
+}
+
 // Register lists o as open until [Session.Release]; it returns why not when
-// the session ended since the decision.
+// the session ended, or was given another link, since the decision.
 func (s *Session) Register(o *Registration) protocol.Code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if code := s.Refusal(); code != "" {
+	if code := s.RefusalOf(o.Link); code != "" {
 		return code
 	}
 	if s.forgotten { // abandoned since: nothing would end o any more
@@ -249,7 +294,12 @@ func (s *Session) wake() {
 	code := s.Refusal()
 	if !IsEnd(code) {
 		s.armLocked() // woken early: the deadline moved, or the clock was corrected
+		var cut *Registration
+		if code == protocol.BackendUnavailable {
+			cut = s.unlistAllLocked()
+		}
 		s.mu.Unlock()
+		cutAll(cut, code)
 		return
 	}
 	if s.store.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
@@ -273,7 +323,13 @@ func (s *Session) armLocked() {
 		return
 	}
 	if st := s.state.Load(); st.status.status() == protocol.Active {
-		s.store.deadlines.set(s, st.expiresAt*1000)
+		at := st.expiresAt * 1000
+		if x := s.extra.Load(); x != nil {
+			if until := x.servedUntil.Load(); until != 0 && !s.heldBack(s.store.now()) {
+				at = min(at, until)
+			}
+		}
+		s.store.deadlines.set(s, at)
 		return
 	}
 	s.armAfterlifeLocked() // paused or pending: looked at again; ended: forgotten
@@ -326,11 +382,27 @@ func (s *Session) OpenRequests() (n int) {
 }
 
 func (s *Session) unlistAllLocked() *Registration {
-	list := s.open
-	for o := list; o != nil; o = o.next {
-		o.listed = false
-	}
+	return s.unlistLocked(func(*Registration) bool { return true })
+}
+
+// unlistLocked takes the requests that which selects off the list, and returns them as a
+// list of their own.
+func (s *Session) unlistLocked(which func(*Registration) bool) (list *Registration) {
+	all := s.open
 	s.open = nil
+	for o := all; o != nil; {
+		next := o.next
+		to := &s.open
+		if which(o) {
+			o.listed, to = false, &list
+		}
+		o.prev, o.next = nil, *to
+		if *to != nil {
+			(*to).prev = o
+		}
+		*to = o
+		o = next
+	}
 	return list
 }
 

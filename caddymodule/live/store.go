@@ -40,7 +40,14 @@ type Store struct {
 
 type tokenShard struct {
 	mu sync.RWMutex // guards m
-	m  map[tokenKey]*Session
+	m  map[tokenKey]bound
+}
+
+// bound is what a token was verified for: a session, and which of its links the token
+// comes from.
+type bound struct {
+	session *Session
+	link    uint16
 }
 
 type idShard struct {
@@ -95,7 +102,7 @@ func (sh *idShard) eachLocked(f func(*Session)) {
 func NewStore(now func() int64) *Store {
 	l := &Store{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, now: now, deadlines: newDeadlines(now)}
 	for i := range shardCount {
-		l.tokens[i].m = make(map[tokenKey]*Session)
+		l.tokens[i].m = make(map[tokenKey]bound)
 		l.ids[i].m = make(map[uint64]*Session)
 	}
 	return l
@@ -103,12 +110,19 @@ func NewStore(now func() int64) *Store {
 
 // ByToken returns the session of a token that was verified before, or nil.
 func (l *Store) ByToken(raw string) *Session {
+	s, _ := l.Find(raw)
+	return s
+}
+
+// Find returns the session of a token that was verified before, or nil, and the number of
+// the link that the token comes from.
+func (l *Store) Find(raw string) (s *Session, link uint16) {
 	k := l.key(raw)
 	sh := &l.tokens[k[0]%shardCount]
 	sh.mu.RLock()
-	s := sh.m[k]
+	b := sh.m[k]
 	sh.mu.RUnlock()
-	return s
+	return b.session, b.link
 }
 
 // ByID returns the session with the given id, or nil.
@@ -133,8 +147,11 @@ func (l *Store) Put(st *protocol.LiveState, confirmedAt int64) *Session {
 	return s
 }
 
-// BindToken records that raw was verified as a token of s.
-func (l *Store) BindToken(raw string, s *Session) {
+// BindToken records that raw was verified as a token of the present link of s.
+func (l *Store) BindToken(raw string, s *Session) { l.Bind(raw, s, s.Record().relaunches) }
+
+// Bind records that raw was verified as a token of s, from the link with this number.
+func (l *Store) Bind(raw string, s *Session, link uint16) {
 	k := l.key(raw)
 	ids, hash := l.idShard(s.ID())
 	ids.mu.Lock()
@@ -150,7 +167,7 @@ func (l *Store) BindToken(raw string, s *Session) {
 	}
 	sh := &l.tokens[k[0]%shardCount]
 	sh.mu.Lock()
-	sh.m[k] = s
+	sh.m[k] = bound{s, link}
 	sh.mu.Unlock()
 }
 

@@ -30,6 +30,7 @@ func init() {
 		CobraFunc: func(cmd *cobra.Command) {
 			var config backend.Config
 			var level string
+			var limits []string
 			cmd.Use = "backend"
 			cmd.Long = `
 Runs the session service that marketplaces, providers and edges call.
@@ -46,7 +47,8 @@ Environment variables
 
 Each flag has a variable: SESSIONGATE_LISTEN, SESSIONGATE_DATABASE, SESSIONGATE_DATA,
 SESSIONGATE_REDIS, SESSIONGATE_ISSUER, SESSIONGATE_KEY_RATE, SESSIONGATE_ADDRESS_RATE,
-SESSIONGATE_TRUSTED_PROXIES and SESSIONGATE_EDGE_HOST (comma-separated),
+SESSIONGATE_LIMIT, SESSIONGATE_TRUSTED_PROXIES and SESSIONGATE_EDGE_HOST (comma-separated),
+SESSIONGATE_DNS_RESOLVER,
 SESSIONGATE_WEBHOOKS_TO_LOOPBACK (true), SESSIONGATE_OIDC_ISSUER,
 SESSIONGATE_OIDC_CLIENT_ID, SESSIONGATE_OIDC_NAME, SESSIONGATE_OIDC_TRUST_EMAIL (true)
 and SESSIONGATE_LOG_LEVEL. A flag overrides its variable.
@@ -74,23 +76,30 @@ roles provider and admin sign in at /auth/ in any case.`
 			storageFlags(cmd, &config)
 			f.StringVar(&config.Redis, "redis", "", "Redis that several backends share: redis://…, redis+cluster://… or redis+sentinel://…?master_name=NAME (default none: one backend)")
 			f.StringVar(&config.Issuer, "issuer", "", "public URL of this service, which tokens carry and edges fetch keys from (default http:// and --listen)")
-			f.IntVar(&config.KeyRate, "key-rate", 2000, "requests per second allowed for one API key; negative: no limit")
-			f.IntVar(&config.AddressRate, "address-rate", 100, "requests per second allowed for one IP address without a valid key; negative: no limit")
+			f.IntVar(&config.KeyRate, "key-rate", 0, "requests per second allowed for one API key; negative: no limit (default 2000)")
+			f.IntVar(&config.AddressRate, "address-rate", 0, "requests per second allowed for one IP address without a valid key; negative: no limit (default 100)")
+			f.StringSliceVar(&limits, "limit", nil, "another limit, as NAME=VALUE; repeat for each, -1 means no limit. docs/operations.md lists the names, GET /api/v1/limits the values in force")
 			f.StringSliceVar(&config.TrustedProxies, "trusted-proxies", nil, "addresses or CIDR prefixes of proxies whose X-Forwarded-For header is trusted")
 			f.BoolVar(&config.WebhooksToLoopback, "webhooks-to-loopback", false, "allow webhooks and site checks to reach this machine (for development only)")
-			f.StringSliceVar(&config.EdgeHosts, "edge-host", nil, "public host name or IP address of the edges; repeat for each. The dashboard tells providers to point their domains there")
+			f.StringSliceVar(&config.EdgeHosts, "edge-host", nil, "public host name or IP address of the edges; repeat for each. Providers point their domains at names below it (CNAME), so a name needs a wildcard DNS record")
+			f.StringVar(&config.DNSResolver, "dns-resolver", "", "resolver asked for the DNS records that prove providers' domains, host:port (default the system's)")
 			f.StringVar(&config.OIDC.Issuer, "oidc-issuer", "", "URL of the identity provider for sign-in (default none: API keys only)")
 			f.StringVar(&config.OIDC.ClientID, "oidc-client-id", "", "client id of this service at the identity provider")
 			f.StringVar(&config.OIDC.Name, "oidc-name", "", "name of the identity provider on the sign-in button (default its host)")
 			f.BoolVar(&config.OIDC.TrustEmail, "oidc-trust-email", false, "accept e-mail addresses that the identity provider does not mark as verified; safe only if its users cannot choose their address")
 			f.StringVar(&level, "log-level", "info", "lowest level to log: debug, info, warn or error")
-			fromEnvironment(cmd, "listen", "redis", "issuer", "key-rate", "address-rate", "trusted-proxies", "webhooks-to-loopback",
-				"edge-host", "oidc-issuer", "oidc-client-id", "oidc-name", "oidc-trust-email", "log-level")
+			fromEnvironment(cmd, "listen", "redis", "issuer", "key-rate", "address-rate", "limit", "trusted-proxies", "webhooks-to-loopback",
+				"edge-host", "dns-resolver", "oidc-issuer", "oidc-client-id", "oidc-name", "oidc-trust-email", "log-level")
 			takesNoArguments(cmd)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				var at zapcore.Level
 				if err := at.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
 					return misused(cmd, fmt.Errorf("--log-level must be debug, info, warn or error"))
+				}
+				for _, limit := range limits {
+					if err := config.Limits.Set(limit); err != nil {
+						return misused(cmd, err)
+					}
 				}
 				config.Rules = newRules()
 				config.SealKey = os.Getenv("SESSIONGATE_SEAL_KEY")

@@ -38,7 +38,7 @@ func doctorCommand(cmd *cobra.Command) {
 	cmd.Use = "doctor URL"
 	cmd.Long = `
 Checks a provider's domain as visitors and attackers see it: DNS, TLS, the gate, the
-refusal of requests without a session, WebSockets, the clock in a page, the page's
+clocks of its machines, the refusal of requests without a session, WebSockets, the clock in a page, the page's
 Content-Security-Policy, and whether the app's own server can be reached without
 the gate. Each check reports ok, WARNING, FAILED or not checked, and what to do.
 
@@ -124,7 +124,14 @@ func (f *doctorFlags) config(address string, stdin io.Reader) (*doctor.Config, e
 		}
 		raw = string(body)
 	}
-	c.Session, err = doctor.SessionToken(strings.TrimSpace(raw))
+	raw = strings.TrimSpace(raw)
+	c.Session, err = doctor.SessionToken(raw)
+	if link, bad := url.Parse(raw); bad == nil && link.Host != "" {
+		c.Link = &url.URL{Scheme: link.Scheme, Host: link.Host, Path: link.Path, RawPath: link.RawPath}
+		if link.Path == "" {
+			c.Link.Path = "/"
+		}
+	}
 	return c, err
 }
 

@@ -128,6 +128,14 @@ func (a *api) complete(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, sessionPath(id, "/complete"), "complete-"+id, struct{}{}, nil)
 }
 
+// relaunch makes a new link to a session that has not ended. The link of before and the
+// browser that it opened lose the session.
+func (a *api) relaunch(ctx context.Context, id string) (Sale, error) {
+	var out Sale
+	err := a.call(ctx, http.MethodPost, sessionPath(id, "/relaunch"), "", struct{}{}, &out)
+	return out, err
+}
+
 // extend sells more time for a running session, beyond its offer if need be:
 // the marketplace's key may, because the user agreed here.
 func (a *api) extend(ctx context.Context, id string, p Plan, idempotencyKey string) error {

@@ -85,12 +85,38 @@ func TestReceiptAccountsForEveryToken(t *testing.T) {
 		t.Errorf("lines of time: got %q", got)
 	}
 	page.has(t, http.StatusOK, ">+10:00<", ">+5:00<", "Added here", ">−12:00<", "Ended by you, not used", `data-testid="times-sum">3:00<`,
-		"30 tokens for 15 min come to 0.0333 a second. You used 180 seconds: 6.00, and so 6 tokens.")
+		"10 min for 20 tokens, 3:00 used, 6 tokens paid; 5 min for 10 tokens, 0:00 used, 0 tokens paid.")
 	v.get("/consent?session_id="+id).has(t, http.StatusOK, "This session has ended")
 
 	// The old launch answers with the receipt, not with a spent token.
 	if again := v.post("/session/end", url.Values{"session_id": {id}}); again.status != http.StatusSeeOther {
 		t.Errorf("ending twice: got %d", again.status)
+	}
+	m.audit(t)
+}
+
+// A visitor who has lost the session's browser opens it again from its page, as often as a
+// double click, and after its end lands on the receipt.
+func TestOpenAgain(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	v := m.visitor(t)
+	launch := v.buy("1")
+	m.launch(t, launch)
+	id := sessionOf(t, launch)
+	receipt := "/session/complete?session_id=" + id
+	v.get(receipt).has(t, http.StatusOK, `data-testid="open-again"`, "Your time runs on")
+	again := v.post("/session/open", url.Values{"session_id": {id}})
+	if again.status != http.StatusSeeOther || sessionOf(t, again.location) != id || again.location == launch {
+		t.Fatalf("got %d to %q", again.status, again.location)
+	}
+	if twice := v.post("/session/open", url.Values{"session_id": {id}}); sessionOf(t, twice.location) != id {
+		t.Errorf("a double click: got %d to %q", twice.status, twice.location)
+	}
+	m.visitor(t).post("/session/open", url.Values{"session_id": {id}}).has(t, http.StatusNotFound, "no such session")
+	v.post("/session/end", url.Values{"session_id": {id}})
+	if late := v.post("/session/open", url.Values{"session_id": {id}}); late.location != receipt {
+		t.Errorf("after the end: got %d to %q", late.status, late.location)
 	}
 	m.audit(t)
 }
@@ -199,7 +225,7 @@ func TestOtherSitesCannotPost(t *testing.T) {
 		"Origin: null":               "a sandboxed frame",
 	}
 	for header, why := range tests {
-		for _, path := range []string{"/buy", "/topup", "/session/end", "/consent"} {
+		for _, path := range []string{"/buy", "/topup", "/session/end", "/session/open", "/consent"} {
 			name, value, _ := strings.Cut(header, ": ")
 			v.post(path, form, name, strings.TrimSuffix(value, "/")).has(t, http.StatusForbidden, "came from elsewhere")
 			if t.Failed() {

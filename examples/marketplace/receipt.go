@@ -123,6 +123,30 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return nil
 }
 
+// openAgain opens a running session in this browser, wherever it was open before: the
+// visitor closed the browser, lost its cookies, or has moved to another device.
+func (s *Server) openAgain(w http.ResponseWriter, r *http.Request, v *visit) error {
+	session, err := s.own(r.Context(), v, r.PostFormValue("session_id"))
+	if err != nil {
+		return err
+	}
+	again, err := s.api.relaunch(r.Context(), session.ID)
+	if refusedAsOver(err) { // it has ended meanwhile
+		http.Redirect(w, r, receiptPath(session.ID), http.StatusSeeOther)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if again.LaunchURL == "" {
+		return errNoAddress
+	}
+	s.launches.put(session.ID, again.LaunchURL)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, again.LaunchURL, http.StatusSeeOther)
+	return nil
+}
+
 // historyData is one page of a visitor's sessions.
 type historyData struct {
 	Sessions []sessionView

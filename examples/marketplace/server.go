@@ -69,6 +69,7 @@ func New(config Config) (*Server, error) {
 	mux.Handle("POST /topup", s.page(s.topUp))
 	mux.Handle("GET /session/complete", s.page(s.receipt))
 	mux.Handle("POST /session/end", s.page(s.end))
+	mux.Handle("POST /session/open", s.page(s.openAgain))
 	mux.Handle("GET /history", s.page(s.history))
 	mux.Handle("GET /consent", s.page(s.consent))
 	mux.Handle("POST /consent", s.page(s.agree))

@@ -45,6 +45,8 @@ type question struct {
 type answer struct {
 	*Page
 	problem *protocol.Problem // the body as a problem document, or nil
+	asked   time.Time         // just before the request, by [Config.Now]
+	heard   time.Time         // just after the header of the response
 }
 
 // code returns the code of the problem document, or "".
@@ -93,7 +95,9 @@ func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 	for i := 0; i+1 < len(q.header); i += 2 {
 		req.Header.Set(q.header[i], q.header[i+1])
 	}
+	asked := p.Now()
 	resp, err := client.Do(req)
+	heard := p.Now()
 	if err != nil {
 		var wrapped *url.Error // its text contains the URL, which may hold a token
 		if errors.As(err, &wrapped) {
@@ -102,7 +106,7 @@ func (p *probe) ask(ctx context.Context, q question) (*answer, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	a := &answer{Page: &Page{URL: q.target, Status: resp.StatusCode, Header: resp.Header}}
+	a := &answer{Page: &Page{URL: q.target, Status: resp.StatusCode, Header: resp.Header}, asked: asked, heard: heard}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return a, nil
 	}

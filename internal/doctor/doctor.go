@@ -2,8 +2,10 @@
 // and attackers reach it, and says how to fix what is wrong.
 //
 //	dns         the name resolves, and to which addresses
+//	ownership   the session service knows the name as the provider's
 //	tls         the certificate is valid for the name, and until when
 //	gate        a gate answers on every address and reaches its session service
+//	time        the clocks of the edges agree with this machine's and the service's
 //	refusal     without a session, a page request and a fetch are refused
 //	websocket   an upgrade is refused without a session and accepted with one
 //	injection   a page of the app carries the clock, or the reason why not
@@ -63,6 +65,9 @@ type Config struct {
 	// value). It is never sent to a server whose certificate is not valid. Empty:
 	// checks that need a session are skipped.
 	Session string
+	// The page to which the launch link of Session leads, without its query. Nil: not
+	// known.
+	Link *url.URL
 	// The edge's debug_key, with which the gate reports why a page has no clock.
 	// Empty: the page is searched for the clock's script, and no reason is given.
 	DebugKey string
@@ -75,6 +80,9 @@ type Config struct {
 	// Gate says where the name should point. Nil: its addresses are reported but
 	// not compared.
 	Gate *Gate
+	// Ownership says whether the session service takes the name for the provider's.
+	// Nil: it is not reported.
+	Ownership *Ownership
 
 	// Control is called before each connection, like [net.Dialer.Control]; an
 	// error prevents the connection. Set it if URL or Origin come from someone
@@ -84,7 +92,8 @@ type Config struct {
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Trusted certificate authorities. Default: the system's.
 	Roots *x509.CertPool
-	// Now returns the current time. Default: time.Now.
+	// Now returns the current time, with which certificates and the clocks of edges are
+	// compared. Default: time.Now.
 	Now func() time.Time
 	// The rules of the edge's injector. Required.
 	Rules Rules
@@ -97,6 +106,14 @@ type Gate struct {
 	// What to do if a name points elsewhere, such as "Set CNAME app.example.com to
 	// edge.example.com."
 	Remedy string
+}
+
+// Ownership is the state of a provider's claim to the name.
+type Ownership struct {
+	State  string // pending, proven, suspended, vouched or local
+	Usable bool   // whether the gate serves the name
+	Found  string // what the session service last saw in DNS; may be empty
+	Remedy string // which records to set
 }
 
 // Rules answers with the decisions of the injector that the edge runs.
@@ -135,9 +152,11 @@ func Run(ctx context.Context, c Config) *Report {
 	page.RawQuery = ""
 	p := &probe{Config: c, report: &Report{URL: c.URL.Redacted()}, page: &page}
 	p.checkNames(ctx)
+	p.checkOwnership()
 	p.checkCertificate(ctx)
 	p.checkGate(ctx)
 	p.believeGate()
+	p.checkTime()
 	p.checkRefusal(ctx)
 	p.checkWebSocket(ctx)
 	p.checkPage(ctx)
@@ -161,6 +180,7 @@ type probe struct {
 	reached   bool             // an address accepts connections
 	trusted   bool             // certificates are valid, so secrets may be sent
 	gated     bool             // a gate answers
+	answers   []*answer        // of the gate, one for each address
 	astray    string           // the name's addresses, if some are not the gate's; otherwise empty
 	cookie    string           // of an admitted visitor; empty before entry
 	page      *url.URL         // to which the page to check redirects within its site

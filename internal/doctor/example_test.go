@@ -34,6 +34,7 @@ func ExampleRun() {
 	// dns not_checked
 	// tls not_checked
 	// gate failed
+	// time not_checked
 	// refusal failed
 	// websocket not_checked
 	// injection not_checked

@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
+
+// noSession is a cookie that opens no session. A gate looks up an unknown host only for
+// requests with one of its cookies.
+const noSession = "__Host-session_gate=doctor; session_gate=doctor"
 
 // checkGate checks that a gate answers at every address, by requesting a path
 // that only a gate serves.
@@ -18,16 +23,17 @@ func (p *probe) checkGate(ctx context.Context) {
 	}
 	host := p.URL.Hostname()
 	for _, address := range p.addresses {
-		a, err := p.ask(ctx, question{method: http.MethodGet, target: p.at(protocol.GateSession), at: address, header: fetch})
+		a, err := p.ask(ctx, question{method: http.MethodGet, target: p.at(protocol.GateSession), at: address, header: append(slices.Clone(fetch), "Cookie", noSession)})
 		switch {
 		case err != nil:
 			p.note(name, Failed, fmt.Sprintf("the request to %s failed: %s", address, plainly(err)), remedyUnreachable)
 			return
-		case a.code() == protocol.SessionMissing:
+		case a.code() == protocol.SessionInvalid, a.code() == protocol.SessionMissing:
+			p.answers = append(p.answers, a)
 			continue
 		case a.code() == protocol.HostUnknown:
 			p.note(name, Failed, fmt.Sprintf("the gate at %s knows no provider for %s", address, host),
-				"Register the domain with its provider (PATCH /api/v1/providers/{id}), or set `provider` in the edge's Caddyfile. The gate caches the old answer for ten seconds.")
+				"Register the domain with its provider (PATCH /api/v1/providers/{id}) and set the DNS record that proves it (GET /api/v1/providers/{id}/dns), or set `provider` in the edge's Caddyfile. The gate caches the old answer for ten seconds.")
 			return
 		case a.code() == protocol.BackendUnavailable:
 			p.note(name, Failed, fmt.Sprintf("the gate at %s cannot reach its session service", address),

@@ -60,6 +60,31 @@ func (p *probe) checkNames(ctx context.Context) {
 	p.note(name, OK, fmt.Sprintf("%s resolves to %s", host, join(found)), "")
 }
 
+// checkOwnership reports whether the name is proven.
+func (p *probe) checkOwnership() {
+	const name = "ownership"
+	o := p.Ownership
+	if o == nil {
+		return
+	}
+	host := p.URL.Hostname()
+	switch {
+	case o.Usable && o.State == "proven":
+		p.note(name, OK, "a DNS record proves that "+host+" is the provider's", "")
+	case o.Usable && o.State == "vouched":
+		p.note(name, OK, "an administrator vouches for "+host, "")
+	case o.Usable:
+		p.note(name, OK, host+" is a loopback name and needs no proof", "")
+	default:
+		found := host + " is " + o.State + ": the gate does not serve it"
+		if o.Found != "" {
+			found += "; DNS says: " + o.Found
+		}
+		remedy := strings.TrimSpace(o.Remedy + " Then choose Check now in the dashboard's set-up, or wait for the next check.")
+		p.note(name, Failed, found, remedy)
+	}
+}
+
 // judgeNames compares a name's addresses with those of the gate.
 func (p *probe) judgeNames(name, host string, found []netip.Addr) {
 	var right, astray []netip.Addr

@@ -44,10 +44,12 @@ func (p *probe) checkPage(ctx context.Context) {
 	if p.leavesAtOrigin(ctx) {
 		return
 	}
+	p.checkLink(ctx)
 	if err := p.enter(ctx); err != nil {
 		p.note(name, Failed, err.Error(), "A launch link can be used once. Sell another session for this check.")
 		return
 	}
+	p.checkServiceTime(ctx)
 	p.checkUpgrade(ctx)
 	header := append([]string{"Cookie", p.cookie}, navigation...)
 	if p.DebugKey != "" {
@@ -133,6 +135,22 @@ func (p *probe) leavesAtOrigin(ctx context.Context) bool {
 	s.at = p.page
 	p.noteElsewhere("injection", s, false)
 	return true
+}
+
+// checkLink checks whether the launch link leads to a page that is open to everybody. The
+// gate redeems the link there, but the page has no clock.
+func (p *probe) checkLink(ctx context.Context) {
+	if p.Link == nil || !strings.EqualFold(p.Link.Host, p.URL.Host) || p.Link.Path == p.page.Path {
+		return
+	}
+	target := p.at(p.Link.Path)
+	target.RawPath = p.Link.RawPath
+	a, err := p.ask(ctx, question{method: http.MethodGet, target: target, at: p.addresses[0], header: navigation})
+	if err != nil || a.Status < 200 || a.Status > 299 {
+		return
+	}
+	p.note("injection", Warning, fmt.Sprintf("the launch link leads to %s, which is open to visitors without a session and has no clock", p.Link.EscapedPath()),
+		"Set the provider's app_url to a page behind the gate, or extend the gate's matcher to this page.")
 }
 
 // SessionToken returns the token in a launch link. It also accepts a token alone.

@@ -24,6 +24,8 @@ type Problem struct {
 	ConsentURL string `json:"consent_url,omitempty"`
 	// The id of the session, if the caller may see it.
 	SessionID string `json:"session_id,omitempty"`
+	// After how many seconds a retry can succeed, as in Retry-After; 0: unknown.
+	RetryAfter int `json:"-"`
 }
 
 // Error implements error. It returns only the code, because the other fields may quote
@@ -52,9 +54,11 @@ const (
 	SessionCompleted   Code = "session_completed"   // 401
 	SessionRevoked     Code = "session_revoked"     // 401
 	SessionCanceled    Code = "session_canceled"    // 401: the launch window passed
+	SessionMoved       Code = "session_moved"       // 401: the session was opened anew; this token is void
 	SessionPaused      Code = "session_paused"      // 423
 	SessionPending     Code = "session_pending"     // 409: not launched yet
 	LaunchSpent        Code = "launch_spent"        // 409: the session is already open in another browser
+	AnotherSession     Code = "another_session"     // 409: the browser has another live session; its person is asked first
 	LaunchInvalid      Code = "launch_invalid"      // 401
 	LaunchExpired      Code = "launch_expired"      // 401
 	WrongProvider      Code = "wrong_provider"      // 403: the token is for another provider's site
@@ -79,7 +83,9 @@ const (
 	TokenInvalid        Code = "token_invalid"          // 401: the Bearer JWT does not verify
 	TokenMismatch       Code = "token_mismatch"         // 401: the JWT is another session's
 	AlreadyExists       Code = "already_exists"         // 409
+	DomainNotProven     Code = "domain_not_proven"      // 409: no DNS record proves the app's domain
 	RateLimited         Code = "rate_limited"           // 429, with Retry-After
+	LimitReached        Code = "limit_reached"          // 409: the session has used up a limit; waiting does not help
 	TooLarge            Code = "too_large"              // 413
 	Unavailable         Code = "unavailable"            // 503, with Retry-After
 	Internal            Code = "internal"               // 500
@@ -113,9 +119,11 @@ var statuses = map[Code]int{
 	SessionCompleted:   http.StatusUnauthorized,
 	SessionRevoked:     http.StatusUnauthorized,
 	SessionCanceled:    http.StatusUnauthorized,
+	SessionMoved:       http.StatusUnauthorized,
 	SessionPaused:      http.StatusLocked,
 	SessionPending:     http.StatusConflict,
 	LaunchSpent:        http.StatusConflict,
+	AnotherSession:     http.StatusConflict,
 	LaunchInvalid:      http.StatusUnauthorized,
 	LaunchExpired:      http.StatusUnauthorized,
 	WrongProvider:      http.StatusForbidden,
@@ -137,7 +145,9 @@ var statuses = map[Code]int{
 	TokenInvalid:        http.StatusUnauthorized,
 	TokenMismatch:       http.StatusUnauthorized,
 	AlreadyExists:       http.StatusConflict,
+	DomainNotProven:     http.StatusConflict,
 	RateLimited:         http.StatusTooManyRequests,
+	LimitReached:        http.StatusConflict,
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
 	Internal:            http.StatusInternalServerError,
@@ -147,9 +157,9 @@ var statuses = map[Code]int{
 func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
-		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, RateLimited,
+		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, DomainNotProven, RateLimited, LimitReached,
 		TooLarge, Unavailable, Internal,
-		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled,
+		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled, SessionMoved,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,
 	}
 }

@@ -21,6 +21,7 @@ const (
 	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; 303 for an HTML form
 	GateEnd       = GatePrefix + "end"       // POST: [SessionAnswer]
 	GateEvents    = GatePrefix + "events"    // POST [EventsRequest]: 202
+	GateEnter     = GatePrefix + "enter"     // POST, an HTML form: 303
 )
 
 // The endpoints of the backend's API that edges use. Paths with {id} take a session id.
@@ -39,7 +40,8 @@ const (
 // Actions on a session, appended to [Sessions] + "/" + id + "/". The edge calls them
 // with the session token as the bearer token.
 const (
-	ActionLaunch    = "launch" // called by pages without an edge
+	ActionLaunch    = "launch"   // called by pages without an edge
+	ActionRelaunch  = "relaunch" // called by marketplaces
 	ActionHeartbeat = "heartbeat"
 	ActionExtend    = "extend"
 	ActionPause     = "pause"
@@ -57,7 +59,12 @@ const LaunchParam = "session"
 const (
 	HeaderIdempotencyKey = "Idempotency-Key"
 	HeaderRequestID      = "X-Request-Id"
+	// What an edge looks a host up for: [PurposeCertificate], or nothing for a request.
+	HeaderPurpose = "Session-Gate-Purpose"
 )
+
+// PurposeCertificate is the value of [HeaderPurpose] before a certificate is obtained.
+const PurposeCertificate = "certificate"
 
 // Status is the state of a session.
 type Status string
@@ -107,6 +114,8 @@ type LiveState struct {
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
+	// How many new links the session was given. Tokens made before the last one are void.
+	Relaunches int64 `json:"relaunches,omitempty"`
 }
 
 // SettlementPolicy determines how a session that ends early is charged.

@@ -157,6 +157,9 @@ func fieldsOf(typ reflect.Type) map[string]field {
 	fields := map[string]field{}
 	for f := range typ.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue // it is not sent
+		}
 		fields[name] = field{typeOf(f.Type), strings.Contains(options, "omit")}
 	}
 	return fields

@@ -1,6 +1,6 @@
 // Writes dist/: boot.js (classic) and the parts that it loads (modules). Names carry no
 // hash: embed.go fills in hashed names for the __NAME__ tokens when the server starts.
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -26,8 +26,7 @@ const parts = [
 
 const nameCache = {};
 
-await rm(join(root, "dist"), { recursive: true, force: true });
-await mkdir(join(root, "dist"));
+const built = new Map();
 for (const { input, file, format } of parts) {
   const bundle = await rolldown({
     cwd: root,
@@ -55,5 +54,17 @@ for (const { input, file, format } of parts) {
     // The parts call one another: what is renamed in one is in all.
     nameCache,
   });
-  await writeFile(join(root, "dist", file), code);
+  built.set(file, code);
 }
+
+// Go may embed dist/ at any moment: a file that is the same is left alone, and another one is
+// replaced at once.
+const dist = join(root, "dist");
+await mkdir(dist, { recursive: true });
+for (const [file, code] of built) {
+  if ((await readFile(join(dist, file), "utf8").catch(() => undefined)) === code) continue;
+  const written = join(root, "node_modules", `.${file}`);
+  await writeFile(written, code);
+  await rename(written, join(dist, file));
+}
+for (const file of await readdir(dist)) if (!built.has(file)) await rm(join(dist, file), { recursive: true });

@@ -71,6 +71,7 @@ export interface ExtendRequest {
 export type Code =
   | "session_missing"
   | "session_invalid"
+  | "session_moved"
   | "session_expired"
   | "session_completed"
   | "session_revoked"
@@ -78,6 +79,7 @@ export type Code =
   | "session_paused"
   | "session_pending"
   | "launch_spent"
+  | "another_session"
   | "launch_invalid"
   | "launch_expired"
   | "wrong_provider"
@@ -99,6 +101,7 @@ export type Code =
   | "token_mismatch"
   | "already_exists"
   | "rate_limited"
+  | "limit_reached"
   | "too_large"
   | "unavailable"
   | "internal";
@@ -117,6 +120,6 @@ export interface Problem {
 }
 
 /** What the gate answers below {@link GATE_PREFIX}. */
-export type GatePath = "session" | "heartbeat" | "extend" | "pause" | "resume" | "end" | "events";
+export type GatePath = "session" | "heartbeat" | "extend" | "pause" | "resume" | "end" | "events" | "enter";
 
 export const GATE_PREFIX = "/.session-gate/";

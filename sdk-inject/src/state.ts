@@ -1,7 +1,7 @@
 import type { GateError } from "./errors";
 import type { SessionView } from "./protocol";
 
-/** `gone`: this browser has lost its cookie, for an unknown reason. */
+/** `gone`: this browser has lost its cookie, or a new link has opened the session elsewhere. */
 export type EndReason = "completed" | "expired" | "revoked" | "canceled" | "gone";
 
 /** The state that the page shows. `absent`: the page has no session and shows nothing. */
@@ -40,7 +40,8 @@ export function stateOfRefusal(
   { code, problem }: GateError,
   view: SessionView | undefined,
 ): State | undefined {
-  const [, said, gone] = /^session_(completed|expired|revoked|canceled|(missing|invalid))$/.exec(code) ?? [];
+  const [, said, gone] =
+    /^session_(completed|expired|revoked|canceled|(missing|invalid|moved))$/.exec(code) ?? [];
   if (!said) return undefined;
   if (gone && !view) return { phase: "absent" };
   return {

@@ -7,11 +7,6 @@ SELECT * FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id D
 -- name: CountEvents :one
 SELECT COUNT(*) FROM session_events WHERE session_id = $1 AND source = $2;
 
--- name: CountEventsUpTo :one
--- CountEventsUpTo counts what is recorded of a session, up to a number. Its index
--- answers it.
-SELECT COUNT(*) FROM (SELECT 1 FROM session_events e WHERE e.session_id = sqlc.arg(session_id) LIMIT sqlc.arg(max_rows)) x;
-
 -- name: ListChangedSessions :many
 -- ListChangedSessions lists the sessions with a change whose id lies between two
 -- others. Ids begin with the time.

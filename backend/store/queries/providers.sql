@@ -12,15 +12,3 @@ SELECT * FROM providers WHERE id = $1;
 
 -- name: ListProviders :many
 SELECT * FROM providers WHERE id > sqlc.arg(after) ORDER BY id LIMIT sqlc.arg(max_rows);
-
--- name: InsertDomain :execrows
-INSERT INTO provider_domains (domain, provider_id, position) VALUES ($1, $2, $3) ON CONFLICT (domain) DO NOTHING;
-
--- name: DeleteDomains :exec
-DELETE FROM provider_domains WHERE provider_id = $1;
-
--- name: ListDomains :many
-SELECT domain FROM provider_domains WHERE provider_id = $1 ORDER BY position;
-
--- name: GetProviderByDomain :one
-SELECT p.* FROM providers p JOIN provider_domains d ON d.provider_id = p.id WHERE d.domain = $1;

@@ -27,8 +27,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addPageReportStmt, err = db.PrepareContext(ctx, addPageReport); err != nil {
 		return nil, fmt.Errorf("error preparing query AddPageReport: %w", err)
 	}
+	if q.addProviderEventDayStmt, err = db.PrepareContext(ctx, addProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventDay: %w", err)
+	}
+	if q.addProviderEventNamesStmt, err = db.PrepareContext(ctx, addProviderEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query AddProviderEventNames: %w", err)
+	}
 	if q.addProviderEventsStmt, err = db.PrepareContext(ctx, addProviderEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query AddProviderEvents: %w", err)
+	}
+	if q.addSessionEventUseStmt, err = db.PrepareContext(ctx, addSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSessionEventUse: %w", err)
 	}
 	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
@@ -66,14 +75,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
-	if q.countEventNamesStmt, err = db.PrepareContext(ctx, countEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventNames: %w", err)
-	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
-	}
-	if q.countEventsUpToStmt, err = db.PrepareContext(ctx, countEventsUpTo); err != nil {
-		return nil, fmt.Errorf("error preparing query CountEventsUpTo: %w", err)
 	}
 	if q.countLiveStmt, err = db.PrepareContext(ctx, countLive); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLive: %w", err)
@@ -99,14 +102,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
 	}
+	if q.deleteAttemptsStmt, err = db.PrepareContext(ctx, deleteAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttempts: %w", err)
+	}
+	if q.deleteClaimStmt, err = db.PrepareContext(ctx, deleteClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteClaim: %w", err)
+	}
 	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
 	}
 	if q.deleteDeliveriesOfWebhookStmt, err = db.PrepareContext(ctx, deleteDeliveriesOfWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveriesOfWebhook: %w", err)
-	}
-	if q.deleteDomainsStmt, err = db.PrepareContext(ctx, deleteDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteDomains: %w", err)
 	}
 	if q.deleteGuestChangeStmt, err = db.PrepareContext(ctx, deleteGuestChange); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteGuestChange: %w", err)
@@ -126,8 +132,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
 	}
+	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
+	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
+	}
+	if q.deleteProviderEventDaysStmt, err = db.PrepareContext(ctx, deleteProviderEventDays); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEventDays: %w", err)
+	}
+	if q.deleteProviderEventsStmt, err = db.PrepareContext(ctx, deleteProviderEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProviderEvents: %w", err)
+	}
+	if q.deleteSessionEventUseStmt, err = db.PrepareContext(ctx, deleteSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionEventUse: %w", err)
 	}
 	if q.deleteSignInStmt, err = db.PrepareContext(ctx, deleteSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSignIn: %w", err)
@@ -192,6 +210,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDomainSecretStmt, err = db.PrepareContext(ctx, getDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDomainSecret: %w", err)
+	}
 	if q.getHoldStmt, err = db.PrepareContext(ctx, getHold); err != nil {
 		return nil, fmt.Errorf("error preparing query GetHold: %w", err)
 	}
@@ -210,6 +231,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getProviderByDomainStmt, err = db.PrepareContext(ctx, getProviderByDomain); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProviderByDomain: %w", err)
 	}
+	if q.getProviderEventDayStmt, err = db.PrepareContext(ctx, getProviderEventDay); err != nil {
+		return nil, fmt.Errorf("error preparing query GetProviderEventDay: %w", err)
+	}
 	if q.getRingVersionStmt, err = db.PrepareContext(ctx, getRingVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GetRingVersion: %w", err)
 	}
@@ -218,6 +242,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getSessionEventUseStmt, err = db.PrepareContext(ctx, getSessionEventUse); err != nil {
+		return nil, fmt.Errorf("error preparing query GetSessionEventUse: %w", err)
 	}
 	if q.getSignInStmt, err = db.PrepareContext(ctx, getSignIn); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSignIn: %w", err)
@@ -240,11 +267,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertClaimStmt, err = db.PrepareContext(ctx, insertClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertClaim: %w", err)
+	}
 	if q.insertDeliveryStmt, err = db.PrepareContext(ctx, insertDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertDelivery: %w", err)
 	}
-	if q.insertDomainStmt, err = db.PrepareContext(ctx, insertDomain); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertDomain: %w", err)
+	if q.insertDomainSecretStmt, err = db.PrepareContext(ctx, insertDomainSecret); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertDomainSecret: %w", err)
 	}
 	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
@@ -294,6 +324,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
 	}
+	if q.listClaimsStmt, err = db.PrepareContext(ctx, listClaims); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaims: %w", err)
+	}
+	if q.listClaimsOfDomainStmt, err = db.PrepareContext(ctx, listClaimsOfDomain); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaimsOfDomain: %w", err)
+	}
 	if q.listDaysStmt, err = db.PrepareContext(ctx, listDays); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDays: %w", err)
 	}
@@ -309,8 +345,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDisabledWaitingStmt, err = db.PrepareContext(ctx, listDisabledWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDisabledWaiting: %w", err)
 	}
-	if q.listDomainsStmt, err = db.PrepareContext(ctx, listDomains); err != nil {
-		return nil, fmt.Errorf("error preparing query ListDomains: %w", err)
+	if q.listDueDomainsStmt, err = db.PrepareContext(ctx, listDueDomains); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDueDomains: %w", err)
 	}
 	if q.listEdgesStmt, err = db.PrepareContext(ctx, listEdges); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEdges: %w", err)
@@ -347,9 +383,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
-	}
-	if q.listPageEventNamesStmt, err = db.PrepareContext(ctx, listPageEventNames); err != nil {
-		return nil, fmt.Errorf("error preparing query ListPageEventNames: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
@@ -408,6 +441,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveBalanceStmt, err = db.PrepareContext(ctx, moveBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveBalance: %w", err)
 	}
+	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
@@ -444,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
 	}
+	if q.setSessionEventNamesStmt, err = db.PrepareContext(ctx, setSessionEventNames); err != nil {
+		return nil, fmt.Errorf("error preparing query SetSessionEventNames: %w", err)
+	}
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
 	}
@@ -458,6 +497,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.trimPageReportsStmt, err = db.PrepareContext(ctx, trimPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query TrimPageReports: %w", err)
+	}
+	if q.updateClaimStmt, err = db.PrepareContext(ctx, updateClaim); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateClaim: %w", err)
+	}
+	if q.updateLinksStmt, err = db.PrepareContext(ctx, updateLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateLinks: %w", err)
 	}
 	if q.updateProviderStmt, err = db.PrepareContext(ctx, updateProvider); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProvider: %w", err)
@@ -484,9 +529,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addPageReportStmt: %w", cerr)
 		}
 	}
+	if q.addProviderEventDayStmt != nil {
+		if cerr := q.addProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventDayStmt: %w", cerr)
+		}
+	}
+	if q.addProviderEventNamesStmt != nil {
+		if cerr := q.addProviderEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addProviderEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.addProviderEventsStmt != nil {
 		if cerr := q.addProviderEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.addSessionEventUseStmt != nil {
+		if cerr := q.addSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.advanceRingStmt != nil {
@@ -549,19 +609,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
-	if q.countEventNamesStmt != nil {
-		if cerr := q.countEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventNamesStmt: %w", cerr)
-		}
-	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
-		}
-	}
-	if q.countEventsUpToStmt != nil {
-		if cerr := q.countEventsUpToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countEventsUpToStmt: %w", cerr)
 		}
 	}
 	if q.countLiveStmt != nil {
@@ -604,6 +654,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
 		}
 	}
+	if q.deleteAttemptsStmt != nil {
+		if cerr := q.deleteAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.deleteClaimStmt != nil {
+		if cerr := q.deleteClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteClaimStmt: %w", cerr)
+		}
+	}
 	if q.deleteDeliveriesStmt != nil {
 		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
@@ -612,11 +672,6 @@ func (q *Queries) Close() error {
 	if q.deleteDeliveriesOfWebhookStmt != nil {
 		if cerr := q.deleteDeliveriesOfWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveriesOfWebhookStmt: %w", cerr)
-		}
-	}
-	if q.deleteDomainsStmt != nil {
-		if cerr := q.deleteDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteDomainsStmt: %w", cerr)
 		}
 	}
 	if q.deleteGuestChangeStmt != nil {
@@ -649,9 +704,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
 		}
 	}
+	if q.deletePageEventsStmt != nil {
+		if cerr := q.deletePageEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
+		}
+	}
 	if q.deletePersonStmt != nil {
 		if cerr := q.deletePersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePersonStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventDaysStmt != nil {
+		if cerr := q.deleteProviderEventDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventDaysStmt: %w", cerr)
+		}
+	}
+	if q.deleteProviderEventsStmt != nil {
+		if cerr := q.deleteProviderEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProviderEventsStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionEventUseStmt != nil {
+		if cerr := q.deleteSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.deleteSignInStmt != nil {
@@ -759,6 +834,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDomainSecretStmt != nil {
+		if cerr := q.getDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDomainSecretStmt: %w", cerr)
+		}
+	}
 	if q.getHoldStmt != nil {
 		if cerr := q.getHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getHoldStmt: %w", cerr)
@@ -789,6 +869,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getProviderByDomainStmt: %w", cerr)
 		}
 	}
+	if q.getProviderEventDayStmt != nil {
+		if cerr := q.getProviderEventDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getProviderEventDayStmt: %w", cerr)
+		}
+	}
 	if q.getRingVersionStmt != nil {
 		if cerr := q.getRingVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getRingVersionStmt: %w", cerr)
@@ -802,6 +887,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getSessionEventUseStmt != nil {
+		if cerr := q.getSessionEventUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getSessionEventUseStmt: %w", cerr)
 		}
 	}
 	if q.getSignInStmt != nil {
@@ -839,14 +929,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertClaimStmt != nil {
+		if cerr := q.insertClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertClaimStmt: %w", cerr)
+		}
+	}
 	if q.insertDeliveryStmt != nil {
 		if cerr := q.insertDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertDeliveryStmt: %w", cerr)
 		}
 	}
-	if q.insertDomainStmt != nil {
-		if cerr := q.insertDomainStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertDomainStmt: %w", cerr)
+	if q.insertDomainSecretStmt != nil {
+		if cerr := q.insertDomainSecretStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertDomainSecretStmt: %w", cerr)
 		}
 	}
 	if q.insertEntryStmt != nil {
@@ -929,6 +1024,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
 		}
 	}
+	if q.listClaimsStmt != nil {
+		if cerr := q.listClaimsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsStmt: %w", cerr)
+		}
+	}
+	if q.listClaimsOfDomainStmt != nil {
+		if cerr := q.listClaimsOfDomainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimsOfDomainStmt: %w", cerr)
+		}
+	}
 	if q.listDaysStmt != nil {
 		if cerr := q.listDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listDaysStmt: %w", cerr)
@@ -954,9 +1059,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDisabledWaitingStmt: %w", cerr)
 		}
 	}
-	if q.listDomainsStmt != nil {
-		if cerr := q.listDomainsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listDomainsStmt: %w", cerr)
+	if q.listDueDomainsStmt != nil {
+		if cerr := q.listDueDomainsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDueDomainsStmt: %w", cerr)
 		}
 	}
 	if q.listEdgesStmt != nil {
@@ -1017,11 +1122,6 @@ func (q *Queries) Close() error {
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
-		}
-	}
-	if q.listPageEventNamesStmt != nil {
-		if cerr := q.listPageEventNamesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listPageEventNamesStmt: %w", cerr)
 		}
 	}
 	if q.listPageReportsStmt != nil {
@@ -1119,6 +1219,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveBalanceStmt: %w", cerr)
 		}
 	}
+	if q.moveClaimStmt != nil {
+		if cerr := q.moveClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -1179,6 +1284,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
 		}
 	}
+	if q.setSessionEventNamesStmt != nil {
+		if cerr := q.setSessionEventNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setSessionEventNamesStmt: %w", cerr)
+		}
+	}
 	if q.settleHoldStmt != nil {
 		if cerr := q.settleHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
@@ -1202,6 +1312,16 @@ func (q *Queries) Close() error {
 	if q.trimPageReportsStmt != nil {
 		if cerr := q.trimPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing trimPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.updateClaimStmt != nil {
+		if cerr := q.updateClaimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateClaimStmt: %w", cerr)
+		}
+	}
+	if q.updateLinksStmt != nil {
+		if cerr := q.updateLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateLinksStmt: %w", cerr)
 		}
 	}
 	if q.updateProviderStmt != nil {
@@ -1269,7 +1389,10 @@ type Queries struct {
 	db                                              DBTX
 	tx                                              *sql.Tx
 	addPageReportStmt                               *sql.Stmt
+	addProviderEventDayStmt                         *sql.Stmt
+	addProviderEventNamesStmt                       *sql.Stmt
 	addProviderEventsStmt                           *sql.Stmt
+	addSessionEventUseStmt                          *sql.Stmt
 	advanceRingStmt                                 *sql.Stmt
 	announceStmt                                    *sql.Stmt
 	auditAccountsStmt                               *sql.Stmt
@@ -1282,9 +1405,7 @@ type Queries struct {
 	claimIdempotencyKeyStmt                         *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
-	countEventNamesStmt                             *sql.Stmt
 	countEventsStmt                                 *sql.Stmt
-	countEventsUpToStmt                             *sql.Stmt
 	countLiveStmt                                   *sql.Stmt
 	countLiveKeysStmt                               *sql.Stmt
 	countLiveSessionsOfUserStmt                     *sql.Stmt
@@ -1293,16 +1414,21 @@ type Queries struct {
 	countSessionsOfUsersStmt                        *sql.Stmt
 	countWebhooksStmt                               *sql.Stmt
 	deleteAccountStmt                               *sql.Stmt
+	deleteAttemptsStmt                              *sql.Stmt
+	deleteClaimStmt                                 *sql.Stmt
 	deleteDeliveriesStmt                            *sql.Stmt
 	deleteDeliveriesOfWebhookStmt                   *sql.Stmt
-	deleteDomainsStmt                               *sql.Stmt
 	deleteGuestChangeStmt                           *sql.Stmt
 	deleteIdempotencyKeysStmt                       *sql.Stmt
 	deleteOldEdgesStmt                              *sql.Stmt
 	deleteOldLinksStmt                              *sql.Stmt
 	deleteOldPageReportsStmt                        *sql.Stmt
 	deleteOldSignInsStmt                            *sql.Stmt
+	deletePageEventsStmt                            *sql.Stmt
 	deletePersonStmt                                *sql.Stmt
+	deleteProviderEventDaysStmt                     *sql.Stmt
+	deleteProviderEventsStmt                        *sql.Stmt
+	deleteSessionEventUseStmt                       *sql.Stmt
 	deleteSignInStmt                                *sql.Stmt
 	deleteSignInsOfPersonStmt                       *sql.Stmt
 	deleteSigningKeysStmt                           *sql.Stmt
@@ -1324,15 +1450,18 @@ type Queries struct {
 	getAccountStmt                                  *sql.Stmt
 	getBeatsStmt                                    *sql.Stmt
 	getDeliveryStmt                                 *sql.Stmt
+	getDomainSecretStmt                             *sql.Stmt
 	getHoldStmt                                     *sql.Stmt
 	getIdempotencyKeyStmt                           *sql.Stmt
 	getMarketplaceStmt                              *sql.Stmt
 	getPersonStmt                                   *sql.Stmt
 	getProviderStmt                                 *sql.Stmt
 	getProviderByDomainStmt                         *sql.Stmt
+	getProviderEventDayStmt                         *sql.Stmt
 	getRingVersionStmt                              *sql.Stmt
 	getRollupStmt                                   *sql.Stmt
 	getSessionStmt                                  *sql.Stmt
+	getSessionEventUseStmt                          *sql.Stmt
 	getSignInStmt                                   *sql.Stmt
 	getWebhookStmt                                  *sql.Stmt
 	growHoldStmt                                    *sql.Stmt
@@ -1340,8 +1469,9 @@ type Queries struct {
 	insertAPIKeyStmt                                *sql.Stmt
 	insertAttemptStmt                               *sql.Stmt
 	insertAuditStmt                                 *sql.Stmt
+	insertClaimStmt                                 *sql.Stmt
 	insertDeliveryStmt                              *sql.Stmt
-	insertDomainStmt                                *sql.Stmt
+	insertDomainSecretStmt                          *sql.Stmt
 	insertEntryStmt                                 *sql.Stmt
 	insertEventStmt                                 *sql.Stmt
 	insertExtensionStmt                             *sql.Stmt
@@ -1358,12 +1488,14 @@ type Queries struct {
 	listAttemptsStmt                                *sql.Stmt
 	listAuditStmt                                   *sql.Stmt
 	listChangedSessionsStmt                         *sql.Stmt
+	listClaimsStmt                                  *sql.Stmt
+	listClaimsOfDomainStmt                          *sql.Stmt
 	listDaysStmt                                    *sql.Stmt
 	listDeliveriesStmt                              *sql.Stmt
 	listDeliveriesOfSessionStmt                     *sql.Stmt
 	listDeliveriesOfStatusStmt                      *sql.Stmt
 	listDisabledWaitingStmt                         *sql.Stmt
-	listDomainsStmt                                 *sql.Stmt
+	listDueDomainsStmt                              *sql.Stmt
 	listEdgesStmt                                   *sql.Stmt
 	listEndedSessionsOfMarketplaceStmt              *sql.Stmt
 	listEntriesOfSessionStmt                        *sql.Stmt
@@ -1376,7 +1508,6 @@ type Queries struct {
 	listMarketplacesStmt                            *sql.Stmt
 	listMessagesOfUserStmt                          *sql.Stmt
 	listNewUsersStmt                                *sql.Stmt
-	listPageEventNamesStmt                          *sql.Stmt
 	listPageReportsStmt                             *sql.Stmt
 	listPeopleStmt                                  *sql.Stmt
 	listPeopleByEmailStmt                           *sql.Stmt
@@ -1396,6 +1527,7 @@ type Queries struct {
 	makeDueStmt                                     *sql.Stmt
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
+	moveClaimStmt                                   *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
@@ -1408,11 +1540,14 @@ type Queries struct {
 	saveIdempotentResponseStmt                      *sql.Stmt
 	setMessageStmt                                  *sql.Stmt
 	setRollupStmt                                   *sql.Stmt
+	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
+	updateClaimStmt                                 *sql.Stmt
+	updateLinksStmt                                 *sql.Stmt
 	updateProviderStmt                              *sql.Stmt
 	updateSessionStmt                               *sql.Stmt
 	updateWebhookStmt                               *sql.Stmt
@@ -1425,7 +1560,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                                      tx,
 		tx:                                      tx,
 		addPageReportStmt:                       q.addPageReportStmt,
+		addProviderEventDayStmt:                 q.addProviderEventDayStmt,
+		addProviderEventNamesStmt:               q.addProviderEventNamesStmt,
 		addProviderEventsStmt:                   q.addProviderEventsStmt,
+		addSessionEventUseStmt:                  q.addSessionEventUseStmt,
 		advanceRingStmt:                         q.advanceRingStmt,
 		announceStmt:                            q.announceStmt,
 		auditAccountsStmt:                       q.auditAccountsStmt,
@@ -1438,9 +1576,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
-		countEventNamesStmt:                     q.countEventNamesStmt,
 		countEventsStmt:                         q.countEventsStmt,
-		countEventsUpToStmt:                     q.countEventsUpToStmt,
 		countLiveStmt:                           q.countLiveStmt,
 		countLiveKeysStmt:                       q.countLiveKeysStmt,
 		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
@@ -1449,16 +1585,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countSessionsOfUsersStmt:                q.countSessionsOfUsersStmt,
 		countWebhooksStmt:                       q.countWebhooksStmt,
 		deleteAccountStmt:                       q.deleteAccountStmt,
+		deleteAttemptsStmt:                      q.deleteAttemptsStmt,
+		deleteClaimStmt:                         q.deleteClaimStmt,
 		deleteDeliveriesStmt:                    q.deleteDeliveriesStmt,
 		deleteDeliveriesOfWebhookStmt:           q.deleteDeliveriesOfWebhookStmt,
-		deleteDomainsStmt:                       q.deleteDomainsStmt,
 		deleteGuestChangeStmt:                   q.deleteGuestChangeStmt,
 		deleteIdempotencyKeysStmt:               q.deleteIdempotencyKeysStmt,
 		deleteOldEdgesStmt:                      q.deleteOldEdgesStmt,
 		deleteOldLinksStmt:                      q.deleteOldLinksStmt,
 		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
+		deletePageEventsStmt:                    q.deletePageEventsStmt,
 		deletePersonStmt:                        q.deletePersonStmt,
+		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
+		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
+		deleteSessionEventUseStmt:               q.deleteSessionEventUseStmt,
 		deleteSignInStmt:                        q.deleteSignInStmt,
 		deleteSignInsOfPersonStmt:               q.deleteSignInsOfPersonStmt,
 		deleteSigningKeysStmt:                   q.deleteSigningKeysStmt,
@@ -1480,15 +1621,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAccountStmt:                          q.getAccountStmt,
 		getBeatsStmt:                            q.getBeatsStmt,
 		getDeliveryStmt:                         q.getDeliveryStmt,
+		getDomainSecretStmt:                     q.getDomainSecretStmt,
 		getHoldStmt:                             q.getHoldStmt,
 		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
 		getMarketplaceStmt:                      q.getMarketplaceStmt,
 		getPersonStmt:                           q.getPersonStmt,
 		getProviderStmt:                         q.getProviderStmt,
 		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
+		getProviderEventDayStmt:                 q.getProviderEventDayStmt,
 		getRingVersionStmt:                      q.getRingVersionStmt,
 		getRollupStmt:                           q.getRollupStmt,
 		getSessionStmt:                          q.getSessionStmt,
+		getSessionEventUseStmt:                  q.getSessionEventUseStmt,
 		getSignInStmt:                           q.getSignInStmt,
 		getWebhookStmt:                          q.getWebhookStmt,
 		growHoldStmt:                            q.growHoldStmt,
@@ -1496,8 +1640,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAPIKeyStmt:                        q.insertAPIKeyStmt,
 		insertAttemptStmt:                       q.insertAttemptStmt,
 		insertAuditStmt:                         q.insertAuditStmt,
+		insertClaimStmt:                         q.insertClaimStmt,
 		insertDeliveryStmt:                      q.insertDeliveryStmt,
-		insertDomainStmt:                        q.insertDomainStmt,
+		insertDomainSecretStmt:                  q.insertDomainSecretStmt,
 		insertEntryStmt:                         q.insertEntryStmt,
 		insertEventStmt:                         q.insertEventStmt,
 		insertExtensionStmt:                     q.insertExtensionStmt,
@@ -1514,12 +1659,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAttemptsStmt:                        q.listAttemptsStmt,
 		listAuditStmt:                           q.listAuditStmt,
 		listChangedSessionsStmt:                 q.listChangedSessionsStmt,
+		listClaimsStmt:                          q.listClaimsStmt,
+		listClaimsOfDomainStmt:                  q.listClaimsOfDomainStmt,
 		listDaysStmt:                            q.listDaysStmt,
 		listDeliveriesStmt:                      q.listDeliveriesStmt,
 		listDeliveriesOfSessionStmt:             q.listDeliveriesOfSessionStmt,
 		listDeliveriesOfStatusStmt:              q.listDeliveriesOfStatusStmt,
 		listDisabledWaitingStmt:                 q.listDisabledWaitingStmt,
-		listDomainsStmt:                         q.listDomainsStmt,
+		listDueDomainsStmt:                      q.listDueDomainsStmt,
 		listEdgesStmt:                           q.listEdgesStmt,
 		listEndedSessionsOfMarketplaceStmt:      q.listEndedSessionsOfMarketplaceStmt,
 		listEntriesOfSessionStmt:                q.listEntriesOfSessionStmt,
@@ -1532,7 +1679,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listMarketplacesStmt:                    q.listMarketplacesStmt,
 		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
 		listNewUsersStmt:                        q.listNewUsersStmt,
-		listPageEventNamesStmt:                  q.listPageEventNamesStmt,
 		listPageReportsStmt:                     q.listPageReportsStmt,
 		listPeopleStmt:                          q.listPeopleStmt,
 		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
@@ -1552,6 +1698,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		makeDueStmt:                                     q.makeDueStmt,
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
+		moveClaimStmt:                                   q.moveClaimStmt,
 		nextDueStmt:                                     q.nextDueStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
@@ -1564,11 +1711,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
 		setMessageStmt:                                  q.setMessageStmt,
 		setRollupStmt:                                   q.setRollupStmt,
+		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
+		updateClaimStmt:                                 q.updateClaimStmt,
+		updateLinksStmt:                                 q.updateLinksStmt,
 		updateProviderStmt:                              q.updateProviderStmt,
 		updateSessionStmt:                               q.updateSessionStmt,
 		updateWebhookStmt:                               q.updateWebhookStmt,

@@ -36,6 +36,25 @@ type AuditLog struct {
 	RequestID string
 }
 
+type DomainClaim struct {
+	Domain       string
+	ProviderID   string
+	Position     int64
+	State        string
+	ClaimedAt    int64
+	ProvenAt     int64
+	CheckedAt    int64
+	Found        string
+	Misses       int64
+	MissingSince int64
+	DueAt        int64
+}
+
+type DomainSecret struct {
+	ID    int64
+	Value string
+}
+
 type Edge struct {
 	ID           string
 	Version      string
@@ -142,18 +161,20 @@ type ProviderAnalytic struct {
 	Extensions      int64
 }
 
-type ProviderDomain struct {
-	Domain     string
-	ProviderID string
-	Position   int64
-}
-
 type ProviderEvent struct {
 	ProviderID string
 	Day        int64
 	Name       string
 	Events     int64
 	Sessions   int64
+}
+
+type ProviderEventDay struct {
+	ProviderID string
+	Day        int64
+	Events     int64
+	Bytes      int64
+	Names      int64
 }
 
 type ProviderUser struct {
@@ -196,6 +217,14 @@ type Session struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Purchases       string
+	StartedUs       int64
+	PausedAtUs      int64
+	PausedUs        int64
+	EnteredAt       int64
+	Relaunches      int64
+	RedeemedLink    int64
+	RelaunchedAt    int64
 	MarketplaceID   string
 }
 
@@ -213,6 +242,14 @@ type SessionEvent struct {
 	Name      string
 	AtMS      int64
 	Props     string
+}
+
+type SessionEventUse struct {
+	SessionID string
+	Events    int64
+	Bytes     int64
+	Names     string
+	UpdatedAt int64
 }
 
 type SessionExtension struct {

@@ -9,6 +9,50 @@ import (
 	"context"
 )
 
+const addProviderEventDay = `-- name: AddProviderEventDay :one
+INSERT INTO provider_event_days (provider_id, day, events, bytes, names)
+VALUES ($1, $2, $3, $4, 0)
+ON CONFLICT (provider_id, day) DO UPDATE SET
+    events = provider_event_days.events + excluded.events, bytes = provider_event_days.bytes + excluded.bytes
+WHERE provider_event_days.events + excluded.events <= CAST($5 AS BIGINT)
+  AND provider_event_days.bytes + excluded.bytes <= CAST($6 AS BIGINT)
+RETURNING names
+`
+
+type AddProviderEventDayParams struct {
+	ProviderID string
+	Day        int64
+	Events     int64
+	Bytes      int64
+	MaxEvents  int64
+	MaxBytes   int64
+}
+
+// AddProviderEventDay counts events of a provider's day and returns how many names the
+// day has; no row: the day has no room for them.
+func (q *Queries) AddProviderEventDay(ctx context.Context, arg AddProviderEventDayParams) (int64, error) {
+	row := q.queryRow(ctx, q.addProviderEventDayStmt, addProviderEventDay,
+		arg.ProviderID,
+		arg.Day,
+		arg.Events,
+		arg.Bytes,
+		arg.MaxEvents,
+		arg.MaxBytes,
+	)
+	var names int64
+	err := row.Scan(&names)
+	return names, err
+}
+
+const addProviderEventNames = `-- name: AddProviderEventNames :exec
+UPDATE provider_event_days SET names = names + CAST($1 AS BIGINT) WHERE provider_id = $2 AND day = $3
+`
+
+func (q *Queries) AddProviderEventNames(ctx context.Context, names int64, providerID string, day int64) error {
+	_, err := q.exec(ctx, q.addProviderEventNamesStmt, addProviderEventNames, names, providerID, day)
+	return err
+}
+
 const addProviderEvents = `-- name: AddProviderEvents :exec
 INSERT INTO provider_events (provider_id, day, name, events, sessions) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (provider_id, day, name) DO UPDATE SET
@@ -34,15 +78,74 @@ func (q *Queries) AddProviderEvents(ctx context.Context, arg AddProviderEventsPa
 	return err
 }
 
-const countEventNames = `-- name: CountEventNames :one
-SELECT COUNT(*) FROM provider_events WHERE provider_id = $1 AND day = $2
+const addSessionEventUse = `-- name: AddSessionEventUse :one
+INSERT INTO session_event_use (session_id, events, bytes, names, updated_at)
+VALUES ($1, $2, $3, '[]', $4)
+ON CONFLICT (session_id) DO UPDATE SET
+    events = session_event_use.events + excluded.events, bytes = session_event_use.bytes + excluded.bytes,
+    updated_at = excluded.updated_at
+WHERE session_event_use.events + excluded.events <= CAST($5 AS BIGINT)
+  AND session_event_use.bytes + excluded.bytes <= CAST($6 AS BIGINT)
+RETURNING names
 `
 
-func (q *Queries) CountEventNames(ctx context.Context, providerID string, day int64) (int64, error) {
-	row := q.queryRow(ctx, q.countEventNamesStmt, countEventNames, providerID, day)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type AddSessionEventUseParams struct {
+	SessionID string
+	Events    int64
+	Bytes     int64
+	UpdatedAt int64
+	MaxEvents int64
+	MaxBytes  int64
+}
+
+// AddSessionEventUse counts events of a session's pages and returns the names that they
+// had before; no row: the session has no room for them.
+func (q *Queries) AddSessionEventUse(ctx context.Context, arg AddSessionEventUseParams) (string, error) {
+	row := q.queryRow(ctx, q.addSessionEventUseStmt, addSessionEventUse,
+		arg.SessionID,
+		arg.Events,
+		arg.Bytes,
+		arg.UpdatedAt,
+		arg.MaxEvents,
+		arg.MaxBytes,
+	)
+	var names string
+	err := row.Scan(&names)
+	return names, err
+}
+
+const getProviderEventDay = `-- name: GetProviderEventDay :one
+SELECT provider_id, day, events, bytes, names FROM provider_event_days WHERE provider_id = $1 AND day = $2
+`
+
+func (q *Queries) GetProviderEventDay(ctx context.Context, providerID string, day int64) (ProviderEventDay, error) {
+	row := q.queryRow(ctx, q.getProviderEventDayStmt, getProviderEventDay, providerID, day)
+	var i ProviderEventDay
+	err := row.Scan(
+		&i.ProviderID,
+		&i.Day,
+		&i.Events,
+		&i.Bytes,
+		&i.Names,
+	)
+	return i, err
+}
+
+const getSessionEventUse = `-- name: GetSessionEventUse :one
+SELECT session_id, events, bytes, names, updated_at FROM session_event_use WHERE session_id = $1
+`
+
+func (q *Queries) GetSessionEventUse(ctx context.Context, sessionID string) (SessionEventUse, error) {
+	row := q.queryRow(ctx, q.getSessionEventUseStmt, getSessionEventUse, sessionID)
+	var i SessionEventUse
+	err := row.Scan(
+		&i.SessionID,
+		&i.Events,
+		&i.Bytes,
+		&i.Names,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const hasEventName = `-- name: HasEventName :one
@@ -54,34 +157,6 @@ func (q *Queries) HasEventName(ctx context.Context, providerID string, day int64
 	var count int64
 	err := row.Scan(&count)
 	return count, err
-}
-
-const listPageEventNames = `-- name: ListPageEventNames :many
-SELECT DISTINCT name FROM session_events WHERE session_id = $1 AND source = 'page'
-`
-
-// ListPageEventNames is the names of what a session's pages noticed.
-func (q *Queries) ListPageEventNames(ctx context.Context, sessionID string) ([]string, error) {
-	rows, err := q.query(ctx, q.listPageEventNamesStmt, listPageEventNames, sessionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		items = append(items, name)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listProviderEvents = `-- name: ListProviderEvents :many
@@ -123,4 +198,13 @@ func (q *Queries) ListProviderEvents(ctx context.Context, providerID string, fir
 		return nil, err
 	}
 	return items, nil
+}
+
+const setSessionEventNames = `-- name: SetSessionEventNames :exec
+UPDATE session_event_use SET names = $1 WHERE session_id = $2
+`
+
+func (q *Queries) SetSessionEventNames(ctx context.Context, names string, sessionID string) error {
+	_, err := q.exec(ctx, q.setSessionEventNamesStmt, setSessionEventNames, names, sessionID)
+	return err
 }

@@ -9,15 +9,6 @@ import (
 	"context"
 )
 
-const deleteDomains = `-- name: DeleteDomains :exec
-DELETE FROM provider_domains WHERE provider_id = $1
-`
-
-func (q *Queries) DeleteDomains(ctx context.Context, providerID string) error {
-	_, err := q.exec(ctx, q.deleteDomainsStmt, deleteDomains, providerID)
-	return err
-}
-
 const getProvider = `-- name: GetProvider :one
 SELECT id, name, origin_url, app_url, policies, version, created_at, updated_at FROM providers WHERE id = $1
 `
@@ -36,38 +27,6 @@ func (q *Queries) GetProvider(ctx context.Context, id string) (Provider, error) 
 		&i.UpdatedAt,
 	)
 	return i, err
-}
-
-const getProviderByDomain = `-- name: GetProviderByDomain :one
-SELECT p.id, p.name, p.origin_url, p.app_url, p.policies, p.version, p.created_at, p.updated_at FROM providers p JOIN provider_domains d ON d.provider_id = p.id WHERE d.domain = $1
-`
-
-func (q *Queries) GetProviderByDomain(ctx context.Context, domain string) (Provider, error) {
-	row := q.queryRow(ctx, q.getProviderByDomainStmt, getProviderByDomain, domain)
-	var i Provider
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.OriginUrl,
-		&i.AppUrl,
-		&i.Policies,
-		&i.Version,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-	)
-	return i, err
-}
-
-const insertDomain = `-- name: InsertDomain :execrows
-INSERT INTO provider_domains (domain, provider_id, position) VALUES ($1, $2, $3) ON CONFLICT (domain) DO NOTHING
-`
-
-func (q *Queries) InsertDomain(ctx context.Context, domain string, providerID string, position int64) (int64, error) {
-	result, err := q.exec(ctx, q.insertDomainStmt, insertDomain, domain, providerID, position)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const insertProvider = `-- name: InsertProvider :execrows
@@ -97,33 +56,6 @@ func (q *Queries) InsertProvider(ctx context.Context, arg InsertProviderParams) 
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const listDomains = `-- name: ListDomains :many
-SELECT domain FROM provider_domains WHERE provider_id = $1 ORDER BY position
-`
-
-func (q *Queries) ListDomains(ctx context.Context, providerID string) ([]string, error) {
-	rows, err := q.query(ctx, q.listDomainsStmt, listDomains, providerID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var domain string
-		if err := rows.Scan(&domain); err != nil {
-			return nil, err
-		}
-		items = append(items, domain)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listProviders = `-- name: ListProviders :many

@@ -251,7 +251,7 @@ func eventsAndExtensions(t *testing.T, s *store.Store) {
 		if err := tx.Update(ctx, tr, Now); err != nil {
 			return err
 		}
-		return tx.AddPageEvents(ctx, c, []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}}, Now)
+		return tx.AddPageEvents(ctx, c, []store.PageEvent{{Name: "tab.hidden", AtMS: 7, Props: `{"a":"\u0000"}`}}, eventCaps, Now)
 	})
 	list, err := s.Extensions(ctx, "s1", 0, 10)
 	if err != nil || len(list) != 1 || list[0].Seconds != 9 || list[0].At != Now.Unix() {

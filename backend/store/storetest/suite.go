@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/ledger"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
@@ -25,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"lists page without gaps":             listsPage,
 		"deadlines are found in order":        deadlines,
 		"providers and domains":               providers,
+		"claims to domains":                   claims,
 		"API keys":                            apiKeys,
 		"keys and links page":                 keysPage,
 		"webhooks and edges page":             otherListsPage,
@@ -33,6 +35,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"events and extensions":               eventsAndExtensions,
 		"page events are counted":             pageEventCounts,
 		"page events are bounded":             pageEventsAreBounded,
+		"page events in parallel":             parallelPageEvents,
+		"old page events are forgotten":       pageEventsAreForgotten,
+		"attempts of a delivery are bounded":  attemptsAreBounded,
 		"people and their sign-ins":           peopleAndSignIns,
 		"idempotency keys":                    idempotencyKeys,
 		"ledger entries page and audit":       ledgerEntries,
@@ -72,7 +77,8 @@ func write(t *testing.T, s *store.Store, f func(*store.Tx) error) {
 func addProvider(t *testing.T, s *store.Store, id string, domains ...string) {
 	t.Helper()
 	write(t, s, func(tx *store.Tx) error {
-		return tx.InsertProvider(ctx, store.Provider{ID: id, Name: id, Domains: domains}, Now)
+		vouched := func(string) domain.State { return domain.Vouched }
+		return tx.InsertProvider(ctx, store.Provider{ID: id, Name: id, Domains: domains, NewClaim: vouched}, Now)
 	})
 }
 

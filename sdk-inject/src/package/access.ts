@@ -1,4 +1,4 @@
-import { takeToken } from "./address";
+import { keepToken, takeToken } from "./address";
 import { backendFetch } from "./backend";
 import type { SDKConfig } from "./config";
 import { SDKError } from "./errors";
@@ -19,13 +19,21 @@ export function openAccess(config: SDKConfig, page: PageRecord): Access | undefi
     throw new SDKError("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
   }
   const claims = decodeToken(token);
+  // A launch token opens the session once: the same one again means the access that it has opened.
+  if (JSON.stringify(page.access?.claims) === JSON.stringify(claims)) return page.access;
   const endpoint = config.apiEndpoint?.replace(/\/+$/, "");
   if (!endpoint)
     throw new SDKError("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
   const { fetch } = window;
   page.access = {
     claims,
-    call: backendFetch({ fetch: (input, init) => fetch.call(window, input, init), endpoint, token, claims }),
+    call: backendFetch({
+      fetch: (input, init) => fetch.call(window, input, init),
+      endpoint,
+      token,
+      claims,
+      keep: (session) => keepToken(config, session),
+    }),
   };
   return page.access;
 }

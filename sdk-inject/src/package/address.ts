@@ -7,24 +7,29 @@ const STORED = "sessiongate-token";
 const taken = new Set<string>();
 
 /**
- * Returns the launch token: the configured one, else the one in the page's URL, else the stored
+ * Returns the token: the configured one, else the launch token in the page's URL, else the stored
  * one unless `kept`. Removes the token from the URL. Undefined if there is none.
  *
  * @throws SDKError `INVALID_CONFIG` if the page's host does not match `callbackDomain`
  */
 export function takeToken(config: SDKConfig, kept: boolean): string | undefined {
-  const { tokenStorage, callbackDomain: domain, token } = config;
+  const { callbackDomain: domain, token } = config;
   // The page may use the same parameter for something else.
   const found = token ?? new URL(location.href).searchParams.getAll("session").find(isLaunchToken);
   if (found) keepOut(found);
   if ((found || kept) && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
     throw new SDKError(`callbackDomain is ${domain}, but the page is on another host.`, "INVALID_CONFIG");
+  return keepToken(config, found, kept);
+}
+
+/** Stores a token if the configuration wants that. Returns it, else the stored one unless `kept`. */
+export function keepToken({ tokenStorage }: SDKConfig, token?: string, kept?: boolean): string | undefined {
   if (tokenStorage === "session")
     try {
-      if (found) sessionStorage.setItem(STORED, found);
+      if (token) sessionStorage.setItem(STORED, token);
       else if (!kept) return sessionStorage.getItem(STORED) ?? undefined;
     } catch {}
-  return found;
+  return token;
 }
 
 /** Deletes the stored token when the session has ended. */

@@ -9,7 +9,7 @@ import { sdkError } from "./causes";
 import type { SDKConfig } from "./config";
 import type { Events } from "./events";
 import type { Access } from "./page";
-import { broadcastChannel, clock } from "./platform";
+import { broadcastChannel, clock, newKey } from "./platform";
 import type { ReportingEffects } from "./reporting";
 import { either } from "./signals";
 
@@ -95,11 +95,4 @@ export function connect({ config, events, fetch, access, signal }: ConnectionEff
     store,
     effects: { api, session, fetch: call, address: `${base}events`, clock, random, newKey },
   };
-}
-
-/** 128 random bits. randomUUID is not available on plain HTTP pages. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
 }

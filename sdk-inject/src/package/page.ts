@@ -17,7 +17,7 @@ export interface PageRecord {
   start?: () => unknown;
 }
 
-/** Calls of the session service with a launch token, which stays inside. */
+/** Calls of the session service with the session's token, which stays inside. */
 export interface Access {
   claims: TokenClaims;
   call: typeof fetch;

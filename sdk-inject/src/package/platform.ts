@@ -20,3 +20,9 @@ export function broadcastChannel(name: string): Channel | undefined {
     return undefined;
   }
 }
+
+/** 128 random bits. randomUUID is not available on plain HTTP pages. */
+export const newKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );

@@ -133,7 +133,7 @@ test.each([
   ["no server", { apiEndpoint: "https://127.0.0.1:1" }, "NETWORK", /Check apiEndpoint, the network, CORS/],
 ])("with %s the error names the cause", async (_, settings, code, message) => {
   it.pages["/"] = plain();
-  it.pages["/portal/api/v1/sessions/validate"] = "<h1>Sign in to the Wi-Fi</h1>";
+  it.pages["/portal/api/v1/sessions/s-1/launch"] = "<h1>Sign in to the Wi-Fi</h1>";
   const page = await visit(context);
   await it.enter(page);
   const failed = await initialize(page, {

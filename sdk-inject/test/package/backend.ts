@@ -17,6 +17,11 @@ export class TestBackend {
   script = new Map<string, ([number, string] | "drop")[]>();
   /** The service's own clock. */
   time: () => number = () => Date.now();
+  /** The session tokens that took the place of launch tokens. */
+  issued: string[] = [];
+  /** A service of before there were any. */
+  older = false;
+  #redeemed = new Map<string, string>();
   #server: Server;
 
   constructor(seconds = 600) {
@@ -66,7 +71,20 @@ export class TestBackend {
           ...(live && { session: this.session, server_time_ms }),
         });
       }
-      if (path === "launch" && this.session.status === "pending") this.change({ status: "active" });
+      if (path === "launch") {
+        const { status } = this.session;
+        const { authorization, "idempotency-key": key } = request.headers;
+        const redeemed = this.#redeemed.get(`${authorization}`);
+        if (redeemed && redeemed !== key) return send(409, { code: "launch_spent", status: 409 });
+        if (!/active|paused|pending/.test(status))
+          return send(409, { code: `session_${status}`, status: 409 });
+        this.#redeemed.set(`${authorization}`, `${key}`);
+        if (status === "pending") this.change({ status: "active" });
+        if (this.older) return send(200, { session: this.session, server_time_ms });
+        const session_token = token({}, "session+jwt");
+        this.issued.push(session_token);
+        return send(200, { session: this.session, session_token, server_time_ms });
+      }
       if (path === "heartbeat") {
         const { status, version, expires_at } = this.session;
         return send(200, {
@@ -114,7 +132,7 @@ export function leavePage(): void {
 let tokens = 0;
 
 /** A token as the marketplace would sign it, each another one; nobody here checks the signature. */
-export function token(claims: object = {}): string {
+export function token(claims: object = {}, typ = "launch+jwt"): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
   const payload = {
@@ -126,5 +144,5 @@ export function token(claims: object = {}): string {
     nonce: ++tokens,
     ...claims,
   };
-  return `${part({ alg: "ES256", typ: "launch+jwt" })}.${part(payload)}.c2ln`;
+  return `${part({ alg: "ES256", typ })}.${part(payload)}.c2ln`;
 }

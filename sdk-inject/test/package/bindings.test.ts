@@ -54,7 +54,7 @@ test("React: one session under StrictMode, gone when unmounted", async () => {
   await act(async () => root.render(createElement(StrictMode, {}, createElement(App))));
   await becomes(() => app().textContent?.startsWith("s-1") ?? false);
   expect(app().textContent).toMatch(/^s-1 (10:00|[89]:\d\d) true$/);
-  expect(backend.count("validate")).toBeLessThanOrEqual(2);
+  expect(backend.count("launch")).toBeLessThanOrEqual(2);
   expect(location.search).toBe("");
   await act(async () => root.unmount());
   await becomes(() => !pageRecord().session);

@@ -47,7 +47,7 @@ test("opens the session with the token as Bearer, and tells of it", async () => 
   expect(started).toHaveBeenCalledOnce();
   expect(also).toHaveBeenCalledOnce();
   const [first] = backend.seen;
-  expect(first).toMatchObject({ path: "validate", body: { jti: "s-1" } });
+  expect(first).toMatchObject({ path: "launch", body: {} });
   expect(first?.headers.authorization).toMatch(/^Bearer ey/);
   expect(sdk.getRemainingTime()).toBeGreaterThan(500);
   expect(sdk.getFormattedTime()).toMatch(/^(10:00|[89]:\d\d)$/);
@@ -76,17 +76,22 @@ test("without a token there is no session", async () => {
 });
 
 test.each([
-  [400, "session_completed", "SESSION_COMPLETED"],
+  [409, "session_completed", "SESSION_COMPLETED"],
+  [409, "launch_spent", "LAUNCH_SPENT"],
   [401, "token_invalid", "TOKEN_INVALID"],
-  [400, "session_canceled", "SESSION_CANCELED"],
+  [409, "session_canceled", "SESSION_CANCELED"],
 ])("a refusal (%d %s) is an error with a stable code", async (status, code, want) => {
-  backend.script.set("validate", Array(5).fill([status, code]));
+  backend.script.set("launch", Array(5).fill([status, code]));
   await expect(create().initialize()).rejects.toMatchObject({ name: "SDKError", code: want });
 });
 
 test("a lost answer is asked for again", async () => {
-  backend.script.set("validate", ["drop"]);
+  backend.script.set("launch", ["drop"]);
   expect((await create().initialize()).sessionId).toBe("s-1");
+  // Under the same key, so that the first answer may have been lost after the launch was redeemed.
+  const keys = backend.seen.map(({ headers }) => headers["idempotency-key"]);
+  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+  expect(new Set(keys.slice(0, 2)).size).toBe(1);
 });
 
 test("a server that stays away is an error of the network", async () => {
@@ -96,7 +101,7 @@ test("a server that stays away is an error of the network", async () => {
 
 test("initialize can be called again after it failed: the token is kept", async () => {
   history.replaceState(null, "", `/?session=${token()}`);
-  backend.script.set("validate", Array(20).fill("drop"));
+  backend.script.set("launch", Array(20).fill("drop"));
   const sdk = create({ token: undefined as never });
   await expect(sdk.initialize()).rejects.toMatchObject({ code: "NETWORK" });
   backend.script.clear();
@@ -135,16 +140,58 @@ test("a session whose clock starts at launch is started by its page, once", asyn
   for (const sdk of made.splice(0)) sdk.destroy();
   await create().initialize();
   expect(backend.seen.map(({ path }) => path).filter((path) => !/heartbeat|events/.test(path))).toEqual([
-    "validate",
     "launch",
-    "validate",
+    "launch",
   ]);
-  expect(backend.seen[1]?.headers.authorization).toMatch(/^Bearer ey/);
+  expect(backend.seen[0]?.headers.authorization).toMatch(/^Bearer ey/);
+});
+
+test("the launch token opens the session, and everything after it goes with the session token", async () => {
+  const launch = token();
+  const sdk = create({ token: launch, tokenStorage: "session" });
+  await sdk.initialize();
+  const [session = ""] = backend.issued;
+  expect(sessionStorage.getItem("sessiongate-token")).toBe(session);
+  await sdk.pauseTimer();
+  await sdk.resumeTimer();
+  await sdk.extend();
+  const used = backend.seen.map(({ path, headers }) => [path, headers.authorization]);
+  expect(used[0]).toEqual(["launch", `Bearer ${launch}`]);
+  expect(used.length).toBeGreaterThan(3);
+  for (const [path, bearer] of used.slice(1)) expect([path, bearer]).toEqual([path, `Bearer ${session}`]);
+  // A second instance with the same settings shares the access: the launch token is spent.
+  expect((await create({ token: launch }).initialize()).sessionId).toBe("s-1");
+  expect(backend.count("launch")).toBe(1);
+  // The page is loaded again: what was stored is checked, not redeemed.
+  for (const one of made.splice(0)) one.destroy();
+  leavePage();
+  expect((await create({ token: undefined as never, tokenStorage: "session" }).initialize()).sessionId).toBe(
+    "s-1",
+  );
+  expect(backend.count("launch")).toBe(1);
+  expect(backend.seen.find(({ path }) => path === "validate")?.headers.authorization).toBe(
+    `Bearer ${session}`,
+  );
+  // Elsewhere the link opens nothing.
+  for (const one of made.splice(0)) one.destroy();
+  leavePage();
+  await expect(create({ token: launch }).initialize()).rejects.toMatchObject({ code: "LAUNCH_SPENT" });
+});
+
+test("a service of a former version has no session token: the launch token goes on", async () => {
+  backend.older = true;
+  const launch = token();
+  const sdk = create({ token: launch });
+  await sdk.initialize();
+  await sdk.extend();
+  expect(new Set(backend.seen.map(({ headers }) => headers.authorization))).toEqual(
+    new Set([`Bearer ${launch}`]),
+  );
 });
 
 test("a session that can't be started any more says so", async () => {
   backend.change({ status: "pending" });
-  backend.script.set("launch", [[401, "session_canceled"]]);
+  backend.script.set("launch", [[409, "session_canceled"]]);
   await expect(create().initialize()).rejects.toMatchObject({ code: "SESSION_CANCELED" });
 });
 

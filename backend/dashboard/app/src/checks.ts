@@ -6,6 +6,7 @@ const checkNames: Record<string, string> = {
   dns: "DNS",
   tls: "TLS certificate",
   gate: "Gate",
+  time: "Clocks",
   refusal: "Refusal without a session",
   websocket: "WebSocket",
   injection: "Clock in pages",

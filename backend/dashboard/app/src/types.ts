@@ -49,6 +49,9 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   marketplace_id: string;
   clock: "creation" | "launch";
   launch_by?: number;
+  entered_at?: number;
+  unentered: "capture" | "release";
+  purchases: Purchase[];
   paused_at?: number;
   return_url: string;
   settlement_policy?: "full" | "prorated";
@@ -63,6 +66,17 @@ export interface Session extends Omit<SessionRow, "settlement"> {
     used_seconds: number;
     settled_at: number;
   };
+}
+export interface Purchase {
+  kind: "sale" | "extension";
+  by: "user" | "marketplace" | "operator";
+  purchased_at: number;
+  seconds: number;
+  tokens: number;
+  count?: number;
+  used_seconds?: number;
+  captured?: number;
+  released?: number;
 }
 export interface SessionPage {
   sessions: Session[];
@@ -158,7 +172,7 @@ export interface PageReports {
 }
 
 export interface Check {
-  name: "dns" | "tls" | "gate" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
+  name: "dns" | "tls" | "gate" | "time" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
   grade: "ok" | "warning" | "failed" | "unchecked";
   found: string;
   /** How to fix it; empty if the check passed. */

@@ -1,0 +1,45 @@
+package service
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The documentation has the limits' table, with their defaults, units and meanings.
+func TestLimitsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("| limit | default | unit | of |\n|---|---|---|---|\n")
+	for _, l := range new(Limits).List() {
+		fmt.Fprintf(&want, "| `%s` | %d | %s | %s |\n", l.Name, l.Default, l.Unit, l.Of)
+	}
+	want.WriteString("\n")
+	if !strings.Contains(string(page), want.String()) {
+		t.Errorf("docs/operations.md must have this table:\n%s", want.String())
+	}
+}
+
+// A zero value is the default, and -1 no limit.
+func TestLimitsHaveDefaults(t *testing.T) {
+	t.Parallel()
+	l := Limits{KeyRate: Unlimited, Reads: 7}.withDefaults()
+	if l.KeyRate != Unlimited || l.Reads != 7 || l.AddressRate != 100 || l.EventsPerSession != 5000 {
+		t.Errorf("%+v", l)
+	}
+	if every(time.Minute, Unlimited).Interval != 0 || most(Unlimited) < 1<<40 {
+		t.Error("no limit limits")
+	}
+	if b := burst(time.Second, 5, 10); b.Interval != 200*time.Millisecond || b.Burst != 10 {
+		t.Errorf("%+v", b)
+	}
+	if b := every(time.Nanosecond, 1<<40); b.Interval < 1 {
+		t.Errorf("%+v", b)
+	}
+}

@@ -1,0 +1,266 @@
+package edge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Limits are all limits of an edge that an operator can set. A zero value stands for the
+// default, and [Unlimited] for no limit. [Limits.List] describes them.
+type Limits struct {
+	WebSocketsPerSession         int64 `json:"websockets_per_session,omitempty"`
+	WebSocketsPerProvider        int64 `json:"websockets_per_provider,omitempty"`
+	WebSockets                   int64 `json:"websockets,omitempty"`
+	EntriesPerAddress            int64 `json:"entries_per_address,omitempty"`
+	HostLookups                  int64 `json:"host_lookups,omitempty"`
+	HostLookupsPerAddress        int64 `json:"host_lookups_per_address,omitempty"`
+	OpenLookups                  int64 `json:"open_lookups,omitempty"`
+	CertificateLookups           int64 `json:"certificate_lookups,omitempty"`
+	CertificateLookupsPerAddress int64 `json:"certificate_lookups_per_address,omitempty"`
+	EventBatchesPerSession       int64 `json:"event_batches_per_session,omitempty"`
+	EventBatchesPerProvider      int64 `json:"event_batches_per_provider,omitempty"`
+}
+
+// Unlimited is the value of a limit that does not apply.
+const Unlimited = -1
+
+// maxLimit keeps products within their types.
+const maxLimit = 1 << 30
+
+// Limit is one of the [Limits], as operators see it.
+type Limit struct {
+	Name    string
+	Value   int64 // in force
+	Default int64
+	Unit    string
+	Of      string // what is limited
+
+	field *int64
+}
+
+// List describes the limits, in the order of their documentation.
+func (l *Limits) List() []Limit {
+	list := []Limit{
+		{"websockets_per_session", 0, 64, "at once", "WebSockets of one session", &l.WebSocketsPerSession},
+		{"websockets_per_provider", 0, 20_000, "at once", "WebSockets of one provider's sessions", &l.WebSocketsPerProvider},
+		{"websockets", 0, 100_000, "at once", "WebSockets of this edge", &l.WebSockets},
+		{"entries_per_address", 0, 600, "per minute", "launch links opened from one address", &l.EntriesPerAddress},
+		{"host_lookups", 0, 50, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
+		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.HostLookupsPerAddress},
+		{"open_lookups", 0, 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours", &l.OpenLookups},
+		{"certificate_lookups", 0, 20, "per second", "new names in TLS handshakes", &l.CertificateLookups},
+		{"certificate_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.CertificateLookupsPerAddress},
+		{"event_batches_per_session", 0, 60, "per minute", "batches of page events of one session", &l.EventBatchesPerSession},
+		{"event_batches_per_provider", 0, 12_000, "per minute", "batches of page events of one provider's sessions", &l.EventBatchesPerProvider},
+	}
+	for i := range list {
+		list[i].Value = cmp.Or(*list[i].field, list[i].Default)
+	}
+	return list
+}
+
+// Set sets the limit with this name. The value is a number, or off.
+func (l *Limits) Set(name, value string) error {
+	list := l.List()
+	i := slices.IndexFunc(list, func(x Limit) bool { return x.Name == name })
+	if i < 0 {
+		names := make([]string, len(list))
+		for j, x := range list {
+			names[j] = x.Name
+		}
+		return fmt.Errorf("unknown limit %q; limits are %s", name, strings.Join(names, ", "))
+	}
+	if value == "off" {
+		*list[i].field = Unlimited
+		return nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 1 || n > maxLimit {
+		return fmt.Errorf("limit %s is %q; it must be a whole number from 1 to %d, or off", name, value, int64(maxLimit))
+	}
+	*list[i].field = n
+	return nil
+}
+
+// Check returns an error for a value that [Limits.Set] would not set.
+func (l *Limits) Check() error {
+	for _, x := range l.List() {
+		if x.Value < Unlimited || x.Value > maxLimit {
+			return fmt.Errorf("limit %s is %d; it must be from 1 to %d, or -1 for no limit", x.Name, x.Value, int64(maxLimit))
+		}
+	}
+	return nil
+}
+
+// Limiter applies the limits of an edge. It outlives configurations, as its edge does, so
+// that a reload forgets no count. It is safe for concurrent use.
+type Limiter struct {
+	limits  atomic.Pointer[Limits]
+	refused map[string]prometheus.Counter
+
+	entries, hosts, hostsBy, open, openBy, certificates, certificatesBy, events, providerEvents buckets
+
+	mu         sync.Mutex // guards all below
+	sockets    int64
+	bySession  map[string]int64
+	byProvider map[string]int64
+}
+
+func newLimiter(refusals *prometheus.CounterVec) *Limiter {
+	l := &Limiter{refused: map[string]prometheus.Counter{}, bySession: map[string]int64{}, byProvider: map[string]int64{}}
+	for _, x := range new(Limits).List() {
+		l.refused[x.Name] = refusals.WithLabelValues(x.Name)
+	}
+	l.Use(Limits{})
+	return l
+}
+
+// Use replaces the limits. Counts stay.
+func (l *Limiter) Use(limits Limits) {
+	for _, x := range limits.List() {
+		*x.field = x.Value
+	}
+	l.limits.Store(&limits)
+}
+
+// In returns the limits in force.
+func (l *Limiter) In() []Limit {
+	limits := *l.limits.Load()
+	return limits.List()
+}
+
+// allowed counts a refusal, and returns ok.
+func (l *Limiter) allowed(name string, ok bool) bool {
+	if !ok {
+		l.refused[name].Inc()
+	}
+	return ok
+}
+
+// Entry reports whether an address may open a launch link now.
+func (l *Limiter) Entry(address string) bool {
+	return l.allowed("entries_per_address", l.entries.take(address, time.Minute, l.limits.Load().EntriesPerAddress))
+}
+
+// Events reports whether a session may send a batch of page events now.
+func (l *Limiter) Events(session, provider string) bool {
+	in := l.limits.Load()
+	return l.allowed("event_batches_per_session", l.events.take(session, time.Minute, in.EventBatchesPerSession)) &&
+		l.allowed("event_batches_per_provider", l.providerEvents.take(provider, time.Minute, in.EventBatchesPerProvider))
+}
+
+// lookUp reports whether a host that is not known may be looked up. Each kind has a
+// budget of its own: what strangers ask for must not keep users with a session waiting.
+func (l *Limiter) lookUp(by Asker) bool {
+	in := l.limits.Load()
+	switch by.Kind {
+	case ByCertificate:
+		return l.allowed("certificate_lookups_per_address", l.certificatesBy.take(by.Address, time.Minute, in.CertificateLookupsPerAddress)) &&
+			l.allowed("certificate_lookups", l.certificates.take("", time.Second, in.CertificateLookups))
+	case ByToken:
+		return l.allowed("host_lookups_per_address", l.hostsBy.take(by.Address, time.Minute, in.HostLookupsPerAddress)) &&
+			l.allowed("host_lookups", l.hosts.take("", time.Second, in.HostLookups))
+	}
+	return l.allowed("open_lookups", l.openBy.take(by.Address, time.Minute, in.HostLookupsPerAddress) && l.open.take("", time.Second, in.OpenLookups))
+}
+
+// OpenSocket makes room for a WebSocket until release is called; false if there is none.
+func (l *Limiter) OpenSocket(session, provider string) (release func(), ok bool) {
+	in := l.limits.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	over := func(name string, n, limit int64) bool { return !l.allowed(name, limit < 0 || n < limit) }
+	if over("websockets_per_session", l.bySession[session], in.WebSocketsPerSession) ||
+		over("websockets_per_provider", l.byProvider[provider], in.WebSocketsPerProvider) ||
+		over("websockets", l.sockets, in.WebSockets) {
+		return nil, false
+	}
+	l.sockets++
+	l.bySession[session]++
+	l.byProvider[provider]++
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.sockets--
+		decrease(l.bySession, session)
+		decrease(l.byProvider, provider)
+	}), true
+}
+
+func decrease(counts map[string]int64, key string) {
+	if counts[key]--; counts[key] <= 0 {
+		delete(counts, key)
+	}
+}
+
+// OpenSockets is how many WebSockets are open.
+func (l *Limiter) OpenSockets() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sockets
+}
+
+const (
+	// maxBuckets is how many keys of one limit are counted at a time.
+	maxBuckets = 50_000
+	sweepEvery = time.Second
+)
+
+// buckets limit the uses of keys, by the generic cell rate algorithm. The zero value is
+// ready to use.
+type buckets struct {
+	mu    sync.Mutex               // guards all below
+	due   map[string]time.Duration // since the process started: when the key's uses are paid for
+	swept time.Duration
+}
+
+// take counts one use of a key, of which there may be n in each period, all of them at
+// once if need be. It reports whether the use is allowed.
+func (b *buckets) take(key string, period time.Duration, n int64) bool {
+	return b.takeAt(time.Since(processStart), key, period, n)
+}
+
+func (b *buckets) takeAt(now time.Duration, key string, period time.Duration, n int64) bool {
+	if n < 0 {
+		return true
+	}
+	interval := max(1, period/time.Duration(max(1, n)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	due, known := b.due[key]
+	due = max(due, now)
+	if due+interval-now > max(period, interval) {
+		return false
+	}
+	if !known && len(b.due) >= maxBuckets && !b.sweepLocked(now) {
+		return true // more keys at once than are counted: limits of all keys together remain
+	}
+	if b.due == nil {
+		b.due = map[string]time.Duration{}
+	}
+	b.due[key] = due + interval
+	return true
+}
+
+// sweepLocked removes the keys that have no use to pay for. It reports whether there is
+// room.
+func (b *buckets) sweepLocked(now time.Duration) bool {
+	if now-b.swept < sweepEvery && b.swept > 0 {
+		return false
+	}
+	b.swept = now
+	for key, due := range b.due {
+		if due <= now {
+			delete(b.due, key)
+		}
+	}
+	return len(b.due) < maxBuckets
+}
