@@ -80,6 +80,10 @@ func (s *Sanitizer) serve(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if refuseMethod(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
+	// A server behind may take such a path for one that the gate guards.
+	if g != nil && readsDifferently(r) {
+		return g.serve(w, r, next)
+	}
 	was := rememberSent(r)
 	var allowed upgrades
 	if g != nil {

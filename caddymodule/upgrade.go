@@ -65,12 +65,18 @@ func isProtocol(s string) bool {
 	return httpguts.ValidHeaderFieldName(name) && (!versioned || httpguts.ValidHeaderFieldName(version))
 }
 
-// refuseMethod refuses the methods that no origin gets, and reports whether it did.
+// refuseMethod refuses requests that no origin gets, by their method or by the form of
+// their target, and reports whether it did.
 // CONNECT asks for a tunnel that nothing looks into; WebSockets on a stream of HTTP/2 or
 // HTTP/3 are the exception. An origin that answers TRACE would show the user what the
 // edge adds to requests, such as the secrets of an origin lock.
 func refuseMethod(w http.ResponseWriter, r *http.Request) bool {
 	switch method := r.Method; {
+	case r.URL.Opaque != "", r.URL.Path != "" && r.URL.Path[0] != '/' && r.URL.Path != "*":
+		// "GET http:paid/x" and ":path: paid/x": no matcher has such a path, and some
+		// servers add the slash.
+		_ = writeProblem(w, &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest})
+		return true
 	case strings.EqualFold(method, http.MethodConnect):
 		if cut.IsTunnel(r) {
 			return false

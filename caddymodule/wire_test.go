@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -195,6 +197,56 @@ func TestMethodsThatNoOriginGets(t *testing.T) {
 				if passed != tt.passes || !passed && (w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), string(protocol.InvalidRequest))) {
 					t.Errorf("%s, %s: %d %s", tt.name, name, w.Code, w.Body)
 				}
+			}
+		}
+	}
+}
+
+// TestTargetsWithoutASlash: no matcher has a path that begins with none.
+func TestTargetsWithoutASlash(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]int{
+		"http:paid/x": http.StatusBadRequest, "javascript:paid": http.StatusBadRequest, "paid/x": http.StatusBadRequest,
+		"/paid/x": http.StatusOK, "*": http.StatusOK, "http://app.example/x": http.StatusOK, "http://app.example": http.StatusOK,
+	} {
+		u, err := url.Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+		r.URL = u
+		w := httptest.NewRecorder()
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(http.StatusOK); return nil })
+		if err := (&Sanitizer{}).ServeHTTP(w, withVars(r), next); err != nil || w.Code != want {
+			t.Errorf("%s: %d, %v", target, w.Code, err)
+		}
+	}
+}
+
+// TestLeftOutPathsThatReadDifferently: a path beside the gate's matcher, which a server
+// may take for one within it, needs a session.
+func TestLeftOutPathsThatReadDifferently(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]int{
+		"/x/..;/paid/x": http.StatusUnauthorized, "/paid;x/y": http.StatusUnauthorized, "/open/..%5cpaid/x": http.StatusUnauthorized,
+		"/open/%252e%252e/paid/x": http.StatusUnauthorized, "/open/x%2500": http.StatusUnauthorized, "/open/a%2520b": http.StatusOK, "/open/x": http.StatusOK,
+	} {
+		for _, cookie := range []string{"", "session_gate=tok"} {
+			g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), ForwardIdentity: identityHeaders, OnExpired: &Answer{}}
+			g.policy = policyOf(g)
+			g.edge.Sessions.BindToken("tok", g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1))
+			r := withVars(httptest.NewRequest(http.MethodGet, "http://app.example"+target, nil))
+			r.Header.Set("Cookie", cookie)
+			w := httptest.NewRecorder()
+			next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				if r.Header.Get("Cookie") != "" {
+					t.Errorf("%s: the app gets %v", target, r.Header)
+				}
+				w.WriteHeader(http.StatusOK)
+				return nil
+			})
+			if err := (&Sanitizer{Gate: g}).ServeHTTP(w, r, next); err != nil || w.Code != want && cookie == "" || w.Code != http.StatusOK && cookie != "" {
+				t.Errorf("%s with cookie %q: %d, %v", target, cookie, w.Code, err)
 			}
 		}
 	}

@@ -298,7 +298,7 @@ func (k *Kit) enter(string) error {
 
 // Exchange sends bytes on a connection of their own and returns what comes back, until
 // the server closes the connection or is silent for a moment.
-func Exchange(address, sent string) (string, error) { return exchange(address, sent, patience) }
+func Exchange(address, sent string) (string, error) { return exchange(address, sent, 20*time.Second) }
 
 // Blind is an exchange of which the answer says nothing: it does not wait long for one.
 func Blind(address, sent string) (string, error) { return exchange(address, sent, time.Second) }

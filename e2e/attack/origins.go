@@ -17,6 +17,7 @@ type Origin struct {
 	Name    string
 	Address string
 	records string // the file
+	start   func() error
 	cmd     *exec.Cmd
 	helper  *exec.Cmd // a second process, such as that of PHP
 }
@@ -69,7 +70,8 @@ func (k *Kit) startOrigins(program string) error {
 		if err := os.Chmod(o.records, 0o666); err != nil { // for other users, past the umask
 			return err
 		}
-		if err := kind.start(o, p, program); err != nil {
+		o.start = func() error { return kind.start(o, p, program) }
+		if err := o.start(); err != nil {
 			return err
 		}
 	}
@@ -81,6 +83,16 @@ func (k *Kit) startOrigins(program string) error {
 	return nil
 }
 
+// restart ends an origin that does not answer and starts it again.
+func (k *Kit) restart(o *Origin) error {
+	stop(o.cmd)
+	stop(o.helper)
+	if err := o.start(); err != nil {
+		return err
+	}
+	return k.listens(o.Name, o.Address)
+}
+
 // startPHP runs PHP as a server of FastCGI and returns its port.
 func (k *Kit) startPHP(o *Origin) (port int, script string, err error) {
 	if script, err = k.app(o, "index.php"); err != nil {
@@ -89,7 +101,7 @@ func (k *Kit) startPHP(o *Origin) (port int, script string, err error) {
 	if port, err = k.port(); err != nil {
 		return 0, "", err
 	}
-	o.helper, err = k.run(o.Name+"-php", []string{"PHP_FCGI_CHILDREN=2", "PHP_FCGI_MAX_REQUESTS=0"}, "/usr/bin/php-cgi", "-n", "-b", local(port))
+	o.helper, err = k.run(o.Name+"-php", []string{"PHP_FCGI_CHILDREN=4", "PHP_FCGI_MAX_REQUESTS=0"}, "/usr/bin/php-cgi", "-n", "-b", local(port))
 	if err != nil {
 		return 0, "", err
 	}
@@ -147,7 +159,7 @@ func asRoot(text string) string {
 
 // startApache runs a program for each request by CGI, and answers TRACE.
 func (k *Kit) startApache(o *Origin, port int, _ string) error {
-	script, err := k.app(o, "echo.py")
+	script, err := k.app(o, "echo.pl")
 	if err != nil {
 		return err
 	}
@@ -217,7 +229,7 @@ func (k *Kit) startGunicorn(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/bin/gunicorn", "--chdir", filepath.Dir(script), "--bind", local(port), "--threads", "4", "--limit-request-fields", "1000", "--worker-tmp-dir", k.Dir, "echo:wsgi")
+	o.cmd, err = k.run(o.Name, nil, "/usr/bin/gunicorn", "--chdir", filepath.Dir(script), "--bind", local(port), "--threads", "32", "--limit-request-fields", "1000", "--worker-tmp-dir", k.Dir, "echo:wsgi")
 	return err
 }
 
@@ -226,7 +238,7 @@ func (k *Kit) startPuma(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/bin/puma", "--environment", "production", "--bind", "tcp://"+local(port), script)
+	o.cmd, err = k.run(o.Name, nil, "/usr/bin/puma", "--threads", "32:32", "--environment", "production", "--bind", "tcp://"+local(port), script)
 	return err
 }
 

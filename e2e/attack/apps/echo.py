@@ -1,9 +1,7 @@
-#!/usr/bin/python3
-# Records every request that a Python server hands to its program: by CGI (as a
-# program), by WSGI (wsgi) and by ASGI (asgi). RECORD is put in by the kit.
+# Records every request that a Python server hands to its program, by WSGI or by ASGI.
+# The kit puts in the file's name.
 import json
 import os
-import sys
 
 RECORD = "@RECORD@"
 
@@ -16,7 +14,7 @@ def record(method, target, names, body):
 
 
 def variables(environ):
-    return [[k, str(v)] for k, v in environ.items() if k.startswith(("HTTP_", "CONTENT_", "REDIRECT_HTTP_"))]
+    return [[k, str(v)] for k, v in environ.items() if k.startswith(("HTTP_", "CONTENT_"))]
 
 
 def wsgi(environ, start_response):
@@ -52,10 +50,3 @@ async def asgi(scope, receive, send):
     record(scope["method"], target, names, body)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
-
-
-if __name__ == "__main__":
-    environ = os.environ
-    body = sys.stdin.buffer.read(int(environ.get("CONTENT_LENGTH") or 0))
-    record(environ["REQUEST_METHOD"], environ["REQUEST_URI"], variables(environ), body)
-    sys.stdout.write("Content-Type: text/plain\r\n\r\nok")
