@@ -105,10 +105,11 @@ func (p openPaths) match(r *http.Request) bool {
 
 // readsDifferently reports whether servers interpret the path of a request in different
 // ways: some take ";" for the end of a name and a backslash for a slash, and some decode
-// more than once.
+// more than once. What resolves the target as a reference to a URL, as programs in
+// JavaScript do, takes the first name of "//name/path" for a host.
 func readsDifferently(r *http.Request) bool {
 	path := r.URL.Path
-	if strings.Contains(path, "..") || strings.ContainsAny(path, ambiguousCharacters) {
+	if strings.HasPrefix(path, "//") || strings.Contains(path, "..") || strings.ContainsAny(path, ambiguousCharacters) {
 		return true
 	}
 	if strings.IndexByte(path, '%') < 0 {
