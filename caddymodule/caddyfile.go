@@ -141,6 +141,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		upload_grace     <duration>
 //		page_template    <file>
 //		app_address      <url>
+//		upgrade          <protocol>...
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -204,6 +205,13 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if _, err := parseAppAddress(g.AppAddress); err != nil && !strings.Contains(g.AppAddress, "{") {
 				return d.Err(err.Error())
 			}
+		case "upgrade":
+			if g.Upgrade = d.RemainingArgs(); len(g.Upgrade) == 0 {
+				return d.ArgErr()
+			}
+			if err := upgrades(g.Upgrade).check(); err != nil {
+				return d.Err(err.Error())
+			}
 		case "observe_only":
 			if d.NextArg() {
 				return d.ArgErr()
@@ -252,7 +260,7 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 var (
 	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "debug_key", "limits"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
-		"upload_grace", "page_template", "app_address", "observe_only"}
+		"upload_grace", "page_template", "app_address", "upgrade", "observe_only"}
 )
 
 // limitsBlock reads the block of the option limits.

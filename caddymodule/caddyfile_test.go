@@ -122,7 +122,7 @@ func TestDocumentedOptions(t *testing.T) {
 		options      []string
 	}{
 		{new(App).UnmarshalCaddyfile, new(Gate).UnmarshalCaddyfile, " is a global option", []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "debug_key"}},
-		{new(Gate).UnmarshalCaddyfile, new(App).UnmarshalCaddyfile, " belongs into a site", []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "observe_only"}},
+		{new(Gate).UnmarshalCaddyfile, new(App).UnmarshalCaddyfile, " belongs into a site", []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "upgrade", "observe_only"}},
 	} {
 		err := tt.parse(caddyfile.NewTestDispenser("session_gate {\n\tno_such_option\n}"))
 		if err == nil {
