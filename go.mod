@@ -3,7 +3,6 @@ module github.com/sessiongate/sessiongate
 go 1.26.0
 
 require (
-	code.dny.dev/ssrf v0.3.0
 	github.com/XSAM/otelsql v0.44.0
 	github.com/andybalholm/brotli v1.3.0
 	github.com/bsm/redislock v0.9.4

@@ -36,6 +36,9 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		_, err := w.Write(g.asserter.jwks)
 		return err
 	}
+	if r.URL.Path == originCA && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return g.serveOriginCA(w, r)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	methods := http.MethodPost
 	switch r.URL.Path {
@@ -79,6 +82,35 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return g.act(w, r, v, strings.TrimPrefix(name, "/"))
+}
+
+// originCA is where the operator of an origin finds the authority to trust.
+const originCA = protocol.GatePrefix + "origin-ca.pem"
+
+// serveOriginCA answers with the authority that signs what this edge presents to the
+// origins of the site's provider. It is public, as the certificates are.
+func (g *Gate) serveOriginCA(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	provider := g.Provider
+	if provider == "" {
+		host, err := g.edge.Hosts.Find(r.Context(), r.Host, askerOf(r, false))
+		if err != nil {
+			return writeProblem(w, &protocol.Problem{Code: protocol.NotFound})
+		}
+		provider = host.ProviderID
+	}
+	authority, err := g.credentials.authority()
+	var text []byte
+	if err == nil {
+		text, err = authority.CA(provider)
+	}
+	if err != nil {
+		g.logger.Error("reading the origin key", zap.Error(err))
+		return writeProblem(w, &protocol.Problem{Code: protocol.Internal})
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, err = w.Write(text)
+	return err
 }
 
 // answerSession answers with the session's state, from memory.

@@ -59,6 +59,10 @@ type App struct {
 	// when it is missing. Edges that serve one site share it. Default:
 	// session_gate/assertion.pem in Caddy's data folder.
 	AssertionKey string `json:"assertion_key,omitempty"`
+	// File of the key that what origins are shown is derived from: each provider's client
+	// certificate and secret. Made when it is missing. Edges that serve the same providers
+	// share it. Default: session_gate/origin.key in Caddy's data folder.
+	OriginKey string `json:"origin_key,omitempty"`
 	// Requests carrying it in Session-Gate-Debug receive the injection result in the
 	// same header of the response. Empty: none.
 	DebugKey string `json:"debug_key,omitempty"`
@@ -66,11 +70,12 @@ type App struct {
 	// Limits of this edge. Default: those of [edge.Limits.List].
 	Limits *edge.Limits `json:"limits,omitempty"`
 
-	edge     *edge.Edge
-	poolKey  string
-	audience *edge.Audience
-	logger   *zap.Logger
-	servers  map[*caddyhttp.Server]bool // which have a gate; for Provision alone
+	edge        *edge.Edge
+	poolKey     string
+	credentials *originCredentials
+	audience    *edge.Audience
+	logger      *zap.Logger
+	servers     map[*caddyhttp.Server]bool // which have a gate; for Provision alone
 }
 
 // CaddyModule implements [caddy.Module].
@@ -100,6 +105,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.AssertionKey == "" {
 		a.AssertionKey = defaultAssertionKey()
 	}
+	if a.OriginKey = repl.ReplaceKnown(a.OriginKey, ""); a.OriginKey == "" {
+		a.OriginKey = DefaultOriginKey()
+	}
+	a.credentials = &originCredentials{path: a.OriginKey}
 	if a.WhenBackendDown == "" {
 		a.WhenBackendDown = refuseEntries
 	}
@@ -173,6 +182,9 @@ func (a *App) Start() error {
 	}
 	a.edge.Limits.Use(limits)
 	a.edge.Start()
+	if _, err := a.credentials.authority(); err != nil {
+		a.logger.Info("no origin key: origins that ask for a client certificate or a secret refuse this edge", zap.Error(err))
+	}
 	return nil
 }
 

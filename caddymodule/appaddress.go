@@ -99,6 +99,8 @@ func publicOrigin(r *http.Request) string { return scheme(r) + "://" + r.Host }
 
 // pastGate passes a request on that is under no session, with app_address applied.
 func (g *Gate) pastGate(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	caddyhttp.SetVar(r.Context(), creditVar, g)
+	g.showSecret(r.Context())
 	if g.app == nil {
 		return next.ServeHTTP(w, r)
 	}

@@ -41,6 +41,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		offline_time      <duration>
 //		offline_sessions  <number>
 //		assertion_key <file>
+//		origin_key    <file>
 //		debug_key     <key>
 //		limits {
 //			<name> <number> | off
@@ -82,6 +83,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 		case "assertion_key":
 			if err := valueArg(d, &a.AssertionKey); err != nil {
+				return err
+			}
+		case "origin_key":
+			if err := valueArg(d, &a.OriginKey); err != nil {
 				return err
 			}
 		case "debug_key":
@@ -258,7 +263,7 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 // globalOptions and siteOptions are those of the two blocks of the name, which are
 // easily confused.
 var (
-	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "debug_key", "limits"}
+	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "origin_key", "debug_key", "limits"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
 		"upload_grace", "page_template", "app_address", "upgrade", "observe_only"}
 )

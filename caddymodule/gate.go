@@ -92,6 +92,7 @@ type Gate struct {
 	open         openPaths
 	injector     *inject.Injector   // nil: off
 	asserter     *asserter          // with jwt
+	credentials  *originCredentials // what origins are shown
 	template     *template.Template // nil: the built-in page
 	app          *appAddress        // nil: the public address
 	logger       *zap.Logger
@@ -124,6 +125,7 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		rememberConnections(server)
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
+	g.credentials = app.credentials
 	if app.WhenBackendDown == admitEntries {
 		g.offline = edge.OfflineLimits{Time: time.Duration(app.OfflineTime), Sessions: app.OfflineSessions}
 	}
@@ -305,6 +307,7 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handl
 	defer g.policy.end(p) // from begin on it may be cut at any time
 	g.edge.Metrics.Admissions.Inc()
 	caddyhttp.SetVar(r.Context(), handledVar, handledAdmitted)
+	caddyhttp.SetVar(r.Context(), creditVar, v.session)
 	if err := p.identify(); err != nil {
 		return err
 	}

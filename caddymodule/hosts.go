@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/internal/publicip"
 )
 
 func init() {
@@ -33,6 +35,7 @@ const (
 	lookupTimeout = 3 * time.Second
 	lookupLife    = 30 * time.Second // how long a name's address is used unasked
 	namesMax      = 10_000           // how many names are remembered
+	addressesMax  = 8                // addresses of a name that are used
 )
 
 // Upstreams sends each request to the origin that its host's provider
@@ -40,27 +43,37 @@ const (
 //
 // An origin with https is reached by its own name, in SNI and in the Host
 // header; one with http keeps the public Host. Origins are the providers' to
-// choose, so addresses that only this network can reach are refused, unless
-// AllowPrivate says that they are meant.
+// choose, so addresses that are not on the public internet are refused, unless
+// AllowPrivate says that they are meant. What an origin is shown of the edge is its
+// provider's own: see [Transport].
 type Upstreams struct {
 	// Take origins at private, loopback and link-local addresses.
 	AllowPrivate bool `json:"allow_private,omitempty"`
 
-	edge  *edge.Edge
-	names *nameCache
+	edge      *edge.Edge
+	names     *nameCache
+	transport *Transport // of the proxy, in the place of transport http; nil: another
 }
 
 // nameCache remembers the addresses of origins' names.
 type nameCache struct {
+	lookUp func(ctx context.Context, name string) ([]netip.Addr, error)
+
 	mu    sync.Mutex // guards found
 	found map[string]lookup
 }
 
-// lookup is a name's address, or why it is refused.
+func newNameCache() *nameCache {
+	return &nameCache{found: make(map[string]lookup), lookUp: func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	}}
+}
+
+// lookup is a name's addresses, all of them public, or why it is refused.
 type lookup struct {
-	address string
-	err     error
-	until   int64 // monotonic ms
+	addresses []netip.Addr
+	err       error
+	until     int64 // monotonic ms
 }
 
 // CaddyModule implements [caddy.Module].
@@ -68,14 +81,54 @@ func (Upstreams) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.reverse_proxy.upstreams.session_gate", New: func() caddy.Module { return new(Upstreams) }}
 }
 
-// Provision finds the app.
+// Provision finds the app, and takes over the proxy's transport.
 func (u *Upstreams) Provision(ctx caddy.Context) error {
-	u.names = &nameCache{found: make(map[string]lookup)}
+	u.names = newNameCache()
 	app, err := appOf(ctx)
-	if err == nil {
-		u.edge = app.edge
+	if err != nil {
+		return err
 	}
-	return err
+	u.edge = app.edge
+	for _, m := range slices.Backward(ctx.Modules()) {
+		if proxy, ok := m.(*reverseproxy.Handler); ok {
+			return u.takeOver(ctx, proxy, app)
+		}
+	}
+	return nil
+}
+
+// takeOver has the proxy connect as [Transport] does: Caddy would share connections, and
+// so client certificates, between the origins of all providers. The proxy has set up the
+// transport that its configuration names, if any, and will set up none in its place.
+func (u *Upstreams) takeOver(ctx caddy.Context, proxy *reverseproxy.Handler, app *App) error {
+	var names *nameCache
+	if !u.AllowPrivate {
+		names = u.names
+	}
+	switch t := proxy.Transport.(type) {
+	case nil:
+		options := new(reverseproxy.HTTPTransport)
+		if err := options.Provision(ctx); err != nil {
+			return err
+		}
+		u.transport = &Transport{HTTPTransport: options}
+	case *reverseproxy.HTTPTransport:
+		u.transport = &Transport{HTTPTransport: t}
+	case *Transport:
+		u.transport = t
+	default:
+		return nil
+	}
+	proxy.Transport = u.transport
+	return u.transport.wrap(app.credentials, names)
+}
+
+// Cleanup implements [caddy.CleanerUpper].
+func (u *Upstreams) Cleanup() error {
+	if u.transport == nil {
+		return nil
+	}
+	return u.transport.Cleanup()
 }
 
 // GetUpstreams implements [reverseproxy.UpstreamSource].
@@ -100,16 +153,22 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 	}
 	address := origin.Hostname()
 	if !u.AllowPrivate {
-		address, err = u.names.public(r.Context(), address)
+		list, err := u.names.public(r.Context(), address)
+		if err != nil {
+			return nil, fmt.Errorf("origin of provider %s: %w", host.ProviderID, err)
+		}
+		address = list[0].String()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("origin of provider %s: %w", host.ProviderID, err)
-	}
+	caddyhttp.SetVar(r.Context(), creditVar, host.ProviderID)
 	// The request is the proxy's own copy: what is set here is what goes out.
 	r.URL.Scheme, r.Host = origin.Scheme, public
 	if origin.Scheme == "https" {
-		// Reached by name, so that the certificate is checked for it.
-		r.Host, address = origin.Host, origin.Hostname()
+		r.Host = origin.Host
+		if u.transport != nil || u.AllowPrivate {
+			// Reached by name, so that the certificate is checked for it. The transport
+			// dials addresses that were checked.
+			address = origin.Hostname()
+		}
 	}
 	if host, ok := caddyhttp.GetVar(r.Context(), appHostVar).(string); ok {
 		r.Host = host
@@ -122,29 +181,32 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 
 var errPrivateOrigin = errors.New("its address is private: register an origin with a public address, or set allow_private on the edge")
 
-// public returns an address of name, if all of them are public.
-func (c *nameCache) public(ctx context.Context, name string) (string, error) {
+// public returns the addresses of name, if all of them are public.
+func (c *nameCache) public(ctx context.Context, name string) ([]netip.Addr, error) {
 	c.mu.Lock()
 	known, ok := c.found[name]
 	c.mu.Unlock()
 	if ok && edge.MonotonicMS() < known.until {
-		return known.address, known.err
+		return known.addresses, known.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	list, err := c.lookUp(ctx, name)
+	if err == nil && len(list) == 0 {
+		err = errors.New("it has none")
+	}
 	if err != nil {
-		return "", fmt.Errorf("looking up its address: %w", err)
+		return nil, fmt.Errorf("looking up its address: %w", err)
 	}
 	fresh := lookup{until: edge.MonotonicMS() + lookupLife.Milliseconds()}
 	// One private address among public ones is enough to be refused: it would
 	// be dialed sooner or later.
-	for _, a := range addresses {
-		if !isPublic(a) {
-			fresh.err = errPrivateOrigin
+	for _, a := range list[:min(len(list), addressesMax)] {
+		if !publicip.Is(a) {
+			fresh.addresses, fresh.err = nil, errPrivateOrigin
 			break
 		}
-		fresh.address = a.Unmap().String()
+		fresh.addresses = append(fresh.addresses, a.Unmap())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,19 +214,8 @@ func (c *nameCache) public(ctx context.Context, name string) (string, error) {
 		clear(c.found)
 	}
 	c.found[name] = fresh
-	return fresh.address, fresh.err
+	return fresh.addresses, fresh.err
 }
-
-// isPublic reports whether a is an address of the public internet.
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !sharedAddresses.Contains(a) && !nat64.Contains(a)
-}
-
-var (
-	sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	nat64           = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052: wraps any IPv4 address
-)
 
 // UnmarshalCaddyfile sets up the source. Syntax:
 //
@@ -233,6 +284,7 @@ func (p *Permission) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Upstreams)(nil)
+	_ caddy.CleanerUpper          = (*Upstreams)(nil)
 	_ reverseproxy.UpstreamSource = (*Upstreams)(nil)
 	_ caddyfile.Unmarshaler       = (*Upstreams)(nil)
 	_ caddy.Provisioner           = (*Permission)(nil)

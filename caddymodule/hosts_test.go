@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,23 +18,37 @@ import (
 
 func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
 	t.Parallel()
-	for address, want := range map[string]bool{
-		"93.184.216.34": true, "2606:2800:220:1::1": true,
-		"127.0.0.1": false, "10.1.2.3": false, "192.168.0.1": false, "172.16.0.1": false, "100.64.1.1": false,
-		"169.254.169.254": false, "0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false,
-		"::1": false, "::": false, "fe80::1": false, "fd00::1": false, "::ffff:127.0.0.1": false,
-		"::ffff:169.254.169.254": false, "64:ff9b::a00:1": false,
+	answers := make(map[string][]netip.Addr)
+	c := newNameCache()
+	c.lookUp = func(_ context.Context, name string) ([]netip.Addr, error) { return answers[name], nil }
+	for name, list := range map[string]struct {
+		addresses string
+		want      bool
+	}{
+		"one": {"93.184.216.34", true}, "both families": {"93.184.216.34 2606:2800:220:1::1", true}, "mapped": {"::ffff:93.184.216.34", true},
+		"loopback": {"127.0.0.1", false}, "private": {"10.1.2.3", false}, "one of two": {"93.184.216.34 10.1.2.3", false},
+		"metadata": {"169.254.169.254", false}, "Azure": {"168.63.129.16", false}, "Alibaba": {"100.100.100.200", false}, "IPv6 metadata": {"fd00:ec2::254", false},
+		"NAT64": {"64:ff9b::a00:1", false}, "local NAT64": {"64:ff9b:1::7f00:1", false}, "6to4": {"2002:7f00:1::", false}, "Teredo": {"2001::1", false},
+		"site-local": {"fec0::1", false}, "benchmarks": {"198.18.0.1", false}, "reserved": {"240.0.0.1", false}, "mapped loopback": {"::ffff:127.0.0.1", false},
+		"a zone": {"fe80::1%eth0", false}, "translated": {"::ffff:0:7f00:1", false}, "this network": {"0.1.2.3", false},
 	} {
-		if got := isPublic(netip.MustParseAddr(address)); got != want {
-			t.Errorf("isPublic(%s) = %v", address, got)
+		for text := range strings.FieldsSeq(list.addresses) {
+			answers[name] = append(answers[name], netip.MustParseAddr(text))
+		}
+		for range 2 { // looked up, then remembered
+			got, err := c.public(t.Context(), name)
+			if list.want && (err != nil || len(got) != len(answers[name])) || !list.want && !errors.Is(err, errPrivateOrigin) {
+				t.Errorf("%s (%s): %v, %v", name, list.addresses, got, err)
+			}
 		}
 	}
-	c := &nameCache{found: make(map[string]lookup)}
-	for _, name := range []string{"localhost", "127.0.0.1", "[::1]"[1:4]} {
-		for range 2 { // looked up, then remembered
-			if _, err := c.public(t.Context(), name); !errors.Is(err, errPrivateOrigin) {
-				t.Errorf("%s: %v, want it refused", name, err)
-			}
+	if list, err := c.public(t.Context(), "nothing"); err == nil {
+		t.Errorf("a name without an address: %v", list)
+	}
+	c = newNameCache() // with the system's resolver
+	for _, name := range []string{"localhost", "127.0.0.1", "::1", "::ffff:7f00:1"} {
+		if _, err := c.public(t.Context(), name); !errors.Is(err, errPrivateOrigin) {
+			t.Errorf("%s: %v, want it refused", name, err)
 		}
 	}
 }

@@ -109,13 +109,30 @@ const (
 	placeholderRemaining = "session_gate.remaining" // whole seconds
 )
 
+// placeholderOriginSecret is the secret of the provider whose origin a request goes to.
+// Requests without a session have it, too.
+const placeholderOriginSecret = "session_gate.origin_secret"
+
+// showSecret adds the placeholder of the origin's secret to a request that has no others
+// of the gate. It is evaluated only when used.
+func (g *Gate) showSecret(ctx context.Context) {
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(func(key string) (any, bool) {
+			if key != placeholderOriginSecret {
+				return nil, false
+			}
+			return g.credentials.secret(ctx), true
+		})
+	}
+}
+
 // placeholderOriginHost is the Host that an origin of dynamic session_gate is to
 // be asked for. reverse_proxy forgets it again where it has headers to set.
 const placeholderOriginHost = "session_gate.origin_host"
 
 // showPlaceholders adds the session's placeholders to the request. They are
 // evaluated only when used.
-func showPlaceholders(ctx context.Context, s *live.Session) {
+func (g *Gate) showPlaceholders(ctx context.Context, s *live.Session) {
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
@@ -129,6 +146,8 @@ func showPlaceholders(ctx context.Context, s *live.Session) {
 			return st.UserID, true
 		case placeholderProvider:
 			return st.ProviderID, true
+		case placeholderOriginSecret:
+			return g.credentials.secret(ctx), true
 		case placeholderRemaining:
 			return max(0, (st.ExpiresAt*1000-s.NowMS())/1000), true
 		}

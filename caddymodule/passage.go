@@ -78,6 +78,7 @@ func (p *passage) identify() error {
 	h := p.r.Header
 	stripCookies(h)
 	if p.anonymous {
+		p.gate.showSecret(p.inner.Context())
 		return nil
 	}
 	if p.gate.ForwardIdentity != identityOff {
@@ -90,7 +91,7 @@ func (p *passage) identify() error {
 		}
 		h[headerAssertion] = []string{signed}
 	}
-	showPlaceholders(p.inner.Context(), p.session)
+	p.gate.showPlaceholders(p.inner.Context(), p.session)
 	return nil
 }
 

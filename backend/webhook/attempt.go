@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"code.dny.dev/ssrf"
+	"github.com/sessiongate/sessiongate/internal/publicip"
 )
 
 const (
@@ -38,7 +38,7 @@ type Sender struct {
 // NewSender returns a sender that connects only to addresses that guard allows. It
 // uses no proxy and follows no redirect, since both could bypass the guard.
 func NewSender(guard Guard, now func() time.Time) *Sender {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: guard.control().Safe}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: guard.Control}
 	return &Sender{now: now, client: &http.Client{
 		Timeout:       AttemptTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -98,7 +98,7 @@ func explain(err error) string {
 		}
 		err = e.Err
 	}
-	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
+	if errors.Is(err, publicip.ErrPrivate) {
 		return "the host is not a public address"
 	}
 	// Their text contains addresses of this service's network: its resolver's and its own.

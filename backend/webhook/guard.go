@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"code.dny.dev/ssrf"
+	"github.com/sessiongate/sessiongate/internal/publicip"
 )
 
 const resolveTimeout = 5 * time.Second
@@ -31,22 +31,14 @@ type Guard struct {
 // the reason.
 var ErrURL = errors.New("not a valid webhook URL")
 
-// control returns the address check for a [net.Dialer]. It runs on the address of
-// each connection, since a name may resolve to another address than when its URL
-// was registered.
-func (g Guard) control() *ssrf.Guardian {
-	// Any port is allowed: the provider decides which ports its host offers.
-	options := []ssrf.Option{ssrf.WithAnyPort()}
-	if g.AllowLoopback {
-		options = append(options, ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")), ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
-	}
-	return ssrf.New(options...)
-}
-
 // Control is a Control function for a [net.Dialer]. It refuses addresses that are
-// not public.
+// not public. It runs on the address of each connection, since a name may resolve to
+// another address than when its URL was registered.
 func (g Guard) Control(network, address string, c syscall.RawConn) error {
-	return g.control().Safe(network, address, c)
+	if to, err := netip.ParseAddrPort(address); err == nil && g.AllowLoopback && to.Addr().Unmap().IsLoopback() {
+		return nil
+	}
+	return publicip.Control(network, address, c)
 }
 
 // Check returns an error that wraps [ErrURL] unless raw may be registered: an
@@ -64,11 +56,10 @@ func (g Guard) Check(ctx context.Context, raw string) error {
 		return err
 	}
 	loopback := g.AllowLoopback
-	control := g.control()
 	for _, a := range addresses {
 		a = a.Unmap() // resolvers may return IPv4 addresses in IPv6 form
 		loopback = loopback && a.IsLoopback()
-		if err := control.Safe(network(a), netip.AddrPortFrom(a, 443).String(), nil); err != nil {
+		if !publicip.Is(a) && !(g.AllowLoopback && a.IsLoopback()) {
 			return fmt.Errorf("%w: its host is not a public address", ErrURL)
 		}
 	}
@@ -98,11 +89,4 @@ func (g Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error)
 		return nil, fmt.Errorf("%w: its host has no address", ErrURL)
 	}
 	return list, nil
-}
-
-func network(a netip.Addr) string {
-	if a.Is4() {
-		return "tcp4"
-	}
-	return "tcp6"
 }

@@ -22,7 +22,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"code.dny.dev/ssrf"
+	"github.com/sessiongate/sessiongate/internal/publicip"
 )
 
 // authority signs certificates for a test.
@@ -209,10 +209,9 @@ func TestForbiddenAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := ssrf.New(ssrf.WithAnyPort())
 	r := Run(t.Context(), Config{
 		URL: &url.URL{Scheme: "http", Host: "app.example:" + target.Port(), Path: "/"}, Origin: target, Rules: noRules{},
-		Control: func(network, address string, c syscall.RawConn) error { return guard.Safe(network, address, c) },
+		Control: publicip.Control,
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 		},
@@ -230,7 +229,7 @@ func TestNames(t *testing.T) {
 		want Grade
 		says string
 	}{
-		"public":  {[]netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("::ffff:203.0.113.8")}, nil, OK, "203.0.113.7 and 203.0.113.8"},
+		"public":  {[]netip.Addr{netip.MustParseAddr("93.184.216.7"), netip.MustParseAddr("::ffff:93.184.216.8")}, nil, OK, "93.184.216.7 and 93.184.216.8"},
 		"private": {[]netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil, Warning, "only within its own network"},
 		"nothing": {nil, &net.DNSError{Err: "no such host", Server: "192.0.2.1:53"}, Failed, "does not resolve: no such host"},
 		"empty":   {nil, nil, Failed, "no address"},

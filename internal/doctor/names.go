@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sessiongate/sessiongate/internal/publicip"
 )
 
 const (
@@ -188,7 +190,7 @@ func portOf(port, scheme string) uint16 {
 
 func privateOf(list []netip.Addr) (private []netip.Addr) {
 	for _, a := range list {
-		if !a.IsGlobalUnicast() || a.IsPrivate() {
+		if !publicip.Is(a) {
 			private = append(private, a)
 		}
 	}
