@@ -93,6 +93,13 @@ func newTenant(w *world, marketplaceID, market, providerID string, amount int) *
 
 func (x *tenant) path(rest string) string { return "/api/v1/providers/" + x.providerID + rest }
 
+func (x *tenant) domain() string {
+	if x.providerID == "prov_demo" {
+		return "app.provider.example"
+	}
+	return strings.ReplaceAll(x.providerID, "_", "-") + ".provider.example"
+}
+
 // subject is the user as everybody but its marketplace names it.
 func (x *tenant) subject() string { return protocol.Subject(x.id, x.user) }
 
@@ -134,7 +141,7 @@ func (x *tenant) fill(path string) string {
 	case strings.HasPrefix(path, "/api/v1/marketplaces"):
 		id = x.id
 	}
-	return strings.NewReplacer("{id}", id, "{wid}", x.webhook, "{did}", x.delivery, "{kid}", x.key, "{host}", "app.provider.example").Replace(path)
+	return strings.NewReplacer("{id}", id, "{wid}", x.webhook, "{did}", x.delivery, "{kid}", x.key, "{host}", "app.provider.example", "{domain}", x.domain()).Replace(path)
 }
 
 // queries are the ways to name the tenant's rows in an operation's query.

@@ -66,7 +66,6 @@ func TestQueriesFollowAnIndex(t *testing.T) {
 		"DeleteIdempotencyKeys":                       "idempotency_keys_created (created_at<?)",
 		"RenewIdempotencyKeys":                        "idempotency_keys_created (created_at>? AND created_at<?)",
 		"ListChangedSessions":                         "sqlite_autoindex_session_events_1 (id>? AND id<?)",
-		"DueSessions":                                 "sessions_due (due_at>? AND due_at<?)",
 		"GetSessionEventUse":                          "sqlite_autoindex_session_event_use_1 (session_id=?)",
 		"GetProviderEventDay":                         "sqlite_autoindex_provider_event_days_1 (provider_id=? AND day=?)",
 		"HasEventName":                                "sqlite_autoindex_provider_events_1 (provider_id=? AND day=? AND name=?)",
@@ -77,6 +76,7 @@ func TestQueriesFollowAnIndex(t *testing.T) {
 		"DeleteProviderEvents":                        "provider_events_day (day<?)",
 		"DeleteProviderEventDays":                     "provider_event_days_day (day<?)",
 		"DeleteAttempts":                              "sqlite_autoindex_webhook_attempts_1 (delivery_id=? AND attempt<?)",
+		"DueSessions":                                 "sessions_due (due_at>? AND due_at<?)",
 	} {
 		text := queryText(t, name)
 		rows, err := s.read.QueryContext(ctx, "EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "?"))...)
