@@ -202,7 +202,11 @@ func TestProvidersSeeTheirOwn(t *testing.T) {
 		t.Errorf("domains are %v", d)
 	}
 	other := made.str("id")
-	w.call("POST", "/api/v1/providers", w.admin, map[string]any{"name": "again", "domains": []string{"app.provider.example"}}).want(409, "already_exists")
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{"name": "again", "domains": []string{"app.provider.example"}}).want(201) // a claim that waits
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{"id": "prov_demo", "name": "again"}).want(409, "already_exists")
+	if id := w.call("GET", "/api/v1/edge/hosts/app.provider.example", w.edge, nil).want(200).str("provider_id"); id != "prov_demo" {
+		t.Errorf("the later claim has the domain: %s", id)
+	}
 	w.call("POST", "/api/v1/providers", w.admin, map[string]any{"name": "x", "origin_url": "ftp://x"}).want(422, "invalid_request")
 	w.call("POST", "/api/v1/providers", w.admin, map[string]any{"name": "x", "domains": []string{"a b"}}).want(422, "invalid_request")
 

@@ -135,18 +135,18 @@ func TestCookieIsHardened(t *testing.T) {
 		want       []string
 	}{
 		{"https://app.example/", cookieLax, []string{
-			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
-			"__Host-session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None",
+			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Priority=High; Secure; SameSite=Lax",
+			"__Host-session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Priority=High; Secure; SameSite=None",
 		}},
 		{"https://app.example/", cookiePartitioned, []string{
-			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None; Partitioned",
+			"__Host-session_gate=v; Path=/; Max-Age=60; HttpOnly; Priority=High; Secure; SameSite=None; Partitioned",
 		}},
 		// Browsers refuse None without TLS, except for addresses of their own machine.
 		{"http://app.example/", cookieLax, []string{
-			"session_gate=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax",
-			"session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None",
+			"session_gate=v; Path=/; Max-Age=60; HttpOnly; Priority=High; SameSite=Lax",
+			"session_gate_cross=v; Path=/; Max-Age=60; HttpOnly; Priority=High; Secure; SameSite=None",
 		}},
-		{"http://app.example/", cookiePartitioned, []string{"session_gate=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"}},
+		{"http://app.example/", cookiePartitioned, []string{"session_gate=v; Path=/; Max-Age=60; HttpOnly; Priority=High; SameSite=Lax"}},
 	} {
 		h := http.Header{}
 		(&Gate{Cookie: tt.scope}).setSessionCookies(h, httptest.NewRequest(http.MethodGet, tt.url, nil), "v", 60)

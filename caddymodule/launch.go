@@ -114,8 +114,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 		return redirectTo(w, r, l.to) // the same link, opened again in the browser that has the session
 	}
 	if !l.agreed && g.policy.asks() {
-		if other := g.otherLive(r, provider, claims.SessionID()); other != nil {
+		switch other, unsure := g.otherLive(r, provider, claims.SessionID()); {
+		case other != nil:
 			return g.ask(w, r, l, other)
+		case unsure: // with when_backend_down admit, the link would take its place
+			return g.policy.refuseEntry(w, r, refusal{code: protocol.BackendUnavailable}, errors.New("another session cannot be checked"))
 		}
 	}
 	if kept := g.findKept(r, provider, claims.SessionID(), link); kept != nil {

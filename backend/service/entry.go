@@ -142,7 +142,8 @@ func (s *Service) identifySession(ctx context.Context, raw string) (Caller, erro
 	}
 	c := Caller{Role: RoleSession, Scope: "session:" + b.Claims.ID, ProviderID: b.Claims.ProviderID, SessionID: b.Claims.ID}
 	if b.Launch {
-		c.Role, c.Spent, c.launch = RoleLaunch, b.Spent, b.Claims
+		// Whoever holds a spent token must not use up the requests of the session.
+		c.Role, c.Scope, c.Spent, c.launch = RoleLaunch, "launch:"+b.Claims.ID, b.Spent, b.Claims
 	}
 	return c, nil
 }

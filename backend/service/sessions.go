@@ -111,7 +111,7 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession
 }
 
 // AppURL returns the base URL of a provider's launch links: its app_url, or the first
-// of its domains that is usable. While none is, it is the first.
+// of its domains that is proven or vouched for. While none is, it is the first.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -120,7 +120,7 @@ func AppURL(p store.Provider) string {
 		return ""
 	}
 	name := p.Domains[0]
-	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State.Usable() }); i >= 0 {
+	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State == domain.Proven || c.State == domain.Vouched }); i >= 0 {
 		name = p.Claims[i].Domain
 	}
 	return "https://" + hostPort{host: name}.String() + "/"

@@ -95,6 +95,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.NotFound, "Resource not found.")
 	case errors.Is(err, store.ErrLive):
 		return Refuse(protocol.IllegalTransition, "The user has sessions that have not ended. End them first.")
+	case errors.Is(err, ErrMarketplace):
+		return Refuse(protocol.InvalidRequest, "id must be mkt_ and at most 32 lower-case letters, digits and _.")
 	case errors.Is(err, ErrEmail):
 		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
 	case errors.Is(err, ErrRole):

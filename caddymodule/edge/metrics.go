@@ -13,7 +13,7 @@ import (
 // RefusalCodes are all labels that a refusal can have.
 var RefusalCodes = []protocol.Code{
 	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
-	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
+	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionMoved, protocol.AnotherSession, protocol.SessionPaused, protocol.SessionPending,
 	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
 	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite, protocol.RateLimited,
 }

@@ -9,7 +9,7 @@ import (
 // timeLine is a line of a session's account of time: what it added or took, in
 // seconds.
 type timeLine struct {
-	Kind    string // bought, entered, added, paused, resumed or unused
+	Kind    string // bought, entered, relaunched, added, paused, resumed or unused
 	Text    string
 	At      int64
 	Seconds int64
@@ -54,6 +54,8 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 		case (e.Name == "redeemed" || e.Name == "started" && v.Clock != "creation") && !in:
 			in = true
 			add("entered", entered, at, 0)
+		case e.Name == "relaunched":
+			add("relaunched", "Opened again with a new link", at, 0)
 		case e.Name == "paused":
 			pausedAt = e.AtMS
 			add("paused", "Paused", at, 0)

@@ -113,6 +113,9 @@ func TestOpenAgain(t *testing.T) {
 	if twice := v.post("/session/open", url.Values{"session_id": {id}}); sessionOf(t, twice.location) != id {
 		t.Errorf("a double click: got %d to %q", twice.status, twice.location)
 	}
+	if got := kindsOf(v.get(receipt), "times"); got != "bought entered relaunched" {
+		t.Errorf("lines of time: got %q", got)
+	}
 	m.visitor(t).post("/session/open", url.Values{"session_id": {id}}).has(t, http.StatusNotFound, "no such session")
 	v.post("/session/end", url.Values{"session_id": {id}})
 	if late := v.post("/session/open", url.Values{"session_id": {id}}); late.location != receipt {

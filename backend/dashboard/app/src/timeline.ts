@@ -14,6 +14,7 @@ export interface TimelineItem {
 const transitions: Record<string, [title: string, tone: string]> = {
   created: ["Sold", ""],
   redeemed: ["Entered by its user", "good"],
+  relaunched: ["New link made: the old browser is out", "coin"],
   started: ["Clock started", "good"],
   paused: ["Paused", "coin"],
   resumed: ["Clock resumed", "good"],

@@ -17,6 +17,7 @@ const entry = (
 describe("a timeline in plain words", () => {
   test.each([
     [entry("session", "redeemed"), "Entered by its user", ""],
+    [entry("session", "relaunched"), "New link made: the old browser is out", ""],
     [
       entry("session", "ended", { status: "expired", reason: "deadline" }),
       "Cut off: its time ran out",
