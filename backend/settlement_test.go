@@ -109,9 +109,9 @@ func TestShortVisitsAreNotFree(t *testing.T) {
 	w.credit("user_2", 1000)
 	for i := range visits {
 		sold := w.call("POST", "/api/v1/sessions", w.market, order("user_id", "user_2")).want(201)
-		w.launch(sold.str("token"), fmt.Sprint("redemption-000000", i)).want(200)
+		token := w.launch(sold.str("token"), fmt.Sprint("redemption-000000", i)).want(200).str("session_token")
 		w.clock.Add(300 * time.Millisecond) // from …000.5: before the clock's first second
-		w.call("POST", "/api/v1/sessions/"+sold.str("session", "id")+"/end", sold.str("token"), map[string]any{}).want(200)
+		w.call("POST", "/api/v1/sessions/"+sold.str("session", "id")+"/end", token, map[string]any{}).want(200)
 		w.clock.Add(700 * time.Millisecond)
 	}
 	if available, held := w.balance("user_2"); available != 1000-2*visits || held != 0 { // 1 s of 60 for 100 is 2 tokens

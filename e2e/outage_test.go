@@ -132,10 +132,11 @@ func TestEntryDuringAnOutage(t *testing.T) {
 		return cookieOf(t, b, s.App) != first
 	}, func() string { return "the provisional cookie becomes a session token" })
 	for id, want := range map[string]string{sold.Session.ID: `"outcome":"counted"`, ended.Session.ID: `"outcome":"after_end"`} {
-		a := Caller(s.MarketplaceKey).Do(t, "GET", s.API+"/api/v1/sessions/"+id+"/timeline", nil)
-		if !bytes.Contains(a.Body, []byte(`"admitted_offline"`)) || !bytes.Contains(a.Body, []byte(want)) {
-			t.Errorf("the timeline does not tell of the entry, want %s: %s", want, a.Body)
-		}
+		var told []byte
+		eventually(t, func() bool {
+			told = Caller(s.MarketplaceKey).Do(t, "GET", s.API+"/api/v1/sessions/"+id+"/timeline", nil).Body
+			return bytes.Contains(told, []byte(`"admitted_offline"`)) && bytes.Contains(told, []byte(want))
+		}, func() string { return fmt.Sprintf("the timeline tells of the entry as %s: %s", want, told) })
 	}
 	if a := page(b, t, "POST", s.App+"/.session-gate/end", map[string]any{}); a.Status != http.StatusOK {
 		t.Errorf("ending after the outage: %d %s", a.Status, a.Body)
