@@ -54,8 +54,6 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   clock: "creation" | "launch";
   launch_by?: number;
   entered_at?: number;
-  marketplace_id: string;
-  relaunches?: number;
   unentered: "capture" | "release";
   purchases: Purchase[];
   paused_at?: number;
