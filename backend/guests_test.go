@@ -138,16 +138,16 @@ func TestGuestsOfAProviderWithoutAKey(t *testing.T) {
 	}
 	at := "/api/v1/providers/prov_new"
 	first, link := w.guest("prov_new")
-	first.call("PATCH", at, map[string]any{"app_url": "https://one.example/", "origin_url": "http://127.0.0.1:3000"}).want(200)
+	first.call("PATCH", at, map[string]any{"domains": []string{"app.one.example"}, "origin_url": "http://127.0.0.1:3000"}).want(200)
 	w.call("DELETE", "/api/v1/apikeys/"+link, w.admin, nil).want(204)
-	first.call("PATCH", at, map[string]any{"app_url": "https://two.example/"}).want(http.StatusUnauthorized)
+	first.call("PATCH", at, map[string]any{"domains": []string{"app.two.example"}}).want(http.StatusUnauthorized)
 
 	second, _ := w.guest("prov_new")
-	second.call("PATCH", at, map[string]any{"app_url": "https://two.example/"}).want(200)
+	second.call("PATCH", at, map[string]any{"domains": []string{"app.two.example"}}).want(200)
 	w.call("PATCH", at, w.admin, map[string]any{"origin_url": "http://127.0.0.1:3001"}).want(200) // set by an administrator now
 	second.call("PATCH", at, map[string]any{"origin_url": "http://127.0.0.1:3002"}).want(403)
 
 	// A person is access of its own, as a key is.
 	w.addPerson("ada@new.example", "provider", "prov_new")
-	second.call("PATCH", at, map[string]any{"app_url": "https://three.example/"}).want(403)
+	second.call("PATCH", at, map[string]any{"domains": []string{"app.three.example"}}).want(403)
 }
