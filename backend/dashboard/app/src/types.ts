@@ -60,6 +60,7 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   return_url: string;
   settlement_policy?: "full" | "prorated";
   consent_url?: string;
+  relaunches?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
