@@ -110,7 +110,7 @@ async function story(page: Page, hook: string, look: (name: string) => Promise<v
   await page.click("nav a[href='/dashboard/setup']");
   await until(page, () => document.querySelectorAll(".steps li").length === 5);
   await page.click("[data-step=dns] a");
-  await until(page, () => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("it needs no DNS record"));
+  await until(page, () => document.querySelector("[data-testid=step-dns]")?.textContent?.includes("it has no DNS record"));
   await look("setup");
   await page.click("nav a[href='/dashboard/settings']");
   await until(page, () => document.querySelector("[data-testid=apikeys] tbody tr"));

@@ -46,7 +46,7 @@ test("five steps from a name to a gated page and a webhook", async ({ page }, in
 
   // DNS. One may leave here: what was saved is the service's.
   await expect(page.getByRole("heading", { name: "Set up: DNS" })).toBeVisible();
-  await expect(page.getByTestId("step-dns")).toContainText("it needs no DNS record");
+  await expect(page.getByTestId("step-dns")).toContainText("it has no DNS record");
   await page.goto("about:blank");
   await page.context().clearCookies();
   await signIn(page, system, system.provider_key, "/dashboard/setup");
