@@ -146,10 +146,13 @@ func TestForgedTrailers(t *testing.T) {
 	}
 }
 
+// launchToken has the form of a launch token.
+const launchToken = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImxhdW5jaCtqd3QiLCJraWQiOiJrIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+
 // TestTokensInHeaders repeats a launch link in headers and queries, in several spellings.
 // No origin and no log gets its token; [TestMain] looks at the log.
 func TestTokensInHeaders(t *testing.T) {
-	tok := "eyJhbGciOiJFUzI1NiIsInR5cCI6ImxhdW5jaCtqd3QiLCJraWQiOiJrIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl" // launch+jwt
+	tok := launchToken
 	encoded := strings.NewReplacer("e", "%65", ".", "%2E").Replace(tok)
 	for i, spelling := range []string{"session=" + tok, "%73ession=" + encoded, "Session=" + strings.ReplaceAll(encoded, "%", "%25"), "to=%2F%3Fsession%3D" + tok, "x#session=" + tok} {
 		for _, session := range []bool{true, false} {
