@@ -164,6 +164,9 @@ func (a *App) Start() error {
 	}
 	a.edge.Limits.Use(limits)
 	a.edge.Start()
+	if _, err := a.credentials.authority(); err != nil {
+		a.logger.Info("no origin key: origins that ask for a client certificate or a secret refuse this edge", zap.Error(err))
+	}
 	return nil
 }
 

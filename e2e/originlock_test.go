@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +92,7 @@ func (s *Split) block(t *testing.T, snippet, dir, originAddress string) string {
 		"app.provider.com {", s.App+" {", "prov_app", s.ProviderID,
 		"https://origin.provider.com", "https://"+originAddress,
 		"reverse_proxy origin.provider.com", "reverse_proxy "+originAddress,
-		"edge.crt", filepath.Join(dir, "edge.crt"), "edge.key", filepath.Join(dir, "edge.key"), "edge-ca.crt", filepath.Join(dir, "edge-ca.crt"),
+		"origin.provider.com.crt", filepath.Join(dir, "origin.provider.com.crt"),
 	).Replace(snippet)
 }
 
@@ -104,6 +105,59 @@ func (s *Split) helloThroughTheEdge(t *testing.T, log *Log) {
 	if a.Status != http.StatusOK || !strings.Contains(string(a.Body), "Hello "+user) {
 		t.Errorf("through the edge: %d %s\n%s", a.Status, a.Body, log)
 	}
+}
+
+// rivalIsRefused registers the origin as another provider's, too, and visits it there
+// with a session of that provider's. The owner's users come in before, between and after.
+func (s *Split) rivalIsRefused(t *testing.T, originURL, host, transport string, log *Log) {
+	t.Helper()
+	port := s.App[strings.LastIndex(s.App, ":")+1:]
+	rival := *s.System
+	rival.ProviderID = "prov_rival_" + originURL[strings.LastIndex(originURL, ":")+1:]
+	domain := strings.ReplaceAll(rival.ProviderID, "_", "-") + ".localhost"
+	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
+		"id": rival.ProviderID, "name": "Rival", "domains": []string{domain}, "origin_url": originURL, "app_url": "http://" + domain + ":" + port + "/",
+		"policies": map[string]any{"return_hosts": []string{"market.example"}},
+	})
+	if a.Status != http.StatusCreated {
+		t.Fatalf("registering the rival: %d %s", a.Status, a.Body)
+	}
+	config, err := os.ReadFile(s.Caddyfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.reload(t, string(config)+fmt.Sprintf(`
+http://%s:%s {
+	session_gate {
+		forward_identity jwt
+	}
+	reverse_proxy {
+		dynamic session_gate {
+			allow_private
+		}
+		header_up Host %s
+		header_up X-Edge-Secret {session_gate.origin_secret}
+		%s
+	}
+}
+`, domain, port, host, transport))
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := Browser(t)
+	b.Jar, b.Client.Transport = jar, dialing("127.0.0.1:"+port)
+	if a := b.Do(t, "GET", rival.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
+		t.Fatalf("entering the rival's site: %d %s", a.Status, a.Body)
+	}
+	for range 3 {
+		s.helloThroughTheEdge(t, log)
+		a := b.Do(t, "GET", "http://"+domain+":"+port+"/", nil)
+		if a.Status < 400 || strings.Contains(string(a.Body), "Hello") {
+			t.Errorf("as a rival's: %d %s\n%s", a.Status, a.Body, log)
+		}
+	}
+	s.reload(t, string(config))
 }
 
 func nginx(t *testing.T, dir, server string, port int) *Log {
@@ -126,12 +180,12 @@ func TestOriginLockByMutualTLS(t *testing.T) {
 	t.Parallel()
 	doc, commands := snippets(t, "../docs/origin-lock.md")
 	dir := t.TempDir()
-	cmd := exec.Command("bash", "-c", "set -euo pipefail\n"+commands)
+	s := StartSplit(t, "http://127.0.0.1:1")
+	cmd := exec.Command("bash", "-c", "set -euo pipefail\n"+strings.ReplaceAll(commands, "https://app.provider.com", s.App))
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the commands: %v\n%s", err, out)
 	}
-	s := StartSplit(t, "http://127.0.0.1:1")
 	start := map[string]func(t *testing.T, port int) *Log{
 		"origin-caddy": func(t *testing.T, port int) *Log {
 			site := strings.Replace(doc["origin-caddy"], "origin.provider.com {", fmt.Sprintf("https://origin.provider.com:%d {", port), 1)
@@ -154,6 +208,11 @@ func TestOriginLockByMutualTLS(t *testing.T) {
 			config := strings.Replace(s.block(t, doc["edge-mtls"], dir, address), "tls_trust_pool", "tls_server_name origin.provider.com\n\t\t\ttls_trust_pool", 1)
 			s.reload(t, config)
 			s.helloThroughTheEdge(t, log)
+			s.rivalIsRefused(t, "https://"+address, "origin.provider.com", fmt.Sprintf(`transport http {
+			compression off
+			tls_server_name origin.provider.com
+			tls_trust_pool file %s
+		}`, filepath.Join(dir, "origin.provider.com.crt")), log)
 			direct := &http.Client{Timeout: patience, Transport: &http.Transport{
 				DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "origin.provider.com"},
 			}}
@@ -226,6 +285,7 @@ func TestOriginLockBySignedHeader(t *testing.T) {
 			listens(t, address, log)
 			s.reload(t, s.block(t, doc["edge-jwt"], t.TempDir(), address))
 			s.helloThroughTheEdge(t, log)
+			s.rivalIsRefused(t, "http://"+address, "{session_gate.origin_host}", "", log)
 
 			assertion := s.assertion(t)
 			claims := claimsOf(t, assertion)
@@ -276,13 +336,18 @@ func (s *Split) assertion(t *testing.T) string {
 func TestOriginLockBySharedSecret(t *testing.T) {
 	t.Parallel()
 	doc, _ := snippets(t, "../docs/origin-lock.md")
-	s := StartSplit(t, "http://127.0.0.1:1", "EDGE_SECRET=a-long-random-word")
+	s := StartSplit(t, "http://127.0.0.1:1")
+	secret, err := s.command(t, "origin", "secret", s.ProviderID).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	port := freePorts(t)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	log := nginx(t, t.TempDir(), doc["origin-secret"], port)
+	log := nginx(t, t.TempDir(), strings.ReplaceAll(doc["origin-secret"], "a-long-random-word", strings.TrimSpace(string(secret))), port)
 	listens(t, address, log)
 	s.reload(t, s.block(t, doc["edge-secret"], t.TempDir(), address))
 	s.helloThroughTheEdge(t, log)
+	s.rivalIsRefused(t, "http://"+address, "{session_gate.origin_host}", "", log)
 	for _, word := range []string{"", "a guess"} {
 		if a := Caller("").Do(t, "GET", "http://"+address+"/", nil, "X-Edge-Secret", word); a.Status != http.StatusForbidden {
 			t.Errorf("past the edge with %q: %d", word, a.Status)
