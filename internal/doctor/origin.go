@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -26,6 +27,7 @@ func (p *probe) checkOrigin(ctx context.Context) {
 		return
 	}
 	port := portOf(p.Origin.Port(), p.Origin.Scheme)
+	byNetwork := true
 	for _, address := range list {
 		where := netip.AddrPortFrom(address, port)
 		a, err := p.askOrigin(ctx, where)
@@ -43,6 +45,8 @@ func (p *probe) checkOrigin(ctx context.Context) {
 				return
 			}
 		}
+		var failed *net.OpError
+		byNetwork = byNetwork && errors.As(err, &failed) && failed.Op == "dial"
 		if err != nil || a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusMisdirectedRequest || a.Status >= 500 || lockedByTLS(a.Page) {
 			continue
 		}
@@ -52,6 +56,11 @@ func (p *probe) checkOrigin(ctx context.Context) {
 		}
 		p.noteOpenOrigin(where, a.Status, "")
 		p.predict(a.Page)
+		return
+	}
+	if byNetwork {
+		p.note(name, OK, "the app's own server refuses this machine: it accepts no connection from here",
+			"A network lock cannot tell apart the providers behind one edge. If the edge serves others, too, add a lock of docs/origin-lock.md that does.")
 		return
 	}
 	p.note(name, OK, "the app's own server refuses this machine", "")
