@@ -24,6 +24,13 @@ func events(names ...string) map[string]any {
 	return map[string]any{"events": list}
 }
 
+// opened sells a session and enters it. It returns the session's own token.
+func (w *world) opened(pairs ...any) (id, token string) {
+	w.t.Helper()
+	id, launch := w.sell(pairs...)
+	return id, w.enter(launch)
+}
+
 // fresh makes n names that no batch had before.
 func fresh(batch, n int) []string {
 	names := make([]string, n)
@@ -37,9 +44,9 @@ func fresh(batch, n int) []string {
 // granted is all that is ever written. Known names go on, and so do other sessions.
 func TestFreshNamesOfEventsAreBounded(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
-		id, launch := w.sell("tokens_allocated", 1)
+		id, token := w.opened("tokens_allocated", 1)
 		send := func(names ...string) *answer {
-			return w.call("POST", "/api/v1/sessions/"+id+"/events", launch, events(names...))
+			return w.call("POST", "/api/v1/sessions/"+id+"/events", token, events(names...))
 		}
 		send(fresh(0, 100)...).want(202)
 		for batch := range 40 {
@@ -50,7 +57,7 @@ func TestFreshNamesOfEventsAreBounded(t *testing.T) {
 		if n := w.pageEvents(id); n != 102 {
 			t.Errorf("%d events are recorded, want 102", n)
 		}
-		other, token := w.sell()
+		other, token := w.opened()
 		w.call("POST", "/api/v1/sessions/"+other+"/events", token, events(fresh(900, 100)...)).want(202)
 	})
 }
@@ -63,21 +70,21 @@ func TestEventsOfASessionAreBounded(t *testing.T) {
 		c.Limits.EventsPerSession, c.Limits.EventBytesPerSession, c.Limits.EventBatches = 250, 50_000, 10
 	}
 	w.open()
-	id, launch := w.sell("duration_limit_seconds", 3600)
+	id, token := w.opened("duration_limit_seconds", 3600)
 	path := "/api/v1/sessions/" + id + "/events"
 	same := slices.Repeat([]string{"view"}, 100)
-	w.call("POST", path, launch, events(same...), "Idempotency-Key", "one").want(202)
-	w.call("POST", path, launch, events(same...), "Idempotency-Key", "one").want(202) // sent again: one effect
-	w.call("POST", path, launch, events(same...)).want(202)
-	w.call("POST", path, launch, events(same...)).want(409, "limit_reached")
-	w.call("POST", path, launch, events(same[:50]...)).want(202)
-	w.call("POST", path, launch, events("view")).want(409, "limit_reached")
-	w.call("POST", path, launch, events(same...), "Idempotency-Key", "one").want(202) // also when it is full
+	w.call("POST", path, token, events(same...), "Idempotency-Key", "one").want(202)
+	w.call("POST", path, token, events(same...), "Idempotency-Key", "one").want(202) // sent again: one effect
+	w.call("POST", path, token, events(same...)).want(202)
+	w.call("POST", path, token, events(same...)).want(409, "limit_reached")
+	w.call("POST", path, token, events(same[:50]...)).want(202)
+	w.call("POST", path, token, events("view")).want(409, "limit_reached")
+	w.call("POST", path, token, events(same...), "Idempotency-Key", "one").want(202) // also when it is full
 	if n := w.pageEvents(id); n != 250 {
 		t.Errorf("%d events are recorded", n)
 	}
 
-	big, token := w.sell("duration_limit_seconds", 3600)
+	big, token := w.opened("duration_limit_seconds", 3600)
 	path = "/api/v1/sessions/" + big + "/events"
 	large := map[string]any{"events": []any{map[string]any{"name": "a", "at": 1, "props": map[string]string{"a": strings.Repeat("x", 2000)}}}}
 	for range 10 {
@@ -102,8 +109,8 @@ func TestEventsOfAProvidersDayAreBounded(t *testing.T) {
 	w := newWorld(t)
 	w.tune = func(c *backend.Config) { c.Limits.EventsPerProvider = 150 }
 	w.open()
-	first, one := w.sell("duration_limit_seconds", 2678400)
-	second, two := w.sell("duration_limit_seconds", 2678400)
+	first, one := w.opened("duration_limit_seconds", 2678400)
+	second, two := w.opened("duration_limit_seconds", 2678400)
 	w.call("POST", "/api/v1/sessions/"+first+"/events", one, events(fresh(1, 100)...)).want(202)
 	a := w.call("POST", "/api/v1/sessions/"+second+"/events", two, events(fresh(1, 51)...)).want(429, "rate_limited")
 	tomorrow := 86400 - w.clock.Now().Unix()%86400
@@ -317,8 +324,8 @@ func TestLimitsAreListed(t *testing.T) {
 	if values["event_names_per_session"] != 1 || values["key_rate"] != -1 || values["events_per_session"] != 5000 {
 		t.Errorf("values: %v", values)
 	}
-	id, launch := w.sell()
-	w.call("POST", "/api/v1/sessions/"+id+"/events", launch, events("a", "b")).want(409, "limit_reached")
+	id, token := w.opened()
+	w.call("POST", "/api/v1/sessions/"+id+"/events", token, events("a", "b")).want(409, "limit_reached")
 	if m := w.call("GET", "/metrics", "", nil); !strings.Contains(string(m.raw), `sessiongate_limited_total{limit="event_names_per_session"} 1`) {
 		t.Error("the refusal is not counted")
 	}

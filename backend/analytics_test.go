@@ -212,7 +212,7 @@ func TestPageEventsAreCounted(t *testing.T) {
 func TestLiveFollowsSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	url := strings.Replace(w.url, "http", "ws", 1) + "/api/v1/providers/prov_demo/live"
 	for name, options := range map[string]*websocket.DialOptions{

@@ -226,10 +226,10 @@ func (b *Backend) Close() error {
 	return b.closeErr
 }
 
-// CreateAPIKey makes an API key, shown this once. providerID goes with
-// [RoleProvider] and with no other.
-func (b *Backend) CreateAPIKey(ctx context.Context, role service.Role, providerID, name string) (plaintext string, err error) {
-	plaintext, _, err = service.CreateAPIKey(ctx, b.store, role, providerID, name, b.config.Now())
+// CreateAPIKey makes an API key, shown this once. owner is the provider of a key with
+// [RoleProvider], and the marketplace of one with [RoleMarketplace]; empty is mkt_default.
+func (b *Backend) CreateAPIKey(ctx context.Context, role service.Role, owner, name string) (plaintext string, err error) {
+	plaintext, _, err = service.CreateAPIKey(ctx, b.store, role, owner, name, b.config.Now())
 	return plaintext, err
 }
 
@@ -288,6 +288,8 @@ var (
 	// ErrPersonRole is returned for a role that no person can have, or that lacks
 	// its provider.
 	ErrPersonRole = service.ErrPersonRole
+	// ErrMarketplace is returned for what cannot be a marketplace's id.
+	ErrMarketplace = service.ErrMarketplace
 	// ErrEmail is returned for what is no e-mail address.
 	ErrEmail = service.ErrEmail
 )
@@ -296,9 +298,15 @@ var (
 func Roles() []Role { return service.Roles() }
 
 // CreateAPIKey makes a key in st and returns it. This is the only time that it
-// can be seen: the store keeps its SHA-256.
-func CreateAPIKey(ctx context.Context, st *store.Store, role Role, providerID, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
-	return service.CreateAPIKey(ctx, st, role, providerID, name, now)
+// can be seen: the store keeps its SHA-256. owner is as in [Backend.CreateAPIKey].
+func CreateAPIKey(ctx context.Context, st *store.Store, role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	return service.CreateAPIKey(ctx, st, role, owner, name, now)
+}
+
+// AddMarketplace registers a marketplace within tx. Without an id, it gets a random one.
+// It returns [store.ErrTaken] if the id exists.
+func AddMarketplace(ctx context.Context, tx *store.Tx, m store.Marketplace, now time.Time) (store.Marketplace, error) {
+	return service.AddMarketplace(ctx, tx, m, now)
 }
 
 // RotateAPIKey makes a key that may do the same as the key with this id, which
@@ -319,4 +327,26 @@ func CreatePortalLink(ctx context.Context, st *store.Store, issuer, providerID s
 // [store.ErrNotFound] for a provider that is not there, or [store.ErrTaken].
 func AddPerson(ctx context.Context, tx *store.Tx, role Role, providerID, email string, now time.Time) (store.Person, error) {
 	return service.AddPerson(ctx, tx, role, providerID, email, now)
+}
+
+// Vouch lets the gate serve a provider's domain without a DNS record that proves it,
+// within tx, and returns the domain's state. It returns [store.ErrNotFound] if the
+// provider has no such domain.
+func Vouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (state string, err error) {
+	c, err := service.Vouch(ctx, tx, providerID, name, now)
+	return string(c.State), plainly(err)
+}
+
+// Unvouch takes back what [Vouch] gave.
+func Unvouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (state string, err error) {
+	c, err := service.Unvouch(ctx, tx, providerID, name, now)
+	return string(c.State), plainly(err)
+}
+
+// plainly returns the text of a refusal that is meant for people.
+func plainly(err error) error {
+	if refusal, ok := errors.AsType[*service.Refusal](err); ok {
+		return errors.New(refusal.Detail)
+	}
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,9 @@ func (w *world) domains(list ...any) {
 	w.call("PATCH", "/api/v1/providers/prov_demo", w.admin, map[string]any{"domains": list}).want(200)
 }
 
+// proofToken is what proves a domain, which differs from one service to the next.
+var proofToken = regexp.MustCompile(`\b[a-z2-7]{26}\b`)
+
 // recordsOf is a domain's records as "type name value" lines, its alias and its note.
 func (w *world) recordsOf() map[string]string {
 	w.t.Helper()
@@ -80,13 +84,13 @@ func (w *world) recordsOf() map[string]string {
 	for _, d := range body.Domains {
 		parts := []string{d.Label + " in " + d.Zone}
 		for _, r := range d.Records {
-			parts = append(parts, r.Type+" "+r.Name+" "+r.Value)
+			parts = append(parts, r.Type+" "+r.Name+" "+proofToken.ReplaceAllString(r.Value, "TOKEN"))
 		}
 		if d.Alias != "" {
 			parts = append(parts, "alias "+d.Alias)
 		}
 		if d.Note != "" {
-			parts = append(parts, d.Note)
+			parts = append(parts, proofToken.ReplaceAllString(d.Note, "TOKEN"))
 		}
 		out[d.Domain] = strings.Join(parts, "; ")
 	}
@@ -110,17 +114,15 @@ func TestDNSRecordsByName(t *testing.T) {
 	t.Parallel()
 	z := newZone(map[string][]string{"edge.example.com": {"203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7"}})
 	w := newEdgeWorld(t, z, " Edge.Example.com. ", "edge2.example.com", "")
-	w.domains("app.provider.com", "provider.co.uk", "deep.app.provider.co.uk", "edge.example.com", "192.0.2.1", "localhost", "bücher.example")
-	const addresses = "A %s 203.0.113.7; AAAA %s 2001:db8::7; alias edge.example.com"
+	w.domains("app.provider.com", "provider.co.uk", "deep.app.provider.co.uk", "localhost", "bücher.example")
+	const addresses = "A %s 203.0.113.7; AAAA %s 2001:db8::7; TXT _sessiongate.%s TOKEN; alias edge.example.com"
 	apex := func(d string) string { return "@ in " + d + "; " + strings.ReplaceAll(addresses, "%s", d) }
-	const other = "; Or, instead of that value, edge2.example.com."
+	const other = "; Or, instead of that value, TOKEN.edge2.example.com."
 	w.mustTell(map[string]string{
-		"app.provider.com":        "app in provider.com; CNAME app.provider.com edge.example.com" + other,
+		"app.provider.com":        "app in provider.com; CNAME app.provider.com TOKEN.edge.example.com" + other,
 		"provider.co.uk":          apex("provider.co.uk"),
-		"deep.app.provider.co.uk": "deep.app in provider.co.uk; CNAME deep.app.provider.co.uk edge.example.com" + other,
-		"edge.example.com":        "edge in example.com; This is the gate's own name.",
-		"192.0.2.1":               " in ; This is an address: it has no DNS record.",
-		"localhost":               apex("localhost"),
+		"deep.app.provider.co.uk": "deep.app in provider.co.uk; CNAME deep.app.provider.co.uk TOKEN.edge.example.com" + other,
+		"localhost":               " in ; This name leads to the visitor's own machine: it has no DNS record and needs no proof.",
 		"xn--bcher-kva.example":   apex("xn--bcher-kva.example"),
 	})
 	a := w.call("GET", "/api/v1/providers/prov_demo/dns", w.admin, nil).want(200)
@@ -137,7 +139,7 @@ func TestEdgeHostsAreLookedUpOnceAMinute(t *testing.T) {
 	z := newZone(map[string][]string{"edge.example.com": {"203.0.113.7"}})
 	w := newEdgeWorld(t, z, "edge.example.com")
 	w.domains("provider.com")
-	const told = "@ in provider.com; A provider.com %s; alias edge.example.com"
+	const told = "@ in provider.com; A provider.com %s; TXT _sessiongate.provider.com TOKEN; alias edge.example.com"
 	want := func(address string, asked int) {
 		t.Helper()
 		w.mustTell(map[string]string{"provider.com": strings.Replace(told, "%s", address, 1)})
@@ -161,7 +163,7 @@ func TestEdgeHostsAreLookedUpOnceAMinute(t *testing.T) {
 
 	w = newEdgeWorld(t, newZone(nil), "edge.example.com")
 	w.domains("provider.com")
-	w.mustTell(map[string]string{"provider.com": "@ in provider.com; alias edge.example.com; The addresses of edge.example.com could not be resolved. Try again in a moment."})
+	w.mustTell(map[string]string{"provider.com": "@ in provider.com; TXT _sessiongate.provider.com TOKEN; alias edge.example.com; The addresses of edge.example.com could not be resolved. Try again in a moment."})
 }
 
 func TestDNSRecordsByAddress(t *testing.T) {
@@ -169,8 +171,8 @@ func TestDNSRecordsByAddress(t *testing.T) {
 	w := newEdgeWorld(t, newZone(nil), "2001:db8::7", "203.0.113.7", "[2001:db8::7]", "::ffff:203.0.113.7")
 	w.domains("app.provider.com", "provider.com")
 	w.mustTell(map[string]string{
-		"app.provider.com": "app in provider.com; A app.provider.com 203.0.113.7; AAAA app.provider.com 2001:db8::7",
-		"provider.com":     "@ in provider.com; A provider.com 203.0.113.7; AAAA provider.com 2001:db8::7",
+		"app.provider.com": "app in provider.com; A app.provider.com 203.0.113.7; AAAA app.provider.com 2001:db8::7; TXT _sessiongate.app.provider.com TOKEN",
+		"provider.com":     "@ in provider.com; A provider.com 203.0.113.7; AAAA provider.com 2001:db8::7; TXT _sessiongate.provider.com TOKEN",
 	})
 
 	// With a name, too, the addresses named are those of the apex, and nothing is looked up.
@@ -178,19 +180,22 @@ func TestDNSRecordsByAddress(t *testing.T) {
 	w = newEdgeWorld(t, z, "edge.example.com", "203.0.113.7")
 	w.domains("app.provider.com", "provider.com")
 	w.mustTell(map[string]string{
-		"app.provider.com": "app in provider.com; CNAME app.provider.com edge.example.com",
-		"provider.com":     "@ in provider.com; A provider.com 203.0.113.7; alias edge.example.com",
+		"app.provider.com": "app in provider.com; CNAME app.provider.com TOKEN.edge.example.com",
+		"provider.com":     "@ in provider.com; A provider.com 203.0.113.7; TXT _sessiongate.provider.com TOKEN; alias edge.example.com",
 	})
 	if z.count("edge.example.com") != 0 {
 		t.Error("the name was looked up")
 	}
 }
 
+// Where the operator named no edge, a domain can be proven all the same.
 func TestDNSRecordsOfNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a := w.call("GET", "/api/v1/providers/prov_demo/dns", w.provider, nil).want(200)
-	if len(a.at("edge_hosts").([]any)) != 0 || len(a.at("domains").([]any)) != 0 {
+	w.domains("app.provider.com")
+	w.mustTell(map[string]string{"app.provider.com": "app in provider.com; TXT _sessiongate.app.provider.com TOKEN; " +
+		"This record proves the domain. Point the domain at the gate as well: your marketplace knows the gate's host name."})
+	if a := w.call("GET", "/api/v1/providers/prov_demo/dns", w.provider, nil).want(200); len(a.at("edge_hosts").([]any)) != 0 {
 		t.Errorf("told %s", a.raw)
 	}
 }
@@ -238,15 +243,15 @@ func TestChecksSayWhereADomainLeads(t *testing.T) {
 		if c["name"] != "dns" {
 			t.Fatalf("first: %v", c)
 		}
-		return c["grade"].(string), c["found"].(string) + " → " + c["remedy"].(string)
+		return c["grade"].(string), proofToken.ReplaceAllString(c["found"].(string)+" → "+c["remedy"].(string), "TOKEN")
 	}
 	for _, tt := range []struct {
 		is          []string
 		port        string
 		grade, says string
 	}{
-		{nil, "1", "failed", "app.provider.com does not resolve: no such host → Set CNAME app.provider.com to edge.example.com. After a recent change"},
-		{[]string{"127.0.0.1"}, "1", "failed", "app.provider.com points at 127.0.0.1, which is not the gate (203.0.113.7) → Set CNAME app.provider.com to edge.example.com."},
+		{nil, "1", "failed", "app.provider.com does not resolve: no such host → Set CNAME app.provider.com to TOKEN.edge.example.com. After a recent change"},
+		{[]string{"127.0.0.1"}, "1", "failed", "app.provider.com points at 127.0.0.1, which is not the gate (203.0.113.7) → Set CNAME app.provider.com to TOKEN.edge.example.com."},
 		{[]string{"127.0.0.1"}, u.Port(), "ok", "app.provider.com points at 127.0.0.1, which is not in the operator's list, but the gate answers there → "},
 	} {
 		z.set("app.provider.com", tt.is...)

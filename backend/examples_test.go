@@ -164,6 +164,22 @@ func contradictions(o map[string]any) (list []string) {
 		if (status == protocol.Paused) != has("paused_at") {
 			wrong("it is %s, and paused_at is %v", status, o["paused_at"])
 		}
+		if list, ok := o["purchases"].([]any); ok {
+			sum := map[string]float64{}
+			for _, p := range list {
+				for name, v := range p.(map[string]any) {
+					if n, isNumber := v.(float64); isNumber {
+						sum[name] += n
+					}
+				}
+			}
+			if sum["seconds"] != num("duration_limit_seconds") || sum["tokens"] != num("tokens_allocated") {
+				wrong("its purchases are not what it has")
+			}
+			if s, ok := o["settlement"].(map[string]any); ok && (sum["captured"] != s["captured"] || sum["released"] != s["released"] || sum["used_seconds"] != s["used_seconds"]) {
+				wrong("its purchases are settled otherwise")
+			}
+		}
 		if s, ok := o["settlement"].(map[string]any); ok {
 			if s["captured"].(float64)+s["released"].(float64) != num("tokens_allocated") {
 				wrong("what was captured and released is not what was allocated")

@@ -42,14 +42,15 @@ func TestSessionFromSaleToReceipt(t *testing.T) {
 	}
 	w.call("POST", "/api/v1/sessions/"+id+"/extend", w.market, map[string]any{"additional_seconds": 10, "tokens_to_deduct": 50}).want(200)
 
-	// The clock started at …001; at …051.2 the 51st second has started.
+	// The clock started at …001; at …051.2 the 51st second has started, of the 60 that were
+	// sold for 100 tokens. Both extensions are given back.
 	w.clock.Add(50*time.Second + 700*time.Millisecond)
 	ended := w.call("POST", "/api/v1/sessions/"+id+"/end", token, nil).want(200)
-	if ended.str("session", "status") != "completed" || ended.num("session", "settlement", "captured") != 102 || ended.num("session", "settlement", "released") != 98 {
+	if ended.str("session", "status") != "completed" || ended.num("session", "settlement", "captured") != 85 || ended.num("session", "settlement", "released") != 115 {
 		t.Errorf("ended as %s", ended.raw)
 	}
 	again := w.call("POST", "/api/v1/sessions/"+id+"/complete", w.market, map[string]any{}).want(200)
-	if again.num("session", "settlement", "captured") != 102 {
+	if again.num("session", "settlement", "captured") != 85 {
 		t.Errorf("completing again answered %s", again.raw)
 	}
 	receipt := w.call("GET", "/api/v1/users/user_1/ledger?session_id="+id, w.market, nil).want(200)

@@ -109,9 +109,11 @@ func TestSessionsFileIsWhole(t *testing.T) {
 	w := newWorld(t)
 	w.credit("user_1", 1_000_000)
 	const n = 600
-	together(n, func(int) {
-		w.call("POST", "/api/v1/sessions", w.market, order("tokens_allocated", 1)).want(201)
-	})
+	for range n / 20 { // all at once is more than a busy machine writes before calls give up
+		together(20, func(int) {
+			w.call("POST", "/api/v1/sessions", w.market, order("tokens_allocated", 1)).want(201)
+		})
+	}
 	a := w.call("GET", ofProvider+".csv", w.provider, nil)
 	rows, err := rowsOf(a)
 	ids := map[string]bool{}

@@ -52,8 +52,8 @@ func (r *receiver) next(t testing.TB) webhooktest.Call {
 	select {
 	case c := <-r.calls:
 		return c
-	case <-time.After(10 * time.Second):
-		t.Fatal("no call in 10 s")
+	case <-time.After(patience):
+		t.Fatalf("no call in %v", patience)
 		return webhooktest.Call{}
 	}
 }

@@ -245,7 +245,7 @@ func TestLiveByCookie(t *testing.T) {
 	w := newWorld(t)
 	p := newBrowser(w).do("POST", home+"/auth/key", url.Values{"key": {w.provider}})
 	cookie, _, _ := strings.Cut(p.header.Get("Set-Cookie"), ";")
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	dial := func(origin string) (*websocket.Conn, error) {
 		conn, _, err := websocket.Dial(ctx, strings.Replace(w.url, "http", "ws", 1)+"/api/v1/providers/prov_demo/live", &websocket.DialOptions{

@@ -61,7 +61,7 @@ func (w *world) follow(lastID string) (events <-chan event, stop func()) {
 // next is the next event with this name; others are passed over.
 func next(t *testing.T, events <-chan event, name string) event {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		select {
 		case e, ok := <-events:
@@ -72,7 +72,7 @@ func next(t *testing.T, events <-chan event, name string) event {
 				return e
 			}
 		case <-deadline:
-			t.Fatalf("no %s event in 10 s", name)
+			t.Fatalf("no %s event in %v", name, patience)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 	defer stop()
 	next(t, events, protocol.StreamTime)
 	w.revokeKeys()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		select {
 		case _, open := <-events:
@@ -177,7 +177,7 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 				return
 			}
 		case <-deadline:
-			t.Fatal("the stream is open ten seconds after its key was revoked")
+			t.Fatalf("the stream is open %v after its key was revoked", patience)
 		}
 	}
 }

@@ -119,7 +119,7 @@ func TestPageEventsEndWithTheSession(t *testing.T) {
 		send().want(202)
 		w.clock.Add(59 * time.Second)
 		send().want(202)
-		w.clock.Add(time.Second) // over, whether it is settled yet or not
+		w.clock.Add(2 * time.Second) // over, whether it is settled yet or not
 		send().want(409, "session_expired")
 		w.clock.Add(24 * time.Hour)
 		send().want(409, "session_expired")

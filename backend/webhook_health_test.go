@@ -125,6 +125,7 @@ func TestFailingWebhookIsCalledWithGrowingWaits(t *testing.T) {
 				for range due {
 					w.sale()
 				}
+				began := w.clock.Now() // before the attempt that failed last
 				w.run()
 				// At most four at once before the first failure is known.
 				eventually(t, "the first failures are recorded", func() bool { return w.state(id).num("retry_at") != 0 && w.idle(id) })
@@ -134,11 +135,13 @@ func TestFailingWebhookIsCalledWithGrowingWaits(t *testing.T) {
 				}
 				w.b.WakeWebhooks() // nothing may be due before the wait is over
 				for n := range 3 {
-					wait := time.Unix(w.state(id).num("retry_at"), 0).Sub(w.clock.Now())
-					if min := time.Second << n; wait < min {
+					at := time.Unix(w.state(id).num("retry_at"), 0) // the second in which the wait ends
+					if wait, min := at.Add(time.Second).Sub(began), time.Second<<n; wait < min {
 						t.Errorf("after %d rounds of failures it waits %v, want at least %v", n+1, wait, min)
 					}
-					w.later(wait + time.Second)
+					left := at.Add(time.Second).Sub(w.clock.Now())
+					began = w.clock.Now().Add(left)
+					w.later(left)
 					eventually(t, "one more attempt is recorded", func() bool { return w.state(id).num("retry_at") > w.clock.Now().Unix() && w.idle(id) })
 					if got := len(r.calls); got != first+n+1 {
 						t.Fatalf("%d calls after %d waits, want %d", got, n+1, first+n+1)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"slices"
@@ -93,14 +94,33 @@ func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 type openPaths caddyhttp.MatchPath
 
 // match reports whether the request's path is open. A path that servers interpret in
-// different ways is never open.
+// different ways is never open, also if some decode it more than once.
 func (p openPaths) match(r *http.Request) bool {
-	if len(p) == 0 || strings.Contains(r.URL.Path, "..") || strings.ContainsAny(r.URL.Path, `\;`) {
+	if len(p) == 0 || readsDifferently(r) {
 		return false
 	}
 	ok, err := caddyhttp.MatchPath(p).MatchWithError(r)
 	return ok && err == nil
 }
+
+// readsDifferently reports whether servers interpret the path of a request in different
+// ways: some take ";" for the end of a name and a backslash for a slash, and some decode
+// more than once. What resolves the target as a reference to a URL, as programs in
+// JavaScript do, takes the first name of "//name/path" for a host.
+func readsDifferently(r *http.Request) bool {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "//") || strings.Contains(path, "..") || strings.ContainsAny(path, ambiguousCharacters) {
+		return true
+	}
+	if strings.IndexByte(path, '%') < 0 {
+		return false
+	}
+	var room [512]byte
+	plain := appendDecoded(room[:0], path)
+	return bytes.Contains(plain, []byte("..")) || bytes.ContainsAny(plain, ambiguousCharacters)
+}
+
+const ambiguousCharacters = "\\;\x00"
 
 // check returns the first pattern that is not allowed as an open path, or "".
 func (p openPaths) check() string {

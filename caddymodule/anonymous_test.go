@@ -167,6 +167,9 @@ func TestOpenPaths(t *testing.T) {
 		"/static/a.css": true, "/static/a/b.js?x=../": true, "/robots.txt": true, "/hooks/pay": true,
 		"/": false, "/robots.txt.bak": false, "/staticx/a.css": false, "/secret": false,
 		"/static/../secret": false, "/static/%2e%2e/secret": false, "/static/..%2fsecret": false, "/static/..;/secret": false,
+		"/static/%252e%252e/secret": false, "/static/..%252fsecret": false, "/static/%25252e%25252e/secret": false, "/static/%255c../secret": false,
+		"//static/secret": false, "/%2fstatic/secret": false, "/static//a.css": true,
+		"/static/x%2500.css": false, "/static/100%25.css": true, "/static/a%2520b.css": true,
 		"/static/..%5csecret": false, "/secret;/../static/a.css": false, "/static/;/../../secret": false,
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://app.example"+target, nil)

@@ -22,6 +22,9 @@ func init() {
 const (
 	defaultBackend      = "http://127.0.0.1:8081"
 	defaultMaxStaleness = caddy.Duration(10 * time.Second)
+
+	defaultOfflineTime     = caddy.Duration(10 * time.Minute)
+	defaultOfflineSessions = 1000
 )
 
 // Values of [App.WhenBackendDown].
@@ -46,6 +49,12 @@ type App struct {
 	// the launch token alone, until the backend can redeem it. Sessions admitted
 	// before run to their deadlines in any case. Default: refuse.
 	WhenBackendDown string `json:"when_backend_down,omitempty"`
+	// With admit: how long each such session is served before the backend must have
+	// redeemed it. Default: 10m.
+	OfflineTime caddy.Duration `json:"offline_time,omitempty"`
+	// With admit: how many such sessions wait for the backend at most; further entries
+	// are refused. Default: 1000.
+	OfflineSessions int `json:"offline_sessions,omitempty"`
 	// File of the ES256 key that signs Session-Gate-Assertion (PKCS #8, PEM), made
 	// when it is missing. Edges that serve one site share it. Default:
 	// session_gate/assertion.pem in Caddy's data folder.
@@ -103,6 +112,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.WhenBackendDown == "" {
 		a.WhenBackendDown = refuseEntries
 	}
+	if a.OfflineTime == 0 {
+		a.OfflineTime = defaultOfflineTime
+	}
+	if a.OfflineSessions == 0 {
+		a.OfflineSessions = defaultOfflineSessions
+	}
 	if a.MaxStaleness == 0 {
 		a.MaxStaleness = defaultMaxStaleness
 	}
@@ -151,6 +166,9 @@ func (a *App) Validate() error {
 	}
 	if a.WhenBackendDown != refuseEntries && a.WhenBackendDown != admitEntries {
 		return fmt.Errorf("session_gate: when_backend_down is %q; it must be refuse or admit", a.WhenBackendDown)
+	}
+	if a.OfflineTime < 0 || a.OfflineSessions < 0 {
+		return errors.New("session_gate: offline_time and offline_sessions must not be negative; to admit no entries while the backend is down, set when_backend_down refuse")
 	}
 	return nil
 }

@@ -41,16 +41,22 @@ func (g *Gate) enterAgreed(w http.ResponseWriter, r *http.Request) error {
 	var tokens []string
 	to := "/"
 	if r.ParseForm() == nil {
-		path, query, _ := strings.Cut(r.PostForm.Get("to"), "?")
-		if tokens, query = launchTokens(query); query != "" {
-			path += "?" + query
-		}
-		to = localOrRoot(path)
+		tokens, to = agreedLink(r.PostForm.Get("to"))
 	}
 	if len(tokens) != 1 {
 		return g.policy.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, nil)
 	}
 	return g.admit(w, r, launch{raw: tokens[0], to: to, agreed: true})
+}
+
+// agreedLink returns the launch tokens of a form's link, and the path of this site that it
+// leads to.
+func agreedLink(link string) (tokens []string, to string) {
+	path, query, _ := strings.Cut(link, "?")
+	if tokens, query = launchTokens(query); query != "" {
+		path += "?" + query
+	}
+	return tokens, localOrRoot(path)
 }
 
 // localOrRoot returns to if it is a path of the app, and otherwise the app's first page.

@@ -96,6 +96,7 @@ func TestLinkAsksBeforeItReplacesASession(t *testing.T) {
 		{"none", "", [2]string{}, http.StatusServiceUnavailable, false},
 		{"a forged cookie", "session_gate=forged", [2]string{}, http.StatusServiceUnavailable, false},
 		{"in a frame, the cookie for other sites' requests", "session_gate_cross=mine", [2]string{"Sec-Fetch-Dest", "iframe"}, http.StatusConflict, false},
+		{"a session that only the backend knows, which is down", "session_gate=" + by.sign(token.Session, "unknown", "p", 0), [2]string{}, http.StatusServiceUnavailable, false},
 		{"a script's request", "session_gate=mine", [2]string{"Sec-Fetch-Mode", "cors"}, http.StatusConflict, false},
 		{"the same session", "session_gate=new", [2]string{}, http.StatusSeeOther, false},
 		{"the same session, another kept", "session_gate=new; session_gate_kept=mine", [2]string{}, http.StatusSeeOther, false},
@@ -134,7 +135,7 @@ func TestLinkAsksBeforeItReplacesASession(t *testing.T) {
 		if tt.form && (!strings.HasSuffix(to[1], "session="+launch) || !strings.Contains(body, `href="/a?b=%20c"`) || !strings.Contains(body, "Neue Sitzung öffnen")) {
 			t.Errorf("%s: the page is %s", tt.name, body)
 		}
-		if tt.cookie == "session_gate=mine" && tt.form && !strings.Contains(body, "42 Min.") {
+		if tt.cookie == "session_gate=mine" && tt.form && !strings.Contains(body, "42 min") {
 			t.Errorf("%s: the page does not say how much time is left: %s", tt.name, body)
 		}
 	}
@@ -217,7 +218,7 @@ func TestSessionsOfTwoProvidersSideBySide(t *testing.T) {
 
 	r := withVars(httptest.NewRequest(http.MethodGet, "http://app.example/b/", nil))
 	r.Header.Set("Cookie", "session_gate="+inA)
-	if h := other.otherLive(r, "q", "b"); h != nil {
+	if h, _ := other.otherLive(r, "q", "b"); h != nil {
 		t.Errorf("the link of another provider's session would ask for %s", h.session.ID())
 	}
 	h := http.Header{}
@@ -283,7 +284,24 @@ func TestRelaunchEndsTheOldCookie(t *testing.T) {
 	if s := g.findByID(r, "p", "s", 1); s != nil {
 		t.Error("the new link would not be redeemed")
 	}
-	if other := g.otherLive(r, "p", "new"); other != nil {
+	if other, _ := g.otherLive(r, "p", "new"); other != nil {
 		t.Error("a link would ask because of a void cookie")
 	}
+}
+
+// Whatever a form says, the redirect stays on the site, and has no token.
+func FuzzAgreedLink(f *testing.F) {
+	for _, seed := range []string{"/a?b=1&session=eyJ", "//evil.example/?session=eyJ", `/\evil.example`, "https://evil.example/", "javascript:x", "/a#b", "?session=eyJ&session=eyJ", "/%2f/x?%73ession=%65yJ", "/\n/x", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, link string) {
+		_, to := agreedLink(link)
+		u, err := url.Parse(to)
+		if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+			t.Errorf("%q leads to %q", link, to)
+		}
+		if left, _ := launchTokens(u.RawQuery); len(left) > 0 || strings.HasPrefix(to, protocol.GatePrefix) {
+			t.Errorf("%q leads to %q", link, to)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,6 +38,8 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		edge_key      <key>
 //		max_staleness <duration>
 //		when_backend_down refuse | admit
+//		offline_time      <duration>
+//		offline_sessions  <number>
 //		assertion_key <file>
 //		origin_key    <file>
 //		debug_key     <key>
@@ -68,6 +71,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 		case "when_backend_down":
 			if err := wordArg(d, &a.WhenBackendDown, refuseEntries, admitEntries); err != nil {
+				return err
+			}
+		case "offline_time":
+			if err := durationArg(d, &a.OfflineTime); err != nil {
+				return err
+			}
+		case "offline_sessions":
+			if err := numberArg(d, &a.OfflineSessions); err != nil {
 				return err
 			}
 		case "assertion_key":
@@ -135,6 +146,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		upload_grace     <duration>
 //		page_template    <file>
 //		app_address      <url>
+//		upgrade          <protocol>...
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -198,6 +210,13 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if _, err := parseAppAddress(g.AppAddress); err != nil && !strings.Contains(g.AppAddress, "{") {
 				return d.Err(err.Error())
 			}
+		case "upgrade":
+			if g.Upgrade = d.RemainingArgs(); len(g.Upgrade) == 0 {
+				return d.ArgErr()
+			}
+			if err := upgrades(g.Upgrade).check(); err != nil {
+				return d.Err(err.Error())
+			}
 		case "observe_only":
 			if d.NextArg() {
 				return d.ArgErr()
@@ -244,9 +263,9 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 // globalOptions and siteOptions are those of the two blocks of the name, which are
 // easily confused.
 var (
-	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "assertion_key", "origin_key", "debug_key", "limits"}
+	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "origin_key", "debug_key", "limits"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
-		"upload_grace", "page_template", "app_address", "observe_only"}
+		"upload_grace", "page_template", "app_address", "upgrade", "observe_only"}
 )
 
 // limitsBlock reads the block of the option limits.
@@ -345,6 +364,21 @@ func durationArg(d *caddyfile.Dispenser, to *caddy.Duration) error {
 		return d.Errf("%s is %q; it must be a duration such as 10s", option, word)
 	}
 	*to = caddy.Duration(dur)
+	return nil
+}
+
+// numberArg reads an option's only argument, a number above 0.
+func numberArg(d *caddyfile.Dispenser, to *int) error {
+	option := d.Val()
+	var word string
+	if err := valueArg(d, &word); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil || n <= 0 {
+		return d.Errf("%s is %q; it must be a number such as 100", option, word)
+	}
+	*to = n
 	return nil
 }
 

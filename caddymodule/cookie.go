@@ -52,9 +52,13 @@ func eachSessionCookie(r *http.Request, name string, f func(value string) bool) 
 // setCookie sets one of the gate's cookies, which scripts cannot read, for so many
 // seconds; 0 deletes it.
 func setCookie(h http.Header, name, value, scope string, seconds int64) {
-	c := name + "=" + value + "; Path=/; Max-Age=" + strconv.FormatInt(seconds, 10) + "; HttpOnly; " + scope
+	c := name + "=" + value + "; Path=/; Max-Age=" + strconv.FormatInt(seconds, 10) + "; HttpOnly" + priority + "; " + scope
 	h.Add("Set-Cookie", c)
 }
+
+// priority keeps a cookie in browsers that drop an app's cookies when it has set too many
+// (Chromium: more than 180). Others ignore it.
+const priority = "; Priority=High"
 
 // Scopes of cookies. A partitioned cookie (CHIPS) works in a frame of another site,
 // and only in frames of that site; like every cookie that other sites' requests

@@ -78,22 +78,25 @@ type Gate struct {
 	// if it refuses its public name. Host, Origin and Referer of requests are changed to
 	// it, and redirects and cookies of the app back. Default: the public address.
 	AppAddress string `json:"app_address,omitempty"`
+	// Protocols that connections may change to by the Upgrade header, besides WebSocket.
+	// Requests within them do not come to the gate. Default: none.
+	Upgrade []string `json:"upgrade,omitempty"`
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
-	edge           *edge.Edge
-	maxStaleness   time.Duration
-	debugKey       string
-	offlineEntries bool // new entries while the backend is down
-	policy         policy
-	open           openPaths
-	injector       *inject.Injector   // nil: off
-	asserter       *asserter          // with jwt
-	credentials    *originCredentials // what origins are shown
-	template       *template.Template // nil: the built-in page
-	app            *appAddress        // nil: the public address
-	logger         *zap.Logger
-	leftOut        *zap.Logger // for launch links that lead past the gate
+	edge         *edge.Edge
+	maxStaleness time.Duration
+	debugKey     string
+	offline      edge.OfflineLimits // of new entries while the backend is down
+	policy       policy
+	open         openPaths
+	injector     *inject.Injector   // nil: off
+	asserter     *asserter          // with jwt
+	credentials  *originCredentials // what origins are shown
+	template     *template.Template // nil: the built-in page
+	app          *appAddress        // nil: the public address
+	logger       *zap.Logger
+	leftOut      *zap.Logger // for launch links that lead past the gate
 }
 
 // CaddyModule implements [caddy.Module].
@@ -123,7 +126,9 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
 	g.credentials = app.credentials
-	g.offlineEntries = app.WhenBackendDown == admitEntries
+	if app.WhenBackendDown == admitEntries {
+		g.offline = edge.OfflineLimits{Time: time.Duration(app.OfflineTime), Sessions: app.OfflineSessions}
+	}
 	written := g.Provider
 	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
 		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
@@ -189,6 +194,9 @@ func (g *Gate) Validate() error {
 	if pattern := g.open.check(); pattern != "" {
 		return fmt.Errorf("session_gate: open has %q; write paths that begin with a slash, such as /static/*, and not the whole site", pattern)
 	}
+	if err := upgrades(g.Upgrade).check(); err != nil {
+		return fmt.Errorf("session_gate: %w", err)
+	}
 	if g.UploadGrace < 0 {
 		return errors.New("session_gate: upload_grace must not be negative")
 	}
@@ -210,12 +218,16 @@ func (g *Gate) Validate() error {
 // of it to the bottom: the gate's own API and launches are answered here, requests
 // without a live session are refused, and the others pass to the origin.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if redirectFinalDot(w, r) {
+	return answerError(g.logger, w, r, g.serve(w, r, next))
+}
+
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if refuseMethod(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
 	removed := restoreSent(r)
 	explain := g.asksForOutcome(r)
-	sanitize(r)
+	sanitize(r, g.Upgrade)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
@@ -224,6 +236,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 			return g.enter(w, r, append(tokens, removed...))
 		}
 		stripTokens(r, rest)
+	}
+	if stripRepeated(r) && !g.ObserveOnly {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("the launch token is in the path"))
 	}
 	v := g.decide(r)
 	if v.refusal.code != "" {
@@ -247,12 +262,17 @@ func (g *Gate) asksForOutcome(r *http.Request) bool {
 	return g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
 }
 
-// sanitize takes from a request what a client may not tell the origin: the
-// gate's own headers, and a launch token in the Referer.
-func sanitize(r *http.Request) {
+// sanitize takes from a request what a client may not tell the origin: the gate's own
+// headers, in trailers, too; a change to a protocol that is not allowed; and headers with
+// a launch token.
+func sanitize(r *http.Request, allowed upgrades) {
 	caddyhttp.SetVar(r.Context(), handledVar, true)
 	stripIdentity(r.Header)
-	stripReferer(r)
+	allowed.limit(r)
+	guardTrailers(r)
+	if stripRepeatedTokens(r.Header) {
+		leaveOutOfLog(r)
+	}
 }
 
 // reconsider admits what a first look refuses: a request that another site has

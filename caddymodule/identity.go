@@ -24,16 +24,36 @@ const (
 	identityPrefix = "Session-Gate-"
 )
 
-// stripIdentity removes every header that could pass for the gate's own. An
-// origin that reads headers the CGI way cannot tell Session_Gate_User from
-// Session-Gate-User, so those spellings go as well.
+// stripIdentity removes every header that could pass for the gate's own. Servers that
+// hand headers to programs as variables (CGI, FastCGI, WSGI, Rack) make an underscore of
+// every character that is no letter and no digit, or of some, so Session~Gate~User goes
+// as Session-Gate-User does. The same holds for other spellings of X-Forwarded-*, of
+// which the proxy sets the true ones.
 func stripIdentity(h http.Header) {
 	for name := range h {
-		if len(name) >= len(identityPrefix) && looksLikeIdentity(name) {
+		if len(name) >= len(forwardedPrefix) && (looksLikeIdentity(name) || mimicsForwarded(name)) {
 			delete(h, name)
 		}
 	}
 	unlistIdentity(h)
+}
+
+// forwardedPrefix begins the headers by which a proxy describes a request's client. It is
+// shorter than [identityPrefix].
+const forwardedPrefix = "X-Forwarded-"
+
+// mimicsForwarded reports whether name is a spelling of X-Forwarded-* that servers may
+// read as one, and that the proxy does not replace.
+func mimicsForwarded(name string) bool {
+	if !beginsLike(name, forwardedPrefix) {
+		return false
+	}
+	for _, c := range name {
+		if c != '-' && !isLetterOrDigit(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // unlistIdentity takes the gate's headers out of Connection, by which a client
@@ -45,7 +65,7 @@ func unlistIdentity(h http.Header) {
 		}
 		var kept []string
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); len(name) < len(identityPrefix) || !looksLikeIdentity(name) {
+			if name = strings.TrimSpace(name); !looksLikeIdentity(name) {
 				kept = append(kept, name)
 			}
 		}
@@ -53,13 +73,17 @@ func unlistIdentity(h http.Header) {
 	}
 }
 
-func looksLikeIdentity(name string) bool {
-	for i := range len(identityPrefix) {
-		c, want := name[i], identityPrefix[i]
-		if c == '_' {
-			c = '-'
-		}
-		if c|0x20 != want|0x20 {
+func looksLikeIdentity(name string) bool { return beginsLike(name, identityPrefix) }
+
+// beginsLike reports whether name begins with prefix in any case, and with any character
+// that is no letter and no digit in the place of a hyphen.
+func beginsLike(name, prefix string) bool {
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c, want := name[i], prefix[i]
+		if want == '-' && isLetterOrDigit(rune(c)) || want != '-' && c|0x20 != want|0x20 {
 			return false
 		}
 	}

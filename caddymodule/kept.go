@@ -110,16 +110,21 @@ func (g *Gate) findBeside(r *http.Request, provider string) (h held) {
 
 // otherLive returns a session of the browser, other than the one with this id, that has not
 // ended: a launch link would take its place. A browser may send the cookie for requests of
-// other sites alone, in a frame.
-func (g *Gate) otherLive(r *http.Request, provider, id string) *held {
+// other sites alone, in a frame. unsure means that the backend cannot say whether there is
+// one.
+func (g *Gate) otherLive(r *http.Request, provider, id string) (other *held, unsure bool) {
 	left := maxVerified
-	var other *held
 	look := func(value string) bool {
-		found, _ := g.identify(r.Context(), value, provider, &left)
+		found, why := g.identify(r.Context(), value, provider, &left)
+		unsure = unsure || why == protocol.BackendUnavailable
 		if found.session == nil || found.session.ID() == id {
 			return true
 		}
-		g.edge.Confirm(r.Context(), found.session, g.maxStaleness)
+		if !found.over() {
+			// It may have ended a moment ago: ask the backend before the person. If it is
+			// down, what is held counts.
+			_, _ = g.edge.FetchSession(r.Context(), found.session.ID())
+		}
 		if !found.over() {
 			other = &found
 		}
@@ -132,7 +137,7 @@ func (g *Gate) otherLive(r *http.Request, provider, id string) *held {
 	if other == nil {
 		eachCookie(r.Header, cookieName(r)+crossSuffix, look)
 	}
-	return other
+	return other, unsure
 }
 
 // keeps reports whether the browser has kept sessions.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
@@ -45,9 +44,22 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 // stripTokens removes launch tokens from a request that is forwarded to the origin.
 // rest is its query without them.
 func stripTokens(r *http.Request, rest string) {
-	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the access log has a copy
+	leaveOutOfLog(r)
 	r.URL.RawQuery = rest
 	r.RequestURI = r.URL.RequestURI()
+}
+
+// stripRepeated removes the parameters of a request that repeat a launch token in another
+// way than a launch link does. inPath reports that a token is in the path, from which it
+// cannot be removed.
+func stripRepeated(r *http.Request) (inPath bool) {
+	if rest := withoutRepeatedTokens(r.URL.RawQuery); rest != r.URL.RawQuery {
+		stripTokens(r, rest)
+	}
+	if inPath = repeatsToken(r.URL.EscapedPath(), false); inPath {
+		leaveOutOfLog(r)
+	}
+	return inPath
 }
 
 // isOurs reports whether s looks like a token of this service: a JWT, which begins with
@@ -58,7 +70,11 @@ func isOurs(s string) bool {
 		return false
 	}
 	kind, ok := token.KindOf(s)
-	return !ok || kind == token.Launch || kind == token.Session || kind == token.Assertion
+	return !ok || isKindOfOurs(kind)
+}
+
+func isKindOfOurs(kind token.Kind) bool {
+	return kind == token.Launch || kind == token.Session || kind == token.Assertion
 }
 
 // enter redeems a launch token, sets the session's cookie, and redirects the
@@ -67,7 +83,7 @@ func isOurs(s string) bool {
 func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) error {
 	// The server's access log copied the request with its token before any handler ran.
 	// This variable suppresses that entry.
-	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	leaveOutOfLog(r)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -114,8 +130,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 		return redirectTo(w, r, l.to) // the same link, opened again in the browser that has the session
 	}
 	if !l.agreed && g.policy.asks() {
-		if other := g.otherLive(r, provider, claims.SessionID()); other != nil {
+		switch other, unsure := g.otherLive(r, provider, claims.SessionID()); {
+		case other != nil:
 			return g.ask(w, r, l, other)
+		case unsure: // with when_backend_down admit, the link would take its place
+			return g.policy.refuseEntry(w, r, refusal{code: protocol.BackendUnavailable}, errors.New("another session cannot be checked"))
 		}
 	}
 	if kept := g.findKept(r, provider, claims.SessionID(), link); kept != nil {
@@ -147,7 +166,7 @@ func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, p
 	req := &protocol.LaunchRequest{Token: raw, Host: edge.BareHost(r.Host), ProviderID: g.Provider, RedemptionID: rand.Text()}
 	asked := edge.MonotonicMS()
 	answer, err := g.redeemOnce(r.Context(), req, provider)
-	if err != nil && g.offlineEntries && errors.Is(err, edge.ErrBackendDown) {
+	if err != nil && g.offline.Sessions > 0 && errors.Is(err, edge.ErrBackendDown) {
 		return g.admitOffline(req, claims)
 	}
 	if err != nil {
@@ -189,9 +208,9 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 	if g.edge.Clock.NowMS() >= claims.Deadline().UnixMilli() {
 		return "", &protocol.Problem{Status: http.StatusUnauthorized, Code: protocol.LaunchExpired}
 	}
-	cookie, ok := g.edge.Offline.Admit(req, claims)
-	if !ok { // already open at this edge
-		return "", &protocol.Problem{Status: http.StatusConflict, Code: protocol.LaunchSpent}
+	cookie, code := g.edge.Offline.Admit(req, claims, g.offline)
+	if code != "" {
+		return "", &protocol.Problem{Status: protocol.StatusOf(code), Code: code}
 	}
 	g.logger.Warn("session entered while the backend is down", zap.String("session", claims.SessionID()))
 	return cookie, nil
@@ -223,20 +242,7 @@ func redirectTo(w http.ResponseWriter, r *http.Request, to string) error {
 func addressOf(r *http.Request) (path, query string) {
 	u := originalURL(r)
 	_, query = launchTokens(u.RawQuery)
-	return u.EscapedPath(), query
-}
-
-// stripReferer removes a Referer that contains a launch token.
-func stripReferer(r *http.Request) {
-	_, query, ok := strings.Cut(r.Header.Get("Referer"), "?")
-	if !ok {
-		return
-	}
-	query, _, _ = strings.Cut(query, "#")
-	if tokens, _ := launchTokens(query); len(tokens) > 0 {
-		r.Header.Del("Referer")
-		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-	}
+	return u.EscapedPath(), withoutRepeatedTokens(query)
 }
 
 func codeOfLaunchError(err error) protocol.Code {

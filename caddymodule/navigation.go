@@ -93,7 +93,7 @@ func localTarget(r *http.Request) string {
 	if query != "" {
 		to += "?" + query
 	}
-	if localPath(to) == "" || strings.HasPrefix(to, protocol.GatePrefix) {
+	if localPath(to) == "" || strings.HasPrefix(to, protocol.GatePrefix) || repeatsToken(to, false) {
 		return "/"
 	}
 	return to

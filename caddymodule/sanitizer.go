@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,6 +38,8 @@ const handledAdmitted = "admitted"
 type Sanitizer struct {
 	// The gate of the site. Without it, launch tokens are only removed.
 	Gate *Gate `json:"gate,omitempty"`
+
+	logger *zap.Logger
 }
 
 // CaddyModule implements [caddy.Module].
@@ -46,6 +49,7 @@ func (Sanitizer) CaddyModule() caddy.ModuleInfo {
 
 // Provision provisions the gate.
 func (s *Sanitizer) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
 	if s.Gate == nil {
 		return nil
 	}
@@ -65,6 +69,10 @@ func (s *Sanitizer) Validate() error {
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return answerError(s.logger, w, r, s.serve(w, r, next))
+}
+
+func (s *Sanitizer) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	g := s.Gate
 	if caddyhttp.GetVar(r.Context(), handledVar) != nil {
 		if was := sentOf(r); was != nil && g != nil && g.launches(r, was.tokens) {
@@ -72,11 +80,19 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		}
 		return next.ServeHTTP(w, r)
 	}
-	if redirectFinalDot(w, r) {
+	if refuseMethod(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
+	// A server behind may take such a path for one that the gate guards.
+	if g != nil && readsDifferently(r) {
+		return g.serve(w, r, next)
+	}
 	was := rememberSent(r)
-	sanitize(r)
+	var allowed upgrades
+	if g != nil {
+		allowed = g.Upgrade
+	}
+	sanitize(r, allowed)
 	if g != nil && strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
@@ -86,6 +102,9 @@ func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		}
 		stripTokens(r, rest)
 		was.tokens = tokens
+	}
+	if stripRepeated(r) && g != nil && !g.ObserveOnly {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("the launch token is in the path"))
 	}
 	if g == nil {
 		stripCookies(r.Header)
@@ -110,7 +129,7 @@ type sent struct {
 // route may pass the request on: forward_auth does, before the gate.
 func rememberSent(r *http.Request) *sent {
 	was := &sent{host: r.Host, header: make(map[string][]string, 4)}
-	for _, name := range []string{"Cookie", "Origin", "Referer", headerDebug} {
+	for _, name := range []string{"Cookie", "Origin", "Referer", "Upgrade", headerDebug} {
 		was.header[name] = slices.Clone(r.Header[name])
 	}
 	caddyhttp.SetVar(r.Context(), sentVar, was)

@@ -32,7 +32,7 @@ func asksForWorker(r *http.Request) bool {
 func replacesWorker(code protocol.Code) bool {
 	switch code {
 	case protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
-		protocol.SessionRevoked, protocol.SessionCanceled, protocol.WrongProvider:
+		protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionMoved, protocol.WrongProvider:
 		return true
 	}
 	return false

@@ -117,6 +117,7 @@ test("Prometheus: the graph page works with the clock over it, and ends on time 
     // A session that ends soon after its page has loaded. The page polls, as an open dashboard does.
     const short = await buy(system, { user: "ada", seconds: 20, tokens: 25, clock: "launch" });
     errors.length = 0;
+    await page.context().clearCookies(); // else the link asks, as it meets the first session
     await page.goto(short.launch_url.replace("/?", "/classic/graph?"));
     await expect(timer).toContainText(/0:[0-2]\d/);
     await page.evaluate(() => {
@@ -154,6 +155,7 @@ test("Verdaccio: a React app with gzip, ETag and a policy of its own", async ({ 
     await expect(page.getByText("No Package Published Yet")).toBeVisible();
     expect(errors).toEqual([]);
     const short = await buy(system, { user: "grace", seconds: 15, tokens: 25, clock: "launch" });
+    await page.context().clearCookies(); // else the link asks, as it meets the first session
     await page.goto(short.launch_url);
     await page.waitForURL(`${system.marketplace}/session/complete?session_id=${short.session.id}`);
     expect((await read(system, short.session.id)).settlement?.captured).toBe(25);

@@ -62,6 +62,11 @@ func TestCommandLineMistakes(t *testing.T) {
 		{[]string{"apikey", "portal", "--provider", "p", "--issuer", "example.com"}, 2, "an http or https URL"},
 		{[]string{"apikey", "portal", "--provider", "p"}, 1, "no database at"},
 		{[]string{"apikey", "list"}, 1, "no database at"},
+		{[]string{"apikey", "create", "--role", "edge", "--marketplace", "mkt_x"}, 2, "--marketplace requires --role marketplace"},
+		{[]string{"apikey", "create", "--role", "marketplace", "--marketplace", "mkt_x"}, 1, "no database at"},
+		{[]string{"marketplace"}, 2, "a command is missing"},
+		{[]string{"marketplace", "create"}, 2, "Try:"},
+		{[]string{"marketplace", "list"}, 1, "no database at"},
 		{[]string{"people", "list"}, 1, "no database at"},
 		{[]string{"people", "add", "ada@example.com", "--role", "admin"}, 1, "no database at"},
 		{[]string{"people", "remove", "x"}, 1, "no database at"},
@@ -87,7 +92,7 @@ func TestCommandLineMistakes(t *testing.T) {
 // lists our commands in groups, and it names no command that the program refuses.
 func TestTheProgramSaysWhatItIs(t *testing.T) {
 	t.Parallel()
-	commands := []string{"demo", "backend", "run", "apikey", "keys", "people", "doctor", "token", "backup"}
+	commands := []string{"demo", "backend", "run", "apikey", "keys", "marketplace", "people", "doctor", "token", "backup"}
 	for _, tt := range []struct {
 		args     []string
 		says     []string
@@ -134,7 +139,7 @@ func TestHelpOfEachCommand(t *testing.T) {
 	for _, name := range []string{
 		"demo", "backend", "backup", "doctor",
 		"apikey", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "apikey portal",
-		"keys", "keys list", "keys rotate", "people", "people add", "people list", "people remove", "token", "token inspect",
+		"keys", "keys list", "keys rotate", "domains", "domains list", "domains unvouch", "domains vouch", "marketplace", "marketplace create", "marketplace list", "people", "people add", "people list", "people remove", "token", "token inspect",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -279,6 +284,8 @@ func TestMistypedFolderMakesNoDatabase(t *testing.T) {
 		{"people", "list"},
 		{"people", "remove", "x"},
 		{"apikey", "create", "--role", "provider", "--provider", "p"},
+		{"apikey", "create", "--role", "marketplace", "--marketplace", "mkt_x"},
+		{"marketplace", "list"},
 		{"apikey", "list"},
 		{"apikey", "rotate", "x"},
 		{"apikey", "revoke", "x"},

@@ -249,12 +249,15 @@ test("a second session in a browser does not cost the first", async ({ page }) =
   const short = await buy(system, { user: "two", seconds: 600, tokens: 1 });
   const shown = () => page.evaluate(() => fetch("/.session-gate/session", { method: "POST" }).then((r) => r.json()).then((j) => j.session?.id));
   await page.goto(long.launch_url);
-  await page.goto(short.launch_url);
-  expect(await shown()).toBe(short.session.id);
-  await page.goto(long.launch_url); // back to the first, by its link
-  expect(await shown()).toBe(long.session.id);
-  await page.goto(short.launch_url);
-  expect(await shown()).toBe(short.session.id);
+  const switchTo = async ({ launch_url, session }: typeof long) => {
+    await page.goto(launch_url);
+    await page.getByRole("button", { name: "Open the new session" }).click();
+    await page.waitForURL(`${system.app}/`);
+    expect(await shown()).toBe(session.id);
+  };
+  await switchTo(short);
+  await switchTo(long); // back to the first, by its link
+  await switchTo(short);
   await api(system, "POST", `/api/v1/sessions/${short.session.id}/complete`, {});
   await expect.poll(async () => (await page.goto(`${system.app}/next`).catch(() => null))?.status()).toBe(200);
   expect(await shown()).toBe(long.session.id);

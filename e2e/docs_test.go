@@ -197,9 +197,9 @@ func TestSecurityNamesTestsThatExist(t *testing.T) {
 			all.Write(text)
 		}
 	}
-	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(doc), -1)
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(string(doc), -1)
 	for _, m := range named {
-		if !strings.Contains(all.String(), "func "+m[1]+"(t *testing.T)") {
+		if !strings.Contains(all.String(), "func "+m[1]+"(t *testing.T)") && !strings.Contains(all.String(), "func "+m[1]+"(f *testing.F)") {
 			t.Errorf("the pages name %s, which is nowhere", m[1])
 		}
 	}

@@ -75,11 +75,21 @@ func TestBackendOutage(t *testing.T) {
 func TestEntryDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	s := StartSplit(t, origin(t).URL)
-	s.reload(t, strings.Replace(s.caddyfile(""), "max_staleness 1s", "max_staleness 1s\n\t\twhen_backend_down admit", 1))
+	s.reload(t, strings.Replace(s.caddyfile(""), "max_staleness 1s", "max_staleness 1s\n\t\twhen_backend_down admit\n\t\toffline_sessions 2", 1))
 	user := s.newUser(t, 100)
 	s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL) // the edge learns the keys
 	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
 	ended := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	further := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	// A session that is refunded while the edge hears of it: what it hears later tells that
+	// it has.
+	refunded := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	sign := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	seen := s.enter(t, sign.LaunchURL)
+	s.revoke(t, refunded.Session.ID)
+	s.revoke(t, sign.Session.ID)
+	eventually(t, func() bool { return page(seen, t, "GET", s.App+"/", nil).Code() == "session_revoked" },
+		func() string { return "the edge hears of a revocation" })
 
 	s.Link.Cut()
 	a := Caller(s.MarketplaceKey).Do(t, "POST", s.API+"/api/v1/sessions/"+ended.Session.ID+"/revoke", map[string]any{"refund": "full", "reason": "test"})
@@ -99,6 +109,12 @@ func TestEntryDuringAnOutage(t *testing.T) {
 	if a := page(b, t, "POST", s.App+"/.session-gate/extend", map[string]any{}); a.Status != http.StatusServiceUnavailable {
 		t.Errorf("extending during the outage: %d %s", a.Status, a.Body)
 	}
+	if a := page(Browser(t), t, "GET", refunded.LaunchURL, nil); a.Status != http.StatusUnauthorized || a.Code() != "session_revoked" {
+		t.Errorf("a link that was refunded before the outage: %d %s", a.Status, a.Body)
+	}
+	if a := Browser(t).Do(t, "GET", further.LaunchURL, nil); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("a link beyond offline_sessions: %d %s", a.Status, a.Body)
+	}
 	if a := Browser(t).Do(t, "GET", sold.LaunchURL, nil); a.Status != http.StatusConflict {
 		t.Errorf("the link in another browser: %d", a.Status)
 	}
@@ -115,6 +131,13 @@ func TestEntryDuringAnOutage(t *testing.T) {
 		}
 		return cookieOf(t, b, s.App) != first
 	}, func() string { return "the provisional cookie becomes a session token" })
+	for id, want := range map[string]string{sold.Session.ID: `"outcome":"counted"`, ended.Session.ID: `"outcome":"after_end"`} {
+		var told []byte
+		eventually(t, func() bool {
+			told = Caller(s.MarketplaceKey).Do(t, "GET", s.API+"/api/v1/sessions/"+id+"/timeline", nil).Body
+			return bytes.Contains(told, []byte(`"admitted_offline"`)) && bytes.Contains(told, []byte(want))
+		}, func() string { return fmt.Sprintf("the timeline tells of the entry as %s: %s", want, told) })
+	}
 	if a := page(b, t, "POST", s.App+"/.session-gate/end", map[string]any{}); a.Status != http.StatusOK {
 		t.Errorf("ending after the outage: %d %s", a.Status, a.Body)
 	}

@@ -1,13 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
 // Browser tests against the real binary. Each file starts a demo of its own on
-// free ports; nothing is reused, so one worker per core is safe.
+// free ports; nothing is reused, so workers do not meet.
 export default defineConfig({
   testDir: ".",
   testMatch: "*.spec.ts",
   outputDir: "test-results",
   fullyParallel: false,
-  workers: 2,
+  workers: 3, // they wait more than they work
   // These end a test that would never end; no test expects anything to be this quick.
   timeout: 300_000,
   expect: { timeout: 60_000 },

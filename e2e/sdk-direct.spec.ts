@@ -160,7 +160,7 @@ test("events that found no network go out from the next page, once", async ({ pa
   const next = await context.newPage();
   await page.close();
   await context.setOffline(false);
-  await open(next, storage ?? "");
+  await open(next, "", { token: storage });
   await expect.poll(() => offline().filter(({ key }) => key === kept).length).toBeGreaterThan(0);
   expect(offline()[0]).toMatchObject({ status: 202 });
   await expect.poll(() => next.evaluate(() => localStorage.getItem("sessiongate-events"))).toBeNull();

@@ -168,6 +168,7 @@ async function domain(first: string) {
 }
 
 const controlled = () => navigator.serviceWorker.controller !== null;
+const keepsShell = () => caches.match("/index.html", { ignoreSearch: true, ignoreVary: true });
 const hasClock = () => [...document.querySelectorAll("*")].some((e) => e.shadowRoot?.querySelector("[data-testid=session-timer]"));
 const noToken = () => !location.search.includes("session=");
 const data = () => fetch("/data").then((r) => r.status);
@@ -220,6 +221,7 @@ for (const name of ["chromium", "firefox"]) {
         await page.goto(first.launch_url);
         await page.goto(`${system.app}/?worker=${worker}`);
         await until(page, controlled);
+        if (worker !== "/preload.js") await until(page, keepsShell);
         await page.goto(`${system.app}/`);
         await until(page, hasClock);
 

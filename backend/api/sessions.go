@@ -42,6 +42,7 @@ type createBody struct {
 	DurationLimitSeconds int64      `json:"duration_limit_seconds" minimum:"1" maximum:"2678400" example:"3600"`
 	ReturnURL            string     `json:"return_url" minLength:"1" maxLength:"2048" format:"uri" example:"https://market.example/done" doc:"Where the user goes when the session ends. Its host must be in the provider's return_hosts"`
 	Clock                string     `json:"clock,omitempty" enum:"creation,launch" doc:"When the paid clock starts. Default: creation"`
+	Unentered            string     `json:"unentered,omitempty" enum:"capture,release" doc:"What the session costs if nobody enters it. capture: it is charged like any other. release: it is canceled at its end and all tokens are released. Default: capture with clock creation, release with clock launch, where capture is refused"`
 	Extension            *offerBody `json:"extension,omitempty" doc:"How much time the user may buy from within the provider's page"`
 	ConsentURL           string     `json:"consent_url,omitempty" maxLength:"2048" format:"uri" doc:"Where the user can consent to extensions beyond the offer. Its host must be in the provider's return_hosts. Default: return_url"`
 }
@@ -87,7 +88,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 	}
 	o := service.Order{
 		UserID: subject, ProviderID: b.ProviderID, Tokens: b.TokensAllocated, Seconds: b.DurationLimitSeconds,
-		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock,
+		ReturnURL: b.ReturnURL, ConsentURL: b.ConsentURL, Clock: b.Clock, Unentered: b.Unentered,
 	}
 	if e := b.Extension; e != nil {
 		o.Extension = &protocol.Extension{AdditionalSeconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
@@ -270,6 +271,12 @@ func (a *api) validate(ctx context.Context, in *validateInput) (*validateOutput,
 			text = "Session could not be checked"
 		}
 		return invalid(p.Status, p.Code, text, p.Detail), nil
+	}
+	// Whoever asked lets the user in now.
+	if c, err = a.s.Entered(ctx, c); err != nil {
+		p := problemOf(err)
+		a.logRefusal(ctx, p, err)
+		return invalid(p.Status, p.Code, "Session could not be checked", p.Detail), nil
 	}
 	shown := shape.SessionBodyOf(c)
 	out := &validateOutput{Status: 200, ContentType: "application/json", Body: validateAnswer{Valid: true, Session: &shown}}

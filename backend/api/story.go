@@ -53,16 +53,19 @@ var (
 		"expires_at": expiresAt, "started_at": startedAt, "duration_limit_seconds": 3600, "tokens_allocated": 500,
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
-	storyActive     = story(storyState.with(object{"clock": "creation", "created_at": soldAt}))
-	storySold       = storyActive.with(object{"version": 1})
-	storyPaused     = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
-	storyResumed    = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
-	storyExtended   = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1})})
+	storySale     = story{"kind": "sale", "by": "marketplace", "purchased_at": soldAt, "seconds": 3600, "tokens": 500}
+	storySold     = storyState.with(object{"version": 1, "marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
+	storyActive   = story(story(storySold).with(object{"version": 2, "entered_at": soldAt + 5}))
+	storyPaused   = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
+	storyResumed  = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
+	storyExtended = storyActive.with(object{"version": 3, "expires_at": expiresAt + 300, "duration_limit_seconds": 3900, "tokens_allocated": 550, "extension": storyOffer.with(object{"used": 1}),
+		"purchases": []object{object(storySale), {"kind": "extension", "by": "user", "purchased_at": readAt, "seconds": 300, "tokens": 50}}})
 	storyRelaunched = storyActive.with(object{"version": 3, "relaunches": 1})
 	storyCompleted  = storyEnded("completed", "completed")
 	storyRevoked    = storyActive.with(object{
 		"status": "revoked", "version": 4, "ended_at": readAt, "end_reason": "chargeback",
 		"settlement": object{"captured": 0, "released": 500, "used_seconds": 599, "reason": "chargeback", "settled_at": readAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 599, "captured": 0, "released": 500})},
 	})
 	storyBought = object{"by": "user", "additional_seconds": 300, "tokens_deducted": 50, "extended_at": readAt}
 	storyLaunch = "eyJhbGciOiJFUzI1NiIs…"
@@ -81,6 +84,7 @@ func storyEnded(status, reason string) object {
 	return storyActive.with(object{
 		"status": status, "version": 4, "ended_at": endedAt, "end_reason": reason,
 		"settlement": object{"captured": 250, "released": 250, "used_seconds": 1800, "reason": reason, "settled_at": endedAt},
+		"purchases":  []object{storySale.with(object{"used_seconds": 1800, "captured": 250, "released": 250})},
 	})
 }
 
@@ -91,7 +95,7 @@ func actedExample(session object, at int64) object {
 
 // samples are the examples of fields without a more specific one, by field name.
 var samples = object{
-	"id": storySession, "session_id": storySession, "jti": storySession, "user_id": "user_7", "provider_id": "prov_demo", "key_id": storyKey,
+	"id": storySession, "session_id": storySession, "marketplace_id": "mkt_default", "item": "app_url", "items": []string{"app_url"}, "link_id": storyKey, "jti": storySession, "user_id": "user_7", "provider_id": "prov_demo", "key_id": storyKey,
 	"return_url": storyReturn, "token": storyLaunch, "session_token": storyLaunch, "redemption_id": "5f0c1d2e3b4a59687766",
 	"host": "app.provider.com", "origin_url": "http://127.0.0.1:3000", "edge_id": "4ZQ7XK2M5N4P6R8S9T2VA3BCDE", "kid": storyKID,
 	"server_time_ms": readAt*1000 + 500, "timestamp": readAt*1000 + 500, "at_ms": readAt*1000 + 500, "at": readAt, "as_of": readAt, "last_at": readAt,
@@ -127,7 +131,9 @@ var storyPolicies = object{
 var schemaExamples = map[string]any{
 	"SessionBody": object(storyActive), "LiveState": object(storyState), "Extension": object(storyOffer), "OfferBody": object(storyOffer), "PauseRight": object(storyPause),
 	"Pauses": object(storyPause), "ProviderBody": storyProvider, "Policies": storyPolicies, "ExtensionBody": storyBought,
-	"EntryBody": storyHold, "DeliveryBody": storyDone, "AttemptBody": storyAttempt,
+	"MarketplaceBody": object{"id": "mkt_books", "name": "Books & More", "created_at": registered},
+	"GuestChangeBody": object{"item": "app_url", "link_id": storyKey, "at": registered},
+	"EntryBody":       storyHold, "DeliveryBody": storyDone, "AttemptBody": storyAttempt,
 	"ApiKeyBody": object{
 		"id": storyKey, "kind": "key", "hint": "sg_prv_7x3k", "role": "provider", "provider_id": "prov_demo", "name": "billing server",
 		"created_at": registered, "last_used_at": soldAt,
@@ -195,16 +201,17 @@ var requestExamples = map[string]any{
 		"user_id": "user_7", "provider_id": "prov_demo", "tokens_allocated": 500, "duration_limit_seconds": 3600, "return_url": storyReturn,
 		"extension": object(storyOffer),
 	},
-	"create-api-key":    object{"role": "provider", "provider_id": "prov_demo", "name": "billing server"},
-	"create-person":     object{"email": "ada@example.com", "role": "provider", "provider_id": "prov_demo"},
-	"update-provider":   object{"name": "Demo app", "domains": []string{"app.provider.com"}},
-	"update-webhook":    object{"events": []string{"session.ended", "session.started"}, "enabled": true},
-	"create-webhook":    object{"url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"}, "description": "billing"},
-	"test-webhook":      object{"webhook_id": storyWebhook, "type": "webhook.test"},
-	"replay-deliveries": object{"since": soldAt, "until": soldAt + 3600, "only_failed": true},
-	"extend-session":    object{"additional_seconds": 300, "tokens_to_deduct": 50},
-	"revoke-session":    object{"refund": "full", "reason": "chargeback"},
-	"credit-user":       object{"amount": 500},
+	"create-api-key":     object{"role": "provider", "provider_id": "prov_demo", "name": "billing server"},
+	"create-marketplace": object{"id": "mkt_books", "name": "Books & More"},
+	"create-person":      object{"email": "ada@example.com", "role": "provider", "provider_id": "prov_demo"},
+	"update-provider":    object{"name": "Demo app", "domains": []string{"app.provider.com"}},
+	"update-webhook":     object{"events": []string{"session.ended", "session.started"}, "enabled": true},
+	"create-webhook":     object{"url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"}, "description": "billing"},
+	"test-webhook":       object{"webhook_id": storyWebhook, "type": "webhook.test"},
+	"replay-deliveries":  object{"since": soldAt, "until": soldAt + 3600, "only_failed": true},
+	"extend-session":     object{"additional_seconds": 300, "tokens_to_deduct": 50},
+	"revoke-session":     object{"refund": "full", "reason": "chargeback"},
+	"credit-user":        object{"amount": 500},
 }
 
 // answerExamples are the bodies of successful responses.
@@ -258,7 +265,7 @@ var answerExamples = map[string]any{
 		"totals": []object{{"name": "page_view", "events": 12, "sessions": 1}},
 	},
 	"check-provider":    object{"url": "https://app.provider.com/", "at": readAt, "failed": 0, "checks": []any{object{"name": "gate", "grade": "ok", "found": "the gate answers on its address", "remedy": ""}}},
-	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("pending", "app.provider.com has no DNS record", 0)}},
+	"get-dns-records":   object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
 	"check-dns-records": object{"edge_hosts": []string{"edge.example.com"}, "domains": []object{storyDNS("proven", "CNAME "+storyCNAME, readAt)}},
 	"vouch-for-domain":  object{"domain": "app.provider.com", "state": "vouched"}, "unvouch-for-domain": object{"domain": "app.provider.com", "state": "pending"},
 	"get-public-key": object{"algorithm": "ES256", "kid": storyKID, "key": "-----BEGIN PUBLIC KEY-----\n" +
@@ -332,7 +339,7 @@ var (
 
 	refusalExamples = map[string]refusalExample{
 		"launch-session": storySpent, "relaunch-session": storyOver, "extend-session": storyOver, "pause-session": storyOver, "resume-session": storyOver, "revoke-session": storyOver,
-		"heartbeat-session": storyOver, "events-session": storyOver, "create-provider": storyTaken, "update-provider": storyTaken, "create-person": storyTaken,
+		"heartbeat-session": storyOver, "events-session": storyOver, "create-provider": storyTaken, "create-marketplace": storyTaken, "update-provider": storyTaken, "create-person": storyTaken,
 		"edge-launch": storySpent,
 		"erase-user":  {http.StatusConflict, object{"code": protocol.IllegalTransition, "detail": "The user has sessions that have not ended. End them first."}},
 	}

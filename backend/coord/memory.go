@@ -31,6 +31,7 @@ type Memory struct {
 	limits       sync.Mutex // guards dues, limitSweepAt
 	dues         map[string]time.Time
 	limitSweepAt time.Time
+	maxDues      int
 }
 
 // NewMemory returns an empty coordinator that keeps logSize changes.
@@ -38,7 +39,7 @@ func NewMemory(logSize int, now func() time.Time) *Memory {
 	epoch := rand.Text()[:8]
 	return &Memory{
 		now: now, epoch: epoch, log: newEventLog(logSize, epoch+"-0"),
-		states: map[string]State{}, published: map[string]int64{}, dues: map[string]time.Time{},
+		states: map[string]State{}, published: map[string]int64{}, dues: map[string]time.Time{}, maxDues: maxDues,
 	}
 }
 
@@ -111,16 +112,28 @@ func (m *Memory) Allow(_ context.Context, key string, l Limit) (time.Duration, e
 	m.limits.Lock()
 	defer m.limits.Unlock()
 	if now.After(m.limitSweepAt) || m.limitSweepAt.Sub(now) > sweepEvery {
-		m.limitSweepAt = now.Add(sweepEvery)
-		for k, due := range m.dues {
-			if due.Before(now) {
-				delete(m.dues, k)
-			}
+		m.sweepLimitsLocked(now)
+	}
+	due, known := m.dues[key]
+	next, wait := limitUse(due, now, l)
+	if known || len(m.dues) < m.maxDues {
+		m.dues[key] = next
+	}
+	return wait, nil
+}
+
+// maxDues is how many keys of limits are counted at a time. Strangers choose some of
+// them, such as their addresses. Uses of further keys are not counted.
+const maxDues = 500_000
+
+// sweepLimitsLocked removes the keys without a use to pay for.
+func (m *Memory) sweepLimitsLocked(now time.Time) {
+	m.limitSweepAt = now.Add(sweepEvery)
+	for k, due := range m.dues {
+		if due.Before(now) {
+			delete(m.dues, k)
 		}
 	}
-	next, wait := limitUse(m.dues[key], now, l)
-	m.dues[key] = next
-	return wait, nil
 }
 
 func (m *Memory) sweepLocked() {

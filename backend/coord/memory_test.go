@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -44,6 +45,23 @@ func TestSubscribersThatFallBehindAreReset(t *testing.T) {
 	publish(t, m, state("b", 6))
 	if reset, news, _ := read(t, first, "b@6"); reset || len(news) != 1 {
 		t.Errorf("after its reset: reset %v, %v", reset, news)
+	}
+}
+
+// However many keys strangers make up, so many are counted, and those that are keep
+// their count.
+func TestKeysOfLimitsAreBounded(t *testing.T) {
+	t.Parallel()
+	m := NewMemory(1, func() time.Time { return t0 })
+	m.maxDues = 50
+	limit := Limit{Interval: time.Hour, Burst: 1}
+	for i := range 80 {
+		if wait, err := m.Allow(ctx, strconv.Itoa(i), limit); err != nil || wait != 0 {
+			t.Fatalf("key %d: wait %v, %v", i, wait, err)
+		}
+	}
+	if wait, err := m.Allow(ctx, "0", limit); err != nil || wait == 0 || len(m.dues) > 50 {
+		t.Errorf("a key that is counted: wait %v, %v; %d keys", wait, err, len(m.dues))
 	}
 }
 

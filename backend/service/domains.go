@@ -191,7 +191,7 @@ func (s *Service) noteUnroutable(ctx context.Context, name string, a *domain.Ans
 // while another provider holds the domain, and returns [ErrNotFound] if the provider
 // has no such domain.
 func Vouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (domain.Claim, error) {
-	claims, err := tx.ClaimsOf(ctx, name)
+	claims, err := claimsOf(ctx, tx, name)
 	if err != nil {
 		return domain.Claim{}, err
 	}
@@ -210,7 +210,7 @@ func Vouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.
 // Unvouch takes an administrator's word for a provider's domain back within tx. The
 // domain is proven if the last check saw its record, and pending otherwise.
 func Unvouch(ctx context.Context, tx *store.Tx, providerID, name string, now time.Time) (domain.Claim, error) {
-	claims, err := tx.ClaimsOf(ctx, name)
+	claims, err := claimsOf(ctx, tx, name)
 	if err != nil {
 		return domain.Claim{}, err
 	}
@@ -224,6 +224,15 @@ func Unvouch(ctx context.Context, tx *store.Tx, providerID, name string, now tim
 		}
 		c.DueAt = now.Unix()
 	})
+}
+
+// claimsOf lists the claims to a domain as somebody wrote it.
+func claimsOf(ctx context.Context, tx *store.Tx, written string) ([]domain.Claim, error) {
+	name, err := parseDomain(written)
+	if err != nil {
+		return nil, notHost("domain", err)
+	}
+	return tx.ClaimsOf(ctx, name)
 }
 
 func changeClaim(ctx context.Context, tx *store.Tx, claims []domain.Claim, providerID string, change func(*domain.Claim)) (domain.Claim, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/domain"
+	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -32,7 +33,10 @@ func (s *Service) Launch(ctx context.Context, in protocol.LaunchRequest) (protoc
 	if provider != claims.ProviderID {
 		return none, &Refusal{Code: protocol.WrongProvider, SessionID: claims.ID, Detail: "The launch token is for another provider's site."}
 	}
-	launched, signed, err := s.redeem(ctx, claims, in.RedemptionID)
+	launched, signed, err := s.redeem(ctx, claims, session.Launch{RedemptionID: in.RedemptionID, Served: servedBefore(in.Offline)})
+	if outcome := offlineOutcome(err); in.Offline != nil && outcome != "" {
+		s.recordOffline(ctx, claims.ID, outcome, in.Offline)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -175,6 +179,9 @@ const maxSessionID = 64
 func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protocol.HeartbeatAnswer, error) {
 	c, err := s.Session(ctx, id)
 	if err != nil {
+		return protocol.HeartbeatAnswer{}, err
+	}
+	if c, err = s.Entered(ctx, c); err != nil {
 		return protocol.HeartbeatAnswer{}, err
 	}
 	now := s.now()

@@ -83,7 +83,7 @@ func (e *EdgeHosts) named() bool { return len(e.names)+len(e.addresses) > 0 }
 
 // list returns the configured hosts, names first.
 func (e *EdgeHosts) list() []string {
-	all := slices.Clone(e.names)
+	all := append([]string{}, e.names...)
 	for _, a := range e.addresses {
 		all = append(all, a.String())
 	}
@@ -178,7 +178,7 @@ func (e *EdgeHosts) recordsFor(ctx context.Context, c domain.Claim, token string
 	name := c.Domain
 	out := DomainRecords{Domain: name, Claim: c}
 	if domain.Loopback(name) {
-		out.Note = "This name leads to the visitor's own machine: it needs no DNS record and no proof."
+		out.Note = "This name leads to the visitor's own machine: it has no DNS record and needs no proof."
 		if c.State == domain.Pending {
 			out.Note = "Another provider has this loopback name."
 		}

@@ -30,9 +30,10 @@ func (s *Service) linkTo(c createdSession) (LinkedSession, error) {
 
 // redeem redeems a launch token that was verified, and signs the session token that takes
 // its place.
-func (s *Service) redeem(ctx context.Context, claims *token.Claims, redemptionID string) (c session.Session, sessionToken string, err error) {
+func (s *Service) redeem(ctx context.Context, claims *token.Claims, e session.Launch) (c session.Session, sessionToken string, err error) {
+	e.Link = claims.Relaunches
 	c, err = write(ctx, s, Request{}, func(w *writeTx) (session.Session, error) {
-		c, err := s.applyOrExplain(ctx, w, claims.ID, session.Launch{RedemptionID: redemptionID, Link: claims.Relaunches})
+		c, err := s.applyOrExplain(ctx, w, claims.ID, e)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return c, &Refusal{Code: protocol.LaunchInvalid, Detail: "The launch token's session does not exist.", Cause: err}
@@ -69,7 +70,7 @@ func (s *Service) Enter(ctx context.Context, c Caller, redemptionID string) (ent
 	if len(redemptionID) < minRedemptionID {
 		redemptionID = uuid.NewString()
 	}
-	return s.redeem(ctx, c.launch, redemptionID)
+	return s.redeem(ctx, c.launch, session.Launch{RedemptionID: redemptionID})
 }
 
 // Relaunch gives a live session a new link. All earlier links of the session and the
@@ -141,7 +142,8 @@ func (s *Service) identifySession(ctx context.Context, raw string) (Caller, erro
 	}
 	c := Caller{Role: RoleSession, Scope: "session:" + b.Claims.ID, ProviderID: b.Claims.ProviderID, SessionID: b.Claims.ID}
 	if b.Launch {
-		c.Role, c.Spent, c.launch = RoleLaunch, b.Spent, b.Claims
+		// Whoever holds a spent token must not use up the requests of the session.
+		c.Role, c.Scope, c.Spent, c.launch = RoleLaunch, "launch:"+b.Claims.ID, b.Spent, b.Claims
 	}
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -49,12 +50,25 @@ const (
 
 // LimitAddress refuses requests without a key that exceed the limit of their address.
 func (s *Service) LimitAddress(ctx context.Context, address string) error {
-	return s.limited(ctx, "address_rate", address, burst(time.Second, s.limits.AddressRate, 2*s.limits.AddressRate))
+	return s.limited(ctx, "address_rate", networkOf(address), burst(time.Second, s.limits.AddressRate, 2*s.limits.AddressRate))
 }
 
 // LimitSignIn refuses attempts to sign in that exceed the limit of their address.
 func (s *Service) LimitSignIn(ctx context.Context, address string) error {
-	return s.limited(ctx, "sign_ins_per_address", address, every(time.Minute, s.limits.SignInsPerAddress))
+	return s.limited(ctx, "sign_ins_per_address", networkOf(address), every(time.Minute, s.limits.SignInsPerAddress))
+}
+
+// networkOf is an IPv4 address, or the network of an IPv6 address, of which one customer
+// usually has 64 bits. Other texts stay as they are.
+func networkOf(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // LimitCaller refuses requests that exceed the limit of their caller.
@@ -145,8 +159,11 @@ type reading struct {
 // when the caller, or all callers together, have too many under way.
 func (s *Service) BeginRead(c Caller) (end func(), err error) {
 	key := c.Scope
-	if c.Role == RoleProvider {
+	switch {
+	case c.Role == RoleProvider:
 		key = "provider:" + c.ProviderID
+	case c.Role == RoleMarketplace && c.MarketplaceID != "":
+		key = "marketplace:" + c.MarketplaceID
 	}
 	r := &s.reading
 	r.mu.Lock()

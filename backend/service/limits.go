@@ -63,7 +63,7 @@ func (l *Limits) List() []Limit {
 		{"pauses_per_session", 0, 1000, "pauses", "one session, whatever its provider's policy allows", &l.PausesPerSession},
 		{"answers_per_session", 0, 10_000, "writes per day", "with an Idempotency-Key, of one session's own token", &l.AnswersPerSession},
 		{"answers_per_provider", 0, 20_000, "writes per day", "with an Idempotency-Key, of one provider's keys and people together", &l.AnswersPerProvider},
-		{"reads_per_caller", 0, 16, "requests at once", "lists, searches, analytics, exports and CSV files of one caller; a provider's keys and people are one caller", &l.ReadsPerCaller},
+		{"reads_per_caller", 0, 16, "requests at once", "lists, searches, analytics, exports and CSV files of one caller; all keys and people of a provider are one caller, and all keys of a marketplace", &l.ReadsPerCaller},
 		{"reads", 0, 128, "requests at once", "the same, of all callers", &l.Reads},
 		{"replays", 0, 30, "requests per minute", "replays of webhook deliveries, of one provider", &l.Replays},
 	}

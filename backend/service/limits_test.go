@@ -43,3 +43,16 @@ func TestLimitsHaveDefaults(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// Whoever has an IPv6 network counts as one address.
+func TestAddressesAreLimitedByNetwork(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::/64", "2001:db8::ffff:1": "2001:db8::/64",
+		"fe80::1%eth0": "fe80::/64", "pipe": "pipe", "": "",
+	} {
+		if got := networkOf(address); got != want {
+			t.Errorf("%s is limited as %s, want %s", address, got, want)
+		}
+	}
+}

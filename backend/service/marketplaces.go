@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ import (
 const MarketplaceIDPattern = "^mkt_[a-z0-9][a-z0-9_]{0,31}$"
 
 var marketplaceID = regexp.MustCompile(MarketplaceIDPattern)
+
+// ErrMarketplace is returned for the id of a marketplace that cannot be one.
+var ErrMarketplace = errors.New("a marketplace's id must be mkt_ and at most 32 lower-case letters, digits and _")
 
 // Subject returns the name of one of the caller's users outside its marketplace. It
 // returns [ErrNotFound] to a marketplace that names the user of another. Callers without
@@ -62,7 +66,7 @@ func AddMarketplace(ctx context.Context, tx *store.Tx, m store.Marketplace, now 
 		m.ID = "mkt_" + strings.ToLower(rand.Text()[:16])
 	}
 	if !marketplaceID.MatchString(m.ID) {
-		return m, Refuse(protocol.InvalidRequest, "id must be mkt_ and at most 32 lower-case letters, digits and _.")
+		return m, ErrMarketplace
 	}
 	if m.Name = strings.TrimSpace(m.Name); m.Name == "" {
 		return m, Refuse(protocol.InvalidRequest, "name is required.")

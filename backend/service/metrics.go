@@ -16,6 +16,7 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	disabled *prometheus.CounterVec
 	limited  *prometheus.CounterVec
+	offline  *prometheus.CounterVec
 
 	clockSteps *prometheus.CounterVec
 }
@@ -49,10 +50,14 @@ func newMetrics() *metrics {
 	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sessiongate_limited_total", Help: "Requests refused because of a limit, by the limit's name.",
 	}, []string{"limit"})
+	m.offline = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_offline_entries_total",
+		Help: "Entries that edges admitted while they could not reach the service: counted, after_end (the session was over) or elsewhere (the link was used in another browser).",
+	}, []string{"outcome"})
 	m.clockSteps = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sessiongate_clock_steps_total", Help: "How often the clock was set by more than a second: forward or back.",
 	}, []string{"direction"})
-	m.registry.MustRegister(m.clockSteps, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
+	m.registry.MustRegister(m.clockSteps, m.offline, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -86,6 +86,7 @@ type Order struct {
 	Tokens, Seconds       int64
 	ReturnURL, ConsentURL string
 	Clock                 string // when the paid clock starts; empty means at creation
+	Unentered             string // what the session costs if nobody enters it; empty means as its clock says
 	Extension             *protocol.Extension
 }
 
@@ -95,6 +96,10 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession
 		UserID: o.UserID, ProviderID: o.ProviderID, Tokens: o.Tokens, Duration: o.Seconds,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Clock: session.Clock(o.Clock),
 	}
+	if o.Unentered == string(session.CaptureUnentered) && terms.Clock == session.AtLaunch {
+		return LinkedSession{}, Refuse(protocol.InvalidRequest, "unentered must be release with clock launch: a session that nobody enters is canceled before its clock starts.")
+	}
+	terms.Terms.Unentered = session.Unentered(o.Unentered)
 	if e := o.Extension; e != nil {
 		terms.Terms.Offer = &session.Offer{Seconds: e.AdditionalSeconds, Tokens: e.Tokens, MaxCount: e.MaxCount}
 	}
@@ -106,7 +111,7 @@ func (s *Service) Sell(ctx context.Context, req Request, o Order) (LinkedSession
 }
 
 // AppURL returns the base URL of a provider's launch links: its app_url, or the first
-// of its domains that is usable. While none is, it is the first.
+// of its domains that is proven or vouched for. While none is, it is the first.
 func AppURL(p store.Provider) string {
 	if p.AppURL != "" {
 		return p.AppURL
@@ -115,7 +120,7 @@ func AppURL(p store.Provider) string {
 		return ""
 	}
 	name := p.Domains[0]
-	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State.Usable() }); i >= 0 {
+	if i := slices.IndexFunc(p.Claims, func(c domain.Claim) bool { return c.State == domain.Proven || c.State == domain.Vouched }); i >= 0 {
 		name = p.Claims[i].Domain
 	}
 	return "https://" + hostPort{host: name}.String() + "/"

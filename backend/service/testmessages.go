@@ -105,7 +105,8 @@ func sampleOf(kind, providerID string, now time.Time) shape.SessionData {
 	c := session.Session{
 		ID: "00000000-0000-7000-8000-000000000000", UserID: "user_test", ProviderID: providerID, Status: session.Active, Version: 1,
 		Clock: session.AtCreation, Tokens: 100, Duration: 600, ReturnURL: "https://market.example/done",
-		CreatedAt: now.Unix(), StartedAt: now.Unix(), ExpiresAt: now.Unix() + 600,
+		CreatedAt: now.Unix(), StartedAt: now.Unix(), EnteredAt: now.Unix(), ExpiresAt: now.Unix() + 600,
+		Purchases: []session.Purchase{{By: session.Marketplace, Seconds: 600, Tokens: 100, At: now.Unix()}},
 	}
 	data := shape.SessionData{Test: true}
 	switch kind {
@@ -118,6 +119,7 @@ func sampleOf(kind, providerID string, now time.Time) shape.SessionData {
 	case webhookTypes[session.Ended]:
 		c.Status, c.EndedAt, c.EndReason = session.Completed, now.Unix(), "completed"
 		c.Settlement = &session.Settlement{Captured: 60, Released: 40, UsedSeconds: 360}
+		c.Purchases[0].Captured, c.Purchases[0].Released, c.Purchases[0].UsedSeconds = 60, 40, 360
 	}
 	data.Session = shape.SessionBodyOf(c)
 	return data

@@ -24,7 +24,9 @@ func (s *Service) launchClaims(c session.Session, now time.Time) *token.Claims {
 		iat = now.Unix()
 		exp = max(c.LaunchBy, iat+c.Duration)
 	}
-	return s.claims(c, iat, now.Unix(), exp)
+	claims := s.claims(c, iat, now.Unix(), exp)
+	claims.DurationLimitSeconds = c.Duration
+	return claims
 }
 
 // sessionClaims returns the claims of the session token. exp is the current deadline.

@@ -95,6 +95,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.NotFound, "Resource not found.")
 	case errors.Is(err, store.ErrLive):
 		return Refuse(protocol.IllegalTransition, "The user has sessions that have not ended. End them first.")
+	case errors.Is(err, ErrMarketplace):
+		return Refuse(protocol.InvalidRequest, "id must be mkt_ and at most 32 lower-case letters, digits and _.")
 	case errors.Is(err, ErrEmail):
 		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
 	case errors.Is(err, ErrRole):
@@ -109,6 +111,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.InsufficientTokens, "The user does not have enough available tokens.")
 	case errors.Is(err, ledger.ErrAmount), errors.Is(err, session.ErrTerms), errors.Is(err, session.ErrRefund):
 		return Refuse(protocol.InvalidRequest, "A value is out of range.")
+	case errors.Is(err, session.ErrPurchases):
+		return Refuse(protocol.InvalidRequest, "The session has too many different extensions. Extend by the same seconds and tokens as before, or sell a new session.")
 	case errors.Is(err, session.ErrPause):
 		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
 	case errors.Is(err, coord.ErrDown):

@@ -1,5 +1,7 @@
 package session
 
+import "time"
+
 // Event is an input of [Apply].
 type Event interface {
 	name() string
@@ -22,7 +24,14 @@ type Launch struct {
 	RedemptionID string
 	// The number of the token's link: 0 for the link of the sale; see [Relaunch].
 	Link int64
+	// How long the app was open to the user before: an edge may admit a launch while it
+	// cannot redeem it. A clock that starts at launch has run for that time.
+	Served time.Duration
 }
+
+// Enter records that somebody entered a session whose clock runs, where no edge redeems
+// the launch token.
+type Enter struct{}
 
 // Extend buys more time. A user may take only the session's offer; zero Seconds and
 // Tokens mean the offered ones. A marketplace may choose both.
@@ -54,6 +63,7 @@ type Revoke struct {
 type Tick struct{}
 
 func (Launch) name() string   { return "launch" }
+func (Enter) name() string    { return "enter" }
 func (Extend) name() string   { return "extend" }
 func (Pause) name() string    { return "pause" }
 func (Resume) name() string   { return "resume" }

@@ -24,6 +24,8 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 	switch e := e.(type) {
 	case Launch:
 		return applyLaunch(s, e, now)
+	case Enter:
+		return applyEnter(s, e, now)
 	case Extend:
 		return applyExtend(s, e, now)
 	case Pause:
@@ -48,16 +50,20 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 	at := time.Unix(due, 0) // the transition counts from its deadline, however late the tick is
 	switch s.Status {
 	case Pending:
-		return end(s, Canceled, "launch_window", at, settleNothing(s)), nil
+		return end(s, Canceled, "launch_window", at, RefundFull, 0), nil
 	case Active:
 		if !s.over(now) {
 			s.WarnAt = s.nextWarning(now)
 			return changed(s, Warned), nil
 		}
-		return end(s, Expired, "deadline", time.Unix(s.ExpiresAt, 0), settle(s.Terms.Settlement, s.Tokens, s.Duration, s.Duration)), nil
+		at = time.Unix(s.ExpiresAt, 0)
+		if s.free() {
+			return end(s, Canceled, "deadline", at, RefundFull, 0), nil
+		}
+		return end(s, Expired, "deadline", at, RefundNone, s.Duration), nil
 	}
 	// The pause has used up its allowance and ends.
-	return resume(s, due), nil
+	return resume(s, at), nil
 }
 
 func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
@@ -74,10 +80,24 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 	if s.Status == Pending {
 		name = Started
 		s.Status = Active
-		s.start(now)
+		s.start(max(now.UnixMicro()-max(0, e.Served.Microseconds()), s.CreatedAt*second), now)
 	}
 	s.RedemptionID, s.RedeemedAt, s.RedeemedLink = e.RedemptionID, floor(now), s.Relaunches
+	if s.EnteredAt == 0 {
+		s.EnteredAt = floor(now)
+	}
 	return changed(s, name), nil
+}
+
+func applyEnter(s Session, e Enter, now time.Time) (Transition, error) {
+	switch {
+	case s.Status == Pending:
+		return Transition{}, illegal(s, e)
+	case s.EnteredAt != 0:
+		return Transition{Session: s, Name: Redeemed, Unchanged: true}, nil
+	}
+	s.EnteredAt = floor(now)
+	return changed(s, Redeemed), nil
 }
 
 func applyExtend(s Session, e Extend, now time.Time) (Transition, error) {
@@ -100,10 +120,18 @@ func applyExtend(s Session, e Extend, now time.Time) (Transition, error) {
 	if e.Seconds < 1 || e.Tokens < 0 || e.Seconds > MaxDuration-s.Duration || e.Tokens > MaxTokens-s.Tokens {
 		return Transition{}, ErrTerms
 	}
+	if !s.Bought(s.Purchases) {
+		s.Restore(nil)
+	}
+	list, err := AddPurchase(s.Purchases, Purchase{By: e.By, Seconds: e.Seconds, Tokens: e.Tokens, At: floor(now)})
+	if err != nil {
+		return Transition{}, err
+	}
+	s.Purchases = list
 	s.Duration += e.Seconds
 	s.Tokens += e.Tokens
 	if s.Status != Pending {
-		s.ExpiresAt += e.Seconds
+		s.ExpiresAt = s.deadline()
 	}
 	if s.Status == Active {
 		s.WarnAt = s.nextWarning(now)
@@ -120,12 +148,11 @@ func applyPause(s Session, e Event, now time.Time) (Transition, error) {
 		return Transition{Session: s, Name: PausedAt, Unchanged: true}, nil
 	case s.Status != Active:
 		return Transition{}, illegal(s, e)
-	case s.Terms.Pause == nil || s.PauseCount >= s.Terms.Pause.MaxCount || s.pauseLeft() == 0:
+	case s.Terms.Pause == nil || s.PauseCount >= s.Terms.Pause.MaxCount || s.pauseLeftUS() == 0:
 		return Transition{}, ErrPause
 	}
 	s.Status = Paused
-	// Not before the start, which is rounded up to the next full second.
-	s.PausedAt = max(floor(now), s.StartedAt)
+	s.pause(now)
 	s.PauseCount++
 	s.WarnAt = 0
 	return changed(s, PausedAt), nil
@@ -136,18 +163,15 @@ func applyResume(s Session, e Event, now time.Time) (Transition, error) {
 	case Active:
 		return Transition{Session: s, Name: Resumed, Unchanged: true}, nil
 	case Paused:
-		return resume(s, min(ceil(now), s.Due())), nil
+		return resume(s, now), nil
 	}
 	return Transition{}, illegal(s, e)
 }
 
-func resume(s Session, at int64) Transition {
-	pause := max(0, at-s.PausedAt)
+func resume(s Session, at time.Time) Transition {
 	s.Status = Active
-	s.PausedSeconds += pause
-	s.ExpiresAt += pause
-	s.PausedAt = 0
-	s.WarnAt = s.nextWarning(time.Unix(at, 0))
+	s.unpause(at.UnixMicro())
+	s.WarnAt = s.nextWarning(at)
 	return changed(s, Resumed)
 }
 
@@ -156,40 +180,36 @@ func applyComplete(s Session, e Complete, now time.Time) (Transition, error) {
 	if e.By == User {
 		reason = "user_ended"
 	}
-	if s.Status == Pending {
-		return end(s, Canceled, reason, now, settleNothing(s)), nil
+	if s.free() {
+		return end(s, Canceled, reason, now, RefundFull, 0), nil
 	}
-	return end(s, Completed, reason, now, settle(s.Terms.Settlement, s.Tokens, s.Used(now), s.Duration)), nil
+	return end(s, Completed, reason, now, s.Terms.Settlement.refund(), s.Used(now)), nil
 }
 
 func applyRevoke(s Session, e Revoke, now time.Time) (Transition, error) {
-	var result Settlement
 	switch e.Refund {
-	case RefundFull:
-		result = Settlement{Released: s.Tokens, UsedSeconds: s.Used(now)}
-	case RefundProrated:
-		result = settle(Prorated, s.Tokens, s.Used(now), s.Duration)
-	case RefundNone:
-		result = settle(Full, s.Tokens, s.Used(now), s.Duration)
+	case RefundFull, RefundProrated, RefundNone:
 	default:
 		return Transition{}, ErrRefund
+	}
+	refund := e.Refund
+	if s.free() {
+		refund = RefundFull
 	}
 	reason := e.Reason
 	if reason == "" {
 		reason = "revoked"
 	}
-	return end(s, Revoked, reason, now, result), nil
+	return end(s, Revoked, reason, now, refund, s.Used(now)), nil
 }
 
-func settleNothing(s Session) Settlement {
-	return Settlement{Released: s.Tokens, UsedSeconds: 0}
-}
-
-func end(s Session, to Status, reason string, at time.Time, result Settlement) Transition {
+// end ends s at a moment and settles it.
+func end(s Session, to Status, reason string, at time.Time, r Refund, used int64) Transition {
+	result := s.settle(r, used)
 	s.Status = to
 	s.EndedAt = floor(at)
 	s.EndReason = reason
-	s.PausedAt, s.WarnAt = 0, 0
+	s.PausedAt, s.Meter.PausedAtUS, s.WarnAt = 0, 0, 0
 	s.Settlement = &result
 	t := changed(s, Ended)
 	t.Settlement = &result
@@ -215,6 +235,8 @@ var (
 	ErrPause = errors.New("pause is not allowed")
 	// ErrNotDue is returned for a [Tick] before [Session.Due].
 	ErrNotDue = errors.New("nothing is due")
+	// ErrPurchases is returned for an extension of a session that has [MaxPurchases].
+	ErrPurchases = errors.New("session has too many different extensions")
 	// ErrRefund is returned for a revocation with an unknown [Refund].
 	ErrRefund = errors.New("unknown refund choice")
 )

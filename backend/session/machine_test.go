@@ -174,15 +174,19 @@ func TestRepeatsChangeNothing(t *testing.T) {
 	}
 }
 
-func TestPauseMovesTheDeadlineInTheUsersFavour(t *testing.T) {
+func TestPauseMovesTheDeadlineByItsLength(t *testing.T) {
 	t.Parallel()
 	s := run(t, newSession(t, nil), 10.4, Pause{}) // …010.9
-	if s.PausedAt != 1_800_000_010 || s.Due() != 1_800_000_030 {
+	if s.PausedAt != 1_800_000_010 || s.Due() != 1_800_000_031 {
 		t.Errorf("paused at %d, due %d", s.PausedAt, s.Due())
 	}
 	s = run(t, s, 15.6, Resume{}) // …016.1
-	if s.ExpiresAt != 1_800_000_061+7 || s.PausedSeconds != 7 {
-		t.Errorf("resumed with deadline %d after %d s", s.ExpiresAt, s.PausedSeconds)
+	if s.ExpiresAt != 1_800_000_066 || s.Meter.PausedUS != 5_200_000 || s.PausedSeconds != 5 {
+		t.Errorf("resumed with deadline %d after %d µs", s.ExpiresAt, s.Meter.PausedUS)
+	}
+	// 60 s after …000.5 plus 5.2 s of pause, at the next whole second.
+	if tr, err := Apply(s, Tick{}, time.Unix(s.ExpiresAt, 0)); err != nil || tr.Session.Status != Expired || tr.Settlement.UsedSeconds != 60 {
+		t.Errorf("got %+v, %v", tr, err)
 	}
 }
 

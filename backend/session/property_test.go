@@ -22,15 +22,25 @@ func TestRandomLives(t *testing.T) {
 }
 
 func live(r *rand.Rand) (problem string) {
-	now := t0.Add(time.Duration(r.Int64N(int64(time.Second))))
+	now := t0.Add(time.Duration(r.Int64N(int64(time.Second)))).Truncate(time.Microsecond)
 	tr, err := New(randomOrder(r), now)
 	if err != nil {
 		return err.Error()
 	}
 	s, held := tr.Session, tr.Hold
-	for range 1 + r.IntN(30) {
-		now = now.Add(time.Duration(r.Int64N(int64(40 * time.Second))))
+	var served use
+	served.after(Session{}, tr, now)
+	// Some lives are quick: many events in few seconds, at any part of them.
+	steps, pace := 1+r.IntN(30), 40*time.Second
+	if r.IntN(2) == 0 {
+		steps, pace = 200, time.Second
+	}
+	for range steps {
+		now = now.Add(time.Duration(r.Int64N(int64(pace)))).Truncate(time.Microsecond)
 		e := randomEvent(r)
+		if _, early := e.(Complete); early && pace == time.Second && r.IntN(20) > 0 {
+			e = Resume{}
+		}
 		tr, err := Apply(s, e, now)
 		if err != nil {
 			if !known(err) {
@@ -43,6 +53,10 @@ func live(r *rand.Rand) (problem string) {
 		}
 		held += tr.Hold
 		if p := check(s, tr, held, now); p != "" {
+			return p
+		}
+		served.after(s, tr, now)
+		if p := served.check(tr.Session, e); p != "" {
 			return p
 		}
 		s = tr.Session
@@ -63,8 +77,12 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 		return "ending, settlement and deadline disagree"
 	case s.Status == Pending && s.StartedAt != 0:
 		return "a pending session's clock runs"
-	case s.StartedAt != 0 && s.ExpiresAt != s.StartedAt+s.Duration+s.PausedSeconds:
+	case s.StartedAt != 0 && s.ExpiresAt != ceilUS(s.Meter.StartedUS+s.Duration*second+s.Meter.PausedUS):
 		return "the deadline is not start + duration + pauses"
+	case s.PausedSeconds != s.Meter.PausedUS/second || (s.Status == Paused) != (s.Meter.PausedAtUS != 0):
+		return "the exact times are not those that are shown"
+	case !s.Bought(s.Purchases):
+		return "the purchases are not what was bought"
 	case s.WarnAt != 0 && (s.Status != Active || s.WarnAt <= s.StartedAt || s.WarnAt >= s.ExpiresAt):
 		return "a warning is due when there is nothing to warn of"
 	case tr.Name == Warned && (before.WarnAt > now.Unix() || s.WarnAt == before.WarnAt || s.ExpiresAt != before.ExpiresAt):
@@ -80,6 +98,76 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 		if x.Captured < 0 || x.Released < 0 || x.Captured+x.Released != s.Tokens || x.UsedSeconds < 0 || x.UsedSeconds > s.Duration {
 			return "the settlement does not divide what was held"
 		}
+		var sum Settlement
+		for _, p := range s.Purchases {
+			if p.Captured < 0 || p.Released < 0 || p.Captured+p.Released != p.Tokens || p.UsedSeconds < 0 || p.UsedSeconds > p.Seconds {
+				return "a settlement does not divide its purchase"
+			}
+			sum = Settlement{sum.Captured + p.Captured, sum.Released + p.Released, sum.UsedSeconds + p.UsedSeconds}
+		}
+		if sum != *x {
+			return "the purchases' settlements are not the session's"
+		}
+	}
+	return ""
+}
+
+// use is the time in which the app could be used, counted beside the session.
+type use struct {
+	open  bool
+	since time.Time
+	total time.Duration
+}
+
+// after counts the time up to a transition.
+func (u *use) after(before Session, tr Transition, now time.Time) {
+	s := tr.Session
+	at := now
+	switch {
+	case tr.Name == Resumed && before.Due() <= now.Unix(): // by itself
+		at = time.Unix(before.Due(), 0)
+	case s.Status == Expired || s.Status == Canceled && s.EndReason == "deadline":
+		at = time.Unix(s.ExpiresAt, 0) // edges cut there
+	}
+	if u.open {
+		u.total += at.Sub(u.since)
+	}
+	u.open, u.since = s.Status == Active, at
+}
+
+// check compares what was used with what is billed.
+func (u *use) check(s Session, e Event) string {
+	if l, ok := e.(Launch); ok && s.Clock == AtLaunch && l.Served > 0 && u.total == 0 {
+		u.since = time.UnixMicro(s.Meter.StartedUS) // open before
+	}
+	const courtesy = time.Second
+	bought := time.Duration(s.Duration) * time.Second
+	switch {
+	case u.total >= bought+courtesy:
+		return "the app could be used for longer than was bought"
+	case s.Status == Expired && u.total < bought:
+		return "the app could be used for less than was bought"
+	case s.Settlement == nil || s.EnteredAt == 0:
+		return ""
+	}
+	whole := min(int64(u.total/time.Second), s.Duration)
+	if s.Settlement.UsedSeconds < max(1, whole) {
+		return "less was billed than was used"
+	}
+	if u.total > courtesy && s.Settlement.UsedSeconds > int64((u.total+time.Second-1)/time.Second) {
+		return "more was billed than was begun"
+	}
+	if r, ok := e.(Revoke); ok && r.Refund == RefundFull {
+		return ""
+	}
+	left := whole
+	for _, p := range s.Purchases {
+		n := min(left, p.Seconds)
+		left -= n
+		// captured / tokens ≥ n / seconds
+		if new(big.Int).Mul(big.NewInt(p.Captured), big.NewInt(p.Seconds)).Cmp(new(big.Int).Mul(big.NewInt(p.Tokens), big.NewInt(n))) < 0 {
+			return "less was captured than the price of what was used"
+		}
 	}
 	return ""
 }
@@ -87,7 +175,7 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 func known(err error) bool {
 	_, illegal := errors.AsType[*IllegalError](err)
 	return illegal || errors.Is(err, ErrSpent) || errors.Is(err, ErrConsent) || errors.Is(err, ErrPause) ||
-		errors.Is(err, ErrNotDue) || errors.Is(err, ErrTerms) || errors.Is(err, ErrRefund)
+		errors.Is(err, ErrNotDue) || errors.Is(err, ErrPurchases) || errors.Is(err, ErrTerms) || errors.Is(err, ErrRefund)
 }
 
 func randomOrder(r *rand.Rand) Order {
@@ -97,7 +185,10 @@ func randomOrder(r *rand.Rand) Order {
 		Terms: Terms{Settlement: []Policy{Full, Prorated}[r.IntN(2)], WarningSeconds: []int64{60, 10}[:r.IntN(3)]},
 	}
 	if r.IntN(2) == 0 {
-		o.Terms.Pause = &Pauses{MaxCount: r.Int64N(4), MaxSeconds: r.Int64N(60)}
+		o.Terms.Pause = &Pauses{MaxCount: []int64{3, 1000}[r.IntN(2)], MaxSeconds: r.Int64N(60)}
+	}
+	if o.Clock == AtCreation {
+		o.Terms.Unentered = []Unentered{"", CaptureUnentered, ReleaseUnentered}[r.IntN(3)]
 	}
 	if r.IntN(2) == 0 {
 		o.Terms.Offer = &Offer{Seconds: 1 + r.Int64N(100), Tokens: r.Int64N(100), MaxCount: 1 + r.Int64N(3)}
@@ -106,9 +197,9 @@ func randomOrder(r *rand.Rand) Order {
 }
 
 func randomEvent(r *rand.Rand) Event {
-	switch r.IntN(12) {
+	switch r.IntN(13) {
 	case 0, 1:
-		return Launch{RedemptionID: []string{"a", "b"}[r.IntN(2)]}
+		return Launch{RedemptionID: []string{"a", "b"}[r.IntN(2)], Served: time.Duration(r.Int64N(20)-10) * 100 * time.Millisecond}
 	case 2, 3:
 		return Extend{By: User}
 	case 4:
@@ -120,6 +211,8 @@ func randomEvent(r *rand.Rand) Event {
 	case 8:
 		return Complete{By: User}
 	case 9:
+		return Enter{}
+	case 10:
 		return Revoke{Refund: []Refund{RefundFull, RefundProrated, RefundNone, ""}[r.IntN(4)]}
 	}
 	return Tick{}

@@ -7,22 +7,22 @@
 //	                    │ ├─ deadline passes                        ─► expired
 //	                    │ └─ revoke (operator, marketplace)         ─► revoked
 //
-// Times are whole seconds, rounded in the user's favor. Paid time starts at the next
-// full second after creation or launch. A pause begins at the last full second before
-// the request and ends at the next full second after the request to resume. When a
-// session is settled by time, a second that has started counts as used.
+// Use is counted exactly, without pauses, and billed in started seconds; see [Meter].
+// Each purchase (the sale, then each extension) is settled by itself, at its own price,
+// the earliest first; see [Purchase]. A session that nobody entered is charged or
+// released as its terms say; see [Unentered].
 //
-//	session.go  the session, its terms and its settlement
-//	event.go    events and transitions
-//	machine.go  Apply, which turns an event into a transition, and its errors
-//	relaunch.go new links to a session
+//	session.go     the session and its terms
+//	meter.go       exact time: use, pauses, the deadline
+//	settlement.go  purchases, and how they are settled
+//	warning.go     when the user is warned
+//	event.go       events and transitions
+//	machine.go     Apply, which turns an event into a transition, and its errors
+//	relaunch.go    new links to a session
 package session
 
 import (
 	"fmt"
-	"math"
-	"math/bits"
-	"slices"
 	"time"
 )
 
@@ -83,7 +83,9 @@ type Session struct {
 	// Tokens held for this session, including extensions.
 	Tokens int64
 	// Paid seconds, including extensions.
-	Duration  int64
+	Duration int64
+	// What was bought, the earliest first: the sale, then each extension.
+	Purchases []Purchase
 	ReturnURL string
 	// The marketplace's page on which the user may agree to an extension beyond the
 	// offer. May be empty.
@@ -94,8 +96,11 @@ type Session struct {
 
 	CreatedAt int64
 	// The end of the launch window of a pending session.
-	LaunchBy  int64
+	LaunchBy int64
+	// The first whole second of the paid clock; see [Meter].
 	StartedAt int64
+	// When somebody first entered the session.
+	EnteredAt int64
 	// When paid time ends. Not updated during a pause; see [Session.Due].
 	ExpiresAt int64
 	// When the next warning is due; see [Terms].
@@ -104,6 +109,8 @@ type Session struct {
 	// Total seconds of finished pauses, and the number of pauses started.
 	PausedSeconds int64
 	PauseCount    int64
+	// The exact times that StartedAt, PausedAt and PausedSeconds are rounded from.
+	Meter Meter
 
 	// The last redemption of a launch token, its time, and the number of the link that it
 	// redeemed: 0 for the link of the sale.
@@ -127,6 +134,38 @@ type Terms struct {
 	Pause          *Pauses `json:"pause,omitempty"`
 	Offer          *Offer  `json:"offer,omitempty"`
 	WarningSeconds []int64 `json:"warning_seconds,omitempty"`
+	// Empty in sessions that were sold before this term existed; see
+	// [Session.UnenteredTerm].
+	Unentered Unentered `json:"unentered,omitempty"`
+}
+
+// Unentered says what a session costs that nobody entered.
+type Unentered string
+
+// The choices for a session that nobody entered. A session whose clock starts at launch
+// is always released: it is canceled.
+const (
+	// CaptureUnentered charges the session like any other.
+	CaptureUnentered Unentered = "capture"
+	// ReleaseUnentered cancels the session at its end and releases all tokens.
+	ReleaseUnentered Unentered = "release"
+)
+
+// UnenteredTerm returns what s costs if nobody enters it. A session without the term is
+// captured if its clock starts at creation.
+func (s *Session) UnenteredTerm() Unentered {
+	switch {
+	case s.Clock == AtLaunch:
+		return ReleaseUnentered
+	case s.Terms.Unentered == "":
+		return CaptureUnentered
+	}
+	return s.Terms.Unentered
+}
+
+// free reports whether s ends without a charge because nobody has entered it.
+func (s *Session) free() bool {
+	return s.EnteredAt == 0 && s.UnenteredTerm() == ReleaseUnentered
 }
 
 // Pauses limits pauses by the user: at most MaxCount pauses, of MaxSeconds in total.
@@ -169,6 +208,11 @@ func New(o Order, now time.Time) (Transition, error) {
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Terms: o.Terms,
 		CreatedAt: floor(now),
 	}
+	if s.Clock == "" {
+		s.Clock = AtCreation
+	}
+	s.Terms.Unentered = s.UnenteredTerm()
+	s.Purchases = []Purchase{{By: Marketplace, Seconds: o.Duration, Tokens: o.Tokens, At: s.CreatedAt}}
 	if s.Clock == AtLaunch {
 		window := o.LaunchWindow
 		if window <= 0 {
@@ -177,8 +221,8 @@ func New(o Order, now time.Time) (Transition, error) {
 		s.Status, s.LaunchBy = Pending, ceil(now)+window
 		return Transition{Session: s, Name: Created, Hold: o.Tokens}, nil
 	}
-	s.Clock, s.Status = AtCreation, Active
-	s.start(now)
+	s.Status = Active
+	s.start(now.UnixMicro(), now)
 	return Transition{Session: s, Name: Started, Hold: o.Tokens}, nil
 }
 
@@ -193,6 +237,15 @@ func (o *Order) validate() error {
 	case o.Clock != "" && o.Clock != AtCreation && o.Clock != AtLaunch:
 		return fmt.Errorf("%w: unknown clock", ErrTerms)
 	}
+	switch o.Terms.Unentered {
+	case "", ReleaseUnentered:
+	case CaptureUnentered:
+		if o.Clock == AtLaunch {
+			return fmt.Errorf("%w: a session whose clock starts at launch is released if nobody enters it", ErrTerms)
+		}
+	default:
+		return fmt.Errorf("%w: unknown choice for a session that nobody entered", ErrTerms)
+	}
 	if f := o.Terms.Offer; f != nil && (f.Seconds < 1 || f.Seconds > MaxDuration || f.Tokens < 0 || f.Tokens > MaxTokens || f.MaxCount < 1) {
 		return fmt.Errorf("%w: extension offer out of range", ErrTerms)
 	}
@@ -200,25 +253,6 @@ func (o *Order) validate() error {
 		return fmt.Errorf("%w: pause policy out of range", ErrTerms)
 	}
 	return nil
-}
-
-func (s *Session) start(now time.Time) {
-	s.StartedAt = ceil(now)
-	s.ExpiresAt = s.StartedAt + s.Duration
-	s.WarnAt = s.nextWarning(now)
-}
-
-// nextWarning returns the time of the first warning that is after now and after the
-// start, or 0 if there is none.
-func (s *Session) nextWarning(now time.Time) int64 {
-	var next int64
-	for _, w := range WarningThresholds(s.Terms.WarningSeconds, s.Duration) {
-		at := s.ExpiresAt - w
-		if at > floor(now) && at > s.StartedAt && at < s.ExpiresAt && (next == 0 || at < next) {
-			next = at
-		}
-	}
-	return next
 }
 
 // Due returns when the passing of time next changes s (see [Tick]), in Unix seconds,
@@ -233,7 +267,7 @@ func (s *Session) Due() int64 {
 		}
 		return s.ExpiresAt
 	case Paused:
-		return s.PausedAt + s.pauseLeft()
+		return ceilUS(s.Meter.PausedAtUS + s.pauseLeftUS())
 	}
 	return 0
 }
@@ -246,133 +280,4 @@ func (s *Session) over(now time.Time) bool {
 	}
 	due := s.Due()
 	return due != 0 && now.Unix() >= due
-}
-
-// Remaining returns the paid seconds that are left, rounded up; 0 if s has ended.
-func (s *Session) Remaining(now time.Time) int64 {
-	switch s.Status {
-	case Pending:
-		return s.Duration
-	case Active:
-		return max(0, min(s.ExpiresAt-floor(now), s.Duration))
-	case Paused:
-		return max(0, s.ExpiresAt-s.PausedAt)
-	}
-	return 0
-}
-
-// Used returns the paid seconds that have started by now, at most Duration.
-func (s *Session) Used(now time.Time) int64 {
-	if s.StartedAt == 0 {
-		return 0
-	}
-	at := ceil(now)
-	if s.Status == Paused {
-		at = min(at, s.PausedAt)
-	}
-	return max(0, min(at-s.StartedAt-s.PausedSeconds, s.Duration))
-}
-
-// pauseLeft returns the seconds of pause that the terms still allow.
-func (s *Session) pauseLeft() int64 {
-	if s.Terms.Pause == nil {
-		return 0
-	}
-	return max(0, s.Terms.Pause.MaxSeconds-s.PausedSeconds)
-}
-
-func floor(t time.Time) int64 { return t.Unix() }
-
-func ceil(t time.Time) int64 {
-	if t.Nanosecond() == 0 || t.Unix() == math.MaxInt64 {
-		return t.Unix()
-	}
-	return t.Unix() + 1
-}
-
-// Policy says how a launched session is settled when it completes or expires.
-type Policy string
-
-// The settlement policies of a provider.
-const (
-	// Full captures all tokens, however early the user leaves.
-	Full Policy = "full"
-	// Prorated captures the share of the seconds that have started, rounded up to
-	// whole tokens, and releases the rest.
-	Prorated Policy = "prorated"
-)
-
-// Refund says which tokens a revocation releases.
-type Refund string
-
-// The refund choices of [Revoke].
-const (
-	RefundFull     Refund = "full"     // all tokens
-	RefundProrated Refund = "prorated" // the unused share
-	RefundNone     Refund = "none"     // no tokens
-)
-
-// Settlement is the division of a hold. Captured plus Released is the amount held.
-type Settlement struct {
-	Captured int64
-	Released int64
-	// Paid seconds that had started, without pauses.
-	UsedSeconds int64
-}
-
-// settle divides the tokens of a session in which used of duration seconds have
-// started. The captured share is rounded up to whole tokens.
-func settle(p Policy, tokens, used, duration int64) Settlement {
-	used = max(0, min(used, duration))
-	captured := tokens
-	if p == Prorated {
-		captured = ceilDiv(tokens, used, duration)
-	}
-	return Settlement{Captured: captured, Released: tokens - captured, UsedSeconds: used}
-}
-
-// ceilDiv is ⌈a·b / c⌉ for a ≥ 0 and 0 ≤ b ≤ c, c > 0, without overflow: the
-// product needs up to 128 bits, the quotient is at most a.
-func ceilDiv(a, b, c int64) int64 {
-	if b >= c {
-		return a
-	}
-	hi, lo := bits.Mul64(uint64(a), uint64(b))
-	q, rem := bits.Div64(hi, lo, uint64(c))
-	if rem > 0 {
-		q++
-	}
-	return int64(q)
-}
-
-const (
-	// A user gets at least this many seconds to respond to a warning (WCAG 2.2.1).
-	leastNotice = 20
-	// A shorter session has no warning, unless its thresholds are in its second half.
-	shortestWarned = 30
-)
-
-// defaultWarnings are the thresholds of a session whose terms name none.
-var defaultWarnings = []int64{300, 60}
-
-// WarningThresholds returns the seconds before the end at which the user of a session
-// of total seconds is warned, largest first: those that lie in its second half, else
-// one of 20 s, else none. The clock in the page warns by the same rule, so that a
-// provider's server is told of the warnings that the user sees. Both are tested with
-// testdata/warnings.json.
-func WarningThresholds(configured []int64, total int64) []int64 {
-	if len(configured) == 0 {
-		configured = defaultWarnings
-	}
-	kept := []int64{}
-	for _, w := range configured {
-		if w > 0 && w <= total/2 {
-			kept = append(kept, w)
-		}
-	}
-	if len(kept) == 0 && total >= shortestWarned {
-		return []int64{leastNotice}
-	}
-	slices.SortFunc(kept, func(a, b int64) int { return int(b - a) })
-	return kept
 }

@@ -15,10 +15,42 @@ type SessionBody struct {
 	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
 	CreatedAt     int64           `json:"created_at"`
 	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
+	EnteredAt     int64           `json:"entered_at,omitempty" doc:"When somebody first entered; absent if nobody has"`
+	Unentered     string          `json:"unentered" enum:"capture,release" doc:"What the session costs if nobody enters it, as sold. capture: it is charged like any other. release: it is canceled and all tokens are released"`
+	Purchases     []PurchaseBody  `json:"purchases" nullable:"false" doc:"What was bought, the earliest first: the sale, then each extension. Each is settled by itself, at its own price; the seconds of the earliest are used first"`
 	EndedAt       int64           `json:"ended_at,omitempty"`
 	EndReason     string          `json:"end_reason,omitempty" example:"deadline"`
 	ConsentURL    string          `json:"consent_url,omitempty"`
 	Settlement    *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
+}
+
+// PurchaseBody is the sale or an extension.
+type PurchaseBody struct {
+	Kind        string `json:"kind" enum:"sale,extension"`
+	By          string `json:"by" enum:"user,marketplace,operator"`
+	PurchasedAt int64  `json:"purchased_at"`
+	Seconds     int64  `json:"seconds"`
+	Tokens      int64  `json:"tokens" doc:"The price"`
+	Count       int64  `json:"count,omitempty" doc:"How many equal extensions in a row this is, if more than one. A session lists 100 purchases one by one"`
+	UsedSeconds *int64 `json:"used_seconds,omitempty" doc:"Paid seconds of this purchase that were started; present once the session has ended, as are captured and released"`
+	Captured    *int64 `json:"captured,omitempty" doc:"Tokens captured for the provider"`
+	Released    *int64 `json:"released,omitempty" doc:"Tokens released to the user"`
+}
+
+// purchasesOf lists what was bought of a session.
+func purchasesOf(c session.Session) []PurchaseBody {
+	list := make([]PurchaseBody, 0, len(c.Purchases))
+	for i, p := range c.Purchases {
+		b := PurchaseBody{Kind: "extension", By: string(p.By), PurchasedAt: p.At, Seconds: p.Seconds, Tokens: p.Tokens, Count: p.Count}
+		if i == 0 {
+			b.Kind = "sale"
+		}
+		if c.Settlement != nil {
+			b.UsedSeconds, b.Captured, b.Released = &p.UsedSeconds, &p.Captured, &p.Released
+		}
+		list = append(list, b)
+	}
+	return list
 }
 
 type SettlementBody struct {
@@ -33,6 +65,7 @@ func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
 		LiveState: LiveStateOf(c), MarketplaceID: protocol.MarketplaceOf(c.UserID), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
+		EnteredAt: c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
 	if s := c.Settlement; s != nil {
 		b.Settlement = &SettlementBody{Captured: s.Captured, Released: s.Released, UsedSeconds: s.UsedSeconds, Reason: c.EndReason, SettledAt: c.EndedAt}
@@ -78,8 +111,8 @@ type LiveCounts struct {
 type TimelineEntry struct {
 	AtMS   int64          `json:"at_ms"`
 	Kind   string         `json:"kind" enum:"session,page,extension,ledger,delivery,heartbeats"`
-	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed or ended. page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
-	Detail map[string]any `json:"detail" doc:"session: status, version, reason. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
+	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed, ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
+	Detail map[string]any `json:"detail" doc:"session: status, version, reason; admitted_offline: outcome (counted, after_end or elsewhere), admitted_at_ms, served_ms. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
 }
 
 // Message is the body of a webhook message whose data is D.

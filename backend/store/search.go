@@ -55,15 +55,7 @@ func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Sessio
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
 	}
-	list := make([]session.Session, 0, len(rows))
-	for _, row := range rows {
-		s, err := fromRow(row)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, nil
+	return r.fromRows(ctx, rows)
 }
 
 func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Session, error) {

@@ -23,7 +23,7 @@ func (r Reader) Session(ctx context.Context, id string) (session.Session, error)
 	if err != nil {
 		return session.Session{}, fmt.Errorf("reading session: %w", found(err))
 	}
-	return fromRow(row)
+	return r.fromRow(ctx, row)
 }
 
 // NextDue returns when the next session is due, in Unix seconds, or 0 if none is.
@@ -53,6 +53,10 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
+	purchases, err := purchasesOf(s)
+	if err != nil {
+		return err
+	}
 	err = t.q.InsertSession(ctx, query.InsertSessionParams{
 		ID: s.ID, UserID: s.UserID, ProviderID: s.ProviderID, Status: string(s.Status), Version: s.Version,
 		Clock: string(s.Clock), Tokens: s.Tokens, DurationSeconds: s.Duration, ReturnUrl: s.ReturnURL,
@@ -61,6 +65,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
 		MarketplaceID: protocol.MarketplaceOf(s.UserID),
+		Purchases:     purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -72,12 +77,17 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 // was read.
 func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) error {
 	s := tr.Session
+	purchases, err := purchasesOf(s)
+	if err != nil {
+		return err
+	}
 	p := query.UpdateSessionParams{
 		ID: s.ID, OldVersion: s.Version - 1,
 		Status: string(s.Status), Version: s.Version, Tokens: s.Tokens, DurationSeconds: s.Duration,
 		OfferUsed: s.OfferUsed, StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		PausedSeconds: s.PausedSeconds, PauseCount: s.PauseCount, RedemptionID: s.RedemptionID,
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
+		Purchases: purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
 	}
 	if s.Settlement != nil {
 		p.Captured, p.Released, p.UsedSeconds = s.Settlement.Captured, s.Settlement.Released, s.Settlement.UsedSeconds
@@ -183,25 +193,6 @@ func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
 	return Beats{SessionID: row.SessionID, LastAt: row.LastAt, Count: row.Beats, Active: row.Active}, nil
 }
 
-func fromRow(r query.Session) (session.Session, error) {
-	s := session.Session{
-		ID: r.ID, UserID: r.UserID, ProviderID: r.ProviderID, Status: session.Status(r.Status), Version: r.Version,
-		Clock: session.Clock(r.Clock), Tokens: r.Tokens, Duration: r.DurationSeconds, ReturnURL: r.ReturnUrl,
-		ConsentURL: r.ConsentUrl, OfferUsed: r.OfferUsed, CreatedAt: r.CreatedAt, LaunchBy: r.LaunchBy,
-		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
-		PauseCount: r.PauseCount, RedemptionID: r.RedemptionID, RedeemedAt: r.RedeemedAt, EndedAt: r.EndedAt,
-		EndReason: r.EndReason, WarnAt: r.WarnAt,
-		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
-	}
-	if err := json.Unmarshal([]byte(r.Terms), &s.Terms); err != nil {
-		return session.Session{}, fmt.Errorf("reading session's terms: %w", err)
-	}
-	if s.Status.Terminal() {
-		s.Settlement = &session.Settlement{Captured: r.Captured, Released: r.Released, UsedSeconds: r.UsedSeconds}
-	}
-	return s, nil
-}
-
 // Changed lists up to limit sessions that changed between two times, in no order. The
 // times are those of the changes' ids.
 func (r Reader) Changed(ctx context.Context, from, to time.Time, limit int) ([]session.Session, error) {
@@ -209,15 +200,7 @@ func (r Reader) Changed(ctx context.Context, from, to time.Time, limit int) ([]s
 	if err != nil {
 		return nil, fmt.Errorf("listing changes: %w", err)
 	}
-	list := make([]session.Session, 0, len(rows))
-	for _, row := range rows {
-		s, err := fromRow(row)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, nil
+	return r.fromRows(ctx, rows)
 }
 
 // The sources of a session's events.

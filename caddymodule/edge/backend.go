@@ -233,6 +233,8 @@ func RedeemCode(err error) protocol.Code {
 		return problem.Code
 	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
 		return protocol.BackendUnavailable // this edge's own trouble, not the user's
+	case protocol.BackendUnavailable: // the edge admits no more while the backend is down
+		return protocol.BackendUnavailable
 	}
 	return protocol.LaunchInvalid
 }

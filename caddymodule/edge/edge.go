@@ -49,6 +49,7 @@ type Edge struct {
 	Origins    Origins
 	Pages      PageLog
 	Limits     *Limiter
+	ended      endedSessions
 
 	fetches singleflight.Group
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
@@ -107,7 +108,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e.Limits = newLimiter(e.Metrics.limited)
 	e.Hosts = newHostCache(e.Backend, e.Limits)
 	e.Launches = newLaunchDedup(e.Sessions)
-	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*protocol.LaunchRequest)}
+	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*offlineEntry)}
 	e.Backend.calls = e.Metrics.calls
 	e.Events = newAnnouncer(e.Metrics.eventsLost)
 	e.Sessions.OnEnd = e.Events.Ended
@@ -160,9 +161,12 @@ func (l *loops) stop() {
 	l.running.Wait()
 }
 
-// applyEvent takes a state that the backend sent by itself. States of sessions that
-// this edge never saw are not kept: their first request asks.
+// applyEvent takes a state that the backend sent by itself. Of sessions that this edge
+// never saw, it keeps whether they ended: their first request asks for the rest.
 func (e *Edge) applyEvent(st *protocol.LiveState) {
+	if st.Status.Terminal() {
+		e.ended.add(st.ID, st.Status)
+	}
 	if s := e.Sessions.ByID(st.ID); s != nil {
 		s.Apply(st, MonotonicMS())
 	}

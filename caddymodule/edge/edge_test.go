@@ -97,7 +97,7 @@ func TestAnswerFromBeforeAResetIsNotFresh(t *testing.T) {
 	if e.fresh(asked, time.Minute) {
 		t.Error("a state that was asked for before the reset is taken for confirmed after it")
 	}
-	if err := e.Offline.redeem(t.Context(), &protocol.LaunchRequest{Token: "t"}); err != nil {
+	if err := e.Offline.redeem(t.Context(), "s1", &offlineEntry{req: &protocol.LaunchRequest{Token: "t"}}); err != nil {
 		t.Fatal(err)
 	}
 	if e.fresh(e.Sessions.ByToken("tok"), time.Minute) {

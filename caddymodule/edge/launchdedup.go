@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // repeatWindow is how long a client may open its launch link again, if no request
@@ -74,7 +75,7 @@ func (e *LaunchDedup) Do(ctx context.Context, key LaunchKey, id string, f func()
 			return "", ctx.Err()
 		}
 		if first.err == nil && MonotonicMS()-first.at < repeatWindow.Milliseconds() {
-			if s := e.live.ByID(first.id); s != nil && !s.Claimed() {
+			if s := e.live.ByID(first.id); s != nil && !s.Claimed() && !e.void(s, first.cookie) {
 				return first.cookie, nil
 			}
 		}
@@ -95,6 +96,12 @@ func (e *LaunchDedup) Do(ctx context.Context, key LaunchKey, id string, f func()
 	}()
 	one.cookie, one.err = f()
 	return one.cookie, one.err
+}
+
+// void reports whether the session was given another link since the cookie was set.
+func (e *LaunchDedup) void(s *live.Session, cookie string) bool {
+	found, link := e.live.Find(cookie)
+	return found == s && s.RefusalOf(link) == protocol.SessionMoved
 }
 
 // sweepLocked forgets old entries, once in the time that they count.

@@ -51,6 +51,12 @@ func TestLinkOpenedTwiceByOneClientEnters(t *testing.T) {
 		{"a reload", "a", 3 * time.Second, nil, "cookie"},
 		{"another client", "b", 10 * time.Millisecond, nil, ""},
 		{"somebody is in", "a", time.Second, func(e *Edge) { e.Sessions.ByID("s").Register(&live.Registration{Cutter: cutterFunc(func() {})}) }, ""},
+		{"a new link was made meanwhile", "a", time.Second, func(e *Edge) {
+			e.Sessions.BindToken("cookie", e.Sessions.ByID("s"))
+			again := stateOf("s", 2, protocol.Active, time.Hour)
+			again.Relaunches = 1
+			e.Sessions.Put(again, MonotonicMS())
+		}, ""},
 		{"too late", "a", 11 * time.Second, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

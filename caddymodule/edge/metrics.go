@@ -13,7 +13,7 @@ import (
 // RefusalCodes are all labels that a refusal can have.
 var RefusalCodes = []protocol.Code{
 	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
-	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionPaused, protocol.SessionPending,
+	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionMoved, protocol.AnotherSession, protocol.SessionPaused, protocol.SessionPending,
 	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
 	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite, protocol.RateLimited,
 }
@@ -29,7 +29,8 @@ type Metrics struct {
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
 	eventsLost prometheus.Counter
-	limited    *prometheus.CounterVec // by the limit
+	limited    *prometheus.CounterVec        // by the limit
+	offline    map[string]prometheus.Counter // by result
 
 	all []prometheus.Collector
 }
@@ -55,6 +56,11 @@ func newMetrics(e *Edge) *Metrics {
 	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
 	m.limited = vec("limited_total", "Uses refused because of a limit, by the limit's name.", "limit")
 	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
+	offline := vec("offline_entries_total", "Entries while the backend was down: admitted or turned_away (too many), and then redeemed or refused by the backend.", "result")
+	m.offline = make(map[string]prometheus.Counter)
+	for _, result := range []string{offlineAdmitted, offlineTurnedAway, offlineRedeemed, offlineRefused} {
+		m.offline[result] = offline.WithLabelValues(result)
+	}
 	pages := vec("pages_total", "Responses by injection result: identity, prefix and reencode mean injected, others say why not.", "outcome")
 	m.pages = make(map[string]prometheus.Counter)
 	for _, o := range inject.Outcomes() {
@@ -77,6 +83,7 @@ func newMetrics(e *Edge) *Metrics {
 	gauge("stream_silence_seconds", "Time since the last line of the event stream; the backend sends one every 2 s.", func() float64 {
 		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
 	})
+	gauge("offline_entries_waiting", "Sessions admitted while the backend was down that it has not redeemed yet.", func() float64 { return float64(e.Offline.len()) })
 	gauge("heartbeats_pending", "Sessions whose heartbeats are not sent yet.", func() float64 { return float64(e.Heartbeats.len()) })
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -29,36 +30,88 @@ const (
 	versionRefused     = -1
 )
 
+// Results of offline entries, for metrics.
+const (
+	offlineAdmitted   = "admitted"
+	offlineTurnedAway = "turned_away"
+	offlineRedeemed   = "redeemed"
+	offlineRefused    = "refused"
+)
+
+// OfflineLimits bound what is served while the backend cannot be asked. A session that
+// was ended and refunded may be among it.
+type OfflineLimits struct {
+	Time     time.Duration // for which one session is served
+	Sessions int           // that wait for the backend at once; 0 for none
+}
+
 // OfflineAdmissions are launches that could not be redeemed yet. Each stands for a
 // session that this edge admits on the strength of the launch token's signature
-// and deadline, until the backend answers.
+// and deadline, until the backend answers or the session was served for as long as
+// [OfflineLimits] say.
 type OfflineAdmissions struct {
 	edge *Edge
 
 	mu      sync.Mutex // guards waiting
-	waiting map[string]*protocol.LaunchRequest
+	waiting map[string]*offlineEntry
 }
 
-// Admit lets a session in without the backend and returns its cookie; false if
-// it is open here already.
-func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Claims) (cookie string, ok bool) {
+// offlineEntry is an admission that the backend does not know of yet.
+type offlineEntry struct {
+	req *protocol.LaunchRequest
+	// By the backend's clock, in Unix ms: when it was admitted, and until when it is
+	// served.
+	at, until int64
+}
+
+// servedMS returns how long the session has been served by now.
+func (o *offlineEntry) servedMS(now int64) int64 { return max(0, min(now, o.until)-o.at) }
+
+// Admit lets a session in without the backend and returns its cookie, or the code of the
+// refusal: if it is open here already, if this edge knows that it ended, or if too many
+// wait for the backend.
+func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Claims, limits OfflineLimits) (cookie string, refused protocol.Code) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, twice := p.waiting[claims.SessionID()]; twice || p.edge.Sessions.ByID(claims.SessionID()) != nil {
-		return "", false
+	id := claims.SessionID()
+	if _, twice := p.waiting[id]; twice || p.edge.Sessions.ByID(id) != nil {
+		return "", protocol.LaunchSpent
 	}
-	seconds := claims.ExpiresAt.Unix() - claims.IssuedAt.Unix()
+	if status := p.edge.ended.status(id); status != "" {
+		return "", protocol.CodeOf(status)
+	}
+	if len(p.waiting) >= limits.Sessions {
+		p.edge.Metrics.offline[offlineTurnedAway].Inc()
+		return "", protocol.BackendUnavailable
+	}
+	o := &offlineEntry{req: req, at: p.edge.Clock.NowMS()}
+	seconds := claims.DurationLimitSeconds
+	serve := limits.Time.Milliseconds()
+	if seconds > 0 {
+		serve = min(serve, seconds*1000)
+	} else { // a token of an earlier version
+		seconds = claims.ExpiresAt.Unix() - claims.IssuedAt.Unix()
+	}
+	o.until = min(o.at+serve, claims.ExpiresAt.UnixMilli())
 	s := p.edge.Sessions.Put(&protocol.LiveState{
-		ID: claims.SessionID(), UserID: claims.UserID(), ProviderID: claims.ProviderID, Status: protocol.Active,
+		ID: id, UserID: claims.UserID(), ProviderID: claims.ProviderID, Status: protocol.Active,
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,
 		Relaunches: claims.Relaunches,
 	}, MonotonicMS())
-	s.SetProvisional(true)
+	s.ServeUntil(o.until)
 	cookie = ProvisionalPrefix + rand.Text()
 	p.edge.Sessions.BindToken(cookie, s)
-	p.waiting[s.ID()] = req
-	return cookie, true
+	p.waiting[id] = o
+	p.edge.Metrics.offline[offlineAdmitted].Inc()
+	return cookie, ""
+}
+
+// len returns how many admissions wait for the backend.
+func (p *OfflineAdmissions) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
 }
 
 // run redeems what waits, until ctx ends.
@@ -71,52 +124,63 @@ func (p *OfflineAdmissions) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, req := range p.list() {
-			if err := p.redeem(ctx, req); errors.Is(err, ErrBackendDown) {
+		for id, o := range p.list() {
+			if err := p.redeem(ctx, id, o); errors.Is(err, ErrBackendDown) {
 				break // the others would fare no better
 			}
 		}
 	}
 }
 
-func (p *OfflineAdmissions) list() map[string]*protocol.LaunchRequest {
+func (p *OfflineAdmissions) list() map[string]*offlineEntry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.waiting) == 0 {
 		return nil
 	}
-	list := make(map[string]*protocol.LaunchRequest, len(p.waiting))
-	for id, req := range p.waiting {
-		list[id] = req
+	return maps.Clone(p.waiting)
+}
+
+// launch redeems a launch and tells the backend how long the session was served before.
+func (p *OfflineAdmissions) launch(ctx context.Context, o *offlineEntry) (*protocol.LaunchAnswer, error) {
+	req := *o.req
+	req.Offline = &protocol.OfflineEntry{AdmittedAtMS: o.at, ServedMS: o.servedMS(p.edge.Clock.NowMS())}
+	answer, err := p.edge.Backend.Launch(ctx, &req)
+	var problem *protocol.Problem
+	if errors.As(err, &problem) && problem.Code == protocol.InvalidRequest {
+		return p.edge.Backend.Launch(ctx, o.req) // an older backend, which does not know the field
 	}
-	return list
+	return answer, err
 }
 
 // redeem makes a provisional session a real one, or ends it.
-func (p *OfflineAdmissions) redeem(ctx context.Context, req *protocol.LaunchRequest) error {
+func (p *OfflineAdmissions) redeem(ctx context.Context, id string, o *offlineEntry) error {
 	asked := MonotonicMS()
-	answer, err := p.edge.Backend.Launch(ctx, req)
+	served := o.servedMS(p.edge.Clock.NowMS())
+	answer, err := p.launch(ctx, o)
 	var problem *protocol.Problem
 	switch {
 	case err == nil:
 		s := p.edge.Sessions.Put(&answer.Session, asked)
 		p.edge.Sessions.Bind(answer.SessionToken, s, live.LinkOf(answer.Session.Relaunches))
 		s.SetUpgrade(answer.SessionToken)
-		s.SetProvisional(false)
+		s.ServeUntil(0)
 		p.edge.Metrics.Entries.Inc()
+		p.edge.Metrics.offline[offlineRedeemed].Inc()
 		p.edge.Events.Entered(s)
-		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.ID()))
-		p.forget(s.ID())
+		p.edge.logger.Info("a session entered while the backend was down is redeemed", zap.String("session", s.ID()), zap.Int64("served_ms", served))
+		p.forget(id)
 		return nil
 	case !errors.As(err, &problem) || RedeemCode(err) == protocol.BackendUnavailable:
 		return err // nothing is said of the launch: it is asked again
 	}
-	id := p.idOf(req)
-	p.edge.logger.Warn("a session entered while the backend was down is refused", zap.String("session", id), zap.String("code", string(problem.Code)))
+	p.edge.Metrics.offline[offlineRefused].Inc()
+	p.edge.logger.Warn("a session entered while the backend was down is refused", zap.String("session", id),
+		zap.String("code", string(problem.Code)), zap.Int64("served_ms", served))
 	if s := p.edge.Sessions.ByID(id); s != nil {
 		over := *s.Record().State()
 		over.Version, over.Status = versionRefused, statusOfCode(problem.Code)
-		s.SetProvisional(false)
+		s.ServeUntil(0)
 		if problem.Code == protocol.LaunchSpent || !s.Apply(&over, MonotonicMS()) {
 			// The session goes on in the browser that redeemed the link; its next
 			// request fetches the state. The browser that entered here has no session.
@@ -126,17 +190,6 @@ func (p *OfflineAdmissions) redeem(ctx context.Context, req *protocol.LaunchRequ
 	}
 	p.forget(id)
 	return err
-}
-
-func (p *OfflineAdmissions) idOf(req *protocol.LaunchRequest) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, r := range p.waiting {
-		if r == req {
-			return id
-		}
-	}
-	return ""
 }
 
 func (p *OfflineAdmissions) forget(id string) {

@@ -16,7 +16,7 @@ import (
 
 // refusing is an edge whose backend refuses every launch for a code, and a
 // session that entered there while the backend was down.
-func refusing(t *testing.T, status int, code protocol.Code) (e *Edge, cookie string, req *protocol.LaunchRequest) {
+func refusing(t *testing.T, status int, code protocol.Code) (e *Edge, cookie string, entry *offlineEntry) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", protocol.ProblemType)
@@ -25,18 +25,26 @@ func refusing(t *testing.T, status int, code protocol.Code) (e *Edge, cookie str
 	}))
 	t.Cleanup(server.Close)
 	e = edgeOf(t, server.URL)
-	now := time.Now()
-	req = &protocol.LaunchRequest{Token: "t", RedemptionID: "r"}
-	cookie, ok := e.Offline.Admit(req, &token.Claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			ID: "s1", Subject: "u", IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Hour)),
-		},
-		ProviderID: "p",
-	})
-	if !ok || e.Sessions.ByToken(cookie).Refusal() != "" {
+	cookie, no := admit(e, "s1", OfflineLimits{Time: time.Hour, Sessions: 10})
+	if no != "" || e.Sessions.ByToken(cookie).Refusal() != "" {
 		t.Fatal("the session was not admitted")
 	}
-	return e, cookie, req
+	return e, cookie, e.Offline.list()["s1"]
+}
+
+// admit enters a session of an hour while the backend is down.
+func admit(e *Edge, id string, limits OfflineLimits) (cookie string, refused protocol.Code) {
+	return e.Offline.Admit(&protocol.LaunchRequest{Token: "t", RedemptionID: "r"}, claimsFor(id, time.Hour), limits)
+}
+
+func claimsFor(id string, left time.Duration) *token.Claims {
+	now := time.Now()
+	return &token.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			ID: id, Subject: "u", IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(left)),
+		},
+		ProviderID: "p",
+	}
 }
 
 // Two edges admit one link while the backend is down; the other one redeems it
@@ -44,13 +52,13 @@ func refusing(t *testing.T, status int, code protocol.Code) (e *Edge, cookie str
 func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 	t.Parallel()
 	for _, heard := range []bool{false, true} {
-		e, cookie, req := refusing(t, http.StatusConflict, protocol.LaunchSpent)
+		e, cookie, entry := refusing(t, http.StatusConflict, protocol.LaunchSpent)
 		if heard {
 			e.applyEvent(stateOf("s1", 1, protocol.Active, time.Hour))
 		}
 		cut := false
 		e.Sessions.ByID("s1").Register(&live.Registration{Cutter: cutterFunc(func() { cut = true })})
-		if err := e.Offline.redeem(t.Context(), req); err == nil {
+		if err := e.Offline.redeem(t.Context(), "s1", entry); err == nil {
 			t.Fatal("the launch was redeemed")
 		}
 		if e.Sessions.ByToken(cookie) != nil || !cut {
@@ -65,8 +73,8 @@ func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 
 func TestRefusedLaunchEndsWithItsReason(t *testing.T) {
 	t.Parallel()
-	e, cookie, req := refusing(t, http.StatusUnauthorized, protocol.SessionCompleted)
-	if err := e.Offline.redeem(t.Context(), req); err == nil {
+	e, cookie, entry := refusing(t, http.StatusUnauthorized, protocol.SessionCompleted)
+	if err := e.Offline.redeem(t.Context(), "s1", entry); err == nil {
 		t.Fatal("the launch was redeemed")
 	}
 	if s := e.Sessions.ByToken(cookie); s == nil || s.Refusal() != protocol.SessionCompleted {
@@ -83,8 +91,8 @@ func TestRefusedEdgeEndsNoSession(t *testing.T) {
 	for status, code := range map[int]protocol.Code{
 		http.StatusUnauthorized: protocol.Unauthorized, http.StatusForbidden: protocol.Forbidden, http.StatusTooManyRequests: protocol.RateLimited,
 	} {
-		e, cookie, req := refusing(t, status, code)
-		if err := e.Offline.redeem(t.Context(), req); err == nil {
+		e, cookie, entry := refusing(t, status, code)
+		if err := e.Offline.redeem(t.Context(), "s1", entry); err == nil {
 			t.Fatal("the launch was redeemed")
 		}
 		if s := e.Sessions.ByToken(cookie); s == nil || s.Refusal() != "" || len(e.Offline.list()) != 1 {

@@ -58,8 +58,9 @@ type Assertion struct {
 
 // extras are the fields that few sessions need.
 type extras struct {
-	// Set from an offline admission until the backend redeems the launch.
-	provisional atomic.Bool
+	// When a session that was admitted offline is not served any more until the backend
+	// redeems the launch, in Unix ms; 0 for a session that it knows.
+	servedUntil atomic.Int64
 	assertion   atomic.Pointer[Assertion] // the last one signed
 	upgrade     atomic.Pointer[string]    // the session token, once redeemed
 
@@ -87,7 +88,18 @@ func (s *Session) Upgrade() *string {
 // yet.
 func (s *Session) Provisional() bool {
 	x := s.extra.Load()
-	return x != nil && x.provisional.Load()
+	return x != nil && x.servedUntil.Load() != 0
+}
+
+// heldBack reports whether the session was admitted offline and has been served for as
+// long as it may be without the backend.
+func (s *Session) heldBack(nowMS int64) bool {
+	x := s.extra.Load()
+	if x == nil {
+		return false
+	}
+	until := x.servedUntil.Load()
+	return until != 0 && nowMS >= until
 }
 
 func newSession(st *protocol.LiveState, confirmedAt int64, store *Store) *Session {
@@ -116,8 +128,14 @@ func (s *Session) ReturnURL() string { return s.state.Load().terms.returnURL }
 // NowMS returns the backend's time in Unix milliseconds.
 func (s *Session) NowMS() int64 { return s.store.now() }
 
-// SetProvisional marks the session as admitted offline, or as redeemed since.
-func (s *Session) SetProvisional(is bool) { s.extras().provisional.Store(is) }
+// ServeUntil marks the session as admitted offline and served until a time in Unix ms at
+// most, or, with 0, as redeemed since.
+func (s *Session) ServeUntil(ms int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extras().servedUntil.Store(ms)
+	s.armLocked()
+}
 
 // SetUpgrade sets the session token that replaces the provisional cookie.
 func (s *Session) SetUpgrade(sessionToken string) { s.extras().upgrade.Store(&sessionToken) }
@@ -141,7 +159,11 @@ func (s *Session) ProviderID() string { return s.state.Load().Headers[HeaderProv
 
 // IsEnd reports whether a refusal code means that the session is over.
 func IsEnd(code protocol.Code) bool {
-	return code != "" && code != protocol.SessionPaused && code != protocol.SessionPending
+	switch code {
+	case "", protocol.SessionPaused, protocol.SessionPending, protocol.BackendUnavailable:
+		return false
+	}
+	return true
 }
 
 // notifyEndLocked calls OnEnd once for each end: a session that is extended after
@@ -201,8 +223,14 @@ func (s *Session) Confirm(version, confirmedAt int64) {
 // Refusal is why the session is refused, or "" if it is live.
 func (s *Session) Refusal() protocol.Code {
 	st := s.state.Load()
-	if st.status.status() == protocol.Active && !st.admits(s.store.now()) {
-		return protocol.SessionExpired
+	if st.status.status() == protocol.Active {
+		now := s.store.now()
+		if !st.admits(now) {
+			return protocol.SessionExpired
+		}
+		if s.heldBack(now) {
+			return protocol.BackendUnavailable
+		}
 	}
 	return protocol.CodeOf(st.status.status())
 }
@@ -266,7 +294,12 @@ func (s *Session) wake() {
 	code := s.Refusal()
 	if !IsEnd(code) {
 		s.armLocked() // woken early: the deadline moved, or the clock was corrected
+		var cut *Registration
+		if code == protocol.BackendUnavailable {
+			cut = s.unlistAllLocked()
+		}
 		s.mu.Unlock()
+		cutAll(cut, code)
 		return
 	}
 	if s.store.now() >= s.endMS()+afterlife.Milliseconds() && s.open == nil {
@@ -290,7 +323,13 @@ func (s *Session) armLocked() {
 		return
 	}
 	if st := s.state.Load(); st.status.status() == protocol.Active {
-		s.store.deadlines.set(s, st.expiresAt*1000)
+		at := st.expiresAt * 1000
+		if x := s.extra.Load(); x != nil {
+			if until := x.servedUntil.Load(); until != 0 && !s.heldBack(s.store.now()) {
+				at = min(at, until)
+			}
+		}
+		s.store.deadlines.set(s, at)
 		return
 	}
 	s.armAfterlifeLocked() // paused or pending: looked at again; ended: forgotten

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,7 @@ API keys authenticate callers of the session service. These commands work on its
 database, before the service's first start and while it runs.
 
   ROLE         MAY                                        KEY BEGINS WITH
-  marketplace  sell sessions, credit users                sg_mkt_
+  marketplace  sell sessions, credit its own users        sg_mkt_
   provider     read its own sessions, set its own rules   sg_prv_
   edge         redeem launch tokens, report heartbeats    sg_edge_
   admin        register providers, revoke sessions        sg_adm_
@@ -42,7 +43,7 @@ database, before the service's first start and while it runs.
 
 func apikeyCreate() *cobra.Command {
 	var config backend.Config
-	var role, provider, name string
+	var role, provider, marketplace, name string
 	cmd := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a key and print it once",
@@ -54,12 +55,14 @@ The key is shown only now, because the database stores its hash alone. If the
 database does not exist yet, the command creates it, except for a provider's key,
 because a new database has no provider.`,
 		Example: `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
-  sessiongate apikey create --role provider --provider prov_demo --name "Ada's laptop"`,
+  sessiongate apikey create --role provider --provider prov_demo --name "Ada's laptop"
+  sessiongate apikey create --role marketplace --marketplace mkt_books`,
 	}
 	storageFlags(cmd, &config)
 	f := cmd.Flags()
 	f.StringVar(&role, "role", "", "role of the key: marketplace, provider, edge or admin (required)")
 	f.StringVar(&provider, "provider", "", "id of the provider (required with --role provider)")
+	f.StringVar(&marketplace, "marketplace", "", "id of the marketplace, with --role marketplace (default mkt_default)")
 	f.StringVar(&name, "name", "", "label that \"apikey list\" shows")
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +72,9 @@ because a new database has no provider.`,
 		if (role == string(backend.RoleProvider)) != (provider != "") {
 			return misused(cmd, errors.New("--role provider requires --provider, and no other role takes it"))
 		}
+		if marketplace != "" && role != string(backend.RoleMarketplace) {
+			return misused(cmd, errors.New("--marketplace requires --role marketplace"))
+		}
 		where := sqliteFile(config)
 		if _, err := os.Stat(where); where != "" && errors.Is(err, fs.ErrNotExist) {
 			where += " (new database)"
@@ -77,16 +83,19 @@ because a new database has no provider.`,
 			where = "the database of --database"
 		}
 		open := openStore
-		if provider != "" {
-			open = existingStore // a new database has no provider
+		if provider != "" || marketplace != "" {
+			open = existingStore // a new database has neither
 		}
 		st, err := open(cmd.Context(), config)
 		if err != nil {
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), provider, name, st.Now(cmd.Context()))
-		if errors.Is(err, store.ErrNotFound) {
+		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), cmp.Or(provider, marketplace), name, st.Now(cmd.Context()))
+		switch {
+		case errors.Is(err, store.ErrNotFound) && marketplace != "":
+			err = fmt.Errorf("marketplace %q not found; register it with \"sessiongate marketplace create\"", marketplace)
+		case errors.Is(err, store.ErrNotFound):
 			err = fmt.Errorf("provider %q not found; register it in the dashboard or with POST /api/v1/providers", provider)
 		}
 		if err != nil {
@@ -115,7 +124,7 @@ func apikeyList() *cobra.Command {
 		}
 		defer st.Close()
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(out, "ID\tKEY\tROLE\tPROVIDER\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED")
+		fmt.Fprintln(out, "ID\tKEY\tROLE\tOWNER\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED")
 		const page = 500
 		for f := (store.KeyFilter{Limit: page}); ; {
 			list, err := st.APIKeys(cmd.Context(), f)
@@ -123,7 +132,7 @@ func apikeyList() *cobra.Command {
 				return failed(cmd, err)
 			}
 			for _, k := range list {
-				fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(k.ProviderID), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
+				fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(cmp.Or(k.ProviderID, k.MarketplaceID)), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
 			}
 			if len(list) < page {
 				break

@@ -29,8 +29,8 @@ func init() {
 
 // doctorFlags are the flags of the doctor command.
 type doctorFlags struct {
-	session, key, origin, edge, websocket string
-	json                                  bool
+	session, key, origin, edge, websocket, api string
+	json                                       bool
 }
 
 func doctorCommand(cmd *cobra.Command) {
@@ -49,6 +49,9 @@ With --session, the doctor examines a page as an admitted visitor gets it. A lau
 link given to --session is spent. Without --session, the doctor predicts from a page
 of --origin what the gate would do.
 
+With --api and a provider's key in SESSIONGATE_API_KEY, the session service looks for
+the DNS record that proves the domain, and the doctor says which record to set.
+
 Exit status: 0 if no check failed, 1 if one did, 2 if the command line is wrong.`
 	cmd.Example = `  sessiongate doctor https://app.example.com/
   sessiongate doctor https://app.example.com/ --origin https://origin.example.com
@@ -60,6 +63,7 @@ Exit status: 0 if no check failed, 1 if one did, 2 if the command line is wrong.
 	fromVariable(cmd, "key", variable+"DEBUG_KEY")
 	f.StringVar(&flags.edge, "edge", "", "edge to ask, host or host:port (default the addresses in DNS)")
 	f.StringVar(&flags.websocket, "websocket", "", "path of a WebSocket of the app, such as /ws; needs --session")
+	f.StringVar(&flags.api, "api", "", "URL of the session service, to check whether the domain is proven; needs a provider's key in "+apiKeyVariable)
 	f.BoolVar(&flags.json, "json", false, "print the report as JSON")
 	takes(cmd, func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -71,6 +75,15 @@ Exit status: 0 if no check failed, 1 if one did, 2 if the command line is wrong.
 		config, err := flags.config(args[0], cmd.InOrStdin())
 		if err != nil {
 			return misused(cmd, err)
+		}
+		if flags.api != "" {
+			service, err := newSessionService(flags.api)
+			if err != nil {
+				return misused(cmd, err)
+			}
+			if config.Ownership, err = service.ownership(cmd.Context(), config.URL.Hostname()); err != nil {
+				return failed(cmd, err)
+			}
 		}
 		report := doctor.Run(cmd.Context(), *config)
 		if flags.json {

@@ -9,7 +9,7 @@ import (
 // timeLine is a line of a session's account of time: what it added or took, in
 // seconds.
 type timeLine struct {
-	Kind    string // bought, entered, added, paused, resumed or unused
+	Kind    string // bought, entered, relaunched, added, paused, resumed or unused
 	Text    string
 	At      int64
 	Seconds int64
@@ -34,13 +34,14 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 		text, entered = "Time bought, clock started", "Entered"
 	}
 	add("bought", text, v.CreatedAt, bought)
-	// A pause begins at a full second and ends at one.
-	pausedAt, in := int64(0), false
-	stood := func(until int64) string {
-		pause := max(until-pausedAt, 0)
+	// Pauses count exactly and are shown in seconds that began.
+	pausedAt, pausedMS, in := int64(0), int64(0), false
+	stood := func(untilMS int64) string {
+		pause := max(untilMS-pausedAt, 0)
 		pausedAt = 0
-		v.Paused += pause
-		return clock(pause) + " not charged"
+		pausedMS += pause
+		v.Paused = (pausedMS + 999) / 1000
+		return clock((pause+999)/1000) + " not charged"
 	}
 	for _, e := range events {
 		at := e.AtMS / 1000
@@ -53,12 +54,13 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 		case (e.Name == "redeemed" || e.Name == "started" && v.Clock != "creation") && !in:
 			in = true
 			add("entered", entered, at, 0)
+		case e.Name == "relaunched":
+			add("relaunched", "Opened again with a new link", at, 0)
 		case e.Name == "paused":
-			pausedAt = at
+			pausedAt = e.AtMS
 			add("paused", "Paused", at, 0)
 		case e.Name == "resumed":
-			ended := (e.AtMS + 999) / 1000
-			add("resumed", "Went on: "+stood(ended), ended, 0)
+			add("resumed", "Went on: "+stood(e.AtMS), at, 0)
 		case e.Name == "ended":
 			unused := v.DurationLimitSeconds - v.Used
 			text := v.Outcome
@@ -66,13 +68,13 @@ func timeAccount(v *sessionView, events []Event, now int64) (list []timeLine, su
 				text += ", not used"
 			}
 			if pausedAt > 0 {
-				text += "; paused until then, " + stood(at)
+				text += "; paused until then, " + stood(e.AtMS)
 			}
 			add("unused", text, at, -unused)
 		}
 	}
 	if pausedAt > 0 {
-		v.Paused += max(now-pausedAt, 0)
+		v.Paused = (pausedMS + max(now*1000-pausedAt, 0) + 999) / 1000
 	}
 	return list, sum
 }
@@ -150,6 +152,9 @@ func pricing(v sessionView) string {
 	if v.DurationLimitSeconds == 0 || v.TokensAllocated == 0 || v.Status == "canceled" {
 		return ""
 	}
+	if len(v.Purchases) > 1 {
+		return pricingOfEach(v)
+	}
 	each := float64(v.TokensAllocated) / float64(v.DurationLimitSeconds)
 	text := fmt.Sprintf("%s for %s come to %s a second.", tokens(v.TokensAllocated), duration(v.DurationLimitSeconds), figure(each))
 	st := v.Settlement
@@ -161,6 +166,21 @@ func pricing(v sessionView) string {
 		text += fmt.Sprintf(" You used %d seconds: %s, and so %s.", v.Used, figure(each*float64(v.Used)), tokens(st.Captured))
 	}
 	return text
+}
+
+// pricingOfEach says what each purchase of a session cost.
+func pricingOfEach(v sessionView) string {
+	text := "Each purchase is settled at its own price, the first one first:"
+	for i, p := range v.Purchases {
+		if i > 0 {
+			text += ";"
+		}
+		text += fmt.Sprintf(" %s for %s", duration(p.Seconds), tokens(p.Tokens))
+		if v.Settlement != nil {
+			text += fmt.Sprintf(", %s used, %s paid", clock(p.UsedSeconds), tokens(p.Captured))
+		}
+	}
+	return text + "."
 }
 
 // figure is a number with three digits that say something.

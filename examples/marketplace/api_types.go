@@ -48,11 +48,24 @@ type Session struct {
 	Clock                string      `json:"clock"`
 	CreatedAt            int64       `json:"created_at"`
 	StartedAt            int64       `json:"started_at"`
+	EnteredAt            int64       `json:"entered_at"`
+	Unentered            string      `json:"unentered"` // capture or release
+	Purchases            []Purchase  `json:"purchases"`
 	PausedAt             int64       `json:"paused_at"`
 	ExpiresAt            int64       `json:"expires_at"`
 	EndedAt              int64       `json:"ended_at"`
 	Extension            *Extendable `json:"extension"`
 	Settlement           *Settlement `json:"settlement"`
+}
+
+// Purchase is the sale or an extension. Each is settled by itself, at its own price.
+type Purchase struct {
+	Kind        string `json:"kind"` // sale or extension
+	Seconds     int64  `json:"seconds"`
+	Tokens      int64  `json:"tokens"`
+	UsedSeconds int64  `json:"used_seconds"`
+	Captured    int64  `json:"captured"`
+	Released    int64  `json:"released"`
 }
 
 // Settlement is the one moment a session ended, and what became of its hold.

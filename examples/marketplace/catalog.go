@@ -159,6 +159,11 @@ func termsOf(a App) []term {
 	if a.Terms.Prorated {
 		list[1].Text = "Leave early, and the time you did not use comes back"
 	}
+	if a.Terms.FromSale {
+		list = append(list, term{"unentered", "Never enter, and you pay all the same"})
+	} else {
+		list = append(list, term{"unentered", "Never enter, and every token comes back"})
+	}
 	if p := a.Terms.Pause; p.MaxCount > 0 {
 		list = append(list, term{"pause", "Pause " + times(p.MaxCount) + ", for " + duration(p.MaxSeconds) + " in all, at no charge"})
 	} else {

@@ -85,7 +85,7 @@ func TestReceiptAccountsForEveryToken(t *testing.T) {
 		t.Errorf("lines of time: got %q", got)
 	}
 	page.has(t, http.StatusOK, ">+10:00<", ">+5:00<", "Added here", ">−12:00<", "Ended by you, not used", `data-testid="times-sum">3:00<`,
-		"30 tokens for 15 min come to 0.0333 a second. You used 180 seconds: 6.00, and so 6 tokens.")
+		"10 min for 20 tokens, 3:00 used, 6 tokens paid; 5 min for 10 tokens, 0:00 used, 0 tokens paid.")
 	v.get("/consent?session_id="+id).has(t, http.StatusOK, "This session has ended")
 
 	// The old launch answers with the receipt, not with a spent token.
@@ -112,6 +112,9 @@ func TestOpenAgain(t *testing.T) {
 	}
 	if twice := v.post("/session/open", url.Values{"session_id": {id}}); sessionOf(t, twice.location) != id {
 		t.Errorf("a double click: got %d to %q", twice.status, twice.location)
+	}
+	if got := kindsOf(v.get(receipt), "times"); got != "bought entered relaunched" {
+		t.Errorf("lines of time: got %q", got)
 	}
 	m.visitor(t).post("/session/open", url.Values{"session_id": {id}}).has(t, http.StatusNotFound, "no such session")
 	v.post("/session/end", url.Values{"session_id": {id}})

@@ -55,6 +55,9 @@ func (s *Server) view(session Session) sessionView {
 	case "expired":
 		v.Outcome, v.Tone = "Time used up", "good"
 		v.Summary = "The session ran to its last second and closed on time."
+		if session.EnteredAt == 0 && session.Unentered == "capture" {
+			v.Summary = "You never entered the app. The time ran from the moment you bought it, and is charged as said then."
+		}
 	case "revoked":
 		v.Outcome, v.Tone = "Ended early", "bad"
 		v.Summary = "This session was ended by the marketplace or the operator."

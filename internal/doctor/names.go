@@ -82,7 +82,7 @@ func (p *probe) checkOwnership() {
 		if o.Found != "" {
 			found += "; DNS says: " + o.Found
 		}
-		remedy := strings.TrimSpace(o.Remedy + " Then choose Check now in the dashboard's set-up, or wait for the next check.")
+		remedy := strings.TrimSpace(o.Remedy + " Then choose Check DNS now in the dashboard's set-up, or wait for the next check.")
 		p.note(name, Failed, found, remedy)
 	}
 }

@@ -13,6 +13,17 @@ type LaunchRequest struct {
 	// A random id of this redemption. A request with the same id may redeem the token
 	// again for one minute, so that a lost response does not cost the user the session.
 	RedemptionID string `json:"redemption_id" minLength:"16" maxLength:"64"`
+	// Set if the edge admitted the launch before, while it could not reach the backend.
+	// Older backends refuse the field with [InvalidRequest]; the edge then sends the
+	// request again without it.
+	Offline *OfflineEntry `json:"offline,omitempty"`
+}
+
+// OfflineEntry is an entry that an edge admitted on the launch token alone.
+type OfflineEntry struct {
+	AdmittedAtMS int64 `json:"admitted_at_ms" minimum:"0"`
+	// For how long the edge has served the session since.
+	ServedMS int64 `json:"served_ms" minimum:"0" maximum:"2678400000"`
 }
 
 // LaunchAnswer is a redeemed session.

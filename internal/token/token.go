@@ -61,6 +61,9 @@ type Claims struct {
 	// How many relaunches the session had had when the token was made. The token is void
 	// once there was a further one.
 	Relaunches int64 `json:"relaunches,omitempty"`
+	// The paid seconds that were sold, in launch tokens: how long an edge may serve the
+	// session before it can ask the backend. 0 in tokens of earlier versions.
+	DurationLimitSeconds int64 `json:"duration_limit_seconds,omitempty"`
 }
 
 // SessionID returns the id of the token's session, its jti.

@@ -100,6 +100,7 @@ export type Code =
   | "token_invalid"
   | "token_mismatch"
   | "already_exists"
+  | "domain_not_proven"
   | "rate_limited"
   | "limit_reached"
   | "too_large"

@@ -40,8 +40,8 @@ export function stateOfRefusal(
   { code, problem }: GateError,
   view: SessionView | undefined,
 ): State | undefined {
-  const [, said, gone] =
-    /^session_(completed|expired|revoked|canceled|(missing|invalid|moved))$/.exec(code) ?? [];
+  // missing, moved, invalid
+  const [, said, gone] = /^session_(completed|expired|revoked|canceled|(m|inv)\w+)$/.exec(code) ?? [];
   if (!said) return undefined;
   if (gone && !view) return { phase: "absent" };
   return {

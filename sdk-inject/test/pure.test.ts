@@ -171,6 +171,7 @@ describe("state", () => {
     });
     expect(refused("session_expired")).toMatchObject({ returnUrl: view.return_url, sessionId: "s1" });
     expect(refused("session_missing")).toMatchObject({ phase: "ended", reason: "gone" });
+    expect(refused("session_moved")).toMatchObject({ phase: "ended", reason: "gone" });
     expect(refused("network")).toBeUndefined();
     expect(refused("rate_limited")).toBeUndefined();
     expect(refused("session_paused")).toBeUndefined();

@@ -2,10 +2,11 @@
 INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
-    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id
+    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id,
+    purchases, started_us, paused_at_us, paused_us, entered_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34
 );
 
 -- name: UpdateSession :execrows
@@ -16,7 +17,8 @@ UPDATE sessions SET
     paused_seconds = sqlc.arg(paused_seconds), pause_count = sqlc.arg(pause_count), redemption_id = sqlc.arg(redemption_id),
     redeemed_at = sqlc.arg(redeemed_at), due_at = sqlc.arg(due_at), ended_at = sqlc.arg(ended_at), end_reason = sqlc.arg(end_reason),
     captured = sqlc.arg(captured), released = sqlc.arg(released), used_seconds = sqlc.arg(used_seconds),
-    warn_at = sqlc.arg(warn_at)
+    warn_at = sqlc.arg(warn_at), purchases = sqlc.arg(purchases), started_us = sqlc.arg(started_us),
+    paused_at_us = sqlc.arg(paused_at_us), paused_us = sqlc.arg(paused_us), entered_at = sqlc.arg(entered_at)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(old_version);
 
 -- name: GetSession :one

@@ -16,7 +16,7 @@ SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.t
     (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
         WHERE v.provider_id = $1 AND v.created_at >= CAST($2 AS BIGINT) * 86400 AND v.created_at < CAST($2 AS BIGINT) * 86400 + 86400) AS extensions
 FROM (
-    SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0) AS entered,
+    SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0 OR x.entered_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
         COUNT(*) FILTER (WHERE x.status = 'revoked') AS revoked, COUNT(*) FILTER (WHERE x.status = 'canceled') AS canceled,
         CAST(COALESCE(SUM(x.tokens), 0) AS BIGINT) AS tokens, CAST(COALESCE(SUM(x.duration_seconds), 0) AS BIGINT) AS paid,

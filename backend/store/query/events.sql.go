@@ -46,7 +46,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 }
 
 const listChangedSessions = `-- name: ListChangedSessions :many
-SELECT s.id, s.user_id, s.provider_id, s.status, s.version, s.clock, s.tokens, s.duration_seconds, s.return_url, s.consent_url, s.terms, s.offer_used, s.created_at, s.launch_by, s.started_at, s.expires_at, s.paused_at, s.paused_seconds, s.pause_count, s.redemption_id, s.redeemed_at, s.due_at, s.ended_at, s.end_reason, s.captured, s.released, s.used_seconds, s.warn_at, s.relaunches, s.redeemed_link, s.relaunched_at, s.marketplace_id FROM sessions s
+SELECT s.id, s.user_id, s.provider_id, s.status, s.version, s.clock, s.tokens, s.duration_seconds, s.return_url, s.consent_url, s.terms, s.offer_used, s.created_at, s.launch_by, s.started_at, s.expires_at, s.paused_at, s.paused_seconds, s.pause_count, s.redemption_id, s.redeemed_at, s.due_at, s.ended_at, s.end_reason, s.captured, s.released, s.used_seconds, s.warn_at, s.purchases, s.started_us, s.paused_at_us, s.paused_us, s.entered_at, s.relaunches, s.redeemed_link, s.relaunched_at, s.marketplace_id FROM sessions s
 WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > $1 AND e.id < $2 AND e.source = 'session')
 LIMIT $3
 `
@@ -91,6 +91,11 @@ func (q *Queries) ListChangedSessions(ctx context.Context, after string, before 
 			&i.Released,
 			&i.UsedSeconds,
 			&i.WarnAt,
+			&i.Purchases,
+			&i.StartedUs,
+			&i.PausedAtUs,
+			&i.PausedUs,
+			&i.EnteredAt,
 			&i.Relaunches,
 			&i.RedeemedLink,
 			&i.RelaunchedAt,

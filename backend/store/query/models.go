@@ -217,6 +217,11 @@ type Session struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Purchases       string
+	StartedUs       int64
+	PausedAtUs      int64
+	PausedUs        int64
+	EnteredAt       int64
 	Relaunches      int64
 	RedeemedLink    int64
 	RelaunchedAt    int64

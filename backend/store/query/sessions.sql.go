@@ -53,7 +53,7 @@ func (q *Queries) GetBeats(ctx context.Context, sessionID string) (SessionBeat, 
 }
 
 const getSession = `-- name: GetSession :one
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id = $1
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
@@ -88,6 +88,11 @@ func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
 		&i.Released,
 		&i.UsedSeconds,
 		&i.WarnAt,
+		&i.Purchases,
+		&i.StartedUs,
+		&i.PausedAtUs,
+		&i.PausedUs,
+		&i.EnteredAt,
 		&i.Relaunches,
 		&i.RedeemedLink,
 		&i.RelaunchedAt,
@@ -126,10 +131,11 @@ const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
-    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id
+    redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id,
+    purchases, started_us, paused_at_us, paused_us, entered_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34
 )
 `
 
@@ -163,6 +169,11 @@ type InsertSessionParams struct {
 	UsedSeconds     int64
 	WarnAt          int64
 	MarketplaceID   string
+	Purchases       string
+	StartedUs       int64
+	PausedAtUs      int64
+	PausedUs        int64
+	EnteredAt       int64
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -196,6 +207,11 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.UsedSeconds,
 		arg.WarnAt,
 		arg.MarketplaceID,
+		arg.Purchases,
+		arg.StartedUs,
+		arg.PausedAtUs,
+		arg.PausedUs,
+		arg.EnteredAt,
 	)
 	return err
 }
@@ -253,8 +269,9 @@ UPDATE sessions SET
     paused_seconds = $9, pause_count = $10, redemption_id = $11,
     redeemed_at = $12, due_at = $13, ended_at = $14, end_reason = $15,
     captured = $16, released = $17, used_seconds = $18,
-    warn_at = $19
-WHERE id = $20 AND version = $21
+    warn_at = $19, purchases = $20, started_us = $21,
+    paused_at_us = $22, paused_us = $23, entered_at = $24
+WHERE id = $25 AND version = $26
 `
 
 type UpdateSessionParams struct {
@@ -277,6 +294,11 @@ type UpdateSessionParams struct {
 	Released        int64
 	UsedSeconds     int64
 	WarnAt          int64
+	Purchases       string
+	StartedUs       int64
+	PausedAtUs      int64
+	PausedUs        int64
+	EnteredAt       int64
 	ID              string
 	OldVersion      int64
 }
@@ -303,6 +325,11 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) (i
 		arg.Released,
 		arg.UsedSeconds,
 		arg.WarnAt,
+		arg.Purchases,
+		arg.StartedUs,
+		arg.PausedAtUs,
+		arg.PausedUs,
+		arg.EnteredAt,
 		arg.ID,
 		arg.OldVersion,
 	)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // backlog gives a webhook n finished deliveries, several in each millisecond, and
@@ -186,7 +187,7 @@ func listsOfEachFilter(t *testing.T, s *store.Store) {
 	addProvider(t, s, "q")
 	var all []session.Session
 	for i := range 40 {
-		user := []string{"ann", "ann_2", "Ann", "bob", "änn"}[i%5]
+		user := []string{"ann", "ann_2", "Ann", "bob", "änn", "mkt_x~ann", "mkt_x~bob", "mkt_xx~ann"}[i%8]
 		credit(t, s, fmt.Sprint("c", i), user, 10)
 		all = append(all, sell(t, s, store.NewID(Now.Add(time.Duration(i)*30*time.Minute)), user, 10))
 	}
@@ -196,7 +197,12 @@ func listsOfEachFilter(t *testing.T, s *store.Store) {
 		}
 	}
 	for _, f := range []store.SessionFilter{
-		{}, {Status: session.Completed}, {UserID: "ann"}, {UserID: "ann", Status: session.Completed},
+		{}, {MarketplaceID: "mkt_default"}, {MarketplaceID: "mkt_x"}, {MarketplaceID: "mkt_none"},
+		{MarketplaceID: "mkt_default", Status: session.Completed}, {MarketplaceID: "mkt_x", Status: session.Completed}, {MarketplaceID: "mkt_x", Status: session.Active},
+		{MarketplaceID: "mkt_x", ProviderID: "p"}, {MarketplaceID: "mkt_x", ProviderID: "q"}, {MarketplaceID: "mkt_x", ProviderID: "p", Status: session.Completed},
+		{MarketplaceID: "mkt_x", UserID: "mkt_x~ann"}, {MarketplaceID: "mkt_x", UserID: "ann"}, {MarketplaceID: "mkt_default", UserID: "mkt_x~ann"},
+		{ProviderID: "p", Search: "mkt_x"}, {ProviderID: "p", Search: "mkt_x~"},
+		{UserID: "ann"}, {UserID: "ann", Status: session.Completed},
 		{ProviderID: "p"}, {ProviderID: "q"}, {ProviderID: "p", Status: session.Completed}, {ProviderID: "p", UserID: "bob"},
 		{ProviderID: "p", Search: "ann"}, {ProviderID: "p", Search: "an"}, {ProviderID: "p", Search: "ä"}, {ProviderID: "p", Search: "x"},
 		{ProviderID: "p", Search: "ann", Status: session.Completed}, {ProviderID: "p", Search: all[7].ID}, {ProviderID: "p", Search: all[7].ID, Status: session.Active},
@@ -212,7 +218,7 @@ func listsOfEachFilter(t *testing.T, s *store.Store) {
 				status = session.Completed
 			}
 			prefix := len(c.UserID) >= len(f.Search) && c.UserID[:len(f.Search)] == f.Search
-			if (f.ProviderID == "" || f.ProviderID == c.ProviderID) && (f.UserID == "" || f.UserID == c.UserID) && (f.Status == "" || f.Status == status) &&
+			if (f.MarketplaceID == "" || f.MarketplaceID == protocol.MarketplaceOf(c.UserID)) && (f.ProviderID == "" || f.ProviderID == c.ProviderID) && (f.UserID == "" || f.UserID == c.UserID) && (f.Status == "" || f.Status == status) &&
 				(f.Search == "" || f.Search == c.ID || prefix) && c.CreatedAt >= f.Since && (f.Until == 0 || c.CreatedAt < f.Until) {
 				want = append(want, c.ID)
 			}

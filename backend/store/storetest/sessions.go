@@ -186,7 +186,7 @@ func listsPage(t *testing.T, s *store.Store) {
 	}
 	for want, f := range map[int]store.SessionFilter{
 		4: {UserID: "u", ProviderID: "p", Limit: 9}, 3: {UserID: "v", Limit: 9}, 0: {ProviderID: "q", Limit: 9},
-		7: {Status: session.Active, Limit: 9},
+		7: {MarketplaceID: "mkt_default", Status: session.Active, Limit: 9},
 	} {
 		if page, err := s.Sessions(ctx, f); err != nil || len(page) != want {
 			t.Errorf("%+v lists %d (%v), want %d", f, len(page), err, want)

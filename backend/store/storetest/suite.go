@@ -47,6 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"clocks that are set":                 clocksThatAreSet,
 		"figures after a clock was ahead":     rollupAfterAClockAhead,
 		"each filter of sessions":             listsOfEachFilter,
+		"marketplaces are apart":              marketplacesApart,
+		"changes of guests":                   guestChanges,
 		"20 holds of 75 on 500 grant 6":       parallelHolds,
 		"a hold is captured once":             parallelCaptures,
 		"one key has one effect":              parallelOnce,

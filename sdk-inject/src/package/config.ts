@@ -100,9 +100,9 @@ export interface SDKConfig extends Optional<SDKEvents> {
   redirect?: boolean | undefined;
   /** The language of the timer, as a BCP 47 tag. Default: the page's, else the browser's. */
   language?: string | undefined;
-  /** The launch token, if it is not in the page's URL. */
+  /** The launch token, if it is not in the page's URL, or a session token that your server got for one. */
   token?: string | undefined;
-  /** `session` stores the token in sessionStorage, so that the session survives a reload. Every
+  /** `session` stores the session token in sessionStorage, so that the session survives a reload. Every
    *  script on the page can read it there. Default: `memory`. */
   tokenStorage?: "memory" | "session" | undefined;
   /** The interval between heartbeats, in milliseconds. Default: 30 000. */

@@ -66,7 +66,7 @@ export class MarketplaceSDK {
   }
 
   /**
-   * Takes the launch token from the page's URL, validates it with the server, and shows the
+   * Takes the launch token from the page's URL, redeems it at the server, and shows the
    * timer. Behind the gate, which has already taken the token, it joins the gate's session.
    * Further calls return the same promise. The access that the token gives is kept for the life
    * of the page: another instance, or the same component mounted again, opens the same session.

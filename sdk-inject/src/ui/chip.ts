@@ -17,7 +17,7 @@ export function createChip(
   store: Store,
   onOpen: () => void,
 ): Chip {
-  const { place = "", small } = store.read();
+  const { place, small } = store.read();
   const time = el("b");
   const hint = el("span");
   // Over the whole chip, with a name that stands still: the time is the timer's.
@@ -26,8 +26,7 @@ export function createChip(
     "div",
     {
       class: small ? "chip small" : "chip",
-      role: "timer",
-      "aria-live": "off",
+      role: "timer", // which screen readers don't read out by themselves
       "aria-label": strings.timeLeft,
       "data-testid": "session-timer",
     },
@@ -38,8 +37,9 @@ export function createChip(
   );
   // Not the button's: a pointer that the chip has captured clicks the chip.
   element.onclick = onOpen;
-  // Where move.js put it; otherwise the style sheet's place, where the page's last line ends.
-  element.style.inset = place;
+  // Where move.js put it, which writes lengths in min(). Otherwise, also if the page stores something
+  // else under our name, the style sheet's place, where the page's last line ends.
+  if (/n\(\d/.test(place as string)) element.style.inset = place as string;
   root.append(element);
 
   const chip: Chip = {

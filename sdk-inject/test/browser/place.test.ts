@@ -55,6 +55,45 @@ test("a bar that comes later is given way to as well", async () => {
   await expect.poll(async () => (await b.box("session-timer")).y, soon).toBeLessThan(before.y - 30);
 });
 
+test("what else the page stores under our name moves nothing", async () => {
+  await b.open("seconds=580");
+  await b.page.getByTestId("session-timer").waitFor();
+  const usual = await b.box("session-timer");
+  for (const place of [
+    "0 0 0 0",
+    "auto -5000px auto auto",
+    "",
+    "calc(9000px)",
+    "auto min(-900px, 1px) auto auto",
+    7,
+    [1],
+    {},
+    null,
+  ]) {
+    await b.page.evaluate(
+      (kept) => localStorage.setItem("sessiongate", JSON.stringify({ place: kept })),
+      place,
+    );
+    await b.page.reload();
+    await b.page.getByTestId("session-timer").waitFor();
+    expect(await b.box("session-timer"), JSON.stringify(place)).toEqual({
+      ...usual,
+      width: expect.any(Number),
+      x: expect.closeTo(usual.x, -1),
+    });
+  }
+  // A place where the user put it counts.
+  await b.page.evaluate(() =>
+    localStorage.setItem(
+      "sessiongate",
+      JSON.stringify({ place: "auto auto min(40px, 100vh - 52px) min(40px, 100vw - 110px)" }),
+    ),
+  );
+  await b.page.reload();
+  await b.page.getByTestId("session-timer").waitFor();
+  expect((await b.box("session-timer")).x).toBe(40);
+});
+
 test("without anything in the way it stays in its corner", async () => {
   await b.phone();
   await b.open("seconds=580");

@@ -4,6 +4,7 @@ export const nameOf = (check: Check): string => check.name;
 
 const checkNames: Record<string, string> = {
   dns: "DNS",
+  ownership: "Ownership",
   tls: "TLS certificate",
   gate: "Gate",
   time: "Clocks",

@@ -15,7 +15,7 @@ export function policySummary({
     settlement === "prorated"
       ? "A user who bought 60 minutes for 60 tokens and ends after 20 pays 20 tokens; 40 go back."
       : "A user who bought 60 minutes for 60 tokens and ends after 20 pays all 60 tokens.",
-    "A session that nobody entered costs nothing if its clock starts on entry. If its clock started at the sale, it is charged like any other.",
+    "A session that nobody enters is charged or released as its sale said. If the sale said nothing, it is charged like any other if its clock starts at the sale, and released if its clock starts on entry.",
   ];
   sentences.push(
     pause?.max_count && pause.max_seconds

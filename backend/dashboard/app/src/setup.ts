@@ -1,5 +1,5 @@
 import { nameOf } from "./checks";
-import type { Checks, PageReport, Provider } from "./types";
+import type { Checks, DomainState, PageReport, Provider } from "./types";
 
 export const steps = [
   { id: "app", name: "Name and domain" },
@@ -19,15 +19,23 @@ export interface Known {
   webhooks: number;
 }
 
-/** Which steps are done. DNS is done once the name resolves, or a visitor came through it. */
+/** Whether the gate serves a domain. */
+export const served = (state: DomainState | undefined): boolean =>
+  state === "proven" || state === "vouched" || state === "local";
+
+/**
+ * Which steps are done. DNS is done once every domain is served and one of them is proven,
+ * resolves, or had a visitor.
+ */
 export function done({ provider, checks, pages, webhooks }: Known): Record<StepId, boolean> {
   const came = pages.length > 0;
   const grade = (name: string) => checks?.checks.find((check) => nameOf(check) === name)?.grade;
   const reachable = grade("gate") === "ok";
+  const states = provider.domains.map((domain) => provider.domain_states[domain]);
   return {
     app: !!provider.name && provider.domains.length > 0,
     origin: !!provider.origin_url,
-    dns: came || grade("dns") === "ok" || reachable,
+    dns: states.every(served) && (came || states.includes("proven") || grade("dns") === "ok" || reachable),
     page: pages.some((page) => page.injected),
     webhooks: webhooks > 0,
   };

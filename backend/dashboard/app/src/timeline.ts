@@ -14,6 +14,7 @@ export interface TimelineItem {
 const transitions: Record<string, [title: string, tone: string]> = {
   created: ["Sold", ""],
   redeemed: ["Entered by its user", "good"],
+  relaunched: ["New link made: the old browser is out", "coin"],
   started: ["Clock started", "good"],
   paused: ["Paused", "coin"],
   resumed: ["Clock resumed", "good"],
@@ -32,6 +33,12 @@ const ledgers: Record<string, string> = {
   credit: "Tokens credited",
 };
 
+const offline: Record<string, string> = {
+  counted: "the time counts as used",
+  after_end: "the session was over, so nobody paid for it",
+  elsewhere: "the link had been used in another browser",
+};
+
 /** Converts an entry to the text shown. */
 export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): TimelineItem {
   const item = (title: string, text = "", tone = ""): TimelineItem => ({
@@ -44,6 +51,15 @@ export function describeEntry({ at_ms, kind, name, detail }: TimelineEntry): Tim
   const d = detail ?? {};
   switch (kind) {
     case "session": {
+      if (name === "admitted_offline")
+        return item(
+          "Admitted by an edge that could not reach the service",
+          parts(
+            amount(d.served_ms, (ms) => `served for ${length(Math.ceil(ms / 1000))}`),
+            offline[String(d.outcome)] ?? "",
+          ),
+          d.outcome === "counted" ? "warn" : "danger",
+        );
       // The status tells which kind of end it was.
       const [title, tone] = transitions[name === "ended" ? String(d.status) : name] ?? [words(name), ""];
       // "completed" would repeat the title.

@@ -32,10 +32,14 @@ export interface Policies {
   launch_window_seconds?: number;
 }
 
+/** Only proven, vouched and local domains are served. */
+export type DomainState = "pending" | "proven" | "suspended" | "vouched" | "local";
+
 export interface Provider {
   id: string;
   name: string;
   domains: string[];
+  domain_states: Record<string, DomainState>;
   origin_url: string;
   app_url: string;
   policies: Policies;
@@ -45,12 +49,18 @@ export interface Provider {
 
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
+  /** The marketplace that sold it. */
+  marketplace_id: string;
   clock: "creation" | "launch";
   launch_by?: number;
+  entered_at?: number;
+  unentered: "capture" | "release";
+  purchases: Purchase[];
   paused_at?: number;
   return_url: string;
   settlement_policy?: "full" | "prorated";
   consent_url?: string;
+  relaunches?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
@@ -61,6 +71,17 @@ export interface Session extends Omit<SessionRow, "settlement"> {
     used_seconds: number;
     settled_at: number;
   };
+}
+export interface Purchase {
+  kind: "sale" | "extension";
+  by: "user" | "marketplace" | "operator";
+  purchased_at: number;
+  seconds: number;
+  tokens: number;
+  count?: number;
+  used_seconds?: number;
+  captured?: number;
+  released?: number;
 }
 export interface SessionPage {
   sessions: Session[];
@@ -136,6 +157,11 @@ export interface TestResult {
   attempt: Attempt;
 }
 
+/** What portal guests set and nobody has confirmed. */
+export interface GuestChanges {
+  changes: { item: string; webhook_id?: string; link_id: string; at: number }[];
+}
+
 export interface PageReport {
   host: string;
   path: string;
@@ -151,7 +177,17 @@ export interface PageReports {
 }
 
 export interface Check {
-  name: "dns" | "tls" | "gate" | "refusal" | "websocket" | "injection" | "policy" | "origin_lock";
+  name:
+    | "dns"
+    | "ownership"
+    | "tls"
+    | "gate"
+    | "time"
+    | "refusal"
+    | "websocket"
+    | "injection"
+    | "policy"
+    | "origin_lock";
   grade: "ok" | "warning" | "failed" | "unchecked";
   found: string;
   /** How to fix it; empty if the check passed. */
@@ -165,7 +201,7 @@ export interface Checks {
 }
 
 export interface DnsRecord {
-  type: "CNAME" | "A" | "AAAA";
+  type: "CNAME" | "A" | "AAAA" | "TXT";
   name: string;
   value: string;
 }
@@ -176,7 +212,16 @@ export interface DomainRecords {
   label: string;
   records: DnsRecord[];
   alias?: string;
+  /** Proves the domain as well, where the CNAME is hidden. */
+  text?: DnsRecord;
   note: string;
+  state: DomainState;
+  claimed_at: number;
+  checked_at: number;
+  proven_at: number;
+  missing_since: number;
+  next_check_at: number;
+  found: string;
 }
 /** Without edge_host, the operator did not configure where the edges are. */
 export interface Dns {
@@ -207,6 +252,7 @@ export interface ApiKey {
   hint: string;
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
+  marketplace_id?: string;
   name?: string;
   created_at: number;
   last_used_at?: number;

@@ -85,8 +85,9 @@ describe("policies in plain words", () => {
     expect(said({ launch_window_seconds: 60 })).toContain("waits 1 minute for its user");
   });
   test("what a session costs that nobody entered", () => {
-    expect(said({})).toContain("costs nothing if its clock starts on entry");
-    expect(said({})).toContain("If its clock started at the sale, it is charged");
+    expect(said({})).toContain("charged or released as its sale said");
+    expect(said({})).toContain("charged like any other if its clock starts at the sale");
+    expect(said({})).toContain("released if its clock starts on entry");
   });
   test("warnings are typed in minutes", () => {
     expect(warningsOf("1, 5 0.5")).toEqual([300, 60, 30]);

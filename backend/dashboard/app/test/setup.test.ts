@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { done, type Known, nextStep } from "../src/setup";
-import type { Check, PageReport, Provider } from "../src/types";
+import type { Check, DomainState, PageReport, Provider } from "../src/types";
 
 const provider = {
   id: "prov_a",
   name: "A",
   domains: [],
+  domain_states: {},
   origin_url: "",
   app_url: "",
   policies: {},
@@ -23,7 +24,12 @@ const checks = (name: Check["name"], grade: "ok" | "failed") => ({
 test("progress is what the service knows", () => {
   expect(done(fresh)).toEqual({ app: false, origin: false, dns: false, page: false, webhooks: false });
   const all = done({
-    provider: { ...provider, domains: ["a.example"], origin_url: "https://o.example" },
+    provider: {
+      ...provider,
+      domains: ["a.example"],
+      domain_states: { "a.example": "vouched" },
+      origin_url: "https://o.example",
+    },
     checks: undefined,
     pages: [page(true)],
     webhooks: 1,
@@ -34,7 +40,7 @@ test("progress is what the service knows", () => {
 
 test("one goes on where one left", () => {
   const at = (known: Partial<Known>) => nextStep(done({ ...fresh, ...known }));
-  const named = { ...provider, domains: ["a.example"] };
+  const named = { ...provider, domains: ["a.example"], domain_states: { "a.example": "vouched" as const } };
   const whole = { ...named, origin_url: "https://o.example" };
   expect(at({})).toBe("app");
   expect(at({ provider: named })).toBe("origin");
@@ -44,4 +50,8 @@ test("one goes on where one left", () => {
   expect(at({ provider: whole, checks: checks("gate", "ok") })).toBe("page");
   expect(at({ provider: whole, pages: [page(false)] })).toBe("page");
   expect(at({ provider: whole, pages: [page(true)] })).toBe("webhooks");
+  const as = (state: DomainState) => ({ ...whole, domain_states: { "a.example": state } });
+  expect(at({ provider: as("proven") })).toBe("page");
+  expect(at({ provider: as("pending"), pages: [page(true)] })).toBe("dns");
+  expect(at({ provider: as("suspended"), checks: checks("gate", "ok") })).toBe("dns");
 });

@@ -17,6 +17,7 @@ const entry = (
 describe("a timeline in plain words", () => {
   test.each([
     [entry("session", "redeemed"), "Entered by its user", ""],
+    [entry("session", "relaunched"), "New link made: the old browser is out", ""],
     [
       entry("session", "ended", { status: "expired", reason: "deadline" }),
       "Cut off: its time ran out",
@@ -24,6 +25,11 @@ describe("a timeline in plain words", () => {
     ],
     [entry("session", "ended", { status: "completed", reason: "user_ended" }), "Ended", "User ended"],
     [entry("session", "thawed"), "Thawed", ""],
+    [
+      entry("session", "admitted_offline", { outcome: "after_end", served_ms: 4200, admitted_at_ms: 1 }),
+      "Admitted by an edge that could not reach the service",
+      "served for 5 seconds · the session was over, so nobody paid for it",
+    ],
     [
       entry("extension", "bought", { by: "user", seconds: 600, tokens: 2 }),
       "More time bought",

@@ -36,6 +36,7 @@ holds<Declares<Mine.Session, Of<"GET /api/v1/sessions/{id}">>>();
 holds<Declares<Mine.SessionPage, Of<"GET /api/v1/providers/{id}/sessions">>>();
 holds<Declares<Mine.Timeline, Of<"GET /api/v1/sessions/{id}/timeline">>>();
 holds<Declares<Mine.SessionStats, Of<"GET /api/v1/providers/{id}/stats">>>();
+holds<Declares<Mine.GuestChanges, Of<"GET /api/v1/providers/{id}/guest-changes">>>();
 holds<Declares<Mine.Webhook, Of<"GET /api/v1/providers/{id}/webhooks/{wid}">>>();
 holds<Declares<Mine.Secret, Of<"POST /api/v1/providers/{id}/webhooks">>>();
 holds<

@@ -56,6 +56,7 @@ const MOST_LISTED = 200;
 function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: MadeKey) => void }) {
   const [role, setRole] = useState<Role>("provider");
   const [provider, setProvider] = useState("");
+  const [marketplace, setMarketplace] = useState("");
   const [name, setName] = useState("");
   const { busy, error, run } = useAction();
   const path = `/api/v1/providers?limit=${MOST_LISTED}`;
@@ -76,6 +77,7 @@ function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: MadeK
               role,
               name: name.trim(),
               ...(role === "provider" && { provider_id: provider.trim() }),
+              ...(role === "marketplace" && marketplace.trim() && { marketplace_id: marketplace.trim() }),
             }),
           );
         })
@@ -96,11 +98,20 @@ function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: MadeK
         onChoose={setRole}
         options={[
           ["provider", "Provider", "Sees one provider's sessions and figures, changes its settings."],
-          ["marketplace", "Marketplace", "Sells sessions, and moves users' tokens."],
+          ["marketplace", "Marketplace", "Sells sessions, and moves the tokens of its own users."],
           ["edge", "Edge", "Lets sessions in: for a gate's configuration."],
           ["admin", "Administrator", "Everything here. Who has it can make more keys."],
         ]}
       />
+      {role === "marketplace" && (
+        <Field
+          label="Marketplace id"
+          value={marketplace}
+          onInput={setMarketplace}
+          placeholder="mkt_default"
+          hint="Whose users and sessions the key is for. Empty: mkt_default."
+        />
+      )}
       {role === "provider" &&
         (known ? (
           <Select

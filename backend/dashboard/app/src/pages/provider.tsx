@@ -9,6 +9,7 @@ import { SessionPage } from "./session";
 import { Sessions } from "./sessions";
 import { Settings } from "./settings";
 import { Setup } from "./setup";
+import { Unconfirmed } from "./unconfirmed";
 import { WebhookPage } from "./webhook";
 import { Webhooks } from "./webhooks";
 
@@ -20,7 +21,19 @@ interface ProviderPagesProps {
 }
 
 /** A provider's pages, for the provider and for operators. */
-export function ProviderPages({ provider, parts, onSaved }: ProviderPagesProps) {
+export function ProviderPages(props: ProviderPagesProps) {
+  const [page = ""] = props.parts;
+  return (
+    <>
+      {["", "webhooks", "settings"].includes(page) && (
+        <Unconfirmed key={props.parts.join("/")} providerId={props.provider.id} />
+      )}
+      <Page {...props} />
+    </>
+  );
+}
+
+function Page({ provider, parts, onSaved }: ProviderPagesProps) {
   const { changes } = useLive(provider.id);
   const { reading } = useViewer();
   const [page = "", id, more] = parts;

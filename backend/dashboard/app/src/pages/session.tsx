@@ -1,11 +1,12 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { get } from "../api";
-import { clock, count, date, exactly, length, moment, number, words } from "../format";
+import { clock, clockLength, count, date, exactly, length, moment, number, words } from "../format";
 import { useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
+import { type Column, Table } from "../parts/table";
 import { Link, useViewer } from "../router";
 import { describeEntry, kindNames, kindsOf, type TimelineItem } from "../timeline";
-import type { Session, Timeline, TimelineEntry } from "../types";
+import type { Purchase, Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
 
 /** A session: its properties and its timeline. */
@@ -35,7 +36,12 @@ export function SessionPage({ id, changes }: { id: string; changes: number }) {
         <span className="mono wrap">{id}</span>
       </Title>
       <Show of={session} missing={`There is no session with this id${reading ? "" : " among yours"}.`}>
-        {(one) => <Facts session={one} />}
+        {(one) => (
+          <>
+            <Facts session={one} />
+            {one.purchases.length > 1 && <Purchases of={one} />}
+          </>
+        )}
       </Show>
       <TimelinePanel id={id} changes={changes} linked />
     </>
@@ -62,6 +68,8 @@ function Facts({ session }: { session: Session }) {
     ["Length", length(session.duration_limit_seconds)],
     ["Set aside", count(session.tokens_allocated, "token")],
   ];
+  if (session.entered_at) facts.push(["Entered", <Moment key="en" at={session.entered_at} />]);
+  else facts.push(["Entered", unenteredText(session)]);
   if (session.started_at) facts.push(["Clock started", <Moment key="st" at={session.started_at} />]);
   if (session.ended_at) facts.push(["Ended", <Moment key="e" at={session.ended_at} />]);
   else if (session.expires_at) facts.push(["Ends", <Moment key="x" at={session.expires_at} />]);
@@ -82,6 +90,42 @@ function Facts({ session }: { session: Session }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** What a session costs that nobody has entered, as it was sold. */
+const unenteredText = ({ status, unentered }: Session): string =>
+  ["pending", "active", "paused"].includes(status)
+    ? unentered === "capture"
+      ? "Not yet; charged like any other if nobody enters"
+      : "Not yet; released if nobody enters"
+    : unentered === "capture"
+      ? "Never; charged like any other, as sold"
+      : "Never; released, as sold";
+
+const purchaseColumns: Column<Purchase>[] = [
+  {
+    name: "Bought",
+    show: ({ kind, by, count: times }) =>
+      `${kind === "sale" ? "Sale" : by === "user" ? "Extension by the user" : "Extension by the marketplace"}${times ? `, ${number(times)} times` : ""}`,
+  },
+  { name: "Length", number: true, show: ({ seconds }) => clockLength(seconds) },
+  { name: "Price", number: true, show: ({ tokens }) => number(tokens) },
+  { name: "Used", number: true, show: ({ used_seconds }) => orNone(used_seconds, clockLength) },
+  { name: "Charged", number: true, show: ({ captured }) => orNone(captured, number) },
+  { name: "Given back", number: true, show: ({ released }) => orNone(released, number) },
+];
+
+const orNone = (n: number | undefined, show: (n: number) => string): ReactNode =>
+  n === undefined ? <span className="muted">–</span> : show(n);
+
+/** What was bought. Each purchase is settled by itself, at its own price. */
+function Purchases({ of: { purchases } }: { of: Session }) {
+  const rows = purchases.map((one, i) => ({ ...one, id: String(i) }));
+  return (
+    <Panel id="purchases" title="Purchases">
+      <Table label="Purchases" columns={purchaseColumns} rows={rows} id={(one) => one.id} />
+    </Panel>
   );
 }
 

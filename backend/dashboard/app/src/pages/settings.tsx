@@ -8,6 +8,7 @@ import { policySummary, warningsOf, warningsText } from "../policies";
 import { Link, useViewer } from "../router";
 import type { Policies, Provider } from "../types";
 import { ProviderKeys } from "./apikeys";
+import { DomainStates } from "./dns";
 
 interface SettingsProps {
   provider: Provider;
@@ -23,6 +24,7 @@ export function Settings(props: SettingsProps) {
         {reading && "These are the provider's, and you may change them, too."}
       </Title>
       <AppForm {...props} />
+      <DomainStates {...props} />
       <PoliciesForm {...props} />
       <ProviderKeys providerId={props.provider.id} />
     </>

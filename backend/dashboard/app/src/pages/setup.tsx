@@ -57,7 +57,7 @@ export function Setup({
   const bodies: Record<StepId, ReactNode> = {
     app: <AppStep provider={provider} onSaved={saved} />,
     origin: <OriginStep provider={provider} onSaved={saved} />,
-    dns: <DnsStep provider={provider} onChecked={setChecks} ok={known.dns} />,
+    dns: <DnsStep provider={provider} onChecked={setChecks} onSaved={onSaved} ok={known.dns} />,
     page: <PageStep provider={provider} onChecked={setChecks} ok={known.page} />,
     webhooks: (
       <WebhookStep provider={provider} count={hooks.data?.webhooks.length ?? 0} onAdded={hooks.reload} />

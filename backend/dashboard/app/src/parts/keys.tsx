@@ -85,10 +85,12 @@ export function KeyTable({ keys, roles, onRevoke }: KeyTableProps) {
   if (roles)
     columns.splice(1, 0, {
       name: "Role",
-      show: ({ role, provider_id }) => (
+      show: ({ role, provider_id, marketplace_id }) => (
         <div className="row-link">
           <span>{role}</span>
-          {provider_id && <span className="muted wrap">{provider_id}</span>}
+          {(provider_id ?? marketplace_id) && (
+            <span className="muted wrap">{provider_id ?? marketplace_id}</span>
+          )}
         </div>
       ),
     });

@@ -109,11 +109,14 @@ export const tones = {
   active: "good",
   completed: "good",
   delivered: "good",
+  proven: "good",
+  vouched: "good",
   ok: "good",
   paused: "coin",
   pending: "coin",
   warning: "warn",
   revoked: "danger",
+  suspended: "danger",
   failed: "danger",
 } as Record<string, string>;
 
