@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -27,7 +26,7 @@ func FuzzHostHeader(f *testing.F) {
 	e := edge.New(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "", nopLogger)
 	f.Fuzz(func(t *testing.T, host string) {
 		bare := edge.BareHost(host)
-		if strings.ToLower(bare) != bare && utf8.ValidString(bare) && strings.ToLower(strings.ToLower(bare)) == strings.ToLower(bare) && isASCII(bare) {
+		if isASCII(bare) && strings.ToLower(bare) != bare {
 			t.Errorf("%q is read as %q", host, bare)
 		}
 		answer, fresh, err := e.Hosts.Known(host)

@@ -76,7 +76,9 @@ func FuzzQuery(f *testing.F) {
 				t.Errorf("%q is %d %q, and that %d %q, %v", query, at, id, again, same, err)
 			}
 		}
-		goodRequestID(query)
+		if goodRequestID(query) && url.QueryEscape(query) != query {
+			t.Errorf("%q is accepted as a request id", query)
+		}
 	})
 }
 

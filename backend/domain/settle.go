@@ -83,7 +83,7 @@ func nextCheck(c Claim, failed bool, now time.Time) int64 {
 	case Vouched, Local:
 		return 0
 	}
-	every := time.Duration(0)
+	var every time.Duration
 	switch age := now.Sub(time.Unix(since, 0)); {
 	case age < time.Hour:
 		every = time.Minute

@@ -98,13 +98,13 @@ func (s *Stream) readHTTP2(frames *http2.Framer) error {
 	for {
 		frame, err := frames.ReadFrame()
 		if err != nil {
-			return nil // the connection ended, as one does that breaks the rules
+			return nil //nolint:nilerr // the connection ended, as one does that breaks the rules
 		}
 		switch f := frame.(type) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
 				if err := frames.WriteSettingsAck(); err != nil {
-					return nil
+					return nil //nolint:nilerr // the same
 				}
 			}
 		case *http2.HeadersFrame:

@@ -83,15 +83,15 @@ func (s *Stream) readHTTP3(r quicvarint.Reader) error {
 	for {
 		kind, err := quicvarint.Read(r)
 		if err != nil {
-			return nil // the stream ended, or was refused
+			return nil //nolint:nilerr // the stream ended, or was refused
 		}
 		size, err := quicvarint.Read(r)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // the same
 		}
 		payload := make([]byte, size)
 		if _, err := io.ReadFull(r, payload); err != nil {
-			return nil
+			return nil //nolint:nilerr // the same
 		}
 		switch kind {
 		case frameHeaders:
