@@ -179,22 +179,55 @@ func TestOneSessionAsksForFewHosts(t *testing.T) {
 	}
 }
 
-// Entries are limited by address; the link is not spent, and others enter.
+// Entries are limited by address; the links are not spent, and others enter.
 func TestEntriesOfAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	l := newLookedUp(t)
 	l.edge.Limits.Use(edge.Limits{EntriesPerAddress: 3})
-	link := "/?session=" + launchHeader + ".e30.AAAA"
-	codes := map[string]int{}
+	enter := func(i int, from string) string {
+		return l.visit(t, "app.example", "/?session="+l.sign(t, token.Launch, fmt.Sprint("s", i)), "", from)
+	}
+	limited := 0
 	for i := range 10 {
-		codes[l.visit(t, "app.example", link, "", fmt.Sprintf("[2001:db8:0:1::%x]:%d", i+1, 1000+i))]++
+		if enter(i, fmt.Sprintf("[2001:db8:0:1::%x]:%d", i+1, 1000+i)) == "rate_limited" {
+			limited++
+		}
 	}
-	if codes["rate_limited"] != 7 || codes["launch_invalid"] != 3 {
-		t.Errorf("codes %v", codes)
+	if limited != 7 {
+		t.Errorf("%d of 10 entries are refused, want 7", limited)
 	}
-	for _, from := range []string{"[2001:db8:0:2::1]:1", "192.0.2.1:1"} {
-		if code := l.visit(t, "app.example", link, "", from); code != "launch_invalid" {
+	for i, from := range []string{"[2001:db8:0:2::1]:1", "192.0.2.1:1"} {
+		if code := enter(20+i, from); code == "rate_limited" {
 			t.Errorf("from %s: %s", from, code)
+		}
+	}
+}
+
+// Whoever shares an address with others cannot use up their entries: not by forged links,
+// not by tokens of another kind or provider, and not by opening one link again and again.
+func TestEntriesOfAnAddressAreNotSpentByANeighbor(t *testing.T) {
+	t.Parallel()
+	const from = "192.0.2.1:1234"
+	stranger := newLookedUp(t)
+	for name, bad := range map[string]func(l *lookedUp) string{
+		"no signature":       func(*lookedUp) string { return launchHeader + ".e30.AAAA" },
+		"no token":           func(*lookedUp) string { return "eyJ" },
+		"a stranger's key":   func(*lookedUp) string { return stranger.sign(t, token.Launch, "s1") },
+		"a session's token":  func(l *lookedUp) string { return l.sign(t, token.Session, "s1") },
+		"one link, repeated": func(l *lookedUp) string { return l.sign(t, token.Launch, "s1") },
+	} {
+		l := newLookedUp(t)
+		l.edge.Limits.Use(edge.Limits{EntriesPerLink: 5, EntriesPerAddress: 10})
+		for range 40 {
+			l.visit(t, "app.example", "/?session="+bad(l), "", from)
+		}
+		if n := l.asked.Load(); n > 20 {
+			t.Errorf("%s: the backend was asked %d times", name, n)
+		}
+		for i := range 3 {
+			if code := l.visit(t, "app.example", "/?session="+l.sign(t, token.Launch, fmt.Sprint("other", i)), "", from); code == "rate_limited" {
+				t.Errorf("%s: a neighbor's entry: %s", name, code)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -117,9 +118,6 @@ type launch struct {
 // or has another one and the person has not agreed to open this one.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	h, raw, ctx := w.Header(), l.raw, r.Context()
-	if !g.edge.Limits.Entry(addressKey(r)) {
-		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries from one address"))
-	}
 	claims, provider, err := g.verifyLaunch(r, raw)
 	if err != nil {
 		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
@@ -128,6 +126,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	if s := g.findByID(r, provider, claims.SessionID(), link); s != nil {
 		s.Claim()
 		return redirectTo(w, r, l.to) // the same link, opened again in the browser that has the session
+	}
+	// Many people may share an address: what is forged, and one link opened again and
+	// again, must not use up the entries of the others.
+	if !g.edge.Limits.Entry(claims.SessionID()+" "+strconv.Itoa(int(link)), addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries by one link, or from one address"))
 	}
 	if !l.agreed && g.policy.asks() {
 		switch other, unsure := g.otherLive(r, provider, claims.SessionID()); {

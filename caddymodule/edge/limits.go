@@ -19,6 +19,7 @@ type Limits struct {
 	WebSocketsPerSession         int64 `json:"websockets_per_session,omitempty"`
 	WebSocketsPerProvider        int64 `json:"websockets_per_provider,omitempty"`
 	WebSockets                   int64 `json:"websockets,omitempty"`
+	EntriesPerLink               int64 `json:"entries_per_link,omitempty"`
 	EntriesPerAddress            int64 `json:"entries_per_address,omitempty"`
 	HostLookups                  int64 `json:"host_lookups,omitempty"`
 	HostLookupsPerAddress        int64 `json:"host_lookups_per_address,omitempty"`
@@ -52,7 +53,8 @@ func (l *Limits) List() []Limit {
 		{"websockets_per_session", 0, 64, "at once", "WebSockets of one session", &l.WebSocketsPerSession},
 		{"websockets_per_provider", 0, 20_000, "at once", "WebSockets of one provider's sessions", &l.WebSocketsPerProvider},
 		{"websockets", 0, 100_000, "at once", "WebSockets of this edge", &l.WebSockets},
-		{"entries_per_address", 0, 600, "per minute", "launch links opened from one address", &l.EntriesPerAddress},
+		{"entries_per_link", 0, 30, "per minute", "attempts to enter by one launch link", &l.EntriesPerLink},
+		{"entries_per_address", 0, 600, "per minute", "attempts to enter from one address, by links that this service signed", &l.EntriesPerAddress},
 		{"host_lookups", 0, 50, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
 		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.HostLookupsPerAddress},
 		{"open_lookups", 0, 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours", &l.OpenLookups},
@@ -106,7 +108,7 @@ type Limiter struct {
 	limits  atomic.Pointer[Limits]
 	refused map[string]prometheus.Counter
 
-	entries, hosts, hostsBy, open, openBy, certificates, certificatesBy, events, providerEvents buckets
+	links, entries, hosts, hostsBy, open, openBy, certificates, certificatesBy, events, providerEvents buckets
 
 	mu         sync.Mutex // guards all below
 	sockets    int64
@@ -145,9 +147,12 @@ func (l *Limiter) allowed(name string, ok bool) bool {
 	return ok
 }
 
-// Entry reports whether an address may open a launch link now.
-func (l *Limiter) Entry(address string) bool {
-	return l.allowed("entries_per_address", l.entries.take(address, time.Minute, l.limits.Load().EntriesPerAddress))
+// Entry reports whether an address may enter by a launch link now. The link must be
+// verified: else anyone could use up what others at the same address may open.
+func (l *Limiter) Entry(link, address string) bool {
+	in := l.limits.Load()
+	return l.allowed("entries_per_link", l.links.take(link, time.Minute, in.EntriesPerLink)) &&
+		l.allowed("entries_per_address", l.entries.take(address, time.Minute, in.EntriesPerAddress))
 }
 
 // Events reports whether a session may send a batch of page events now.
