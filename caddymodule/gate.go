@@ -257,7 +257,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 }
 
 // asksForOutcome reports whether the request carries the debug key, and its
-// answer the injection result. It reads a header that stripForged removes.
+// answer the injection result. It reads a header that sanitize removes.
 func (g *Gate) asksForOutcome(r *http.Request) bool {
 	return g.debugKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerDebug)), []byte(g.debugKey)) == 1
 }

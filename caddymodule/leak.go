@@ -149,6 +149,14 @@ func leaveOutOfLog(r *http.Request) {
 	caddyhttp.SetVar(r.Context(), tokenVar, true)
 }
 
+// hideTokens keeps a request that is answered here, whatever it asks for, out of the access
+// log if its address or a header holds a launch token.
+func hideTokens(r *http.Request) {
+	if repeatsToken(originalURL(r).RequestURI(), true) || stripRepeatedTokens(r.Header) {
+		leaveOutOfLog(r)
+	}
+}
+
 // answerError answers in the place of the server if the handler of a request that came
 // with a launch token fails. The server, and handle_errors, would log the request as it
 // came.

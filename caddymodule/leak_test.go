@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	logs "go.uber.org/zap/zaptest/observer"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // spellings are launch links as a client may repeat them in a header.
@@ -244,4 +246,45 @@ func FuzzRepeatedTokens(f *testing.F) {
 			t.Errorf("%q is left of %q", rest, s)
 		}
 	})
+}
+
+// TestRequestsThatTheGateAnswersAreNotLogged: a request with a launch token that reaches no
+// origin is not in the access log either.
+func TestRequestsThatTheGateAnswersAreNotLogged(t *testing.T) {
+	t.Parallel()
+	g := &Gate{Provider: "p", edge: testEdge(t), logger: zap.NewNop(), Open: []string{"/open/*"}}
+	g.policy, g.open = policyOf(g), openPaths(g.Open)
+	launch := launchHeader + ".e30.AAAA"
+	for _, tt := range []struct{ method, target, referer string }{
+		{"TRACE", "/?session=" + launch, ""},
+		{"TRACK", "/open/x?%73ession=" + strings.ReplaceAll(launch, "e", "%65"), ""},
+		{"CONNECT", "/?u=https%3A%2F%2Fapp.example%2F%3Fsession%3D" + launch, ""},
+		{"TRACE", "/", "https://app.example/?session=" + launch},
+		{"GET", "http:paid?session=" + launch, ""},
+		{"GET", protocol.GateSession + "?session=" + launch, ""},
+		{"GET", protocol.GatePrefix + "nothing/" + launch, ""},
+		{"DELETE", protocol.GateEvents + "?session=" + launch, ""},
+		{"GET", protocol.GatePrefix + "boot.js", "https://app.example/?session=" + launch},
+	} {
+		for name, h := range map[string]caddyhttp.MiddlewareHandler{"gate": g, "sanitizer": &Sanitizer{Gate: g, logger: zap.NewNop()}} {
+			to, err := url.ParseRequestURI(tt.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := withVars(&http.Request{Method: tt.method, URL: to, Host: "app.example", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody, RemoteAddr: "192.0.2.1:1"})
+			if tt.referer != "" {
+				r.Header.Set("Referer", tt.referer)
+			}
+			if err := h.ServeHTTP(httptest.NewRecorder(), r, nil); err != nil {
+				t.Fatal(err)
+			}
+			if caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar) != true {
+				t.Errorf("%s: %s %s is logged", name, tt.method, tt.target)
+			}
+		}
+	}
+	r := withVars(httptest.NewRequest(http.MethodGet, "http://app.example"+protocol.GateSession+"?session=42", nil))
+	if err := g.ServeHTTP(httptest.NewRecorder(), r, nil); err != nil || caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar) != nil {
+		t.Errorf("a request without a token is left out of the log (%v)", err)
+	}
 }

@@ -75,6 +75,7 @@ func refuseMethod(w http.ResponseWriter, r *http.Request) bool {
 	case r.URL.Opaque != "", r.URL.Path != "" && r.URL.Path[0] != '/' && r.URL.Path != "*":
 		// "GET http:paid/x" and ":path: paid/x": no matcher has such a path, and some
 		// servers add the slash.
+		hideTokens(r)
 		_ = writeProblem(w, &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest})
 		return true
 	case strings.EqualFold(method, http.MethodConnect):
@@ -85,6 +86,7 @@ func refuseMethod(w http.ResponseWriter, r *http.Request) bool {
 	default:
 		return false
 	}
+	hideTokens(r)
 	_ = writeProblem(w, &protocol.Problem{Status: http.StatusNotImplemented, Code: protocol.InvalidRequest})
 	return true
 }
