@@ -16,6 +16,7 @@ import (
 
 const (
 	hostFound   = time.Minute      // how long an answer is used unasked
+	hostGrace   = 10 * time.Second // how long after that it is still used, while it is asked for again
 	hostMissing = 10 * time.Second // how long a missing host is
 	hostRefused = 5 * time.Second  // how long a stale answer is used after the backend refused to give a new one
 	hostsMax    = 10_000           // hosts without a provider that are remembered
@@ -106,29 +107,41 @@ func (c *HostCache) Find(ctx context.Context, host string, by Asker) (*protocol.
 	if by.Kind == ByCertificate {
 		key += " " + protocol.PurposeCertificate
 	}
-	v, err, _ := c.lookups.Do(key, func() (any, error) {
+	ask := func() (any, error) {
 		if answer, fresh, _ := c.Known(host); fresh { // answered since
 			return answer, nil
 		}
 		answer, err := c.backend.host(context.WithoutCancel(ctx), host, by.Kind == ByCertificate)
 		if err != nil && !isNoHost(err) {
+			c.keepStale(host, err) // not asked again at once: the backend is down or refuses
 			return (*protocol.HostAnswer)(nil), err
 		}
 		c.keep(host, answer)
 		return answer, nil
-	})
+	}
+	if old != nil && c.inGrace(host) { // no request to a busy site waits for the backend
+		c.lookups.DoChan(key, ask)
+		return old, nil
+	}
+	v, err, _ := c.lookups.Do(key, ask)
 	if err != nil {
 		if old == nil {
 			return nil, err
 		}
-		// Served stale, and not asked again at once: the backend is down or refuses.
-		c.keepStale(host, err)
 		return old, nil
 	}
 	if answer := v.(*protocol.HostAnswer); answer != nil {
 		return answer, nil
 	}
 	return nil, ErrUnknownHost
+}
+
+// inGrace reports whether an answer has grown old a moment ago.
+func (c *HostCache) inGrace(host string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	entry, ok := c.found[host]
+	return ok && MonotonicMS() < entry.until+hostGrace.Milliseconds()
 }
 
 // isNoHost reports whether the backend said that the host has no provider.
@@ -176,8 +189,10 @@ func (c *HostCache) keepStale(host string, cause error) {
 
 // BareHost is a Host header without port, in lower case.
 func BareHost(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if strings.IndexByte(host, ':') >= 0 { // else, the error would be allocated for every request
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
 	}
 	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
 }

@@ -52,12 +52,15 @@ func newHostsBackend(t *testing.T) *hostsBackend {
 	return b
 }
 
-// expire makes what is known of app.example old.
-func expire(c *HostCache) {
+// expire makes what is known of app.example an hour old.
+func expire(c *HostCache) { age(c, time.Hour) }
+
+// age makes the answer about app.example one that is due for so long.
+func age(c *HostCache, due time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.found["app.example"]
-	e.until = -1
+	e.until = MonotonicMS() - due.Milliseconds()
 	c.found["app.example"] = e
 }
 
@@ -152,6 +155,46 @@ func TestKnownHostsSurviveAFlood(t *testing.T) {
 	expire(e.Hosts)
 	if _, err := e.Hosts.Find(t.Context(), "app.example", somebody); !errors.Is(err, ErrUnknownHost) {
 		t.Errorf("a host that was given up: %v", err)
+	}
+}
+
+// A request to a site in use does not wait for the backend, although the host is asked
+// about again once a minute. One that comes long after the last waits.
+func TestHostsInUseWaitForNothing(t *testing.T) {
+	t.Parallel()
+	b := newHostsBackend(t)
+	e := edgeOf(t, b.URL)
+	find := func() (*protocol.HostAnswer, error) { return e.Hosts.Find(t.Context(), "app.example", somebody) }
+	if _, err := find(); err != nil {
+		t.Fatal(err)
+	}
+	b.slow = make(chan struct{})
+	age(e.Hosts, time.Millisecond)
+	for range 20 { // the backend hangs
+		if found, err := find(); err != nil || found.ProviderID != "p" {
+			t.Fatalf("while the backend hangs: %v", err)
+		}
+	}
+	b.gone.Store(true)
+	close(b.slow)
+	waitUntil(t, func() bool { _, fresh, _ := e.Hosts.Known("app.example"); return fresh })
+	if _, err := find(); !errors.Is(err, ErrUnknownHost) {
+		t.Errorf("a host that was given up: %v", err)
+	}
+	if asked := b.asked.Load(); asked != 2 {
+		t.Errorf("the backend was asked %d times", asked)
+	}
+}
+
+// TestKnownHostsCostNothing: the provider of a host that is known is found without
+// allocating.
+func TestKnownHostsCostNothing(t *testing.T) {
+	c := aloneEdge(t).Hosts
+	c.keep("app.example", &protocol.HostAnswer{ProviderID: "p"})
+	for _, host := range []string{"app.example", "app.example:443", "app.example."} {
+		if n := testing.AllocsPerRun(100, func() { _, _, _ = c.Known(host) }); n != 0 {
+			t.Errorf("%s: %v allocations", host, n)
+		}
 	}
 }
 
