@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
@@ -49,6 +51,32 @@ func TestOnlyPublicAddressesAreOrigins(t *testing.T) {
 	for _, name := range []string{"localhost", "127.0.0.1", "::1", "::ffff:7f00:1"} {
 		if _, err := c.public(t.Context(), name); !errors.Is(err, errPrivateOrigin) {
 			t.Errorf("%s: %v, want it refused", name, err)
+		}
+	}
+}
+
+// A request that one provider's session admitted does not reach the origin of another,
+// whom the host belongs to since, or by mistake.
+func TestSessionsReachTheirOwnProvidersOrigin(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t)
+	own := e.Sessions.Put(state("s1", 1, protocol.Active, time.Hour), edge.MonotonicMS()+1) // of provider p
+	for owner, want := range map[string]bool{"p": true, "rival": false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"host":"app.example","provider_id":"` + owner + `","origin_url":"https://origin.example"}`))
+		}))
+		defer server.Close()
+		base, err := url.Parse(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &Upstreams{AllowPrivate: true, edge: edge.New(base, "key", zap.NewNop())}
+		for credit, reaches := range map[any]bool{own: want, "p": want, new(Gate): true} { // "p" after an earlier try; a request to an open path tells nobody's name
+			r := withVars(httptest.NewRequest(http.MethodGet, "http://app.example/", nil))
+			caddyhttp.SetVar(r.Context(), creditVar, credit)
+			if list, err := u.GetUpstreams(r); (err == nil && len(list) == 1) != reaches {
+				t.Errorf("%T at a host of %s: %v, %v", credit, owner, list, err)
+			}
 		}
 	}
 }
