@@ -182,7 +182,15 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set(placeholderOriginHost, r.Host)
 	}
-	return []*reverseproxy.Upstream{{Dial: net.JoinHostPort(address, port)}}, nil
+	return []*reverseproxy.Upstream{{Dial: countedFor(host.ProviderID) + net.JoinHostPort(address, port)}}, nil
+}
+
+// countedFor returns a placeholder that has no value, with which an address begins. The
+// proxy counts failures (fail_duration) and requests of an origin by the address as it is
+// written: what goes wrong for one provider at an origin does not count for another, who
+// may have registered it to have it taken for dead.
+func countedFor(provider string) string {
+	return "{session_gate.origin_of." + url.PathEscape(provider) + "}"
 }
 
 var errPrivateOrigin = errors.New("its address is private: register an origin with a public address, or set allow_private on the edge")

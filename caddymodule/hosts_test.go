@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -81,6 +82,24 @@ func TestSessionsReachTheirOwnProvidersOrigin(t *testing.T) {
 	}
 }
 
+// Each provider's use of an origin is counted by itself, whatever its id is.
+func TestOriginsAreCountedByProvider(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for _, id := range []string{"prov_a", "prov_b", "a b", "a}b", "{env.HOME}", `\{`, "unix//", "é", ""} {
+		for _, address := range []string{"origin.example:443", "93.184.216.34:80", "[2606:4700::1]:8443"} {
+			dial := countedFor(id) + address
+			if got := caddy.NewReplacer().ReplaceAll(dial, ""); got != address {
+				t.Errorf("provider %q: %s is dialed as %s", id, address, got)
+			}
+			if seen[dial] {
+				t.Errorf("%s is counted for two", dial)
+			}
+			seen[dial] = true
+		}
+	}
+}
+
 // The proxy asks anew for each retry (lb_try_duration), with the Host that was
 // set for the first try.
 func TestOriginIsFoundAgainForARetry(t *testing.T) {
@@ -99,7 +118,7 @@ func TestOriginIsFoundAgainForARetry(t *testing.T) {
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
 	for try := range 3 {
 		list, err := u.GetUpstreams(r)
-		if err != nil || len(list) != 1 || list[0].Dial != "origin.example:443" || r.Host != "origin.example" {
+		if err != nil || len(list) != 1 || caddy.NewReplacer().ReplaceAll(list[0].Dial, "") != "origin.example:443" || r.Host != "origin.example" {
 			t.Fatalf("try %d: %v, %v, for Host %s", try, list, err, r.Host)
 		}
 	}

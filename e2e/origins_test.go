@@ -12,6 +12,54 @@ import (
 	"testing"
 )
 
+// visitorOf registers a provider with an origin, and enters its site at an edge.
+func (s *Split) visitorOf(t *testing.T, edge, user, name, originURL string) *Client {
+	t.Helper()
+	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
+		"id": "prov_" + name, "name": name, "domains": []string{name + ".example"}, "origin_url": originURL,
+		"policies": map[string]any{"return_hosts": []string{"market.example"}},
+	})
+	if a.Status != http.StatusCreated {
+		t.Fatalf("registering %s: %d %s", name, a.Status, a.Body)
+	}
+	theirs := *s.System
+	theirs.ProviderID = "prov_" + name
+	b := Browser(t)
+	b.Client.Transport = dialing(edge)
+	if a := b.Do(t, "GET", theirs.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
+		t.Fatalf("entering %s: %d %s", name, a.Status, a.Body)
+	}
+	return b
+}
+
+// TestRivalsFailuresAtAnOriginHarmNobody registers a provider with the origin of another,
+// which breaks off every request of it, as a server with an origin lock does. The failures
+// do not count against the owner, whose visitors are served.
+func TestRivalsFailuresAtAnOriginHarmNobody(t *testing.T) {
+	t.Parallel()
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Host, "rival.") {
+			panic(http.ErrAbortHandler)
+		}
+		named("own").ServeHTTP(w, r)
+	}))
+	t.Cleanup(own.Close)
+	s := StartSplit(t, own.URL)
+	ports := freePorts(t)
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\tfail_duration 1h"))
+	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
+	user := s.newUser(t, 1000)
+	a, b := s.visitorOf(t, edge, user, "own", own.URL), s.visitorOf(t, edge, user, "rival", own.URL)
+	for range 3 {
+		if got := b.Do(t, "GET", "https://rival.example/", nil); got.Status < 500 {
+			t.Errorf("the rival's visitor: %d", got.Status)
+		}
+		if got := a.Do(t, "GET", "https://own.example/", nil); got.Status != http.StatusOK {
+			t.Errorf("the owner's visitor: %d", got.Status)
+		}
+	}
+}
+
 // TestDeadOriginHarmsItsProviderAlone stops the origin of one of two providers
 // that share a site block, and starts it again.
 func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
@@ -35,23 +83,7 @@ func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
 	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\tfail_duration 1s"))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 	user := s.newUser(t, 1000)
-	visitor := func(name, originURL string) *Client {
-		a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
-			"id": "prov_" + name, "name": name, "domains": []string{name + ".example"}, "origin_url": originURL,
-			"policies": map[string]any{"return_hosts": []string{"market.example"}},
-		})
-		if a.Status != http.StatusCreated {
-			t.Fatalf("registering %s: %d %s", name, a.Status, a.Body)
-		}
-		theirs := *s.System
-		theirs.ProviderID = "prov_" + name
-		b := Browser(t)
-		b.Client.Transport = dialing(edge)
-		if a := b.Do(t, "GET", theirs.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
-			t.Fatalf("entering %s: %d %s", name, a.Status, a.Body)
-		}
-		return b
-	}
+	visitor := func(name, originURL string) *Client { return s.visitorOf(t, edge, user, name, originURL) }
 	a, b := visitor("well", well.URL), visitor("ill", ill.URL)
 	failing := func() string {
 		return string(s.askAdmin(t, "GET", "/session_gate/origins", "").Body)
