@@ -287,7 +287,7 @@ func TestWebSocketsOfASessionAreLimited(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		e.Sessions.BindToken(id, e.Sessions.Put(state(id, 1, protocol.Active, time.Hour), edge.MonotonicMS()+1))
 	}
-	g := &Gate{Provider: "p", edge: e, maxStaleness: time.Hour, logger: zap.NewNop(), ForwardIdentity: identityOff}
+	g := &Gate{Provider: "p", edge: e, maxStaleness: time.Hour, logger: zap.NewNop(), ForwardIdentity: identityOff, Upgrade: []string{"my-protocol"}}
 	g.policy = policyOf(g)
 	hold := make(chan struct{})
 	open := func(session string, headers ...string) *httptest.ResponseRecorder {
@@ -321,6 +321,9 @@ func TestWebSocketsOfASessionAreLimited(t *testing.T) {
 	w := open("a", upgrade...)
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), `"rate_limited"`) {
 		t.Errorf("the third WebSocket: %d %s", w.Code, w.Body)
+	}
+	if w := open("a", "Connection", "Upgrade", "Upgrade", "my-protocol"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("a connection of a protocol that the site allows: %d %s", w.Code, w.Body)
 	}
 	close(hold)
 	wg.Wait()

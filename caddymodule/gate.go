@@ -290,7 +290,7 @@ func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
 func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v verdict, explain bool) error {
 	p, cancel := g.newPassage(w, r, v)
 	defer cancel()
-	if p.WebSocket {
+	if p.WebSocket || len(r.Header["Upgrade"]) > 0 { // what the site's option upgrade allows lasts as long
 		release, ok := g.edge.Limits.OpenSocket(v.session.ID(), v.session.ProviderID())
 		switch {
 		case ok:
