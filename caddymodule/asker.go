@@ -27,9 +27,11 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 	}
 	host, fresh, err := g.edge.Hosts.Known(r.Host)
 	if !fresh { // an old answer is good enough to refuse by
-		if some, valid := g.tokensOf(r); some {
-			host, err = g.edge.Hosts.Find(r.Context(), r.Host, askerOf(r, valid))
-			if !valid && errors.Is(err, edge.ErrLookups) {
+		if some, session := g.tokensOf(r); some {
+			by := askerOf(r, session != "")
+			by.Session = session
+			host, err = g.edge.Hosts.Find(r.Context(), r.Host, by)
+			if session == "" && errors.Is(err, edge.ErrLookups) {
 				err = edge.ErrNobodyAsks
 			}
 		}
@@ -40,13 +42,15 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 	return host.ProviderID, nil
 }
 
-// providerOfLink is [Gate.providerOf] for a request with a launch token that was
-// verified, but not for which provider it is.
-func (g *Gate) providerOfLink(r *http.Request) (string, error) {
+// providerOfLink is [Gate.providerOf] for a request with a launch token of a session that
+// was verified, but not for which provider it is.
+func (g *Gate) providerOfLink(r *http.Request, session string) (string, error) {
 	if g.Provider != "" {
 		return g.Provider, nil
 	}
-	host, err := g.edge.Hosts.Find(r.Context(), r.Host, askerOf(r, true))
+	by := askerOf(r, true)
+	by.Session = session
+	host, err := g.edge.Hosts.Find(r.Context(), r.Host, by)
 	if err != nil {
 		return "", err
 	}
@@ -62,7 +66,7 @@ func (g *Gate) verifyLaunch(r *http.Request, raw string) (claims *token.Claims, 
 	if err != nil {
 		return nil, "", err
 	}
-	if provider, err = g.providerOfLink(r); err != nil {
+	if provider, err = g.providerOfLink(r, claims.SessionID()); err != nil {
 		return nil, "", &hostError{err}
 	}
 	if claims.ProviderID != provider {
@@ -86,28 +90,30 @@ func codeOfEntryError(err error) protocol.Code {
 	return codeOfLaunchError(err)
 }
 
-// tokensOf reports whether a request has a cookie of the gate's, and whether one of them
-// is a token that the backend signed.
-func (g *Gate) tokensOf(r *http.Request) (some, valid bool) {
+// tokensOf reports whether a request has a cookie of the gate's, and of which session it is
+// if the backend signed one of them.
+func (g *Gate) tokensOf(r *http.Request) (some bool, session string) {
 	left := maxVerified
 	look := func(raw string) bool {
 		some = true
-		if g.edge.Sessions.ByToken(raw) != nil {
-			valid = true
+		if s := g.edge.Sessions.ByToken(raw); s != nil {
+			session = s.ID()
 		} else if left--; left >= 0 && !strings.HasPrefix(raw, edge.ProvisionalPrefix) {
-			_, err := g.edge.Verifier.Verify(r.Context(), raw, token.Expect{
+			claims, err := g.edge.Verifier.Verify(r.Context(), raw, token.Expect{
 				Kinds: []token.Kind{token.Session}, IgnoreExpiry: true, Now: time.UnixMilli(g.edge.Clock.NowMS()),
 			})
-			valid = err == nil
+			if err == nil {
+				session = claims.SessionID()
+			}
 		}
-		return !valid && left > 0
+		return session == "" && left > 0
 	}
 	name := cookieName(r)
 	eachSessionCookie(r, name, look)
-	if !valid {
+	if session == "" {
 		eachSessionCookie(r, name+crossSuffix, look)
 	}
-	if !valid {
+	if session == "" {
 		eachCookie(r.Header, name+keptSuffix, func(value string) bool {
 			for raw := range strings.SplitSeq(value, keptSeparator) {
 				if !look(raw) {
@@ -117,7 +123,7 @@ func (g *Gate) tokensOf(r *http.Request) (some, valid bool) {
 			return true
 		})
 	}
-	return some, valid
+	return some, session
 }
 
 // askerOf is on whose behalf a request's host is looked up.

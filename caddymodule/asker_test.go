@@ -159,8 +159,8 @@ func TestMadeUpHostsAskNothing(t *testing.T) {
 	}
 }
 
-// Whoever has one session and makes hosts up is limited by its address, and others are
-// not concerned.
+// Whoever has one session and makes hosts up is limited by its address and by its session,
+// however many addresses it has, and others are not concerned.
 func TestOneSessionAsksForFewHosts(t *testing.T) {
 	t.Parallel()
 	l := newLookedUp(t)
@@ -168,8 +168,17 @@ func TestOneSessionAsksForFewHosts(t *testing.T) {
 	cookie := l.sign(t, token.Session, "s1")
 	l.edge.Sessions.BindToken(cookie, s)
 	codes := map[string]int{}
+	link := "/?session=" + l.sign(t, token.Launch, "s1")
 	for i := range 400 {
-		codes[l.visit(t, fmt.Sprintf("h%d.example", i), "/", "session_gate="+cookie, fmt.Sprintf("[2001:db8::%x]:1", i))]++
+		from := fmt.Sprintf("[2001:db8::%x]:1", i)
+		if i%2 == 0 {
+			from = fmt.Sprintf("[2001:db8:1:%x::1]:1", i) // a network of its own
+		}
+		path, with := "/", "session_gate="+cookie
+		if i%3 == 0 {
+			path, with = link, ""
+		}
+		codes[l.visit(t, fmt.Sprintf("h%d.example", i), path, with, from)]++
 	}
 	if n := l.asked.Load(); n > 100 || codes["rate_limited"] < 300 {
 		t.Errorf("the backend was asked %d times; codes %v", n, codes)

@@ -48,6 +48,7 @@ const (
 type Asker struct {
 	Kind    AskerKind
 	Address string // of the client; IPv6 networks of 64 bits count as one
+	Session string // of the token, if it is known
 }
 
 // HostCache finds the provider of a host, remembering both answers. An answer

@@ -56,7 +56,7 @@ func (l *Limits) List() []Limit {
 		{"entries_per_link", 0, 30, "per minute", "attempts to enter by one launch link", &l.EntriesPerLink},
 		{"entries_per_address", 0, 600, "per minute", "attempts to enter from one address, by links that this service signed", &l.EntriesPerAddress},
 		{"host_lookups", 0, 50, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
-		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.HostLookupsPerAddress},
+		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address, or with tokens of one session", &l.HostLookupsPerAddress},
 		{"open_lookups", 0, 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours", &l.OpenLookups},
 		{"certificate_lookups", 0, 20, "per second", "new names in TLS handshakes", &l.CertificateLookups},
 		{"certificate_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.CertificateLookupsPerAddress},
@@ -108,7 +108,7 @@ type Limiter struct {
 	limits  atomic.Pointer[Limits]
 	refused map[string]prometheus.Counter
 
-	links, entries, hosts, hostsBy, open, openBy, certificates, certificatesBy, events, providerEvents buckets
+	links, entries, hosts, hostsBy, hostsOf, open, openBy, certificates, certificatesBy, events, providerEvents buckets
 
 	mu         sync.Mutex // guards all below
 	sockets    int64
@@ -171,7 +171,10 @@ func (l *Limiter) lookUp(by Asker) bool {
 		return l.allowed("certificate_lookups_per_address", l.certificatesBy.take(by.Address, time.Minute, in.CertificateLookupsPerAddress)) &&
 			l.allowed("certificate_lookups", l.certificates.take("", time.Second, in.CertificateLookups))
 	case ByToken:
-		return l.allowed("host_lookups_per_address", l.hostsBy.take(by.Address, time.Minute, in.HostLookupsPerAddress)) &&
+		// By session, too, since one customer may have many networks.
+		one := (by.Session == "" || l.hostsOf.take(by.Session, time.Minute, in.HostLookupsPerAddress)) &&
+			l.hostsBy.take(by.Address, time.Minute, in.HostLookupsPerAddress)
+		return l.allowed("host_lookups_per_address", one) &&
 			l.allowed("host_lookups", l.hosts.take("", time.Second, in.HostLookups))
 	}
 	return l.allowed("open_lookups", l.openBy.take(by.Address, time.Minute, in.HostLookupsPerAddress) && l.open.take("", time.Second, in.OpenLookups))
