@@ -89,7 +89,11 @@ func (s *Service) Relaunch(ctx context.Context, req Request, id string) (LinkedS
 		if err != nil {
 			return createdSession{}, err
 		}
-		return createdSession{Session: c, Claims: s.launchClaims(c, w.now), AppURL: AppURL(p)}, nil
+		appURL, err := launchBase(p)
+		if err != nil {
+			return createdSession{}, err
+		}
+		return createdSession{Session: c, Claims: s.launchClaims(c, w.now), AppURL: appURL}, nil
 	})
 	if err != nil {
 		return LinkedSession{}, err
