@@ -385,6 +385,32 @@ func TestAdministratorsVouch(t *testing.T) {
 	}
 }
 
+// A session that was sold before its domain was lost gets no new link to that domain,
+// which may be somebody else's by now. The links that it has stay as they are.
+func TestRelaunchLeadsToNoLostDomain(t *testing.T) {
+	t.Parallel()
+	w, _, rival := newOwnedWorld(t)
+	const vouch = "/api/v1/providers/prov_rival/domains/app.acme.com/vouch"
+	w.claim("prov_rival", rival, "app.acme.com").want(200)
+	w.call("POST", vouch, w.admin, nil).want(200)
+	w.credit("user_1", 1000)
+	sold := w.call("POST", "/api/v1/sessions", w.market, order("provider_id", "prov_rival")).want(201)
+	relaunch := "/api/v1/sessions/" + sold.str("session", "id") + "/relaunch"
+	w.call("DELETE", vouch, w.admin, nil).want(200)
+	if a := w.call("POST", relaunch, w.market, nil).want(409, "domain_not_proven"); !strings.Contains(a.str("detail"), "app.acme.com is pending") {
+		t.Errorf("the marketplace is told %s", a.raw)
+	}
+	if now := w.call("GET", "/api/v1/sessions/"+sold.str("session", "id"), w.market, nil).want(200); now.num("relaunches") != 0 {
+		t.Errorf("the refused relaunch left %s", now.raw)
+	}
+	w.call("POST", vouch, w.admin, nil).want(200)
+	again := w.call("POST", relaunch, w.market, nil).want(200)
+	w.secrets = append(w.secrets, sold.str("token"), again.str("token"))
+	if !strings.HasPrefix(again.str("launch_url"), "https://app.acme.com/") {
+		t.Errorf("relaunched to %s", again.raw)
+	}
+}
+
 // A provider's launch links lead to its own domains, whatever it calls its app's address.
 func TestLaunchLinksLeadToProvenDomains(t *testing.T) {
 	t.Parallel()

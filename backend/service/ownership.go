@@ -108,8 +108,8 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 }
 
 // launchBase returns the base URL of a provider's launch links, or the refusal of a
-// sale for a domain that is not the provider's yet. It is empty if the provider has
-// neither an app_url nor domains.
+// sale or a relaunch for a domain that is not the provider's, or not any more. It is empty
+// if the provider has neither an app_url nor domains.
 func launchBase(p store.Provider) (string, error) {
 	host := hostOf(AppURL(p))
 	if domain.Loopback(host) {
