@@ -151,3 +151,40 @@ func TestGuestsOfAProviderWithoutAKey(t *testing.T) {
 	w.addPerson("ada@new.example", "provider", "prov_new")
 	second.call("PATCH", at, map[string]any{"domains": []string{"app.three.example"}}).want(403)
 }
+
+// A guest that repeats its requests reads no secret that the provider has made since: the
+// remembered answer is the webhook, and its secret is the current one.
+func TestAGuestReadsNoLaterSecret(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.t = t
+		ctx := context.Background()
+		if _, err := w.b.CreateProvider(ctx, store.Provider{ID: "prov_new", Name: "New"}); err != nil {
+			t.Fatal(err)
+		}
+		at := "/api/v1/providers/prov_new/webhooks"
+		g, _ := w.guest("prov_new")
+		repeat := func(path string, body any, key string) *answer {
+			t.Helper()
+			return w.call("POST", at+path, "", body, "Cookie", g.cookie, "Sec-Fetch-Site", "same-origin", "Idempotency-Key", key)
+		}
+		add := map[string]any{"url": "http://127.0.0.1:1/"}
+		made := repeat("", add, "add").want(201)
+		hook := "/" + made.str("webhook", "id")
+		rotated := repeat(hook+"/rotate-secret", map[string]any{}, "rotate").want(200).str("secret")
+		if now := repeat("", add, "add").want(201).str("secret"); now != rotated || now == made.str("secret") {
+			t.Error("a guest that sets the provider up cannot repeat its request")
+		}
+
+		key, err := w.b.CreateAPIKey(ctx, backend.RoleProvider, "prov_new", "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := w.call("POST", at+hook+"/rotate-secret", key, map[string]any{}).want(200).str("secret")
+		w.secrets = append(w.secrets, key, made.str("secret"), rotated, own)
+		for _, a := range []*answer{repeat("", add, "add"), repeat(hook+"/rotate-secret", map[string]any{}, "rotate")} {
+			if a.want(403, "forbidden"); strings.Contains(string(a.raw), "whsec_") {
+				t.Errorf("a guest reads %s", a.raw)
+			}
+		}
+	})
+}
