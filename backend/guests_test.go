@@ -55,6 +55,8 @@ func TestAGuestLeavesNothingBehind(t *testing.T) {
 			{"PATCH", "", map[string]any{"domains": []string{"app.provider.example", "evil.example"}}},
 			{"PATCH", "", map[string]any{"domains": []string{}}},
 			{"PATCH", "", map[string]any{"name": "Same", "app_url": "https://evil.example/"}},
+			{"PATCH", "", map[string]any{"policies": map[string]any{"settlement": "prorated"}}},
+			{"PATCH", "", map[string]any{"policies": map[string]any{"pause": map[string]any{"max_count": 1000, "max_seconds": 86400}}}},
 			{"POST", "/webhooks", map[string]any{"url": "http://127.0.0.1:2/"}},
 			{"PATCH", "/webhooks/" + hook, map[string]any{"url": "http://127.0.0.1:2/"}},
 			{"PATCH", "/webhooks/" + hook, map[string]any{"enabled": false}},
@@ -89,12 +91,13 @@ func TestAGuestSetsUpAProvider(t *testing.T) {
 		g, link := w.guest("prov_new")
 		g.call("PATCH", at, map[string]any{"domains": []string{"app.new.example"}, "origin_url": "http://127.0.0.1:3000"}).want(200)
 		g.call("PATCH", at, map[string]any{"origin_url": "http://127.0.0.1:3001"}).want(200) // its own, once more
+		g.call("PATCH", at, map[string]any{"policies": map[string]any{"settlement": "prorated"}}).want(200)
 		g.call("PATCH", at, map[string]any{"app_url": "https://evil.example/"}).want(403)    // an administrator's
 		made := g.call("POST", at+"/webhooks", map[string]any{"url": "http://127.0.0.1:1/"}).want(201)
 		w.secrets = append(w.secrets, made.str("secret"))
 		hook := made.str("webhook", "id")
 		g.call("PATCH", at+"/webhooks/"+hook, map[string]any{"description": "mine"}).want(200)
-		if items := w.guestItems("prov_new"); items != "domains origin_url webhook:"+hook {
+		if items := w.guestItems("prov_new"); items != "domains origin_url policies webhook:"+hook {
 			t.Errorf("unconfirmed: %s", items)
 		}
 		g.call("POST", at+"/guest-changes/confirm", map[string]any{"items": []string{"domains"}}).want(403)
@@ -108,7 +111,7 @@ func TestAGuestSetsUpAProvider(t *testing.T) {
 		g.call("PATCH", at, map[string]any{"origin_url": "http://127.0.0.1:3002"}).want(403)
 		g.call("DELETE", at+"/webhooks/"+hook, nil).want(403)
 		list := w.call("GET", at+"/guest-changes", key, nil).want(200).at("changes").([]any)
-		if first := list[0].(map[string]any); len(list) != 3 || first["link_id"] != link || list[2].(map[string]any)["webhook_id"] != hook {
+		if first := list[0].(map[string]any); len(list) != 4 || first["link_id"] != link || list[3].(map[string]any)["webhook_id"] != hook {
 			t.Errorf("the provider sees %v", list)
 		}
 		w.call("GET", at+"/guest-changes", w.provider, nil).want(404)
@@ -116,9 +119,10 @@ func TestAGuestSetsUpAProvider(t *testing.T) {
 
 		// Confirmed by name, by a change of the provider's own, and with a webhook that is deleted.
 		w.call("POST", at+"/guest-changes/confirm", key, map[string]any{"items": []string{"domains"}}).want(204)
-		if items := w.guestItems("prov_new"); items != "origin_url webhook:"+hook {
+		if items := w.guestItems("prov_new"); items != "origin_url policies webhook:"+hook {
 			t.Errorf("unconfirmed: %s", items)
 		}
+		w.call("PATCH", at, key, map[string]any{"policies": map[string]any{"settlement": "full"}}).want(200)
 		w.call("PATCH", at, key, map[string]any{"origin_url": "http://127.0.0.1:3003"}).want(200)
 		w.call("DELETE", at+"/webhooks/"+hook, key, nil).want(204)
 		if items := w.guestItems("prov_new"); items != "" {
@@ -146,6 +150,8 @@ func TestGuestsOfAProviderWithoutAKey(t *testing.T) {
 	second.call("PATCH", at, map[string]any{"domains": []string{"app.two.example"}}).want(200)
 	w.call("PATCH", at, w.admin, map[string]any{"origin_url": "http://127.0.0.1:3001"}).want(200) // set by an administrator now
 	second.call("PATCH", at, map[string]any{"origin_url": "http://127.0.0.1:3002"}).want(403)
+	w.call("PATCH", at, w.admin, map[string]any{"policies": map[string]any{"settlement": "prorated"}}).want(200)
+	second.call("PATCH", at, map[string]any{"policies": map[string]any{"settlement": "full"}}).want(403)
 
 	// A person is access of its own, as a key is.
 	w.addPerson("ada@new.example", "provider", "prov_new")
