@@ -92,7 +92,7 @@ func TestAGuestSetsUpAProvider(t *testing.T) {
 		g.call("PATCH", at, map[string]any{"domains": []string{"app.new.example"}, "origin_url": "http://127.0.0.1:3000"}).want(200)
 		g.call("PATCH", at, map[string]any{"origin_url": "http://127.0.0.1:3001"}).want(200) // its own, once more
 		g.call("PATCH", at, map[string]any{"policies": map[string]any{"settlement": "prorated"}}).want(200)
-		g.call("PATCH", at, map[string]any{"app_url": "https://evil.example/"}).want(403)    // an administrator's
+		g.call("PATCH", at, map[string]any{"app_url": "https://evil.example/"}).want(403) // an administrator's
 		made := g.call("POST", at+"/webhooks", map[string]any{"url": "http://127.0.0.1:1/"}).want(201)
 		w.secrets = append(w.secrets, made.str("secret"))
 		hook := made.str("webhook", "id")
