@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -193,4 +194,20 @@ func TestAGuestReadsNoLaterSecret(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A guest that may not add domains does not use up what the provider may add.
+func TestAGuestLeavesTheProviderItsLimitOfDomains(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := "/api/v1/providers/prov_demo"
+	g, _ := w.guest("prov_demo")
+	names := make([]string, 50)
+	for i := range names {
+		names[i] = fmt.Sprintf("x%d.evil.example", i)
+	}
+	for range 2 {
+		g.call("PATCH", at, map[string]any{"domains": names}).want(403, "forbidden")
+	}
+	w.call("PATCH", at, w.provider, map[string]any{"domains": []string{"app.provider.example", "more.provider.example"}}).want(200)
 }

@@ -96,6 +96,10 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 		if err != nil || slices.ContainsFunc(claims, func(c domain.Claim) bool { return c.Domain == name }) {
 			continue // refused later, or no new claim
 		}
+		// A guest that may not add domains must not use up what the provider may.
+		if err := s.guestMay(ctx, s.store.Reader, req, id, guestItem{name: "domains", fresh: true}); err != nil {
+			return err
+		}
 		err = s.limited(ctx, "domain_claims", id, claimLimit)
 		if refusal, ok := errors.AsType[*Refusal](err); ok {
 			refusal.Detail = "Too many new domains. Keep the ones that you have, or wait before you add another."
