@@ -424,6 +424,16 @@ func TestLaunchLinksLeadToProvenDomains(t *testing.T) {
 		t.Error("an app that the operator named is not sold")
 	}
 	patch(rival, map[string]any{"app_url": "https://named.acme.com/other", "name": "x"}).want(200)
+	// An administrator who passes on what somebody typed gives no word for it; one who
+	// gave it before has given it.
+	patch(w.admin, map[string]any{"app_url": "https://shop.victim.com/", "vouch": false}).want(422, "invalid_request")
+	patch(w.admin, map[string]any{"app_url": "https://named.acme.com/", "vouch": false}).want(200)
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{
+		"name": "Typed", "domains": []string{"typed.acme.com"}, "app_url": "https://shop.victim.com/", "vouch": false,
+	}).want(422, "invalid_request")
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{
+		"name": "Typed", "domains": []string{"typed.acme.com"}, "app_url": "https://typed.acme.com/", "vouch": false,
+	}).want(201)
 	// Of several domains, the first that is usable has the launch links.
 	patch(w.admin, map[string]any{"domains": []any{"first.acme.com", "second.acme.com"}, "app_url": ""}).want(200)
 	w.call("DELETE", "/api/v1/providers/prov_rival/domains/first.acme.com/vouch", w.admin, nil).want(200)
