@@ -74,7 +74,9 @@ func (s *Service) Enter(ctx context.Context, c Caller, redemptionID string) (ent
 }
 
 // Relaunch gives a live session a new link. All earlier links of the session and the
-// cookies of its browsers are void from then on. The paid clock is not affected.
+// cookies of its browsers are void from then on. The paid clock is not affected. Like a
+// sale, it is refused while the app's domain is not the provider's: somebody else may
+// hold the domain by now, and would receive the token.
 func (s *Service) Relaunch(ctx context.Context, req Request, id string) (LinkedSession, error) {
 	linked, err := write(ctx, s, req, func(w *writeTx) (createdSession, error) {
 		c, err := s.applyOrExplain(ctx, w, id, session.Relaunch{})

@@ -47,9 +47,9 @@ func newClaim(vouched bool) func(string) domain.State {
 }
 
 // checkClaims refuses what a provider cannot have: names that nobody can own, too many
-// domains, and, unless the operator set it, an app at somebody else's host. Domains
-// that the provider had before are kept.
-func (s *Service) checkClaims(before, after store.Provider, byOperator bool) error {
+// domains, and, unless the operator vouches for it, an app at somebody else's host.
+// Domains that the provider had before are kept.
+func (s *Service) checkClaims(before, after store.Provider, vouched bool) error {
 	for i, name := range after.Domains {
 		if slices.Contains(before.Domains, name) {
 			continue
@@ -61,7 +61,7 @@ func (s *Service) checkClaims(before, after store.Provider, byOperator bool) err
 	if len(after.Domains) > max(maxDomains, len(before.Domains)) {
 		return Refuse(protocol.InvalidRequest, fmt.Sprintf("A provider has at most %d domains. Remove some first.", maxDomains))
 	}
-	if byOperator || after.AppURL == "" {
+	if vouched || after.AppURL == "" {
 		return nil
 	}
 	host := hostOf(after.AppURL)
@@ -95,6 +95,10 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 		name, err := parseDomain(raw)
 		if err != nil || slices.ContainsFunc(claims, func(c domain.Claim) bool { return c.Domain == name }) {
 			continue // refused later, or no new claim
+		}
+		// A guest that may not add domains must not use up what the provider may.
+		if err := s.guestMay(ctx, s.store.Reader, req, id, guestItem{name: "domains", fresh: true}); err != nil {
+			return err
 		}
 		err = s.limited(ctx, "domain_claims", id, claimLimit)
 		if refusal, ok := errors.AsType[*Refusal](err); ok {
