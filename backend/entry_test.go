@@ -150,6 +150,32 @@ func TestRelaunchBeforeTheEntry(t *testing.T) {
 	}
 }
 
+// Whoever has an old link of a session, from a mail or a ticket, cannot keep its owner from
+// opening the next one by sending requests.
+func TestSpentTokenUsesUpNoRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, launch := w.sell("duration_limit_seconds", 600)
+	session := w.enter(launch)
+	refused := false
+	for range 1000 {
+		a := w.call("POST", "/api/v1/sessions/"+id+"/heartbeat", launch, nil)
+		if refused = a.status == 429; refused {
+			break
+		}
+		a.want(409, "launch_spent")
+	}
+	if !refused {
+		t.Error("a spent token is not limited")
+	}
+	w.call("POST", "/api/v1/sessions/"+id+"/heartbeat", session, nil).want(200)
+	next := w.call("POST", "/api/v1/sessions/"+id+"/relaunch", w.market, nil).want(200).str("token")
+	w.secrets = append(w.secrets, next)
+	w.call("POST", "/api/v1/sessions/"+id+"/heartbeat", next, nil).want(200)
+	entered := w.call("POST", "/api/v1/sessions/"+id+"/launch", next, nil).want(200)
+	w.secrets = append(w.secrets, entered.str("session_token"))
+}
+
 // A session may be relaunched so often, and only by a marketplace.
 func TestRelaunchIsLimited(t *testing.T) {
 	t.Parallel()

@@ -385,6 +385,32 @@ func TestAdministratorsVouch(t *testing.T) {
 	}
 }
 
+// A session that was sold before its domain was lost gets no new link to that domain,
+// which may be somebody else's by now. The links that it has stay as they are.
+func TestRelaunchLeadsToNoLostDomain(t *testing.T) {
+	t.Parallel()
+	w, _, rival := newOwnedWorld(t)
+	const vouch = "/api/v1/providers/prov_rival/domains/app.acme.com/vouch"
+	w.claim("prov_rival", rival, "app.acme.com").want(200)
+	w.call("POST", vouch, w.admin, nil).want(200)
+	w.credit("user_1", 1000)
+	sold := w.call("POST", "/api/v1/sessions", w.market, order("provider_id", "prov_rival")).want(201)
+	relaunch := "/api/v1/sessions/" + sold.str("session", "id") + "/relaunch"
+	w.call("DELETE", vouch, w.admin, nil).want(200)
+	if a := w.call("POST", relaunch, w.market, nil).want(409, "domain_not_proven"); !strings.Contains(a.str("detail"), "app.acme.com is pending") {
+		t.Errorf("the marketplace is told %s", a.raw)
+	}
+	if now := w.call("GET", "/api/v1/sessions/"+sold.str("session", "id"), w.market, nil).want(200); now.num("relaunches") != 0 {
+		t.Errorf("the refused relaunch left %s", now.raw)
+	}
+	w.call("POST", vouch, w.admin, nil).want(200)
+	again := w.call("POST", relaunch, w.market, nil).want(200)
+	w.secrets = append(w.secrets, sold.str("token"), again.str("token"))
+	if !strings.HasPrefix(again.str("launch_url"), "https://app.acme.com/") {
+		t.Errorf("relaunched to %s", again.raw)
+	}
+}
+
 // A provider's launch links lead to its own domains, whatever it calls its app's address.
 func TestLaunchLinksLeadToProvenDomains(t *testing.T) {
 	t.Parallel()
@@ -424,6 +450,16 @@ func TestLaunchLinksLeadToProvenDomains(t *testing.T) {
 		t.Error("an app that the operator named is not sold")
 	}
 	patch(rival, map[string]any{"app_url": "https://named.acme.com/other", "name": "x"}).want(200)
+	// An administrator who passes on what somebody typed gives no word for it; one who
+	// gave it before has given it.
+	patch(w.admin, map[string]any{"app_url": "https://shop.victim.com/", "vouch": false}).want(422, "invalid_request")
+	patch(w.admin, map[string]any{"app_url": "https://named.acme.com/", "vouch": false}).want(200)
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{
+		"name": "Typed", "domains": []string{"typed.acme.com"}, "app_url": "https://shop.victim.com/", "vouch": false,
+	}).want(422, "invalid_request")
+	w.call("POST", "/api/v1/providers", w.admin, map[string]any{
+		"name": "Typed", "domains": []string{"typed.acme.com"}, "app_url": "https://typed.acme.com/", "vouch": false,
+	}).want(201)
 	// Of several domains, the first that is usable has the launch links.
 	patch(w.admin, map[string]any{"domains": []any{"first.acme.com", "second.acme.com"}, "app_url": ""}).want(200)
 	w.call("DELETE", "/api/v1/providers/prov_rival/domains/first.acme.com/vouch", w.admin, nil).want(200)
@@ -474,4 +510,43 @@ func TestDomainsAndTheirChecksAreLimited(t *testing.T) {
 	w.call("POST", "/api/v1/providers/prov_rival/dns/checks", rival, map[string]any{"domain": "none.acme.com"}).want(422, "invalid_request")
 	w.call("POST", "/api/v1/providers/prov_demo/dns/checks", rival, nil).want(404)
 	w.call("POST", "/api/v1/providers/prov_none/dns/checks", w.admin, nil).want(404)
+}
+
+// A relaunch makes a link, as a sale does: none leads to a domain that somebody else may
+// hold by now, and the link that the user has stays good.
+func TestARelaunchLeadsToProvenDomains(t *testing.T) {
+	t.Parallel()
+	w, dns, rival := newOwnedWorld(t)
+	w.claim("prov_rival", rival, "app.acme.com").want(200)
+	w.dns("prov_rival", rival, "app.acme.com").set(dns)
+	w.checkNow("prov_rival", rival, "app.acme.com")
+	w.credit("user_1", 1000)
+	sold := w.call("POST", "/api/v1/sessions", w.market, order("provider_id", "prov_rival", "duration_limit_seconds", 36000)).want(201)
+	w.secrets = append(w.secrets, sold.str("token"))
+	relaunch := func(id string) *answer {
+		t.Helper()
+		return w.call("POST", "/api/v1/sessions/"+id+"/relaunch", w.market, nil)
+	}
+
+	// The name has a new owner.
+	w.claim("prov_demo", w.provider, "app.provider.example", "app.acme.com").want(200)
+	w.dns("prov_demo", w.provider, "app.acme.com").set(dns)
+	w.checkNow("prov_demo", w.provider, "app.acme.com")
+	if w.served("app.acme.com") != "prov_demo" {
+		t.Fatal("the new owner does not hold the domain")
+	}
+	if a := relaunch(sold.str("session", "id")).want(409, "domain_not_proven"); strings.Contains(string(a.raw), "launch_url") {
+		t.Errorf("relaunched: %s", a.raw)
+	}
+	if now := w.call("GET", "/api/v1/sessions/"+sold.str("session", "id"), w.market, nil).want(200); now.num("relaunches") != 0 {
+		t.Errorf("the refused relaunch voided the link: %s", now.raw)
+	}
+
+	w.dns("prov_rival", rival, "app.acme.com").set(dns)
+	w.checkNow("prov_rival", rival, "app.acme.com")
+	again := relaunch(sold.str("session", "id")).want(200)
+	w.secrets = append(w.secrets, again.str("token"))
+	if !strings.HasPrefix(again.str("launch_url"), "https://app.acme.com/?session=") {
+		t.Errorf("the new link is %.40s", again.str("launch_url"))
+	}
 }

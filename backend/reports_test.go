@@ -136,19 +136,32 @@ func TestPagesAreBounded(t *testing.T) {
 }
 
 // TestErasedUsersHaveNoPages: a page may have a user's id for a part of its path
-// that its reader was not.
+// that its reader was not. A marketplace that erases a user with a common word for an id
+// erases no pages of providers where the user never was.
 func TestErasedUsersHaveNoPages(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
+		w.t = t
 		now := w.clock.Now()
-		w.credit("ada_l", 10)
+		if _, err := w.b.CreateProvider(context.Background(), store.Provider{ID: "prov_other", Name: "Other"}); err != nil {
+			t.Fatal(err)
+		}
+		w.credit("ada_l", 500)
+		sold := w.call("POST", "/api/v1/sessions", w.market, order("user_id", "ada_l")).want(201)
+		w.secrets = append(w.secrets, sold.str("token"))
+		w.call("POST", "/api/v1/sessions/"+sold.str("session", "id")+"/complete", w.market, nil).want(200)
+		elsewhere := seenPage("/ada_l/posts", "prefix", 1, now)
+		elsewhere["provider_id"] = "prov_other"
 		w.report("edge-1", map[string]any{"pages": []any{
 			seenPage("/hello/ada_l", "prefix", 1, now), seenPage("/ada_l/posts", "prefix", 1, now),
-			seenPage("/hello/adaxl", "prefix", 1, now), seenPage("/hello/ada_lovelace", "prefix", 1, now),
+			seenPage("/hello/adaxl", "prefix", 1, now), seenPage("/hello/ada_lovelace", "prefix", 1, now), elsewhere,
 		}})
 		w.call("POST", "/api/v1/users/ada_l/erase", w.market, nil).want(200)
 		a := w.call("GET", ofPages, w.provider, nil).want(200)
 		if n := len(a.at("pages").([]any)); n != 2 || strings.Contains(string(a.raw), `ada_l"`) || strings.Contains(string(a.raw), "posts") {
 			t.Errorf("left: %s", a.raw)
+		}
+		if a := w.call("GET", "/api/v1/providers/prov_other/pages", w.admin, nil).want(200); len(a.at("pages").([]any)) != 1 {
+			t.Errorf("left at the other: %s", a.raw)
 		}
 	})
 }

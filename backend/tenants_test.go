@@ -452,3 +452,33 @@ func TestKeysBelongToAMarketplace(t *testing.T) {
 		break
 	}
 }
+
+// A key that names no marketplace, such as one that an earlier program writes while this
+// one is already running, is the default marketplace's and sees no other.
+func TestAKeyWithoutAMarketplaceIsTheDefaultOnes(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.t = t
+		other := w.marketplace("mkt_books")
+		w.call("POST", "/api/v1/users/user_1/tokens", other, map[string]any{"amount": 70}).want(201)
+		sold := w.call("POST", "/api/v1/sessions", other, order("tokens_allocated", 60)).want(201)
+		id := sold.str("session", "id")
+		bare := "sg_mkt_written-by-an-earlier-program"
+		w.secrets = append(w.secrets, sold.str("token"), bare)
+		sum := sha256.Sum256([]byte(bare))
+		err := w.b.Store().Write(context.Background(), func(tx *store.Tx) error {
+			return tx.InsertAPIKey(context.Background(), store.APIKey{ID: store.NewID(w.now()), Hash: hex.EncodeToString(sum[:]), Role: "marketplace", CreatedAt: w.now().Unix()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.call("GET", "/api/v1/sessions/"+id, bare, nil).want(404)
+		w.call("POST", "/api/v1/sessions/"+id+"/revoke", bare, map[string]any{"refund": "full"}).want(404)
+		if a := w.call("GET", "/api/v1/sessions", bare, nil).want(200); strings.Contains(string(a.raw), id) {
+			t.Errorf("it lists %s", a.raw)
+		}
+		w.credit("user_1", 5)
+		if a := w.call("GET", "/api/v1/users/user_1/balance", bare, nil).want(200); a.num("available") != 5 {
+			t.Errorf("user_1 has %s", a.raw)
+		}
+	})
+}

@@ -34,7 +34,8 @@ func (g *Gate) ask(w http.ResponseWriter, r *http.Request, l launch, other *held
 }
 
 // enterAgreed opens the launch link to which the person has agreed on the page of
-// [Gate.ask]. Only that page can send the form: see [fromOwnPage].
+// [Gate.ask]. Only pages of this origin can send the form: see [fromOwnPage]. The app's own
+// pages are among them; they can end the session as well.
 func (g *Gate) enterAgreed(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxPageBody)
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -97,6 +97,7 @@ func TestLinkAsksBeforeItReplacesASession(t *testing.T) {
 		{"a forged cookie", "session_gate=forged", [2]string{}, http.StatusServiceUnavailable, false},
 		{"in a frame, the cookie for other sites' requests", "session_gate_cross=mine", [2]string{"Sec-Fetch-Dest", "iframe"}, http.StatusConflict, false},
 		{"a session that only the backend knows, which is down", "session_gate=" + by.sign(token.Session, "unknown", "p", 0), [2]string{}, http.StatusServiceUnavailable, false},
+		{"a browser that does not name the frame", "session_gate=mine", [2]string{"Sec-Fetch-Dest", ""}, http.StatusConflict, true},
 		{"a script's request", "session_gate=mine", [2]string{"Sec-Fetch-Mode", "cors"}, http.StatusConflict, false},
 		{"the same session", "session_gate=new", [2]string{}, http.StatusSeeOther, false},
 		{"the same session, another kept", "session_gate=new; session_gate_kept=mine", [2]string{}, http.StatusSeeOther, false},
@@ -129,6 +130,11 @@ func TestLinkAsksBeforeItReplacesASession(t *testing.T) {
 			t.Errorf("%s: the page with the link may be stored", tt.name)
 		}
 		to := formTo.FindStringSubmatch(body)
+		// No page of another site can show the form and guide the press.
+		framed := strings.Contains(w.Header().Get("Content-Security-Policy"), "frame-ancestors *")
+		if html := strings.HasPrefix(w.Header().Get("Content-Type"), "text/html"); html && framed == tt.form {
+			t.Errorf("%s: other sites may frame the page: %v, with a form: %v", tt.name, framed, tt.form)
+		}
 		if (to != nil) != tt.form {
 			t.Errorf("%s: has a form: %v\n%s", tt.name, to != nil, body)
 		}

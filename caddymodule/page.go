@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 	sdkinject "github.com/sessiongate/sessiongate/sdk-inject"
@@ -52,13 +53,19 @@ var (
 func policyFor(style string) string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; frame-ancestors *"
+		"'; base-uri 'none'; " + anyFrame
 }
+
+// Which pages may show a page of the gate in a frame.
+const (
+	anyFrame = "frame-ancestors *"
+	noFrame  = "frame-ancestors 'none'"
+)
 
 // customPolicy is for operators' own templates: styles and pictures of any kind,
 // but no script.
 const customPolicy = "default-src 'none'; style-src 'self' 'unsafe-inline' https:; img-src 'self' data: https:; " +
-	"font-src 'self' data: https:; base-uri 'none'; frame-ancestors *"
+	"font-src 'self' data: https:; base-uri 'none'; " + anyFrame
 
 // noForms is added to the policy of pages without a form. A page with one allows any
 // target, because browsers apply form-action to redirects as well, and the resumed
@@ -94,6 +101,10 @@ func (g *Gate) writePage(w http.ResponseWriter, r *http.Request, status int, p p
 	h.Set("Content-Language", p.Lang)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Referrer-Policy", "no-referrer")
+	if p.Code == protocol.AnotherSession && p.ResumeTo != "" && !g.partitioned() {
+		// A browser that does not say what a request is for may show the form in a frame.
+		policy = strings.Replace(policy, anyFrame, noFrame, 1)
+	}
 	if p.ResumeTo == "" {
 		policy += noForms
 	} else { // without a referrer, browsers send the form with "Origin: null"

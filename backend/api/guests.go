@@ -9,7 +9,7 @@ import (
 
 // guestChangeBody is a change by a portal guest that nobody has confirmed.
 type guestChangeBody struct {
-	Item      string `json:"item" example:"app_url" doc:"domains, origin_url, app_url, or webhook: and the webhook's id"`
+	Item      string `json:"item" example:"app_url" doc:"domains, origin_url, app_url, policies, or webhook: and the webhook's id"`
 	WebhookID string `json:"webhook_id,omitempty"`
 	LinkID    string `json:"link_id" doc:"The portal link that the guest signed in with"`
 	At        int64  `json:"at" doc:"Time of the last change by a guest"`

@@ -47,7 +47,7 @@ type createProviderInput struct {
 		OriginURL string            `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
 		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Base URL of launch links. Default: https at the first domain"`
 		Policies  *service.Policies `json:"policies,omitempty"`
-		Vouch     *bool             `json:"vouch,omitempty" doc:"Whether you vouch for the domains. false: each is pending until its DNS record proves it; use it for domains that somebody else typed. Default: true"`
+		Vouch     *bool             `json:"vouch,omitempty" doc:"Whether you vouch for the domains and app_url. false: each domain is pending until its DNS record proves it, and app_url must be at one of them; use it for what somebody else typed. Default: true"`
 	}
 }
 
@@ -60,7 +60,7 @@ type patchProviderInput struct {
 		OriginURL *string           `json:"origin_url,omitempty" maxLength:"2048"`
 		AppURL    *string           `json:"app_url,omitempty" maxLength:"2048"`
 		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces all policies; return_hosts are kept when omitted"`
-		Vouch     *bool             `json:"vouch,omitempty" doc:"For administrators: whether you vouch for new domains. Default: true for administrators. A provider's new domains are pending until their DNS records prove them"`
+		Vouch     *bool             `json:"vouch,omitempty" doc:"For administrators: whether you vouch for new domains and for app_url. Default: true for administrators. A provider's new domains are pending until their DNS records prove them"`
 	}
 }
 

@@ -186,10 +186,14 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 
 // callerOfKey returns the caller that holds a key or signed in with it.
 func callerOfKey(k store.APIKey) Caller {
-	return Caller{
+	c := Caller{
 		Role: Role(k.Role), Scope: "key:" + k.Line(), ProviderID: k.ProviderID, MarketplaceID: k.MarketplaceID, KeyID: k.ID, Name: k.Name,
 		ExpiresAt: k.ExpiresAt, Guest: k.Kind == store.KindLink,
 	}
+	if c.Role == RoleMarketplace { // an earlier program, still running, writes keys without one
+		c.MarketplaceID = cmp.Or(c.MarketplaceID, protocol.DefaultMarketplace)
+	}
+	return c
 }
 
 // MaxProviderKeys is the largest number of live keys that a provider may create.

@@ -74,7 +74,9 @@ func (s *Service) Enter(ctx context.Context, c Caller, redemptionID string) (ent
 }
 
 // Relaunch gives a live session a new link. All earlier links of the session and the
-// cookies of its browsers are void from then on. The paid clock is not affected.
+// cookies of its browsers are void from then on. The paid clock is not affected. Like a
+// sale, it is refused while the app's domain is not the provider's: somebody else may
+// hold the domain by now, and would receive the token.
 func (s *Service) Relaunch(ctx context.Context, req Request, id string) (LinkedSession, error) {
 	linked, err := write(ctx, s, req, func(w *writeTx) (createdSession, error) {
 		c, err := s.applyOrExplain(ctx, w, id, session.Relaunch{})
@@ -89,7 +91,11 @@ func (s *Service) Relaunch(ctx context.Context, req Request, id string) (LinkedS
 		if err != nil {
 			return createdSession{}, err
 		}
-		return createdSession{Session: c, Claims: s.launchClaims(c, w.now), AppURL: AppURL(p)}, nil
+		appURL, err := launchBase(p)
+		if err != nil {
+			return createdSession{}, err
+		}
+		return createdSession{Session: c, Claims: s.launchClaims(c, w.now), AppURL: appURL}, nil
 	})
 	if err != nil {
 		return LinkedSession{}, err
@@ -142,8 +148,12 @@ func (s *Service) identifySession(ctx context.Context, raw string) (Caller, erro
 	}
 	c := Caller{Role: RoleSession, Scope: "session:" + b.Claims.ID, ProviderID: b.Claims.ProviderID, SessionID: b.Claims.ID}
 	if b.Launch {
-		// Whoever holds a spent token must not use up the requests of the session.
+		// Whoever holds a spent token must not use up the requests of the session, nor those
+		// of its next link.
 		c.Role, c.Scope, c.Spent, c.launch = RoleLaunch, "launch:"+b.Claims.ID, b.Spent, b.Claims
+		if b.Spent {
+			c.Scope = "spent:" + b.Claims.ID
+		}
 	}
 	return c, nil
 }

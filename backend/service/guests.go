@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // What a portal guest changes outlives its link, and some of it decides where users,
-// launch tokens and messages go: domains, origin_url, app_url and webhooks.
+// launch tokens and messages go, and what sessions cost: domains, origin_url, app_url,
+// policies and webhooks.
 //
 //   - While a provider has no key and no person of its own, its guest sets it up: it sets
 //     what nobody has set, and changes what guests set. All of it is listed until the
@@ -38,7 +40,17 @@ func changedItems(before, after store.Provider) []guestItem {
 	if before.AppURL != after.AppURL {
 		list = append(list, guestItem{"app_url", before.AppURL == ""})
 	}
+	if was := priced(before.Policies); !reflect.DeepEqual(was, priced(after.Policies)) {
+		list = append(list, guestItem{"policies", reflect.DeepEqual(was, priced(store.Policies{}))})
+	}
 	return list
+}
+
+// priced returns policies with their defaults, without what only administrators change.
+func priced(p store.Policies) store.Policies {
+	p.ReturnHosts, p.WarningSeconds = nil, slices.Clone(p.WarningSeconds)
+	_ = normalizePolicies(&p) // what is refused is refused before it is compared
+	return p
 }
 
 // guestMay refuses a request of a guest that may not change these items.
@@ -51,7 +63,7 @@ func (s *Service) guestMay(ctx context.Context, r store.Reader, req Request, pro
 		return err
 	}
 	if owned {
-		return Refuse(protocol.Forbidden, "Portal links cannot change domains, origin_url, app_url or webhooks of a provider that has an API key or a person of its own. Sign in with the key or as the person.")
+		return Refuse(protocol.Forbidden, "Portal links cannot change domains, origin_url, app_url, policies or webhooks of a provider that has an API key or a person of its own. Sign in with the key or as the person.")
 	}
 	byGuests, err := r.GuestChanges(ctx, providerID)
 	if err != nil {

@@ -47,9 +47,9 @@ func newClaim(vouched bool) func(string) domain.State {
 }
 
 // checkClaims refuses what a provider cannot have: names that nobody can own, too many
-// domains, and, unless the operator set it, an app at somebody else's host. Domains
-// that the provider had before are kept.
-func (s *Service) checkClaims(before, after store.Provider, byOperator bool) error {
+// domains, and, unless the operator vouches for it, an app at somebody else's host.
+// Domains that the provider had before are kept.
+func (s *Service) checkClaims(before, after store.Provider, vouched bool) error {
 	for i, name := range after.Domains {
 		if slices.Contains(before.Domains, name) {
 			continue
@@ -61,7 +61,7 @@ func (s *Service) checkClaims(before, after store.Provider, byOperator bool) err
 	if len(after.Domains) > max(maxDomains, len(before.Domains)) {
 		return Refuse(protocol.InvalidRequest, fmt.Sprintf("A provider has at most %d domains. Remove some first.", maxDomains))
 	}
-	if byOperator || after.AppURL == "" {
+	if vouched || after.AppURL == "" {
 		return nil
 	}
 	host := hostOf(after.AppURL)
@@ -96,6 +96,10 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 		if err != nil || slices.ContainsFunc(claims, func(c domain.Claim) bool { return c.Domain == name }) {
 			continue // refused later, or no new claim
 		}
+		// A guest that may not add domains must not use up what the provider may.
+		if err := s.guestMay(ctx, s.store.Reader, req, id, guestItem{name: "domains", fresh: true}); err != nil {
+			return err
+		}
 		err = s.limited(ctx, "domain_claims", id, claimLimit)
 		if refusal, ok := errors.AsType[*Refusal](err); ok {
 			refusal.Detail = "Too many new domains. Keep the ones that you have, or wait before you add another."
@@ -108,8 +112,8 @@ func (s *Service) limitClaims(ctx context.Context, req Request, id string, wante
 }
 
 // launchBase returns the base URL of a provider's launch links, or the refusal of a
-// sale for a domain that is not the provider's yet. It is empty if the provider has
-// neither an app_url nor domains.
+// sale or a relaunch for a domain that is not the provider's, or not any more. It is empty
+// if the provider has neither an app_url nor domains.
 func launchBase(p store.Provider) (string, error) {
 	host := hostOf(AppURL(p))
 	if domain.Loopback(host) {

@@ -27,12 +27,12 @@ func (s *Service) Providers(ctx context.Context, after string, limit int) ([]sto
 }
 
 // CreateProvider registers a provider. If p has no id, it generates one. vouched means
-// that the administrator who registers it vouches for its domains.
+// that the administrator who registers it vouches for its domains and its app_url.
 func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provider, vouched bool) (store.Provider, error) {
 	if err := normalizeProvider(&p); err != nil {
 		return p, err
 	}
-	if err := s.checkClaims(store.Provider{}, p, true); err != nil {
+	if err := s.checkClaims(store.Provider{}, p, vouched); err != nil {
 		return p, err
 	}
 	p.NewClaim = newClaim(vouched)
@@ -58,7 +58,8 @@ type ProviderPatch struct {
 	Policies  *store.Policies
 	// Whether return_hosts may change. Only the marketplace may change them.
 	MayReturn bool
-	// Whether an administrator changes the provider, and vouches for new domains.
+	// Whether an administrator changes the provider, and vouches for new domains and for
+	// app_url.
 	ByOperator, Vouched bool
 }
 
@@ -94,7 +95,7 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		if err := w.changing(ctx, id, changedItems(was, p)...); err != nil {
 			return p, err
 		}
-		if err := s.checkClaims(was, p, patch.ByOperator); err != nil {
+		if err := s.checkClaims(was, p, patch.Vouched); err != nil {
 			return p, err
 		}
 		p.NewClaim = newClaim(patch.Vouched)

@@ -115,14 +115,19 @@ func (s *Service) AddWebhook(ctx context.Context, req Request, h store.Webhook) 
 	if err != nil {
 		return h, err
 	}
-	return s.withSecret(ctx, h.ProviderID, made)
+	return s.withSecret(ctx, req, h.ProviderID, made)
 }
 
 // shortID returns 100 random bits as 20 characters.
 func shortID() string { return strings.ToLower(rand.Text()[:20]) }
 
-// withSecret returns a webhook with its secret decrypted.
-func (s *Service) withSecret(ctx context.Context, providerID, id string) (store.Webhook, error) {
+// withSecret returns a webhook with its secret decrypted. The secret is the current one,
+// so it is shown only to a caller that may still change the webhook: a guest that repeats
+// an earlier request must not read the secret that the provider has made since.
+func (s *Service) withSecret(ctx context.Context, req Request, providerID, id string) (store.Webhook, error) {
+	if err := s.guestMay(ctx, s.store.Reader, req, providerID, webhookItem(id, false)); err != nil {
+		return store.Webhook{}, err
+	}
 	h, err := webhookOf(ctx, s.store.Reader, providerID, id)
 	if err != nil {
 		return h, err
@@ -293,7 +298,7 @@ func (s *Service) RotateSecret(ctx context.Context, req Request, providerID, id 
 	if err != nil {
 		return store.Webhook{}, err
 	}
-	return s.withSecret(ctx, providerID, id)
+	return s.withSecret(ctx, req, providerID, id)
 }
 
 // badURL returns the refusal of a webhook URL, with the reason in err.

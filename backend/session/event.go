@@ -25,7 +25,8 @@ type Launch struct {
 	// The number of the token's link: 0 for the link of the sale; see [Relaunch].
 	Link int64
 	// How long the app was open to the user before: an edge may admit a launch while it
-	// cannot redeem it. A clock that starts at launch has run for that time.
+	// cannot redeem it. A clock that starts at launch has run for that time, and a paused
+	// one, too. The same RedemptionID may repeat the launch for so much longer.
 	Served time.Duration
 }
 

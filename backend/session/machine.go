@@ -71,13 +71,16 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 		return Transition{}, ErrSpent
 	}
 	if s.Spent() {
-		if s.RedemptionID == e.RedemptionID && now.Unix()-s.RedeemedAt <= RedeemAgain {
+		if s.RedemptionID == e.RedemptionID && now.Unix()-s.RedeemedAt <= RedeemAgain+int64(e.Served/time.Second) {
 			return Transition{Session: s, Name: Redeemed, Unchanged: true}, nil
 		}
 		return Transition{}, ErrSpent
 	}
 	name := Redeemed
-	if s.Status == Pending {
+	switch s.Status {
+	case Paused:
+		s.serve(e.Served, now)
+	case Pending:
 		name = Started
 		s.Status = Active
 		s.start(max(now.UnixMicro()-max(0, e.Served.Microseconds()), s.CreatedAt*second), now)

@@ -101,6 +101,17 @@ func (s *Session) pause(now time.Time) {
 	s.PausedAt = max(floor(now), s.StartedAt)
 }
 
+// serve counts time for which the app was open during the present pause: the pause begins
+// that much later, at the deadline at most.
+func (s *Session) serve(open time.Duration, now time.Time) {
+	at := min(s.Meter.PausedAtUS+open.Microseconds(), now.UnixMicro(), s.ExpiresAt*second)
+	if at <= s.Meter.PausedAtUS {
+		return
+	}
+	s.Meter.PausedAtUS = at
+	s.PausedAt = max(at/second, s.StartedAt)
+}
+
 // unpause ends the present pause at the moment at.
 func (s *Session) unpause(at int64) {
 	s.Meter.PausedUS += max(0, at-s.Meter.PausedAtUS)

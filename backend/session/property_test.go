@@ -48,12 +48,18 @@ func live(r *rand.Rand) (problem string) {
 			}
 			continue
 		}
+		if l, ok := e.(Launch); ok && l.Link < s.Relaunches {
+			return "a link opened the session after a newer one was made"
+		}
 		if tr.Unchanged {
 			continue
 		}
 		held += tr.Hold
 		if p := check(s, tr, held, now); p != "" {
 			return p
+		}
+		if l, ok := e.(Launch); ok && s.Status == Paused { // open during the pause
+			served.total += max(0, min(l.Served, now.Sub(time.UnixMicro(s.Meter.PausedAtUS)), time.Unix(s.ExpiresAt, 0).Sub(time.UnixMicro(s.Meter.PausedAtUS))))
 		}
 		served.after(s, tr, now)
 		if p := served.check(tr.Session, e); p != "" {
@@ -91,6 +97,10 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 		return "cut off early, or not for the whole"
 	case s.Terms.Pause != nil && (s.PauseCount > s.Terms.Pause.MaxCount || s.PausedSeconds > s.Terms.Pause.MaxSeconds):
 		return "paused beyond the policy"
+	case tr.Name == Redeemed && before.Spent() && before.EnteredAt != 0:
+		return "a spent link opened the session again"
+	case s.Relaunches > before.Relaunches && s.Spent():
+		return "a new link is spent before it was opened"
 	case s.Terms.Offer != nil && s.OfferUsed > s.Terms.Offer.MaxCount:
 		return "extended beyond the offer"
 	}
@@ -175,7 +185,7 @@ func (u *use) check(s Session, e Event) string {
 func known(err error) bool {
 	_, illegal := errors.AsType[*IllegalError](err)
 	return illegal || errors.Is(err, ErrSpent) || errors.Is(err, ErrConsent) || errors.Is(err, ErrPause) ||
-		errors.Is(err, ErrNotDue) || errors.Is(err, ErrPurchases) || errors.Is(err, ErrTerms) || errors.Is(err, ErrRefund)
+		errors.Is(err, ErrNotDue) || errors.Is(err, ErrPurchases) || errors.Is(err, ErrRelaunches) || errors.Is(err, ErrTerms) || errors.Is(err, ErrRefund)
 }
 
 func randomOrder(r *rand.Rand) Order {
@@ -197,9 +207,9 @@ func randomOrder(r *rand.Rand) Order {
 }
 
 func randomEvent(r *rand.Rand) Event {
-	switch r.IntN(13) {
+	switch r.IntN(14) {
 	case 0, 1:
-		return Launch{RedemptionID: []string{"a", "b"}[r.IntN(2)], Served: time.Duration(r.Int64N(20)-10) * 100 * time.Millisecond}
+		return Launch{RedemptionID: []string{"a", "b"}[r.IntN(2)], Link: r.Int64N(4), Served: time.Duration(r.Int64N(20)-10) * 100 * time.Millisecond}
 	case 2, 3:
 		return Extend{By: User}
 	case 4:
@@ -213,6 +223,8 @@ func randomEvent(r *rand.Rand) Event {
 	case 9:
 		return Enter{}
 	case 10:
+		return Relaunch{}
+	case 11:
 		return Revoke{Refund: []Refund{RefundFull, RefundProrated, RefundNone, ""}[r.IntN(4)]}
 	}
 	return Tick{}

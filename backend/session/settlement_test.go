@@ -200,10 +200,45 @@ func TestTimeServedBeforeTheRedemptionCounts(t *testing.T) {
 	if s.StartedAt != 1_800_000_001 || s.EnteredAt == 0 {
 		t.Errorf("got %+v", s)
 	}
+	// A new link to a paused session was open during the pause: use, up to the deadline.
+	for _, c := range []struct {
+		served float64
+		want   int64
+	}{{0, 10}, {4.2, 14}, {300, 20}, {-3, 10}} {
+		s = run(t, newSession(t, nil), 0.0, Launch{RedemptionID: "r"}, 10.0, Pause{}, 11.0, Relaunch{},
+			20.0, Launch{RedemptionID: "s", Link: 1, Served: time.Duration(c.served * 1e9)}, 21.0, Complete{By: User})
+		if s.Settlement.UsedSeconds != c.want {
+			t.Errorf("served %v s of a pause: used %d s, want %d", c.served, s.Settlement.UsedSeconds, c.want)
+		}
+	}
 	// It may have run out.
 	s = run(t, newSession(t, launch), 90.0, Launch{RedemptionID: "r", Served: 70 * time.Second}, 90.0, Tick{})
 	if s.Status != Expired || s.Settlement.Captured != 100 {
 		t.Errorf("got %s %+v", s.Status, s.Settlement)
+	}
+}
+
+// An edge that lost the answer to a redemption, and then the service for minutes, repeats
+// the redemption for the visitor whom it serves. Nobody else may.
+func TestRedemptionIsRepeatedAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	s := run(t, newSession(t, func(o *Order) { o.Duration = 3600 }), 1.0, Launch{RedemptionID: "r"})
+	again := func(e Launch) error {
+		tr, err := Apply(s, e, after(301))
+		if err == nil && !tr.Unchanged {
+			t.Errorf("repeated as %+v", tr)
+		}
+		return err
+	}
+	if err := again(Launch{RedemptionID: "r", Served: 298 * time.Second}); err != nil {
+		t.Errorf("served since: %v", err)
+	}
+	for name, e := range map[string]Launch{
+		"later": {RedemptionID: "r"}, "much later": {RedemptionID: "r", Served: 100 * time.Second}, "another": {RedemptionID: "s", Served: 298 * time.Second},
+	} {
+		if err := again(e); !errors.Is(err, ErrSpent) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ const maxGuestChanges = 100
 // confirmed since.
 type GuestChange struct {
 	ProviderID string
-	// domains, origin_url, app_url, or [WebhookItem].
+	// domains, origin_url, app_url, policies, or [WebhookItem].
 	Item string
 	// The portal link that the guest signed in with.
 	LinkID string

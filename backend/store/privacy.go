@@ -40,6 +40,12 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string, rewrite fu
 		return fmt.Errorf("erasing user: %w", err)
 	}
 	steps := []func() error{
+		// Before the sessions, which say where the user was.
+		func() error { return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(userID)+"/%", userID) },
+		func() error { // an app may name the user without the marketplace
+			_, user := protocol.SplitSubject(userID)
+			return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(user)+"/%", userID)
+		},
 		func() error { return t.q.EraseHolds(ctx, pseudonym, userID) },
 		func() error { return t.rewriteMessages(ctx, userID, rewrite) },
 		func() error { return t.q.EraseResponses(ctx, userID) },
@@ -53,11 +59,6 @@ func (t *Tx) EraseUser(ctx context.Context, userID, pseudonym string, rewrite fu
 			return err
 		},
 		func() error { return t.q.EraseProviderUsers(ctx, pseudonym, userID) },
-		func() error { return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(userID)+"/%") },
-		func() error { // an app may name the user without the marketplace
-			_, user := protocol.SplitSubject(userID)
-			return t.q.ErasePageReports(ctx, "%/"+likeEscape.Replace(user)+"/%")
-		},
 		func() error { return t.q.DeleteAccount(ctx, userID) },
 	}
 	for _, step := range steps {

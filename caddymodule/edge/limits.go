@@ -47,7 +47,8 @@ type Limit struct {
 	field *int64
 }
 
-// List describes the limits, in the order of their documentation.
+// List describes the limits, in the order of their documentation. One address cannot use
+// up what all addresses share.
 func (l *Limits) List() []Limit {
 	list := []Limit{
 		{"websockets_per_session", 0, 64, "at once", "WebSockets of one session", &l.WebSocketsPerSession},
@@ -55,10 +56,10 @@ func (l *Limits) List() []Limit {
 		{"websockets", 0, 100_000, "at once", "WebSockets of this edge", &l.WebSockets},
 		{"entries_per_link", 0, 30, "per minute", "attempts to enter by one launch link", &l.EntriesPerLink},
 		{"entries_per_address", 0, 600, "per minute", "attempts to enter from one address, by links that this service signed", &l.EntriesPerAddress},
-		{"host_lookups", 0, 50, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
+		{"host_lookups", 0, 100, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
 		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address, or with tokens of one session", &l.HostLookupsPerAddress},
 		{"open_lookups", 0, 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours", &l.OpenLookups},
-		{"certificate_lookups", 0, 20, "per second", "new names in TLS handshakes", &l.CertificateLookups},
+		{"certificate_lookups", 0, 80, "per second", "new names in TLS handshakes", &l.CertificateLookups},
 		{"certificate_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.CertificateLookupsPerAddress},
 		{"event_batches_per_session", 0, 60, "per minute", "batches of page events of one session", &l.EventBatchesPerSession},
 		{"event_batches_per_provider", 0, 12_000, "per minute", "batches of page events of one provider's sessions", &l.EventBatchesPerProvider},

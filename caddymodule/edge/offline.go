@@ -74,7 +74,11 @@ func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Cla
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	id := claims.SessionID()
-	if _, twice := p.waiting[id]; twice || p.edge.Sessions.ByID(id) != nil {
+	s := p.edge.Sessions.ByID(id)
+	if s != nil && live.LinkOf(claims.Relaunches) > s.Record().Relaunches() {
+		return "", protocol.BackendUnavailable // a new link: only the backend can end the old browser
+	}
+	if _, twice := p.waiting[id]; twice || s != nil {
 		return "", protocol.LaunchSpent
 	}
 	if status := p.edge.ended.status(id); status != "" {
@@ -93,7 +97,7 @@ func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Cla
 		seconds = claims.ExpiresAt.Unix() - claims.IssuedAt.Unix()
 	}
 	o.until = min(o.at+serve, claims.ExpiresAt.UnixMilli())
-	s := p.edge.Sessions.Put(&protocol.LiveState{
+	s = p.edge.Sessions.Put(&protocol.LiveState{
 		ID: id, UserID: claims.UserID(), ProviderID: claims.ProviderID, Status: protocol.Active,
 		Version: versionProvisional, StartedAt: claims.IssuedAt.Unix(), ExpiresAt: claims.ExpiresAt.Unix(),
 		DurationLimitSeconds: seconds, TokensAllocated: claims.TokensAllocated, ReturnURL: claims.ReturnURL,

@@ -52,6 +52,28 @@ func TestEndedSessionsOpenNothingOffline(t *testing.T) {
 	}
 }
 
+// A new link to a session that is open here waits for the backend, which ends the old
+// browser. It is not spent.
+func TestNewLinkToAnOpenSessionWaitsForTheBackend(t *testing.T) {
+	t.Parallel()
+	limits := OfflineLimits{Time: time.Hour, Sessions: 10}
+	open := map[string]func(e *Edge){
+		"redeemed here":         func(e *Edge) { e.Sessions.Put(stateOf("s1", 2, protocol.Active, time.Hour), MonotonicMS()) },
+		"entered while offline": func(e *Edge) { admit(e, "s1", limits) },
+	}
+	for name, open := range open {
+		e := aloneEdge(t)
+		open(e)
+		for link, want := range []protocol.Code{protocol.LaunchSpent, protocol.BackendUnavailable} {
+			claims := claimsFor("s1", time.Hour)
+			claims.Relaunches = int64(link)
+			if cookie, code := e.Offline.Admit(&protocol.LaunchRequest{Token: "t", RedemptionID: "r"}, claims, limits); code != want || cookie != "" {
+				t.Errorf("%s: link %d: %q, want %q", name, link, code, want)
+			}
+		}
+	}
+}
+
 // What is remembered of ended sessions has a bound, and it is the latest ones.
 func TestEndedSessionsAreRememberedWithinABound(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,7 @@ DROP INDEX sessions_ended_status;
 -- and webhook of a provider.
 CREATE TABLE guest_changes (
     provider_id TEXT NOT NULL REFERENCES providers (id),
-    -- domains, origin_url, app_url, or webhook: and the webhook's id.
+    -- domains, origin_url, app_url, policies, or webhook: and the webhook's id.
     item        TEXT NOT NULL,
     link_id     TEXT NOT NULL,
     at          BIGINT NOT NULL,

@@ -40,5 +40,7 @@ DELETE FROM page_reports WHERE page_reports.provider_id = sqlc.arg(provider_id) 
 DELETE FROM page_reports WHERE last_at < $1;
 
 -- name: ErasePageReports :exec
--- ErasePageReports removes the pages that have a user's id for a part of their path.
-DELETE FROM page_reports WHERE path || '/' LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '!';
+-- ErasePageReports removes the pages that have a user's id for a part of their path, at
+-- the providers where the user had a session: elsewhere the word is no user's.
+DELETE FROM page_reports WHERE path || '/' LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '!'
+  AND provider_id IN (SELECT s.provider_id FROM sessions s WHERE s.user_id = sqlc.arg(user_id));

@@ -67,11 +67,13 @@ func (q *Queries) DeleteOldPageReports(ctx context.Context, lastAt int64) (int64
 
 const erasePageReports = `-- name: ErasePageReports :exec
 DELETE FROM page_reports WHERE path || '/' LIKE CAST($1 AS TEXT) ESCAPE '!'
+  AND provider_id IN (SELECT s.provider_id FROM sessions s WHERE s.user_id = $2)
 `
 
-// ErasePageReports removes the pages that have a user's id for a part of their path.
-func (q *Queries) ErasePageReports(ctx context.Context, pattern string) error {
-	_, err := q.exec(ctx, q.erasePageReportsStmt, erasePageReports, pattern)
+// ErasePageReports removes the pages that have a user's id for a part of their path, at
+// the providers where the user had a session: elsewhere the word is no user's.
+func (q *Queries) ErasePageReports(ctx context.Context, pattern string, userID string) error {
+	_, err := q.exec(ctx, q.erasePageReportsStmt, erasePageReports, pattern, userID)
 	return err
 }
 

@@ -32,12 +32,21 @@ const look = (page: Page, state: "hidden" | "visible") =>
     document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
   }, state);
 
-async function open(path = "/", token = ""): Promise<{ page: Page; token: string }> {
+async function open(): Promise<{ page: Page }> {
   const page = await visit(context);
-  if (token) await page.goto(`${it.origin}${path}?session=${token}`);
-  const made = token || (await it.enter(page, path));
+  await it.enter(page, "/");
   expect(await initialize(page, settings())).toEqual({ status: "active" });
-  return { page, token: made };
+  return { page };
+}
+
+/** Opens another tab of the session. It gets a copy of the page's session storage, and with it the session token. */
+async function openTab(from: Page, path: string): Promise<Page> {
+  const opened = context.waitForEvent("page");
+  await from.evaluate((path) => void window.open(path), path);
+  const page = await opened;
+  await page.waitForFunction(() => Reflect.has(window, "MarketplaceSDK"));
+  expect(await initialize(page, settings())).toEqual({ status: "active" });
+  return page;
 }
 
 test("a hidden page pauses, and resumes when it is visible", async () => {
@@ -97,8 +106,8 @@ test("a page that is shown while the pause is under way resumes after it", async
 });
 
 test("a tab that is hidden because another tab of the session is in front does not pause", async () => {
-  const { page, token } = await open();
-  const { page: front } = await open("/other", token);
+  const { page } = await open();
+  const front = await openTab(page, "/other");
   await look(page, "hidden");
   await settled(front);
   expect([status(), count("pause")]).toEqual(["active", 0]);
