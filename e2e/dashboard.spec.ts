@@ -116,12 +116,12 @@ test("sessions: found by the service, page by page, and taken away as a file", a
   await expect(rows(page, "sessions").first()).toHaveAttribute("data-id", first ?? "");
 
   const search = page.getByLabel("Session or user");
-  await search.fill("user_7770");
+  await search.fill("user_833");
   await search.press("Enter");
-  await expect(page).toHaveURL(/q=user_7770/);
+  await expect(page).toHaveURL(/q=user_833/);
   const users = rows(page, "sessions").locator(".strong");
-  await expect(users.first()).toHaveText(/^user_7770/);
-  for (const user of await users.allTextContents()) expect(user).toMatch(/^user_7770/);
+  await expect(users.first()).toHaveText(/^user_833/);
+  for (const user of await users.allTextContents()) expect(user).toMatch(/^user_833/);
   await page.getByLabel("Status").selectOption("completed");
   await expect(rows(page, "sessions").first()).toContainText("Completed");
   await expect(page.getByTestId("sessions")).not.toContainText("Time ran out");
