@@ -184,7 +184,7 @@ func TestSecurityNamesTestsThatExist(t *testing.T) {
 	}
 	doc = append(doc, more...)
 	var all strings.Builder
-	for _, pattern := range []string{"*_test.go", "../caddymodule/*_test.go", "../caddymodule/*/*_test.go", "../internal/*/*_test.go", "../backend/*_test.go", "../backend/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "attack/*_test.go", "../caddymodule/*_test.go", "../caddymodule/*/*_test.go", "../internal/*/*_test.go", "../backend/*_test.go", "../backend/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -170,6 +170,7 @@ func TestSpoofedIdentityOnEveryPath(t *testing.T) {
 	}
 	// A launch link is redeemed there, and its token goes no further.
 	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
+	b = Browser(t) // one with another session would be asked first
 	open := page(b, t, "GET", s.App+"/public/x?a=1&session="+sold.Token, nil, "Referer", sold.LaunchURL, "Cookie", "theme=dark")
 	if open.Status != http.StatusSeeOther || open.Header.Get("Location") != "/public/x?a=1" {
 		t.Errorf("a launch link to a path that is left out: %d to %q", open.Status, open.Header.Get("Location"))

@@ -15,11 +15,17 @@ var agreeTo = regexp.MustCompile(`name="to" value="([^"]*)"`)
 // agree presses the button of the page that asks.
 func (s *System) agree(t *testing.T, b *Client, asked *Answer, headers ...string) *Answer {
 	t.Helper()
+	return agreeAt(t, b, s.App, asked, headers...)
+}
+
+// agreeAt does the same at an app of any address.
+func agreeAt(t *testing.T, b *Client, app string, asked *Answer, headers ...string) *Answer {
+	t.Helper()
 	to := agreeTo.FindSubmatch(asked.Body)
 	if to == nil {
 		t.Fatalf("the page has no form: %d %s", asked.Status, asked.Body)
 	}
-	return b.Do(t, "POST", s.App+"/.session-gate/enter", url.Values{"to": {strings.ReplaceAll(string(to[1]), "&amp;", "&")}}.Encode(),
+	return b.Do(t, "POST", app+"/.session-gate/enter", url.Values{"to": {strings.ReplaceAll(string(to[1]), "&amp;", "&")}}.Encode(),
 		append([]string{"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin"}, headers...)...)
 }
 

@@ -103,6 +103,27 @@ func TestRefusalLeadsToTheMarketplace(t *testing.T) {
 	register("here.localhost", "localhost:3000")
 	register("own.localhost", "own.localhost:"+port, "market.example")
 	register("none.localhost")
+	buyer := s.buy(t, terms{User: s.newUser(t, 10), Seconds: 300, Tokens: 10})
+	visit := func(host, query string) (*http.Response, []byte) {
+		t.Helper()
+		req, err := http.NewRequest("GET", s.App+"/page"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host + ":" + port
+		req.Header.Set("Sec-Fetch-Mode", "navigate")
+		req.Header.Set("Sec-Fetch-Dest", "document")
+		resp, err := plainClient().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, body
+	}
 	for _, tt := range []struct{ host, query, link string }{
 		{"one.localhost", "", "https://market.example/"},
 		{"one.localhost", "?session=eyJ.damaged", "https://market.example/"},
@@ -112,22 +133,8 @@ func TestRefusalLeadsToTheMarketplace(t *testing.T) {
 		{"none.localhost", "", ""},
 		{"unknown.localhost", "", ""},
 	} {
-		req, err := http.NewRequest("GET", s.App+"/page"+tt.query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = tt.host + ":" + port
-		req.Header.Set("Sec-Fetch-Mode", "navigate")
-		req.Header.Set("Sec-Fetch-Dest", "document")
-		resp, err := plainClient().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		visit(tt.host, "?session="+buyer.Token) // a host is looked up for a request with a token of ours
+		resp, body := visit(tt.host, tt.query)
 		link := ""
 		if _, rest, ok := strings.Cut(string(body), `href="`); ok {
 			link, _, _ = strings.Cut(rest, `"`)
