@@ -5,7 +5,12 @@ import { Problem, Time } from "../parts/states";
 import { Link, useViewer } from "../router";
 import type { GuestChanges } from "../types";
 
-const settings: Record<string, string> = { domains: "Domains", origin_url: "Origin", app_url: "Start page", policies: "Policies" };
+const settings: Record<string, string> = {
+  domains: "Domains",
+  origin_url: "Origin",
+  app_url: "Start page",
+  policies: "Policies",
+};
 
 /** What people with a sign-in link set, until the provider confirms it. Shows nothing if there is none. */
 export function Unconfirmed({ providerId }: { providerId: string }) {
