@@ -2,9 +2,7 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -73,83 +71,62 @@ func read(t *testing.T, s *store.Store, id string) session.Session {
 // purchases and times again: the sale is what the extensions leave.
 func TestSessionsOfEarlierVersionsHaveTheirPurchases(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "test.db")
-	for name, at := range map[string]struct{ driver, name, address string }{
-		"sqlite":   {"sqlite", file, "sqlite:" + file},
-		"postgres": {driver: "pgx", address: postgres.Database(t)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if at.name == "" {
-				at.name = at.address
+	onEachDatabase(t, func(t *testing.T, db database) {
+		s := open(t, db.address)
+		err := s.Write(context.Background(), func(tx *store.Tx) error {
+			if err := tx.InsertProvider(context.Background(), store.Provider{ID: "p", Name: "p"}, soldAt); err != nil {
+				return err
 			}
-			s := open(t, at.address)
-			conn, err := sql.Open(at.driver, at.name)
+			credit, err := ledger.Credit("c", "u", 1000, soldAt)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
-			defer conn.Close()
-			change := func(query string, args ...any) {
-				t.Helper()
-				if _, err := conn.Exec(query, args...); err != nil {
-					t.Fatal(err)
-				}
-			}
-			err = s.Write(context.Background(), func(tx *store.Tx) error {
-				if err := tx.InsertProvider(context.Background(), store.Provider{ID: "p", Name: "p"}, soldAt); err != nil {
-					return err
-				}
-				credit, err := ledger.Credit("c", "u", 1000, soldAt)
-				if err != nil {
-					return err
-				}
-				return tx.Post(context.Background(), credit)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			fresh := sellExtended(t, s, "s1")
-			want := fmt.Sprintf("%+v", fresh.Purchases)
-			if len(fresh.Purchases) != 3 || fresh.Meter.PausedUS != 1_300_000 {
-				t.Fatalf("read as %+v", fresh)
-			}
-			// As an earlier version would have written it.
-			change("UPDATE sessions SET purchases = '', started_us = 0, paused_at_us = 0, paused_us = 0, entered_at = 0 WHERE id = 's1'")
-			old := read(t, s, "s1")
-			if got := fmt.Sprintf("%+v", old.Purchases); got != want {
-				t.Errorf("the purchases are %s, want %s", got, want)
-			}
-			if old.Meter.StartedUS != 1_800_000_001_000_000 || old.Meter.PausedUS != 1_000_000 || old.EnteredAt != fresh.RedeemedAt {
-				t.Errorf("the times are %+v, entered at %d", old.Meter, old.EnteredAt)
-			}
-			list, err := s.Sessions(context.Background(), store.SessionFilter{ProviderID: "p", Limit: 10})
-			if err != nil || len(list) != 1 || fmt.Sprintf("%+v", list[0].Purchases) != want {
-				t.Errorf("listed as %+v, %v", list, err)
-			}
-			// An earlier version extends a session of this one.
-			sellExtended(t, s, "s2")
-			change("UPDATE sessions SET tokens = tokens + 7, duration_seconds = duration_seconds + 20, expires_at = expires_at + 20, version = version + 1 WHERE id = 's2'")
-			change("INSERT INTO session_extensions (session_id, version, actor, seconds, tokens, created_at) SELECT id, version, 'user', 20, 7, 1800000009 FROM sessions WHERE id = 's2'")
-			mixed := read(t, s, "s2")
-			if n := len(mixed.Purchases); n != 4 || mixed.Purchases[3].Tokens != 7 || mixed.Purchases[0].Tokens != 100 || !mixed.Bought(mixed.Purchases) {
-				t.Errorf("the purchases are %+v", mixed.Purchases)
-			}
-			// It is settled purchase by purchase: 59 s of the sale's 60.
-			end := time.Unix(mixed.StartedAt+mixed.PausedSeconds, 0).Add(58500 * time.Millisecond)
-			tr, err := session.Apply(old, session.Complete{By: session.User}, end)
-			if err != nil || tr.Settlement.Captured != 99 || tr.Settlement.Released != 6 {
-				t.Errorf("settled as %+v, %v", tr.Settlement, err)
-			}
-			// One that ended before keeps its settlement.
-			change("UPDATE sessions SET status = 'completed', due_at = 0, ended_at = 1800000050, captured = 64, released = 41, used_seconds = 60, end_reason = 'completed' WHERE id = 's1'")
-			var captured, released int64
-			for _, p := range read(t, s, "s1").Purchases {
-				captured, released = captured+p.Captured, released+p.Released
-			}
-			if captured != 64 || released != 41 {
-				t.Errorf("its purchases are settled to %d and %d", captured, released)
-			}
+			return tx.Post(context.Background(), credit)
 		})
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		fresh := sellExtended(t, s, "s1")
+		want := fmt.Sprintf("%+v", fresh.Purchases)
+		if len(fresh.Purchases) != 3 || fresh.Meter.PausedUS != 1_300_000 {
+			t.Fatalf("read as %+v", fresh)
+		}
+		// As an earlier version would have written it.
+		db.exec(t, "UPDATE sessions SET purchases = '', started_us = 0, paused_at_us = 0, paused_us = 0, entered_at = 0 WHERE id = 's1'")
+		old := read(t, s, "s1")
+		if got := fmt.Sprintf("%+v", old.Purchases); got != want {
+			t.Errorf("the purchases are %s, want %s", got, want)
+		}
+		if old.Meter.StartedUS != 1_800_000_001_000_000 || old.Meter.PausedUS != 1_000_000 || old.EnteredAt != fresh.RedeemedAt {
+			t.Errorf("the times are %+v, entered at %d", old.Meter, old.EnteredAt)
+		}
+		list, err := s.Sessions(context.Background(), store.SessionFilter{ProviderID: "p", Limit: 10})
+		if err != nil || len(list) != 1 || fmt.Sprintf("%+v", list[0].Purchases) != want {
+			t.Errorf("listed as %+v, %v", list, err)
+		}
+		// An earlier version extends a session of this one.
+		sellExtended(t, s, "s2")
+		db.exec(t, "UPDATE sessions SET tokens = tokens + 7, duration_seconds = duration_seconds + 20, expires_at = expires_at + 20, version = version + 1 WHERE id = 's2'")
+		db.exec(t, "INSERT INTO session_extensions (session_id, version, actor, seconds, tokens, created_at) SELECT id, version, 'user', 20, 7, 1800000009 FROM sessions WHERE id = 's2'")
+		mixed := read(t, s, "s2")
+		if n := len(mixed.Purchases); n != 4 || mixed.Purchases[3].Tokens != 7 || mixed.Purchases[0].Tokens != 100 || !mixed.Bought(mixed.Purchases) {
+			t.Errorf("the purchases are %+v", mixed.Purchases)
+		}
+		// It is settled purchase by purchase: 59 s of the sale's 60.
+		end := time.Unix(mixed.StartedAt+mixed.PausedSeconds, 0).Add(58500 * time.Millisecond)
+		tr, err := session.Apply(old, session.Complete{By: session.User}, end)
+		if err != nil || tr.Settlement.Captured != 99 || tr.Settlement.Released != 6 {
+			t.Errorf("settled as %+v, %v", tr.Settlement, err)
+		}
+		// One that ended before keeps its settlement.
+		db.exec(t, "UPDATE sessions SET status = 'completed', due_at = 0, ended_at = 1800000050, captured = 64, released = 41, used_seconds = 60, end_reason = 'completed' WHERE id = 's1'")
+		var captured, released int64
+		for _, p := range read(t, s, "s1").Purchases {
+			captured, released = captured+p.Captured, released+p.Released
+		}
+		if captured != 64 || released != 41 {
+			t.Errorf("its purchases are settled to %d and %d", captured, released)
+		}
+	})
 }
