@@ -18,6 +18,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 )
 
@@ -92,13 +93,8 @@ type Answer struct {
 func (a Answer) Proves(token string, edges []string) bool {
 	for _, alias := range a.Aliases {
 		label, parent, _ := strings.Cut(alias, ".")
-		if label != token {
-			continue
-		}
-		for _, edge := range edges {
-			if parent == edge {
-				return true
-			}
+		if label == token && slices.Contains(edges, parent) {
+			return true
 		}
 	}
 	for _, text := range a.Texts {
