@@ -2,8 +2,11 @@ package service
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/sessiongate/sessiongate/internal/limits"
 )
 
 // FuzzReturnURL: a user returns to a registered host only, as browsers read the URL.
@@ -63,10 +66,12 @@ func FuzzLimits(f *testing.F) {
 		err := l.Set(text)
 		changed := 0
 		for _, x := range l.List() {
-			if x.Value != Unlimited && (x.Value < 1 || x.Value > maxLimit) {
+			if x.Value != limits.Unlimited && (x.Value < 1 || x.Value > maxLimit) {
 				t.Errorf("%q sets %s to %d", text, x.Name, x.Value)
 			}
-			if *x.field != 0 {
+		}
+		for fields, i := reflect.ValueOf(l), 0; i < fields.NumField(); i++ {
+			if !fields.Field(i).IsZero() {
 				changed++
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/limits"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -32,7 +33,7 @@ func (s *Service) limited(ctx context.Context, name, key string, l coord.Limit) 
 }
 
 // Limits lists the limits in force.
-func (s *Service) Limits() []Limit {
+func (s *Service) Limits() limits.List {
 	l := s.limits
 	return l.List()
 }

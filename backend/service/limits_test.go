@@ -1,11 +1,12 @@
 package service
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessiongate/sessiongate/internal/limits"
 )
 
 // The documentation has the limits' table, with their defaults, units and meanings.
@@ -15,25 +16,20 @@ func TestLimitsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want strings.Builder
-	want.WriteString("| limit | default | unit | of |\n|---|---|---|---|\n")
-	for _, l := range new(Limits).List() {
-		fmt.Fprintf(&want, "| `%s` | %d | %s | %s |\n", l.Name, l.Default, l.Unit, l.Of)
-	}
-	want.WriteString("\n")
-	if !strings.Contains(string(page), want.String()) {
-		t.Errorf("docs/operations.md must have this table:\n%s", want.String())
+	want := new(Limits).List().Table() + "\n"
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/operations.md must have this table:\n%s", want)
 	}
 }
 
 // A zero value is the default, and -1 no limit.
 func TestLimitsHaveDefaults(t *testing.T) {
 	t.Parallel()
-	l := Limits{KeyRate: Unlimited, Reads: 7}.withDefaults()
-	if l.KeyRate != Unlimited || l.Reads != 7 || l.AddressRate != 100 || l.EventsPerSession != 5000 {
+	l := Limits{KeyRate: limits.Unlimited, Reads: 7}.withDefaults()
+	if l.KeyRate != limits.Unlimited || l.Reads != 7 || l.AddressRate != 100 || l.EventsPerSession != 5000 {
 		t.Errorf("%+v", l)
 	}
-	if every(time.Minute, Unlimited).Interval != 0 || most(Unlimited) < 1<<40 {
+	if every(time.Minute, limits.Unlimited).Interval != 0 || most(limits.Unlimited) < 1<<40 {
 		t.Error("no limit limits")
 	}
 	if b := burst(time.Second, 5, 10); b.Interval != 200*time.Millisecond || b.Burst != 10 {

@@ -1,20 +1,19 @@
 package edge
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sessiongate/sessiongate/internal/limits"
 )
 
 // Limits are all limits of an edge that an operator can set. A zero value stands for the
-// default, and [Unlimited] for no limit. [Limits.List] describes them.
+// default, and [limits.Unlimited] for no limit. [Limits.List] describes them.
 type Limits struct {
 	WebSocketsPerSession         int64 `json:"websockets_per_session,omitempty"`
 	WebSocketsPerProvider        int64 `json:"websockets_per_provider,omitempty"`
@@ -30,73 +29,51 @@ type Limits struct {
 	EventBatchesPerProvider      int64 `json:"event_batches_per_provider,omitempty"`
 }
 
-// Unlimited is the value of a limit that does not apply.
-const Unlimited = -1
-
 // maxLimit keeps products within their types.
 const maxLimit = 1 << 30
 
-// Limit is one of the [Limits], as operators see it.
-type Limit struct {
-	Name    string
-	Value   int64 // in force
-	Default int64
-	Unit    string
-	Of      string // what is limited
-
-	field *int64
-}
-
 // List describes the limits, in the order of their documentation. One address cannot use
 // up what all addresses share.
-func (l *Limits) List() []Limit {
-	list := []Limit{
-		{"websockets_per_session", 0, 64, "at once", "WebSockets of one session", &l.WebSocketsPerSession},
-		{"websockets_per_provider", 0, 20_000, "at once", "WebSockets of one provider's sessions", &l.WebSocketsPerProvider},
-		{"websockets", 0, 100_000, "at once", "WebSockets of this edge", &l.WebSockets},
-		{"entries_per_link", 0, 30, "per minute", "attempts to enter by one launch link", &l.EntriesPerLink},
-		{"entries_per_address", 0, 600, "per minute", "attempts to enter from one address, by links that this service signed", &l.EntriesPerAddress},
-		{"host_lookups", 0, 100, "per second", "new hosts that visitors with a valid token ask for", &l.HostLookups},
-		{"host_lookups_per_address", 0, 60, "per minute", "the same, from one address, or with tokens of one session", &l.HostLookupsPerAddress},
-		{"open_lookups", 0, 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours", &l.OpenLookups},
-		{"certificate_lookups", 0, 80, "per second", "new names in TLS handshakes", &l.CertificateLookups},
-		{"certificate_lookups_per_address", 0, 60, "per minute", "the same, from one address", &l.CertificateLookupsPerAddress},
-		{"event_batches_per_session", 0, 60, "per minute", "batches of page events of one session", &l.EventBatchesPerSession},
-		{"event_batches_per_provider", 0, 12_000, "per minute", "batches of page events of one provider's sessions", &l.EventBatchesPerProvider},
+func (l *Limits) List() limits.List {
+	return limits.List{
+		limits.At(&l.WebSocketsPerSession, "websockets_per_session", 64, "at once", "WebSockets of one session"),
+		limits.At(&l.WebSocketsPerProvider, "websockets_per_provider", 20_000, "at once", "WebSockets of one provider's sessions"),
+		limits.At(&l.WebSockets, "websockets", 100_000, "at once", "WebSockets of this edge"),
+		limits.At(&l.EntriesPerLink, "entries_per_link", 30, "per minute", "attempts to enter by one launch link"),
+		limits.At(&l.EntriesPerAddress, "entries_per_address", 600, "per minute", "attempts to enter from one address, by links that this service signed"),
+		limits.At(&l.HostLookups, "host_lookups", 100, "per second", "new hosts that visitors with a valid token ask for"),
+		limits.At(&l.HostLookupsPerAddress, "host_lookups_per_address", 60, "per minute", "the same, from one address, or with tokens of one session"),
+		limits.At(&l.OpenLookups, "open_lookups", 5, "per second", "new hosts of requests without a valid token: on open paths, or with a cookie that is none of ours"),
+		limits.At(&l.CertificateLookups, "certificate_lookups", 80, "per second", "new names in TLS handshakes"),
+		limits.At(&l.CertificateLookupsPerAddress, "certificate_lookups_per_address", 60, "per minute", "the same, from one address"),
+		limits.At(&l.EventBatchesPerSession, "event_batches_per_session", 60, "per minute", "batches of page events of one session"),
+		limits.At(&l.EventBatchesPerProvider, "event_batches_per_provider", 12_000, "per minute", "batches of page events of one provider's sessions"),
 	}
-	for i := range list {
-		list[i].Value = cmp.Or(*list[i].field, list[i].Default)
-	}
-	return list
 }
 
 // Set sets the limit with this name. The value is a number, or off.
 func (l *Limits) Set(name, value string) error {
 	list := l.List()
-	i := slices.IndexFunc(list, func(x Limit) bool { return x.Name == name })
-	if i < 0 {
-		names := make([]string, len(list))
-		for j, x := range list {
-			names[j] = x.Name
-		}
-		return fmt.Errorf("unknown limit %q; limits are %s", name, strings.Join(names, ", "))
+	x, known := list.Named(name)
+	if !known {
+		return fmt.Errorf("unknown limit %q; limits are %s", name, list.Names())
 	}
 	if value == "off" {
-		*list[i].field = Unlimited
+		x.Set(limits.Unlimited)
 		return nil
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || n < 1 || n > maxLimit {
 		return fmt.Errorf("limit %s is %q; it must be a whole number from 1 to %d, or off", name, value, int64(maxLimit))
 	}
-	*list[i].field = n
+	x.Set(n)
 	return nil
 }
 
 // Check returns an error for a value that [Limits.Set] would not set.
 func (l *Limits) Check() error {
 	for _, x := range l.List() {
-		if x.Value < Unlimited || x.Value > maxLimit {
+		if x.Value < limits.Unlimited || x.Value > maxLimit {
 			return fmt.Errorf("limit %s is %d; it must be from 1 to %d, or -1 for no limit", x.Name, x.Value, int64(maxLimit))
 		}
 	}
@@ -127,17 +104,15 @@ func newLimiter(refusals *prometheus.CounterVec) *Limiter {
 }
 
 // Use replaces the limits. Counts stay.
-func (l *Limiter) Use(limits Limits) {
-	for _, x := range limits.List() {
-		*x.field = x.Value
-	}
-	l.limits.Store(&limits)
+func (l *Limiter) Use(in Limits) {
+	in.List().Fill()
+	l.limits.Store(&in)
 }
 
 // In returns the limits in force.
-func (l *Limiter) In() []Limit {
-	limits := *l.limits.Load()
-	return limits.List()
+func (l *Limiter) In() limits.List {
+	in := *l.limits.Load()
+	return in.List()
 }
 
 // allowed counts a refusal, and returns ok.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessiongate/sessiongate/internal/limits"
 )
 
 // A key has so many uses at once, gets them back over the period, and takes nothing from
@@ -36,7 +38,7 @@ func TestBucketsRefill(t *testing.T) {
 	if n := use("a", 20); n != 6 {
 		t.Errorf("%d after an hour, want 6", n)
 	}
-	if !b.takeAt(now, "a", time.Minute, Unlimited) {
+	if !b.takeAt(now, "a", time.Minute, limits.Unlimited) {
 		t.Error("a limit that is off refuses")
 	}
 }
@@ -83,7 +85,7 @@ func TestWebSocketsAreLimited(t *testing.T) {
 	}
 	open("s4", "p", true)
 	open("s4", "q", false)
-	l.Use(Limits{WebSocketsPerSession: Unlimited, WebSocketsPerProvider: Unlimited, WebSockets: Unlimited})
+	l.Use(Limits{WebSocketsPerSession: limits.Unlimited, WebSocketsPerProvider: limits.Unlimited, WebSockets: limits.Unlimited})
 	for range 100 {
 		open("s1", "p", true)
 	}
@@ -96,14 +98,9 @@ func TestLimitsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want strings.Builder
-	want.WriteString("| limit | default | unit | of |\n|---|---|---|---|\n")
-	for _, l := range new(Limits).List() {
-		fmt.Fprintf(&want, "| `%s` | %d | %s | %s |\n", l.Name, l.Default, l.Unit, l.Of)
-	}
-	want.WriteString("\n")
-	if !strings.Contains(string(page), want.String()) {
-		t.Errorf("docs/caddyfile.md must have this table:\n%s", want.String())
+	want := new(Limits).List().Table() + "\n"
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/caddyfile.md must have this table:\n%s", want)
 	}
 }
 
@@ -129,7 +126,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	if err := l.Set("websockets", "off"); err != nil || l.WebSockets != Unlimited || l.Check() != nil {
+	if err := l.Set("websockets", "off"); err != nil || l.WebSockets != limits.Unlimited || l.Check() != nil {
 		t.Errorf("off: %v, %d", err, l.WebSockets)
 	}
 	l.WebSockets = -2
