@@ -52,7 +52,7 @@ func MarketplaceOf(c session.Session) string { return protocol.MarketplaceOf(c.U
 // ofMarketplace reports whether a session was sold by a marketplace. Empty is every
 // marketplace.
 func ofMarketplace(c session.Session, marketplace string) bool {
-	return marketplace == "" || protocol.MarketplaceOf(c.UserID) == marketplace
+	return marketplace == "" || MarketplaceOf(c) == marketplace
 }
 
 // CreateMarketplace registers a marketplace. If m has no id, it generates one.
