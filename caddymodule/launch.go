@@ -17,6 +17,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
+// manyParameters is how many parameters of a query are looked at without allocating.
+const manyParameters = 32
+
 // launchTokens returns the values of ?session= that look like tokens of this service, and
 // the query without them. All other bytes of the query stay unchanged. These values never
 // reach the origin. An app may use a parameter of the same name itself, also for JWTs of
@@ -25,7 +28,7 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
 		return nil, rawQuery
 	}
-	var kept []string
+	kept := make([]string, 0, manyParameters)
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		if n, err := url.QueryUnescape(name); err == nil && n == protocol.LaunchParam {
@@ -57,7 +60,7 @@ func stripRepeated(r *http.Request) (inPath bool) {
 	if rest := withoutRepeatedTokens(r.URL.RawQuery); rest != r.URL.RawQuery {
 		stripTokens(r, rest)
 	}
-	if inPath = repeatsToken(r.URL.EscapedPath(), false); inPath {
+	if inPath = repeatsToken(r.URL.Path, false); inPath {
 		leaveOutOfLog(r)
 	}
 	return inPath

@@ -124,7 +124,7 @@ func withoutRepeatedTokens(rawQuery string) string {
 	if !strings.Contains(rawQuery, tokenStart) && !strings.Contains(rawQuery, "%") {
 		return rawQuery
 	}
-	var kept []string
+	kept := make([]string, 0, manyParameters)
 	all := true
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		if repeatsToken(part, false) {
