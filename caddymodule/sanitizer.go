@@ -80,7 +80,7 @@ func (s *Sanitizer) serve(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 		return next.ServeHTTP(w, r)
 	}
-	if refuseMethod(w, r) || redirectFinalDot(w, r) {
+	if refuseRequestLine(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
 	// A server behind may take such a path for one that the gate guards.
