@@ -102,11 +102,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) er
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
 	}
-	to, query := addressOf(r)
-	if query != "" {
-		to += "?" + query
-	}
-	return g.admit(w, r, launch{raw: tokens[0], to: to})
+	return g.admit(w, r, launch{raw: tokens[0], to: addressOf(r)})
 }
 
 // launch is a launch link that a browser has opened.
@@ -225,11 +221,7 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 // redirectWithoutToken redirects the browser to the address that it requested, before
 // any rewriting, without the token.
 func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request) error {
-	to, query := addressOf(r)
-	if query != "" {
-		to += "?" + query
-	}
-	return redirectTo(w, r, to)
+	return redirectTo(w, r, addressOf(r))
 }
 
 // redirectTo redirects the browser to a path of this site.
@@ -245,10 +237,13 @@ func redirectTo(w http.ResponseWriter, r *http.Request, to string) error {
 
 // addressOf returns the path and the query that the browser requested, before any
 // rewriting, without launch tokens.
-func addressOf(r *http.Request) (path, query string) {
+func addressOf(r *http.Request) string {
 	u := originalURL(r)
-	_, query = launchTokens(u.RawQuery)
-	return u.EscapedPath(), withoutRepeatedTokens(query)
+	_, query := launchTokens(u.RawQuery)
+	if query = withoutRepeatedTokens(query); query == "" {
+		return u.EscapedPath()
+	}
+	return u.EscapedPath() + "?" + query
 }
 
 func codeOfLaunchError(err error) protocol.Code {
