@@ -22,7 +22,7 @@ const maxPageBody = 64 << 10
 // serveAPI answers everything below /.session-gate/. Scripts are public; the rest
 // requires a session and, for writes, a page of the same origin.
 func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
-	hideTokens(r)
+	hideAddress(r)
 	name := strings.TrimPrefix(r.URL.Path, protocol.GatePrefix)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if asset, ok := sdkinject.Find(name); ok {

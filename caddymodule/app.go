@@ -59,8 +59,8 @@ type App struct {
 	// when it is missing. Edges that serve one site share it. Default:
 	// session_gate/assertion.pem in Caddy's data folder.
 	AssertionKey string `json:"assertion_key,omitempty"`
-	// File of the key that what origins are shown is derived from: each provider's client
-	// certificate and secret. Made when it is missing. Edges that serve the same providers
+	// File of the key from which each provider's client certificate and secret for its
+	// origin are derived. Made when it is missing. Edges that serve the same providers
 	// share it. Default: session_gate/origin.key in Caddy's data folder.
 	OriginKey string `json:"origin_key,omitempty"`
 	// Requests carrying it in Session-Gate-Debug receive the injection result in the
@@ -112,6 +112,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.WhenBackendDown == "" {
 		a.WhenBackendDown = refuseEntries
 	}
+	if a.Limits == nil {
+		a.Limits = new(edge.Limits)
+	}
 	if a.OfflineTime == 0 {
 		a.OfflineTime = defaultOfflineTime
 	}
@@ -159,10 +162,8 @@ func (a *App) Validate() error {
 	if a.MaxStaleness < 0 {
 		return errors.New("session_gate: max_staleness must not be negative")
 	}
-	if a.Limits != nil {
-		if err := a.Limits.Check(); err != nil {
-			return fmt.Errorf("session_gate: %w", err)
-		}
+	if err := a.Limits.Check(); err != nil {
+		return fmt.Errorf("session_gate: %w", err)
 	}
 	if a.WhenBackendDown != refuseEntries && a.WhenBackendDown != admitEntries {
 		return fmt.Errorf("session_gate: when_backend_down is %q; it must be refuse or admit", a.WhenBackendDown)
@@ -176,11 +177,7 @@ func (a *App) Validate() error {
 // Start follows the backend, unless an earlier configuration already does.
 func (a *App) Start() error {
 	a.edge.Events.Audience.Store(a.audience)
-	limits := edge.Limits{}
-	if a.Limits != nil {
-		limits = *a.Limits
-	}
-	a.edge.Limits.Use(limits)
+	a.edge.Limits.Use(*a.Limits)
 	a.edge.Start()
 	if _, err := a.credentials.authority(); err != nil {
 		a.logger.Info("no origin key: origins that ask for a client certificate or a secret refuse this edge", zap.Error(err))

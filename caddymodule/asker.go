@@ -114,14 +114,7 @@ func (g *Gate) tokensOf(r *http.Request) (some bool, session string) {
 		eachSessionCookie(r, name+crossSuffix, look)
 	}
 	if session == "" {
-		eachCookie(r.Header, name+keptSuffix, func(value string) bool {
-			for raw := range strings.SplitSeq(value, keptSeparator) {
-				if !look(raw) {
-					return false
-				}
-			}
-			return true
-		})
+		eachKept(r, look)
 	}
 	return some, session
 }

@@ -244,7 +244,7 @@ func TestClientCannotHaveIdentityRemoved(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
 	r.Header["Connection"] = []string{"keep-alive, session-gate-user,Session-Gate-Assertion", "x-drop, SESSION-GATE-EXPIRES"}
 	r.Header.Set("X-Drop", "1")
-	stripIdentity(r.Header)
+	stripHeaders(r.Header)
 	s := testEdge(t).Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	setIdentity(r.Header, s.Record(), new([4]string))
 	r.Header.Set(headerAssertion, "signed")

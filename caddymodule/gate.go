@@ -222,7 +222,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if refuseMethod(w, r) || redirectFinalDot(w, r) {
+	if refuseRequestLine(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
 	removed := restoreSent(r)
@@ -267,12 +267,28 @@ func (g *Gate) asksForOutcome(r *http.Request) bool {
 // a launch token.
 func sanitize(r *http.Request, allowed upgrades) {
 	caddyhttp.SetVar(r.Context(), handledVar, true)
-	stripIdentity(r.Header)
-	allowed.limit(r)
-	guardTrailers(r)
-	if stripRepeatedTokens(r.Header) {
+	if stripHeaders(r.Header) {
 		leaveOutOfLog(r)
 	}
+	allowed.limit(r)
+	guardTrailers(r)
+}
+
+// stripHeaders removes, in one walk, the headers that a client may not send to the origin:
+// those that could pass for the gate's, and those that repeat a launch token. It reports
+// whether there was a token.
+func stripHeaders(h http.Header) (hadToken bool) {
+	for name, values := range h {
+		switch {
+		case forgesHeader(name):
+			delete(h, name)
+		case repeatsAddress(name, values):
+			delete(h, name)
+			hadToken = true
+		}
+	}
+	unlistIdentity(h)
+	return hadToken
 }
 
 // reconsider admits what a first look refuses: a request that another site has

@@ -187,8 +187,8 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 
 // countedFor returns a placeholder that has no value, with which an address begins. The
 // proxy counts failures (fail_duration) and requests of an origin by the address as it is
-// written: what goes wrong for one provider at an origin does not count for another, who
-// may have registered it to have it taken for dead.
+// written. So a provider who registers the origin of another, and whose requests fail
+// there, cannot have it marked as down for the other.
 func countedFor(provider string) string {
 	return "{session_gate.origin_of." + url.PathEscape(provider) + "}"
 }

@@ -24,22 +24,14 @@ const (
 	identityPrefix = "Session-Gate-"
 )
 
-// stripIdentity removes every header that could pass for the gate's own. Servers that
-// hand headers to programs as variables (CGI, FastCGI, WSGI, Rack) make an underscore of
-// every character that is no letter and no digit, or of some, so Session~Gate~User goes
-// as Session-Gate-User does. The same holds for other spellings of X-Forwarded-*, of
-// which the proxy sets the true ones.
-func stripIdentity(h http.Header) {
-	for name := range h {
-		if len(name) >= len(forwardedPrefix) && (looksLikeIdentity(name) || mimicsForwarded(name)) {
-			delete(h, name)
-		}
-	}
-	unlistIdentity(h)
-}
+// forgesHeader reports whether a header of this name could pass for one of the gate's
+// own. Servers that hand headers to programs as variables (CGI, FastCGI, WSGI, Rack)
+// replace every character that is not a letter or a digit, or some of them, with an
+// underscore, so Session~Gate~User is read as Session-Gate-User. The same holds for other
+// spellings of X-Forwarded-*, of which the proxy sets the true ones.
+func forgesHeader(name string) bool { return looksLikeIdentity(name) || mimicsForwarded(name) }
 
-// forwardedPrefix begins the headers by which a proxy describes a request's client. It is
-// shorter than [identityPrefix].
+// forwardedPrefix begins the headers by which a proxy describes a request's client.
 const forwardedPrefix = "X-Forwarded-"
 
 // mimicsForwarded reports whether name is a spelling of X-Forwarded-* that servers may

@@ -17,6 +17,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/token"
 )
 
+// manyParameters is how many parameters of a query are looked at without allocating.
+const manyParameters = 32
+
 // launchTokens returns the values of ?session= that look like tokens of this service, and
 // the query without them. All other bytes of the query stay unchanged. These values never
 // reach the origin. An app may use a parameter of the same name itself, also for JWTs of
@@ -25,7 +28,7 @@ func launchTokens(rawQuery string) (tokens []string, rest string) {
 	if !strings.Contains(rawQuery, protocol.LaunchParam) && !strings.Contains(rawQuery, "%") {
 		return nil, rawQuery
 	}
-	var kept []string
+	kept := make([]string, 0, manyParameters)
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		if n, err := url.QueryUnescape(name); err == nil && n == protocol.LaunchParam {
@@ -57,7 +60,7 @@ func stripRepeated(r *http.Request) (inPath bool) {
 	if rest := withoutRepeatedTokens(r.URL.RawQuery); rest != r.URL.RawQuery {
 		stripTokens(r, rest)
 	}
-	if inPath = repeatsToken(r.URL.EscapedPath(), false); inPath {
+	if inPath = repeatsToken(r.URL.Path, false); inPath {
 		leaveOutOfLog(r)
 	}
 	return inPath
@@ -99,11 +102,7 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, tokens []string) er
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
 	}
-	to, query := addressOf(r)
-	if query != "" {
-		to += "?" + query
-	}
-	return g.admit(w, r, launch{raw: tokens[0], to: to})
+	return g.admit(w, r, launch{raw: tokens[0], to: addressOf(r)})
 }
 
 // launch is a launch link that a browser has opened.
@@ -222,11 +221,7 @@ func (g *Gate) admitOffline(req *protocol.LaunchRequest, claims *token.Claims) (
 // redirectWithoutToken redirects the browser to the address that it requested, before
 // any rewriting, without the token.
 func (g *Gate) redirectWithoutToken(w http.ResponseWriter, r *http.Request) error {
-	to, query := addressOf(r)
-	if query != "" {
-		to += "?" + query
-	}
-	return redirectTo(w, r, to)
+	return redirectTo(w, r, addressOf(r))
 }
 
 // redirectTo redirects the browser to a path of this site.
@@ -242,10 +237,13 @@ func redirectTo(w http.ResponseWriter, r *http.Request, to string) error {
 
 // addressOf returns the path and the query that the browser requested, before any
 // rewriting, without launch tokens.
-func addressOf(r *http.Request) (path, query string) {
+func addressOf(r *http.Request) string {
 	u := originalURL(r)
-	_, query = launchTokens(u.RawQuery)
-	return u.EscapedPath(), withoutRepeatedTokens(query)
+	_, query := launchTokens(u.RawQuery)
+	if query = withoutRepeatedTokens(query); query == "" {
+		return u.EscapedPath()
+	}
+	return u.EscapedPath() + "?" + query
 }
 
 func codeOfLaunchError(err error) protocol.Code {

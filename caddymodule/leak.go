@@ -98,23 +98,19 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// stripRepeatedTokens removes headers that repeat the address of a page with its launch
+// repeatsAddress reports whether a header repeats the address of a page with its launch
 // token: Referer, and headers of libraries, such as HX-Current-URL and Next-Url. What a
-// page sends as its own credential stays: Authorization and Cookie.
-func stripRepeatedTokens(h http.Header) (removed bool) {
-	for name, values := range h {
-		if name == "Authorization" || name == "Cookie" {
-			continue
-		}
-		for _, value := range values {
-			if repeatsToken(value, true) {
-				delete(h, name)
-				removed = true
-				break
-			}
+// page sends as its own credential may hold any token: Authorization and Cookie.
+func repeatsAddress(name string, values []string) bool {
+	if name == "Authorization" || name == "Cookie" {
+		return false
+	}
+	for _, value := range values {
+		if repeatsToken(value, true) {
+			return true
 		}
 	}
-	return removed
+	return false
 }
 
 // withoutRepeatedTokens returns a query without the parameters that hold a token of this
@@ -124,7 +120,7 @@ func withoutRepeatedTokens(rawQuery string) string {
 	if !strings.Contains(rawQuery, tokenStart) && !strings.Contains(rawQuery, "%") {
 		return rawQuery
 	}
-	var kept []string
+	kept := make([]string, 0, manyParameters)
 	all := true
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		if repeatsToken(part, false) {
@@ -149,10 +145,10 @@ func leaveOutOfLog(r *http.Request) {
 	caddyhttp.SetVar(r.Context(), tokenVar, true)
 }
 
-// hideTokens keeps a request that is answered here, whatever it asks for, out of the access
-// log if its address or a header holds a launch token.
-func hideTokens(r *http.Request) {
-	if repeatsToken(originalURL(r).RequestURI(), true) || stripRepeatedTokens(r.Header) {
+// hideAddress keeps a request that is answered here, whatever it asks for, out of the
+// access log if its address holds a launch token. For its headers, see [sanitize].
+func hideAddress(r *http.Request) {
+	if repeatsToken(originalURL(r).RequestURI(), true) {
 		leaveOutOfLog(r)
 	}
 }

@@ -89,10 +89,7 @@ const maxLocalTarget = 4 << 10
 
 // localTarget returns the path and query of a request, to which a page can link back.
 func localTarget(r *http.Request) string {
-	to, query := addressOf(r)
-	if query != "" {
-		to += "?" + query
-	}
+	to := addressOf(r)
 	if localPath(to) == "" || strings.HasPrefix(to, protocol.GatePrefix) || repeatsToken(to, false) {
 		return "/"
 	}

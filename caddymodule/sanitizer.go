@@ -80,7 +80,7 @@ func (s *Sanitizer) serve(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 		return next.ServeHTTP(w, r)
 	}
-	if refuseMethod(w, r) || redirectFinalDot(w, r) {
+	if refuseRequestLine(w, r) || redirectFinalDot(w, r) {
 		return nil
 	}
 	// A server behind may take such a path for one that the gate guards.
@@ -179,7 +179,7 @@ func (g *Gate) launches(r *http.Request, tokens []string) bool {
 // is open then, but its user sees a page without the clock. The log says so, at most
 // once a minute.
 func (g *Gate) enterOutside(w http.ResponseWriter, r *http.Request, tokens []string) error {
-	path, _ := addressOf(r)
+	path := originalURL(r).EscapedPath()
 	g.leftOut.Warn("a launch link leads to a page that this session_gate leaves out; the link is redeemed, but the page has no clock; "+
 		"set the provider's app_url to a page behind the gate, or extend the gate to this page",
 		zap.String("host", r.Host), zap.String("path", protocol.ReducePath(path, "")))

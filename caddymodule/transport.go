@@ -40,9 +40,7 @@ type Transport struct {
 	*reverseproxy.HTTPTransport
 
 	credentials *originCredentials
-	names       *nameCache // of origins whose addresses must be public; nil: any
-
-	pools *pools
+	pools       *pools
 }
 
 // pools has the connections of each provider.
@@ -81,12 +79,13 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 
 var (
 	errOwnCertificate = errors.New("session_gate: tls_client_auth presents one certificate to the origins of all providers, " +
-		"so that any provider who registers another's origin is let in there; remove it: " +
-		"the edge presents a certificate of the provider's own, which docs/origin-lock.md describes")
+		"so that a provider who registers another provider's origin has access to it; remove tls_client_auth: " +
+		"the edge presents a certificate of each provider's own, as docs/origin-lock.md describes")
 	errNoHTTP3 = errors.New("session_gate: versions 3 cannot be used for origins of providers; use 1.1 and 2")
 )
 
-// wrap takes over a transport that is set up.
+// wrap takes over a transport that is set up. With names, origins must have public
+// addresses.
 func (t *Transport) wrap(credentials *originCredentials, names *nameCache) error {
 	if t.TLS != nil && (t.TLS.ClientCertificateFile != "" || t.TLS.ClientCertificateAutomate != "") {
 		return errOwnCertificate
@@ -94,7 +93,7 @@ func (t *Transport) wrap(credentials *originCredentials, names *nameCache) error
 	if slices.Contains(t.Versions, "3") {
 		return errNoHTTP3
 	}
-	t.credentials, t.names, t.pools = credentials, names, &pools{of: make(map[string]*pool)}
+	t.credentials, t.pools = credentials, &pools{of: make(map[string]*pool)}
 	base := t.HTTPTransport.Transport
 	if base.TLSClientConfig == nil {
 		base.TLSClientConfig = new(tls.Config)

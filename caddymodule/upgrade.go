@@ -65,19 +65,18 @@ func isProtocol(s string) bool {
 	return httpguts.ValidHeaderFieldName(name) && (!versioned || httpguts.ValidHeaderFieldName(version))
 }
 
-// refuseMethod refuses requests that no origin gets, by their method or by the form of
-// their target, and reports whether it did.
+// refuseRequestLine refuses requests that no origin gets, by their method or by the form
+// of their target, and reports whether it did.
 // CONNECT asks for a tunnel that nothing looks into; WebSockets on a stream of HTTP/2 or
 // HTTP/3 are the exception. An origin that answers TRACE would show the user what the
 // edge adds to requests, such as the secrets of an origin lock.
-func refuseMethod(w http.ResponseWriter, r *http.Request) bool {
+func refuseRequestLine(w http.ResponseWriter, r *http.Request) bool {
+	status := http.StatusNotImplemented
 	switch method := r.Method; {
 	case r.URL.Opaque != "", r.URL.Path != "" && r.URL.Path[0] != '/' && r.URL.Path != "*":
 		// "GET http:paid/x" and ":path: paid/x": no matcher has such a path, and some
 		// servers add the slash.
-		hideTokens(r)
-		_ = writeProblem(w, &protocol.Problem{Status: http.StatusBadRequest, Code: protocol.InvalidRequest})
-		return true
+		status = http.StatusBadRequest
 	case strings.EqualFold(method, http.MethodConnect):
 		if cut.IsTunnel(r) {
 			return false
@@ -86,7 +85,10 @@ func refuseMethod(w http.ResponseWriter, r *http.Request) bool {
 	default:
 		return false
 	}
-	hideTokens(r)
-	_ = writeProblem(w, &protocol.Problem{Status: http.StatusNotImplemented, Code: protocol.InvalidRequest})
+	hideAddress(r)
+	if stripHeaders(r.Header) {
+		leaveOutOfLog(r)
+	}
+	_ = writeProblem(w, &protocol.Problem{Status: status, Code: protocol.InvalidRequest})
 	return true
 }

@@ -46,7 +46,7 @@ func TestSpoofedIdentityIsRemoved(t *testing.T) {
 	for _, name := range kept {
 		h[name] = []string{"kept"}
 	}
-	stripIdentity(h)
+	stripHeaders(h)
 	if got := slices.Sorted(maps.Keys(h)); !slices.Equal(got, slices.Sorted(slices.Values(kept))) {
 		t.Errorf("left %q; want the headers that nobody takes for the gate's or the proxy's", got)
 	}

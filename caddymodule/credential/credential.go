@@ -28,11 +28,11 @@ const (
 	// KeySize is the number of bytes of a key.
 	KeySize = 32
 
-	leafLife   = 24 * time.Hour
-	leafRenew  = 12 * time.Hour // before the end
-	clockSkew  = time.Hour      // how far an origin's clock may be behind
-	providers  = 10_000         // whose credentials are remembered
-	commonName = 64             // the longest, by RFC 5280
+	leafLife      = 24 * time.Hour
+	leafRenew     = 12 * time.Hour // before the end
+	clockSkew     = time.Hour      // how far an origin's clock may be behind
+	maxProviders  = 10_000         // whose credentials are remembered
+	maxCommonName = 64             // by RFC 5280
 )
 
 // An authority is good for as long as the key is, so that origins trust it once.
@@ -84,7 +84,7 @@ func (a *Authority) CA(id string) ([]byte, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := a.found(p, id); err != nil {
+	if err := a.setUp(p, id); err != nil {
 		return nil, err
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw}), nil
@@ -103,7 +103,7 @@ func (a *Authority) Certificate(id string) (*tls.Certificate, error) {
 	if p.leaf != nil && now.Before(p.leaf.Leaf.NotAfter.Add(-leafRenew)) && now.After(p.leaf.Leaf.NotBefore) {
 		return p.leaf, nil
 	}
-	if err := a.found(p, id); err != nil {
+	if err := a.setUp(p, id); err != nil {
 		return nil, err
 	}
 	fresh, err := a.sign(p, id, now)
@@ -125,7 +125,7 @@ func (a *Authority) of(id string) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(a.known) >= providers {
+	if len(a.known) >= maxProviders {
 		clear(a.known)
 	}
 	p := &provider{secret: hex.EncodeToString(secret)}
@@ -142,8 +142,9 @@ func (a *Authority) derive(purpose, id string, size int) ([]byte, error) {
 	return b, nil
 }
 
-// found sets up a provider's authority. The same key makes the same certificate.
-func (a *Authority) found(p *provider, id string) error {
+// setUp makes a provider's authority, if it is not made yet. The same key makes the same
+// certificate.
+func (a *Authority) setUp(p *provider, id string) error {
 	if p.cert != nil {
 		return nil
 	}
@@ -222,8 +223,8 @@ func (a *Authority) sign(p *provider, id string, now time.Time) (*tls.Certificat
 // subject is the name of an authority. Its certificates lack the unit.
 func subject(id string) pkix.Name {
 	name := id
-	if len(name) > commonName { // the URI has it whole
-		name = name[:commonName]
+	if len(name) > maxCommonName { // the URI has it whole
+		name = name[:maxCommonName]
 	}
 	return pkix.Name{CommonName: name, Organization: []string{"Sessiongate"}, OrganizationalUnit: []string{"Origin authority"}}
 }

@@ -61,7 +61,7 @@ func TestCredentialsFollowFromTheKey(t *testing.T) {
 }
 
 // An origin that trusts one provider's authority accepts that provider's certificates
-// from every edge with the key, and nobody else's.
+// from every edge with the key, and no others.
 func TestCertificatesStandForOneProvider(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -133,12 +133,12 @@ func TestProvidersAreForgotten(t *testing.T) {
 	now := time.Now()
 	a := authority(1, &now)
 	first := must[string](t)(a.Secret("prov_0"))
-	for i := range 3 * providers {
+	for i := range 3 * maxProviders {
 		if _, err := a.Secret(time.Duration(i).String()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(a.known) > providers {
+	if len(a.known) > maxProviders {
 		t.Errorf("%d are remembered", len(a.known))
 	}
 	if must[string](t)(a.Secret("prov_0")) != first {

@@ -231,9 +231,8 @@ func RedeemCode(err error) protocol.Code {
 	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
 		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
 		return problem.Code
-	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited:
-		return protocol.BackendUnavailable // this edge's own trouble, not the user's
-	case protocol.BackendUnavailable: // the edge admits no more while the backend is down
+	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited, // this edge's own trouble, not the user's
+		protocol.BackendUnavailable: // the edge admits no more while the backend is down
 		return protocol.BackendUnavailable
 	}
 	return protocol.LaunchInvalid
