@@ -9,7 +9,6 @@ type Type = keyof typeof TYPES;
 export interface NameServer {
   address: string;
   set(name: string, type: Type, value: string): void;
-  clear(name: string, type: Type): void;
   stop(): Promise<void>;
 }
 
@@ -69,7 +68,6 @@ export async function serveNames(): Promise<NameServer> {
   return {
     address: `127.0.0.1:${(socket.address() as AddressInfo).port}`,
     set: (name, type, value) => void records.set(`${name} ${type}`, value),
-    clear: (name, type) => void records.delete(`${name} ${type}`),
     stop: async () => {
       socket.close();
       await once(socket, "close");

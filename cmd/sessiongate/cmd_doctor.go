@@ -38,9 +38,10 @@ func doctorCommand(cmd *cobra.Command) {
 	cmd.Use = "doctor URL"
 	cmd.Long = `
 Checks a provider's domain as visitors and attackers see it: DNS, TLS, the gate, the
-clocks of its machines, the refusal of requests without a session, WebSockets, the clock in a page, the page's
-Content-Security-Policy, and whether the app's own server can be reached without
-the gate. Each check reports ok, WARNING, FAILED or not checked, and what to do.
+clocks of its machines, the refusal of requests without a session, WebSockets, the
+clock in a page, the page's Content-Security-Policy, and whether the app's own server
+can be reached without the gate. Each check reports ok, WARNING, FAILED or not checked,
+and what to do.
 
 Run it on a machine outside the networks of the edge and the app: what this machine
 can reach, others can reach.

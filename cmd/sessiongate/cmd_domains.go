@@ -39,9 +39,9 @@ Lets the gate serve a domain without a DNS record that proves it. Vouch only for
 domains that you know to be the provider's. If another provider's record appears in
 DNS, that provider takes the domain.`, backend.Vouch),
 				domainsWord("unvouch", "Require the DNS record of a domain again", `
-Takes back what "domains vouch" gave. Domains that providers had before domains were
-proven count as vouched for. If the last check saw the record, the domain is proven
-and goes on without a gap; otherwise the gate stops serving it within a minute.`, backend.Unvouch))
+Undoes "domains vouch". Domains that providers had before domains were proven count as
+vouched for. If the last check saw the record, the domain is proven and stays in
+service; otherwise the gate stops serving it within a minute.`, backend.Unvouch))
 		},
 	}))
 }
@@ -78,7 +78,7 @@ func domainsList() *cobra.Command {
 	return cmd
 }
 
-// domainsWord returns a command that changes an administrator's word for a domain.
+// domainsWord returns a command that vouches for a domain, or stops vouching.
 func domainsWord(verb, short, long string, change func(context.Context, *store.Tx, string, string, time.Time) (string, error)) *cobra.Command {
 	var config backend.Config
 	cmd := &cobra.Command{

@@ -20,8 +20,8 @@ func init() {
 			cmd.Use = "marketplace create|list"
 			cmd.Long = `
 A marketplace has keys, users, balances and sessions of its own, which no other
-marketplace can see. mkt_default always exists, and owns everything from before there
-were several. These commands work on the session service's database.`
+marketplace can see. mkt_default always exists, and owns everything that was stored
+before there were several. These commands work on the session service's database.`
 			cmd.Example = `  sessiongate marketplace create mkt_books --name "Books & More"
   sessiongate apikey create --role marketplace --marketplace mkt_books`
 			group(cmd, marketplaceCreate(), marketplaceList())
@@ -33,7 +33,7 @@ func marketplaceCreate() *cobra.Command {
 	var config backend.Config
 	var name string
 	cmd := &cobra.Command{
-		Use: "create ID --name NAME", Short: "Register a marketplace",
+		Use: "create ID", Short: "Register a marketplace",
 		Long: `
 Registers a marketplace with this id: mkt_ and at most 32 lower-case letters, digits and
 _. The id cannot be changed: other parties see the marketplace's users by it, as

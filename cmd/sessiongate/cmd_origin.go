@@ -23,7 +23,7 @@ of origin_key. Run these commands on an edge, and give a provider its own.`
 			cmd.Example = `  sessiongate origin secret prov_app
   sessiongate origin ca prov_app --key /etc/sessiongate/origin.key`
 			group(cmd, originCommand("secret", "Print a provider's secret",
-				"\nPrints the secret that the edge sends to the provider's server where the Caddyfile\nsays {session_gate.origin_secret}. Nobody else may see it.",
+				"\nPrints the secret that the edge sends to the provider's server where the Caddyfile\nsays {session_gate.origin_secret}. Give it to that provider only.",
 				func(a *credential.Authority, id string) (string, error) {
 					secret, err := a.Secret(id)
 					return secret + "\n", err
@@ -46,7 +46,7 @@ func originCommand(name, short, long string, show func(*credential.Authority, st
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := credential.Read(key)
 		if err != nil {
-			return failed(cmd, fmt.Errorf("%w; pass the file with --key, or start the edge first, which makes it when an origin needs it", err))
+			return failed(cmd, fmt.Errorf("%w; pass the file with --key, or start the edge first: it creates the file when an origin needs it", err))
 		}
 		text, err := show(a, args[0])
 		if err == nil {
