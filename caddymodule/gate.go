@@ -228,6 +228,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	removed := restoreSent(r)
 	explain := g.asksForOutcome(r)
 	sanitize(r, g.Upgrade)
+	settleBody(w, r)
 	if strings.HasPrefix(r.URL.Path, protocol.GatePrefix) {
 		return g.serveAPI(w, r)
 	}
