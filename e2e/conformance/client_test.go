@@ -131,7 +131,9 @@ func (c *client) request(ctx context.Context, host string, call call) (*http.Req
 	var body io.Reader
 	switch {
 	case call.reader != nil:
-		body = io.MultiReader(call.reader) // whose length net/http does not know
+		if body = call.reader; !isCloser(body) {
+			body = io.MultiReader(body) // whose length net/http does not know
+		}
 	case call.body != "":
 		body = strings.NewReader(call.body)
 	}
@@ -150,6 +152,11 @@ func (c *client) request(ctx context.Context, host string, call call) (*http.Req
 	r.Header["Cookie"] = append(r.Header["Cookie"], c.cookie())
 	r.Trailer = call.trailer
 	return r, nil
+}
+
+func isCloser(r io.Reader) bool {
+	_, ok := r.(io.Closer)
+	return ok
 }
 
 // open makes a call, and returns when the header of the answer is there.
@@ -216,7 +223,8 @@ type want struct {
 
 	// broken is set for an answer that must not look whole: 502 or 504, or one that breaks
 	// off. The body, as far as it arrives, is the beginning of body.
-	broken bool
+	broken  bool
+	anyBody bool // the gate has put its clock into what there is of it
 	// mayBreak is set if it may break off as well.
 	mayBreak bool
 }
@@ -238,7 +246,7 @@ func (w want) check(a *received) error {
 			return nil
 		case a.failed == nil:
 			return fmt.Errorf("the answer looks whole: %s", a)
-		case !strings.HasPrefix(w.body, a.body):
+		case !w.anyBody && !strings.HasPrefix(w.body, a.body):
 			return fmt.Errorf("the answer is %s, want at most %.200q", a, w.body)
 		}
 		return nil
