@@ -40,6 +40,9 @@ var ways = []way{
 	{reverseProxy, func(origin string) string {
 		return "\tsession_gate {\n" + gateOptions + "\t}\n\treverse_proxy " + origin + " {\n\t\ttransport http {\n\t\t\tcompression off\n\t\t}\n\t}\n"
 	}},
+	{ownOrigin, func(origin string) string {
+		return "\tsession_gate {\n" + gateOptions + "\t\torigin http://" + origin + "\n\t}\n"
+	}},
 }
 
 const (
