@@ -127,7 +127,7 @@ func TestExpect(t *testing.T) {
 					t.Errorf("the answer is %d, want %d", final.StatusCode, tt.status)
 				}
 				if tt.body {
-					if got := o.seen()[0].body; got != "a body" || first.StatusCode != http.StatusContinue {
+					if got := o.first(t).body; got != "a body" || first.StatusCode != http.StatusContinue {
 						t.Errorf("the client was told %d; the origin got the body %q", first.StatusCode, got)
 					}
 				}

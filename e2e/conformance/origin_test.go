@@ -140,6 +140,16 @@ func (o *origin) seen() []*request {
 	return append([]*request(nil), o.requests...)
 }
 
+// first is the first request.
+func (o *origin) first(t *testing.T) *request {
+	t.Helper()
+	seen := o.seen()
+	if len(seen) == 0 {
+		t.Fatal("the origin was not asked")
+	}
+	return seen[0]
+}
+
 // head reads the head of a request: nil if the edge closes the connection instead.
 func (c *conn) head() (*request, error) {
 	var head strings.Builder

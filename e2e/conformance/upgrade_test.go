@@ -183,7 +183,7 @@ func TestTunnels(t *testing.T) {
 		if <-got != sha256.Sum256(up) {
 			t.Error("the origin got something else")
 		}
-		r := o.seen()[0]
+		r := o.first(t)
 		if r.method != "GET" || r.value("Connection") != "Upgrade" && r.value("Connection") != "upgrade" || !r.has("Upgrade") || r.framing() != "none" {
 			t.Errorf("the origin was asked %q", r.head)
 		}
@@ -333,7 +333,7 @@ func TestNoTunnel(t *testing.T) {
 		{name: "reset", call: ask, script: resetting(""), want: bad(502), only: http11},
 		{name: "a protocol that is not allowed", call: call{header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"h2c"}}}, script: answer(text + "Content-Length: 5\r\n\r\nhello"), want: ok("hello"), only: http11,
 			origin: func(t *testing.T, o *origin) {
-				if r := o.seen()[0]; r.has("Upgrade") || r.has("Connection") {
+				if r := o.first(t); r.has("Upgrade") || r.has("Connection") {
 					t.Errorf("the origin was asked %q", r.head)
 				}
 			}},

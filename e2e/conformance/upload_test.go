@@ -1,7 +1,7 @@
 package conformance
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +18,7 @@ func TestUploads(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 320<<10) // 5 MiB
 	gets := func(body, framing string) func(t *testing.T, o *origin) {
 		return func(t *testing.T, o *origin) {
-			r := o.seen()[0]
+			r := o.first(t)
 			if r.body != body || r.framing() != framing {
 				t.Errorf("the origin got %d bytes, framed by %s; want %d, %s", len(r.body), r.framing(), len(body), framing)
 			}
@@ -62,7 +62,7 @@ func TestUploads(t *testing.T) {
 			if protocol == http30 {
 				return // quic-go's server knows no trailers
 			}
-			if r := o.seen()[0]; !strings.EqualFold(r.value("Trailer"), "X-Sum") || !strings.EqualFold(r.trailer, "X-Sum: abc\r\n") {
+			if r := o.first(t); !strings.EqualFold(r.value("Trailer"), "X-Sum") || !strings.EqualFold(r.trailer, "X-Sum: abc\r\n") {
 				t.Errorf("the origin got Trailer: %q and the trailer %q", r.value("Trailer"), r.trailer)
 			}
 		})
@@ -141,13 +141,11 @@ func TestEarlyAnswers(t *testing.T) {
 		"and reads on": func(c *conn, r *request) bool {
 			first(c, r)
 			_ = c.say(refusal + "\r\nhello")
-			c.waitClosed()
-			return false
+			_, err := io.CopyN(io.Discard, c.r, size-part)
+			return err == nil
 		},
 		"having read nothing": func(c *conn, r *request) bool {
-			_ = c.say(refusal + "\r\nhello")
-			c.waitClosed()
-			return false
+			return c.say(refusal+"\r\nhello") == nil && c.read(r)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,26 +157,18 @@ func TestEarlyAnswers(t *testing.T) {
 					}
 					return script(c, r)
 				})
-				c := e.client(t, protocol)
-				body, w := io.Pipe()
-				defer w.Close()
-				go func() {
-					_, _ = w.Write(bytes.Repeat([]byte("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"), part/35+1)[:part])
-				}()
-				ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
-				defer cancel()
-				r, err := c.request(ctx, o.host, call{method: "POST", reader: body})
-				if err != nil {
-					t.Fatal(err)
+				// A client that stops in the middle until it is answered, except where the edge
+				// reads on before it answers: Go's server does over HTTP/1.1, unless told otherwise.
+				sent := part
+				if protocol == http11 && e.name == reverseProxy {
+					sent = size
 				}
-				r.ContentLength = size // of which the client sends only the beginning before it is answered
-				resp, err := c.transport.RoundTrip(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				if got, err := io.ReadAll(resp.Body); resp.StatusCode != 413 || string(got) != "hello" || err != nil {
-					t.Errorf("the answer is %d %q, %v", resp.StatusCode, got, err)
+				upload := strings.NewReader(strings.Repeat("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", sent/35+1)[:sent])
+				if got := e.sendPart(t, protocol, o.host, upload, size); got.status != 413 || got.body != "hello" || got.failed != nil {
+					if e.name == reverseProxy && name == "and closes" && got.status == 502 {
+						return // its transport has noticed that it cannot write, and reads no more
+					}
+					t.Errorf("the answer is %s", got)
 				}
 				if err := ok("me").check(e.client(t, protocol).do(t, o.host, call{path: "/me"})); err != nil {
 					t.Error(err)
@@ -281,4 +271,42 @@ func TestUploadsBreakOff(t *testing.T) {
 			})
 		}
 	})
+}
+
+// sendPart sends the beginning of an upload of this size, and then nothing more. It returns
+// the answer.
+func (e *edge) sendPart(t *testing.T, protocol, host string, beginning io.Reader, size int64) *received {
+	t.Helper()
+	if protocol == http11 { // net/http drops an answer if the connection ends while it sends
+		c := e.dial(t)
+		go func() {
+			_, _ = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: %s\r\nCookie: session_gate=%s\r\nContent-Length: %d\r\n\r\n", host, e.session.Cookie, size)
+			_, _ = io.Copy(c, beginning)
+		}()
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			return &received{failed: err}
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return &received{status: resp.StatusCode, body: string(body), failed: err}
+	}
+	c := e.client(t, protocol)
+	body, w := io.Pipe()
+	defer w.Close()
+	go func() { _, _ = io.Copy(w, beginning) }()
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	defer cancel()
+	r, err := c.request(ctx, host, call{method: "POST", reader: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = size
+	resp, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return &received{failed: err}
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	return &received{status: resp.StatusCode, body: string(got), failed: err}
 }
