@@ -259,7 +259,11 @@ func (w want) check(a *received) error {
 		wrong = append(wrong, fmt.Errorf("the answer is %s, want %d %.200q", a, w.status, w.body))
 	}
 	for name, value := range w.header {
-		if got := strings.Join(a.header[name], "|"); got != value {
+		got := strings.Join(a.header[name], "|")
+		if name == "Content-Length" && value == "" && got == "0" && a.version == "HTTP/3.0" {
+			continue // quic-go's server adds it
+		}
+		if got != value {
 			wrong = append(wrong, fmt.Errorf("%s is %.300q, want %.300q", name, got, value))
 		}
 	}
