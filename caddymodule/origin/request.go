@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,9 @@ type Outgoing struct {
 	// Headers in the place of those of the same name. The names are canonical. One
 	// without a value removes the request's.
 	Headers []Header
+
+	// Ends the exchange, besides the request's context; nil: nothing else does.
+	Stop *Stop
 
 	// The request is a WebSocket on a stream of HTTP/2 or HTTP/3: the origin is asked for
 	// one by an upgrade.
@@ -36,19 +40,16 @@ func appendHead(b []byte, out *Outgoing, bodyLength int64, via *[4]string) ([]by
 	if out.Tunnel {
 		method = http.MethodGet
 	}
-	target := r.URL.RequestURI()
-	if method == http.MethodOptions && r.URL.Path == "*" {
-		target = "*"
-	}
-	switch {
-	case !validName(method):
+	if !validName(method) {
 		return nil, badRequest("the method is not a word")
-	case !validTarget(target):
-		return nil, badRequest("the target has a space or a control character")
-	case !validValue(out.Host) || strings.ContainsAny(out.Host, " \t/?#@"):
+	}
+	if !validTarget(out.Host) && out.Host != "" || strings.ContainsAny(out.Host, "/?#@\\") {
 		return nil, badRequest("the host is not a name")
 	}
-	b = append(append(append(b, method...), ' '), target...)
+	b, err := appendTarget(append(append(b, method...), ' '), r.URL)
+	if err != nil {
+		return nil, err
+	}
 	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), out.Host...), "\r\n"...)
 	upgrade := requestedUpgrade(r.Header)
 	nominated := nominatedFields(r.Header["Connection"])
@@ -56,13 +57,12 @@ func appendHead(b []byte, out *Outgoing, bodyLength int64, via *[4]string) ([]by
 		if len(values) == 0 || unsent(name) || nominated != nil && nominated[name] || out.replaces(name) {
 			continue
 		}
-		if name[0] == ':' && out.Tunnel {
+		if out.Tunnel && strings.HasPrefix(name, ":") {
 			continue // Go's HTTP/2 has pseudo-headers here
 		}
 		if !validName(name) {
 			return nil, badRequest("the name of a header has a character that is not allowed")
 		}
-		var err error
 		for _, v := range values {
 			if b, err = appendField(b, name, v); err != nil {
 				return nil, err
@@ -73,7 +73,6 @@ func appendHead(b []byte, out *Outgoing, bodyLength int64, via *[4]string) ([]by
 		if h.Value == "" {
 			continue
 		}
-		var err error
 		if b, err = appendField(b, h.Name, h.Value); err != nil {
 			return nil, err
 		}
@@ -92,6 +91,23 @@ func appendHead(b []byte, out *Outgoing, bodyLength int64, via *[4]string) ([]by
 	}
 	b = appendFraming(b, r, bodyLength)
 	return append(b, "\r\n"...), nil
+}
+
+// appendTarget appends what stands in the request line: the path and the query as they are
+// encoded, or "*" for the server as a whole.
+func appendTarget(b []byte, u *url.URL) ([]byte, error) {
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	if path[0] != '/' && path != "*" || !validTarget(path) || u.RawQuery != "" && !validTarget(u.RawQuery) {
+		return nil, badRequest("the target has a space or a control character, or does not begin with a slash")
+	}
+	b = append(b, path...)
+	if u.RawQuery != "" || u.ForceQuery {
+		b = append(append(b, '?'), u.RawQuery...)
+	}
+	return b, nil
 }
 
 // viaOf is what the request's Via gets.
