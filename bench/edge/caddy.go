@@ -108,7 +108,7 @@ func (f *field) gateReverseProxy(ctx context.Context) (*contender, error) {
 
 func (f *field) gateOrigin(ctx context.Context) (*contender, error) {
 	c, err := f.gate(ctx, "origin", "\t\torigin http://%s\n", "")
-	if err != nil && strings.Contains(err.Error(), `unknown option "origin"`) {
+	if err != nil && strings.Contains(err.Error(), `unknown option \"origin\"`) {
 		return nil, missingError("a binary that knows `origin` of `session_gate`")
 	}
 	if err == nil {

@@ -18,7 +18,7 @@ import (
 const profiled = 8 * time.Second
 
 // profileAll writes profiles of CPU and allocations of the contenders that are
-// Caddy, by load: the files for go tool pprof, and their thirty first lines.
+// Caddy, by load: the files for go tool pprof, and their first lines as text.
 func profileAll(ctx context.Context, contenders []*contender, o options) error {
 	if err := os.MkdirAll(o.profile, 0o755); err != nil {
 		return err
@@ -62,8 +62,11 @@ func (c *contender) profile(ctx context.Context, l load, dir string) error {
 		return err
 	}
 	summary := fmt.Sprintf("%s: %s: %.0f µs of CPU for each request, while profiled\n", c.name, l, f.cpu)
-	for _, args := range [][]string{{"-sample_index=cpu", name + ".cpu"}, {"-sample_index=alloc_space", name + ".allocs"}, {"-sample_index=alloc_objects", name + ".allocs"}} {
-		out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodecount=30", args[0], args[1]).Output()
+	for _, args := range [][]string{
+		{"-nodecount=30", "-sample_index=cpu", name + ".cpu"}, {"-nodecount=60", "-cum", "-sample_index=cpu", name + ".cpu"},
+		{"-nodecount=30", "-sample_index=alloc_space", name + ".allocs"}, {"-nodecount=30", "-sample_index=alloc_objects", name + ".allocs"},
+	} {
+		out, err := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-top"}, args...)...).Output()
 		if err != nil {
 			return fmt.Errorf("go tool pprof: %w", err)
 		}
