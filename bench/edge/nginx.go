@@ -68,7 +68,7 @@ http {
 	}
 	upstream origin {
 		server %s;
-		keepalive 64;
+		keepalive 256;
 	}
 	server {
 		listen %s;
