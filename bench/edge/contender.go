@@ -27,11 +27,13 @@ type contender struct {
 	command    func() *exec.Cmd
 	process    *exec.Cmd
 	roots      *x509.CertPool
-	cookies    []string          // sessions' cookies, sent in turn
-	secure     string            // what precedes the cookie's name over TLS
-	tagged     bool              // writes our tag into pages
-	cannot     map[task]string   // what it does not do, and why
-	figures    map[load][]figure // by round
+	cookies    []string               // sessions' cookies, sent in turn
+	secure     string                 // what precedes the cookie's name over TLS
+	tagged     bool                   // writes our tag into pages
+	cannot     map[task]string        // what it does not do, and why
+	figures    map[load][]figure      // by round
+	paced      []pacedFigure          // by round
+	memory     map[protocol][]float64 // bytes for each idle connection, by round
 
 }
 

@@ -45,7 +45,7 @@ func (f *field) contenders(ctx context.Context, only string) ([]*contender, erro
 		if err != nil {
 			return nil, fmt.Errorf("starting %s: %w", make.name, err)
 		}
-		c.name = make.name
+		c.name, c.figures, c.memory = make.name, map[load][]figure{}, map[protocol][]float64{}
 		list = append(list, c)
 	}
 	return list, nil

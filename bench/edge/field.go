@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ func newField(ctx context.Context, binary, dir string, sessions int) (*field, er
 	if err := exec.Command("taskset", "-a", "-cp", "1", strconv.Itoa(os.Getpid())).Run(); err != nil {
 		return nil, fmt.Errorf("pinning to a core (two are needed): %w", err)
 	}
+	runtime.GOMAXPROCS(1)
 	f := &field{binary: binary, dir: dir, sessions: sessions, keys: make(map[string]string)}
 	var err error
 	if f.origin, err = newOrigin(); err != nil {

@@ -94,5 +94,17 @@ func run(ctx context.Context, o options) error {
 	if o.profile != "" {
 		return profileAll(ctx, contenders, o)
 	}
-	return nil
+	b := &bench{options: o, field: f, contenders: contenders, tables: tables(o)}
+	if err := b.prove(ctx); err != nil {
+		return err
+	}
+	if err := b.measure(ctx); err != nil {
+		return err
+	}
+	report := b.report()
+	fmt.Print(report)
+	if o.out == "-" {
+		return nil
+	}
+	return os.WriteFile(o.out, []byte(report), 0o644)
 }
