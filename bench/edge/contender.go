@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +32,6 @@ type contender struct {
 	cookies    []string               // sessions' cookies, sent in turn
 	secure     string                 // what precedes the cookie's name over TLS
 	tagged     bool                   // writes our tag into pages
-	cannot     map[task]string        // what it does not do, and why
 	figures    map[load][]figure      // by round
 	paced      []pacedFigure          // by round
 	memory     map[protocol][]float64 // bytes for each idle connection, by round
@@ -45,7 +46,7 @@ type figure struct {
 
 // does tells whether the contender takes part in a load.
 func (c *contender) does(l load) bool {
-	return (l.protocol == http1 || c.tlsAddress != "") && c.cannot[l.task] == ""
+	return l.protocol == http1 || c.tlsAddress != ""
 }
 
 // cookie is the n-th session's, with its name.
@@ -182,7 +183,42 @@ func (c *contender) measure(ctx context.Context, l load, d time.Duration) (figur
 	return figure{cpu: float64(used.Nanoseconds()) / 1e3 / float64(n), busy: float64(used) / float64(took)}, ctx.Err()
 }
 
-// check looks whether the contender does what it is measured for.
+// checkGate looks whether a contender that writes our tag is a gate: that it
+// refuses who has no session, and tells the origin of the session but not its
+// token.
+func (c *contender) checkGate(ctx context.Context) error {
+	if !c.tagged {
+		return nil
+	}
+	ask := func(cookie string) (int, string, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+identityPath, nil)
+		if err != nil {
+			return 0, "", err
+		}
+		req.Host = host
+		if cookie != "" {
+			req.Header.Set("Cookie", "theme=dark; "+cookie)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			return 0, "", err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(text), err
+	}
+	if status, text, err := ask(""); err != nil || status == http.StatusOK {
+		return errors.Join(err, fmt.Errorf("without a session it answered %d %.100q", status, text))
+	}
+	status, text, err := ask(c.cookie(http1, 0))
+	session, hidden := strings.CutSuffix(text, ", token false")
+	if err != nil || status != http.StatusOK || session == "session " || !hidden {
+		return errors.Join(err, fmt.Errorf("it answered %d, and the origin was told %q", status, text))
+	}
+	return nil
+}
+
+// check looks whether the contender answers a load as it should.
 func (c *contender) check(ctx context.Context, l load) error {
 	l.conns = 1
 	list, err := c.open(ctx, l)

@@ -55,7 +55,7 @@ func (b *bench) goalTable(out *strings.Builder) {
 		if !(got <= most) { // NaN is missed as well
 			verdict = "**missed**"
 		}
-		fmt.Fprintf(out, "| %s | %s | %.2f | %.3g | %s |\n", name, than, most, got, verdict)
+		fmt.Fprintf(out, "| %s | %s | %.2f | %.3f | %s |\n", name, than, most, got, verdict)
 	}
 	for _, g := range goals() {
 		other := b.named(g.than)

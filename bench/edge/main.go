@@ -34,7 +34,7 @@ func main() {
 	flag.DurationVar(&o.each, "each", 400*time.Millisecond, "how long each contender runs in each round and cell")
 	flag.IntVar(&o.idle, "idle", 3000, "idle connections whose memory is measured")
 	flag.BoolVar(&o.short, "short", false, "few short rounds, to try something: not for the record")
-	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "file for the tables, - for standard output only")
+	flag.StringVar(&o.out, "out", "", "file for the tables; a complete run writes bench/RESULTS.md by itself")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, with commas (plain Caddy always runs)")
 	pattern := flag.String("run", "", "loads to run, by a regular expression for their names, as in \"2 KB, gzip, TLS\"; \"latency\" and \"memory\" are loads too")
 	flag.StringVar(&o.env, "env", "", "NAME=VALUE for the gates alone, to try a setting")
@@ -44,6 +44,9 @@ func main() {
 	if o.run, err = regexp.Compile(*pattern); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: -run:", err)
 		os.Exit(2)
+	}
+	if o.out == "" && !o.short && *pattern == "" && o.only == "" && o.env == "" {
+		o.out = "bench/RESULTS.md"
 	}
 	if o.short {
 		o.rounds, o.each, o.idle = min(o.rounds, 3), min(o.each, 200*time.Millisecond), min(o.idle, 500)
@@ -103,7 +106,7 @@ func run(ctx context.Context, o options) error {
 	}
 	report := b.report()
 	fmt.Print(report)
-	if o.out == "-" {
+	if o.out == "" {
 		return nil
 	}
 	return os.WriteFile(o.out, []byte(report), 0o644)

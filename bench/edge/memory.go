@@ -12,36 +12,25 @@ import (
 )
 
 // memoryProtocols are those whose idle connections are weighed.
-var memoryProtocols = []protocol{http1, https1, https2}
+var memoryProtocols = []protocol{http1, https2}
 
-// settle is how long a process is left alone before its memory is read.
-const settle = 1500 * time.Millisecond
+// memoryTime is what one measurement of memory takes, beside opening connections.
+const memoryTime = 4 * time.Second
 
 // memoryRounds are fewer than those of CPU: a process is started for each.
 func memoryRounds(rounds int) int {
 	return min(3, rounds)
 }
 
-// measureMemory opens connections to a new process, asks for one page on each,
-// leaves them open, and reads what the process holds more than before.
+// measureMemory starts a new process and reads what it holds under some traffic;
+// then it opens connections, asks for one page on each, and leaves them open
+// while the same traffic goes on. A program with a garbage collector holds as
+// much as it collects at: without traffic, it would be chance when it last did.
 func (c *contender) measureMemory(ctx context.Context, f *field, p protocol, n int) error {
 	if err := c.restart(f); err != nil {
 		return err
 	}
-	// What the first requests make grow is not the connections'.
-	warm, err := c.open(ctx, load{page: cells[0], protocol: p, conns: 4})
-	if err != nil {
-		return err
-	}
-	_, err = warm.run(times(250))
-	warm.close()
-	if err != nil {
-		return err
-	}
-	if err := sleep(ctx, settle); err != nil {
-		return err
-	}
-	before, err := residentOf(c.pids())
+	before, err := c.residentUnderTraffic(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -67,10 +56,10 @@ func (c *contender) measureMemory(ctx context.Context, f *field, p protocol, n i
 		})
 	}
 	all.Wait()
-	if err := errors.Join(append(errs, sleep(ctx, settle))...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	after, err := residentOf(c.pids())
+	after, err := c.residentUnderTraffic(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -78,13 +67,18 @@ func (c *contender) measureMemory(ctx context.Context, f *field, p protocol, n i
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
+// residentUnderTraffic asks for some thousand pages over a few connections, and
+// returns what the process then holds, in bytes.
+func (c *contender) residentUnderTraffic(ctx context.Context, p protocol) (int64, error) {
+	few, err := c.open(ctx, load{page: cells[0], protocol: p, conns: 8})
+	if err != nil {
+		return 0, err
 	}
+	defer few.close()
+	if _, err := few.run(times(800)); err != nil {
+		return 0, err
+	}
+	return residentOf(c.pids())
 }
 
 // residentOf is the memory that processes hold, in bytes.

@@ -16,6 +16,9 @@ var pages = make(map[string][2][]byte)
 // answers are the same with their heads, by what was asked for.
 var answers = make(map[string][2][]byte)
 
+// identityPath is where the origin says what it was told of the session.
+const identityPath = "/identity"
+
 // postBody and postAnswer are what a form of an app sends, and gets.
 var postBody, postAnswer []byte
 
@@ -95,6 +98,9 @@ func serve(conn net.Conn) error {
 		answer, ok := answers[asked]
 		out := answer[0]
 		switch {
+		case asked == "GET "+identityPath:
+			text := fmt.Sprintf("session %s, token %t", head.session, head.token)
+			out = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 		case !ok:
 			out = []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 		case asked == "POST /post" && !bytes.Equal(body, postBody):

@@ -33,9 +33,6 @@ func (b *bench) report() string {
 	out.WriteString("\n## Contenders\n\n")
 	for _, c := range b.contenders {
 		fmt.Fprintf(&out, "- **%s**: %s\n", c.name, c.what)
-		for _, why := range c.cannot {
-			fmt.Fprintf(&out, "  - left out there: %s\n", why)
-		}
 	}
 	fmt.Fprintf(&out, "\nThe load, the origin and the session service share the second core. %s\n", b.busiest())
 	return out.String()
@@ -107,7 +104,7 @@ func (b *bench) latencyTable(out *strings.Builder) {
 
 func (b *bench) memoryTable(out *strings.Builder) {
 	b.heading(out, "Idle connections",
-		fmt.Sprintf("KB that the process grows by for each of %d connections which were asked for one page and are kept open; medians of %d new processes.",
+		fmt.Sprintf("KB that the process grows by for each of %d connections which were asked for one page and are kept open, while others ask for pages; medians of %d new processes.",
 			b.idle, memoryRounds(b.rounds)), "KB")
 	for _, p := range memoryProtocols {
 		b.row(out, p.String(), "%.1f (%.2f)", func(c *contender) []float64 {
