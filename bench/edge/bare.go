@@ -60,5 +60,5 @@ func bareProxy(args []string) error {
 // buffers is httputil's pool of buffers.
 type buffers struct{ pool *sync.Pool }
 
-func (b buffers) Get() []byte  { return *b.pool.Get().(*[]byte) } //nolint:errcheck,forcetypeassert // New makes no other
+func (b buffers) Get() []byte  { return *b.pool.Get().(*[]byte) }
 func (b buffers) Put(p []byte) { b.pool.Put(&p) }

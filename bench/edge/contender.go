@@ -72,8 +72,8 @@ func (c *contender) restart(f *field) error {
 	return c.start(f)
 }
 
-// pids are the processes whose CPU and memory count.
-func (c *contender) pids() []int {
+// processIDs names the processes whose CPU and memory count.
+func (c *contender) processIDs() []int {
 	pid := c.process.Process.Pid
 	return append(children(pid), pid)
 }
@@ -164,7 +164,7 @@ func (c *contender) measure(ctx context.Context, l load, d time.Duration) (figur
 	if _, err := list.run(times(max(3, 50/l.conns))); err != nil {
 		return figure{}, err
 	}
-	pids := c.pids()
+	pids := c.processIDs()
 	before, err := cpuOf(pids)
 	if err != nil {
 		return figure{}, err

@@ -78,7 +78,7 @@ func (c *contender) residentUnderTraffic(ctx context.Context, p protocol) (int64
 	if _, err := few.run(times(800)); err != nil {
 		return 0, err
 	}
-	return residentOf(c.pids())
+	return residentOf(c.processIDs())
 }
 
 // residentOf is the memory that processes hold, in bytes.

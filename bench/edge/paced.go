@@ -37,7 +37,7 @@ func (c *contender) measurePaced(ctx context.Context, d time.Duration) error {
 	if _, err := list.run(times(3)); err != nil {
 		return err
 	}
-	before, err := cpuOf(c.pids())
+	before, err := cpuOf(c.processIDs())
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *contender) measurePaced(ctx context.Context, d time.Duration) error {
 		})
 	}
 	all.Wait()
-	after, err := cpuOf(c.pids())
+	after, err := cpuOf(c.processIDs())
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return err
 	}
