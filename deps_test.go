@@ -205,8 +205,9 @@ var narrow = map[string]struct {
 	allowed []string
 	why     string
 }{
-	"caddymodule/live": {[]string{module + "internal/protocol"}, "sessions end what is registered with them by an interface; they know no request and no Caddy"},
-	"caddymodule/cut":  {[]string{module + "internal/protocol"}, "it ends requests of any net/http server, and does not know whose they are"},
+	"caddymodule/live":   {[]string{module + "internal/protocol"}, "sessions end what is registered with them by an interface; they know no request and no Caddy"},
+	"caddymodule/origin": {nil, "it forwards requests of any net/http server, and does not know whose they are"},
+	"caddymodule/cut":    {[]string{module + "internal/protocol"}, "it ends requests of any net/http server, and does not know whose they are"},
 }
 
 func TestNarrowImports(t *testing.T) {

@@ -147,6 +147,7 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		page_template    <file>
 //		app_address      <url>
 //		upgrade          <protocol>...
+//		origin           <url> | registered
 //		observe_only
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -217,6 +218,11 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := upgrades(g.Upgrade).check(); err != nil {
 				return d.Err(err.Error())
 			}
+		case "origin":
+			g.Origin = new(Origin)
+			if err := g.Origin.unmarshal(d); err != nil {
+				return err
+			}
 		case "observe_only":
 			if d.NextArg() {
 				return d.ArgErr()
@@ -265,7 +271,7 @@ func answerArgs(d *caddyfile.Dispenser, to **Answer, urlOptional bool) error {
 var (
 	globalOptions = []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "origin_key", "debug_key", "limits"}
 	siteOptions   = []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors",
-		"upload_grace", "page_template", "app_address", "upgrade", "observe_only"}
+		"upload_grace", "page_template", "app_address", "upgrade", "origin", "observe_only"}
 )
 
 // limitsBlock reads the block of the option limits.

@@ -81,6 +81,9 @@ type Gate struct {
 	// Protocols that connections may change to by the Upgrade header, besides WebSocket.
 	// Requests within them do not come to the gate. Default: none.
 	Upgrade []string `json:"upgrade,omitempty"`
+	// The app's server. With it, the gate forwards requests itself, and no handler after it
+	// is called. Default: the next handler, such as reverse_proxy.
+	Origin *Origin `json:"origin,omitempty"`
 	// Log what would be refused or cut, but let every request pass.
 	ObserveOnly bool `json:"observe_only,omitempty"`
 
@@ -95,6 +98,7 @@ type Gate struct {
 	credentials  *originCredentials // what origins are shown
 	template     *template.Template // nil: the built-in page
 	app          *appAddress        // nil: the public address
+	forwarder    *forwarder         // with origin
 	logger       *zap.Logger
 	leftOut      *zap.Logger // for launch links that lead past the gate
 }
@@ -109,7 +113,24 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	if err := g.provision(ctx); err != nil {
 		return err
 	}
+	if g.Origin != nil {
+		app, err := appOf(ctx)
+		if err != nil {
+			return err
+		}
+		if g.forwarder, err = g.newForwarder(app); err != nil {
+			return err
+		}
+	}
 	return g.fitSite(ctx)
+}
+
+// Cleanup implements [caddy.CleanerUpper]. It closes the connections to the origin.
+func (g *Gate) Cleanup() error {
+	if g.forwarder != nil {
+		g.forwarder.close()
+	}
+	return nil
 }
 
 // provision fills in defaults and finds the app.
@@ -218,6 +239,9 @@ func (g *Gate) Validate() error {
 // of it to the bottom: the gate's own API and launches are answered here, requests
 // without a live session are refused, and the others pass to the origin.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if g.forwarder != nil {
+		next = g.forwarder
+	}
 	return answerError(g.logger, w, r, g.serve(w, r, next))
 }
 
@@ -345,5 +369,6 @@ func orDefault(value, def string) string {
 var (
 	_ caddy.Provisioner           = (*Gate)(nil)
 	_ caddy.Validator             = (*Gate)(nil)
+	_ caddy.CleanerUpper          = (*Gate)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Gate)(nil)
 )

@@ -143,11 +143,8 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 	if err != nil {
 		return nil, fmt.Errorf("finding the origin of %s: %w", edge.BareHost(public), err)
 	}
-	// Who the user is, is told to the origin of the session's provider only. The host may
-	// have changed hands since the gate decided, or the site may name another provider.
-	_, open := caddyhttp.GetVar(r.Context(), creditVar).(*Gate)
-	if was := originProvider(r.Context()); !open && was != "" && was != host.ProviderID {
-		return nil, fmt.Errorf("%s belongs to provider %s, and the request to %s", edge.BareHost(public), host.ProviderID, was)
+	if err := claimCredit(r, public, host.ProviderID); err != nil {
+		return nil, err
 	}
 	origin, err := url.Parse(host.OriginURL)
 	if err != nil || origin.Hostname() == "" {
@@ -165,7 +162,6 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		}
 		address = list[0].String()
 	}
-	caddyhttp.SetVar(r.Context(), creditVar, host.ProviderID)
 	// The request is the proxy's own copy: what is set here is what goes out.
 	r.URL.Scheme, r.Host = origin.Scheme, public
 	if origin.Scheme == "https" {

@@ -98,7 +98,10 @@ func (t *Transport) wrap(credentials *originCredentials, names *nameCache) error
 	if base.TLSClientConfig == nil {
 		base.TLSClientConfig = new(tls.Config)
 	}
-	base.TLSClientConfig.GetClientCertificate = t.certificate
+	base.TLSClientConfig.GetClientCertificate = credentials.certificateFor(func(ctx context.Context) string {
+		provider, _ := ctx.Value(connectionKey{}).(string)
+		return provider
+	})
 	if names != nil {
 		base.DialContext = names.dialPublic(base.DialContext)
 		if base.DialTLSContext != nil {
@@ -181,28 +184,6 @@ func (t *Transport) clone() *http.Transport {
 		c.TLSNextProto = make(map[string]func(string, *tls.Conn) http.RoundTripper)
 	}
 	return c
-}
-
-// certificate is the client certificate of the provider that the connection is for.
-// An origin that names authorities is shown a certificate of theirs, or none.
-func (t *Transport) certificate(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	none := new(tls.Certificate)
-	provider, _ := asked.Context().Value(connectionKey{}).(string)
-	if provider == "" {
-		return none, nil
-	}
-	authority, err := t.credentials.authority()
-	if err != nil {
-		return nil, err
-	}
-	c, err := authority.Certificate(provider)
-	if err != nil {
-		return nil, err
-	}
-	if len(asked.AcceptableCAs) > 0 && asked.SupportsCertificate(c) != nil {
-		return none, nil //nolint:nilerr // the origin trusts other authorities: it gets no certificate
-	}
-	return c, nil
 }
 
 // creditVar holds whom the origin is to take a request for: the *[live.Session] that

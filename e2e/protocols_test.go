@@ -69,18 +69,25 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		t.Fatalf("allowing pauses: %d %s", a.Status, a.Body)
 	}
 	ports := freePorts(t)
-	site := func(name, extra string) string {
+	// One site forwards by reverse_proxy, the other one by itself.
+	site := func(name, extra, option, handler string) string {
 		return fmt.Sprintf(`https://%s.example {
-%s	session_gate {
-		provider prov_split
-	}
-	handle_path /files/* {
+%s	handle_path /files/* {
+		session_gate {
+			provider prov_split
+		}
 		root %s
 		file_server
 	}
-	reverse_proxy %s
+	handle {
+		session_gate {
+			provider prov_split
+			%s
+		}
+		%s
+	}
 }
-`, name, extra, files, s.origin)
+`, name, extra, files, option, handler)
 	}
 	s.reload(t, fmt.Sprintf(`{
 	admin %s
@@ -94,7 +101,7 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		edge_key %s
 	}
 }
-`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey)+site("bare", "")+site("full", "\tlog\n\tencode\n"))
+`, s.admin, ports, ports+1, s.Link.URL, s.EdgeKey)+site("bare", "", "", "reverse_proxy "+s.origin)+site("full", "\tlog\n\tencode\n", "origin "+s.origin, ""))
 
 	// Certificates come a moment after the reload.
 	for _, name := range []string{"bare", "full"} {

@@ -96,12 +96,7 @@ func (s *Split) caddyfile(site string) string {
 %s
 	session_gate {
 		provider prov_split
-	}
-	reverse_proxy %s {
-		stream_close_delay 1h
-		transport http {
-			compression off
-		}
+		origin %s
 	}
 }
 `, s.admin, s.Link.URL, s.EdgeKey, s.App, site, s.origin)

@@ -47,6 +47,7 @@ type Edge struct {
 	Launches   *LaunchDedup
 	Events     *Announcer
 	Origins    Origins
+	Pools      Pools
 	Pages      PageLog
 	Limits     *Limiter
 	ended      endedSessions

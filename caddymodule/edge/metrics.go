@@ -71,6 +71,7 @@ func newMetrics(e *Edge) *Metrics {
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 	}, []string{"call"})
 	m.all = append(m.all, m.calls)
+	m.all = append(m.all, &e.Pools)
 	gauge("live_sessions", "Sessions held in memory, including ended ones.", func() float64 { return float64(e.Sessions.Len()) })
 	gauge("open_websockets", "WebSockets that are open.", func() float64 { return float64(e.Limits.OpenSockets()) })
 	gauge("origins_failing", "Providers whose origin did not respond to the last request.", func() float64 { return float64(e.Origins.failing.Load()) })
