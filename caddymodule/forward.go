@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -128,17 +129,30 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// ServeHTTP implements [caddyhttp.Handler]. It panics with [http.ErrAbortHandler] where
-// the client would take half a response for a whole one.
+// ServeHTTP implements [caddyhttp.Handler].
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	return f.forward(w, r, nil)
+}
+
+// outgoings has memory for requests to origins, with room for their headers.
+var outgoings = sync.Pool{New: func() any { return &origin.Outgoing{Headers: make([]origin.Header, 0, 8)} }}
+
+// forward sends a request to its origin, until stop ends it. It panics with
+// [http.ErrAbortHandler] where the client would take half a response for a whole one.
+func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin.Stop) error {
 	to, err := f.find(r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
-	var room [8]origin.Header
-	out := origin.Outgoing{Request: r, Host: to.host, Tunnel: cut.IsTunnel(r)}
-	out.Headers = f.appendHeaders(appendForwarded(room[:0], r), r)
-	err = to.pool.Forward(w, &out)
+	out := outgoings.Get().(*origin.Outgoing)
+	defer func() {
+		clear(out.Headers)
+		*out = origin.Outgoing{Headers: out.Headers[:0]}
+		outgoings.Put(out)
+	}()
+	out.Request, out.Host, out.Stop, out.Tunnel = r, to.host, stop, cut.IsTunnel(r)
+	out.Headers = f.appendHeaders(appendForwarded(out.Headers, r), r)
+	err = to.pool.Forward(w, out)
 	if err == nil {
 		return nil
 	}

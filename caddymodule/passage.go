@@ -12,6 +12,7 @@ import (
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
 	"github.com/sessiongate/sessiongate/caddymodule/inject"
 	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/caddymodule/origin"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -19,8 +20,9 @@ import (
 // its place in its session, and the values that the origin is told, in one piece
 // of memory.
 type passage struct {
-	cut.Request       // the writer that handlers answer to
-	live.Registration // in session
+	cut.Request                   // the writer that handlers answer to
+	live.Registration             // in session
+	stop              origin.Stop // of a gate that forwards by itself
 
 	gate    *Gate
 	session *live.Session
@@ -37,14 +39,24 @@ type passage struct {
 
 // newPassage prepares an admitted request. cancel ends its context.
 func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p *passage, cancel context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
 	p = &passage{
 		Request: cut.Request{
-			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0, Cancel: cancel,
+			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0,
 			OnHeader: g.onHeader(r, v.session, v.cookie), Beneath: beneath,
 		},
-		gate: g, session: v.session, w: w, r: r, inner: r.WithContext(ctx), path: r.URL.Path, anonymous: v.anonymous,
+		gate: g, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous,
 	}
+	if g.forwarder == nil {
+		ctx, cancelContext := context.WithCancel(r.Context())
+		p.inner, cancel = r.WithContext(ctx), cancelContext
+	} else {
+		// Nothing but the forwarder sees the request, so that it needs no context of its own.
+		p.inner, cancel = r, p.stop.Stop
+		if g.app != nil {
+			p.inner = new(*r)
+		}
+	}
+	p.Cancel = cancel
 	if g.app != nil {
 		ours, public := p.OnHeader, publicOrigin(r)
 		p.OnHeader = func(h http.Header) {
@@ -141,7 +153,11 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 	if p.gate.app != nil {
 		p.gate.app.present(p.inner, publicOrigin(p.r))
 	}
-	o.err = next.ServeHTTP(out, p.inner)
+	if f := p.gate.forwarder; f != nil {
+		o.err = f.forward(out, p.inner, &p.stop)
+	} else {
+		o.err = next.ServeHTTP(out, p.inner)
+	}
 	returned = true
 	p.account(&o, o.err == nil)
 	return o

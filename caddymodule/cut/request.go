@@ -138,6 +138,9 @@ func (o *Request) WriteHeader(status int) {
 	if o.ended.Load() != nil {
 		return
 	}
+	if status < 100 || status > 999 { // an origin's, on which the server would panic
+		status = http.StatusBadGateway
+	}
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		if o.OnHeader != nil {
 			o.OnHeader(o.Header())

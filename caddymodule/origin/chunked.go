@@ -102,20 +102,22 @@ func chunkSize(line []byte) (int64, bool) {
 	return n, digits > 0
 }
 
-// validExtension reports whether what follows a size is an extension, with white space
-// before it, or white space alone.
+// validExtension reports whether what follows a size is an extension, or white space alone.
 func validExtension(s []byte) bool {
-	text := strings.TrimLeft(string(s), " \t")
-	return (text == "" || text[0] == ';') && validValue(text)
+	text := string(s)
+	return text[0] == ';' && validValue(text) || strings.Trim(text, " \t") == ""
 }
 
 // readTrailers reads the fields after a chunked body.
 func (c *conn) readTrailers() (http.Header, error) {
 	var trailers http.Header
 	for size := 0; ; {
-		line, _, err := c.line(trailerSize - size)
+		line, crlf, err := c.line(trailerSize - size)
 		if err != nil {
 			return nil, whole(err)
+		}
+		if !crlf {
+			return nil, malformed("a line after the body does not end with CR LF")
 		}
 		if len(line) == 0 {
 			return trailers, nil

@@ -43,7 +43,7 @@ func (p *Pool) Forward(w http.ResponseWriter, out *Outgoing) error {
 		}
 	}
 	// What breaks because the client has left is not the origin's failure.
-	if cause := context.Cause(out.Context()); cause != nil {
+	if cause := out.ended(); cause != nil {
 		failed = &Error{Kind: Client, Err: cause}
 	}
 	failed.Begun = x.begun
@@ -70,16 +70,34 @@ func (x *exchange) run() error {
 	r := x.out.Request
 	mayRepeat := repeatable(r.Method) && x.upload == nil && r.ContentLength == 0 && !x.out.Tunnel
 	for again := false; ; again = true {
-		x.conn, err = x.pool.get(r.Context(), again)
-		if err != nil {
+		if err := x.connect(again); err != nil {
 			return err
 		}
 		unanswered, err := x.attempt(message)
-		if err == nil || !unanswered || !mayRepeat || again || r.Context().Err() != nil {
+		if err == nil || !unanswered || !mayRepeat || again || x.out.ended() != nil {
 			return err
 		}
 		x.pool.stats.repeated.Add(1)
 	}
+}
+
+// connect gets a connection.
+func (x *exchange) connect(fresh bool) (err error) {
+	if !fresh {
+		if x.conn = x.pool.kept(); x.conn != nil {
+			return nil
+		}
+	}
+	ctx := x.out.Context()
+	if x.out.Stop != nil {
+		limited, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if ctx = limited; !x.out.Stop.set(cancel) {
+			return &Error{Kind: Client, Err: context.Canceled}
+		}
+	}
+	x.conn, err = x.pool.dial(ctx)
+	return err
 }
 
 // compose writes the head of the request, and a small body after it. A large body, or one
@@ -116,6 +134,9 @@ func (x *exchange) compose(b []byte) ([]byte, error) {
 func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 	c := x.conn
 	stop := c.abortOn(x.out.Context())
+	if !x.out.Stop.set(c.abortFunc) {
+		c.abort()
+	}
 	over := false
 	defer func() {
 		if !over { // the writer has panicked
@@ -141,13 +162,14 @@ func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 		unanswered = c.reused && !c.answered && !x.begun
 	}
 	over = true
+	x.out.Stop.set(nil)
 	if c.taken { // by a tunnel, which has ended
 		stop()
 		x.pool.drop(c)
 		return false, err
 	}
 	whole := x.upload == nil || x.upload.finish(x, err)
-	if !stop() || err != nil || !whole || !c.head.keep || len(c.buffered()) > 0 {
+	if !stop() || x.out.Stop.over() || err != nil || !whole || !c.head.keep || len(c.buffered()) > 0 {
 		x.pool.drop(c)
 		return unanswered, err
 	}

@@ -17,14 +17,14 @@ type head struct {
 	fields []field
 
 	// What the fields say about the message.
-	length      int64  // of the body; -1: unknown
-	chunked     bool   // the body is
-	keep        bool   // the connection may be used again
-	upgrade     string // the protocol that the connection changes to
-	streams     bool   // the response asks to be handed on at once
-	trailer     bool   // it announces trailers
-	nominated   bool   // Connection names fields of the response
-	twoFramings bool   // both a length and chunks
+	length    int64  // of the body; -1: unknown
+	chunked   bool   // the body is
+	keep      bool   // the connection may be used again
+	upgrade   string // the protocol that the connection changes to
+	upgrades  bool   // Connection says that it changes
+	streams   bool   // the response asks to be handed on at once
+	trailer   bool   // it announces trailers
+	nominated bool   // Connection names fields of the response
 }
 
 // field is a header or trailer field. Its name is canonical.
@@ -141,8 +141,8 @@ func parseField(line string) (field, error) {
 	return field{textproto.CanonicalMIMEHeaderKey(line[:colon]), value}, nil
 }
 
-// interpret finds out what the fields say about the message. It keeps the fields, except
-// for a second Content-Length and one beside Transfer-Encoding.
+// interpret finds out what the fields say about the message. It drops a second
+// Content-Length.
 func (h *head) interpret() error {
 	h.keep = h.minor == 1
 	lengths, kept := 0, h.fields[:0]
@@ -176,12 +176,8 @@ func (h *head) interpret() error {
 		kept = append(kept, f)
 	}
 	h.fields = kept
-	if h.chunked {
-		h.twoFramings = lengths > 0
-		h.length = -1
-	}
-	if h.twoFramings { // RFC 9112, 6.3
-		h.keep = false
+	if h.chunked && lengths > 0 { // RFC 9112, 6.3
+		return malformed("the response has both a Transfer-Encoding and a Content-Length")
 	}
 	return nil
 }
@@ -193,7 +189,9 @@ func (h *head) parseConnection(value string) {
 			h.keep = false
 		case strings.EqualFold(option, "keep-alive"):
 			h.keep = h.keep || h.minor == 0
-		case option == "", strings.EqualFold(option, "upgrade"):
+		case strings.EqualFold(option, "upgrade"):
+			h.upgrades = true
+		case option == "":
 		default:
 			h.nominated = true
 		}
@@ -229,7 +227,7 @@ func (h *head) value(name string) string {
 func (h *head) copyTo(dst http.Header) {
 	values := make([]string, len(h.fields))
 	for i, f := range h.fields {
-		if hopByHop(f.name) || f.name == "Content-Length" && h.chunked || h.nominated && h.nominates(f.name) {
+		if hopByHop(f.name) || f.name == "Content-Length" && h.status == http.StatusNoContent || h.nominated && h.nominates(f.name) {
 			continue
 		}
 		values[i] = f.value

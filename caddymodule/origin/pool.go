@@ -103,28 +103,26 @@ func (p *Pool) Close() {
 	}
 }
 
-// get returns a kept connection, or a new one if fresh is set or none is kept.
-func (p *Pool) get(ctx context.Context, fresh bool) (*conn, error) {
-	for !fresh {
+// kept returns a connection that is idle, or nil.
+func (p *Pool) kept() *conn {
+	for {
 		c := p.takeIdle()
-		if c == nil {
-			break
-		}
-		if p.config.Now().Sub(c.since) < p.config.IdleTimeout && c.quiet() {
-			return c, nil
+		if c == nil || p.config.Now().Sub(c.since) < p.config.IdleTimeout && c.quiet() {
+			return c
 		}
 		p.drop(c)
 	}
+}
+
+// dial returns a new connection.
+func (p *Pool) dial(ctx context.Context) (*conn, error) {
 	if err := p.mayDial(); err != nil {
 		p.stats.count(err)
 		return nil, err
 	}
-	c, err := p.dial(ctx)
+	c, err := p.connect(ctx)
 	p.dialed(ctx, err)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, err
 }
 
 func (p *Pool) takeIdle() *conn {
@@ -214,7 +212,8 @@ func (p *Pool) dialed(ctx context.Context, err error) {
 	}
 }
 
-func (p *Pool) dial(ctx context.Context) (*conn, error) {
+// connect dials, without a place of its own in the pool.
+func (p *Pool) connect(ctx context.Context) (*conn, error) {
 	p.stats.dials.Add(1)
 	limited, cancel := context.WithTimeout(ctx, p.config.DialTimeout)
 	defer cancel()

@@ -21,6 +21,9 @@ type Outgoing struct {
 	// without a value removes the request's.
 	Headers []Header
 
+	// Ends the exchange, besides the request's context; nil: nothing else does.
+	Stop *Stop
+
 	// The request is a WebSocket on a stream of HTTP/2 or HTTP/3: the origin is asked for
 	// one by an upgrade.
 	Tunnel bool

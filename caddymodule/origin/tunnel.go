@@ -15,7 +15,7 @@ func (x *exchange) switchProtocols() error {
 	if x.out.Tunnel {
 		asked = "websocket"
 	}
-	if asked == "" || !strings.EqualFold(h.upgrade, asked) {
+	if asked == "" || !h.upgrades || !strings.EqualFold(h.upgrade, asked) {
 		return malformed("the response changes to a protocol that was not asked for")
 	}
 	if x.out.Tunnel {
