@@ -186,7 +186,8 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin
 	return caddyhttp.Error(failed.Status(), err)
 }
 
-// appendHeaders appends the headers that the configuration sets.
+// appendHeaders appends the headers that the configuration sets, in the place of those of
+// the same name.
 func (f *forwarder) appendHeaders(list []origin.Header, r *http.Request) []origin.Header {
 	for _, h := range f.headers {
 		value := h.Value
@@ -195,9 +196,20 @@ func (f *forwarder) appendHeaders(list []origin.Header, r *http.Request) []origi
 				value = repl.ReplaceAll(value, "")
 			}
 		}
-		list = append(list, origin.Header{Name: h.Name, Value: value})
+		list = setHeader(list, origin.Header{Name: h.Name, Value: value})
 	}
 	return list
+}
+
+// setHeader appends h, or puts it in the place of the header of the same name.
+func setHeader(list []origin.Header, h origin.Header) []origin.Header {
+	for i := range list {
+		if list[i].Name == h.Name {
+			list[i] = h
+			return list
+		}
+	}
+	return append(list, h)
 }
 
 // appendForwarded appends what tells the origin of the client: the headers that
