@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // Field is a field of a header, as it goes over the wire.
@@ -29,7 +31,7 @@ type Stream struct {
 // HTTP2 sends streams in frames, one connection for each, so that a refusal of one does
 // not end another.
 func (k *Kit) HTTP2(server string, s *Stream) error {
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", k.HTTPS, &tls.Config{
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: harness.Patience}, "tcp", k.HTTPS, &tls.Config{
 		ServerName: server, NextProtos: []string{"h2"}, InsecureSkipVerify: true, // the edge's own authority
 	})
 	if err != nil {
@@ -39,7 +41,7 @@ func (k *Kit) HTTP2(server string, s *Stream) error {
 	if got := c.ConnectionState().NegotiatedProtocol; got != "h2" {
 		return fmt.Errorf("the edge speaks %q", got)
 	}
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {

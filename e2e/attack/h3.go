@@ -10,6 +10,8 @@ import (
 	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/quicvarint"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // Types of frames and streams of HTTP/3 (RFC 9114).
@@ -25,7 +27,7 @@ const (
 
 // HTTP3 sends a stream in frames, on a connection of its own.
 func (k *Kit) HTTP3(server string, s *Stream) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	c, err := quic.DialAddr(ctx, k.HTTPS, &tls.Config{ServerName: server, NextProtos: []string{"h3"}, InsecureSkipVerify: true}, &quic.Config{})
 	if err != nil {

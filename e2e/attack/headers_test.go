@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // otherCharacters are those that HTTP allows in a header's name besides letters, digits
@@ -35,7 +37,7 @@ func TestOriginsWouldBelieveIt(t *testing.T) {
 		for _, name := range forgedNames() {
 			fmt.Fprintf(&sent, "%s: forged\r\n", name)
 		}
-		if _, err := Exchange(o.Address, sent.String()+"\r\n"); err != nil {
+		if _, err := harness.Exchange(o.Address, sent.String()+"\r\n"); err != nil {
 			t.Fatal(err)
 		}
 		if err := kit.Settle(); err != nil {

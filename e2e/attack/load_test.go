@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // residentMiB is the memory of the edge, which no test has to be paid for twice: it is
@@ -75,7 +77,7 @@ func connections(t *testing.T) int {
 // number of ports.
 func dialFrom(n int, to string) (net.Conn, error) {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+n/20_000))}
-	return (&net.Dialer{LocalAddr: from, Timeout: patience}).Dial("tcp", to)
+	return (&net.Dialer{LocalAddr: from, Timeout: harness.Patience}).Dial("tcp", to)
 }
 
 // TestSilentConnections opens connections that say nothing, half of them for TLS. Each
@@ -107,7 +109,7 @@ func TestSilentConnections(t *testing.T) {
 		t.Errorf("%d connections took the edge from %d to %d MiB, limit %d", n, before, peak, limit)
 	}
 	t.Logf("%d connections, of which up to %d were open at once: from %d to %d MiB", n, open, before, peak)
-	if err := await("the edge keeps silent connections", func() error {
+	if err := harness.Await("the edge keeps silent connections", func() error {
 		if now := openFiles(t) - files; now > 50 {
 			return fmt.Errorf("%d are open", now)
 		}
@@ -138,7 +140,7 @@ func TestSlowHeads(t *testing.T) {
 			go func() { _, _ = io.Copy(io.Discard, c); close(gone) }()
 			drip := time.NewTicker(300 * time.Millisecond)
 			defer drip.Stop()
-			for end := time.After(patience); ; {
+			for end := time.After(harness.Patience); ; {
 				select {
 				case <-gone:
 					return
@@ -169,7 +171,7 @@ func TestHeaderFloods(t *testing.T) {
 		"GET /" + strings.Repeat("y", 4<<20), strings.Repeat("G", 4<<20), one + "Cookie: " + strings.Repeat("session_gate=eyJhbGciOiJFUzI1NiJ9.e30.x; ", 50_000),
 		one + "Referer: " + strings.Repeat("%25", 1<<20), strings.Repeat("\r\n", 1<<20),
 	} {
-		atOnce(make([]struct{}, 16), func(struct{}) { _, _ = Blind(kit.HTTP, head) })
+		atOnce(make([]struct{}, 16), func(struct{}) { _, _ = harness.Blind(kit.HTTP, head) })
 		peak = max(peak, residentMiB(t))
 	}
 	// What fits into the limit is refused or answered, and takes no time to speak of: the
@@ -278,7 +280,7 @@ func TestBrokenHandshakes(t *testing.T) {
 	files := openFiles(t)
 	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 	atOnce([]string{hello, hello + strings.Repeat("\x00", 600), "\x16\x03\x01\xff\xff" + strings.Repeat("\x01", 1<<16), "\x15\x03\x01\x00\x02\x02\x28", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x80\x2e\x01\x00\x02"}, func(sent string) {
-		if _, err := Blind(kit.HTTPS, sent); err != nil {
+		if _, err := harness.Blind(kit.HTTPS, sent); err != nil {
 			t.Error(err)
 		}
 	})
@@ -292,7 +294,7 @@ func TestBrokenHandshakes(t *testing.T) {
 		}
 	}
 	served(t, "broken handshakes")
-	if err := await("the edge keeps connections", func() error {
+	if err := harness.Await("the edge keeps connections", func() error {
 		if now := openFiles(t) - files; now > 50 {
 			return fmt.Errorf("%d are open", now)
 		}

@@ -3,11 +3,11 @@ package attack
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // kit is what all tests attack. Its origins start once.
@@ -16,21 +16,12 @@ var kit *Kit
 func TestMain(m *testing.M) {
 	code := 1
 	defer func() { os.Exit(code) }()
-	program := os.Getenv("SESSIONGATE_BIN")
-	if program == "" {
-		dir, err := os.MkdirTemp("", "sessiongate-attack-")
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		defer os.RemoveAll(dir)
-		program = filepath.Join(dir, "sessiongate")
-		if out, err := exec.Command("go", "build", "-o", program, "github.com/sessiongate/sessiongate/cmd/sessiongate").CombinedOutput(); err != nil {
-			fmt.Printf("building sessiongate: %v\n%s", err, out)
-			return
-		}
+	program, remove, err := harness.Program()
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
-	var err error
+	defer remove()
 	kit, err = Start(program)
 	defer kit.Stop()
 	if err != nil {
@@ -49,8 +40,8 @@ func afterwards() (code int) {
 	if err != nil {
 		wrong = append(wrong, err.Error())
 	}
-	log := kit.output("edge")
-	for _, secret := range []string{kit.Cookie, launchToken[:60], kit.keys["edge"]} {
+	log := kit.Output("edge")
+	for _, secret := range []string{kit.Cookie, launchToken[:60], kit.Keys["edge"]} {
 		if i := strings.Index(log, secret); i >= 0 {
 			wrong = append(wrong, fmt.Sprintf("the edge's log holds a secret: …%s…", log[max(0, i-300):min(len(log), i+40)]))
 		}
@@ -123,7 +114,7 @@ func mark(session bool, cell string) string {
 // send is an exchange with the edge that must not fail by itself.
 func send(t *testing.T, sent string) string {
 	t.Helper()
-	answer, err := Exchange(kit.HTTP, sent)
+	answer, err := harness.Exchange(kit.HTTP, sent)
 	if err != nil {
 		t.Error(err)
 	}
@@ -133,7 +124,7 @@ func send(t *testing.T, sent string) string {
 // sendBlind is send where nothing hangs on the answer.
 func sendBlind(t *testing.T, sent string) {
 	t.Helper()
-	if _, err := Blind(kit.HTTP, sent); err != nil {
+	if _, err := harness.Blind(kit.HTTP, sent); err != nil {
 		t.Error(err)
 	}
 }

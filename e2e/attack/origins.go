@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 //go:embed apps
@@ -58,11 +60,11 @@ func (k *Kit) startOrigins(program string) error {
 		{"nginx", k.startNginx}, {"apache", k.startApache}, {"lighttpd", k.startLighttpd}, {"hypercorn", k.startHypercorn},
 		{"gunicorn", k.startGunicorn}, {"puma", k.startPuma}, {"node", k.startNode}, {"caddy", k.startCaddy},
 	} {
-		p, err := k.port()
+		p, err := k.Port()
 		if err != nil {
 			return err
 		}
-		o := &Origin{Name: kind.name, Address: local(p), records: filepath.Join(k.Dir, kind.name+".jsonl")}
+		o := &Origin{Name: kind.name, Address: harness.Local(p), records: filepath.Join(k.Dir, kind.name+".jsonl")}
 		k.Origins = append(k.Origins, o)
 		if err := os.WriteFile(o.records, nil, 0o666); err != nil {
 			return err
@@ -76,7 +78,7 @@ func (k *Kit) startOrigins(program string) error {
 		}
 	}
 	for _, o := range k.Origins {
-		if err := k.listens(o.Name, o.Address); err != nil {
+		if err := k.Listens(o.Name, o.Address); err != nil {
 			return err
 		}
 	}
@@ -85,12 +87,12 @@ func (k *Kit) startOrigins(program string) error {
 
 // restart ends an origin that does not answer and starts it again.
 func (k *Kit) restart(o *Origin) error {
-	stop(o.cmd)
-	stop(o.helper)
+	harness.Stop(o.cmd)
+	harness.Stop(o.helper)
 	if err := o.start(); err != nil {
 		return err
 	}
-	return k.listens(o.Name, o.Address)
+	return k.Listens(o.Name, o.Address)
 }
 
 // startPHP runs PHP as a server of FastCGI and returns its port.
@@ -98,14 +100,14 @@ func (k *Kit) startPHP(o *Origin) (port int, script string, err error) {
 	if script, err = k.app(o, "index.php"); err != nil {
 		return 0, "", err
 	}
-	if port, err = k.port(); err != nil {
+	if port, err = k.Port(); err != nil {
 		return 0, "", err
 	}
-	o.helper, err = k.run(o.Name+"-php", []string{"PHP_FCGI_CHILDREN=4", "PHP_FCGI_MAX_REQUESTS=0"}, "/usr/bin/php-cgi", "-n", "-b", local(port))
+	o.helper, err = k.Run(o.Name+"-php", []string{"PHP_FCGI_CHILDREN=4", "PHP_FCGI_MAX_REQUESTS=0"}, "/usr/bin/php-cgi", "-n", "-b", harness.Local(port))
 	if err != nil {
 		return 0, "", err
 	}
-	return port, script, k.listens(o.Name+"-php", local(port))
+	return port, script, k.Listens(o.Name+"-php", harness.Local(port))
 }
 
 // startNginx passes requests to PHP, and lets through every name of a header that it can.
@@ -145,7 +147,7 @@ http {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/sbin/nginx", "-c", path, "-p", filepath.Dir(path))
+	o.cmd, err = k.Run(o.Name, nil, "/usr/sbin/nginx", "-c", path, "-p", filepath.Dir(path))
 	return err
 }
 
@@ -189,7 +191,7 @@ ScriptAliasMatch ^ %[4]s
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/sbin/apache2", "-d", filepath.Dir(path), "-f", path, "-DFOREGROUND")
+	o.cmd, err = k.Run(o.Name, nil, "/usr/sbin/apache2", "-d", filepath.Dir(path), "-f", path, "-DFOREGROUND")
 	return err
 }
 
@@ -211,7 +213,7 @@ fastcgi.server = (".php" => (("host" => "127.0.0.1", "port" => %d)))
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/sbin/lighttpd", "-D", "-f", path)
+	o.cmd, err = k.Run(o.Name, nil, "/usr/sbin/lighttpd", "-D", "-f", path)
 	return err
 }
 
@@ -220,7 +222,7 @@ func (k *Kit) startHypercorn(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, []string{"PYTHONPATH=" + filepath.Dir(script)}, "/usr/bin/python3", "-m", "hypercorn", "echo:asgi", "-b", local(port))
+	o.cmd, err = k.Run(o.Name, []string{"PYTHONPATH=" + filepath.Dir(script)}, "/usr/bin/python3", "-m", "hypercorn", "echo:asgi", "-b", harness.Local(port))
 	return err
 }
 
@@ -229,7 +231,7 @@ func (k *Kit) startGunicorn(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/bin/gunicorn", "--chdir", filepath.Dir(script), "--bind", local(port), "--threads", "32", "--limit-request-fields", "1000", "--worker-tmp-dir", k.Dir, "echo:wsgi")
+	o.cmd, err = k.Run(o.Name, nil, "/usr/bin/gunicorn", "--chdir", filepath.Dir(script), "--bind", harness.Local(port), "--threads", "32", "--limit-request-fields", "1000", "--worker-tmp-dir", k.Dir, "echo:wsgi")
 	return err
 }
 
@@ -238,7 +240,7 @@ func (k *Kit) startPuma(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "/usr/bin/puma", "--threads", "32:32", "--environment", "production", "--bind", "tcp://"+local(port), script)
+	o.cmd, err = k.Run(o.Name, nil, "/usr/bin/puma", "--threads", "32:32", "--environment", "production", "--bind", "tcp://"+harness.Local(port), script)
 	return err
 }
 
@@ -247,7 +249,7 @@ func (k *Kit) startNode(o *Origin, port int, _ string) error {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, "node", script, fmt.Sprint(port))
+	o.cmd, err = k.Run(o.Name, nil, "node", script, fmt.Sprint(port))
 	return err
 }
 
@@ -274,6 +276,6 @@ http://:%d {
 	if err != nil {
 		return err
 	}
-	o.cmd, err = k.run(o.Name, nil, program, "run", "--config", path, "--adapter", "caddyfile")
+	o.cmd, err = k.Run(o.Name, nil, program, "run", "--config", path, "--adapter", "caddyfile")
 	return err
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sessiongate/sessiongate/e2e/harness"
 )
 
 // Record is a request as an origin understood it.
@@ -111,7 +113,7 @@ func (k *Kit) Settle() error {
 		all.Go(func() {
 			mark := fmt.Sprintf("%ssettle-%d", direct, len(k.settled(o)))
 			began := time.Now()
-			errs[i] = await(o.Name+" does not record", func() error {
+			errs[i] = harness.Await(o.Name+" does not record", func() error {
 				// hypercorn stops answering after some of what it is sent.
 				if time.Since(began) > 10*time.Second {
 					began = time.Now()
@@ -119,7 +121,7 @@ func (k *Kit) Settle() error {
 						return err
 					}
 				}
-				if _, err := Blind(o.Address, "GET "+mark+" HTTP/1.1\r\nHost: kit\r\nConnection: close\r\n\r\n"); err != nil {
+				if _, err := harness.Blind(o.Address, "GET "+mark+" HTTP/1.1\r\nHost: kit\r\nConnection: close\r\n\r\n"); err != nil {
 					return err
 				}
 				if found, err := k.Records(o, mark); err != nil || len(found) == 0 {
