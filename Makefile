@@ -41,9 +41,9 @@ dashboard: ## rebuild backend/dashboard/static, which is committed
 docs: ## build the documentation's site in docs/.vitepress/dist
 	cd docs && npm ci --no-audit --no-fund && npm run build
 
-bench: build ## measure, and print the figures
+bench: build ## measure, and print the figures; ARGS=-short to try something
 	cd bench/edge/workerd && npm ci --no-audit --no-fund
-	$(GO) run ./bench/edge
+	$(GO) run ./bench/edge $(ARGS)
 	cd e2e && npm ci --no-audit --no-fund && node ../bench/dashboard/measure.mjs ../bin/sessiongate
 	cd sdk-inject && npm ci --no-audit --no-fund && node ../bench/sdk/tasks.mjs
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend

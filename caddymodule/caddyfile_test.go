@@ -122,7 +122,7 @@ func TestDocumentedOptions(t *testing.T) {
 		options      []string
 	}{
 		{new(App).UnmarshalCaddyfile, new(Gate).UnmarshalCaddyfile, " is a global option", []string{"backend", "edge_key", "max_staleness", "when_backend_down", "offline_time", "offline_sessions", "assertion_key", "debug_key"}},
-		{new(Gate).UnmarshalCaddyfile, new(App).UnmarshalCaddyfile, " belongs into a site", []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "upgrade", "observe_only"}},
+		{new(Gate).UnmarshalCaddyfile, new(App).UnmarshalCaddyfile, " belongs into a site", []string{"provider", "on_missing", "on_expired", "inject", "forward_identity", "cookie", "open", "origin_errors", "upload_grace", "page_template", "app_address", "upgrade", "origin", "observe_only"}},
 	} {
 		err := tt.parse(caddyfile.NewTestDispenser("session_gate {\n\tno_such_option\n}"))
 		if err == nil {
@@ -139,6 +139,11 @@ func TestDocumentedOptions(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), o+tt.place) {
 				t.Errorf("%s in the other block: %v", o, err)
 			}
+		}
+	}
+	for _, o := range originOptions {
+		if !strings.Contains(string(doc), "| `"+o+"` |") || !strings.Contains(string(doc), "\n\t"+o) {
+			t.Errorf("docs/caddyfile.md does not describe %s of origin", o)
 		}
 	}
 }

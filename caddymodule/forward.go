@@ -57,7 +57,7 @@ func (g *Gate) newForwarder(app *App) (*forwarder, error) {
 	}
 	if o.To == registeredOrigins {
 		r := newRegistered(app, config, o.AllowPrivate)
-		f.find, f.close = r.find, r.close
+		f.find, f.close = r.find, r.pools.close
 		return f, nil
 	}
 	to, err := parseOrigin(o.To)
@@ -67,16 +67,32 @@ func (g *Gate) newForwarder(app *App) (*forwarder, error) {
 	config.Address = hostPort(to)
 	if to.Scheme != "https" {
 		config.TLS = nil
-	} else if len(config.TLS.Certificates) == 0 {
-		config.TLS.GetClientCertificate = app.credentials.certificateFor(originProvider)
 	}
-	pool := origin.NewPool(config)
-	app.edge.Pools.Add(config.Address, pool)
-	f.close = func() {
-		app.edge.Pools.Remove(pool)
-		pool.Close()
+	var poolFor func(context.Context) (*origin.Pool, error)
+	if to.Scheme == "https" && len(config.TLS.Certificates) == 0 { // it may be shown the provider's own
+		pools := newOriginPools(app, config, config.Address)
+		f.close = pools.close
+		poolFor = func(ctx context.Context) (*origin.Pool, error) {
+			p, err := pools.of(originKey{originProvider(ctx), o.To})
+			if err != nil {
+				return nil, err
+			}
+			return p.pool, nil
+		}
+	} else {
+		pool := origin.NewPool(config)
+		app.edge.Pools.Add(config.Address, pool)
+		f.close = func() {
+			app.edge.Pools.Remove(pool)
+			pool.Close()
+		}
+		poolFor = func(context.Context) (*origin.Pool, error) { return pool, nil }
 	}
 	f.find = func(r *http.Request) (destination, error) {
+		pool, err := poolFor(r.Context())
+		if err != nil {
+			return destination{}, err
+		}
 		d := destination{pool, r.Host}
 		if o.Host != "" {
 			d.host = o.Host
@@ -170,7 +186,8 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin
 	return caddyhttp.Error(failed.Status(), err)
 }
 
-// appendHeaders appends the headers that the configuration sets.
+// appendHeaders appends the headers that the configuration sets, in the place of those of
+// the same name.
 func (f *forwarder) appendHeaders(list []origin.Header, r *http.Request) []origin.Header {
 	for _, h := range f.headers {
 		value := h.Value
@@ -179,9 +196,20 @@ func (f *forwarder) appendHeaders(list []origin.Header, r *http.Request) []origi
 				value = repl.ReplaceAll(value, "")
 			}
 		}
-		list = append(list, origin.Header{Name: h.Name, Value: value})
+		list = setHeader(list, origin.Header{Name: h.Name, Value: value})
 	}
 	return list
+}
+
+// setHeader appends h, or puts it in the place of the header of the same name.
+func setHeader(list []origin.Header, h origin.Header) []origin.Header {
+	for i := range list {
+		if list[i].Name == h.Name {
+			list[i] = h
+			return list
+		}
+	}
+	return append(list, h)
 }
 
 // appendForwarded appends what tells the origin of the client: the headers that

@@ -82,11 +82,6 @@ func (o *Origin) unmarshal(d *caddyfile.Dispenser) error {
 	if err := valueArg(d, &o.To); err != nil {
 		return err
 	}
-	if !strings.Contains(o.To, "{") {
-		if err := o.check(); err != nil {
-			return d.Err(err.Error())
-		}
-	}
 	var seen seenOptions
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if d.Val() != "header" {
@@ -96,6 +91,11 @@ func (o *Origin) unmarshal(d *caddyfile.Dispenser) error {
 		}
 		if err := o.option(d); err != nil {
 			return err
+		}
+	}
+	if !strings.Contains(o.To, "{") {
+		if err := o.check(); err != nil {
+			return d.Err(err.Error())
 		}
 	}
 	return nil

@@ -229,6 +229,14 @@ func withoutHosts(sets caddyhttp.MatcherSets) (kept caddyhttp.MatcherSets) {
 	return kept
 }
 
+// forwards reports whether a route that is not provisioned yet begins with a reverse_proxy.
+func forwards(r caddyhttp.Route) bool {
+	var first struct {
+		Handler string `json:"handler"`
+	}
+	return len(r.HandlersRaw) > 0 && json.Unmarshal(r.HandlersRaw[0], &first) == nil && first.Handler == "reverse_proxy"
+}
+
 // holdsGate reports whether a route contains a gate, at any depth.
 func holdsGate(r caddyhttp.Route) bool {
 	for _, raw := range r.HandlersRaw {
@@ -288,6 +296,9 @@ func (g *Gate) fitSite(ctx caddy.Context) error {
 	if asksFirst(last.routes[last.own]) {
 		g.logger.Warn("a handler before this session_gate, such as forward_auth, passes requests on with their launch tokens, session cookies " +
 			"and identity headers; let the gate come first, with the global option: order session_gate before forward_auth")
+	}
+	if g.forwarder != nil && len(last.routes[last.own].MatcherSets) == 0 && slices.ContainsFunc(last.routes[last.own+1:], forwards) {
+		g.logger.Warn("this session_gate forwards to its origin, so that the reverse_proxy after it gets no requests; remove one of the two")
 	}
 	declared := slices.ContainsFunc(last.routes[last.own+1:], beginsWithSanitizer) // by a matcher in the Caddyfile
 	open, err := s.cover(ctx, g)

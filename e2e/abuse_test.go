@@ -32,9 +32,7 @@ func (s *Split) everyProvider(limits string) string {
 http://:%s {
 	session_gate {
 		open /robots.txt
-	}
-	reverse_proxy {
-		dynamic session_gate {
+		origin registered {
 			allow_private
 		}
 	}

@@ -22,9 +22,23 @@ func TestSignedIdentity(t *testing.T) {
 	}))
 	t.Cleanup(app.Close)
 	s := StartSplit(t, app.URL)
-	// At DEBUG, reverse_proxy logs the headers that it sends, this one too; the
-	// documentation says so.
-	s.reload(t, strings.NewReplacer("provider prov_split", "provider prov_split\n\t\tforward_identity jwt", "level DEBUG", "level INFO").Replace(s.caddyfile("")))
+	config := strings.Replace(s.caddyfile(""), "provider prov_split", "provider prov_split\n\t\tforward_identity jwt", 1)
+	for name, config := range map[string]string{
+		"origin": config,
+		// At DEBUG, reverse_proxy logs the headers that it sends, this one too; the
+		// documentation says so.
+		"reverse_proxy": strings.NewReplacer("\t\torigin "+s.origin+"\n\t}", "\t}\n\treverse_proxy "+s.origin, "level DEBUG", "level INFO").Replace(config),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.reload(t, config)
+			s.statesWhoIsThere(t)
+		})
+	}
+}
+
+// statesWhoIsThere verifies what the origin, which answers the headers of requests, is told.
+func (s *Split) statesWhoIsThere(t *testing.T) {
+	t.Helper()
 	user := s.newUser(t, 100)
 	sold := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
 	b := s.enter(t, sold.LaunchURL)

@@ -40,7 +40,7 @@ func TestDjangoRecipe(t *testing.T) {
 	t.Run("beside the edge", func(t *testing.T) {
 		t.Parallel()
 		port, log := startDjango(t, doc, "")
-		f := startFramework(t, the(t, doc, "caddyfile"), "127.0.0.1:8000", "127.0.0.1:"+port, log)
+		f := startFramework(t, the(t, doc, "caddyfile"), "http://127.0.0.1:8000", "http://127.0.0.1:"+port, log)
 		t.Run("uses", func(t *testing.T) { t.Parallel(); f.uses(t) })
 		t.Run("stream", func(t *testing.T) { t.Parallel(); f.streamEnds(t) })
 	})
@@ -49,7 +49,7 @@ func TestDjangoRecipe(t *testing.T) {
 		dir := t.TempDir()
 		certificate(t, dir)
 		port, log := startDjango(t, doc, the(t, doc, "settings.py, under another name"), "--certfile", dir+"/origin.crt", "--keyfile", dir+"/origin.key")
-		f := startFramework(t, underAnotherName(the(t, doc, "caddyfile"), dir), "127.0.0.1:8000", "https://localhost:"+port, log)
+		f := startFramework(t, underAnotherName(the(t, doc, "caddyfile"), dir), "http://127.0.0.1:8000", "https://localhost:"+port, log)
 		f.uses(t)
 		b := f.visitor(t)
 		f.opens(t, b, 300)

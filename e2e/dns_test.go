@@ -27,8 +27,9 @@ func named(name string) http.Handler {
 }
 
 // byDNSAlone is the configuration of an edge that names no provider, at the
-// given port (HTTP) and the next (HTTPS), with certificates of Caddy's own.
-func (s *Split) byDNSAlone(admin string, port int, global, proxy string) string {
+// given port (HTTP) and the next (HTTPS), with certificates of Caddy's own. forward is what
+// forwards to the origins: registered, or dynamic.
+func (s *Split) byDNSAlone(admin string, port int, global, forward string) string {
 	return fmt.Sprintf(`{
 	admin %s
 	default_bind 127.0.0.1
@@ -49,18 +50,30 @@ https:// {
 	tls {
 		on_demand
 	}
-	session_gate
+%s
+}
+`, admin, port, port+1, global, s.Link.URL, s.EdgeKey, forward)
+}
+
+// registered forwards to the origins of providers by the gate itself.
+const registered = `	session_gate {
+		origin registered {
+			allow_private
+		}
+	}`
+
+// dynamic forwards to the origins of providers by reverse_proxy, with more options.
+func dynamic(more string) string {
+	return `	session_gate
 	reverse_proxy {
 		dynamic session_gate {
 			allow_private
 		}
-%s
+` + more + `
 		transport http {
 			compression off
 		}
-	}
-}
-`, admin, port, port+1, global, s.Link.URL, s.EdgeKey, proxy)
+	}`
 }
 
 // dialing reaches an edge at address under any name.
@@ -88,7 +101,7 @@ func TestDNSAlone(t *testing.T) {
 	}
 	s := StartSplit(t, plain.URL, "SSL_CERT_FILE="+ca)
 	ports := freePorts(t)
-	s.reload(t, s.byDNSAlone(s.admin, ports, "", ""))
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", registered))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 
 	visitor := func() *Client {
@@ -158,14 +171,20 @@ func TestDNSAlone(t *testing.T) {
 	if want := "host " + strings.TrimPrefix(secure.URL, "https://") + " for prov_delta"; a.Status != http.StatusOK || !bytes.Contains(a.Body, []byte(want)) {
 		t.Errorf("%s: %d %s, want %q", delta, a.Status, a.Body, want)
 	}
-	// The proxy's own changes of headers would undo that.
-	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\theader_up X-Word 1\n\t\theader_up Host {session_gate.origin_host}"))
-	for _, tt := range []struct {
-		by            *Client
-		domain, asked string
-	}{{v, gamma, gamma}, {d, delta, strings.TrimPrefix(secure.URL, "https://")}} {
-		if a := tt.by.Do(t, "GET", "https://"+tt.domain+"/", nil); !bytes.Contains(a.Body, []byte("host "+tt.asked+" for")) {
-			t.Errorf("%s with header_up: %d %s, want host %s", tt.domain, a.Status, a.Body, tt.asked)
+	for name, forward := range map[string]string{
+		"origin registered with header": strings.Replace(registered, "allow_private", "allow_private\n\t\t\theader X-Word 1", 1),
+		"dynamic session_gate":          dynamic(""),
+		// The proxy's own changes of headers would undo that.
+		"dynamic session_gate with header_up": dynamic("\t\theader_up X-Word 1\n\t\theader_up Host {session_gate.origin_host}"),
+	} {
+		s.reload(t, s.byDNSAlone(s.admin, ports, "", forward))
+		for _, tt := range []struct {
+			by            *Client
+			domain, asked string
+		}{{v, gamma, gamma}, {d, delta, strings.TrimPrefix(secure.URL, "https://")}} {
+			if a := tt.by.Do(t, "GET", "https://"+tt.domain+"/", nil); !bytes.Contains(a.Body, []byte("host "+tt.asked+" for")) {
+				t.Errorf("%s by %s: %d %s, want host %s", tt.domain, name, a.Status, a.Body, tt.asked)
+			}
 		}
 	}
 	if resp, err := visitor().Get("https://nobody.example/"); err == nil {

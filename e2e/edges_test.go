@@ -140,7 +140,8 @@ func TestRevocationReachesEveryEdge(t *testing.T) {
 
 // TestSpoofedIdentityOnEveryPath sends identity headers of a client's own to
 // paths that the gate guards, and to one that its matcher leaves out. There the
-// app sees no cookie of the gate and no launch token either.
+// app sees no cookie of the gate and no launch token either. The gate forwards by itself,
+// and reverse_proxy what its matcher leaves out.
 func TestSpoofedIdentityOnEveryPath(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -149,7 +150,7 @@ func TestSpoofedIdentityOnEveryPath(t *testing.T) {
 	}))
 	t.Cleanup(app.Close)
 	s := StartSplit(t, app.URL)
-	s.reload(t, strings.NewReplacer("session_gate {\n\t\tprovider", "@guarded not path /public/*\n\tsession_gate @guarded {\n\t\tprovider", "level DEBUG", "level INFO").Replace(s.caddyfile("")))
+	s.reload(t, strings.NewReplacer("session_gate {\n\t\tprovider", "@guarded not path /public/*\n\tsession_gate @guarded {\n\t\tprovider", "level DEBUG", "level INFO").Replace(s.caddyfile("\treverse_proxy "+s.origin+"\n")))
 	user := s.newUser(t, 100)
 	b := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL)
 	spoofs := []string{
@@ -201,7 +202,7 @@ func TestInjectIsChosenBySite(t *testing.T) {
 	ports := freePorts(t)
 	config := strings.Replace(s.caddyfile(""), "max_staleness 1s", "max_staleness 1s\n\t\tdebug_key look", 1)
 	for n, mode := range []string{"exact", "off"} {
-		config += fmt.Sprintf("http://127.0.0.1:%d {\n\tsession_gate {\n\t\tprovider prov_split\n\t\tinject %s\n\t}\n\treverse_proxy %s\n}\n", ports+n, mode, s.origin)
+		config += fmt.Sprintf("http://127.0.0.1:%d {\n\tsession_gate {\n\t\tprovider prov_split\n\t\tinject %s\n\t\torigin %s\n\t}\n}\n", ports+n, mode, s.origin)
 	}
 	s.reload(t, config)
 	cookie := cookieOf(t, s.enter(t, s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL), s.App)

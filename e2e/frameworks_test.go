@@ -266,7 +266,7 @@ func certificate(t *testing.T, dir string) {
 // underAnotherName makes a recipe's Caddyfile reach the app by https as
 // localhost, where it shows the certificate of dir.
 func underAnotherName(caddyfile, dir string) string {
-	return strings.Replace(caddyfile, "compression off", "compression off\n\t\t\ttls_trust_pool file "+filepath.Join(dir, "origin.crt"), 1)
+	return regexp.MustCompile(`(?m)^\t\torigin \S+$`).ReplaceAllString(caddyfile, "$0 {\n\t\t\tca "+filepath.Join(dir, "origin.crt")+"\n\t\t}")
 }
 
 // project copies an app of e2e/recipes into a folder of the test's own.

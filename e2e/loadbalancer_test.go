@@ -85,8 +85,8 @@ func TestTLSBeforeTheEdge(t *testing.T) {
 	}
 	trusting := strings.Replace(s.caddyfile(""), "default_bind 127.0.0.1", "default_bind 127.0.0.1\n\tservers {\n\t\ttrusted_proxies static private_ranges\n\t}", 1)
 	proxied := strings.Replace(s.caddyfile(""), "default_bind 127.0.0.1", "default_bind 127.0.0.1\n\tservers {\n\t\tlistener_wrappers {\n\t\t\tproxy_protocol {\n\t\t\t\tallow 127.0.0.0/8\n\t\t\t}\n\t\t}\n\t}", 1)
-	proxied = strings.Replace(proxied, "stream_close_delay 1h", "stream_close_delay 1h\n\t\theader_up X-Forwarded-Proto https", 1)
-	for _, want := range []string{"trusted_proxies static private_ranges", "proxy_protocol {", "header_up X-Forwarded-Proto https"} {
+	proxied = strings.Replace(proxied, "origin "+s.origin, "origin "+s.origin+" {\n\t\t\theader X-Forwarded-Proto https\n\t\t}", 1)
+	for _, want := range []string{"trusted_proxies static private_ranges", "proxy_protocol {", "header X-Forwarded-Proto https"} {
 		if !strings.Contains(doc["edge"]+doc["edge-proxy-protocol"], want) {
 			t.Errorf("the page no longer says %q, which this test configures", want)
 		}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func (s *Split) block(t *testing.T, snippet, dir, originAddress string) string {
 	return strings.Replace(global, "level DEBUG", "level INFO", 1) + strings.NewReplacer(
 		"app.provider.com {", s.App+" {", "prov_app", s.ProviderID,
 		"https://origin.provider.com", "https://"+originAddress,
-		"reverse_proxy origin.provider.com", "reverse_proxy "+originAddress,
+		"http://origin.provider.com", "http://"+originAddress,
 		"origin.provider.com.crt", filepath.Join(dir, "origin.provider.com.crt"),
 	).Replace(snippet)
 }
@@ -108,12 +109,13 @@ func (s *Split) helloThroughTheEdge(t *testing.T, log *Log) {
 }
 
 // rivalIsRefused registers the origin as another provider's, too, and visits it there
-// with a session of that provider's. The owner's users come in before, between and after.
-func (s *Split) rivalIsRefused(t *testing.T, originURL, host, transport string, log *Log) {
+// with a session of that provider's, over each of the ways: what forwards the rival's
+// requests. The owner's users come in before, between and after.
+func (s *Split) rivalIsRefused(t *testing.T, originURL string, ways map[string]string, log *Log) {
 	t.Helper()
 	port := s.App[strings.LastIndex(s.App, ":")+1:]
 	rival := *s.System
-	rival.ProviderID = "prov_rival_" + originURL[strings.LastIndex(originURL, ":")+1:]
+	rival.ProviderID = fmt.Sprint("prov_rival_", rivalsSoFar.Add(1))
 	domain := strings.ReplaceAll(rival.ProviderID, "_", "-") + ".localhost"
 	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
 		"id": rival.ProviderID, "name": "Rival", "domains": []string{domain}, "origin_url": originURL, "app_url": "http://" + domain + ":" + port + "/",
@@ -126,8 +128,41 @@ func (s *Split) rivalIsRefused(t *testing.T, originURL, host, transport string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.reload(t, string(config)+fmt.Sprintf(`
-http://%s:%s {
+	for way, site := range ways {
+		s.reload(t, string(config)+fmt.Sprintf("\nhttp://%s:%s {\n%s\n}\n", domain, port, site))
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := Browser(t)
+		b.Jar, b.Client.Transport = jar, dialing("127.0.0.1:"+port)
+		if a := b.Do(t, "GET", rival.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
+			t.Fatalf("entering the rival's site: %d %s", a.Status, a.Body)
+		}
+		for range 3 {
+			s.helloThroughTheEdge(t, log)
+			a := b.Do(t, "GET", "http://"+domain+":"+port+"/", nil)
+			if a.Status < 400 || strings.Contains(string(a.Body), "Hello") {
+				t.Errorf("as a rival's, by %s: %d %s\n%s", way, a.Status, a.Body, log)
+			}
+		}
+	}
+	s.reload(t, string(config))
+}
+
+var rivalsSoFar atomic.Int64
+
+// rivals are the ways in which a rival's requests are forwarded to an origin without TLS.
+var rivals = map[string]string{
+	"origin registered": `
+	session_gate {
+		forward_identity jwt
+		origin registered {
+			allow_private
+			header X-Edge-Secret {session_gate.origin_secret}
+		}
+	}`,
+	"dynamic session_gate": `
 	session_gate {
 		forward_identity jwt
 	}
@@ -135,29 +170,35 @@ http://%s:%s {
 		dynamic session_gate {
 			allow_private
 		}
-		header_up Host %s
+		header_up Host {session_gate.origin_host}
 		header_up X-Edge-Secret {session_gate.origin_secret}
-		%s
-	}
+	}`,
 }
-`, domain, port, host, transport))
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := Browser(t)
-	b.Jar, b.Client.Transport = jar, dialing("127.0.0.1:"+port)
-	if a := b.Do(t, "GET", rival.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL, nil); a.Status != http.StatusSeeOther {
-		t.Fatalf("entering the rival's site: %d %s", a.Status, a.Body)
-	}
-	for range 3 {
-		s.helloThroughTheEdge(t, log)
-		a := b.Do(t, "GET", "http://"+domain+":"+port+"/", nil)
-		if a.Status < 400 || strings.Contains(string(a.Body), "Hello") {
-			t.Errorf("as a rival's: %d %s\n%s", a.Status, a.Body, log)
+
+// rivalsOverTLS are the ways to an origin with the certificate of the file.
+func rivalsOverTLS(certificate string) map[string]string {
+	return map[string]string{
+		"origin registered": `
+	session_gate {
+		origin registered {
+			allow_private
+			ca ` + certificate + `
 		}
+	}`,
+		"dynamic session_gate": `
+	session_gate
+	reverse_proxy {
+		dynamic session_gate {
+			allow_private
+		}
+		header_up Host origin.provider.com
+		transport http {
+			compression off
+			tls_server_name origin.provider.com
+			tls_trust_pool file ` + certificate + `
+		}
+	}`,
 	}
-	s.reload(t, string(config))
 }
 
 func nginx(t *testing.T, dir, server string, port int) *Log {
@@ -181,7 +222,10 @@ func TestOriginLockByMutualTLS(t *testing.T) {
 	doc, commands := snippets(t, "../docs/origin-lock.md")
 	dir := t.TempDir()
 	s := StartSplit(t, "http://127.0.0.1:1")
-	cmd := exec.Command("bash", "-c", "set -euo pipefail\n"+strings.ReplaceAll(commands, "https://app.provider.com", s.App))
+	cmd := exec.Command("bash", "-c", "set -euo pipefail\n"+strings.NewReplacer(
+		"https://app.provider.com", s.App,
+		"DNS:origin.provider.com", "DNS:origin.provider.com,IP:127.0.0.1", // for a rival, who names it by its address
+	).Replace(commands))
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the commands: %v\n%s", err, out)
@@ -205,14 +249,14 @@ func TestOriginLockByMutualTLS(t *testing.T) {
 			log := run(t, port)
 			listens(t, address, log)
 			// The test's origin has no DNS: the edge is told its name and its address.
-			config := strings.Replace(s.block(t, doc["edge-mtls"], dir, address), "tls_trust_pool", "tls_server_name origin.provider.com\n\t\t\ttls_trust_pool", 1)
-			s.reload(t, config)
-			s.helloThroughTheEdge(t, log)
-			s.rivalIsRefused(t, "https://"+address, "origin.provider.com", fmt.Sprintf(`transport http {
-			compression off
-			tls_server_name origin.provider.com
-			tls_trust_pool file %s
-		}`, filepath.Join(dir, "origin.provider.com.crt")), log)
+			for block, named := range map[string][2]string{
+				"edge-mtls":               {"ca ", "server_name origin.provider.com\n\t\t\thost origin.provider.com\n\t\t\tca "},
+				"edge-mtls-reverse-proxy": {"tls_trust_pool", "tls_server_name origin.provider.com\n\t\t\ttls_trust_pool"},
+			} {
+				s.reload(t, strings.Replace(s.block(t, doc[block], dir, address), named[0], named[1], 1))
+				s.helloThroughTheEdge(t, log)
+				s.rivalIsRefused(t, "https://"+address, rivalsOverTLS(filepath.Join(dir, "origin.provider.com.crt")), log)
+			}
 			direct := &http.Client{Timeout: patience, Transport: &http.Transport{
 				DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "origin.provider.com"},
 			}}
@@ -285,7 +329,7 @@ func TestOriginLockBySignedHeader(t *testing.T) {
 			listens(t, address, log)
 			s.reload(t, s.block(t, doc["edge-jwt"], t.TempDir(), address))
 			s.helloThroughTheEdge(t, log)
-			s.rivalIsRefused(t, "http://"+address, "{session_gate.origin_host}", "", log)
+			s.rivalIsRefused(t, "http://"+address, rivals, log)
 
 			assertion := s.assertion(t)
 			claims := claimsOf(t, assertion)
@@ -325,7 +369,7 @@ func (s *Split) assertion(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.reload(t, regexp.MustCompile(`reverse_proxy \S+`).ReplaceAllString(string(before), "reverse_proxy "+strings.TrimPrefix(app, "http://")))
+	s.reload(t, regexp.MustCompile(`origin \S+`).ReplaceAllString(string(before), "origin "+app))
 	b := s.enter(t, s.buy(t, terms{User: s.newUser(t, 100), Seconds: 300, Tokens: 10}).LaunchURL)
 	b.Do(t, "GET", s.App+"/", nil)
 	s.reload(t, string(before))
@@ -347,7 +391,7 @@ func TestOriginLockBySharedSecret(t *testing.T) {
 	listens(t, address, log)
 	s.reload(t, s.block(t, doc["edge-secret"], t.TempDir(), address))
 	s.helloThroughTheEdge(t, log)
-	s.rivalIsRefused(t, "http://"+address, "{session_gate.origin_host}", "", log)
+	s.rivalIsRefused(t, "http://"+address, rivals, log)
 	for _, word := range []string{"", "a guess"} {
 		if a := Caller("").Do(t, "GET", "http://"+address+"/", nil, "X-Edge-Secret", word); a.Status != http.StatusForbidden {
 			t.Errorf("past the edge with %q: %d", word, a.Status)

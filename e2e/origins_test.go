@@ -46,16 +46,19 @@ func TestRivalsFailuresAtAnOriginHarmNobody(t *testing.T) {
 	t.Cleanup(own.Close)
 	s := StartSplit(t, own.URL)
 	ports := freePorts(t)
-	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\tfail_duration 1h"))
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", registered))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 	user := s.newUser(t, 1000)
 	a, b := s.visitorOf(t, edge, user, "own", own.URL), s.visitorOf(t, edge, user, "rival", own.URL)
-	for range 3 {
-		if got := b.Do(t, "GET", "https://rival.example/", nil); got.Status < 500 {
-			t.Errorf("the rival's visitor: %d", got.Status)
-		}
-		if got := a.Do(t, "GET", "https://own.example/", nil); got.Status != http.StatusOK {
-			t.Errorf("the owner's visitor: %d", got.Status)
+	for name, forward := range map[string]string{"origin registered": registered, "dynamic session_gate": dynamic("\t\tfail_duration 1h")} {
+		s.reload(t, s.byDNSAlone(s.admin, ports, "", forward))
+		for range 3 {
+			if got := b.Do(t, "GET", "https://rival.example/", nil); got.Status < 500 {
+				t.Errorf("%s: the rival's visitor: %d", name, got.Status)
+			}
+			if got := a.Do(t, "GET", "https://own.example/", nil); got.Status != http.StatusOK {
+				t.Errorf("%s: the owner's visitor: %d", name, got.Status)
+			}
 		}
 	}
 }
@@ -64,6 +67,15 @@ func TestRivalsFailuresAtAnOriginHarmNobody(t *testing.T) {
 // that share a site block, and starts it again.
 func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
 	t.Parallel()
+	for name, forward := range map[string]string{"origin registered": registered, "dynamic session_gate": dynamic("\t\tfail_duration 1s")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deadOriginHarmsItsProviderAlone(t, forward)
+		})
+	}
+}
+
+func deadOriginHarmsItsProviderAlone(t *testing.T, forward string) {
 	well := httptest.NewServer(named("well"))
 	t.Cleanup(well.Close)
 	// It comes back at its address, which nobody may take meanwhile.
@@ -80,7 +92,7 @@ func TestDeadOriginHarmsItsProviderAlone(t *testing.T) {
 	ill := serveIll()
 	s := StartSplit(t, well.URL)
 	ports := freePorts(t)
-	s.reload(t, s.byDNSAlone(s.admin, ports, "", "\t\tfail_duration 1s"))
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", forward))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 	user := s.newUser(t, 1000)
 	visitor := func(name, originURL string) *Client { return s.visitorOf(t, edge, user, name, originURL) }

@@ -31,7 +31,7 @@ func TestAProviderWithADNSPanelIsLive(t *testing.T) {
 	t.Cleanup(app.Close)
 	s := StartSplit(t, app.URL, "SESSIONGATE_DNS_RESOLVER="+panel.Addr, "SESSIONGATE_EDGE_HOST=edge.market.example")
 	ports := freePorts(t)
-	s.reload(t, s.byDNSAlone(s.admin, ports, "", ""))
+	s.reload(t, s.byDNSAlone(s.admin, ports, "", registered))
 	edge := net.JoinHostPort("127.0.0.1", fmt.Sprint(ports+1))
 	const domain = "app.acme.example"
 

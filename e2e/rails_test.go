@@ -39,7 +39,7 @@ func TestRailsRecipe(t *testing.T) {
 	t.Run("beside the edge", func(t *testing.T) {
 		t.Parallel()
 		port, log := startRails(t, doc, "", func(address string) string { return "tcp://" + address })
-		f := startFramework(t, the(t, doc, "caddyfile"), "127.0.0.1:3000", "127.0.0.1:"+port, log)
+		f := startFramework(t, the(t, doc, "caddyfile"), "http://127.0.0.1:3000", "http://127.0.0.1:"+port, log)
 		t.Run("uses", func(t *testing.T) { t.Parallel(); f.uses(t) })
 		t.Run("stream", func(t *testing.T) { t.Parallel(); f.streamEnds(t) })
 		t.Run("cable", func(t *testing.T) { t.Parallel(); f.cableEnds(t) })
@@ -52,7 +52,7 @@ func TestRailsRecipe(t *testing.T) {
 		port, log := startRails(t, doc, more, func(address string) string {
 			return "ssl://" + address + "?key=" + dir + "/origin.key&cert=" + dir + "/origin.crt"
 		})
-		f := startFramework(t, underAnotherName(the(t, doc, "caddyfile"), dir), "127.0.0.1:3000", "https://localhost:"+port, log)
+		f := startFramework(t, underAnotherName(the(t, doc, "caddyfile"), dir), "http://127.0.0.1:3000", "https://localhost:"+port, log)
 		f.uses(t)
 		b := f.visitor(t)
 		f.opens(t, b, 300)

@@ -142,9 +142,8 @@ test("the recipe for Next.js by https under another name", async () => {
       .replace(/ origin\.provider\.com\.(crt|key);/g, ` ${dir}/origin.provider.com.$1;`)
       .replace("127.0.0.1:3000", new URL(next.url).host),
   );
-  const caddyfile = doc("caddyfile")
-    .replace("127.0.0.1:3000", `https://localhost:${front.port}`)
-    .replace("compression off", `compression off\n\t\t\ttls_trust_pool file ${front.certificate}`);
+  const origin = `https://localhost:${front.port} {\n\t\t\tca ${front.certificate}\n\t\t}`;
+  const caddyfile = doc("caddyfile").replace("http://127.0.0.1:3000", origin);
   const at = await edge(system, caddyfile);
   const { browser, page, complaints } = await visit(at, "eve");
   try {

@@ -65,7 +65,7 @@ func TestEdgesShareCertificates(t *testing.T) {
 func shareCertificates(t *testing.T, storage string, env ...string) {
 	t.Helper()
 	s := StartSplit(t, origin(t).URL, env...)
-	config := func(admin string, port int) string { return s.byDNSAlone(admin, port, storage, "") }
+	config := func(admin string, port int) string { return s.byDNSAlone(admin, port, storage, registered) }
 	a := Caller(s.AdminKey).Do(t, "POST", s.API+"/api/v1/providers", map[string]any{
 		"id": "prov_shared", "name": "Shared", "domains": []string{"shared.example"}, "origin_url": s.origin,
 		"policies": map[string]any{"return_hosts": []string{"market.example"}},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,21 +25,31 @@ import (
 // sessions to send.
 type field struct {
 	binary, dir string
-	profile     string // the contender whose admin endpoint is open
-	origin      *httptest.Server
+	origin      *origin
 	api         string
 	keys        map[string]string // by role
-	launches    []string          // launch tokens, not yet redeemed
+	sessions    int
+	launches    []string // launch tokens, not yet redeemed
 	processes   []*exec.Cmd
-	env         []string // of the contender that is being started
+	certificate certificate
+	gateEnv     string // NAME=VALUE for the gates alone
+	admin       bool   // Caddy's admin endpoint is open
 }
 
-func newField(ctx context.Context, binary, dir, profile string, sessions int) (*field, error) {
+func newField(ctx context.Context, binary, dir string, sessions int) (*field, error) {
 	// Everything but the proxies shares the second core.
 	if err := exec.Command("taskset", "-a", "-cp", "1", strconv.Itoa(os.Getpid())).Run(); err != nil {
 		return nil, fmt.Errorf("pinning to a core (two are needed): %w", err)
 	}
-	f := &field{binary: binary, dir: dir, profile: profile, keys: make(map[string]string), origin: httptest.NewServer(http.HandlerFunc(serve))}
+	runtime.GOMAXPROCS(1)
+	f := &field{binary: binary, dir: dir, sessions: sessions, keys: make(map[string]string)}
+	var err error
+	if f.origin, err = newOrigin(); err != nil {
+		return nil, err
+	}
+	if f.certificate, err = newCertificate(dir); err != nil {
+		return f, err
+	}
 	f.api = "http://" + freeAddress()
 	for _, role := range []string{"admin", "marketplace", "edge"} {
 		out, err := f.command(ctx, "1", binary, "apikey", "create", "--role", role).Output()
@@ -47,25 +58,26 @@ func newField(ctx context.Context, binary, dir, profile string, sessions int) (*
 		}
 		f.keys[role] = strings.TrimSpace(string(out))
 	}
-	if err := f.start(f.command(ctx, "1", binary, "backend", "--listen", strings.TrimPrefix(f.api, "http://"), "--log-level", "error"), f.api+"/readyz"); err != nil {
+	backend := f.command(ctx, "1", binary, "backend", "--listen", strings.TrimPrefix(f.api, "http://"), "--log-level", "error")
+	if err := f.start(backend, f.api+"/readyz"); err != nil {
 		return f, err
 	}
-	return f, f.sell(ctx, sessions)
+	return f, f.sell(ctx)
 }
 
 // sell creates the provider and its sessions.
-func (f *field) sell(ctx context.Context, sessions int) error {
+func (f *field) sell(ctx context.Context) error {
 	err := f.call(ctx, "admin", "/api/v1/providers", map[string]any{
-		"id": "prov_bench", "name": "Bench", "domains": []string{"app.example"}, "origin_url": f.origin.URL,
+		"id": "prov_bench", "name": "Bench", "domains": []string{host}, "origin_url": "http://" + f.origin.address,
 		"policies": map[string]any{"return_hosts": []string{"market.example"}},
 	}, nil)
 	if err != nil {
 		return err
 	}
-	if err := f.call(ctx, "marketplace", "/api/v1/users/bench/tokens", map[string]any{"amount": 10 * sessions}, nil); err != nil {
+	if err := f.call(ctx, "marketplace", "/api/v1/users/bench/tokens", map[string]any{"amount": 3 * f.sessions}, nil); err != nil {
 		return err
 	}
-	for range 2 * sessions { // enough for two gates
+	for range 3 * f.sessions { // for two gates, and for those that only read tokens
 		var sold struct {
 			Token string `json:"token"`
 		}
@@ -107,16 +119,17 @@ func (f *field) call(ctx context.Context, role, path string, body, out any) erro
 	return json.Unmarshal(answer, out)
 }
 
-// enter redeems launch tokens at an edge and returns the cookies.
-func (f *field) enter(ctx context.Context, address string, n int) ([]string, error) {
+// enter redeems a third of the launch tokens at an edge and returns the sessions'
+// cookies.
+func (f *field) enter(ctx context.Context, address string) ([]string, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var cookies []string
-	for _, token := range f.launches[:n] {
+	for _, token := range f.launches[:f.sessions] {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/?session="+token, nil)
 		if err != nil {
 			return nil, err
 		}
-		req.Host = "app.example"
+		req.Host = host
 		resp, err := client.Do(req)
 		if err != nil {
 			return nil, err
@@ -127,7 +140,7 @@ func (f *field) enter(ctx context.Context, address string, n int) ([]string, err
 		}
 		cookies = append(cookies, resp.Cookies()[0].Value)
 	}
-	f.launches = f.launches[n:]
+	f.launches = f.launches[f.sessions:]
 	return cookies, nil
 }
 
@@ -135,7 +148,6 @@ func (f *field) enter(ctx context.Context, address string, n int) ([]string, err
 func (f *field) command(ctx context.Context, core, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", core, name}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+f.dir, "SESSIONGATE_DATA="+f.dir)
-	cmd.Env = append(cmd.Env, f.env...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -158,51 +170,22 @@ func (f *field) start(cmd *exec.Cmd, probe string) error {
 	return fmt.Errorf("%s does not answer at %s", cmd.Args[3], probe)
 }
 
+// forget leaves a process that has ended out of what stop stops.
+func (f *field) forget(cmd *exec.Cmd) {
+	f.processes = slices.DeleteFunc(f.processes, func(p *exec.Cmd) bool { return p == cmd })
+}
+
 func (f *field) stop() {
 	for _, p := range f.processes {
 		_ = p.Process.Signal(syscall.SIGTERM)
 		_ = p.Wait()
 	}
-	f.origin.Close()
+	f.origin.close()
 }
 
 func (f *field) write(name, text string) (string, error) {
 	path := filepath.Join(f.dir, name)
 	return path, os.WriteFile(path, []byte(text), 0o600)
-}
-
-// pages are the origin's answers, made once, by size; [1] is the gzip.
-var pages = make(map[string][2][]byte)
-
-func init() {
-	for _, c := range cells {
-		var b bytes.Buffer
-		b.WriteString("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Page</title></head><body>")
-		for i := 0; b.Len() < c.size-20; i++ {
-			fmt.Fprintf(&b, "<p id=\"p%d\">Paragraph %d of %x.</p>\n", i, i*i, i*7919)
-		}
-		b.WriteString("</body></html>")
-		var z bytes.Buffer
-		zw := gzip.NewWriter(&z)
-		_, _ = zw.Write(b.Bytes())
-		_ = zw.Close()
-		pages[strconv.Itoa(c.size)] = [2][]byte{b.Bytes(), z.Bytes()}
-	}
-}
-
-func serve(w http.ResponseWriter, r *http.Request) {
-	page, ok := pages[r.URL.Query().Get("size")]
-	if !ok {
-		return
-	}
-	body := page[0]
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = page[1]
-		w.Header().Set("Content-Encoding", "gzip")
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
 }
 
 func freeAddress() string {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // haproxy does the same job with Debian's HAProxy: its own converters verify a
@@ -30,25 +29,22 @@ func (f *field) haproxy(ctx context.Context) (*contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := freeAddress()
-	path, err := f.write("haproxy/haproxy.cfg", fmt.Sprintf(haproxyConfig, filter, address, key, strings.TrimPrefix(f.origin.URL, "http://")))
+	c := &contender{
+		address: freeAddress(), tlsAddress: freeAddress(), roots: f.certificate.roots, cookies: f.launches, tagged: true,
+		what: "`jwt_verify` once a token, verdicts in a stick table, identity headers, a Lua filter for the tag: no cut-off; where gzip is asked for, it compresses plain pages",
+	}
+	path, err := f.write("haproxy/haproxy.cfg", fmt.Sprintf(haproxyConfig, filter, c.address, c.tlsAddress, f.certificate.both, key, f.origin.address))
 	if err != nil {
 		return nil, err
 	}
-	cmd := f.command(ctx, "0", binary, "-db", "-f", path)
-	if err := f.start(cmd, "http://"+address+"/"); err != nil {
-		return nil, err
-	}
-	return &contender{
-		address: address, pids: func() []int { return append(children(cmd.Process.Pid), cmd.Process.Pid) },
-		cookies: f.launches, tagged: true,
-		what: "`jwt_verify` once a token, verdicts in a stick table, identity headers, a Lua filter for the tag: no cut-off; where gzip is asked for, it compresses plain pages",
-	}, nil
+	c.command = func() *exec.Cmd { return f.command(ctx, "0", binary, "-db", "-f", path) }
+	return c, c.start(f)
 }
 
 const haproxyConfig = `global
 	nbthread 1
 	lua-load %s
+	maxconn 9000
 	tune.bufsize 65536
 	# A token has some 500 characters.
 	tune.http.cookielen 1024
@@ -61,6 +57,7 @@ defaults
 	http-reuse always
 frontend gate
 	bind %s
+	bind %s ssl crt %s alpn h2,http/1.1
 	stick-table type string len 1024 size 10k expire 1h store gpt0
 	http-request set-var(txn.token) req.cook(session_gate)
 	http-request deny deny_status 401 unless { var(txn.token) -m found }

@@ -1,184 +1,118 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
+	"regexp"
 )
 
-// contender is one proxy under test.
-type contender struct {
-	name    string
-	what    string // one line for the report
-	address string
-	pids    func() []int // whose CPU counts
-	cookies []string     // sent in turn; empty: none
-	tagged  bool         // writes our tag into pages
-	conn    *client
+// protocol is how a client speaks to the proxy.
+type protocol int
+
+const (
+	http1  protocol = iota // HTTP/1.1 without TLS
+	https1                 // HTTP/1.1 over TLS
+	https2                 // HTTP/2 over TLS
+)
+
+func (p protocol) String() string {
+	return [...]string{"HTTP/1.1", "TLS with HTTP/1.1", "TLS with HTTP/2"}[p]
 }
 
-// measure asks for a page for a while and returns the proxy's µs of CPU for
-// each request.
-func (c *contender) measure(ctx context.Context, page cell, d time.Duration) (float64, error) {
-	if c.conn == nil {
-		c.conn = &client{address: c.address}
-	}
-	// Warm: connections, pools, and the canary that looks at an origin's first
-	// compressed answer.
-	for range 50 {
-		if err := c.ask(page); err != nil {
-			return 0, err
-		}
-	}
-	before, err := cpuOf(c.pids())
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; n++ {
-		if err := c.ask(page); err != nil {
-			return 0, err
-		}
-	}
-	after, err := cpuOf(c.pids())
-	if err != nil {
-		return 0, err
-	}
-	return float64((after - before).Nanoseconds()) / 1e3 / float64(n), ctx.Err()
+// streams is how many requests a connection of HTTP/2 has in flight.
+const streams = 4
+
+// task is what clients do.
+type task int
+
+const (
+	getPage task = iota
+	postJSON
+	echoMessage
+)
+
+// cell is one kind of page.
+type cell struct {
+	size int
+	gzip bool
 }
 
-// check looks whether the contender does what it is measured for: pages with
-// the tag in them or, for those that write none, as they were.
-func (c *contender) check(ctx context.Context, page cell) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+page.path(), nil)
-	if err != nil {
-		return err
+func (c cell) String() string {
+	coding := "identity"
+	if c.gzip {
+		coding = "gzip"
 	}
-	req.Host = "app.example"
-	req.Header = http.Header{
-		"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Accept": {"text/html"}, "Accept-Encoding": {"identity"},
-		"Cookie": {"session_gate=" + c.cookies[0]},
-	}
-	if page.gzip {
-		req.Header.Set("Accept-Encoding", "gzip")
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body := io.Reader(resp.Body)
-	if page.gzip {
-		if body, err = gzip.NewReader(resp.Body); err != nil {
-			return err
-		}
-	}
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return err
-	}
-	if got := bytes.Contains(text, []byte("<head><script src=\"/.session-gate/boot")); got != c.tagged {
-		return fmt.Errorf("the page has our tag: %t; it should: %t", got, c.tagged)
-	}
-	if len(text) < page.size-40 {
-		return fmt.Errorf("the page has %d bytes of %d", len(text), page.size)
-	}
-	return nil
+	return fmt.Sprintf("%d KB, %s", c.size>>10, coding)
 }
 
-func (c *contender) ask(page cell) error {
-	cookie := ""
-	if len(c.cookies) > 0 {
-		cookie = c.cookies[c.conn.sent%len(c.cookies)]
-	}
-	return c.conn.get(page, cookie)
+func (c cell) path() string {
+	return fmt.Sprintf("/page?size=%d", c.size)
 }
 
-// client is one keep-alive connection that costs as little as it can, so that
-// the machine's other core is not what is measured.
-type client struct {
-	address string
-	conn    net.Conn
-	r       *bufio.Reader
-	req     []byte
-	sent    int
+var cells = []cell{{2 << 10, false}, {2 << 10, true}, {32 << 10, false}, {32 << 10, true}, {512 << 10, false}, {512 << 10, true}}
+
+// load is one kind of traffic.
+type load struct {
+	task     task
+	page     cell // of getPage
+	protocol protocol
+	conns    int
 }
 
-func (c *client) get(page cell, cookie string) error {
-	if c.conn == nil {
-		conn, err := net.Dial("tcp", c.address)
-		if err != nil {
-			return err
-		}
-		c.conn, c.r = conn, bufio.NewReaderSize(conn, 64<<10)
+// what names the load within its table.
+func (l load) what() string {
+	switch l.task {
+	case postJSON:
+		return "POST of 16 KB, answered with JSON"
+	case echoMessage:
+		return "WebSocket message and its echo"
+	default:
+		return l.page.String()
 	}
-	c.sent++
-	c.req = c.req[:0]
-	c.req = append(c.req, "GET "...)
-	c.req = append(c.req, page.path()...)
-	c.req = append(c.req, " HTTP/1.1\r\nHost: app.example\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nAccept: text/html\r\n"...)
-	if page.gzip {
-		c.req = append(c.req, "Accept-Encoding: gzip\r\n"...)
-	}
-	if cookie != "" {
-		c.req = append(append(append(c.req, "Cookie: theme=dark; session_gate="...), cookie...), "\r\n"...)
-	}
-	c.req = append(c.req, "\r\n"...)
-	if _, err := c.conn.Write(c.req); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(c.r, nil)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-	switch {
-	case err != nil:
-		return err
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("answered %s", resp.Status)
-	case (resp.Header.Get("Content-Encoding") == "gzip") != page.gzip:
-		return fmt.Errorf("answered with Content-Encoding %q", resp.Header.Get("Content-Encoding"))
-	case n == 0:
-		return errors.New("answered nothing")
-	}
-	return nil
 }
 
-// cpuOf is the CPU time that processes have used so far, to the nanosecond: the
-// kernel's other counters tick a hundred times a second.
-func cpuOf(pids []int) (time.Duration, error) {
-	var sum time.Duration
-	for _, pid := range pids {
-		tasks, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "schedstat"))
-		if err != nil || len(tasks) == 0 {
-			return 0, fmt.Errorf("reading the CPU time of %d: no schedstat in its tasks", pid)
-		}
-		for _, task := range tasks {
-			stat, err := os.ReadFile(task)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // a thread that has ended since
-			}
-			first, _, _ := strings.Cut(string(stat), " ")
-			ns, e := strconv.ParseInt(first, 10, 64)
-			if err = errors.Join(err, e); err != nil {
-				return 0, fmt.Errorf("reading the CPU time of %d: %w", pid, err)
-			}
-			sum += time.Duration(ns)
+func (l load) String() string {
+	noun := "connections"
+	if l.conns == 1 {
+		noun = "connection"
+	}
+	return fmt.Sprintf("%s, %s, %d %s", l.what(), l.protocol, l.conns, noun)
+}
+
+// many is how many connections the main tables have.
+const many = 32
+
+// pageLoads are all pages over a number of connections without TLS.
+func pageLoads(conns int) []load {
+	var list []load
+	for _, page := range cells {
+		list = append(list, load{page: page, conns: conns})
+	}
+	return list
+}
+
+// tlsLoads are small pages over TLS, by both protocols.
+func tlsLoads() []load {
+	var list []load
+	for _, p := range []protocol{https1, https2} {
+		for _, page := range cells[:4] {
+			list = append(list, load{page: page, protocol: p, conns: many})
 		}
 	}
-	return sum, nil
+	return list
+}
+
+// otherLoads are what apps do beside pages.
+func otherLoads() []load {
+	return []load{{task: postJSON, conns: many}, {task: echoMessage, conns: many}}
+}
+
+// chosen are the loads whose names match.
+func chosen(list []load, pattern *regexp.Regexp) []load {
+	var out []load
+	for _, l := range list {
+		if pattern.MatchString(l.String()) {
+			out = append(out, l)
+		}
+	}
+	return out
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 const nginxModules = "/usr/lib/nginx/modules/"
@@ -24,26 +23,23 @@ func (f *field) nginx(ctx context.Context) (*contender, error) {
 	if _, err := os.Stat(nginxModules + "ngx_http_lua_module.so"); err != nil {
 		return nil, missingError("Debian's packages nginx and libnginx-mod-http-lua")
 	}
-	address := freeAddress()
+	c := &contender{
+		address: freeAddress(), tlsAddress: freeAddress(), roots: f.certificate.roots,
+		cookies: f.launches, // any tokens will do: it only decodes them
+		tagged:  true,
+		what:    "Lua with verdicts cached in shared memory and identity headers, `sub_filter` for the tag: no cut-off; where gzip is asked for, it compresses plain pages at level 1",
+	}
 	dir := filepath.Join(f.dir, "nginx")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	path, err := f.write("nginx.conf", fmt.Sprintf(nginxConfig, nginxModules, nginxModules, dir, dir, dir, dir, dir, dir, dir,
-		strings.TrimPrefix(f.origin.URL, "http://"), address))
+		f.origin.address, c.address, c.tlsAddress, f.certificate.cert, f.certificate.key))
 	if err != nil {
 		return nil, err
 	}
-	cmd := f.command(ctx, "0", binary, "-p", dir, "-c", path)
-	if err := f.start(cmd, "http://"+address+"/"); err != nil {
-		return nil, err
-	}
-	return &contender{
-		address: address, pids: func() []int { return append(children(cmd.Process.Pid), cmd.Process.Pid) },
-		cookies: f.launches, // any tokens will do: it only decodes them
-		tagged:  true,
-		what:    "Lua with verdicts cached in shared memory and identity headers, `sub_filter` for the tag: no cut-off; where gzip is asked for, it compresses plain pages at level 1",
-	}, nil
+	c.command = func() *exec.Cmd { return f.command(ctx, "0", binary, "-p", dir, "-c", path) }
+	return c, c.start(f)
 }
 
 const nginxConfig = `load_module %sndk_http_module.so;
@@ -52,7 +48,8 @@ daemon off;
 worker_processes 1;
 pid %s/pid;
 error_log %s/error.log error;
-events { worker_connections 512; }
+worker_rlimit_nofile 20000;
+events { worker_connections 10000; }
 http {
 	access_log off;
 	client_body_temp_path %s/body;
@@ -65,13 +62,24 @@ http {
 	gzip_comp_level 1;
 	gzip_min_length 0;
 	gzip_proxied any;
+	map $http_upgrade $connection_upgrade {
+		default upgrade;
+		"" "";
+	}
 	upstream origin {
 		server %s;
-		keepalive 8;
+		keepalive 256;
 	}
 	server {
 		listen %s;
+		listen %s ssl http2;
+		ssl_certificate %s;
+		ssl_certificate_key %s;
+		ssl_protocols TLSv1.2 TLSv1.3;
 		keepalive_requests 10000000;
+		# In memory, both ways.
+		client_body_buffer_size 64k;
+		proxy_max_temp_file_size 0;
 		location / {
 			access_by_lua_block {
 				local cookie = ngx.var.cookie_session_gate
@@ -93,7 +101,8 @@ http {
 			}
 			proxy_pass http://origin;
 			proxy_http_version 1.1;
-			proxy_set_header Connection "";
+			proxy_set_header Upgrade $http_upgrade;
+			proxy_set_header Connection $connection_upgrade;
 			proxy_set_header Host $host;
 			proxy_set_header Accept-Encoding "";
 			sub_filter "<head>" '<head><script src="/.session-gate/boot.js"></script>';

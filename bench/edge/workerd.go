@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // workerdBinary is Cloudflare's runtime, from the npm package of bench/edge/workerd.
@@ -44,20 +44,16 @@ func (f *field) workerd(ctx context.Context) (*contender, error) {
 	if _, err := f.write("workerd/jwks.json", string(keys)); err != nil {
 		return nil, err
 	}
-	address := freeAddress()
-	path, err := f.write("workerd/config.capnp", fmt.Sprintf(workerdConfig, strings.TrimPrefix(f.origin.URL, "http://"), address))
+	c := &contender{
+		address: freeAddress(), cookies: f.launches, tagged: true,
+		what: "Cloudflare's runtime with a worker: WebCrypto once a token, identity headers, `HTMLRewriter` for the tag: no cut-off; gzip pages are decompressed and compressed again",
+	}
+	path, err := f.write("workerd/config.capnp", fmt.Sprintf(workerdConfig, f.origin.address, c.address))
 	if err != nil {
 		return nil, err
 	}
-	cmd := f.command(ctx, "0", binary, "serve", path)
-	if err := f.start(cmd, "http://"+address+"/"); err != nil {
-		return nil, err
-	}
-	return &contender{
-		address: address, pids: func() []int { return append(children(cmd.Process.Pid), cmd.Process.Pid) },
-		cookies: f.launches, tagged: true,
-		what: "Cloudflare's runtime with a worker: WebCrypto once a token, identity headers, `HTMLRewriter` for the tag: no cut-off; gzip pages are decompressed and compressed again",
-	}, nil
+	c.command = func() *exec.Cmd { return f.command(ctx, "0", binary, "serve", path) }
+	return c, c.start(f)
 }
 
 const workerdConfig = `using Workerd = import "/workerd/workerd.capnp";
