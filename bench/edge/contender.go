@@ -130,7 +130,12 @@ func (list crowd) run(more func() func() bool) (int, error) {
 		})
 	}
 	all.Wait()
-	return int(sum.Load()), errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return int(sum.Load()), err // when a proxy fails, all connections say so
+		}
+	}
+	return int(sum.Load()), nil
 }
 
 // times is a condition that holds n times, for each connection.

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -51,7 +53,7 @@ func main() {
 	if o.short {
 		o.rounds, o.each, o.idle = min(o.rounds, 3), min(o.each, 200*time.Millisecond), min(o.idle, 500)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -101,11 +103,12 @@ func run(ctx context.Context, o options) error {
 	if err := b.prove(ctx); err != nil {
 		return err
 	}
-	if err := b.measure(ctx); err != nil {
-		return err
-	}
+	err = b.measure(ctx)
 	report := b.report()
 	fmt.Print(report)
+	if err = cmp.Or(ctx.Err(), err); err != nil {
+		return fmt.Errorf("the tables are not complete: %w", err)
+	}
 	if o.out == "" {
 		return nil
 	}

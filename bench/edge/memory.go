@@ -19,7 +19,7 @@ const memoryTime = 4 * time.Second
 
 // memoryRounds are fewer than those of CPU: a process is started for each.
 func memoryRounds(rounds int) int {
-	return min(3, rounds)
+	return min(3, (rounds+2)/3)
 }
 
 // measureMemory starts a new process and reads what it holds under some traffic;

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -112,6 +114,9 @@ func (b *bench) prove(ctx context.Context) error {
 func (b *bench) measure(ctx context.Context) error {
 	b.began, b.expected = time.Now(), b.estimate()
 	fmt.Fprintf(os.Stderr, "measuring %d contenders in %d rounds takes about %s\n", len(b.contenders), b.rounds, minutes(b.expected))
+	if busy := machineLoad(); busy > 2 {
+		fmt.Fprintf(os.Stderr, "other programs are running (the machine's load is %.1f): wait until they are done, or do not trust the figures\n", busy)
+	}
 	for round := range b.rounds {
 		for _, t := range b.tables {
 			for _, l := range t.loads {
@@ -168,4 +173,15 @@ func (b *bench) progress(format string, args ...any) {
 
 func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d min", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// machineLoad is how many programs ran or waited for a core in the last minute.
+func machineLoad() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, _ := strconv.ParseFloat(first, 64)
+	return load
 }

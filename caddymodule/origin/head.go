@@ -150,7 +150,7 @@ func (h *head) interpret() error {
 		switch f.name {
 		case "Content-Length":
 			n, ok := parseLength(f.value)
-			if !ok || lengths > 0 && n != h.length {
+			if !ok || lengths > 0 && f.value != h.value("Content-Length") {
 				return malformed("the Content-Length of the response is not one number")
 			}
 			h.length = n

@@ -61,6 +61,7 @@ type interim struct {
 // client speaks one protocol to an edge, with the session's cookie.
 type client struct {
 	e         *edge
+	session   *harness.Session
 	protocol  string
 	transport http.RoundTripper
 }
@@ -70,7 +71,7 @@ const headMax = 16 << 20
 
 func (e *edge) client(t *testing.T, protocol string) *client {
 	t.Helper()
-	c := &client{e: e, protocol: protocol}
+	c := &client{e: e, session: e.session, protocol: protocol}
 	insecure := &tls.Config{InsecureSkipVerify: true} // the certificate is the test's own
 	switch protocol {
 	case http11:
@@ -107,9 +108,9 @@ func (e *edge) client(t *testing.T, protocol string) *client {
 // cookie is the header of a request with the session.
 func (c *client) cookie() string {
 	if c.protocol == http11 {
-		return "session_gate=" + c.e.session.Cookie
+		return "session_gate=" + c.session.Cookie
 	}
-	return "__Host-session_gate=" + c.e.session.Cookie
+	return "__Host-session_gate=" + c.session.Cookie
 }
 
 func (c *client) base(host string) string {
@@ -259,7 +260,11 @@ func (w want) check(a *received) error {
 		wrong = append(wrong, fmt.Errorf("the answer is %s, want %d %.200q", a, w.status, w.body))
 	}
 	for name, value := range w.header {
-		if got := strings.Join(a.header[name], "|"); got != value {
+		got := strings.Join(a.header[name], "|")
+		if name == "Content-Length" && value == "" && got == "0" && a.version == "HTTP/3.0" {
+			continue // quic-go's server adds it
+		}
+		if got != value {
 			wrong = append(wrong, fmt.Errorf("%s is %.300q, want %.300q", name, got, value))
 		}
 	}

@@ -47,6 +47,11 @@ func (h *Harness) Sell(user, provider string) (*Session, error) {
 	return &Session{ID: sold.Session.ID, launch: launch}, nil
 }
 
+// Revoke ends a session.
+func (h *Harness) Revoke(s *Session) error {
+	return h.Call("marketplace", "POST", "/api/v1/sessions/"+s.ID+"/revoke", map[string]any{"refund": "prorated"}, nil)
+}
+
 // Enter enters the session at a host that an edge serves in the clear at an address.
 func (s *Session) Enter(edge, host string) error {
 	return Await("the session is not entered", func() error {
