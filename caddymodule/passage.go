@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -210,7 +211,7 @@ func (p *passage) conclude(o outcome) error {
 		return p.gate.refuse(p.w, p.r, refusalOf(p.session, o.cut))
 	case o.cut != "" && p.Upgraded():
 		return nil
-	case o.cut != "" || o.short:
+	case o.cut != "" || o.short || errors.Is(o.err, errBrokenOff):
 		panic(http.ErrAbortHandler)
 	case o.err == nil:
 		p.gate.edge.Origins.Answered(p.session.ProviderID())
