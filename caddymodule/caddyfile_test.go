@@ -79,9 +79,24 @@ func TestCaddyfilesOfThePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	adapt("deploy/Caddyfile", file)
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A block in a list is indented; the tag says what else it is.
 	block := regexp.MustCompile("(?ms)^( *)```caddyfile( title=grammar)?[^\n]*\n(.*?)^ *```")
 	found := 0
+	blocks := func(path string, text []byte) {
+		for _, m := range block.FindAllSubmatch(text, -1) {
+			if len(m[2]) > 0 {
+				continue
+			}
+			found++
+			lines := strings.ReplaceAll("\n"+string(m[3]), "\n"+string(m[1]), "\n")
+			adapt(path, []byte(lines[1:]))
+		}
+	}
+	blocks("README.md", readme)
 	err = filepath.WalkDir("../docs", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".md") {
 			if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".vitepress") { // no pages
@@ -93,14 +108,7 @@ func TestCaddyfilesOfThePages(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, m := range block.FindAllSubmatch(text, -1) {
-			if len(m[2]) > 0 {
-				continue
-			}
-			found++
-			lines := strings.ReplaceAll("\n"+string(m[3]), "\n"+string(m[1]), "\n")
-			adapt(path, []byte(lines[1:]))
-		}
+		blocks(path, text)
 		return nil
 	})
 	if err != nil || found < 12 {

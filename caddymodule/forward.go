@@ -145,17 +145,26 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// ServeHTTP implements [caddyhttp.Handler].
+// ServeHTTP implements [caddyhttp.Handler]. It panics with [http.ErrAbortHandler] where the
+// client would take half a response for a whole one.
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	return f.forward(w, r, nil)
+	err := f.forward(w, r, nil, nil)
+	if errors.Is(err, errBrokenOff) {
+		panic(http.ErrAbortHandler)
+	}
+	return err
 }
 
-// outgoings has memory for requests to origins, with room for their headers.
-var outgoings = sync.Pool{New: func() any { return &origin.Outgoing{Headers: make([]origin.Header, 0, 8)} }}
+// errBrokenOff means that the client has received a part of a response, and would take it
+// for the whole if the handler returned.
+var errBrokenOff = errors.New("the response is incomplete")
 
-// forward sends a request to its origin, until stop ends it. It panics with
-// [http.ErrAbortHandler] where the client would take half a response for a whole one.
-func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin.Stop) error {
+// outgoings has memory for requests to origins, with room for their headers.
+var outgoings = sync.Pool{New: func() any { return &origin.Outgoing{Headers: make([]origin.Header, 0, 16)} }}
+
+// forward sends a request to its origin, with the headers of told, until stop ends it. The
+// error may be [errBrokenOff].
+func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin.Stop, told []origin.Header) error {
 	to, err := f.find(r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
@@ -167,6 +176,11 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin
 		outgoings.Put(out)
 	}()
 	out.Request, out.Host, out.Stop, out.Tunnel = r, to.host, stop, cut.IsTunnel(r)
+	for _, h := range told {
+		if h.Name != "" {
+			out.Headers = append(out.Headers, h)
+		}
+	}
 	out.Headers = f.appendHeaders(appendForwarded(out.Headers, r), r)
 	err = to.pool.Forward(w, out)
 	if err == nil {
@@ -179,9 +193,9 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin
 	if failed.Begun {
 		if failed.Kind != origin.Client {
 			f.logger.Warn("aborting an incomplete response", zap.Error(err))
+			_ = http.NewResponseController(w).Flush()
 		}
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+		return fmt.Errorf("%w: %w", errBrokenOff, err)
 	}
 	return caddyhttp.Error(failed.Status(), err)
 }

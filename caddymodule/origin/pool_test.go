@@ -314,3 +314,42 @@ func TestRequestsThatCannotBeWritten(t *testing.T) {
 		}
 	}
 }
+
+// watchedBody says when its end was read, as what waits for the end of an upload does.
+type watchedBody struct {
+	io.Reader
+	ended atomic.Bool
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.ended.Store(true)
+	}
+	return n, err
+}
+
+func (b *watchedBody) Close() error { return nil }
+
+// A body is read to its end, of whatever size: an upload counts as complete from there on.
+// One that is shorter than its length is the client's failure, and no request.
+func TestBodiesAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	address := serving(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	p := patientPool(Config{Address: address})
+	defer p.Close()
+	for _, size := range []int{1, smallBody, smallBody + 1, 1 << 20} {
+		for _, short := range []int{0, 1} {
+			body := &watchedBody{Reader: strings.NewReader(strings.Repeat("x", size-short))}
+			r := httptest.NewRequest(http.MethodPost, "http://app.example/", body)
+			r.ContentLength = int64(size)
+			_, err := forward(p, r)
+			if want := map[int]Kind{0: "", 1: Client}[short]; kindOf(err) != want {
+				t.Errorf("%d bytes of %d: %v", size-short, size, err)
+			}
+			if !body.ended.Load() {
+				t.Errorf("%d bytes of %d: the end was not read", size-short, size)
+			}
+		}
+	}
+}

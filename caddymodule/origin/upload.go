@@ -21,18 +21,27 @@ const (
 	lingerTime   = 500 * time.Millisecond // how long a body is read that the origin has refused
 )
 
-// appendBody appends a body of length bytes.
+// appendBody appends a body of length bytes. It reads up to the end, since others wait for
+// that: the server watches for the client's departure from there on.
 func appendBody(b []byte, body io.Reader, length int) ([]byte, error) {
 	n := len(b)
 	for cap(b)-n < length {
 		b = append(b[:cap(b)], 0)
 	}
 	b = b[:n+length]
-	if _, err := io.ReadFull(body, b[n:]); err != nil {
-		return b[:n], &Error{Kind: Client, Err: fmt.Errorf("reading the request's body: %w", err)}
+	_, err := io.ReadFull(body, b[n:])
+	for err == nil {
+		var more [1]byte
+		if m, end := body.Read(more[:]); m > 0 {
+			err = errTooLong
+		} else if err = end; errors.Is(end, io.EOF) {
+			return b, nil
+		}
 	}
-	return b, nil
+	return b[:n], &Error{Kind: Client, Err: fmt.Errorf("reading the request's body: %w", err)}
 }
+
+var errTooLong = errors.New("it is longer than its Content-Length")
 
 // upload is a request's body that is sent while the response may come already.
 type upload struct {
@@ -124,7 +133,8 @@ func (u *upload) send(c *conn) error {
 				copy(buffer[room+n:], "\r\n")
 				data = buffer[begin : room+n+2]
 			} else if left -= int64(n); left < 0 {
-				return errors.New("the body is longer than its Content-Length")
+				u.broken(c, errTooLong)
+				return errTooLong
 			}
 			if _, err := c.Write(data); err != nil {
 				return err
