@@ -1,7 +1,5 @@
 package conformance
 
-//lint:file-ignore SA1019 net/http's own transport refuses the pseudo-header of an extended CONNECT
-
 import (
 	"bytes"
 	"context"
