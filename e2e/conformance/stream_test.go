@@ -223,7 +223,7 @@ const (
 	// pieces of it that are on their way.
 	held = 64 << 10
 	// unread is held and all that sockets and the windows of streams hold.
-	unread = 10 << 20
+	unread = 16 << 20
 )
 
 // slowly asks for a body that is read later. With HTTP/1.1, client is the address of the
