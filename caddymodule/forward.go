@@ -147,15 +147,16 @@ func hostPort(u *url.URL) string {
 
 // ServeHTTP implements [caddyhttp.Handler].
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	return f.forward(w, r, nil)
+	return f.forward(w, r, nil, nil)
 }
 
 // outgoings has memory for requests to origins, with room for their headers.
-var outgoings = sync.Pool{New: func() any { return &origin.Outgoing{Headers: make([]origin.Header, 0, 8)} }}
+var outgoings = sync.Pool{New: func() any { return &origin.Outgoing{Headers: make([]origin.Header, 0, 16)} }}
 
-// forward sends a request to its origin, until stop ends it. It panics with
-// [http.ErrAbortHandler] where the client would take half a response for a whole one.
-func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin.Stop) error {
+// forward sends a request to its origin, with the headers of told, until stop ends it. It
+// panics with [http.ErrAbortHandler] where the client would take half a response for a whole
+// one.
+func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin.Stop, told []origin.Header) error {
 	to, err := f.find(r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
@@ -167,6 +168,11 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, stop *origin
 		outgoings.Put(out)
 	}()
 	out.Request, out.Host, out.Stop, out.Tunnel = r, to.host, stop, cut.IsTunnel(r)
+	for _, h := range told {
+		if h.Name != "" {
+			out.Headers = append(out.Headers, h)
+		}
+	}
 	out.Headers = f.appendHeaders(appendForwarded(out.Headers, r), r)
 	err = to.pool.Forward(w, out)
 	if err == nil {

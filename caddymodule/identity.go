@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/caddymodule/origin"
 )
 
 // Headers that tell the origin the user and session. Only the gate sets them.
@@ -90,6 +91,21 @@ func setIdentity(h http.Header, r *live.Record, room *[4]string) {
 	one := func(i int) []string { return room[i : i+1 : i+1] }
 	h[headerSession], h[headerUser] = one(live.HeaderID), one(live.HeaderUser)
 	h[headerProvider], h[headerExpires] = one(live.HeaderProvider), one(live.HeaderExpires)
+}
+
+// toldIdentity are the same headers, and the assertion, as a list. Those that are off have
+// no name.
+func toldIdentity(r *live.Record, forward, assertion string) (told [5]origin.Header) {
+	if forward == identityOff {
+		return told
+	}
+	v := &r.Headers
+	told[0], told[1] = origin.Header{Name: headerSession, Value: v[live.HeaderID]}, origin.Header{Name: headerUser, Value: v[live.HeaderUser]}
+	told[2], told[3] = origin.Header{Name: headerProvider, Value: v[live.HeaderProvider]}, origin.Header{Name: headerExpires, Value: v[live.HeaderExpires]}
+	if assertion != "" {
+		told[4] = origin.Header{Name: headerAssertion, Value: assertion}
+	}
+	return told
 }
 
 // Placeholders of an admitted request, for log fields, headers and matchers of

@@ -33,8 +33,9 @@ type passage struct {
 	page    *inject.Writer       // nil where no page is injected
 	worker  *inject.WorkerWriter // nil unless it is a service worker's script
 
-	anonymous bool      // the origin is not told whose request it is
-	identity  [4]string // the values of the request's identity headers
+	anonymous bool             // the origin is not told whose request it is
+	identity  [4]string        // the values of the request's identity headers
+	told      [5]origin.Header // these headers, and an assertion, for a gate that forwards by itself
 }
 
 // newPassage prepares an admitted request. cancel ends its context.
@@ -93,15 +94,21 @@ func (p *passage) identify() error {
 		p.gate.showSecret(p.inner.Context())
 		return nil
 	}
-	if p.gate.ForwardIdentity != identityOff {
-		setIdentity(h, p.session.Record(), &p.identity)
-	}
+	signed := ""
 	if p.gate.asserter != nil {
-		signed, err := p.gate.asserter.header(p.session, p.r.Host)
-		if err != nil {
+		var err error
+		if signed, err = p.gate.asserter.header(p.session, p.r.Host); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
 		}
-		h[headerAssertion] = []string{signed}
+	}
+	switch {
+	case p.gate.forwarder != nil: // which is handed them, and spares the header's map
+		p.told = toldIdentity(p.session.Record(), p.gate.ForwardIdentity, signed)
+	case p.gate.ForwardIdentity != identityOff:
+		setIdentity(h, p.session.Record(), &p.identity)
+		if signed != "" {
+			h[headerAssertion] = []string{signed}
+		}
 	}
 	p.gate.showPlaceholders(p.inner.Context(), p.session)
 	return nil
@@ -154,7 +161,7 @@ func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 		p.gate.app.present(p.inner, publicOrigin(p.r))
 	}
 	if f := p.gate.forwarder; f != nil {
-		o.err = f.forward(out, p.inner, &p.stop)
+		o.err = f.forward(out, p.inner, &p.stop, p.told[:])
 	} else {
 		o.err = next.ServeHTTP(out, p.inner)
 	}

@@ -23,7 +23,11 @@ func addSuffix(h http.Header, suffix string) {
 	}
 	tag := first(h, "Etag")
 	if tag == "" {
-		if t, err := time.Parse(http.TimeFormat, first(h, "Last-Modified")); err == nil {
+		modified := first(h, "Last-Modified")
+		if modified == "" {
+			return
+		}
+		if t, err := time.Parse(http.TimeFormat, modified); err == nil {
 			h["Etag"] = []string{`W/"` + dateTag + t.Format("20060102150405") + suffix + `"`}
 		}
 		return

@@ -85,7 +85,11 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		return
 	}
-	if code = m.Run(); code == 0 {
+	code = m.Run()
+	for _, e := range edges {
+		println(e.taken.Load())
+	}
+	if code == 0 {
 		code = lookAtLogs()
 	}
 }

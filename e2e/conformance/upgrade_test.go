@@ -88,7 +88,7 @@ func (e *edge) openUpgrade(t *testing.T, o *origin, protocol, early string) *tun
 func (e *edge) openUpgradeOf(t *testing.T, s *harness.Session, o *origin, protocol, early string) *tunnel {
 	t.Helper()
 	c := e.dial(t)
-	head := fmt.Sprintf("GET /tunnel HTTP/1.1\r\nHost: %s\r\nCookie: session_gate=%s\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %s\r\n", o.host, s.Cookie, protocol)
+	head := fmt.Sprintf("GET /ws HTTP/1.1\r\nHost: %s\r\nCookie: session_gate=%s\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %s\r\n", o.host, s.Cookie, protocol)
 	if protocol == webSocket {
 		head += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2Vzc2lvbmdhdGUtZTJlIQ==\r\n"
 	}
@@ -110,7 +110,7 @@ func (e *edge) openStream(t *testing.T, o *origin, protocol string) *tunnel {
 	body, w := io.Pipe()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "CONNECT", c.base(o.host)+"/tunnel", body)
+	r, err := http.NewRequestWithContext(ctx, "CONNECT", c.base(o.host)+"/ws", body)
 	if err != nil {
 		t.Fatal(err)
 	}
