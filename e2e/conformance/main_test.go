@@ -51,7 +51,7 @@ const (
 
 	// scriptedSites is how many sites an edge has for scripted origins. Each test takes
 	// one of its own, so that none gets a connection that another has left.
-	scriptedSites = 1500
+	scriptedSites = 1300
 )
 
 // edge is a running edge that forwards in one way.

@@ -78,7 +78,7 @@ func TestSplitting(t *testing.T) {
 // TestKeptConnections: connections are used again, unless the answer says otherwise.
 func TestKeptConnections(t *testing.T) {
 	t.Parallel()
-	const calls = 40
+	const calls = 20
 	for _, tt := range []struct {
 		name   string
 		answer string

@@ -43,7 +43,7 @@ type features struct {
 }
 
 // largeSize is that of a download.
-const largeSize = 4 << 20
+const largeSize = 2 << 20
 
 var pageText = "<!doctype html><html><head><title>A page</title></head><body>" + strings.Repeat("<p>hello ", 500) + "</body></html>\n"
 

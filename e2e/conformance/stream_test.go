@@ -144,7 +144,7 @@ func TestClientsLeave(t *testing.T) {
 // can write is bounded by the buffers of sockets and streams, and a little at the edge.
 func TestBackpressure(t *testing.T) {
 	t.Parallel()
-	const size = 32 << 20
+	const size = 24 << 20
 	for _, tt := range []struct {
 		name, head string
 		chunk      int // 0: none
