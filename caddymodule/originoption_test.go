@@ -1,91 +1,56 @@
 package caddymodule
 
 import (
-	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/sessiongate/sessiongate/caddymodule/origin"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// An option origin that cannot work is refused with what to write instead.
-func TestOriginOption(t *testing.T) {
+// A mistake in the option origin is refused in words that say how to write it.
+func TestOriginMistakesSayWhatIsMeant(t *testing.T) {
 	t.Parallel()
-	for text, says := range map[string]string{
-		"origin http://127.0.0.1:3000": "",
-		"origin https://app.internal {\n ca a.pem b.pem\n certificate c.pem k.pem\n server_name x\n host y\n header A b\n header C\n header D d\n}":               "",
-		"origin registered {\n allow_private\n dial_timeout 1s\n head_timeout 30s\n idle_timeout 1m\n idle_connections 4\n max_connections 9\n max_head 64KiB\n}": "",
-		"origin {env.APP}":                                         "",
-		"origin":                                                   "origin has no value",
-		"origin 127.0.0.1:3000":                                    "such as http://127.0.0.1:3000, or registered",
-		"origin localhost:3000":                                    "such as http://127.0.0.1:3000, or registered",
-		"origin ftp://a":                                           "such as http://127.0.0.1:3000",
-		"origin http://a/path":                                     "use Caddy's directive rewrite or uri",
-		"origin http://user@a":                                     "must be the address",
-		"origin http://a http://b":                                 "takes one value",
-		"origin http://a {\n allow_private\n}":                     "is an option of origin registered",
-		"origin registered {\n certificate a b\n}":                 "access to it",
-		"origin registered {\n host a\n}":                          "takes no server_name and no host",
-		"origin http://a {\n certificate a\n}":                     "takes two files",
-		"origin http://a {\n header\n}":                            "takes a name and a value",
-		"origin http://a {\n header A b c\n}":                      "in quotes",
-		"origin http://a {\n header Host b\n}":                     "for Host, write host",
-		"origin http://a {\n header session_gate_user b\n}":        "which the gate sets",
-		"origin http://a {\n header \"A B\" b\n}":                  "is no name of a header",
-		"origin http://a {\n max_head 1\n}":                        "between 1KiB and 64MiB",
-		"origin http://a {\n pool 1\n}":                            "unknown option \"pool\" of origin",
-		"origin http://a {\n dial_timeout 1s\n dial_timeout 1s\n}": "twice",
-		"origin http://a\norigin http://b":                         "twice",
+	for name, tt := range map[string]struct{ option, says string }{
+		"nothing":                 {"origin", "origin has no value"},
+		"an unset variable":       {"origin {$SESSIONGATE_NO_SUCH}", "the environment variable NAME is not set"},
+		"no scheme":               {"origin 127.0.0.1:3000", "such as http://127.0.0.1:3000, or registered"},
+		"a name without a scheme": {"origin localhost:3000", "such as http://127.0.0.1:3000, or registered"},
+		"another scheme":          {"origin h2c://127.0.0.1:3000", "such as http://127.0.0.1:3000, or registered"},
+		"a socket":                {"origin unix//run/app.sock", "such as http://127.0.0.1:3000, or registered"},
+		"a path":                  {"origin http://127.0.0.1:3000/app", "to change paths, use Caddy's directive rewrite or uri"},
+		"a query":                 {"origin http://127.0.0.1:3000?x", "must be the address of the app's server"},
+		"a password":              {"origin http://a:b@127.0.0.1:3000", "must be the address of the app's server"},
+		"two servers":             {"origin http://10.0.0.5:3000 http://10.0.0.6:3000", "origin takes one value, not 2"},
+		"an option of a proxy":    {"origin http://10.0.0.5 {\n\t\t\theader_up X-A b\n\t\t}", `unknown option "header_up" of origin; options are dial_timeout`},
+		"an option twice":         {"origin http://10.0.0.5 {\n\t\t\thost a\n\t\t\thost b\n\t\t}", "host"},
+		"no duration":             {"origin http://10.0.0.5 {\n\t\t\thead_timeout 30\n\t\t}", "head_timeout"},
+		"a negative duration":     {"origin http://10.0.0.5 {\n\t\t\tdial_timeout -1s\n\t\t}", "dial_timeout"},
+		"no number":               {"origin http://10.0.0.5 {\n\t\t\tmax_connections many\n\t\t}", "max_connections"},
+		"a negative number":       {"origin http://10.0.0.5 {\n\t\t\tidle_connections -1\n\t\t}", "idle_connections"},
+		"a huge head":             {"origin http://10.0.0.5 {\n\t\t\tmax_head 1GiB\n\t\t}", "between 1KiB and 64MiB"},
+		"half a certificate":      {"origin https://10.0.0.5 {\n\t\t\tcertificate edge.crt\n\t\t}", "certificate takes two files"},
+		"a header in three words": {"origin http://10.0.0.5 {\n\t\t\theader X-A b c\n\t\t}", "write a value with spaces in quotes"},
 	} {
-		g := new(Gate)
-		err := g.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session_gate {\n" + text + "\n}"))
-		if err == nil && g.Origin != nil {
-			err = g.Origin.check()
-			if strings.Contains(g.Origin.To, "{") {
-				err = nil
-			}
-		}
-		switch {
-		case says == "" && err != nil:
-			t.Errorf("%s: %v", text, err)
-		case says != "" && (err == nil || !strings.Contains(err.Error(), says)):
-			t.Errorf("%s: %v; want %q", text, err, says)
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://app.example {\n\tsession_gate {\n\t\t"+tt.option+"\n\t}\n}\n"), nil)
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", name, err, tt.says)
 		}
 	}
-}
-
-// The origin is told of the client by the gate; what the client says of it counts if it is
-// a trusted proxy.
-func TestForwardedHeaders(t *testing.T) {
-	t.Parallel()
-	said := map[string][]string{"X-Forwarded-For": {"10.0.0.1", "10.0.0.2"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"front.example"}}
-	for _, tt := range []struct {
-		name, remote string
-		trusted      bool
-		said         map[string][]string
-		want         []origin.Header
+	for name, tt := range map[string]struct {
+		origin Origin
+		says   string
 	}{
-		{"a client", "192.0.2.1:5", false, nil, []origin.Header{{Name: "X-Forwarded-For", Value: "192.0.2.1"}, {Name: "X-Forwarded-Proto", Value: "http"}, {Name: "X-Forwarded-Host", Value: "app.example"}}},
-		{"a client that says more", "[2001:db8::1%eth0]:5", false, said, []origin.Header{{Name: "X-Forwarded-For", Value: "2001:db8::1"}, {Name: "X-Forwarded-Proto", Value: "http"}, {Name: "X-Forwarded-Host", Value: "app.example"}}},
-		{"a trusted proxy", "192.0.2.1:5", true, said, []origin.Header{{Name: "X-Forwarded-For", Value: "10.0.0.1, 10.0.0.2, 192.0.2.1"}, {Name: "X-Forwarded-Proto", Value: "https"}, {Name: "X-Forwarded-Host", Value: "front.example"}}},
-		{"a trusted proxy at a socket", "@", true, said, []origin.Header{{Name: "X-Forwarded-For", Value: "10.0.0.1, 10.0.0.2"}, {Name: "X-Forwarded-Proto", Value: "https"}, {Name: "X-Forwarded-Host", Value: "front.example"}}},
-		{"a socket", "@", false, said, []origin.Header{{Name: "X-Forwarded-For"}, {Name: "X-Forwarded-Proto"}, {Name: "X-Forwarded-Host"}}},
-		{"no address", "nowhere", true, said, []origin.Header{{Name: "X-Forwarded-For"}, {Name: "X-Forwarded-Proto"}, {Name: "X-Forwarded-Host"}}},
+		"one certificate for all providers": {Origin{To: registeredOrigins, Certificate: "edge.crt", Key: "edge.key"}, "remove certificate"},
+		"one name for all providers":        {Origin{To: registeredOrigins, ServerName: "origin.example"}, "each provider's origin has its own"},
+		"one host for all providers":        {Origin{To: registeredOrigins, Host: "origin.example"}, "each provider's origin has its own"},
+		"a private address of one's own":    {Origin{To: "http://10.0.0.5", AllowPrivate: true}, "allow_private is an option of origin registered"},
+		"the host as a header":              {Origin{To: "http://10.0.0.5", Headers: []OriginHeader{{"host", "x"}}}, "for Host, write host"},
+		"the framing as a header":           {Origin{To: "http://10.0.0.5", Headers: []OriginHeader{{"transfer-encoding", "chunked"}}}, "belongs to the connection"},
+		"the user as a header":              {Origin{To: "http://10.0.0.5", Headers: []OriginHeader{{"Session_Gate_User", "root"}}}, "which the gate sets"},
+		"no header":                         {Origin{To: "http://10.0.0.5", Headers: []OriginHeader{{"X A", "b"}}}, "is no name of a header"},
 	} {
-		r := httptest.NewRequest("GET", "http://app.example/", nil)
-		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
-		r.RemoteAddr = tt.remote
-		for name, values := range tt.said {
-			r.Header[name] = values
-		}
-		caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, tt.trusted)
-		if got := appendForwarded(nil, r); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		if err := tt.origin.check(); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", name, err, tt.says)
 		}
 	}
 }

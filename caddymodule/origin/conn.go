@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"time"
 )
@@ -19,13 +20,28 @@ type conn struct {
 	taken    bool      // by an upgrade
 	since    time.Time // when it became idle
 
-	abortFunc func() // abort, as a value
+	abortFunc func()  // abort, as a value
+	peeked    [1]byte // room for hasMore
 }
 
 func newConn(c, raw net.Conn) *conn {
 	fresh := &conn{reader: reader{src: c}, Conn: c, raw: raw, quiet: quietFunc(raw)}
 	fresh.abortFunc = fresh.abort
 	return fresh
+}
+
+// hasMore reports whether TLS holds data that it has read from the connection, and that
+// quiet does not see there any more. One read of the connection can return several records.
+// A time limit that has passed keeps TLS from reading the connection.
+func (c *conn) hasMore() bool {
+	if _, ok := c.Conn.(*tls.Conn); !ok {
+		return false
+	}
+	if c.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return true
+	}
+	n, err := c.Read(c.peeked[:])
+	return n > 0 || !isTimeout(err) || c.SetReadDeadline(time.Time{}) != nil
 }
 
 // abort ends whatever reads or writes the connection. It may be called at any time, from

@@ -159,7 +159,7 @@ func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 		if failed := x.upload.failure(); failed != nil {
 			err = failed
 		}
-		unanswered = c.reused && !c.answered && !x.begun
+		unanswered = c.reused && !c.answered && !x.begun && hasClosed(err)
 	}
 	over = true
 	x.out.Stop.set(nil)
@@ -175,6 +175,13 @@ func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 	}
 	x.pool.put(c)
 	return false, nil
+}
+
+// hasClosed reports whether err says that a connection has ended: not that a response came
+// late, or is malformed. Such a request has arrived.
+func hasClosed(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	return !ok || failed.Kind == Closed
 }
 
 // readResponse reads interim responses and the final one.

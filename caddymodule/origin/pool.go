@@ -107,7 +107,7 @@ func (p *Pool) Close() {
 func (p *Pool) kept() *conn {
 	for {
 		c := p.takeIdle()
-		if c == nil || p.config.Now().Sub(c.since) < p.config.IdleTimeout && c.quiet() {
+		if c == nil || p.config.Now().Sub(c.since) < p.config.IdleTimeout && c.quiet() && !c.hasMore() {
 			return c
 		}
 		p.drop(c)

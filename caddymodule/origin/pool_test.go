@@ -288,6 +288,45 @@ func TestHeadTimeout(t *testing.T) {
 	}
 }
 
+// A request that has arrived on a kept connection is not sent again because its response is
+// late or malformed.
+func TestArrivedRequestsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second string
+		want   Kind
+	}{"late": {"", Timeout}, "malformed": {"HTTP/1.1 none\r\n\r\n", Malformed}, "another protocol": {"220 mail.example\r\n\r\n", Malformed}} {
+		var requests atomic.Int32
+		address := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+			for {
+				if _, err := http.ReadRequest(r); err != nil {
+					return
+				}
+				if requests.Add(1) == 1 {
+					fmt.Fprint(conn, okResponse)
+				} else {
+					fmt.Fprint(conn, c.second)
+				}
+			}
+		})
+		p := patientPool(Config{Address: address})
+		if _, err := forward(p, get()); err != nil {
+			t.Error(err)
+		}
+		p.config.HeadTimeout = 100 * time.Millisecond
+		if c.second != "" {
+			p.config.HeadTimeout = time.Minute
+		}
+		if _, err := forward(p, get()); kindOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := requests.Load(); n > 2 {
+			t.Errorf("%s: %d requests, want 2 at most", name, n)
+		}
+		p.Close()
+	}
+}
+
 // What cannot be one request is not sent as one.
 func TestRequestsThatCannotBeWritten(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func (x *exchange) relay() error {
 // relayHead writes the status and the header.
 func (x *exchange) relayHead() error {
 	h := x.w.Header()
-	if x.upload != nil && x.upload.answered(x.out.Context()) {
+	if x.upload != nil && x.upload.settle(x.out.Context()) {
 		if err := x.upload.failure(); err != nil {
 			return err
 		}

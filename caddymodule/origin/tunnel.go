@@ -21,6 +21,12 @@ func (x *exchange) switchProtocols() error {
 	if x.out.Tunnel {
 		return x.tunnelStream()
 	}
+	if x.upload != nil && x.upload.settle(x.out.Context()) {
+		if err := x.upload.failure(); err != nil {
+			return err
+		}
+		return malformed("the response changes the protocol before the request was sent")
+	}
 	header := x.w.Header()
 	delete(header, "Server")
 	h.copyTo(header)

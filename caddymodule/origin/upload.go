@@ -56,8 +56,11 @@ type upload struct {
 	started bool
 	whole   atomic.Bool // it was sent whole
 	readErr atomic.Pointer[error]
-	timer   *time.Timer // for the head of the response; set before sent is closed
-	late    atomic.Bool // it has run out
+
+	mu       sync.Mutex  // guards the fields below
+	timer    *time.Timer // for the head of the response; nil until the body was sent
+	answered bool        // the head of the response is not waited for any more
+	late     bool        // it did not come in time
 }
 
 func newUpload(r *http.Request, length int64) *upload {
@@ -90,7 +93,7 @@ func (u *upload) start(c *conn, headTimeout time.Duration) {
 		err := u.send(c)
 		u.whole.Store(err == nil)
 		if err == nil && headTimeout > 0 {
-			u.timer = time.AfterFunc(headTimeout, func() { u.late.Store(true); c.abort() })
+			u.awaitHead(c, headTimeout)
 		}
 		close(u.sent)
 		if err != nil && u.readErr.Load() == nil {
@@ -177,9 +180,39 @@ func (u *upload) drain() {
 	}
 }
 
-// answered is called when the head of the final response has come. It reports whether the
+// awaitHead aborts c unless the head of the response comes within the limit.
+func (u *upload) awaitHead(c *conn, limit time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.answered {
+		return
+	}
+	u.timer = time.AfterFunc(limit, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if !u.answered {
+			u.late = true
+			c.abort()
+		}
+	})
+}
+
+// endWait ends the wait for the head of the response. From then on the connection is not
+// aborted for it. It reports whether that had happened before.
+func (u *upload) endWait() (late bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.answered = true
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+	return u.late
+}
+
+// settle is called when the head of the final response has come. It reports whether the
 // client may still be sending.
-func (u *upload) answered(ctx context.Context) (early bool) {
+func (u *upload) settle(ctx context.Context) (early bool) {
+	late := u.endWait()
 	u.closeRefused()
 	// An origin that has read the whole body answers at once: its last write may not have
 	// returned yet.
@@ -190,19 +223,7 @@ func (u *upload) answered(ctx context.Context) (early bool) {
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	u.stopTimer()
-	return !u.whole.Load()
-}
-
-// stopTimer ends the wait for the head of the response.
-func (u *upload) stopTimer() {
-	select {
-	case <-u.sent:
-		if u.timer != nil {
-			u.timer.Stop()
-		}
-	default:
-	}
+	return late || !u.whole.Load()
 }
 
 func (u *upload) closeRefused() {
@@ -220,10 +241,10 @@ func (u *upload) finish(x *exchange, err error) (whole bool) {
 	if !u.started {
 		return false
 	}
-	u.stopTimer()
+	late := u.endWait()
 	if u.whole.Load() {
 		<-u.done
-		return true
+		return !late
 	}
 	control := http.NewResponseController(x.w)
 	if !x.begun && x.out.ProtoMajor == 1 {
@@ -256,7 +277,10 @@ func (u *upload) failure() error {
 	if u == nil {
 		return nil
 	}
-	if u.late.Load() {
+	u.mu.Lock()
+	late := u.late
+	u.mu.Unlock()
+	if late {
 		return &Error{Kind: Timeout, Err: os.ErrDeadlineExceeded}
 	}
 	if err := u.readErr.Load(); err != nil {

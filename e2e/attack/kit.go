@@ -95,9 +95,13 @@ func (k *Kit) startEdge(program string) error {
 }
 `, plain, secure, k.API, k.Keys["edge"])
 	for _, o := range k.Origins {
-		for kind, gate := range map[string]string{"whole": "session_gate {\n\t\tprovider " + Provider + "\n\t\tinject exact\n\t\topen /open/*\n\t}", "part": "session_gate /paid/* {\n\t\tprovider " + Provider + "\n\t}"} {
-			fmt.Fprintf(&config, "http://%[1]s.%[2]s.example, https://%[1]s.%[2]s.example {\n\tlog\n\t%[3]s\n\treverse_proxy %[4]s {\n\t\ttransport http {\n\t\t\tcompression off\n\t\t}\n\t}\n}\n",
-				o.Name, kind, gate, o.Address)
+		// A gate before the whole site forwards by itself; one before a part leaves that to
+		// reverse_proxy.
+		for kind, handlers := range map[string]string{
+			"whole": "session_gate {\n\t\tprovider " + Provider + "\n\t\tinject exact\n\t\topen /open/*\n\t\torigin http://" + o.Address + "\n\t}",
+			"part":  "session_gate /paid/* {\n\t\tprovider " + Provider + "\n\t}\n\treverse_proxy " + o.Address + " {\n\t\ttransport http {\n\t\t\tcompression off\n\t\t}\n\t}",
+		} {
+			fmt.Fprintf(&config, "http://%[1]s.%[2]s.example, https://%[1]s.%[2]s.example {\n\tlog\n\t%[3]s\n}\n", o.Name, kind, handlers)
 		}
 	}
 	path := filepath.Join(k.Dir, "Caddyfile")
