@@ -41,8 +41,8 @@ func (x *exchange) relayHead() error {
 		}
 	}
 	delete(h, "Server")
-	h["Via"] = append(h["Via"], x.pool.viaResponse[x.conn.head.minor])
 	x.conn.head.copyTo(h)
+	h["Via"] = append(h["Via"], x.pool.viaResponse[x.conn.head.minor])
 	if x.conn.head.trailer {
 		announce(h, &x.conn.head)
 	}
