@@ -20,8 +20,9 @@ type originPools struct {
 	credentials *originCredentials
 	config      origin.Config
 
-	mu    sync.Mutex // guards pools
-	pools map[originKey]*originPool
+	mu     sync.Mutex // guards the fields below
+	pools  map[originKey]*originPool
+	closed bool
 }
 
 // originKey is an origin of one provider.
@@ -62,10 +63,14 @@ func (o *originPools) of(key originKey) (*originPool, error) {
 	} else {
 		config.TLS = nil
 	}
+	p.pool = origin.NewPool(config)
+	if o.closed { // a request that began before a reload: its connection is not kept
+		p.pool.Close()
+		return p, nil
+	}
 	if len(o.pools) >= poolsMax {
 		o.dropOne()
 	}
-	p.pool = origin.NewPool(config)
 	o.pools[key] = p
 	label := o.label
 	if label == "" {
@@ -94,9 +99,11 @@ func (o *originPools) dropOne() {
 	p.Close()
 }
 
+// close closes the connections that are idle, and the others once they are.
 func (o *originPools) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.closed = true
 	for key, p := range o.pools {
 		delete(o.pools, key)
 		o.shown.Remove(p.pool)

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
+	"github.com/sessiongate/sessiongate/caddymodule/origin"
 )
 
 // forwarderTo forwards to an origin with the certificate of a test server.
@@ -139,6 +142,38 @@ func TestPoolsOfForwardedProvidersAreBounded(t *testing.T) {
 	pools.close()
 	if n := len(pools.pools); n > 0 {
 		t.Errorf("%d pools after closing", n)
+	}
+}
+
+// A request that goes on after its configuration was replaced reaches its origin, over a
+// connection that is closed afterwards.
+func TestForwardingAfterAReload(t *testing.T) {
+	t.Parallel()
+	server := namesClient(t, tls.VersionTLS13, true)
+	f := forwarderTo(t, server)
+	f.close()
+	to, err := f.find(httptest.NewRequest(http.MethodGet, "http://app.example/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.pool.Forward(httptest.NewRecorder(), &origin.Outgoing{Request: httptest.NewRequest(http.MethodGet, "http://app.example/", nil), Host: "x"}); err != nil {
+		t.Error(err)
+	}
+	if s := to.pool.Stats(); s.Open != 0 || s.Dials != 1 {
+		t.Errorf("afterwards: %+v", s)
+	}
+}
+
+// A registered origin has to have a public address also if a handler before the gate has
+// sent the request through a proxy.
+func TestProxiesOfOthersOpenNoPrivateAddresses(t *testing.T) {
+	t.Parallel()
+	r := newRegistered(&App{edge: new(edge.Edge)}, origin.Config{}, false)
+	ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{"reverse_proxy.proxy": new(url.URL)})
+	for _, address := range []string{"127.0.0.1:1", "[::1]:1", "[::ffff:10.0.0.1]:1", "localhost:1"} {
+		if _, err := r.pools.config.Dial(ctx, "tcp", address); !errors.Is(err, errPrivateOrigin) {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 

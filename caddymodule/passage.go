@@ -143,12 +143,21 @@ type outcome struct {
 }
 
 // forward has the next handler answer. If that panics, as a proxy does when it is
-// cut or the origin breaks off, the request is accounted for all the same.
+// cut or the origin breaks off, the request is accounted for all the same. If it was cut
+// before the client received anything, such as while the beginning of a page is looked
+// at, the panic ends here: the client can still be told why.
 func (p *passage) forward(next caddyhttp.Handler) (o outcome) {
 	returned := false
 	defer func() {
-		if !returned {
-			p.account(&o, false)
+		if returned {
+			return
+		}
+		p.account(&o, false)
+		if o.cut == "" || p.Started() {
+			return
+		}
+		if reason := recover(); reason != nil && reason != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+			panic(reason)
 		}
 	}()
 	out := http.ResponseWriter(&p.Request)

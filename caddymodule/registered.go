@@ -19,7 +19,7 @@ type registered struct {
 
 func newRegistered(app *App, config origin.Config, allowPrivate bool) *registered {
 	if !allowPrivate {
-		config.Dial = newNameCache().dialPublic(new(net.Dialer).DialContext)
+		config.Dial = newNameCache().dialChecked(new(net.Dialer).DialContext)
 	}
 	return &registered{hosts: app.edge.Hosts, pools: newOriginPools(app, config, "")}
 }

@@ -258,10 +258,19 @@ const dialInfoKey = caddy.CtxKey("reverse_proxy.dial_info")
 // dialPublic dials only addresses that were checked: those of a name, one after the
 // other, rather than the name. Its own look-up could have another answer.
 func (c *nameCache) dialPublic(dial dialer) dialer {
+	checking := c.dialChecked(dial)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if caddyhttp.GetVar(ctx, "reverse_proxy.proxy") != nil { // the operator's proxy, which looks names up
 			return dial(ctx, network, address)
 		}
+		return checking(ctx, network, address)
+	}
+}
+
+// dialChecked is dialPublic where no proxy of the operator's is used. A reverse_proxy before
+// the gate may have used one for its own part of the request.
+func (c *nameCache) dialChecked(dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		info, ok := reverseproxy.GetDialInfo(ctx)
 		if ok {
 			network, address = info.Network, info.Address

@@ -1,6 +1,9 @@
 package edge
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +32,7 @@ func (p *Pools) Add(label string, pool *origin.Pool) {
 	p.by[pool] = label
 }
 
-// Remove shows a pool no more.
+// Remove ends what Add began.
 func (p *Pools) Remove(pool *origin.Pool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,7 +44,10 @@ func (p *Pools) stats() map[string]*origin.Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	by := make(map[string]*origin.Stats)
-	for pool, label := range p.by {
+	// In an order, so that the same labels are shown each time.
+	order := func(a, b *origin.Pool) int { return cmp.Compare(p.by[a], p.by[b]) }
+	for _, pool := range slices.SortedFunc(maps.Keys(p.by), order) {
+		label := p.by[pool]
 		if by[label] == nil && len(by) >= poolsShown {
 			label = otherPools
 		}

@@ -54,6 +54,20 @@ func (c *conn) abortOn(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, c.abortFunc)
 }
 
+// keptFields is how many fields of a head a connection keeps the memory of.
+const keptFields = 64
+
+// rest gives up what a connection does not need between two requests. The text of a head
+// can be long, and so can the list of its fields.
+func (c *conn) rest() {
+	c.release()
+	if cap(c.head.fields) > keptFields {
+		c.head.fields = nil
+	}
+	clear(c.head.fields)
+	c.head = head{fields: c.head.fields[:0]}
+}
+
 // close ends the connection for good.
 func (c *conn) close() {
 	c.release()

@@ -140,7 +140,7 @@ func (p *Pool) takeIdle() *conn {
 
 // put keeps a connection for the next request.
 func (p *Pool) put(c *conn) {
-	c.release()
+	c.rest()
 	c.reused, c.since = true, p.config.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()

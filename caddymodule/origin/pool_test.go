@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -324,6 +325,41 @@ func TestArrivedRequestsAreNotRepeated(t *testing.T) {
 			t.Errorf("%s: %d requests, want 2 at most", name, n)
 		}
 		p.Close()
+	}
+}
+
+// Kept connections do not keep the heads of their last responses, of which an origin chooses
+// the size.
+func TestKeptConnectionsAreSmall(t *testing.T) {
+	t.Parallel()
+	address := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			many := 100_000
+			if req.Method == http.MethodHead {
+				many = 10
+			}
+			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\n", strings.Repeat("A: b\r\n", many), "Content-Length: 0\r\n\r\n")
+		}
+	})
+	p := patientPool(Config{Address: address})
+	defer p.Close()
+	for _, method := range []string{"GET", "HEAD", "GET"} {
+		if _, err := forward(p, httptest.NewRequest(method, "http://app.example/", nil)); err != nil {
+			t.Fatal(err)
+		}
+		c := p.kept()
+		if c == nil {
+			t.Fatal("the connection is not kept")
+		}
+		all := c.head.fields[:cap(c.head.fields)]
+		if len(all) > keptFields || c.buf != nil || slices.ContainsFunc(all, func(f field) bool { return f != field{} }) {
+			t.Errorf("%s: %d fields, a buffer of %d bytes", method, len(all), len(c.buf))
+		}
+		p.put(c)
 	}
 }
 

@@ -17,7 +17,10 @@ func (x *exchange) relay() error {
 		return err
 	}
 	switch {
-	case x.out.Method == http.MethodHead && !x.out.Tunnel, h.status == http.StatusNoContent, h.status == http.StatusNotModified:
+	case h.status == http.StatusNoContent, h.status == http.StatusNotModified:
+		h.keep = h.keep && !h.chunked // the end of an empty body may follow, though it should not
+		return nil
+	case x.out.Method == http.MethodHead && !x.out.Tunnel:
 		return nil
 	case h.chunked:
 		return x.relayChunks()
@@ -41,8 +44,8 @@ func (x *exchange) relayHead() error {
 		}
 	}
 	delete(h, "Server")
-	h["Via"] = append(h["Via"], x.pool.viaResponse[x.conn.head.minor])
 	x.conn.head.copyTo(h)
+	h["Via"] = append(h["Via"], x.pool.viaResponse[x.conn.head.minor])
 	if x.conn.head.trailer {
 		announce(h, &x.conn.head)
 	}

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -57,8 +58,11 @@ func appendHead(b []byte, out *Outgoing, bodyLength int64, via *[4]string) ([]by
 		if len(values) == 0 || unsent(name) || nominated != nil && nominated[name] || out.replaces(name) {
 			continue
 		}
-		if out.Tunnel && strings.HasPrefix(name, ":") {
-			continue // Go's HTTP/2 has pseudo-headers here
+		if out.Tunnel && (strings.HasPrefix(name, ":") || name == "Sec-Websocket-Key") {
+			continue // Go's HTTP/2 has pseudo-headers here, and the key is ours
+		}
+		if out.Tunnel || upgrade != "" {
+			name = cmp.Or(webSocketNames[name], name)
 		}
 		if !validName(name) {
 			return nil, badRequest("the name of a header has a character that is not allowed")

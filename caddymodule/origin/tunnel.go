@@ -50,11 +50,16 @@ func (x *exchange) switchProtocols() error {
 	return nil
 }
 
-// nameWebSocketFields spells names as RFC 6455 does, which some clients compare by case.
+// webSocketNames are the names of fields as RFC 6455 spells them. Some programs compare them
+// by case.
+var webSocketNames = map[string]string{
+	"Sec-Websocket-Accept": "Sec-WebSocket-Accept", "Sec-Websocket-Extensions": "Sec-WebSocket-Extensions", "Sec-Websocket-Key": "Sec-WebSocket-Key",
+	"Sec-Websocket-Protocol": "Sec-WebSocket-Protocol", "Sec-Websocket-Version": "Sec-WebSocket-Version",
+}
+
+// nameWebSocketFields spells names as RFC 6455 does.
 func nameWebSocketFields(h http.Header) {
-	for canonical, name := range map[string]string{
-		"Sec-Websocket-Accept": "Sec-WebSocket-Accept", "Sec-Websocket-Extensions": "Sec-WebSocket-Extensions", "Sec-Websocket-Protocol": "Sec-WebSocket-Protocol",
-	} {
+	for canonical, name := range webSocketNames {
 		if values, ok := h[canonical]; ok {
 			delete(h, canonical)
 			h[name] = values
