@@ -34,7 +34,7 @@ type field struct{ name, value string }
 // of the connection.
 func (c *conn) readHead(h *head, limit int) error {
 	*h = head{fields: h.fields[:0], length: -1}
-	end, searched := -1, 0
+	var end, searched int
 	for {
 		b := c.buffered()
 		if end = endOfHead(b, searched); end >= 0 {

@@ -59,7 +59,7 @@ func TestUnaskedRecordsAreDropped(t *testing.T) {
 					below.send()
 				}
 			})
-			p := patientPool(Config{Address: address, TLS: &tls.Config{InsecureSkipVerify: true}}) //nolint:gosec // a test server
+			p := patientPool(Config{Address: address, TLS: &tls.Config{InsecureSkipVerify: true}})
 			for i := range 5 {
 				if w, err := forward(p, get()); err != nil || w.Body.String() != "ok" {
 					t.Errorf("TLS %x, %s, request %d: %q, %v", version, name, i, w.Body, err)
