@@ -118,7 +118,7 @@ func FuzzChunks(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rest := int(c.src.(fakeConn).message.Len()) + len(c.buffered())
+		rest := c.src.(fakeConn).message.Len() + len(c.buffered())
 		source := bufio.NewReader(bytes.NewReader(message))
 		want, err := io.ReadAll(httputil.NewChunkedReader(source))
 		if err != nil || !bytes.Equal(want, data) {

@@ -26,7 +26,7 @@ func quietFunc(c net.Conn) func() bool {
 		return true
 	}
 	return func() bool {
-		return raw.Read(peek) == nil && (result == syscall.EAGAIN || result == syscall.EWOULDBLOCK) //nolint:errorlint // Recvfrom returns the number itself
+		return raw.Read(peek) == nil && (result == syscall.EAGAIN || result == syscall.EWOULDBLOCK)
 	}
 }
 
