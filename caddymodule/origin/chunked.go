@@ -94,7 +94,7 @@ func chunkSize(line []byte) (int64, bool) {
 		default:
 			return n, digits > 0 && validExtension(line[digits:])
 		}
-		if digits == 15 { // more is no size of anything
+		if digits == 15 { // larger than any body
 			return 0, false
 		}
 		n = n<<4 | int64(c)

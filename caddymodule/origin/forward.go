@@ -122,7 +122,7 @@ func (x *exchange) compose(b []byte) ([]byte, error) {
 	}
 	x.upload = newUpload(r, length)
 	if r.ProtoMajor == 1 {
-		// Else the server reads on before it writes a response.
+		// Otherwise the server reads the rest of the body before it writes a response.
 		_ = http.NewResponseController(x.w).EnableFullDuplex()
 	}
 	return b, nil

@@ -34,11 +34,13 @@ type field struct{ name, value string }
 // of the connection.
 func (c *conn) readHead(h *head, limit int) error {
 	*h = head{fields: h.fields[:0], length: -1}
-	var end, searched int
+	searched := 0
 	for {
 		b := c.buffered()
-		if end = endOfHead(b, searched); end >= 0 {
-			break
+		if end := endOfHead(b, searched); end >= 0 {
+			text := string(b[:end])
+			c.discard(end)
+			return h.parse(text)
 		}
 		if len(b) >= limit {
 			return malformed("the head of the response is longer than %d bytes", limit)
@@ -51,9 +53,6 @@ func (c *conn) readHead(h *head, limit int) error {
 			return err
 		}
 	}
-	text := string(c.buffered()[:end])
-	c.discard(end)
-	return h.parse(text)
 }
 
 // endOfHead returns the index after the empty line that ends a head, or -1. No end begins

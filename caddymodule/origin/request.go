@@ -220,7 +220,7 @@ func acceptsTrailers(lines []string) bool {
 // randomKey is a new Sec-WebSocket-Key, undecoded.
 func randomKey() []byte {
 	key := make([]byte, 16)
-	rand.Read(key) // never fails
+	rand.Read(key) // it never fails
 	return key
 }
 

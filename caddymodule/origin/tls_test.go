@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -38,6 +39,8 @@ func TestUnaskedRecordsAreDropped(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil) // for its certificate
 	server.StartTLS()
 	t.Cleanup(server.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for name, extra := range map[string]string{"nothing": "", "response": okResponse[:len(okResponse)-2] + "no", "half a response": "HTTP/1.1 "} {
 			address := scripted(t, func(raw net.Conn, _ *bufio.Reader) {
@@ -59,7 +62,7 @@ func TestUnaskedRecordsAreDropped(t *testing.T) {
 					below.send()
 				}
 			})
-			p := patientPool(Config{Address: address, TLS: &tls.Config{InsecureSkipVerify: true}})
+			p := patientPool(Config{Address: address, TLS: &tls.Config{RootCAs: trusted, ServerName: "example.com"}})
 			for i := range 5 {
 				if w, err := forward(p, get()); err != nil || w.Body.String() != "ok" {
 					t.Errorf("TLS %x, %s, request %d: %q, %v", version, name, i, w.Body, err)

@@ -234,8 +234,8 @@ func (u *upload) closeRefused() {
 	}
 }
 
-// finish ends the upload after the response, which err says it lacks, and reports whether
-// it was sent whole.
+// finish ends the upload at the end of the exchange, of which err is the error, and reports
+// whether the body was sent whole.
 func (u *upload) finish(x *exchange, err error) (whole bool) {
 	u.closeRefused()
 	if !u.started {
