@@ -141,6 +141,9 @@ func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 	defer func() {
 		if !over { // the writer has panicked
 			stop()
+			if x.upload != nil {
+				x.upload.finish(x, http.ErrAbortHandler)
+			}
 			x.pool.drop(c)
 		}
 	}()
@@ -243,6 +246,7 @@ func (x *exchange) writeInterim() {
 	h := x.w.Header()
 	own := h.Clone()
 	x.conn.head.copyTo(h)
+	delete(h, "Set-Cookie") // what looks after cookies sees the header of the final response
 	x.w.WriteHeader(x.conn.head.status)
 	clear(h)
 	for name, values := range own {

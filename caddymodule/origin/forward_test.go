@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -205,4 +209,96 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || !strings.HasPrefix(head, "HTTP/1.1 101 ") || !strings.HasPrefix(body, "early") || len(body) != 5+size+3 || !strings.HasSuffix(body, "end") {
 		t.Errorf("%.200q with %d bytes, %v", head, len(body), err)
 	}
+}
+
+// An interim response arrives with its fields, and without cookies: a gate that keeps its
+// own cookie from being replaced looks at final responses.
+func TestInterimResponses(t *testing.T) {
+	t.Parallel()
+	address := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.Header().Set("Set-Cookie", "a=b")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		fmt.Fprint(w, "ok")
+	})
+	for _, http2 := range []bool{false, true} {
+		s, _ := proxy(t, Config{Address: address}, http2)
+		var interim []string
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			interim = append(interim, fmt.Sprint(code, h["Link"], h["Set-Cookie"]))
+			return nil
+		}})
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if want := "[103 [</a.css>; rel=preload] []]"; fmt.Sprint(interim) != want || resp.Header.Get("Link") != "" || resp.Header.Get("Set-Cookie") != "a=b" {
+			t.Errorf("HTTP/2 %v: %v, then %v", http2, interim, resp.Header)
+		}
+	}
+}
+
+// panicking is a writer whose handler panics with the first byte of a body.
+type panicking struct{ http.ResponseWriter }
+
+// Write implements [io.Writer].
+func (panicking) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
+
+// Unwrap implements what [http.ResponseController] looks for.
+func (p panicking) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// Nothing reads the request's body or holds a connection after a panic.
+func TestPanicsOfWriters(t *testing.T) {
+	t.Parallel()
+	address := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		fmt.Fprint(w, "early")
+		_ = http.NewResponseController(w).Flush()
+	})
+	p := patientPool(Config{Address: address})
+	defer p.Close()
+	reading := make(chan bool, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &watched{ReadCloser: r.Body}
+		r.Body = body
+		defer func() { reading <- body.reads.Load() != 0; panic(recover()) }()
+		_ = p.Forward(panicking{w}, &Outgoing{Request: r, Host: r.Host})
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer s.Close()
+	body, writer := io.Pipe()
+	go func() { _, _ = writer.Write([]byte("begun")) }()
+	var client sync.WaitGroup
+	client.Go(func() {
+		if resp, err := http.Post(s.URL, "text/plain", body); err == nil {
+			resp.Body.Close()
+		}
+	})
+	if <-reading {
+		t.Error("the body is still read")
+	}
+	writer.Close()
+	client.Wait()
+	if st := p.Stats(); st.Open != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// watched is a body that counts the reads under way.
+type watched struct {
+	io.ReadCloser
+	reads atomic.Int32
+}
+
+// Read implements [io.Reader].
+func (w *watched) Read(p []byte) (int, error) {
+	w.reads.Add(1)
+	defer w.reads.Add(-1)
+	return w.ReadCloser.Read(p)
 }
