@@ -22,6 +22,8 @@ type exchange struct {
 	w    http.ResponseWriter
 	out  *Outgoing
 
+	relayed int64 // bytes of the response's body
+
 	upload *upload // nil for a request without a body, or with a small one
 	begun  bool    // the client was sent the head of the final response
 	asked  string  // the protocol that the request asks to change to
@@ -176,6 +178,7 @@ func (x *exchange) attempt(message []byte) (unanswered bool, err error) {
 		x.pool.drop(c)
 		return unanswered, err
 	}
+	x.pool.noteSize(x.relayed)
 	x.pool.put(c)
 	return false, nil
 }
@@ -191,6 +194,7 @@ func hasClosed(err error) bool {
 func (x *exchange) readResponse(sent time.Time) error {
 	c := x.conn
 	c.answered = false
+	c.expectsMuch = x.pool.large.Load() > 0
 	if limit := x.pool.config.HeadTimeout; limit > 0 && x.upload == nil {
 		_ = c.SetReadDeadline(sent.Add(limit))
 		defer func() { _ = c.SetReadDeadline(time.Time{}) }()

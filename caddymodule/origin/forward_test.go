@@ -186,11 +186,13 @@ func TestUpgrade(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\nearly", r.Header.Get("Upgrade"))
-		go func() { _, _ = conn.Write(bytes.Repeat([]byte("d"), size)) }()
+		var down sync.WaitGroup
+		down.Go(func() { _, _ = conn.Write(bytes.Repeat([]byte("d"), size)) })
 		n, err := io.Copy(io.Discard, rw)
 		if err != nil || n != size {
 			t.Errorf("the origin received %d bytes, %v", n, err)
 		}
+		down.Wait()
 		fmt.Fprint(conn, "end")
 	})
 	s, _ := proxy(t, Config{Address: address}, false)

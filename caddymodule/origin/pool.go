@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,8 @@ type Config struct {
 type Pool struct {
 	config Config
 	stats  stats
+
+	large atomic.Int32 // above 0: one of the latest responses was large
 
 	viaRequest  [4]string // by the major version of the request
 	viaResponse [2]string // by the minor version of the response
@@ -136,6 +139,16 @@ func (p *Pool) takeIdle() *conn {
 	p.idle[n-1] = nil
 	p.idle = p.idle[:n-1]
 	return c
+}
+
+// noteSize remembers how large a response was. After a large one, the next eight are read
+// into a large buffer from the beginning.
+func (p *Pool) noteSize(n int64) {
+	if n > smallBuffer {
+		p.large.Store(8)
+	} else if left := p.large.Load(); left > 0 {
+		p.large.CompareAndSwap(left, left-1)
+	}
 }
 
 // put keeps a connection for the next request.

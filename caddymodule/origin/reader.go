@@ -9,7 +9,7 @@ import (
 
 const (
 	smallBuffer = 8 << 10  // heads, and bodies that come in small pieces
-	largeBuffer = 32 << 10 // large bodies
+	largeBuffer = 56 << 10 // large bodies
 )
 
 var (
@@ -25,6 +25,9 @@ type reader struct {
 	r, w  int // the unread bytes are buf[r:w]
 	small *[smallBuffer]byte
 	large *[largeBuffer]byte
+
+	expectsMuch bool // begin with a large buffer
+	latest      int  // bytes that the latest read returned
 }
 
 func (r *reader) buffered() []byte { return r.buf[r.r:r.w] }
@@ -38,6 +41,9 @@ func (r *reader) fill(limit int) error {
 		r.r, r.w = 0, 0
 	}
 	switch {
+	case r.buf == nil && r.expectsMuch:
+		r.large = largeBuffers.Get().(*[largeBuffer]byte)
+		r.buf = r.large[:]
 	case r.buf == nil:
 		r.small = smallBuffers.Get().(*[smallBuffer]byte)
 		r.buf = r.small[:]
@@ -53,6 +59,7 @@ func (r *reader) fill(limit int) error {
 	}
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n
+	r.latest = n
 	if n > 0 {
 		return nil
 	}
@@ -60,6 +67,14 @@ func (r *reader) fill(limit int) error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// shrink gives up a large buffer that is empty, before a wait that may be long, unless much
+// has just come.
+func (r *reader) shrink() {
+	if r.large != nil && r.r == r.w && r.latest < smallBuffer/2 {
+		r.release()
+	}
 }
 
 // enlarge changes to a large buffer.

@@ -77,8 +77,9 @@ func (x *exchange) relayData(n int64, streams bool) error {
 				if err := x.flush(); err != nil {
 					return err
 				}
+				c.shrink()
 			}
-			if n >= largeBuffer {
+			if n > smallBuffer {
 				c.enlarge()
 			}
 			if err := c.fill(largeBuffer); err != nil {
@@ -96,6 +97,7 @@ func (x *exchange) relayData(n int64, streams bool) error {
 		if _, err := x.w.Write(b); err != nil {
 			return &Error{Kind: Client, Err: err}
 		}
+		x.relayed += int64(len(b))
 		c.discard(len(b))
 		if len(b) == len(c.buf) {
 			c.enlarge() // it comes faster than it is taken
@@ -121,6 +123,7 @@ func (x *exchange) relayChunks() error {
 			if err := x.flush(); err != nil {
 				return err
 			}
+			c.shrink()
 		}
 		switch err := k.next(&c.reader); {
 		case errors.Is(err, io.EOF):
