@@ -3,10 +3,10 @@ GO ?= go
 
 # The text after ## is what `make help` prints.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint prose audit fuzz test-long build sdk dashboard bench docs release hooks clean
+.PHONY: help run test check lint prose audit fuzz test-long build sdk dashboard bench bench-scale docs release hooks clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## start the demo: marketplace, gate, session service and sample apps; ARGS="…" for its options
 	@bin/sessiongate demo $(ARGS)
@@ -49,6 +49,9 @@ bench: build ## measure, and print the figures; ARGS=-short to try something
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./bench/backend
 	$(GO) test -run '^$$' -bench Decide ./caddymodule/live
 	$(GO) test -run '^$$' -bench MillionSessions -benchtime 1x ./caddymodule/live
+
+bench-scale: build ## measure what one edge and one service carry, in minutes; ARGS=-short to try it
+	$(GO) run ./bench/scale $(ARGS)
 
 test-long: build ## kill the session service fifty times on each database, under load
 	SESSIONGATE_BIN=$(CURDIR)/bin/sessiongate SESSIONGATE_KILL_ROUNDS=50 $(GO) test -count=1 -timeout 15m -run TestKilledUnderLoad ./e2e

@@ -6,17 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sessiongate/sessiongate/bench/internal/proc"
 )
 
 // contender is one proxy under test.
@@ -73,25 +71,7 @@ func (c *contender) restart(f *field) error {
 }
 
 // processIDs names the processes whose CPU and memory count.
-func (c *contender) processIDs() []int {
-	pid := c.process.Process.Pid
-	return append(children(pid), pid)
-}
-
-// children are the processes that a process started.
-func children(pid int) []int {
-	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for field := range strings.FieldsSeq(string(list)) {
-		if n, err := strconv.Atoi(field); err == nil {
-			pids = append(pids, n)
-		}
-	}
-	return pids
-}
+func (c *contender) processIDs() []int { return proc.Tree(c.process.Process.Pid) }
 
 // crowd are the connections of a load.
 type crowd []client
@@ -170,7 +150,7 @@ func (c *contender) measure(ctx context.Context, l load, d time.Duration) (figur
 		return figure{}, err
 	}
 	pids := c.processIDs()
-	before, err := cpuOf(pids)
+	before, err := proc.CPU(pids...)
 	if err != nil {
 		return figure{}, err
 	}
@@ -180,7 +160,7 @@ func (c *contender) measure(ctx context.Context, l load, d time.Duration) (figur
 		return figure{}, err
 	}
 	took := time.Since(began)
-	after, err := cpuOf(pids)
+	after, err := proc.CPU(pids...)
 	if err != nil {
 		return figure{}, err
 	}
@@ -233,29 +213,4 @@ func (c *contender) check(ctx context.Context, l load) error {
 	defer list.close()
 	_, err = list.run(times(2))
 	return err
-}
-
-// cpuOf is the CPU time that processes have used so far, to the nanosecond: the
-// kernel's other counters tick a hundred times a second.
-func cpuOf(pids []int) (time.Duration, error) {
-	var sum time.Duration
-	for _, pid := range pids {
-		tasks, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "schedstat"))
-		if err != nil || len(tasks) == 0 {
-			return 0, fmt.Errorf("reading the CPU time of %d: no schedstat in its tasks", pid)
-		}
-		for _, task := range tasks {
-			stat, err := os.ReadFile(task)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // a thread that has ended since
-			}
-			first, _, _ := strings.Cut(string(stat), " ")
-			ns, e := strconv.ParseInt(first, 10, 64)
-			if err = errors.Join(err, e); err != nil {
-				return 0, fmt.Errorf("reading the CPU time of %d: %w", pid, err)
-			}
-			sum += time.Duration(ns)
-		}
-	}
-	return sum, nil
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/sessiongate/sessiongate/bench/internal/proc"
 )
 
 // memoryProtocols are those whose idle connections are weighed.
@@ -85,16 +83,11 @@ func (c *contender) residentUnderTraffic(ctx context.Context, p protocol) (int64
 func residentOf(pids []int) (int64, error) {
 	var sum int64
 	for _, pid := range pids {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		n, err := proc.Memory(pid)
 		if err != nil {
 			return 0, err
 		}
-		_, rest, _ := strings.Cut(string(status), "VmRSS:")
-		kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.SplitN(rest, "kB", 2)[0]), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("reading the memory of %d: %w", pid, err)
-		}
-		sum += kilobytes << 10
+		sum += n
 	}
 	return sum, nil
 }

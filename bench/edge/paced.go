@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sessiongate/sessiongate/bench/internal/proc"
 )
 
 // pace is how many requests a second are sent when latency is measured: far
@@ -37,7 +39,7 @@ func (c *contender) measurePaced(ctx context.Context, d time.Duration) error {
 	if _, err := list.run(times(3)); err != nil {
 		return err
 	}
-	before, err := cpuOf(c.processIDs())
+	before, err := proc.CPU(c.processIDs()...)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (c *contender) measurePaced(ctx context.Context, d time.Duration) error {
 		})
 	}
 	all.Wait()
-	after, err := cpuOf(c.processIDs())
+	after, err := proc.CPU(c.processIDs()...)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return err
 	}

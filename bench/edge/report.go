@@ -3,12 +3,13 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sessiongate/sessiongate/bench/internal/proc"
 )
 
 // report is the result, as Markdown.
@@ -19,7 +20,7 @@ func (b *bench) report() string {
 	fmt.Fprintf(&out, "Median of %d interleaved rounds of %s each; %d sessions' cookies in turn; the proxy on one core, load and origin on\nthe other. The multiple is the median of each round's own.\n\n",
 		b.rounds, b.each, b.sessions)
 	fmt.Fprintf(&out, "%s, %s, %s, %s/%s, %s. Made by `make bench`.\n", time.Now().UTC().Format("2006-01-02"),
-		processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH, versions(b.binary))
+		proc.Processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH, versions(b.binary))
 	for _, t := range b.tables {
 		b.cpuTable(&out, t)
 	}
@@ -161,17 +162,6 @@ func median(list []float64) float64 {
 		return s[len(s)/2]
 	}
 	return (s[len(s)/2-1] + s[len(s)/2]) / 2
-}
-
-// processor is the machine's CPU as the kernel names it.
-func processor() string {
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.SplitSeq(string(info), "\n") {
-		if name, ok := strings.CutPrefix(line, "model name"); ok {
-			return fmt.Sprintf("%s (%d cores)", strings.TrimSpace(strings.TrimLeft(name, "\t :")), runtime.NumCPU())
-		}
-	}
-	return fmt.Sprintf("%d cores", runtime.NumCPU())
 }
 
 // versions names what is compared.
