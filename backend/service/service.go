@@ -35,9 +35,12 @@ type Coordinator interface {
 	// Publish stores a state and sends it to all subscribers, unless a newer state is
 	// stored.
 	Publish(ctx context.Context, s coord.State) error
-	// Remember stores a state that was read from the database. It does not send it to
+	// Remember stores states that were read from the database. It does not send them to
 	// subscribers.
-	Remember(ctx context.Context, s coord.State) error
+	Remember(ctx context.Context, list ...coord.State) error
+	// Published reports, of each version, whether Publish would do nothing because it
+	// or a newer one was published.
+	Published(versions []coord.Version) []bool
 	// States returns the states of ids in their order, with a zero state if unknown.
 	States(ctx context.Context, ids []string) ([]coord.State, error)
 	// Subscribe returns all changes after the event lastID, or a reset.
