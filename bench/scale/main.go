@@ -29,7 +29,10 @@ type part struct {
 }
 
 // parts are in the order of the report.
-var parts = []part{}
+var parts = []part{
+	{"edge", million},
+	{"sales", sales},
+}
 
 func main() {
 	var o options
