@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/store"
 )
 
 const (
@@ -18,7 +21,9 @@ const (
 	reconcileBack    = 8 * time.Second
 	reconcileFar     = 15 * time.Second
 	reconcileFarEach = 5
-	reconcileMax     = 20_000
+	// The most changes that one round publishes, and the most that one query lists.
+	reconcileMax  = 20_000
+	reconcilePage = 5000
 )
 
 // errManyChanges is returned if there are too many changes to publish all of them.
@@ -28,7 +33,7 @@ var errManyChanges = errors.New("too many sessions changed since the last time; 
 // published by the process that commits it. If that process crashes first, cannot
 // reach Redis, or loses the database's response to the commit, any other process
 // publishes the change here. A change that was already published costs one lookup in
-// memory.
+// memory: its session is not read.
 func (s *Service) reconcileLoop(ctx context.Context) {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
@@ -53,27 +58,86 @@ func (s *Service) reconcileLoop(ctx context.Context) {
 	}
 }
 
-// reconcile publishes the changes of some times again, up to limit of each. A change
-// that cannot be published now is published later by the coordinator.
+// reconcile publishes the changes of some times, up to limit of each, except those that
+// were published. A change that cannot be published now is published later by the
+// coordinator.
 func (s *Service) reconcile(ctx context.Context, spans []span, limit int) error {
 	var many error
 	for _, t := range spans {
-		list, err := s.store.Changed(ctx, t.from, t.to, limit)
-		if err != nil {
+		err := s.reconcileSpan(ctx, t, limit)
+		if errors.Is(err, errManyChanges) {
+			many = err
+		} else if err != nil {
 			return err
-		}
-		for _, c := range list {
-			state, err := s.state(c)
-			if err != nil {
-				return err
-			}
-			_ = s.coord.Publish(ctx, state) // the coordinator logs once that it is down
-		}
-		if len(list) == limit {
-			many = errManyChanges
 		}
 	}
 	return cmp.Or(ctx.Err(), many)
+}
+
+// reconcileSpan reads the changes of a time by pages. Their order makes each round begin
+// with the earliest, and go on where the one before reached its limit.
+func (s *Service) reconcileSpan(ctx context.Context, t span, limit int) error {
+	for after := ""; ; {
+		page, err := s.store.Changes(ctx, t.from, t.to, after, reconcilePage)
+		if err != nil {
+			return err
+		}
+		unpublished := s.unpublished(page)
+		for ids := range slices.Chunk(unpublished[:min(limit, len(unpublished))], statesAtOnce) {
+			if err := s.publishAgain(ctx, ids); err != nil {
+				return err
+			}
+		}
+		if limit -= len(unpublished); limit < 0 {
+			return errManyChanges
+		}
+		if len(page) < reconcilePage || ctx.Err() != nil {
+			return nil
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
+// unpublished returns the sessions that have changes which were not published, each once.
+func (s *Service) unpublished(changes []store.Change) []string {
+	newest := make(map[string]int64, len(changes))
+	for _, c := range changes {
+		newest[c.SessionID] = max(newest[c.SessionID], c.Version)
+	}
+	versions := make([]coord.Version, 0, len(newest))
+	for _, c := range changes { // in their order
+		if v, ok := newest[c.SessionID]; ok {
+			versions = append(versions, coord.Version{ID: c.SessionID, Version: v})
+			delete(newest, c.SessionID)
+		}
+	}
+	var ids []string
+	for i, published := range s.coord.Published(versions) {
+		if !published {
+			ids = append(ids, versions[i].ID)
+		}
+	}
+	return ids
+}
+
+// publishAgain reads sessions and publishes their states.
+func (s *Service) publishAgain(ctx context.Context, ids []string) error {
+	sessions, err := s.store.SessionsOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c, ok := sessions[id]
+		if !ok {
+			continue
+		}
+		state, err := s.state(c)
+		if err != nil {
+			return err
+		}
+		_ = s.coord.Publish(ctx, state) // the coordinator logs once that it is down
+	}
+	return nil
 }
 
 // recent decides the times of which a round of [Service.reconcileLoop] reads the

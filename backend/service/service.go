@@ -76,6 +76,8 @@ type Service struct {
 	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
 
+	stateReads chan struct{} // has an element for each of the [stateReads] under way
+
 	seal   seal.Cipher
 	guard  webhook.Guard
 	sender *webhook.Sender
@@ -118,7 +120,7 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, coord: o.Coord, limit: o.Limit, keys: o.Keys,
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
-		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
+		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
 		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),

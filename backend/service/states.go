@@ -3,11 +3,12 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
-	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -42,32 +43,93 @@ func decodeState(state coord.State) (protocol.LiveState, error) {
 	return l, nil
 }
 
+const (
+	// statesAtOnce is how many live states are read with one query.
+	statesAtOnce = 1000
+	// stateReads is how many such queries run at once, stateReadWait how long a request
+	// waits to be one of them. After a reset, all edges ask for all their sessions: those
+	// beyond what the database can answer are told to come back, and the others are
+	// answered before their edges give up.
+	stateReads    = 4
+	stateReadWait = 2 * time.Second
+)
+
 // live returns the live states of ids in their order, with a zero state for each
 // session that never existed. It reads states that are not in memory from the database.
 func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error) {
-	states, err := s.coord.States(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reading live states: %w", err)
-	}
-	for i := range states {
-		if states[i].ID != "" || len(ids[i]) > maxSessionID {
-			continue
-		}
-		c, err := s.store.Session(ctx, ids[i])
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
+	list := make([]coord.State, 0, len(ids))
+	for part := range slices.Chunk(ids, statesAtOnce) {
+		states, err := s.coord.States(ctx, part)
 		if err != nil {
+			return nil, fmt.Errorf("reading live states: %w", err)
+		}
+		if err := s.readMissing(ctx, part, states); err != nil {
 			return nil, err
 		}
-		if states[i], err = s.state(c); err != nil {
-			return nil, err
-		}
-		if err := s.coord.Remember(ctx, states[i]); err != nil {
-			return nil, fmt.Errorf("keeping live state: %w", err)
+		list = append(list, states...)
+	}
+	return list, nil
+}
+
+// readMissing reads the states of ids that are zero from the database, all at once, and
+// remembers them.
+func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.State) error {
+	var missing []string
+	for i, id := range ids {
+		if states[i].ID == "" && len(id) <= maxSessionID {
+			missing = append(missing, id)
 		}
 	}
-	return states, nil
+	if len(missing) == 0 {
+		return nil
+	}
+	end, err := s.beginStateRead(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := s.store.SessionsOf(ctx, missing)
+	end()
+	if err != nil {
+		return err
+	}
+	read := make(map[string]coord.State, len(found))
+	for id, c := range found {
+		if read[id], err = s.state(c); err != nil {
+			return err
+		}
+	}
+	for i, id := range ids {
+		if states[i].ID == "" {
+			states[i] = read[id]
+		}
+	}
+	if err := s.coord.Remember(ctx, slices.Collect(maps.Values(read))...); err != nil {
+		return fmt.Errorf("keeping live states: %w", err)
+	}
+	return nil
+}
+
+// beginStateRead makes room for one of [stateReads], until end is called.
+func (s *Service) beginStateRead(ctx context.Context) (end func(), err error) {
+	end = func() { <-s.stateReads }
+	select {
+	case s.stateReads <- struct{}{}:
+		return end, nil
+	default:
+	}
+	timer := time.NewTimer(stateReadWait)
+	defer timer.Stop()
+	select {
+	case s.stateReads <- struct{}{}:
+		return end, nil
+	case <-timer.C:
+		s.metric.stateReadsShed.Inc()
+		return nil, &Refusal{
+			Code: protocol.Unavailable, Detail: "Too many live states are read from the database. Try again.", Cause: &WaitError{time.Second},
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting to read live states: %w", ctx.Err())
+	}
 }
 
 // maxSessionID is longer than any session id. Longer ids are not looked up.
