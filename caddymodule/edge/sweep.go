@@ -69,7 +69,7 @@ func (w *sweeper) sweep(ctx context.Context) {
 		rest := list
 		for len(rest) > 0 && len(batch) < size {
 			if s := rest[0]; w.unconfirmed(s) { // no request confirmed it meanwhile
-				batch = append(batch, protocol.Heartbeat{ID: s.ID(), Version: s.Record().State().Version})
+				batch = append(batch, protocol.Heartbeat{ID: s.ID(), Version: s.Record().Version()})
 			}
 			rest = rest[1:]
 		}
