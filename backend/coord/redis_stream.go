@@ -103,7 +103,7 @@ func (r *Redis) doubt() { r.doubtUntil.Store(r.elapsed() + int64(stateTTL+readBl
 // attach checks that the stream continues from the cursor. If it does not, attach
 // starts again with the events now in the stream, which resets all subscribers.
 func (r *Redis) attach(ctx context.Context) error {
-	within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
+	within, cancel := context.WithTimeout(ctx, 2*r.timeout)
 	defer cancel()
 	if err := r.stuck(); err != nil {
 		return err
@@ -212,7 +212,7 @@ func (r *Redis) follow(ctx context.Context) error {
 	if err := r.alive(); err != nil {
 		return err
 	}
-	within, cancel := context.WithTimeout(ctx, readBlock+2*redisTimeout)
+	within, cancel := context.WithTimeout(ctx, readBlock+2*r.timeout)
 	defer cancel()
 	reply, err := r.client.XRead(within, &redis.XReadArgs{
 		Streams: []string{streamKey, proofKey, r.cursor.id, r.proofID}, Count: maxRead, Block: readBlock,
