@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	restartSessions = 200_000
-	restartRate     = 4000 // requests each second
+	restartSessions = 100_000
+	restartRate     = 2000 // requests each second
 	restartLimit    = 2 * time.Minute
 )
 
