@@ -47,7 +47,7 @@ const (
 	// statesAtOnce is how many live states are read with one query.
 	statesAtOnce = 1000
 	// stateReads is how many such queries run at once, stateReadWait how long a request
-	// waits to be one of them. After a reset, all edges ask for all their sessions: those
+	// waits in all to run its own. After a reset, all edges ask for all their sessions: those
 	// beyond what the database can answer are told to come back, and the others are
 	// answered before their edges give up.
 	stateReads    = 4
@@ -58,12 +58,13 @@ const (
 // session that never existed. It reads states that are not in memory from the database.
 func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error) {
 	list := make([]coord.State, 0, len(ids))
+	until := time.Now().Add(stateReadWait)
 	for part := range slices.Chunk(ids, statesAtOnce) {
 		states, err := s.coord.States(ctx, part)
 		if err != nil {
 			return nil, fmt.Errorf("reading live states: %w", err)
 		}
-		if err := s.readMissing(ctx, part, states); err != nil {
+		if err := s.readMissing(ctx, part, states, until); err != nil {
 			return nil, err
 		}
 		list = append(list, states...)
@@ -72,8 +73,8 @@ func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error)
 }
 
 // readMissing reads the states of ids that are zero from the database, all at once, and
-// remembers them.
-func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.State) error {
+// remembers them. It waits until a time for its turn.
+func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.State, until time.Time) error {
 	var missing []string
 	for i, id := range ids {
 		if states[i].ID == "" && len(id) <= maxSessionID {
@@ -83,7 +84,7 @@ func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.
 	if len(missing) == 0 {
 		return nil
 	}
-	end, err := s.beginStateRead(ctx)
+	end, err := s.beginStateRead(ctx, until)
 	if err != nil {
 		return err
 	}
@@ -109,15 +110,16 @@ func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.
 	return nil
 }
 
-// beginStateRead makes room for one of [stateReads], until end is called.
-func (s *Service) beginStateRead(ctx context.Context) (end func(), err error) {
+// beginStateRead makes room for one of [stateReads], until end is called. It waits for
+// it until a time.
+func (s *Service) beginStateRead(ctx context.Context, until time.Time) (end func(), err error) {
 	end = func() { <-s.stateReads }
 	select {
 	case s.stateReads <- struct{}{}:
 		return end, nil
 	default:
 	}
-	timer := time.NewTimer(stateReadWait)
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case s.stateReads <- struct{}{}:
