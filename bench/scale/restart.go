@@ -133,10 +133,6 @@ func (v *visitors) measure(ctx context.Context, t *table, killed *process) error
 	if err != nil {
 		return err
 	}
-	before.postgres, err = v.postgresCPU()
-	if err != nil {
-		return err
-	}
 	began := time.Now()
 	v.kill(killed)
 	if err := v.lab.start(killed); err != nil {
@@ -162,8 +158,12 @@ func (v *visitors) measure(ctx context.Context, t *table, killed *process) error
 		all = fmt.Sprintf("%d were not within %v", result.left, restartLimit)
 	}
 	v.progress("%s killed: %s", killed.name, all)
+	postgres := micros(after.postgres-before.postgres, v.n)
+	if killed == v.service {
+		postgres = "–" // its connections ended, and what they had used is not known any more
+	}
 	t.add("the "+killed.name, all, ms(quantile(result.took, 0.5)), ms(quantile(result.took, 0.99)), result.refused, result.failed,
-		after.calls[protocol.EdgeStates]-before.calls[protocol.EdgeStates], micros(after.service-before.service, v.n), micros(after.postgres-before.postgres, v.n), most)
+		after.calls[protocol.EdgeStates]-before.calls[protocol.EdgeStates], micros(after.service-before.service, v.n), postgres, most)
 	return ctx.Err()
 }
 
