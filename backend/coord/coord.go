@@ -23,6 +23,12 @@ type State struct {
 	Forget time.Time
 }
 
+// Version names one version of a session's state.
+type Version struct {
+	ID      string
+	Version int64
+}
+
 // Event is one change on the stream.
 type Event struct {
 	// Opaque. Subscribing with this ID resumes the stream after this event.

@@ -24,7 +24,8 @@ var (
 // coordinator is what every implementation gives the service.
 type coordinator interface {
 	Publish(context.Context, State) error
-	Remember(context.Context, State) error
+	Remember(context.Context, ...State) error
+	Published([]Version) []bool
 	States(context.Context, []string) ([]State, error)
 	Subscribe(string) (*Subscription, error)
 	Allow(context.Context, string, Limit) (time.Duration, error)
@@ -176,6 +177,8 @@ func TestConformance(t *testing.T) {
 		c := open(nil)
 		t.Run("an older state is ignored", func(t *testing.T) { oldNews(t, c) })
 		t.Run("what the record said is still told", func(t *testing.T) { rememberedIsTold(t, c) })
+		t.Run("many states are remembered at once", func(t *testing.T) { manyRemembered(t, c) })
+		t.Run("what was published is known", func(t *testing.T) { publishedIsKnown(t, c) })
 		t.Run("streams resume", func(t *testing.T) { resuming(t, c) })
 		t.Run("next waits for news", func(t *testing.T) { waiting(t, c) })
 		t.Run("many at once", func(t *testing.T) { manyAtOnce(t, c) })

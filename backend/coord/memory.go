@@ -60,12 +60,26 @@ func (m *Memory) Publish(_ context.Context, s State) error {
 	return nil
 }
 
-// Remember stores s, as read from the database, without publishing it.
-func (m *Memory) Remember(_ context.Context, s State) error {
+// Remember stores states, as read from the database, without publishing them.
+func (m *Memory) Remember(_ context.Context, list ...State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.storeLocked(s)
+	for _, s := range list {
+		m.storeLocked(s)
+	}
 	return nil
+}
+
+// Published reports, of each version of a session, whether it or a newer one was
+// published.
+func (m *Memory) Published(versions []Version) []bool {
+	list := make([]bool, len(versions))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, v := range versions {
+		list[i] = v.Version > 0 && m.published[v.ID] >= v.Version
+	}
+	return list
 }
 
 func (m *Memory) storeLocked(s State) {

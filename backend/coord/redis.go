@@ -225,17 +225,6 @@ func (r *Redis) appendEvent(ctx context.Context, data []byte) error {
 	return appendScript.Run(ctx, r.client, []string{streamKey, counterKey}, data, r.size, rand.Text()[:8]).Err()
 }
 
-// Remember stores s, as read from the database, without publishing it. It never
-// fails: if Redis is unavailable, s is cached in this process only.
-func (r *Redis) Remember(ctx context.Context, s State) error {
-	r.cache(s)
-	// On failure, s stays in the cache of this process.
-	_ = r.do(ctx, func(ctx context.Context) error {
-		return storeScript.Run(ctx, r.client, []string{stateKey(s.ID)}, s.Version, s.Data, stateTTL.Milliseconds(), "0").Err()
-	})
-	return nil
-}
-
 // States returns the states of ids, in the same order. An unknown id yields the
 // zero State, and so does every id while Redis is unavailable and the state is not
 // cached.
@@ -271,12 +260,14 @@ func (r *Redis) States(ctx context.Context, ids []string) ([]State, error) {
 	if err != nil {
 		return list, nil //nolint:nilerr // states that Redis does not return are read from the database
 	}
+	found := make([]State, 0, len(missing))
 	for n, i := range missing {
 		if s, ok := stateOf(ids[i], replies[n].Val()); ok {
 			list[i] = s
-			r.cache(s)
+			found = append(found, s)
 		}
 	}
+	r.cache(found...)
 	return list, nil
 }
 
@@ -290,26 +281,29 @@ func stateOf(id string, reply []any) (State, bool) {
 	return State{ID: id, Version: version, Data: []byte(data)}, ok && err == nil
 }
 
-// cache stores s in this process. It does nothing while the stream is down, since
+// cache stores states in this process. It does nothing while the stream is down, since
 // newer states would not arrive.
-func (r *Redis) cache(s State) { r.cacheState(s, false) }
+func (r *Redis) cache(list ...State) { r.cacheStates(list, false) }
 
-// cacheState stores s in this process. published says that s arrived on the stream.
-func (r *Redis) cacheState(s State, published bool) {
+// cacheStates stores states in this process. published says that they arrived on the
+// stream.
+func (r *Redis) cacheStates(list []State, published bool) {
 	if r.events.isDown() {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	k := r.states[s.ID]
-	if published {
-		k.published = max(k.published, s.Version)
+	for _, s := range list {
+		k := r.states[s.ID]
+		if published {
+			k.published = max(k.published, s.Version)
+		}
+		if k.ID == "" || k.Version <= s.Version {
+			k.State, k.until = s, now.Add(stateTTL)
+		}
+		r.states[s.ID] = k
 	}
-	if k.ID == "" || k.Version <= s.Version {
-		k.State, k.until = s, now.Add(stateTTL)
-	}
-	r.states[s.ID] = k
 	if now.After(r.sweep) {
 		r.sweep = now.Add(sweepEvery)
 		for id, k := range r.states {

@@ -265,7 +265,7 @@ func (r *Redis) cacheEvent(data []byte) {
 		Version int64  `json:"version"`
 	}
 	if json.Unmarshal(data, &s) == nil && s.ID != "" {
-		r.cacheState(State{ID: s.ID, Version: s.Version, Data: data}, true)
+		r.cacheStates([]State{{ID: s.ID, Version: s.Version, Data: data}}, true)
 	}
 }
 

@@ -19,6 +19,8 @@ type metrics struct {
 	offline  *prometheus.CounterVec
 
 	clockSteps *prometheus.CounterVec
+
+	stateReadsShed prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -57,7 +59,10 @@ func newMetrics() *metrics {
 	m.clockSteps = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sessiongate_clock_steps_total", Help: "How often the clock was set by more than a second: forward or back.",
 	}, []string{"direction"})
-	m.registry.MustRegister(m.clockSteps, m.offline, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
+	m.stateReadsShed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sessiongate_state_reads_shed_total", Help: "Requests of edges for live states that were told to come back, because too many waited for the database.",
+	})
+	m.registry.MustRegister(m.stateReadsShed, m.clockSteps, m.offline, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -35,9 +35,12 @@ type Coordinator interface {
 	// Publish stores a state and sends it to all subscribers, unless a newer state is
 	// stored.
 	Publish(ctx context.Context, s coord.State) error
-	// Remember stores a state that was read from the database. It does not send it to
+	// Remember stores states that were read from the database. It does not send them to
 	// subscribers.
-	Remember(ctx context.Context, s coord.State) error
+	Remember(ctx context.Context, list ...coord.State) error
+	// Published reports, of each version, whether Publish would do nothing because it
+	// or a newer one was published.
+	Published(versions []coord.Version) []bool
 	// States returns the states of ids in their order, with a zero state if unknown.
 	States(ctx context.Context, ids []string) ([]coord.State, error)
 	// Subscribe returns all changes after the event lastID, or a reset.
@@ -72,6 +75,8 @@ type Service struct {
 	limits  Limits
 	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
+
+	stateReads chan struct{} // has an element for each of the [stateReads] under way
 
 	seal   seal.Cipher
 	guard  webhook.Guard
@@ -115,7 +120,7 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, coord: o.Coord, limit: o.Limit, keys: o.Keys,
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
-		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1),
+		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
 		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),

@@ -46,6 +46,9 @@ func TestPgBouncerWithAModeOfItsOwn(t *testing.T) {
 	for i := range 20 {
 		put(t, s, fmt.Sprint(i))
 	}
+	if _, err := s.SessionsOf(context.Background(), []string{"a", "it's"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func put(t *testing.T, s *store.Store, id string) {

@@ -193,16 +193,6 @@ func (r Reader) Beats(ctx context.Context, sessionID string) (Beats, error) {
 	return Beats{SessionID: row.SessionID, LastAt: row.LastAt, Count: row.Beats, Active: row.Active}, nil
 }
 
-// Changed lists up to limit sessions that changed between two times, in no order. The
-// times are those of the changes' ids.
-func (r Reader) Changed(ctx context.Context, from, to time.Time, limit int) ([]session.Session, error) {
-	rows, err := r.q.ListChangedSessions(ctx, FirstID(from), FirstID(to), int32(limit))
-	if err != nil {
-		return nil, fmt.Errorf("listing changes: %w", err)
-	}
-	return r.fromRows(ctx, rows)
-}
-
 // The sources of a session's events.
 const (
 	FromSession = "session" // a transition of the session

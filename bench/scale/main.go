@@ -31,10 +31,19 @@ type part struct {
 // parts are in the order of the report.
 var parts = []part{
 	{"edge", million},
+	{"restart", restart},
+	{"reset", reset},
 	{"sales", sales},
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == simulate {
+		if err := simulated(context.Background(), os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/sessiongate", "the program under test")
 	flag.BoolVar(&o.short, "short", false, "a hundredth of the sessions, to try something: not for the record")

@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sessiongate/sessiongate/bench/internal/proc"
 )
 
 // postgres starts a PostgreSQL of its own with an empty database, and returns the
@@ -72,4 +76,28 @@ func (l *lab) postgres(ctx context.Context, durable bool) (string, error) {
 		return "", err
 	}
 	return "postgres://postgres@/sg?host=" + dir, nil
+}
+
+// postgresCPU returns the CPU time that PostgreSQL and its present connections have used.
+func (l *lab) postgresCPU() (time.Duration, error) {
+	pid, err := os.ReadFile(filepath.Join(l.dir, "pg", "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(pid), "\n")
+	postmaster, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, err
+	}
+	return proc.CPU(proc.Tree(postmaster)...)
+}
+
+// sql runs statements in a database, and returns what they select.
+func (l *lab) sql(ctx context.Context, database, statements string) (string, error) {
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statements)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("psql: %w: %s", err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
 }

@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/sessiongate/sessiongate/bench/internal/proc"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -173,16 +169,8 @@ func (m *market) cpu() ([3]time.Duration, error) {
 		}
 		sum[0] += used
 	}
-	pid, err := os.ReadFile(filepath.Join(m.dir, "pg", "data", "postmaster.pid"))
-	if err != nil {
-		return sum, err
-	}
-	first, _, _ := strings.Cut(string(pid), "\n")
-	postmaster, err := strconv.Atoi(first)
-	if err != nil {
-		return sum, err
-	}
-	if sum[1], err = proc.CPU(proc.Tree(postmaster)...); err != nil {
+	var err error
+	if sum[1], err = m.postgresCPU(); err != nil {
 		return sum, err
 	}
 	sum[2], err = m.redis.cpu()

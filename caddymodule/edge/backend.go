@@ -200,25 +200,27 @@ func (b *BackendClient) call(ctx context.Context, name, method, path, bearer, id
 }
 
 // problemOf turns a refusal into the problem it carries, or into
-// errBackendDown where no refusal of ours is recognized in it.
+// [ErrBackendDown] where no refusal of ours is recognized in it.
 func problemOf(resp *http.Response, body []byte) error {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var p protocol.Problem
-	if media != protocol.ProblemType && media != "application/json" ||
-		json.Unmarshal(body, &p) != nil || p.Code == "" {
-		if resp.StatusCode == http.StatusNotFound {
-			return fmt.Errorf("%w: %w", ErrBackendDown, errNoEndpoint)
-		}
-		return fmt.Errorf("%w: it answered %s", ErrBackendDown, resp.Status)
-	}
-	if resp.StatusCode >= 500 {
-		return fmt.Errorf("%w: %w", ErrBackendDown, &p)
-	}
+	known := (media == protocol.ProblemType || media == "application/json") && json.Unmarshal(body, &p) == nil && p.Code != ""
 	p.Status = resp.StatusCode
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		p.RetryAfter = seconds
 	}
-	return &p
+	switch {
+	case known && resp.StatusCode < 500:
+		return &p
+	case known:
+		return fmt.Errorf("%w: %w", ErrBackendDown, &p)
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%w: %w", ErrBackendDown, errNoEndpoint)
+	case p.RetryAfter > 0 && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable):
+		// A load balancer before the backend says when to come back.
+		return fmt.Errorf("%w: it answered %s: %w", ErrBackendDown, resp.Status, &protocol.Problem{Status: resp.StatusCode, Code: protocol.Unavailable, RetryAfter: p.RetryAfter})
+	}
+	return fmt.Errorf("%w: it answered %s", ErrBackendDown, resp.Status)
 }
 
 // RedeemCode is why a launch is refused that could not be redeemed.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -52,7 +51,8 @@ type Edge struct {
 	Limits     *Limiter
 	ended      endedSessions
 
-	fetches singleflight.Group
+	states stateRequests
+	sweep  sweeper
 	// Monotonic ms: states confirmed at or before it must be confirmed anew.
 	resetAt atomic.Int64
 	// Monotonic ms until which the backend is taken to be down; 0 while it answers.
@@ -113,12 +113,14 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e.Backend.calls = e.Metrics.calls
 	e.Events = newAnnouncer(e.Metrics.eventsLost)
 	e.Sessions.OnEnd = e.Events.Ended
+	e.states = stateRequests{ask: e.fetchStates, take: e.Sessions.Put}
+	e.sweep = sweeper{edge: e, wake: make(chan struct{}, 1)}
 	return e
 }
 
 // Start begins to follow the backend. Further calls do nothing.
 func (e *Edge) Start() {
-	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run)
+	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run)
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no
@@ -177,6 +179,7 @@ func (e *Edge) applyEvent(st *protocol.LiveState) {
 func (e *Edge) reset() {
 	e.resetAt.Store(MonotonicMS())
 	e.downUntil.Store(0)
+	e.sweep.begin()
 }
 
 // applyAnswer takes the backend's answer to a batch of beats. A session that it
@@ -229,9 +232,20 @@ func (e *Edge) Confirm(ctx context.Context, s *live.Session, maxStaleness time.D
 	if until > 0 && !e.downUntil.CompareAndSwap(until, now+callTimeout.Milliseconds()) {
 		return
 	}
-	until = 0
-	if _, err := e.FetchSession(ctx, s.ID()); errors.Is(err, ErrBackendDown) {
-		until = MonotonicMS() + downPause.Milliseconds()
+	_, err := e.states.fetch(ctx, s.ID(), false)
+	now = MonotonicMS()
+	switch pause := retryAfter(err); {
+	case pause > 0:
+		until = now + pause.Milliseconds()
+	case errors.Is(err, errTooManyWaiting), err != nil && ctx.Err() != nil:
+		if until == 0 {
+			return
+		}
+		until = now // nothing was learned: the next request finds out
+	case errors.Is(err, ErrBackendDown):
+		until = now + downPause.Milliseconds()
+	default:
+		until = 0
 	}
 	e.downUntil.Store(until)
 }

@@ -19,35 +19,18 @@ const legacyFor = 10 * time.Minute
 // such session.
 var ErrUnknownSession = errors.New("session is unknown to the backend")
 
-// FetchSession fetches a session's state from the backend. Concurrent calls for
-// one session share a request.
+// FetchSession fetches a session's state from the backend. Concurrent calls share
+// requests, and those for one session an answer. If the backend sends requests away for a
+// moment, a session that is not known here waits for the next try.
 func (e *Edge) FetchSession(ctx context.Context, id string) (*live.Session, error) {
-	v, err, _ := e.fetches.Do(id, func() (any, error) {
-		// The answer says how things stood after this moment, and of what the
-		// stream lost since then it may know nothing.
-		asked := MonotonicMS()
-		states, err := e.fetchState(context.WithoutCancel(ctx), id)
-		if err != nil {
-			return nil, err
-		}
-		for i := range states {
-			if states[i].ID == id {
-				return e.Sessions.Put(&states[i], asked), nil
-			}
-		}
-		return nil, ErrUnknownSession
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*live.Session), nil
+	return e.states.fetch(ctx, id, e.Sessions.ByID(id) == nil)
 }
 
-// fetchState asks for the state of one session: by the endpoint for states, or,
-// where the backend is older than that, by a heartbeat that counts for none.
-func (e *Edge) fetchState(ctx context.Context, id string) ([]protocol.LiveState, error) {
+// fetchStates asks for the states of sessions: by the endpoint for states, or, where the
+// backend is older than that, by heartbeats that count for none.
+func (e *Edge) fetchStates(ctx context.Context, ids []string) ([]protocol.LiveState, error) {
 	if MonotonicMS() >= e.heartbeatsUntil.Load() {
-		answer, err := e.Backend.states(ctx, id)
+		answer, err := e.Backend.states(ctx, ids...)
 		if err == nil {
 			return answer.States, nil
 		}
@@ -56,7 +39,11 @@ func (e *Edge) fetchState(ctx context.Context, id string) ([]protocol.LiveState,
 		}
 		e.heartbeatsUntil.Store(MonotonicMS() + legacyFor.Milliseconds())
 	}
-	answer, err := e.Backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: e.id, Beats: []protocol.Heartbeat{{ID: id}}})
+	beats := make([]protocol.Heartbeat, len(ids))
+	for i, id := range ids {
+		beats[i].ID = id
+	}
+	answer, err := e.Backend.heartbeats(ctx, &protocol.HeartbeatsRequest{EdgeID: e.id, Beats: beats})
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,7 @@ func newMetrics(e *Edge) *Metrics {
 		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
 	})
 	gauge("offline_entries_waiting", "Sessions admitted while the backend was down that it has not redeemed yet.", func() float64 { return float64(e.Offline.len()) })
+	gauge("states_waiting", "Sessions whose state is to be asked for while all calls for states are under way.", func() float64 { return float64(e.states.len()) })
 	gauge("heartbeats_pending", "Sessions whose heartbeats are not sent yet.", func() float64 { return float64(e.Heartbeats.len()) })
 	return m
 }

@@ -26,6 +26,9 @@ type Record struct {
 	status             statusIndex
 }
 
+// Version returns the version of the state, which each change increases.
+func (r *Record) Version() int64 { return r.version }
+
 // Relaunches returns how many new links the session was given. Tokens made before the last
 // one are void.
 func (r *Record) Relaunches() uint16 { return r.relaunches }

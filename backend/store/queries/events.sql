@@ -6,10 +6,3 @@ SELECT * FROM session_events WHERE session_id = $1 AND source = $2 ORDER BY id D
 
 -- name: CountEvents :one
 SELECT COUNT(*) FROM session_events WHERE session_id = $1 AND source = $2;
-
--- name: ListChangedSessions :many
--- ListChangedSessions lists the sessions with a change whose id lies between two
--- others. Ids begin with the time.
-SELECT s.* FROM sessions s
-WHERE s.id IN (SELECT e.session_id FROM session_events e WHERE e.id > sqlc.arg(after) AND e.id < sqlc.arg(before) AND e.source = 'session')
-LIMIT sqlc.arg(max_rows);

@@ -321,8 +321,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listAuditStmt, err = db.PrepareContext(ctx, listAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAudit: %w", err)
 	}
-	if q.listChangedSessionsStmt, err = db.PrepareContext(ctx, listChangedSessions); err != nil {
-		return nil, fmt.Errorf("error preparing query ListChangedSessions: %w", err)
+	if q.listChangesStmt, err = db.PrepareContext(ctx, listChanges); err != nil {
+		return nil, fmt.Errorf("error preparing query ListChanges: %w", err)
 	}
 	if q.listClaimsStmt, err = db.PrepareContext(ctx, listClaims); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaims: %w", err)
@@ -404,6 +404,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSessionsStmt, err = db.PrepareContext(ctx, listSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessions: %w", err)
+	}
+	if q.listSessionsOfIDsStmt, err = db.PrepareContext(ctx, listSessionsOfIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSessionsOfIDs: %w", err)
 	}
 	if q.listSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listSessionsOfMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSessionsOfMarketplace: %w", err)
@@ -1019,9 +1022,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listAuditStmt: %w", cerr)
 		}
 	}
-	if q.listChangedSessionsStmt != nil {
-		if cerr := q.listChangedSessionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listChangedSessionsStmt: %w", cerr)
+	if q.listChangesStmt != nil {
+		if cerr := q.listChangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listChangesStmt: %w", cerr)
 		}
 	}
 	if q.listClaimsStmt != nil {
@@ -1157,6 +1160,11 @@ func (q *Queries) Close() error {
 	if q.listSessionsStmt != nil {
 		if cerr := q.listSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSessionsStmt: %w", cerr)
+		}
+	}
+	if q.listSessionsOfIDsStmt != nil {
+		if cerr := q.listSessionsOfIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSessionsOfIDsStmt: %w", cerr)
 		}
 	}
 	if q.listSessionsOfMarketplaceStmt != nil {
@@ -1487,7 +1495,7 @@ type Queries struct {
 	listAPIKeysOfProviderStmt                       *sql.Stmt
 	listAttemptsStmt                                *sql.Stmt
 	listAuditStmt                                   *sql.Stmt
-	listChangedSessionsStmt                         *sql.Stmt
+	listChangesStmt                                 *sql.Stmt
 	listClaimsStmt                                  *sql.Stmt
 	listClaimsOfDomainStmt                          *sql.Stmt
 	listDaysStmt                                    *sql.Stmt
@@ -1515,6 +1523,7 @@ type Queries struct {
 	listProvidersStmt                               *sql.Stmt
 	listSealedSecretsStmt                           *sql.Stmt
 	listSessionsStmt                                *sql.Stmt
+	listSessionsOfIDsStmt                           *sql.Stmt
 	listSessionsOfMarketplaceStmt                   *sql.Stmt
 	listSessionsOfMarketplaceAtProviderStmt         *sql.Stmt
 	listSessionsOfMarketplaceAtProviderInStatusStmt *sql.Stmt
@@ -1658,7 +1667,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAPIKeysOfProviderStmt:               q.listAPIKeysOfProviderStmt,
 		listAttemptsStmt:                        q.listAttemptsStmt,
 		listAuditStmt:                           q.listAuditStmt,
-		listChangedSessionsStmt:                 q.listChangedSessionsStmt,
+		listChangesStmt:                         q.listChangesStmt,
 		listClaimsStmt:                          q.listClaimsStmt,
 		listClaimsOfDomainStmt:                  q.listClaimsOfDomainStmt,
 		listDaysStmt:                            q.listDaysStmt,
@@ -1686,6 +1695,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listProvidersStmt:                       q.listProvidersStmt,
 		listSealedSecretsStmt:                   q.listSealedSecretsStmt,
 		listSessionsStmt:                        q.listSessionsStmt,
+		listSessionsOfIDsStmt:                   q.listSessionsOfIDsStmt,
 		listSessionsOfMarketplaceStmt:           q.listSessionsOfMarketplaceStmt,
 		listSessionsOfMarketplaceAtProviderStmt: q.listSessionsOfMarketplaceAtProviderStmt,
 		listSessionsOfMarketplaceAtProviderInStatusStmt: q.listSessionsOfMarketplaceAtProviderInStatusStmt,

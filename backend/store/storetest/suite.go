@@ -33,6 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"messages of an erased user":          messagesRewritten,
 		"heartbeats add up":                   heartbeats,
 		"events and extensions":               eventsAndExtensions,
+		"many sessions are read at once":      manySessions,
+		"changes are listed in order":         changesInOrder,
 		"page events are counted":             pageEventCounts,
 		"page events are bounded":             pageEventsAreBounded,
 		"page events in parallel":             parallelPageEvents,

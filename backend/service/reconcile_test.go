@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -144,5 +145,172 @@ func TestChangesOfAClockAheadAreReconciledAtItsStep(t *testing.T) {
 	}
 	if got := round(ahead); !slices.Contains(got, "before") { // as the hour passes
 		t.Errorf("published %v", got)
+	}
+}
+
+// reconciled is a service with a database in which sessions were sold and nothing was
+// published, as after a crash between commit and publication.
+func reconciled(t *testing.T, now time.Time, ids ...string) (*Service, *coord.Subscription) {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "test.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	err = st.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertProvider(ctx, store.Provider{ID: "p"}, now); err != nil {
+			return err
+		}
+		for i, id := range ids {
+			at := now.Add(time.Duration(i) * time.Millisecond)
+			tr, err := session.New(session.Order{ID: id, UserID: "u", ProviderID: "p", Tokens: 1, Duration: 600, ReturnURL: "https://market.example/"}, at)
+			if err != nil {
+				return err
+			}
+			if err := tx.Insert(ctx, tr, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := coord.NewMemory(10_000, func() time.Time { return now })
+	sub, err := memory.Subscribe("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := sub.Next(ctx); err != nil || !b.Reset {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	return &Service{store: st, coord: memory, now: func() time.Time { return now }}, sub
+}
+
+// told returns the ids and versions of the states that a subscription has.
+func told(t *testing.T, sub *coord.Subscription) (list []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // what is there is returned, and nothing is waited for
+	for {
+		batch, err := sub.Next(ctx)
+		for _, e := range batch.Events {
+			l, err := decodeState(coord.State{Data: e.Data})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, fmt.Sprintf("%s/%d", l.ID, l.Version))
+		}
+		if err != nil {
+			return list
+		}
+	}
+}
+
+// around is the time of all changes of a test.
+func around(now time.Time) []span { return []span{{now.Add(-time.Minute), now.Add(time.Minute)}} }
+
+// A change that was published is not read again, and one that a crash kept from being
+// published is found: among published ones, at a newer version than the published one,
+// and when its version is not recorded.
+func TestOnlyUnpublishedChangesAreRead(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	now := time.Unix(1_800_000_000, 0)
+	s, sub := reconciled(t, now, "a", "b", "c")
+	publish := func(ids ...string) {
+		t.Helper()
+		for _, id := range ids {
+			c, err := s.store.Session(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state, err := s.state(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.coord.Publish(ctx, state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	read := func() []string {
+		t.Helper()
+		page, err := s.store.Changes(ctx, now.Add(-time.Minute), now.Add(time.Minute), "", reconcilePage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.unpublished(page)
+	}
+	round := func(want ...string) {
+		t.Helper()
+		if err := s.reconcile(ctx, around(now), 100); err != nil {
+			t.Fatal(err)
+		}
+		if got := told(t, sub); !slices.Equal(got, want) {
+			t.Errorf("published %q, want %q", got, want)
+		}
+		if got := read(); len(got) > 0 {
+			t.Errorf("%q would be read again", got)
+		}
+	}
+	publish("a", "c")
+	told(t, sub)
+	if got := read(); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("%q are read, want b alone", got)
+	}
+	round("b/1")
+
+	c, err := s.store.Session(ctx, "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // two changes, and one read
+		tr, err := session.Apply(c, session.Extend{By: session.Marketplace, Seconds: 9}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.Update(ctx, tr, now) }); err != nil {
+			t.Fatal(err)
+		}
+		c = tr.Session
+	}
+	if got := read(); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("%q are read, want c once", got)
+	}
+	round("c/3")
+	if got := s.unpublished([]store.Change{{ID: "1", SessionID: "a"}}); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("of a change without a version, %q are read", got)
+	}
+}
+
+// The limit of a round counts what is not published yet: a round goes on where the one
+// before it stopped, however many changes were published already.
+func TestRoundsGoOnWhereTheLastOneStopped(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	now := time.Unix(1_800_000_000, 0)
+	ids := make([]string, reconcilePage+7) // more than a page
+	for i := range ids {
+		ids[i] = fmt.Sprintf("s%05d", i)
+	}
+	s, sub := reconciled(t, now, ids...)
+	limit := reconcilePage - 10
+	spans := around(now)
+	if err := s.reconcile(ctx, spans, limit); !errors.Is(err, errManyChanges) {
+		t.Errorf("the first round: %v", err)
+	}
+	if got := told(t, sub); len(got) != limit || got[0] != "s00000/1" || got[limit-1] != fmt.Sprintf("s%05d/1", limit-1) {
+		t.Errorf("the first round published %d", len(got))
+	}
+	if err := s.reconcile(ctx, spans, limit); err != nil {
+		t.Errorf("the second round: %v", err)
+	}
+	if got := told(t, sub); len(got) != len(ids)-limit || got[len(got)-1] != ids[len(ids)-1]+"/1" {
+		t.Errorf("the second round published %d, want %d", len(got), len(ids)-limit)
+	}
+	if err := s.reconcile(ctx, spans, 0); err != nil {
+		t.Errorf("a round with nothing to publish: %v", err)
 	}
 }
