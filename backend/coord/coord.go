@@ -24,8 +24,12 @@ type State struct {
 // Event is one change on the stream.
 type Event struct {
 	// Opaque. Subscribing with this ID resumes the stream after this event.
-	ID   string
-	Data []byte
+	ID string
+	// Whose session changed; "" if that is not known.
+	Provider string
+	Data     []byte // JSON of the state; never changed
+	// Frame is the whole event as a server-sent event with the name state.
+	Frame []byte
 }
 
 // Batch is the result of one read: the events since the previous batch, at most

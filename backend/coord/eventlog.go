@@ -3,23 +3,56 @@ package coord
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// maxBatch is the most events in one [Batch].
-const maxBatch = 1024
+const (
+	// maxBatch is the most events in one [Batch].
+	maxBatch = 1024
+	// maxScan is how many events one read looks at: publishers wait meanwhile.
+	maxScan = 8192
+	// maxLogBytes bounds the memory of a log, beside the number of its events.
+	maxLogBytes = 64 << 20
+	// gatherFor is how long events are gathered for subscribers after others. The first
+	// event after a quiet time is told at once; those of a burst come in one batch, so
+	// that each subscriber is woken and writes once for all of them.
+	gatherFor = 5 * time.Millisecond
+)
+
+// newEvent returns an event with the JSON of a state, and the state's head. It reads the
+// head and formats the frame once, for all subscribers.
+func newEvent(id string, data []byte) (Event, protocol.StateHead) {
+	head, _ := protocol.HeadOf(data) // without a provider, all subscribers are told
+	frame := make([]byte, 0, len("id: \nevent: \ndata: \n\n")+len(id)+len(protocol.StreamState)+len(data))
+	frame = append(append(frame, "id: "...), id...)
+	frame = append(frame, "\nevent: "+protocol.StreamState+"\ndata: "...)
+	begin := len(frame)
+	frame = append(append(frame, data...), "\n\n"...)
+	return Event{ID: id, Provider: head.ProviderID, Data: frame[begin : begin+len(data) : begin+len(data)], Frame: frame}, head
+}
 
 // eventLog is a ring buffer of the newest events. Each subscriber reads it at its
 // own pace. It is safe for concurrent use.
 type eventLog struct {
-	mu      sync.Mutex       // guards all below
-	ring    []Event          // event n is at n % len(ring)
-	numbers map[string]int64 // event numbers by id, for the events in the ring and floor
-	floor   string           // id of the position before the oldest event
-	first   int64            // number of the oldest event in the ring; head if it is empty
-	head    int64            // number of the next event; the first is 1
-	life    int64            // incremented by restart; subscriptions of an earlier life are reset
-	down    bool
-	more    chan struct{} // closed when there is something to read
+	mu       sync.RWMutex     // guards all below
+	ring     []Event          // event n is at n % len(ring)
+	numbers  map[string]int64 // event numbers by id, for the events in the ring and floor
+	floor    string           // id of the position before the oldest event
+	first    int64            // number of the oldest event in the ring; head if it is empty
+	head     int64            // number of the next event; the first is 1
+	told     int64            // subscribers may read the events before this one
+	bytes    int              // of the frames in the ring
+	maxBytes int
+	life     int64 // incremented by restart; subscriptions of an earlier life are reset
+	down     bool
+	more     chan struct{} // closed when there is something to read
+	toldAt   time.Time
+	timer    bool // tells what was gathered when it fires
+
+	waiting atomic.Bool // a subscriber has taken more
 }
 
 // newEventLog returns an empty log of the given size. floor is the id of the
@@ -27,25 +60,53 @@ type eventLog struct {
 func newEventLog(size int, floor string) *eventLog {
 	return &eventLog{
 		ring: make([]Event, max(1, size)), numbers: map[string]int64{floor: 0}, floor: floor,
-		first: 1, head: 1, more: make(chan struct{}),
+		first: 1, head: 1, told: 1, maxBytes: maxLogBytes, more: make(chan struct{}),
 	}
 }
 
-// add appends an event. If the log is full, add drops the oldest event.
-func (l *eventLog) add(e Event) {
+// add appends events. It drops the oldest events if there are too many or their frames
+// are too large.
+func (l *eventLog) add(events ...Event) {
+	if len(events) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := int64(len(l.ring))
-	if l.head-l.first == size {
-		// Drop the oldest event. Its id becomes the floor.
-		delete(l.numbers, l.floor)
-		l.floor = l.ring[l.first%size].ID
-		l.first++
+	for _, e := range events {
+		for l.first < l.head && (l.head-l.first == size || l.bytes+len(e.Frame) > l.maxBytes) {
+			l.dropLocked()
+		}
+		l.ring[l.head%size] = e
+		l.numbers[e.ID] = l.head
+		l.bytes += len(e.Frame)
+		l.head++
 	}
-	l.ring[l.head%size] = e
-	l.numbers[e.ID] = l.head
-	l.head++
-	l.wakeLocked()
+	if l.timer {
+		return
+	}
+	wait := gatherFor - time.Since(l.toldAt)
+	if wait <= 0 {
+		l.tellLocked()
+		return
+	}
+	l.timer = true
+	time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.timer = false
+		l.tellLocked()
+	})
+}
+
+// dropLocked drops the oldest event. Its id becomes the floor.
+func (l *eventLog) dropLocked() {
+	oldest := &l.ring[l.first%int64(len(l.ring))]
+	delete(l.numbers, l.floor)
+	l.floor = oldest.ID
+	l.bytes -= len(oldest.Frame)
+	*oldest = Event{}
+	l.first++
 }
 
 // restart drops all events and resets every subscriber. floor is the id of the
@@ -54,10 +115,11 @@ func (l *eventLog) restart(floor string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.numbers)
+	clear(l.ring)
 	l.numbers[floor] = l.head - 1
-	l.floor, l.first, l.down = floor, l.head, false
+	l.floor, l.first, l.bytes, l.down = floor, l.head, 0, false
 	l.life++
-	l.wakeLocked()
+	l.tellLocked()
 }
 
 // setDown marks the log as down or up. While it is down, all subscriptions return
@@ -69,49 +131,71 @@ func (l *eventLog) setDown(down bool) bool {
 		return false
 	}
 	l.down = down
-	l.wakeLocked()
+	l.tellLocked()
 	return true
 }
 
 func (l *eventLog) isDown() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	return l.down
 }
 
-func (l *eventLog) wakeLocked() {
-	close(l.more)
-	l.more = make(chan struct{})
+// tellLocked lets subscribers read all events and wakes those that wait.
+func (l *eventLog) tellLocked() {
+	l.told, l.toldAt = l.head, time.Now()
+	if l.waiting.Swap(false) {
+		close(l.more)
+		l.more = make(chan struct{})
+	}
 }
 
-func (l *eventLog) subscribe(lastID string) (*Subscription, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *eventLog) subscribe(lastID string, providers []string) (*Subscription, error) {
+	s := &Subscription{log: l}
+	if len(providers) > 0 {
+		s.providers = make(map[string]struct{}, len(providers))
+		for _, p := range providers {
+			s.providers[p] = struct{}{}
+		}
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	if l.down {
 		return nil, ErrDown
 	}
+	s.life = l.life
 	if n, ok := l.numbers[lastID]; ok {
-		return &Subscription{log: l, next: n + 1, life: l.life}, nil
+		s.next = n + 1
+	} else {
+		s.next, s.reset = l.head, true
 	}
-	return &Subscription{log: l, next: l.head, life: l.life, reset: true}, nil
+	return s, nil
 }
 
 // Subscription reads the change stream. It is not safe for concurrent use.
 type Subscription struct {
-	log   *eventLog
-	next  int64
-	life  int64
-	reset bool
+	log       *eventLog
+	providers map[string]struct{} // whose events it reads; nil for all
+	next      int64
+	life      int64
+	reset     bool
+	events    []Event // of the last batch
 }
 
-// Next waits for changes and returns them. It returns [ErrDown] while the stream is
-// down, and the context's error if ctx ends first. Next may be called again after
-// the context's error.
+// Next waits for changes and returns them. They are valid until the next call. Next
+// returns [ErrDown] while the stream is down, and the context's error, with the ID of the
+// batch set, if ctx ends first. Next may be called again after the context's error.
 func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 	for {
 		batch, more, err := s.read()
 		if err != nil || batch.Reset || len(batch.Events) > 0 {
 			return batch, err
+		}
+		if more == nil { // there are further events to look at
+			if ctx.Err() != nil {
+				return batch, ctx.Err()
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -121,10 +205,12 @@ func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 	}
 }
 
+// read returns the events that may be read now. If it has looked at all of them, it also
+// returns the channel that is closed when there are further ones.
 func (s *Subscription) read() (Batch, <-chan struct{}, error) {
 	l := s.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	if l.down {
 		return Batch{}, nil, ErrDown
 	}
@@ -133,13 +219,33 @@ func (s *Subscription) read() (Batch, <-chan struct{}, error) {
 	if s.life != l.life || s.next < l.first {
 		b.Reset, s.next, s.life = true, l.head, l.life
 	}
-	for ; s.next < l.head && len(b.Events) < maxBatch; s.next++ {
-		b.Events = append(b.Events, l.ring[s.next%int64(len(l.ring))])
+	size := int64(len(l.ring))
+	clear(s.events) // holds nothing that the log has dropped
+	b.Events = s.events[:0]
+	for end := min(l.told, s.next+maxScan); s.next < end && len(b.Events) < maxBatch; s.next++ {
+		if e := &l.ring[s.next%size]; s.wants(e.Provider) {
+			b.Events = append(b.Events, *e)
+		}
 	}
+	s.events = b.Events
 	if n := s.next - 1; n >= l.first {
-		b.ID = l.ring[n%int64(len(l.ring))].ID
+		b.ID = l.ring[n%size].ID
 	} else {
 		b.ID = l.floor
 	}
+	if s.next < l.told {
+		return b, nil, nil
+	}
+	l.waiting.Store(true)
 	return b, l.more, nil
+}
+
+// wants reports whether the subscription reads a provider's events. It reads those of
+// which the provider is not known.
+func (s *Subscription) wants(provider string) bool {
+	if s.providers == nil || provider == "" {
+		return true
+	}
+	_, ok := s.providers[provider]
+	return ok
 }
