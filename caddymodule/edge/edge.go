@@ -103,7 +103,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
 	e.Verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.Backend.url(protocol.JWKS), e.Backend.client, time.Now)}
 	e.interest = newInterest()
-	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onReset: e.reset, held: e.heldProviders}
+	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onReset: e.reset, held: e.heldProviders, legacyFor: legacyFor}
 	e.Sessions.OnAdd = e.added
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,

@@ -32,6 +32,8 @@ type follower struct {
 	onReset func()
 	// held returns the providers of the sessions that the edge holds.
 	held func() map[string]bool
+	// How long a backend without streams for some providers is not asked for one.
+	legacyFor time.Duration
 
 	heardAt   atomic.Int64 // monotonic ms of the last line; 0 before the first
 	connected atomic.Bool
@@ -171,10 +173,10 @@ func (f *follower) failed(ctx context.Context, err error) {
 		return
 	}
 	if errors.Is(err, errNoFilter) {
-		f.legacyUntil = time.Now().Add(legacyFor)
+		f.legacyUntil = time.Now().Add(f.legacyFor)
 		f.logger.Info("event stream", zap.Error(err))
 		if f.current != nil && f.current.legacy {
-			f.arm(legacyFor)
+			f.arm(f.legacyFor)
 		} else {
 			f.arm(0)
 		}

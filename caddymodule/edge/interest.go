@@ -82,7 +82,7 @@ func (i *interest) site(provider string, now func() int64) (release func()) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		c.sites--
-		c.at = now()
+		c.at = max(c.at, now())
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
-
 )
 
 // TestRefusedEdgesAreToldWhy: what the log says of a key that the backend does
