@@ -79,7 +79,7 @@ func runEdges(options string) error {
 	for l.sum("session_gate_stream_connected") < o.Edges {
 		time.Sleep(10 * time.Millisecond)
 	}
-	time.Sleep(2 * time.Second) // all of them have opened a stream for all of their providers
+	time.Sleep(2 * time.Second)                        // all of them have opened a stream for all of their providers
 	begin := l.sum("session_gate_stream_resets_total") // each stream begins with one
 	fmt.Println("ready")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
