@@ -45,7 +45,6 @@ func (a *api) routeEvents() {
 		})
 	some := operation(http.MethodPost, "edge-events-of-providers", "Stream the live-state changes of some providers as server-sent events; resumable")
 	some.Description += " The stream has the changes of providers alone, or of all providers if the list is absent or empty. Each id has at most 128 bytes."
-	some.Responses["413"] = some.Responses["422"]
 	huma.Register(a.huma, some, func(ctx context.Context, in *eventsOfInput) (*huma.StreamResponse, error) {
 		var providers []string
 		if in.Body != nil {
@@ -65,8 +64,8 @@ type eventsInput struct {
 }
 
 type eventsOfInput struct {
-	eventsInput
-	Body *protocol.StreamRequest
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"Resumes the stream after this event, which may be one of another provider"`
+	Body        *protocol.StreamRequest
 }
 
 // events streams live-state changes until the edge disconnects or the service stops.
