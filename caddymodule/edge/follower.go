@@ -30,6 +30,8 @@ type follower struct {
 	// that changes may have been missed and every state must be confirmed anew.
 	onState func([]byte) error
 	onReset func()
+	// onCover says that the stream may cover further providers from now on.
+	onCover func()
 	// held returns the providers of the sessions that the edge holds.
 	held func() map[string]bool
 	// How long a backend without streams for some providers is not asked for one.
@@ -151,6 +153,7 @@ func (f *follower) adopt() {
 	f.coverage.Store(f.coverage.Load().followedBy(f.next.want, now))
 	f.heardAt.Store(now)
 	f.connected.Store(true)
+	f.onCover()
 	providers := zap.Int("providers", len(f.next.want.providers))
 	if f.next.want.all {
 		providers = zap.String("providers", "all")

@@ -27,11 +27,12 @@ func streamsOf(t *testing.T, refuse func(w http.ResponseWriter, r *http.Request)
 	t.Helper()
 	streams := make(chan *openStream, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != protocol.EdgeEvents {
-			_, _ = w.Write([]byte("{}"))
+		if refuse != nil && refuse(w, r) {
 			return
 		}
-		if refuse != nil && refuse(w, r) {
+		if r.URL.Path != protocol.EdgeEvents {
+			// The backend knows of no session.
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		s := &openStream{method: r.Method, lastID: r.Header.Get("Last-Event-ID"), say: make(chan string), gone: make(chan struct{})}
@@ -303,7 +304,7 @@ func TestOlderBackendStreamsAll(t *testing.T) {
 			t.Parallel()
 			posts := make(chan struct{}, 2) // so many are refused
 			e, streams := streamsOf(t, func(w http.ResponseWriter, r *http.Request) bool {
-				if r.Method != http.MethodPost || len(posts) == cap(posts) {
+				if r.URL.Path != protocol.EdgeEvents || r.Method != http.MethodPost || len(posts) == cap(posts) {
 					return false
 				}
 				posts <- struct{}{}
