@@ -3,7 +3,6 @@ package coord
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -48,11 +47,10 @@ type eventLog struct {
 	maxBytes int
 	life     int64 // incremented by restart; subscriptions of an earlier life are reset
 	down     bool
-	more     chan struct{} // closed when there is something to read
 	toldAt   time.Time
 	timer    bool // tells what was gathered when it fires
-
-	waiting atomic.Bool // a subscriber has taken more
+	// Subscriptions with nothing to read. They are woken by what they want alone.
+	waiting map[*Subscription]struct{}
 }
 
 // newEventLog returns an empty log of the given size. floor is the id of the
@@ -60,7 +58,7 @@ type eventLog struct {
 func newEventLog(size int, floor string) *eventLog {
 	return &eventLog{
 		ring: make([]Event, max(1, size)), numbers: map[string]int64{floor: 0}, floor: floor,
-		first: 1, head: 1, told: 1, maxBytes: maxLogBytes, more: make(chan struct{}),
+		first: 1, head: 1, told: 1, maxBytes: maxLogBytes, waiting: make(map[*Subscription]struct{}),
 	}
 }
 
@@ -141,17 +139,19 @@ func (l *eventLog) isDown() bool {
 	return l.down
 }
 
-// tellLocked lets subscribers read all events and wakes those that wait.
+// tellLocked lets subscribers read all events and wakes those that wait for them.
 func (l *eventLog) tellLocked() {
 	l.told, l.toldAt = l.head, time.Now()
-	if l.waiting.Swap(false) {
-		close(l.more)
-		l.more = make(chan struct{})
+	for s := range l.waiting {
+		if s.hasNewsLocked() {
+			delete(l.waiting, s)
+			s.wake <- struct{}{} // has room for one: s is woken once for each time it waits
+		}
 	}
 }
 
 func (l *eventLog) subscribe(lastID string, providers []string) (*Subscription, error) {
-	s := &Subscription{log: l}
+	s := &Subscription{log: l, wake: make(chan struct{}, 1)}
 	if len(providers) > 0 {
 		s.providers = make(map[string]struct{}, len(providers))
 		for _, p := range providers {
@@ -180,6 +180,7 @@ type Subscription struct {
 	life      int64
 	reset     bool
 	events    []Event // of the last batch
+	wake      chan struct{}
 }
 
 // Next waits for changes and returns them. They are valid until the next call. Next
@@ -191,31 +192,30 @@ func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 		if err != nil || batch.Reset || len(batch.Events) > 0 {
 			return batch, err
 		}
-		if more == nil { // there are further events to look at
-			if ctx.Err() != nil {
-				return batch, ctx.Err()
-			}
+		if ctx.Err() != nil {
+			return batch, ctx.Err()
+		}
+		if more || !s.wait() { // there are further events to look at
 			continue
 		}
 		select {
 		case <-ctx.Done():
+			batch.ID = s.leave(batch.ID)
 			return batch, ctx.Err()
-		case <-more:
+		case <-s.wake:
 		}
 	}
 }
 
-// read returns the events that may be read now. If it has looked at all of them, it also
-// returns the channel that is closed when there are further ones.
-func (s *Subscription) read() (Batch, <-chan struct{}, error) {
+// read returns the events that may be read now, and whether there are more to look at.
+func (s *Subscription) read() (b Batch, more bool, err error) {
 	l := s.log
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.down {
-		return Batch{}, nil, ErrDown
+		return b, false, ErrDown
 	}
-	b := Batch{Reset: s.reset}
-	s.reset = false
+	b.Reset, s.reset = s.reset, false
 	if s.life != l.life || s.next < l.first {
 		b.Reset, s.next, s.life = true, l.head, l.life
 	}
@@ -228,16 +228,62 @@ func (s *Subscription) read() (Batch, <-chan struct{}, error) {
 		}
 	}
 	s.events = b.Events
+	b.ID = s.positionLocked()
+	return b, s.next < l.told, nil
+}
+
+// positionLocked returns the id of the last event that s has looked at.
+func (s *Subscription) positionLocked() string {
+	l := s.log
 	if n := s.next - 1; n >= l.first {
-		b.ID = l.ring[n%size].ID
-	} else {
-		b.ID = l.floor
+		return l.ring[n%int64(len(l.ring))].ID
 	}
-	if s.next < l.told {
-		return b, nil, nil
+	return l.floor
+}
+
+// wait has s woken when there is something for it to read. It returns false if there
+// is already.
+func (s *Subscription) wait() bool {
+	l := s.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.hasNewsLocked() {
+		return false
 	}
-	l.waiting.Store(true)
-	return b, l.more, nil
+	l.waiting[s] = struct{}{}
+	return true
+}
+
+// leave stops waiting, and returns the position of s: the last one if events were lost
+// since, so that a subscriber which resumes there is reset.
+func (s *Subscription) leave(last string) string {
+	l := s.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.waiting, s)
+	select {
+	case <-s.wake: // woken in this moment
+	default:
+	}
+	if s.life != l.life || s.next < l.first {
+		return last
+	}
+	return s.positionLocked()
+}
+
+// hasNewsLocked reports whether there is something for s to read. It passes over what s
+// does not want.
+func (s *Subscription) hasNewsLocked() bool {
+	l := s.log
+	if l.down || s.life != l.life || s.next < l.first {
+		return true
+	}
+	for size := int64(len(l.ring)); s.next < l.told; s.next++ {
+		if s.wants(l.ring[s.next%size].Provider) {
+			return true
+		}
+	}
+	return false
 }
 
 // wants reports whether the subscription reads a provider's events. It reads those of

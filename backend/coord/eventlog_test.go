@@ -124,6 +124,73 @@ func TestLogIsBoundedInBytes(t *testing.T) {
 	}
 }
 
+// Events are lost while a subscriber waits, and its time is over before it learns of that.
+// The position that it is told is not one after the loss.
+func TestPositionOfASubscriberThatMissedEvents(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*eventLog){
+		"restart": func(l *eventLog) { l.restart("again") },
+		"too many": func(l *eventLog) {
+			for n := range 10 {
+				event, _ := newEvent(fmt.Sprint("new", n), nil)
+				l.add(event)
+			}
+		},
+	} {
+		l := newEventLog(4, "floor")
+		sub, err := l.subscribe("floor", []string{"prov_a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !sub.wait() {
+			t.Fatal("there are news")
+		}
+		lose(l)
+		again, err := l.subscribe(sub.leave("floor"), nil)
+		if err != nil || !again.reset {
+			t.Errorf("%s: who resumes there is not reset", name)
+		}
+	}
+}
+
+// A subscriber is not woken by events of other providers, and its position passes them.
+func TestSubscribersAreWokenByWhatTheyWant(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(1000, time.Now)
+		sub, err := m.Subscribe("", "prov_a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := sub.Next(ctx); err != nil || !b.Reset {
+			t.Fatalf("%+v, %v", b, err)
+		}
+		within, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		done := make(chan Batch)
+		go func() {
+			b, _ := sub.Next(within)
+			done <- b
+		}()
+		synctest.Wait()
+		for v := range int64(100) {
+			publish(t, m, stateAt("prov_b", "b", v+1))
+			time.Sleep(gatherFor)
+		}
+		waiting := func() int {
+			m.log.mu.RLock()
+			defer m.log.mu.RUnlock()
+			return len(m.log.waiting)
+		}
+		if waiting() != 1 {
+			t.Error("the subscriber was woken")
+		}
+		if b := <-done; b.ID != m.epoch+"-100" || len(b.Events) > 0 || waiting() > 0 {
+			t.Errorf("%+v; %d wait", b, waiting())
+		}
+	})
+}
+
 // A frame is the event as edges read it.
 func TestFrames(t *testing.T) {
 	t.Parallel()
