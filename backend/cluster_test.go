@@ -108,8 +108,8 @@ func TestTwoBackends(t *testing.T) {
 			late++
 		}
 	}
-	if late > 2 { // somebody else had the processor
-		t.Errorf("%d of 20 revocations took more than a second to the other backend", late)
+	if late > 10 { // otherwise, somebody else had the processor
+		t.Errorf("%d of 20 revocations came to the other backend no sooner than its database tells it", late)
 	}
 	last := next(t, events, "time")
 	stop()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,7 @@ func openRedis(t *testing.T, url string, size int) *Redis {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.timeout = patience // Redis is slow on a busy machine, and not down
 	return r
 }
 
@@ -160,6 +162,7 @@ func onEach(t *testing.T, test func(t *testing.T, open func(now func() time.Time
 				if err != nil {
 					t.Fatal(err)
 				}
+				r.timeout = patience
 				run(t, r)
 				return r
 			})
@@ -264,7 +267,8 @@ func manyAtOnce(t *testing.T, c coordinator) {
 		subs.Go(func() {
 			within, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			for seen, begun := 0, false; seen < writers*each; {
+			last := map[string]bool{} // the writers whose last version was seen
+			for seen, begun := 0, false; len(last) < writers; {
 				b, err := sub.Next(within)
 				if mayReset && begun && (b.Reset || errors.Is(err, ErrDown)) {
 					return
@@ -273,8 +277,16 @@ func manyAtOnce(t *testing.T, c coordinator) {
 					t.Errorf("after %d: %v", seen, err)
 					return
 				}
+				for _, e := range b.Events {
+					if name, ok := strings.CutSuffix(said(e.Data), fmt.Sprintf("@%d", each)); ok {
+						last[name] = true
+					}
+				}
 				seen += len(b.Events)
 				begun = true
+				if len(last) == writers && seen < writers*each && !mayReset {
+					t.Errorf("saw %d of %d", seen, writers*each)
+				}
 			}
 		})
 	}

@@ -100,6 +100,7 @@ type Redis struct {
 	events  *eventLog
 	limits  *Memory // used while Redis is unavailable
 	started time.Time
+	timeout time.Duration // of a command that a request waits for
 
 	// In nanoseconds since started: a clock that is set moves none of them.
 	cutUntil     atomic.Int64 // no commands are sent before this
@@ -154,7 +155,7 @@ func NewRedis(address string, logSize int, now func() time.Time, log *zap.Logger
 	}
 	r := &Redis{
 		client: client, log: log, size: logSize, events: newEventLog(logSize, "start-"+rand.Text()[:8]),
-		limits: NewMemory(1, now), started: time.Now(), states: map[string]cachedState{}, unpublished: map[string]waitingState{},
+		limits: NewMemory(1, now), started: time.Now(), timeout: redisTimeout, states: map[string]cachedState{}, unpublished: map[string]waitingState{},
 	}
 	r.events.setDown(true) // until Run follows the stream
 	return r, nil
@@ -358,7 +359,7 @@ func (r *Redis) do(ctx context.Context, f func(context.Context) error) error {
 	if r.elapsed() < r.cutUntil.Load() {
 		return errCut
 	}
-	within, cancel := context.WithTimeout(ctx, redisTimeout)
+	within, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	err := f(within)
 	if err != nil && !errors.Is(err, redis.Nil) && ctx.Err() == nil {

@@ -102,7 +102,7 @@ func (r *Redis) doubt() { r.doubtUntil.Store(r.elapsed() + int64(stateTTL+readBl
 // attach checks that the stream continues from the cursor. If it does not, attach
 // starts again with the events now in the stream, which resets all subscribers.
 func (r *Redis) attach(ctx context.Context) error {
-	within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
+	within, cancel := context.WithTimeout(ctx, 2*r.timeout)
 	defer cancel()
 	if err := r.stuck(); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (r *Redis) attach(ctx context.Context) error {
 	next := cursor{id: "0-0"}
 	if len(list) == 0 {
 		// The stream is empty. The next event has the number after the counter.
-		within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
+		within, cancel := context.WithTimeout(ctx, 2*r.timeout)
 		defer cancel()
 		if next, err = r.emptyCursor(within); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (r *Redis) newest(ctx context.Context) ([]message, error) {
 	}
 	var list []message // the newest first
 	for more := true; more && len(list) < limit && size < maxLogBytes; {
-		within, cancel := context.WithTimeout(ctx, 2*redisTimeout)
+		within, cancel := context.WithTimeout(ctx, 2*r.timeout)
 		page, err := r.client.XRevRangeN(within, streamKey, end, "-", maxRead).Result()
 		cancel()
 		if err != nil {
@@ -247,7 +247,7 @@ func (r *Redis) follow(ctx context.Context) error {
 	if wait := gatherFor - time.Since(r.readAt); wait > 0 && !sleep(ctx, wait) {
 		return ctx.Err()
 	}
-	within, cancel := context.WithTimeout(ctx, readBlock+2*redisTimeout)
+	within, cancel := context.WithTimeout(ctx, readBlock+2*r.timeout)
 	defer cancel()
 	reply, err := r.client.XRead(within, &redis.XReadArgs{
 		Streams: []string{streamKey, proofKey, r.cursor.id, r.proofID}, Count: maxRead, Block: readBlock,

@@ -30,7 +30,9 @@ type part struct {
 
 // parts are in the order of the report.
 var parts = []part{
+	{"edge", million},
 	{"stream", askStream},
+	{"sales", sales},
 }
 
 func main() {

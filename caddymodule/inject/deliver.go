@@ -168,7 +168,7 @@ func (w *Writer) insert(tag, data, rest []byte) error {
 // the page's own doctype, and merge its second <html> and <head>.
 func (w *Writer) prefix(tag, data, rest []byte) error {
 	l := w.lookahead
-	content := l.inf.out[:l.inf.n]
+	content := l.decoded
 	l.content = l.content[:0]
 	for _, s := range [...]span{l.prelude.doctype, l.prelude.html, l.prelude.head} {
 		l.content = append(l.content, s.in(content)...)

@@ -30,8 +30,10 @@ type lookahead struct {
 	header int // length of the gzip header; 0 until it is known
 	used   int // bytes of input that were decoded or skipped
 	last   inflateStatus
-	inf    inflater
-	out    [maxPeek]byte
+	// What was decoded, in out or in the memory of knownStarts. It is not changed.
+	decoded []byte
+	inf     inflater
+	out     [maxPeek]byte
 }
 
 var lookaheads = sync.Pool{New: func() any { return new(lookahead) }}
@@ -45,7 +47,7 @@ func newLookahead(h http.Header) *lookahead {
 	}
 	l.held, l.first = l.held[:0], l.first[:0]
 	l.prelude, l.found, l.untyped = prelude{}, false, false
-	l.header, l.used, l.last = 0, 0, inflateFull
+	l.header, l.used, l.last, l.decoded = 0, 0, inflateFull, nil
 	l.inf.reset(l.out[:firstPeek])
 	return l
 }
@@ -89,12 +91,20 @@ func (l *lookahead) inflate(data []byte) scanResult {
 			return l.prelude.refuse(ReasonBadGzip)
 		}
 		l.header, l.used = n, n
+		if known := knownStarts.find(data[n:]); known != nil {
+			l.used, l.last, l.prelude, l.decoded = n+len(known.input), known.last, known.prelude, known.decoded
+			return scanInsert
+		}
 	}
 	for {
 		n, status := l.inf.run(data[l.used:])
 		l.used += n
 		l.last = status
-		if r := l.prelude.scan(l.out[:l.inf.n], status == inflateDone); r != scanMore {
+		l.decoded = l.out[:l.inf.n]
+		if r := l.prelude.scan(l.decoded, status == inflateDone); r != scanMore {
+			if r == scanInsert {
+				knownStarts.note(start{data[l.header:l.used], l.decoded, status, l.prelude})
+			}
 			return r
 		}
 		switch status {

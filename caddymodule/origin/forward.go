@@ -122,7 +122,7 @@ func (x *exchange) compose(b []byte) ([]byte, error) {
 	case length > 0 && length <= smallBody && r.Header["Expect"] == nil:
 		return appendBody(b, r.Body, int(length))
 	}
-	x.upload = newUpload(r, length)
+	x.upload = newUpload(r, length, x.pool.config.Stall)
 	if r.ProtoMajor == 1 {
 		// Otherwise the server reads the rest of the body before it writes a response.
 		_ = http.NewResponseController(x.w).EnableFullDuplex()

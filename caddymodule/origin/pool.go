@@ -15,6 +15,7 @@ import (
 const (
 	DefaultDialTimeout = 3 * time.Second
 	DefaultIdleTimeout = 2 * time.Minute
+	DefaultStall       = 2 * time.Minute
 	DefaultMaxIdle     = 128
 	DefaultMaxHead     = 1 << 20
 )
@@ -30,9 +31,12 @@ type Config struct {
 	DialTimeout time.Duration // of a connection, with TLS; 0: the default
 	HeadTimeout time.Duration // of the head of a response after the request was sent; 0: none
 	IdleTimeout time.Duration // how long a connection is kept without a request; 0: the default
-	MaxIdle     int           // connections that are kept; 0: the default
-	MaxOpen     int           // connections at once; 0: no limit
-	MaxHead     int           // bytes of the head of a response; 0: the default
+	// How long the origin may take none of an upload before it answers, and how long a tunnel
+	// of which one direction has ended may be silent; 0: the default.
+	Stall   time.Duration
+	MaxIdle int // connections that are kept; 0: the default
+	MaxOpen int // connections at once; 0: no limit
+	MaxHead int // bytes of the head of a response; 0: the default
 
 	Via string // the name of this proxy in Via; default: "sessiongate"
 
@@ -64,6 +68,9 @@ func NewPool(c Config) *Pool {
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
+	}
+	if c.Stall == 0 {
+		c.Stall = DefaultStall
 	}
 	if c.MaxIdle == 0 {
 		c.MaxIdle = DefaultMaxIdle

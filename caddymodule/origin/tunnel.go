@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // switchProtocols hands on 101 and copies data in both directions until both have ended.
@@ -106,14 +108,29 @@ func (s *streamConn) Write(p []byte) (int, error) {
 func (s *streamConn) Close() error { return s.body.Close() }
 
 // copyBoth copies data between the client and the origin until both directions have ended.
-// The end of one direction ends only this one; a failure ends both. early is what was read
-// from the client already.
+// The end of one direction ends only this one, and from then on the other may not be silent
+// for longer than the pool's Stall; a failure ends both. early is what was read from the
+// client already.
 func (x *exchange) copyBoth(client io.ReadWriteCloser, early []byte) {
 	c := x.conn
 	c.taken = true
 	// A request that ends, ends the connection: a hijacked one is not ended by the server.
 	stop := context.AfterFunc(x.out.Context(), func() { client.Close() })
 	defer stop()
+	var moved activity
+	oneEnded := make(chan struct{}, 2)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-oneEnded:
+			moved.endIfSilent(x.pool.config.Stall, ended, func() {
+				c.raw.Close()
+				client.Close()
+			})
+		case <-ended:
+		}
+	}()
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
@@ -123,14 +140,16 @@ func (x *exchange) copyBoth(client io.ReadWriteCloser, early []byte) {
 				return
 			}
 		}
-		if copyHalf(c.Conn, client) != nil {
+		if copyHalf(c.Conn, client, &moved) != nil {
 			c.raw.Close()
 		}
+		oneEnded <- struct{}{}
 	}()
 	down := copyBuffered(client, c)
 	if down == nil {
-		down = copyHalf(client, c.Conn)
+		down = copyHalf(client, c.Conn, &moved)
 	}
+	oneEnded <- struct{}{}
 	if down != nil {
 		c.raw.Close()
 		client.Close()
@@ -153,8 +172,8 @@ func copyBuffered(client io.Writer, c *conn) error {
 var errNoHalf = errors.New("the connection cannot be closed in one direction")
 
 // copyHalf copies until the source ends, and then ends that direction of dst.
-func copyHalf(dst io.Writer, src io.Reader) error {
-	if err := copyData(dst, src); err != nil {
+func copyHalf(dst io.Writer, src io.Reader, moved *activity) error {
+	if err := copyData(dst, src, moved); err != nil {
 		return err
 	}
 	half, ok := dst.(interface{ CloseWrite() error })
@@ -165,15 +184,17 @@ func copyHalf(dst io.Writer, src io.Reader) error {
 }
 
 // copyData copies with a borrowed buffer.
-func copyData(dst io.Writer, src io.Reader) error {
+func copyData(dst io.Writer, src io.Reader, moved *activity) error {
 	buffer := smallBuffers.Get().(*[smallBuffer]byte)
 	defer smallBuffers.Put(buffer)
 	for {
 		n, err := src.Read(buffer[:])
 		if n > 0 {
+			moved.count.Add(1)
 			if _, err := dst.Write(buffer[:n]); err != nil {
 				return err
 			}
+			moved.count.Add(1)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -181,5 +202,28 @@ func copyData(dst io.Writer, src io.Reader) error {
 		case err != nil:
 			return err
 		}
+	}
+}
+
+// activity counts what moves through a tunnel.
+type activity struct{ count atomic.Int64 }
+
+// endIfSilent calls end when nothing has moved for a while. It returns then, or when ended
+// is closed.
+func (a *activity) endIfSilent(limit time.Duration, ended <-chan struct{}, end func()) {
+	look := time.NewTicker(limit)
+	defer look.Stop()
+	for before := a.count.Load(); ; {
+		select {
+		case <-ended:
+			return
+		case <-look.C:
+		}
+		now := a.count.Load()
+		if now == before {
+			end()
+			return
+		}
+		before = now
 	}
 }

@@ -47,6 +47,7 @@ var errTooLong = errors.New("it is longer than its Content-Length")
 type upload struct {
 	r      *http.Request
 	length int64 // -1: chunked
+	stall  time.Duration
 
 	goAhead chan struct{} // closed by 100 (Continue); nil if the request does not wait for it
 	once    sync.Once
@@ -60,11 +61,11 @@ type upload struct {
 	mu       sync.Mutex  // guards the fields below
 	timer    *time.Timer // for the head of the response; nil until the body was sent
 	answered bool        // the head of the response is not waited for any more
-	late     bool        // it did not come in time
+	late     bool        // it did not come in time, or the origin has not read the body
 }
 
-func newUpload(r *http.Request, length int64) *upload {
-	u := &upload{r: r, length: length, refused: make(chan struct{}), sent: make(chan struct{}), done: make(chan struct{})}
+func newUpload(r *http.Request, length int64, stall time.Duration) *upload {
+	u := &upload{r: r, length: length, stall: stall, refused: make(chan struct{}), sent: make(chan struct{}), done: make(chan struct{})}
 	for _, v := range r.Header["Expect"] {
 		if containsToken(v, "100-continue") {
 			u.goAhead = make(chan struct{})
@@ -139,7 +140,7 @@ func (u *upload) send(c *conn) error {
 				u.broken(c, errTooLong)
 				return errTooLong
 			}
-			if _, err := c.Write(data); err != nil {
+			if err := u.write(c, data); err != nil {
 				return err
 			}
 		}
@@ -150,8 +151,7 @@ func (u *upload) send(c *conn) error {
 			return err
 		case errors.Is(err, io.EOF):
 			if u.length < 0 {
-				_, err = c.Write(appendTrailers(nil, u.r.Trailer))
-				return err
+				return u.write(c, appendTrailers(nil, u.r.Trailer))
 			}
 			return nil
 		case err != nil:
@@ -159,6 +159,24 @@ func (u *upload) send(c *conn) error {
 			return err
 		}
 	}
+}
+
+// write sends a part of the body. An origin that reads nothing of it and answers nothing
+// does not hold the request for good: over HTTP/1.1, nobody would notice that the client
+// has left, since nothing is read from it.
+func (u *upload) write(c *conn, data []byte) error {
+	_ = c.SetWriteDeadline(time.Now().Add(u.stall))
+	_, err := c.Write(data)
+	if err == nil || !isTimeout(err) {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.answered {
+		u.late = true
+		c.abort()
+	}
+	return err
 }
 
 // broken ends the connection, so that the origin does not take the part of the body that

@@ -88,14 +88,8 @@ func fill(ctx context.Context, tx *sql.Tx, provider string, sessions, days int, 
 		return err
 	}
 	begin := now.AddDate(0, 0, -days)
-	span := now.Sub(begin) - time.Hour
 	for i := range sessions {
-		// More of them lately, as in a shop that grows, and fewer on weekends.
-		part := float64(i) / float64(sessions)
-		at := begin.Add(time.Duration((part*0.5 + part*(2-part)*0.5) * float64(span)))
-		if wd := at.Weekday(); (wd == time.Saturday || wd == time.Sunday) && chance.IntN(3) > 0 {
-			at = at.Add(-48 * time.Hour)
-		}
+		at := soldAt(float64(i)/float64(sessions), begin, now.Add(-time.Hour), chance)
 		user := fmt.Sprintf("user_%d", chance.IntN(1+sessions/12))
 		id := uuidAt(at, chance)
 		length := int64([]int{600, 1800, 3600}[chance.IntN(3)])
@@ -152,6 +146,18 @@ func fill(ctx context.Context, tx *sql.Tx, provider string, sessions, days int, 
 	// Every day is counted anew.
 	_, err := tx.ExecContext(ctx, `DELETE FROM rollups`)
 	return err
+}
+
+// soldAt is when a part of the sessions was sold, in [begin, end]: more of them lately, as
+// in a shop that grows, and fewer on weekends.
+func soldAt(part float64, begin, end time.Time, chance *rand.Rand) time.Time {
+	at := begin.Add(time.Duration((part*0.5 + part*(2-part)*0.5) * float64(end.Sub(begin))))
+	if wd := at.Weekday(); (wd == time.Saturday || wd == time.Sunday) && chance.IntN(3) > 0 {
+		if earlier := at.Add(-48 * time.Hour); !earlier.Before(begin) {
+			return earlier
+		}
+	}
+	return at
 }
 
 // uuidAt is a UUIDv7 (RFC 9562) of a moment: the order of ids is that of time.

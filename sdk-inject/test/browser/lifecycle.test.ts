@@ -110,7 +110,8 @@ test("no tick and no heartbeat while hidden, at most one tick a second while see
   const [set, at] = await both();
   await expect.poll(timers, { timeout: PAGE_LIMIT_MS }).toBeGreaterThanOrEqual(set + 4);
   const [setLater, later] = await both();
-  expect(setLater - set, "timers that were set").toBeLessThanOrEqual((later - at) / 1000 + 1);
+  // One a second; on a busy machine the first may be late, and the next one comes in time all the same.
+  expect(setLater - set, "timers that were set").toBeLessThanOrEqual((later - at) / 1000 + 2);
 
   // Headless tabs are never hidden: what a browser says then is said for it.
   const see = (state: string) =>

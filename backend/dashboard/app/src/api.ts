@@ -41,6 +41,18 @@ const wait = (ms: number, signal?: AbortSignal) =>
 /** The URL of the sign-in page, which returns to the current page. */
 export const signInAt = (): string => `/auth/?to=${encodeURIComponent(location.pathname + location.search)}`;
 
+let leaving = false;
+
+/** Says that the user signs out. Requests that are answered 401 from now on no longer lead to the sign-in page:
+ *  they would replace the navigation that is under way. */
+export function leave(): void {
+  leaving = true;
+}
+// The browser may show this page again as it was left.
+globalThis.addEventListener?.("pageshow", () => {
+  leaving = false;
+});
+
 /** Calls the API as the signed-in user. Rejects with an {@link ApiError}. If nobody is signed in, the browser
  *  goes to the sign-in page and the promise never settles. */
 export async function call<T>(
@@ -72,7 +84,7 @@ export async function call<T>(
     }
     reached(answer.status < 502 || answer.status > 504);
     if (answer.status === 401) {
-      location.assign(signInAt());
+      if (!leaving) location.assign(signInAt());
       return new Promise<never>(() => {});
     }
     if (answer.status === 429 && tries < MOST_TRIES) {

@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useState } from "react";
-import { onReach } from "./api";
+import { leave, onReach } from "./api";
 import { clock } from "./format";
 import { Link } from "./router";
 import type { Me } from "./types";
@@ -72,7 +72,7 @@ export function Shell({ me, name, places, current, children }: ShellProps) {
           <span className="who-links">
             {me.person && <a href={`/auth/?to=${encodeURIComponent("/dashboard/")}`}>Change role</a>}
             <a href="/docs">API</a>
-            <form method="post" action="/auth/sign-out">
+            <form method="post" action="/auth/sign-out" onSubmit={leave}>
               <button type="submit" className="link">
                 Sign out
               </button>

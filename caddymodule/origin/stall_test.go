@@ -1,0 +1,102 @@
+package origin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// A tunnel of which the origin has ended its direction does not outlive a client that says
+// nothing more, whichever way it was opened; while the client sends, it stays.
+func TestSilentHalfTunnelEnds(t *testing.T) {
+	t.Parallel()
+	const stall = time.Second
+	received := make(chan string, 1)
+	address := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+		for line := ""; line != "\r\n"; {
+			var err error
+			if line, err = r.ReadString('\n'); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\nbye")
+		_ = conn.(*net.TCPConn).CloseWrite()
+		all, _ := io.ReadAll(r)
+		received <- string(all)
+	})
+	s, _ := proxy(t, Config{Address: address, Stall: stall}, false)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+	if _, err := io.ReadAll(conn); err != nil { // the origin's end comes through
+		t.Fatal(err)
+	}
+	sent := ""
+	for began := time.Now(); time.Since(began) < 4*stall; time.Sleep(stall / 20) {
+		if _, err := conn.Write([]byte("x")); err != nil {
+			t.Fatalf("after %d bytes: %v", len(sent), err)
+		}
+		sent += "x"
+	}
+	select {
+	case got := <-received:
+		if got != sent {
+			t.Errorf("the origin received %d bytes of %d", len(got), len(sent))
+		}
+	case <-time.After(time.Minute):
+		t.Error("the tunnel is still open")
+	}
+}
+
+// An origin that takes nothing of an upload and answers nothing fails the request, though
+// the client is still there. One that has answered may leave the rest unread for longer.
+func TestUploadThatNobodyReadsEnds(t *testing.T) {
+	t.Parallel()
+	const stall = 100 * time.Millisecond
+	for _, answers := range []bool{false, true} {
+		over := make(chan struct{})
+		address := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+			_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			if answers {
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhead")
+				time.Sleep(5 * stall)
+				fmt.Fprint(conn, "tail")
+			}
+			<-over
+		})
+		p := patientPool(Config{Address: address, Stall: stall})
+		r, body := uploading()
+		go func() {
+			for err := error(nil); err == nil; {
+				_, err = body.Write(make([]byte, 1<<16))
+			}
+		}()
+		w := httptest.NewRecorder()
+		result := make(chan error, 1)
+		go func() { result <- p.Forward(w, &Outgoing{Request: r, Host: "x"}) }()
+		select {
+		case err := <-result:
+			failed, _ := errors.AsType[*Error](err)
+			switch {
+			case answers && (err != nil || w.Body.String() != "headtail"):
+				t.Errorf("%q, %v", w.Body, err)
+			case !answers && (failed == nil || failed.Kind != Timeout || failed.Status() != 504):
+				t.Errorf("%v, want a timeout", err)
+			}
+		case <-time.After(time.Minute):
+			t.Errorf("answers %v: it waits", answers)
+		}
+		body.Close()
+		close(over)
+		p.Close()
+	}
+}
