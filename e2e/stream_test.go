@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +130,9 @@ func TestStreamCarriesTheProvidersOfAnEdge(t *testing.T) {
 			if older != 0 {
 				s.Link.noFilter.Store(int64(older))
 				s.Link.CloseClientConnections() // the edge opens the stream anew
+				eventually(t, func() bool {
+					return strings.Contains(strings.ReplaceAll(s.Log.String(), " ", ""), `"providers":"all"`)
+				}, func() string { return "the edge reads the stream of all providers" })
 			}
 			ports := freePorts(t)
 			s.reload(t, s.byDNSAlone(s.admin, ports, "", dynamic("")))
