@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/doctor"
 )
@@ -28,7 +29,7 @@ type Config struct {
 	// Listen.
 	Issuer string
 	// How many live-state changes are kept for edges to resume their stream.
-	// Default: 16384.
+	// Default: 65536, at most 64 MB.
 	EventLog int
 	// Where several backends share what they must agree on: redis://,
 	// rediss://, redis+cluster:// or redis+sentinel://. Default: this process
@@ -103,7 +104,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("the event log cannot hold %d changes", c.EventLog)
 	}
 	if c.EventLog == 0 {
-		c.EventLog = 16384
+		c.EventLog = coord.DefaultLog
 	}
 	c.Limits.KeyRate = cmp.Or(int64(c.KeyRate), c.Limits.KeyRate)
 	c.Limits.AddressRate = cmp.Or(int64(c.AddressRate), c.Limits.AddressRate)

@@ -19,10 +19,19 @@ type event struct{ id, name, data string }
 // follow opens the edge's stream and returns its events as they come.
 func (w *world) follow(lastID string) (events <-chan event, stop func()) {
 	w.t.Helper()
+	return w.followBy("GET", "", lastID)
+}
+
+// followBy does, by a request with a body.
+func (w *world) followBy(method, body, lastID string) (events <-chan event, stop func()) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	req, err := http.NewRequestWithContext(ctx, "GET", w.url+protocol.EdgeEvents, nil)
+	req, err := http.NewRequestWithContext(ctx, method, w.url+protocol.EdgeEvents, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Authorization", "Bearer "+w.edge)
 	if lastID != "" {

@@ -99,6 +99,7 @@ type Gate struct {
 	template     *template.Template // nil: the built-in page
 	app          *appAddress        // nil: the public address
 	forwarder    *forwarder         // with origin
+	releaseSite  func()             // with provider
 	logger       *zap.Logger
 	leftOut      *zap.Logger // for launch links that lead past the gate
 }
@@ -125,8 +126,12 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 	return g.fitSite(ctx)
 }
 
-// Cleanup implements [caddy.CleanerUpper]. It closes the connections to the origin.
+// Cleanup implements [caddy.CleanerUpper]. It closes the connections to the origin, and the
+// edge need not hear of the site's provider any more.
 func (g *Gate) Cleanup() error {
+	if g.releaseSite != nil {
+		g.releaseSite()
+	}
 	if g.forwarder != nil {
 		g.forwarder.close()
 	}
@@ -153,6 +158,9 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	written := g.Provider
 	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
 		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
+	}
+	if g.Provider != "" {
+		g.releaseSite = g.edge.Site(g.Provider)
 	}
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}

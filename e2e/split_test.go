@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // Split is the product as an operator runs it: the session service and the edge
@@ -38,9 +41,13 @@ type Split struct {
 type link struct {
 	*httptest.Server
 	cut atomic.Bool
+	// The status that answers requests for the changes of some providers, as backends from
+	// before that did; 0 for none.
+	noFilter atomic.Int64
 
-	mu    sync.Mutex // guards asked
-	asked []string   // the paths of requests that passed
+	mu      sync.Mutex    // guards the rest
+	asked   []string      // the paths of requests that passed
+	streams []streamAsked // the event streams among them
 }
 
 // Asked are the requests that the edge has sent so far.
@@ -67,6 +74,15 @@ func newLink(t testing.TB, backend string) *link {
 		l.mu.Lock()
 		l.asked = append(l.asked, r.URL.Path)
 		l.mu.Unlock()
+		if r.URL.Path == protocol.EdgeEvents {
+			body, err := io.ReadAll(r.Body)
+			if status := l.noFilter.Load(); err != nil || status != 0 && r.Method == http.MethodPost {
+				w.WriteHeader(int(status))
+				return
+			}
+			l.noteStream(r.Method, body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() { l.CloseClientConnections(); l.Close() })

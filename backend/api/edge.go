@@ -5,23 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/protocol"
-)
-
-const (
-	streamTimeEvery    = 2 * time.Second
-	streamWriteTimeout = 10 * time.Second
 )
 
 func (a *api) routeEdge() {
@@ -39,15 +32,7 @@ func (a *api) routeEdge() {
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
 		summary: "Find the provider of a domain", roles: edge, errors: []int{404, 429}, budget: service.HostBudget,
 	}, a.host)
-	op := route{
-		method: http.MethodGet, path: protocol.EdgeEvents, id: "edge-events", tag: "Edge",
-		summary: "Stream live-state changes as server-sent events; resumable", roles: edge, errors: []int{503},
-	}.operation(a)
-	op.Description += " Events: state (a LiveState), reset (read every state again), time (every 2 s)."
-	op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
-		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
-	}}
-	huma.Register(a.huma, op, a.events)
+	a.routeEvents()
 }
 
 type launchInput struct{ Body protocol.LaunchRequest }
@@ -163,91 +148,3 @@ func (a *api) bodySchema(s *huma.Schema) *huma.RequestBody {
 }
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
-
-type eventsInput struct {
-	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"Resumes the stream after this event"`
-}
-
-// events streams live-state changes until the edge disconnects or the service stops.
-// A stream without Last-Event-ID begins with a reset, since the states that the edge
-// holds may be stale.
-func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	sub, err := a.s.Subscribe(in.LastEventID)
-	if err != nil {
-		return nil, a.answerOf(ctx, err)
-	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		r, w := humago.Unwrap(hc)
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(a.Stopping, cancel)()
-		a.metric.streams.Inc()
-		defer a.metric.streams.Dec()
-		h := w.Header()
-		h.Set("Content-Type", "text/event-stream")
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Accel-Buffering", "no") // keeps nginx from buffering events
-		control := http.NewResponseController(w)
-		// Clear the server's read timeout, which would end the stream.
-		_ = control.SetReadDeadline(time.Time{}) // the error only says that w has no deadlines
-		w.WriteHeader(http.StatusOK)
-		a.stream(ctx, &eventWriter{w: w, control: control}, sub, func() bool {
-			// Edges stay connected while the database is unavailable.
-			_, err := a.authorize(r, []service.Role{service.RoleEdge}, service.OwnBudget)
-			return err == nil || problemOf(err).Status/100 == 5 || problemOf(err).Status == http.StatusTooManyRequests
-		})
-	}}, nil
-}
-
-// stream writes events until the edge disconnects, the change stream is down, or
-// authorized returns false. It calls authorized every streamTimeEvery.
-func (a *api) stream(ctx context.Context, out *eventWriter, sub *service.Subscription, authorized func() bool) {
-	nextTime := time.Now() // at once, so that the edge knows the clock of the service
-	for {
-		wait, cancel := context.WithDeadline(ctx, nextTime)
-		batch, err := sub.Next(wait)
-		cancel()
-		// End the response if the change stream is down, so that the edge polls.
-		if ctx.Err() != nil || errors.Is(err, service.ErrStreamDown) {
-			return
-		}
-		if batch.Reset {
-			out.add(batch.ID, protocol.StreamReset, []byte("{}"))
-		}
-		for _, e := range batch.Events {
-			out.add(e.ID, protocol.StreamState, e.Data)
-		}
-		if now := time.Now(); !now.Before(nextTime) {
-			if !authorized() {
-				return
-			}
-			out.add(batch.ID, protocol.StreamTime, fmt.Appendf(nil, `{"server_time_ms":%d}`, a.Now().UnixMilli()))
-			nextTime = now.Add(streamTimeEvery)
-		}
-		if out.flush() != nil {
-			return // the edge has disconnected
-		}
-	}
-}
-
-// eventWriter writes server-sent events in batches.
-type eventWriter struct {
-	w       io.Writer
-	control *http.ResponseController
-	buf     bytes.Buffer
-}
-
-func (e *eventWriter) add(id, name string, data []byte) {
-	fmt.Fprintf(&e.buf, "id: %s\nevent: %s\ndata: %s\n\n", id, name, data)
-}
-
-func (e *eventWriter) flush() error {
-	if err := e.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
-		return err
-	}
-	e.buf.Reset()
-	return e.control.Flush()
-}

@@ -74,7 +74,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
-	sub, err := a.s.Subscribe("")
+	sub, err := a.s.Subscribe("", in.ID)
 	if err != nil {
 		return nil, a.answerOf(ctx, err)
 	}

@@ -27,7 +27,7 @@ type coordinator interface {
 	Remember(context.Context, ...State) error
 	Published([]Version) []bool
 	States(context.Context, []string) ([]State, error)
-	Subscribe(string) (*Subscription, error)
+	Subscribe(string, ...string) (*Subscription, error)
 	Allow(context.Context, string, Limit) (time.Duration, error)
 	Run(context.Context)
 	Close() error
@@ -181,6 +181,7 @@ func TestConformance(t *testing.T) {
 		t.Run("what was published is known", func(t *testing.T) { publishedIsKnown(t, c) })
 		t.Run("streams resume", func(t *testing.T) { resuming(t, c) })
 		t.Run("next waits for news", func(t *testing.T) { waiting(t, c) })
+		t.Run("some providers", func(t *testing.T) { someProviders(t, c) })
 		t.Run("many at once", func(t *testing.T) { manyAtOnce(t, c) })
 		t.Run("limits", func(t *testing.T) { limits(t, open) })
 	})

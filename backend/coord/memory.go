@@ -9,8 +9,9 @@ import (
 )
 
 // DefaultLog is the default number of events that a coordinator keeps so that
-// subscribers can resume.
-const DefaultLog = 16384
+// subscribers can resume: those of 13 s at 5,000 changes a second. With states of 500
+// bytes, they take about 45 MB; their frames never take more than 64 MB.
+const DefaultLog = 65536
 
 const sweepEvery = time.Minute
 
@@ -56,7 +57,8 @@ func (m *Memory) Publish(_ context.Context, s State) error {
 	m.published[s.ID] = s.Version
 	m.storeLocked(s)
 	m.number++
-	m.log.add(Event{ID: m.epoch + "-" + strconv.FormatInt(m.number, 10), Data: s.Data})
+	event, _ := newEvent(m.epoch+"-"+strconv.FormatInt(m.number, 10), s.Data)
+	m.log.add(event)
 	return nil
 }
 
@@ -101,10 +103,12 @@ func (m *Memory) States(_ context.Context, ids []string) ([]State, error) {
 	return list, nil
 }
 
-// Subscribe returns a subscription to all changes after the event lastID. If lastID
-// is empty or no longer in the log, the subscription starts with a reset and
-// continues with new changes.
-func (m *Memory) Subscribe(lastID string) (*Subscription, error) { return m.log.subscribe(lastID) }
+// Subscribe returns a subscription to the changes of these providers, or of all if none
+// is given, after the event lastID. If lastID is empty or no longer in the log, the
+// subscription starts with a reset and continues with new changes.
+func (m *Memory) Subscribe(lastID string, providers ...string) (*Subscription, error) {
+	return m.log.subscribe(lastID, providers)
+}
 
 // Run waits until ctx ends. Memory needs no background work.
 func (m *Memory) Run(ctx context.Context) { <-ctx.Done() }

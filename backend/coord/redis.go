@@ -122,8 +122,9 @@ type Redis struct {
 
 	// Used only by Run.
 	cursor  cursor
-	proofID string // of the last proof read
-	skipOld bool   // do not offer the events already in the stream to subscribers
+	proofID string    // of the last proof read
+	skipOld bool      // do not offer the events already in the stream to subscribers
+	readAt  time.Time // when events were read last
 }
 
 // elapsed is how long r exists, in nanoseconds of monotonic time; never 0.
@@ -321,10 +322,13 @@ func (r *Redis) published(s State) bool {
 	return r.states[s.ID].published >= s.Version && s.Version > 0
 }
 
-// Subscribe returns a subscription to all changes after the event lastID. If lastID
-// is empty or no longer in the log, the subscription starts with a reset and
-// continues with new changes. Event ids are the same in every process.
-func (r *Redis) Subscribe(lastID string) (*Subscription, error) { return r.events.subscribe(lastID) }
+// Subscribe returns a subscription to the changes of these providers, or of all if none
+// is given, after the event lastID. If lastID is empty or no longer in the log, the
+// subscription starts with a reset and continues with new changes. Event ids are the
+// same in every process.
+func (r *Redis) Subscribe(lastID string, providers ...string) (*Subscription, error) {
+	return r.events.subscribe(lastID, providers)
+}
 
 // Allow counts one use against the limit named key. It returns 0 if the use is
 // allowed, or how long to wait otherwise. While Redis is unavailable, each process

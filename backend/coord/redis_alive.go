@@ -153,7 +153,8 @@ func (r *Redis) publishHere(s State) {
 	}
 	r.states[s.ID] = k
 	r.recorded++
-	r.events.add(Event{ID: "record-" + strconv.FormatInt(r.recorded, 10) + "-" + rand.Text()[:8], Data: s.Data})
+	event, _ := newEvent("record-"+strconv.FormatInt(r.recorded, 10)+"-"+rand.Text()[:8], s.Data)
+	r.events.add(event)
 }
 
 // republishLoop publishes the changes whose first publish failed.

@@ -3,7 +3,6 @@ package coord
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,36 +133,69 @@ func (r *Redis) attach(ctx context.Context) error {
 		r.log.Warn("Redis lost the stream; edges will read every state again")
 		r.discard()
 	}
-	list, err := r.client.XRevRangeN(within, streamKey, "+", "-", int64(r.size)).Result()
+	list, err := r.newest(ctx)
 	if err != nil {
 		return err
-	}
-	slices.Reverse(list)
-	for i := len(list) - 1; i > 0; i-- { // keep only the events after the last gap
-		a, _ := parse(list[i-1])
-		if b, _ := parse(list[i]); a.life != b.life || b.number != a.number+1 {
-			list = list[i:]
-			break
-		}
 	}
 	next := cursor{id: "0-0"}
 	if len(list) == 0 {
 		// The stream is empty. The next event has the number after the counter.
+		within, cancel := context.WithTimeout(ctx, 2*r.timeout)
+		defer cancel()
 		if next, err = r.emptyCursor(within); err != nil {
 			return err
 		}
 	}
 	r.events.restart("start-" + rand.Text()[:8])
 	for _, m := range list {
-		at, event := parse(m)
-		if !r.skipOld {
+		if !r.skipOld && len(m.data) > 0 {
+			event, _ := newEvent(m.at.id, m.data)
 			r.events.add(event)
 		}
-		next = at
+		next = m.at
 	}
 	r.cursor, r.skipOld = next, false
 	r.markUp()
 	return nil
+}
+
+// newest returns the events in the stream after its last gap, the newest last, as many as
+// the log holds; the newest one alone if subscribers are offered none. It reads them in pages: all of
+// them may take longer than one command should.
+func (r *Redis) newest(ctx context.Context) ([]message, error) {
+	limit, end, size := r.size, "+", 0
+	if r.skipOld {
+		limit = 1
+	}
+	var list []message // the newest first
+	for more := true; more && len(list) < limit && size < maxLogBytes; {
+		within, cancel := context.WithTimeout(ctx, 2*r.timeout)
+		page, err := r.client.XRevRangeN(within, streamKey, end, "-", maxRead).Result()
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		more = len(page) == maxRead
+		for _, x := range page {
+			if x.ID == end { // the last one of the previous page
+				continue
+			}
+			m := parse(x)
+			if n := len(list); n == limit || n > 0 && !m.at.before(list[n-1].at) {
+				more = false
+				break
+			}
+			list = append(list, m)
+			size += len(m.data)
+			end = x.ID
+			if len(m.data) == 0 { // a publisher dropped changes here
+				more = false
+				break
+			}
+		}
+	}
+	slices.Reverse(list)
+	return list, nil
 }
 
 // continuesFrom reports whether the stream still contains the event at c and
@@ -179,15 +211,14 @@ func (r *Redis) continuesFrom(ctx context.Context, c cursor) (bool, error) {
 		if err != nil || len(first) == 0 {
 			return false, err
 		}
-		at, _ := parse(first[0])
+		at := parse(first[0]).at
 		return at.life == now.life && at.number == 1, nil
 	}
 	list, err := r.client.XRangeN(ctx, streamKey, c.id, c.id, 1).Result()
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
-	at, _ := parse(list[0])
-	return at == c, nil
+	return parse(list[0]).at == c, nil
 }
 
 // emptyCursor returns the cursor of an empty stream, from its counter.
@@ -211,6 +242,10 @@ func (r *Redis) emptyCursor(ctx context.Context) (cursor, error) {
 func (r *Redis) follow(ctx context.Context) error {
 	if err := r.alive(); err != nil {
 		return err
+	}
+	// In a burst, one read takes many events.
+	if wait := gatherFor - time.Since(r.readAt); wait > 0 && !sleep(ctx, wait) {
+		return ctx.Err()
 	}
 	within, cancel := context.WithTimeout(ctx, readBlock+2*r.timeout)
 	defer cancel()
@@ -237,45 +272,55 @@ func (r *Redis) follow(ctx context.Context) error {
 		}
 		return err
 	}
-	for _, m := range events {
-		at, event := parse(m)
-		continues := at.life == r.cursor.life && at.number == r.cursor.number+1
-		begins := r.cursor.life == "" && at.number == 1
-		if !continues && !begins {
-			return fmt.Errorf("%w before %s", errGap, at.id)
+	r.readAt = time.Now()
+	return r.take(events)
+}
+
+// take adds events that were read to the log, in one go.
+func (r *Redis) take(list []redis.XMessage) error {
+	events := make([]Event, 0, len(list))
+	defer func() { r.events.add(events...) }()
+	for _, x := range list {
+		m := parse(x)
+		begins := r.cursor.life == "" && m.at.number == 1
+		if !r.cursor.before(m.at) && !begins {
+			return fmt.Errorf("%w before %s", errGap, m.at.id)
 		}
-		r.cursor = at
-		if len(event.Data) == 0 { // a publisher dropped changes: reset all subscribers
-			r.events.restart(at.id)
+		r.cursor = m.at
+		if len(m.data) == 0 { // a publisher dropped changes: reset all subscribers
+			events = events[:0]
+			r.events.restart(m.at.id)
 			r.mu.Lock()
 			r.states = map[string]cachedState{}
 			r.mu.Unlock()
 			continue
 		}
-		r.cacheEvent(event.Data)
-		r.events.add(event)
+		event, head := newEvent(m.at.id, m.data)
+		if head.ID != "" {
+			r.cacheStates([]State{{ID: head.ID, Version: head.Version, Data: event.Data}}, true)
+		}
+		events = append(events, event)
 	}
 	return nil
 }
 
-// cacheEvent caches the state that an event carries.
-func (r *Redis) cacheEvent(data []byte) {
-	var s struct {
-		ID      string `json:"id"`
-		Version int64  `json:"version"`
-	}
-	if json.Unmarshal(data, &s) == nil && s.ID != "" {
-		r.cacheStates([]State{{ID: s.ID, Version: s.Version, Data: data}}, true)
-	}
+// message is an event as it stands in the stream.
+type message struct {
+	at   cursor
+	data []byte
 }
 
-func parse(m redis.XMessage) (cursor, Event) {
-	c := cursor{id: m.ID}
-	c.life, _ = m.Values["life"].(string)
-	n, _ := m.Values["n"].(string)
-	c.number, _ = strconv.ParseInt(n, 10, 64) // ours: digits
-	data, _ := m.Values["d"].(string)
-	return c, Event{ID: m.ID, Data: []byte(data)}
+// before reports whether the event at other directly follows the one at c.
+func (c cursor) before(other cursor) bool { return c.life == other.life && c.number+1 == other.number }
+
+func parse(x redis.XMessage) message {
+	m := message{at: cursor{id: x.ID}}
+	m.at.life, _ = x.Values["life"].(string)
+	n, _ := x.Values["n"].(string)
+	m.at.number, _ = strconv.ParseInt(n, 10, 64) // ours: digits
+	data, _ := x.Values["d"].(string)
+	m.data = []byte(data)
+	return m
 }
 
 // sleep waits for d. It returns false if ctx ended first.

@@ -128,7 +128,8 @@ func (s *Service) Heartbeat(ctx context.Context, id string, active bool) (protoc
 	}, nil
 }
 
-// Subscribe returns all live-state changes after the event lastID, or a reset.
-func (s *Service) Subscribe(lastID string) (*coord.Subscription, error) {
-	return s.coord.Subscribe(lastID)
+// Subscribe returns the live-state changes of these providers, or of all if none is given,
+// after the event lastID, or a reset.
+func (s *Service) Subscribe(lastID string, providers ...string) (*coord.Subscription, error) {
+	return s.coord.Subscribe(lastID, providers...)
 }

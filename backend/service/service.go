@@ -43,8 +43,9 @@ type Coordinator interface {
 	Published(versions []coord.Version) []bool
 	// States returns the states of ids in their order, with a zero state if unknown.
 	States(ctx context.Context, ids []string) ([]coord.State, error)
-	// Subscribe returns all changes after the event lastID, or a reset.
-	Subscribe(lastID string) (*coord.Subscription, error)
+	// Subscribe returns the changes of these providers, or of all if none is given, after
+	// the event lastID, or a reset.
+	Subscribe(lastID string, providers ...string) (*coord.Subscription, error)
 	// Reconciled reports to the coordinator that all recent changes in the database
 	// have just been published, whichever process made them.
 	Reconciled()

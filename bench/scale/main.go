@@ -33,6 +33,7 @@ var parts = []part{
 	{"edge", million},
 	{"restart", restart},
 	{"reset", reset},
+	{"stream", askStream},
 	{"sales", sales},
 }
 
@@ -49,7 +50,15 @@ func main() {
 	flag.BoolVar(&o.short, "short", false, "a hundredth of the sessions, to try something: not for the record")
 	flag.StringVar(&o.out, "out", "", "file for the tables; a complete run writes bench/SCALE.md by itself")
 	pattern := flag.String("run", "", "parts to run, by a regular expression for their names: "+names())
+	edges := flag.String("edges", "", "runs edges, for the bench itself")
 	flag.Parse()
+	if *edges != "" {
+		if err := runEdges(*edges); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: edges:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var err error
 	if o.run, err = regexp.Compile(*pattern); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: -run:", err)

@@ -50,6 +50,9 @@ type Edge struct {
 	Pages      PageLog
 	Limits     *Limiter
 	ended      endedSessions
+	interest   *interest
+	unheld     recentEvents
+	catchUp    catchUp
 
 	states stateRequests
 	sweep  sweeper
@@ -100,14 +103,18 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	c := &Clock{}
 	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
 	e.Verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.Backend.url(protocol.JWKS), e.Backend.client, time.Now)}
-	e.stream = &follower{backend: e.Backend, logger: logger, onState: e.applyEvent, onReset: e.reset}
+	e.interest = newInterest()
+	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onReset: e.reset, held: e.heldProviders, legacyFor: legacyFor}
+	e.Sessions.OnAdd = e.added
+	e.catchUp = catchUp{edge: e, wake: make(chan struct{}, 1)}
+	e.stream.onCover = e.catchUp.begin
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
 		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Heartbeat), reporter: &reporter{edge: e},
 	}
 	e.Metrics = newMetrics(e)
 	e.Limits = newLimiter(e.Metrics.limited)
-	e.Hosts = newHostCache(e.Backend, e.Limits)
+	e.Hosts = newHostCache(e.Backend, e.Limits, func(provider string) { e.interest.add(provider, MonotonicMS()) })
 	e.Launches = newLaunchDedup(e.Sessions)
 	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*offlineEntry)}
 	e.Backend.calls = e.Metrics.calls
@@ -120,7 +127,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 
 // Start begins to follow the backend. Further calls do nothing.
 func (e *Edge) Start() {
-	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run)
+	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run, e.catchUp.run)
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no
@@ -164,24 +171,6 @@ func (l *loops) stop() {
 	l.running.Wait()
 }
 
-// applyEvent takes a state that the backend sent by itself. Of sessions that this edge
-// never saw, it keeps whether they ended: their first request asks for the rest.
-func (e *Edge) applyEvent(st *protocol.LiveState) {
-	if st.Status.Terminal() {
-		e.ended.add(st.ID, st.Status)
-	}
-	if s := e.Sessions.ByID(st.ID); s != nil {
-		s.Apply(st, MonotonicMS())
-	}
-}
-
-// reset says that changes may have gone unheard.
-func (e *Edge) reset() {
-	e.resetAt.Store(MonotonicMS())
-	e.downUntil.Store(0)
-	e.sweep.begin()
-}
-
 // applyAnswer takes the backend's answer to a batch of beats. A session that it
 // does not name is as this edge holds it.
 func (e *Edge) applyAnswer(batch []protocol.Heartbeat, a *protocol.HeartbeatsAnswer, sentAt int64) {
@@ -200,20 +189,6 @@ func (e *Edge) applyAnswer(batch []protocol.Heartbeat, a *protocol.HeartbeatsAns
 			s.Confirm(b.Version, sentAt)
 		}
 	}
-}
-
-// fresh reports whether s may be judged by what is held: the backend vouched
-// for it after the last gap in the stream, and the stream runs, or ran within
-// maxStaleness, or the backend vouched for s itself as recently.
-func (e *Edge) fresh(s *live.Session, maxStaleness time.Duration) bool {
-	confirmed := s.ConfirmedAt()
-	if confirmed <= e.resetAt.Load() {
-		return false
-	}
-	if e.stream.connected.Load() {
-		return true
-	}
-	return max(confirmed, e.stream.heardAt.Load()) >= MonotonicMS()-maxStaleness.Milliseconds()
 }
 
 // Confirm asks the backend about s when what is held is too old. While the

@@ -38,6 +38,18 @@ func stateOf(id string, version int64, status protocol.Status, left time.Duratio
 	}
 }
 
+// told has an event arrive with a state.
+func told(t *testing.T, e *Edge, st *protocol.LiveState) {
+	t.Helper()
+	data, err := json.Marshal(st)
+	if err == nil {
+		err = e.applyEvent(data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // cutterFunc is a request under way that ends by a call.
 type cutterFunc func()
 

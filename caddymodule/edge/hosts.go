@@ -56,6 +56,7 @@ type Asker struct {
 type HostCache struct {
 	backend *BackendClient
 	limiter *Limiter
+	onFound func(provider string) // called with each answer of the backend
 	lookups singleflight.Group
 
 	mu      sync.RWMutex // guards all below
@@ -68,8 +69,8 @@ type hostEntry struct {
 	until  int64 // monotonic ms
 }
 
-func newHostCache(b *BackendClient, l *Limiter) *HostCache {
-	return &HostCache{backend: b, limiter: l, found: make(map[string]hostEntry), missing: make(map[string]int64)}
+func newHostCache(b *BackendClient, l *Limiter, onFound func(provider string)) *HostCache {
+	return &HostCache{backend: b, limiter: l, onFound: onFound, found: make(map[string]hostEntry), missing: make(map[string]int64)}
 }
 
 // Known returns what is known of a host without asking the backend: its provider,
@@ -153,6 +154,9 @@ func isNoHost(err error) bool {
 
 // keep remembers the backend's answer; nil: the host has no provider.
 func (c *HostCache) keep(host string, answer *protocol.HostAnswer) {
+	if answer != nil {
+		c.onFound(answer.ProviderID)
+	}
 	now := MonotonicMS()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -29,8 +29,11 @@ type Metrics struct {
 	pages      map[string]prometheus.Counter // by inject.Outcome.String
 	calls      *prometheus.HistogramVec
 	eventsLost prometheus.Counter
-	limited    *prometheus.CounterVec        // by the limit
-	offline    map[string]prometheus.Counter // by result
+
+	streamEvents, streamResets prometheus.Counter
+
+	limited *prometheus.CounterVec        // by the limit
+	offline map[string]prometheus.Counter // by result
 
 	all []prometheus.Collector
 }
@@ -56,6 +59,8 @@ func newMetrics(e *Edge) *Metrics {
 	m.cuts = byCode(vec("cuts_total", "Open requests ended with their session, by reason.", "code"))
 	m.limited = vec("limited_total", "Uses refused because of a limit, by the limit's name.", "limit")
 	m.eventsLost = counter("events_lost_total", "Events dropped because their handlers are too slow.")
+	m.streamEvents = counter("stream_events_total", "Changes of sessions received over the event stream.")
+	m.streamResets = counter("stream_resets_total", "Times that changes may have been missed and every state is confirmed anew.")
 	offline := vec("offline_entries_total", "Entries while the backend was down: admitted or turned_away (too many), and then redeemed or refused by the backend.", "result")
 	m.offline = make(map[string]prometheus.Counter)
 	for _, result := range []string{offlineAdmitted, offlineTurnedAway, offlineRedeemed, offlineRefused} {
@@ -83,6 +88,16 @@ func newMetrics(e *Edge) *Metrics {
 	})
 	gauge("stream_silence_seconds", "Time since the last line of the event stream; the backend sends one every 2 s.", func() float64 {
 		return (time.Duration(MonotonicMS()-e.stream.heardAt.Load()) * time.Millisecond).Seconds()
+	})
+	gauge("stream_providers", "Providers whose changes the event stream carries; -1 for all.", func() float64 {
+		c := e.stream.coverage.Load()
+		switch {
+		case c == nil:
+			return 0
+		case c.all:
+			return -1
+		}
+		return float64(len(c.providers))
 	})
 	gauge("offline_entries_waiting", "Sessions admitted while the backend was down that it has not redeemed yet.", func() float64 { return float64(e.Offline.len()) })
 	gauge("states_waiting", "Sessions whose state is to be asked for while all calls for states are under way.", func() float64 { return float64(e.states.len()) })

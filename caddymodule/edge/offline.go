@@ -68,8 +68,8 @@ type offlineEntry struct {
 func (o *offlineEntry) servedMS(now int64) int64 { return max(0, min(now, o.until)-o.at) }
 
 // Admit lets a session in without the backend and returns its cookie, or the code of the
-// refusal: if it is open here already, if this edge knows that it ended, or if too many
-// wait for the backend.
+// refusal: if it is open here already, if this edge knows that it ended or would not have
+// heard of it, or if too many wait for the backend.
 func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Claims, limits OfflineLimits) (cookie string, refused protocol.Code) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,11 @@ func (p *OfflineAdmissions) Admit(req *protocol.LaunchRequest, claims *token.Cla
 	if status := p.edge.ended.status(id); status != "" {
 		return "", protocol.CodeOf(status)
 	}
-	if len(p.waiting) >= limits.Sessions {
+	var sold time.Time
+	if claims.IssuedAt != nil {
+		sold = claims.IssuedAt.Time
+	}
+	if len(p.waiting) >= limits.Sessions || !p.edge.heardOfEnds(claims.ProviderID, sold) {
 		p.edge.Metrics.offline[offlineTurnedAway].Inc()
 		return "", protocol.BackendUnavailable
 	}

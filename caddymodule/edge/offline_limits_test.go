@@ -45,7 +45,7 @@ func TestEndedSessionsOpenNothingOffline(t *testing.T) {
 		protocol.Expired: protocol.SessionExpired, protocol.Canceled: protocol.SessionCanceled, protocol.Active: "",
 	} {
 		id := "s-" + string(status)
-		e.applyEvent(stateOf(id, 2, status, time.Hour))
+		told(t, e, stateOf(id, 2, status, time.Hour))
 		if cookie, code := admit(e, id, limits); code != want || (cookie == "") != (want != "") {
 			t.Errorf("%s: %q, want %q", status, code, want)
 		}

@@ -54,7 +54,7 @@ func TestLinkThatWasUsedElsewhereEndsHere(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		e, cookie, entry := refusing(t, http.StatusConflict, protocol.LaunchSpent)
 		if heard {
-			e.applyEvent(stateOf("s1", 1, protocol.Active, time.Hour))
+			told(t, e, stateOf("s1", 1, protocol.Active, time.Hour))
 		}
 		cut := false
 		e.Sessions.ByID("s1").Register(&live.Registration{Cutter: cutterFunc(func() { cut = true })})

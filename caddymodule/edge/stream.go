@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -21,92 +19,131 @@ import (
 const (
 	// streamSilence is how long the stream may be silent before it is closed and
 	// opened again. The backend sends its time every 2 s.
-	streamSilence  = 7 * time.Second
-	streamLineMax  = 256 << 10
-	streamRetryMin = 100 * time.Millisecond
-	streamRetryMax = 2 * time.Second
+	streamSilence = 7 * time.Second
+	streamLineMax = 256 << 10
+	streamBuffer  = 64 << 10
 )
 
-// follower follows the backend's live-state changes over server-sent events, for
-// as long as its edge lives, resuming where it left off.
-type follower struct {
-	backend *BackendClient
-	logger  *zap.Logger
-	// onState takes a changed state; onReset says that changes may have been
-	// missed and every state must be confirmed anew.
-	onState func(*protocol.LiveState)
-	onReset func()
+// errNoFilter is returned by a backend that cannot limit a stream to some providers.
+var errNoFilter = errors.New("the backend does not limit event streams to providers; reading that of all")
 
-	lastID    string       // used by run alone
-	heardAt   atomic.Int64 // monotonic ms of the last line; 0 before the first
-	connected atomic.Bool
+// stream is one connection over which the backend tells of changes.
+type stream struct {
+	f      *follower
+	want   wanted
+	legacy bool // of all changes, from a backend that has no other
+	cancel context.CancelFunc
+	opened chan struct{} // closed after the first event
+	ended  chan struct{} // closed after err is set
+	err    error
+
+	mu     sync.Mutex // guards lastID
+	lastID []byte
 }
 
-// run follows the stream until ctx ends.
-func (s *follower) run(ctx context.Context) {
-	wait := streamRetryMin
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.follow(ctx)
-		s.connected.Store(false)
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(began) > streamSilence {
-			wait = streamRetryMin
-		}
-		s.logger.Warn("event stream ended; reconnecting", zap.Error(err), zap.Duration("in", wait))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait + rand.N(wait)):
-		}
-		wait = min(wait*2, streamRetryMax)
+// open opens a stream after the event lastID and reads it to its end, in the background.
+func (f *follower) open(ctx context.Context, want wanted, legacy bool, lastID string) *stream {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &stream{
+		f: f, want: want, legacy: legacy, cancel: cancel, opened: make(chan struct{}), ended: make(chan struct{}), lastID: []byte(lastID),
+	}
+	if legacy {
+		s.want.all = true
+	}
+	go func() {
+		defer close(s.ended)
+		defer cancel()
+		s.err = s.follow(ctx, lastID)
+	}()
+	return s
+}
+
+// position is the id of the last event.
+func (s *stream) position() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.lastID)
+}
+
+// isOpen reports whether an event has arrived.
+func (s *stream) isOpen() bool {
+	select {
+	case <-s.opened:
+		return true
+	default:
+		return false
 	}
 }
 
-// follow opens the stream once and reads it to its end.
-func (s *follower) follow(ctx context.Context) error {
+func (s *stream) request(ctx context.Context, lastID string) (*http.Request, error) {
+	backend := s.f.backend
+	method, body := http.MethodGet, io.Reader(nil)
+	if !s.legacy {
+		ask, err := json.Marshal(protocol.StreamRequest{Providers: s.want.list()})
+		if err != nil {
+			return nil, err
+		}
+		method, body = http.MethodPost, bytes.NewReader(ask)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, backend.url(protocol.EdgeEvents), body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+backend.key)
+	req.Header.Set("Accept", "text/event-stream")
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	return req, nil
+}
+
+// follow opens the stream and reads it to its end.
+func (s *stream) follow(ctx context.Context, lastID string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	silence := time.AfterFunc(streamSilence, cancel)
 	defer silence.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.backend.url(protocol.EdgeEvents), nil)
+	req, err := s.request(ctx, lastID)
 	if err != nil {
 		return fmt.Errorf("opening event stream: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.backend.key)
-	req.Header.Set("Accept", "text/event-stream")
-	if s.lastID != "" {
-		req.Header.Set("Last-Event-ID", s.lastID)
-	}
-	resp, err := s.backend.client.Do(req)
+	resp, err := s.f.backend.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("opening event stream: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		if !s.legacy && lacksFilter(resp.StatusCode) {
+			return fmt.Errorf("%w: it answered %s", errNoFilter, resp.Status)
+		}
 		return fmt.Errorf("opening event stream: the backend answered %s%s", resp.Status, keyTrouble(resp.StatusCode))
 	}
-	if s.lastID == "" {
-		// Whatever changed between the first question about a session and this
-		// moment went unheard.
-		s.onReset()
-	}
-	s.heardAt.Store(MonotonicMS())
-	s.connected.Store(true)
-	s.logger.Info("event stream connected")
+	sound := &soundReader{stream: s, body: resp.Body, silence: silence}
+	return s.read(bufio.NewReaderSize(sound, streamBuffer), lastID == "")
+}
 
-	r := bufio.NewReaderSize(resp.Body, 16<<10)
+// lacksFilter reports whether a backend that gives this answer has no stream for some
+// providers, or refuses what it is asked for.
+func lacksFilter(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented,
+		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// read reads events to the end of the stream. fresh says that it resumes no other.
+func (s *stream) read(r *bufio.Reader, fresh bool) error {
 	var ev event
 	for {
 		line, err := readLine(r)
 		if err != nil {
 			return fmt.Errorf("reading event stream: %w", err)
 		}
-		silence.Reset(streamSilence)
-		s.heardAt.Store(MonotonicMS())
 		if len(line) > 0 {
 			ev.line(line)
 			continue
@@ -114,33 +151,65 @@ func (s *follower) follow(ctx context.Context) error {
 		if err := s.dispatch(&ev); err != nil {
 			return err
 		}
-		ev = event{}
+		if (len(ev.name) > 0 || ev.hasID) && !s.isOpen() {
+			if fresh {
+				// Whatever changed between the first question about a session and this
+				// moment went unheard.
+				s.f.onReset()
+			}
+			close(s.opened)
+		}
+		ev.clear()
 	}
 }
 
-func (s *follower) dispatch(ev *event) error {
-	switch ev.name {
+func (s *stream) dispatch(ev *event) error {
+	switch string(ev.name) {
 	case protocol.StreamState:
-		var st protocol.LiveState
-		if err := json.Unmarshal(ev.data, &st); err != nil || st.ID == "" {
-			return errors.New("reading event stream: malformed state")
+		if err := s.f.onState(ev.data); err != nil {
+			return fmt.Errorf("reading event stream: %w", err)
 		}
-		s.onState(&st)
 	case protocol.StreamReset:
-		s.onReset()
+		s.f.onReset()
 	}
 	if ev.hasID {
-		s.lastID = ev.id
+		s.mu.Lock()
+		s.lastID = append(s.lastID[:0], ev.id...)
+		s.mu.Unlock()
 	}
 	return nil
 }
 
-// event is a server-sent event in the making (HTML standard §9.2.6).
+// soundReader notes when something arrives.
+type soundReader struct {
+	stream  *stream
+	body    io.Reader
+	silence *time.Timer
+}
+
+// Read implements [io.Reader].
+func (r *soundReader) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if n > 0 {
+		r.silence.Reset(streamSilence)
+		if r.stream.isOpen() {
+			r.stream.f.heardAt.Store(MonotonicMS())
+		}
+	}
+	return n, err
+}
+
+// event is a server-sent event in the making (HTML standard §9.2.6). Its fields are
+// overwritten by the next one.
 type event struct {
-	name  string
-	id    string
+	name  []byte
+	id    []byte
 	hasID bool
 	data  []byte
+}
+
+func (e *event) clear() {
+	e.name, e.id, e.data, e.hasID = e.name[:0], e.id[:0], e.data[:0], false
 }
 
 func (e *event) line(line []byte) {
@@ -148,7 +217,7 @@ func (e *event) line(line []byte) {
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(field) {
 	case "event":
-		e.name = string(value)
+		e.name = append(e.name[:0], value...)
 	case "data":
 		if len(e.data) > 0 {
 			e.data = append(e.data, '\n')
@@ -156,7 +225,7 @@ func (e *event) line(line []byte) {
 		e.data = append(e.data, value...)
 	case "id":
 		if bytes.IndexByte(value, 0) < 0 {
-			e.id, e.hasID = string(value), true
+			e.id, e.hasID = append(e.id[:0], value...), true
 		}
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
-
-	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // TestRefusedEdgesAreToldWhy: what the log says of a key that the backend does
@@ -27,7 +25,9 @@ func TestRefusedEdgesAreToldWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := New(base, "sg_edge_secret", zap.NewNop())
-		if err := e.stream.follow(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+		s := e.stream.open(t.Context(), wanted{}, false, "")
+		<-s.ended
+		if err := s.err; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%d: %v; want %q in it", status, err, want)
 		}
 	}
@@ -38,27 +38,15 @@ func TestRefusedEdgesAreToldWhy(t *testing.T) {
 func FuzzEventStream(f *testing.F) {
 	f.Add("id: 1\nevent: state\ndata: {\"id\":\"s\"}\n\n")
 	f.Add(":\n\nevent:reset\n\ndata\r\nid:\x00\n\n")
+	e := New(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, "key", zap.NewNop())
 	f.Fuzz(func(t *testing.T, text string) {
-		s := &follower{onState: func(st *protocol.LiveState) {
-			if st.ID == "" {
-				t.Error("took a state without id")
-			}
-		}, onReset: func() {}}
+		s := &stream{f: e.stream, opened: make(chan struct{})}
 		r := bufio.NewReaderSize(strings.NewReader(text), 16)
-		var ev event
-		for {
-			line, err := readLine(r)
-			if err != nil {
-				return
-			}
-			if len(line) > 0 {
-				ev.line(line)
-				continue
-			}
-			if s.dispatch(&ev) != nil {
-				return
-			}
-			ev = event{}
+		if s.read(r, true) == nil {
+			t.Error("the stream has no end")
+		}
+		if e.Sessions.Len() > 0 {
+			t.Error("an event made a session known")
 		}
 	})
 }

@@ -220,6 +220,9 @@ func (s *Session) Confirm(version, confirmedAt int64) {
 	}
 }
 
+// Doubt says that the state which was confirmed at that time may be out of date.
+func (s *Session) Doubt(confirmedAt int64) { s.confirmed.CompareAndSwap(confirmedAt, -1) }
+
 // Refusal is why the session is refused, or "" if it is live.
 func (s *Session) Refusal() protocol.Code {
 	st := s.state.Load()

@@ -31,7 +31,9 @@ type Store struct {
 	seeds [2]maphash.Seed
 	now   func() int64 // the backend's time in Unix ms
 	// Called once at each end of a session, with its lock held. May be nil.
-	OnEnd     func(*Session, protocol.Code)
+	OnEnd func(*Session, protocol.Code)
+	// Called for each session that was added. May be nil.
+	OnAdd     func(*Session)
 	records   interner
 	deadlines *deadlines
 	tokens    [shardCount]tokenShard
@@ -138,12 +140,16 @@ func (l *Store) Put(st *protocol.LiveState, confirmedAt int64) *Session {
 	sh, hash := l.idShard(st.ID)
 	sh.mu.Lock()
 	s := sh.findLocked(hash, st.ID)
-	if s == nil {
+	added := s == nil
+	if added {
 		s = newSession(st, confirmedAt, l)
 		sh.addLocked(hash, s)
 	}
 	sh.mu.Unlock()
 	s.Apply(st, confirmedAt)
+	if added && l.OnAdd != nil {
+		l.OnAdd(s)
+	}
 	return s
 }
 

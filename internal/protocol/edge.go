@@ -116,19 +116,6 @@ type HeartbeatsAnswer struct {
 	ServerTimeMS int64       `json:"server_time_ms"`
 }
 
-// Events of [EdgeEvents]. The ids of the stream are opaque. An edge that reconnects
-// with the last id as Last-Event-ID receives every event after it, or [StreamReset].
-const (
-	StreamState = "state" // data: [LiveState]
-	StreamReset = "reset" // data: {}; the edge revalidates every session it holds
-	StreamTime  = "time"  // data: [StreamTimeData]; sent every 2 s, so that edges can detect a dead stream
-)
-
-// StreamTimeData holds the time of the backend's clock.
-type StreamTimeData struct {
-	ServerTimeMS int64 `json:"server_time_ms"`
-}
-
 // HostAnswer identifies the provider that owns a domain, and its origin.
 type HostAnswer struct {
 	Host        string   `json:"host"`

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,6 +34,30 @@ func FuzzLinks(f *testing.F) {
 		}
 		if values := is.Query()["session_id"]; len(values) == 0 || values[len(values)-1] != id {
 			t.Errorf("%q with %q becomes %q", page, id, got)
+		}
+	})
+}
+
+// FuzzHeadOf: the head of any state that this package writes is the state's.
+func FuzzHeadOf(f *testing.F) {
+	f.Add([]byte(`{"id":"s1","user_id":"u","provider_id":"p","status":"active","version":7,"expires_at":9}`))
+	f.Add([]byte(`{"id":"s1","user_id":"\"\\","provider_id":"p","status":"paused","version":-7}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = HeadOf(data)
+		var st LiveState
+		if json.Unmarshal(data, &st) != nil {
+			return
+		}
+		again, err := json.Marshal(st)
+		if err != nil {
+			return
+		}
+		var want StateHead
+		if err := json.Unmarshal(again, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := HeadOf(again); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", again, got, err)
 		}
 	})
 }

@@ -29,7 +29,7 @@ const (
 	EdgeLaunch     = "/api/v1/edge/launch"     // POST [LaunchRequest]: [LaunchAnswer]
 	EdgeHeartbeats = "/api/v1/edge/heartbeats" // POST [HeartbeatsRequest]: [HeartbeatsAnswer]
 	EdgeStates     = "/api/v1/edge/states"     // POST [StatesRequest]: [StatesAnswer]
-	EdgeEvents     = "/api/v1/edge/events"     // GET: text/event-stream, see [StreamState]
+	EdgeEvents     = "/api/v1/edge/events"     // POST [StreamRequest], or GET: text/event-stream, see [StreamState]
 	EdgeHosts      = "/api/v1/edge/hosts/"     // GET + host: [HostAnswer]
 
 	Sessions  = "/api/v1/sessions"

@@ -1,0 +1,108 @@
+package edge
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sessiongate/sessiongate/caddymodule/live"
+	"github.com/sessiongate/sessiongate/internal/protocol"
+)
+
+// A session ends before the stream covers its provider. Its user sends no further request,
+// but has a connection open, which ends once the wider stream runs, although no event tells
+// of the end.
+func TestSessionThatEndedBeforeItsProviderWasCovered(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		change   func(*protocol.LiveState)
+		failures int
+		ended    protocol.Code
+	}{
+		{"revoked", func(st *protocol.LiveState) { st.Status = protocol.Revoked }, 0, protocol.SessionRevoked},
+		{"revoked, and the backend fails twice", func(st *protocol.LiveState) { st.Status = protocol.Revoked }, 2, protocol.SessionRevoked},
+		{"paused", func(st *protocol.LiveState) { st.Status = protocol.Paused }, 0, protocol.SessionPaused},
+		{"relaunched", func(st *protocol.LiveState) { st.Relaunches = 1 }, 0, protocol.SessionMoved},
+		{"extended", func(st *protocol.LiveState) { st.ExpiresAt += 600 }, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			changed := sessionAt("p2", "b", 2)
+			tt.change(changed)
+			failures := make(chan struct{}, tt.failures)
+			e, streams := streamsOf(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != protocol.EdgeHeartbeats {
+					return false
+				}
+				if len(failures) < cap(failures) {
+					failures <- struct{}{}
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+				var in protocol.HeartbeatsRequest
+				if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+					t.Error(err)
+				}
+				var out protocol.HeartbeatsAnswer
+				for _, b := range in.Beats {
+					if b.At != 0 || b.Count != 0 {
+						t.Errorf("a question counts as a heartbeat: %+v", b)
+					}
+					if b.ID == "b" && b.Version < 2 {
+						out.States = append(out.States, *changed)
+					}
+				}
+				if err := json.NewEncoder(w).Encode(out); err != nil {
+					t.Error(err)
+				}
+				return true
+			})
+			e.Site("p1")
+			e.Start()
+			first := took(t, streams, "the first stream")
+			first.say <- timeEvent("5")
+			waitUntil(t, e.stream.connected.Load)
+			s := e.Sessions.Put(sessionAt("p2", "b", 1), MonotonicMS())
+			cut := make(chan protocol.Code, 1)
+			if code := s.Register(&live.Registration{Cutter: codeCutter(cut)}); code != "" {
+				t.Fatal(code)
+			}
+			second := took(t, streams, "the second stream")
+			nextMoment()
+			second.say <- timeEvent("6") // the end came before
+			if tt.ended != "" {
+				if code := took(t, cut, "the end of the open connection"); code != tt.ended {
+					t.Errorf("it ends with %s, want %s", code, tt.ended)
+				}
+			}
+			waitUntil(t, func() bool { return s.Record().State().Version == 2 && e.fresh(s, 0) })
+			if tt.ended == "" && (len(cut) > 0 || s.ExpiresAt() != changed.ExpiresAt) {
+				t.Errorf("cut: %d; it ends at %d, want %d", len(cut), s.ExpiresAt(), changed.ExpiresAt)
+			}
+		})
+	}
+}
+
+// Sessions of providers that were covered all the while are not asked about.
+func TestCatchUpAsksAboutNewProvidersAlone(t *testing.T) {
+	t.Parallel()
+	e := aloneEdge(t)
+	e.stream.coverage.Store(coveredFor(10_000))
+	now := MonotonicMS()
+	e.Sessions.Put(stateOf("before", 3, protocol.Active, time.Hour), now-20_000)
+	e.Sessions.Put(stateOf("since", 1, protocol.Active, time.Hour), now-5000)
+	e.Sessions.Put(stateOf("over", 1, protocol.Completed, time.Hour), now-20_000)
+	e.Sessions.Put(sessionAt("another", "not covered", 1), now-20_000)
+	offline := e.Sessions.Put(stateOf("offline", 1, protocol.Active, time.Hour), now-20_000)
+	offline.ServeUntil(e.Clock.NowMS() + time.Hour.Milliseconds())
+	if list := e.catchUp.behind(); len(list) != 1 || list[0] != (protocol.Heartbeat{ID: "before", Version: 3}) {
+		t.Errorf("%+v", list)
+	}
+}
+
+// codeCutter is an open request that tells why it is ended.
+type codeCutter chan protocol.Code
+
+func (c codeCutter) Cut(code protocol.Code) { c <- code }
