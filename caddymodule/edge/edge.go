@@ -52,7 +52,6 @@ type Edge struct {
 	ended      endedSessions
 	interest   *interest
 	unheld     recentEvents
-	catchUp    catchUp
 
 	states stateRequests
 	sweep  sweeper
@@ -106,8 +105,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e.interest = newInterest()
 	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onReset: e.reset, held: e.heldProviders, legacyFor: legacyFor}
 	e.Sessions.OnAdd = e.added
-	e.catchUp = catchUp{edge: e, wake: make(chan struct{}, 1)}
-	e.stream.onCover = e.catchUp.begin
+	e.stream.onCover = e.sweep.begin
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
 		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Heartbeat), reporter: &reporter{edge: e},
@@ -127,7 +125,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 
 // Start begins to follow the backend. Further calls do nothing.
 func (e *Edge) Start() {
-	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run, e.catchUp.run)
+	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run)
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no

@@ -22,10 +22,12 @@ const (
 	sweepPause   = 100 * time.Millisecond
 	sweepShare   = 4
 	sweepBackoff = 10 * time.Second
+	// What is confirmed in the millisecond of a gap counts as confirmed before it.
+	sweepAfter = 2 * time.Millisecond
 )
 
-// sweeper confirms the sessions of an edge after a gap in the event stream. Each would be
-// confirmed by its next request. But a session that has ended, and whose user sends none,
+// sweeper confirms the sessions of an edge after a gap in the event stream, and those whose
+// providers it covers only now. Each would be confirmed by its next request. But a session that has ended, and whose user sends none,
 // may have a WebSocket open, which must not go on to the deadline; and the first request
 // of each should not have to wait for the backend.
 type sweeper struct {
@@ -41,7 +43,7 @@ func (w *sweeper) begin() {
 	}
 }
 
-// run sweeps after each reset, until ctx ends.
+// run sweeps when it has to, until ctx ends.
 func (w *sweeper) run(ctx context.Context) {
 	for {
 		select {
@@ -49,13 +51,13 @@ func (w *sweeper) run(ctx context.Context) {
 			return
 		case <-w.wake:
 		}
-		if sleep(ctx, rand.N(sweepWithin)) {
+		if sleep(ctx, sweepAfter+rand.N(sweepWithin)) {
 			w.sweep(ctx)
 		}
 	}
 }
 
-// sweep confirms all sessions that a reset concerns, by one call after the other.
+// sweep confirms all sessions that need it, by one call after the other.
 func (w *sweeper) sweep(ctx context.Context) {
 	var list []*live.Session
 	w.edge.Sessions.Each(func(s *live.Session) {
@@ -96,9 +98,14 @@ func (w *sweeper) sweep(ctx context.Context) {
 }
 
 // unconfirmed reports whether a session is to be confirmed: it is open, and changes of it
-// may have gone unheard.
+// may have gone unheard, since the stream had a gap or did not cover its provider.
 func (w *sweeper) unconfirmed(s *live.Session) bool {
-	return s.ConfirmedAt() <= w.edge.resetAt.Load() && !s.Provisional() && !live.IsEnd(s.Refusal())
+	if s.Provisional() || live.IsEnd(s.Refusal()) {
+		return false
+	}
+	confirmed := s.ConfirmedAt()
+	since, covered := w.edge.stream.coverage.Load().since(s.ProviderID())
+	return confirmed <= w.edge.resetAt.Load() || covered && confirmed <= since
 }
 
 // confirm asks by heartbeats that count for none: the backend answers the states of those
