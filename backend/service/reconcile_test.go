@@ -188,13 +188,16 @@ func reconciled(t *testing.T, now time.Time, ids ...string) (*Service, *coord.Su
 	return &Service{store: st, coord: memory, now: func() time.Time { return now }}, sub
 }
 
-// told returns the ids and versions of the states that a subscription has.
-func told(t *testing.T, sub *coord.Subscription) (list []string) {
+// told returns the ids and versions of the next n states that a subscription has.
+func told(t *testing.T, sub *coord.Subscription, n int) (list []string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // what is there is returned, and nothing is waited for
-	for {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for len(list) < n {
 		batch, err := sub.Next(ctx)
+		if err != nil {
+			t.Fatalf("%v after %q", err, list)
+		}
 		for _, e := range batch.Events {
 			l, err := decodeState(coord.State{Data: e.Data})
 			if err != nil {
@@ -202,10 +205,8 @@ func told(t *testing.T, sub *coord.Subscription) (list []string) {
 			}
 			list = append(list, fmt.Sprintf("%s/%d", l.ID, l.Version))
 		}
-		if err != nil {
-			return list
-		}
 	}
+	return list
 }
 
 // around is the time of all changes of a test.
@@ -248,7 +249,7 @@ func TestOnlyUnpublishedChangesAreRead(t *testing.T) {
 		if err := s.reconcile(ctx, around(now), 100); err != nil {
 			t.Fatal(err)
 		}
-		if got := told(t, sub); !slices.Equal(got, want) {
+		if got := told(t, sub, len(want)); !slices.Equal(got, want) {
 			t.Errorf("published %q, want %q", got, want)
 		}
 		if got := read(); len(got) > 0 {
@@ -256,7 +257,7 @@ func TestOnlyUnpublishedChangesAreRead(t *testing.T) {
 		}
 	}
 	publish("a", "c")
-	told(t, sub)
+	told(t, sub, 2)
 	if got := read(); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("%q are read, want b alone", got)
 	}
@@ -301,13 +302,13 @@ func TestRoundsGoOnWhereTheLastOneStopped(t *testing.T) {
 	if err := s.reconcile(ctx, spans, limit); !errors.Is(err, errManyChanges) {
 		t.Errorf("the first round: %v", err)
 	}
-	if got := told(t, sub); len(got) != limit || got[0] != "s00000/1" || got[limit-1] != fmt.Sprintf("s%05d/1", limit-1) {
+	if got := told(t, sub, limit); len(got) != limit || got[0] != "s00000/1" || got[limit-1] != fmt.Sprintf("s%05d/1", limit-1) {
 		t.Errorf("the first round published %d", len(got))
 	}
 	if err := s.reconcile(ctx, spans, limit); err != nil {
 		t.Errorf("the second round: %v", err)
 	}
-	if got := told(t, sub); len(got) != len(ids)-limit || got[len(got)-1] != ids[len(ids)-1]+"/1" {
+	if got := told(t, sub, len(ids)-limit); len(got) != len(ids)-limit || got[len(got)-1] != ids[len(ids)-1]+"/1" {
 		t.Errorf("the second round published %d, want %d", len(got), len(ids)-limit)
 	}
 	if err := s.reconcile(ctx, spans, 0); err != nil {

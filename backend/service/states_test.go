@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -36,7 +37,10 @@ func TestMissingStatesAreReadTogether(t *testing.T) {
 	if states, err = s.live(ctx, []string{"c", "a", "b"}); err != nil || states[1].ID != "a" {
 		t.Errorf("from memory: %+v, %v", states, err)
 	}
-	if got := told(t, sub); got != nil {
+	if err := s.coord.Publish(ctx, coord.State{ID: "last", Version: 1, Data: []byte(`{"id":"last","version":1}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(t, sub, 1); got[0] != "last/1" {
 		t.Errorf("%q were published", got)
 	}
 }

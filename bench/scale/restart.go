@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	restartSessions = 100_000
-	restartRate     = 2000 // requests each second
-	restartLimit    = 2 * time.Minute
+	restartSessions = 200_000
+	restartRate     = 3000 // requests each second
+	restartLimit    = 4 * time.Minute
 )
 
 // restart asks what it costs when an edge, or its session service, dies under traffic
