@@ -77,8 +77,9 @@ func (s *Service) reconcile(ctx context.Context, spans []span, limit int) error 
 // reconcileSpan reads the changes of a time by pages. Their order makes each round begin
 // with the earliest, and go on where the one before reached its limit.
 func (s *Service) reconcileSpan(ctx context.Context, t span, limit int) error {
+	most := cmp.Or(s.changesAtOnce, reconcilePage)
 	for after := ""; ; {
-		page, err := s.store.Changes(ctx, t.from, t.to, after, reconcilePage)
+		page, err := s.store.Changes(ctx, t.from, t.to, after, most)
 		if err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func (s *Service) reconcileSpan(ctx context.Context, t span, limit int) error {
 		if limit -= len(unpublished); limit < 0 {
 			return errManyChanges
 		}
-		if len(page) < reconcilePage || ctx.Err() != nil {
+		if len(page) < most || ctx.Err() != nil {
 			return nil
 		}
 		after = page[len(page)-1].ID

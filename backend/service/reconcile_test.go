@@ -158,22 +158,26 @@ func reconciled(t *testing.T, now time.Time, ids ...string) (*Service, *coord.Su
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	err = st.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.InsertProvider(ctx, store.Provider{ID: "p"}, now); err != nil {
-			return err
+	err = st.Write(ctx, func(tx *store.Tx) error { return tx.InsertProvider(ctx, store.Provider{ID: "p"}, now) })
+	at := now
+	for some := range slices.Chunk(ids, 200) { // a transaction has a time limit
+		if err != nil {
+			t.Fatal(err)
 		}
-		for i, id := range ids {
-			at := now.Add(time.Duration(i) * time.Millisecond)
-			tr, err := session.New(session.Order{ID: id, UserID: "u", ProviderID: "p", Tokens: 1, Duration: 600, ReturnURL: "https://market.example/"}, at)
-			if err != nil {
-				return err
+		err = st.Write(ctx, func(tx *store.Tx) error {
+			for _, id := range some {
+				at = at.Add(time.Millisecond)
+				tr, err := session.New(session.Order{ID: id, UserID: "u", ProviderID: "p", Tokens: 1, Duration: 600, ReturnURL: "https://market.example/"}, at)
+				if err != nil {
+					return err
+				}
+				if err := tx.Insert(ctx, tr, at); err != nil {
+					return err
+				}
 			}
-			if err := tx.Insert(ctx, tr, at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +189,7 @@ func reconciled(t *testing.T, now time.Time, ids ...string) (*Service, *coord.Su
 	if b, err := sub.Next(ctx); err != nil || !b.Reset {
 		t.Fatalf("%+v, %v", b, err)
 	}
-	return &Service{store: st, coord: memory, now: func() time.Time { return now }}, sub
+	return &Service{store: st, coord: memory, now: func() time.Time { return now }, changesAtOnce: 50}, sub
 }
 
 // told returns the ids and versions of the next n states that a subscription has.
@@ -292,12 +296,13 @@ func TestRoundsGoOnWhereTheLastOneStopped(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	now := time.Unix(1_800_000_000, 0)
-	ids := make([]string, reconcilePage+7) // more than a page
+	const page = 50
+	ids := make([]string, page+7) // more than a page
 	for i := range ids {
 		ids[i] = fmt.Sprintf("s%05d", i)
 	}
 	s, sub := reconciled(t, now, ids...)
-	limit := reconcilePage - 10
+	const limit = page - 10
 	spans := around(now)
 	if err := s.reconcile(ctx, spans, limit); !errors.Is(err, errManyChanges) {
 		t.Errorf("the first round: %v", err)

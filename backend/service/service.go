@@ -78,6 +78,8 @@ type Service struct {
 	wake    chan struct{} // wakes the expiry loop for a new deadline
 
 	stateReads chan struct{} // has an element for each of the [stateReads] under way
+	// The most changes that one query of the reconciliation lists; 0: reconcilePage.
+	changesAtOnce int
 
 	seal   seal.Cipher
 	guard  webhook.Guard
