@@ -177,3 +177,56 @@ func TestEndWhileAWiderStreamIsRefused(t *testing.T) {
 		t.Errorf("it ends with %s", code)
 	}
 }
+
+// A request is admitted by a state that may be out of date, because the backend does not
+// answer at that moment. What it opens does not outlive the session: the edge asks again,
+// although the user does not, and no stream is reset.
+func TestUnconfirmedAdmissionIsAskedAboutAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		down bool // it is known already that the backend does not answer
+	}{{"the question fails", false}, {"no question is asked", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e, streams := streamsOf(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != protocol.EdgeHeartbeats {
+					return false // states are unavailable
+				}
+				var in protocol.HeartbeatsRequest
+				_ = json.NewDecoder(r.Body).Decode(&in)
+				var out protocol.HeartbeatsAnswer
+				if len(in.Beats) > 0 {
+					st := sessionAt("p1", "a", 2)
+					st.Status = protocol.Revoked
+					out.States = append(out.States, *st)
+				}
+				_ = json.NewEncoder(w).Encode(out)
+				return true
+			})
+			e.Site("p1")
+			e.Start()
+			first := took(t, streams, "the first stream")
+			first.say <- timeEvent("5")
+			waitUntil(t, e.stream.connected.Load)
+			// The sweep of the first reset is over.
+			waitUntil(t, func() bool { return MonotonicMS() > e.resetAt.Load()+(sweepWithin+sweepAfter).Milliseconds()+500 })
+			asked := MonotonicMS()
+			nextMoment()
+			first.say <- stateEvent("6", sessionAt("p1", "a", 2)) // between a question and its answer
+			waitUntil(t, func() bool { return e.unheld.since("a", asked) })
+			s := e.Sessions.Put(sessionAt("p1", "a", 1), asked)
+			if tt.down {
+				e.downUntil.Store(MonotonicMS() + time.Hour.Milliseconds())
+			}
+			e.Confirm(t.Context(), s, time.Minute)
+			cut := make(chan protocol.Code, 1)
+			if code := s.Register(&live.Registration{Cutter: codeCutter(cut)}); code != "" {
+				t.Fatal(code)
+			}
+			if code := took(t, cut, "the end of the open connection"); code != protocol.SessionRevoked {
+				t.Errorf("it ends with %s", code)
+			}
+		})
+	}
+}
