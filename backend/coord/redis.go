@@ -325,8 +325,9 @@ func (r *Redis) published(s State) bool {
 // Subscribe returns a subscription to the changes of these providers, or of all if none
 // is given, after the event lastID. If lastID is empty or no longer in the log, the
 // subscription starts with a reset and continues with new changes. Event ids are the
-// same in every process.
+// same in every process; Subscribe waits a moment for one that this process has not read.
 func (r *Redis) Subscribe(lastID string, providers ...string) (*Subscription, error) {
+	r.awaitEvent(lastID)
 	return r.events.subscribe(lastID, providers)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,3 +115,118 @@ func TestSweepAsksAboutNewProvidersAlone(t *testing.T) {
 type codeCutter chan protocol.Code
 
 func (c codeCutter) Cut(code protocol.Code) { c <- code }
+
+// The backend refuses the wider stream again and again. An end at a provider that the
+// present stream does not cover still takes effect, whether it came before the refusals or
+// after the first of them.
+func TestEndWhileAWiderStreamIsRefused(t *testing.T) {
+	t.Parallel()
+	var revoked atomic.Bool
+	refused := make(chan struct{}, 1000)
+	e, streams := streamsOf(t, func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.URL.Path == protocol.EdgeHeartbeats:
+			var in protocol.HeartbeatsRequest
+			_ = json.NewDecoder(r.Body).Decode(&in)
+			var out protocol.HeartbeatsAnswer
+			if revoked.Load() && len(in.Beats) > 0 {
+				st := sessionAt("p2", "b", 2)
+				st.Status = protocol.Revoked
+				out.States = append(out.States, *st)
+			}
+			_ = json.NewEncoder(w).Encode(out)
+			return true
+		case r.URL.Path == protocol.EdgeEvents && r.Header.Get("Last-Event-ID") != "":
+			refused <- struct{}{}
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	})
+	e.Site("p1")
+	e.Start()
+	first := took(t, streams, "the first stream")
+	first.say <- timeEvent("5")
+	waitUntil(t, e.stream.connected.Load)
+	nextMoment() // the reset of the first stream does not concern the session
+	s := e.Sessions.Put(sessionAt("p2", "b", 1), MonotonicMS())
+	cut := make(chan protocol.Code, 1)
+	if code := s.Register(&live.Registration{Cutter: codeCutter(cut)}); code != "" {
+		t.Fatal(code)
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // the first stream goes on
+		for {
+			select {
+			case first.say <- timeEvent("6"):
+			case <-first.gone:
+				return
+			case <-stop:
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	took(t, refused, "a wider stream")
+	for range 4 {
+		took(t, refused, "another one")
+	}
+	revoked.Store(true)
+	if code := took(t, cut, "the end of the open connection"); code != protocol.SessionRevoked {
+		t.Errorf("it ends with %s", code)
+	}
+}
+
+// A request is admitted by a state that may be out of date, because the backend does not
+// answer at that moment. What it opens does not outlive the session: the edge asks again,
+// although the user does not, and no stream is reset.
+func TestUnconfirmedAdmissionIsAskedAboutAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		down bool // it is known already that the backend does not answer
+	}{{"the question fails", false}, {"no question is asked", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e, streams := streamsOf(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != protocol.EdgeHeartbeats {
+					return false // states are unavailable
+				}
+				var in protocol.HeartbeatsRequest
+				_ = json.NewDecoder(r.Body).Decode(&in)
+				var out protocol.HeartbeatsAnswer
+				if len(in.Beats) > 0 {
+					st := sessionAt("p1", "a", 2)
+					st.Status = protocol.Revoked
+					out.States = append(out.States, *st)
+				}
+				_ = json.NewEncoder(w).Encode(out)
+				return true
+			})
+			e.Site("p1")
+			e.Start()
+			first := took(t, streams, "the first stream")
+			first.say <- timeEvent("5")
+			waitUntil(t, e.stream.connected.Load)
+			// The sweep of the first reset is over.
+			waitUntil(t, func() bool { return MonotonicMS() > e.resetAt.Load()+(sweepWithin+sweepAfter).Milliseconds()+500 })
+			asked := MonotonicMS()
+			nextMoment()
+			first.say <- stateEvent("6", sessionAt("p1", "a", 2)) // between a question and its answer
+			waitUntil(t, func() bool { return e.unheld.since("a", asked) })
+			s := e.Sessions.Put(sessionAt("p1", "a", 1), asked)
+			if tt.down {
+				e.downUntil.Store(MonotonicMS() + time.Hour.Milliseconds())
+			}
+			e.Confirm(t.Context(), s, time.Minute)
+			cut := make(chan protocol.Code, 1)
+			if code := s.Register(&live.Registration{Cutter: codeCutter(cut)}); code != "" {
+				t.Fatal(code)
+			}
+			if code := took(t, cut, "the end of the open connection"); code != protocol.SessionRevoked {
+				t.Errorf("it ends with %s", code)
+			}
+		})
+	}
+}

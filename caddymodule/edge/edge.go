@@ -196,6 +196,14 @@ func (e *Edge) Confirm(ctx context.Context, s *live.Session, maxStaleness time.D
 	if s.Provisional() || e.fresh(s, maxStaleness) {
 		return
 	}
+	e.ask(ctx, s)
+	if e.sweep.unconfirmed(s) {
+		e.sweep.begin() // what the request opens may last, and its user may send no other
+	}
+}
+
+// ask has the backend confirm s, unless it was found down just before.
+func (e *Edge) ask(ctx context.Context, s *live.Session) {
 	now, until := MonotonicMS(), e.downUntil.Load()
 	if now < until {
 		return

@@ -30,7 +30,8 @@ type follower struct {
 	// that changes may have been missed and every state must be confirmed anew.
 	onState func([]byte) error
 	onReset func()
-	// onCover says that the stream may cover further providers from now on.
+	// onCover says that the stream may cover further providers from now on, or that a stream
+	// of further ones could not be opened.
 	onCover func()
 	// held returns the providers of the sessions that the edge holds.
 	held func() map[string]bool
@@ -39,6 +40,7 @@ type follower struct {
 
 	heardAt   atomic.Int64 // monotonic ms of the last line; 0 before the first
 	connected atomic.Bool
+	narrow    atomic.Bool              // a stream of further providers could not be opened
 	coverage  atomic.Pointer[coverage] // of the present stream, or of the last one; nil before the first
 
 	// Used by run alone.
@@ -153,6 +155,7 @@ func (f *follower) adopt() {
 	f.coverage.Store(f.coverage.Load().followedBy(f.next.want, now))
 	f.heardAt.Store(now)
 	f.connected.Store(true)
+	f.narrow.Store(false)
 	f.onCover()
 	providers := zap.Int("providers", len(f.next.want.providers))
 	if f.next.want.all {
@@ -191,6 +194,8 @@ func (f *follower) failed(ctx context.Context, err error) {
 		f.logger.Warn("event stream ended; reconnecting", zap.Error(err), zap.Duration("in", wait))
 	} else {
 		f.logger.Warn("opening an event stream for more providers failed; trying again", zap.Error(err), zap.Duration("in", wait))
+		f.narrow.Store(true)
+		f.onCover()
 	}
 	f.arm(wait)
 }

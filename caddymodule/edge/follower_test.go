@@ -380,3 +380,25 @@ func TestFreshAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A wider stream that is not silent, but on which no event arrives, is given up like one
+// that is silent.
+func TestStreamWithoutAnEventIsGivenUp(t *testing.T) {
+	t.Parallel()
+	e, streams := streamsOf(t, nil)
+	e.Start()
+	first := took(t, streams, "a stream")
+	go func() {
+		for {
+			select {
+			case first.say <- ": still here\n":
+				time.Sleep(100 * time.Millisecond)
+			case <-first.gone:
+				return
+			}
+		}
+	}()
+	second := took(t, streams, "another stream")
+	second.say <- timeEvent("5")
+	waitUntil(t, e.stream.connected.Load)
+}

@@ -119,6 +119,9 @@ func (i *interest) wanted(now int64, held func() map[string]bool) wanted {
 				delete(i.providers, provider)
 			}
 		}
+		for provider := range holds { // those that found no place before
+			i.addLocked(provider, now)
+		}
 		i.mu.Unlock()
 	}
 	i.mu.Lock()

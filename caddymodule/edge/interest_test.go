@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -168,5 +169,24 @@ func TestOfflineEntriesOfProvidersThatWereNotHeardOf(t *testing.T) {
 		if _, code := e.Offline.Admit(&protocol.LaunchRequest{Token: "t"}, claims, OfflineLimits{Time: time.Hour, Sessions: 1}); (code == "") != tt.want {
 			t.Errorf("%s: the entry is answered %q", name, code)
 		}
+	}
+}
+
+// A provider that found no place in a full set is of interest as long as the edge holds a
+// session of it: the set may be so small later that the stream has no other providers.
+func TestProviderOfAHeldSessionHasAPlaceLater(t *testing.T) {
+	t.Parallel()
+	i := newInterest()
+	for n := range maxInterest {
+		i.add(fmt.Sprint("p", n), 0)
+	}
+	i.add("late", 1)
+	held := func() map[string]bool { return map[string]bool{"late": true} }
+	if w := i.wanted(2, held); !w.all {
+		t.Error("a full set is not streamed as all")
+	}
+	now := 2 * interestIdle.Milliseconds()
+	if w := i.wanted(now, held); w.all || !slices.Equal(w.list(), []string{"late"}) {
+		t.Errorf("all: %t, %v", w.all, w.list())
 	}
 }

@@ -121,8 +121,9 @@ func (s *stream) follow(ctx context.Context, lastID string) error {
 		}
 		return fmt.Errorf("opening event stream: the backend answered %s%s", resp.Status, keyTrouble(resp.StatusCode))
 	}
+	silence.Reset(streamSilence) // for the first event, whatever else comes before it
 	sound := &soundReader{stream: s, body: resp.Body, silence: silence}
-	return s.read(bufio.NewReaderSize(sound, streamBuffer), lastID == "")
+	return s.read(bufio.NewReaderSize(sound, streamBuffer), lastID == "", silence)
 }
 
 // lacksFilter reports whether a backend that gives this answer has no stream for some
@@ -136,8 +137,9 @@ func lacksFilter(status int) bool {
 	return false
 }
 
-// read reads events to the end of the stream. fresh says that it resumes no other.
-func (s *stream) read(r *bufio.Reader, fresh bool) error {
+// read reads events to the end of the stream. fresh says that it resumes no other. silence
+// ends the stream when it fires.
+func (s *stream) read(r *bufio.Reader, fresh bool, silence *time.Timer) error {
 	var ev event
 	for {
 		line, err := readLine(r)
@@ -158,6 +160,7 @@ func (s *stream) read(r *bufio.Reader, fresh bool) error {
 				s.f.onReset()
 			}
 			close(s.opened)
+			silence.Reset(streamSilence)
 		}
 		ev.clear()
 	}
@@ -190,11 +193,9 @@ type soundReader struct {
 // Read implements [io.Reader].
 func (r *soundReader) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
-	if n > 0 {
+	if n > 0 && r.stream.isOpen() {
 		r.silence.Reset(streamSilence)
-		if r.stream.isOpen() {
-			r.stream.f.heardAt.Store(MonotonicMS())
-		}
+		r.stream.f.heardAt.Store(MonotonicMS())
 	}
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -42,7 +43,7 @@ func FuzzEventStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		s := &stream{f: e.stream, opened: make(chan struct{})}
 		r := bufio.NewReaderSize(strings.NewReader(text), 16)
-		if s.read(r, true) == nil {
+		if s.read(r, true, time.NewTimer(time.Hour)) == nil {
 			t.Error("the stream has no end")
 		}
 		if e.Sessions.Len() > 0 {

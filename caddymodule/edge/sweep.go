@@ -27,9 +27,10 @@ const (
 )
 
 // sweeper confirms the sessions of an edge after a gap in the event stream, and those whose
-// providers it covers only now. Each would be confirmed by its next request. But a session that has ended, and whose user sends none,
-// may have a WebSocket open, which must not go on to the deadline; and the first request
-// of each should not have to wait for the backend.
+// providers it covers only now, or cannot cover. Each would be confirmed by its next
+// request. But a session that has ended, and whose user sends none, may have a WebSocket
+// open, which must not go on to the deadline; and the first request of each should not have
+// to wait for the backend.
 type sweeper struct {
 	edge *Edge
 	wake chan struct{}
@@ -98,14 +99,18 @@ func (w *sweeper) sweep(ctx context.Context) {
 }
 
 // unconfirmed reports whether a session is to be confirmed: it is open, and changes of it
-// may have gone unheard, since the stream had a gap or did not cover its provider.
+// may have gone unheard, since the stream had a gap or did not cover its provider. While a
+// wider stream cannot be opened, questions take its place, one with each attempt.
 func (w *sweeper) unconfirmed(s *live.Session) bool {
 	if s.Provisional() || live.IsEnd(s.Refusal()) {
 		return false
 	}
 	confirmed := s.ConfirmedAt()
 	since, covered := w.edge.stream.coverage.Load().since(s.ProviderID())
-	return confirmed <= w.edge.resetAt.Load() || covered && confirmed <= since
+	if !covered {
+		return confirmed <= w.edge.resetAt.Load() || w.edge.stream.narrow.Load()
+	}
+	return confirmed <= max(w.edge.resetAt.Load(), since)
 }
 
 // confirm asks by heartbeats that count for none: the backend answers the states of those

@@ -91,6 +91,9 @@ func TestResetIsSweptWithoutRequests(t *testing.T) {
 	e.Sessions.Put(stateOf("over", 3, protocol.Completed, time.Hour), 0)
 	e.Sessions.Put(stateOf("offline", -2, protocol.Active, time.Hour), 0).ServeUntil(1)
 	e.reset()
+
+	// As the sweep waits.
+	nextMoment()
 	asked := e.Sessions.Put(stateOf("asked", 3, protocol.Active, time.Hour), MonotonicMS()+1) // by a request since
 	e.sweep.sweep(t.Context())
 	select {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -98,5 +101,68 @@ func TestUploadThatNobodyReadsEnds(t *testing.T) {
 		body.Close()
 		close(over)
 		p.Close()
+	}
+}
+
+// The time that an origin has for an upload does not end what the connection is used for
+// afterwards: a further request, with and without a body, and a tunnel.
+func TestUploadLeavesNoTimeLimitBehind(t *testing.T) {
+	t.Parallel()
+	const stall = 200 * time.Millisecond
+	for _, next := range []string{
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+	} {
+		var dialed atomic.Int64
+		address := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+			dialed.Add(1)
+			for {
+				request, err := http.ReadRequest(r)
+				if err != nil {
+					return
+				}
+				if request.Header.Get("Upgrade") != "" {
+					fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+					_, _ = io.Copy(conn, r)
+					return
+				}
+				_, _ = io.Copy(io.Discard, request.Body)
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		})
+		s, _ := proxy(t, Config{Address: address, Stall: stall}, false)
+		response, err := http.Post(s.URL, "text/plain", strings.NewReader(strings.Repeat("x", smallBody+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		time.Sleep(2 * stall)
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprint(conn, next)
+		r := bufio.NewReader(conn)
+		answer, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", next, err)
+		}
+		switch answer.StatusCode {
+		case http.StatusOK:
+		case http.StatusSwitchingProtocols:
+			fmt.Fprint(conn, "hello")
+			if _, err := io.ReadFull(r, make([]byte, 5)); err != nil {
+				t.Errorf("a tunnel: %v", err)
+			}
+		default:
+			t.Errorf("%q: %s", next, answer.Status)
+		}
+		if n := dialed.Load(); n != 1 {
+			t.Errorf("%q: %d connections", next, n)
+		}
 	}
 }

@@ -92,6 +92,9 @@ func (u *upload) start(c *conn, headTimeout time.Duration) {
 			return
 		}
 		err := u.send(c)
+		if err == nil && c.SetWriteDeadline(time.Time{}) != nil { // it is for this body alone
+			c.abort()
+		}
 		u.whole.Store(err == nil)
 		if err == nil && headTimeout > 0 {
 			u.awaitHead(c, headTimeout)
