@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
+	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -84,12 +85,7 @@ func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.
 	if len(missing) == 0 {
 		return nil
 	}
-	end, err := s.beginStateRead(ctx, until)
-	if err != nil {
-		return err
-	}
-	found, err := s.store.SessionsOf(ctx, missing)
-	end()
+	found, err := s.readSessions(ctx, missing, until)
 	if err != nil {
 		return err
 	}
@@ -108,6 +104,16 @@ func (s *Service) readMissing(ctx context.Context, ids []string, states []coord.
 		return fmt.Errorf("keeping live states: %w", err)
 	}
 	return nil
+}
+
+// readSessions reads sessions in its turn.
+func (s *Service) readSessions(ctx context.Context, ids []string, until time.Time) (map[string]session.Session, error) {
+	end, err := s.beginStateRead(ctx, until)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return s.store.SessionsOf(ctx, ids)
 }
 
 // beginStateRead makes room for one of [stateReads], until end is called. It waits for

@@ -50,6 +50,8 @@ type BackendClient struct {
 	client *http.Client
 	clock  *Clock
 	calls  *prometheus.HistogramVec // by what is asked
+	// How long a call may take, and a request may wait for one.
+	timeout time.Duration
 }
 
 func newBackendClient(base *url.URL, key string, c *Clock) *BackendClient {
@@ -64,7 +66,7 @@ func newBackendClient(base *url.URL, key string, c *Clock) *BackendClient {
 		IdleConnTimeout:       90 * time.Second,
 		ForceAttemptHTTP2:     true,
 	}
-	return &BackendClient{base: base, key: key, clock: c, client: &http.Client{
+	return &BackendClient{base: base, key: key, clock: c, timeout: callTimeout, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -144,7 +146,7 @@ func (b *BackendClient) act(ctx context.Context, id, action, sessionToken, idemp
 }
 
 func (b *BackendClient) call(ctx context.Context, name, method, path, bearer, idempotencyKey string, in, out any) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	ctx, endSpan := traceCall(ctx, name)
 	defer func() { endSpan(err) }()

@@ -118,7 +118,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e.Backend.calls = e.Metrics.calls
 	e.Events = newAnnouncer(e.Metrics.eventsLost)
 	e.Sessions.OnEnd = e.Events.Ended
-	e.states = stateRequests{ask: e.fetchStates, take: e.Sessions.Put}
+	e.states = stateRequests{ask: e.fetchStates, take: e.Sessions.Put, timeout: callTimeout}
 	e.sweep = sweeper{edge: e, wake: make(chan struct{}, 1)}
 	return e
 }

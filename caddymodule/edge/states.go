@@ -38,6 +38,8 @@ type stateRequests struct {
 	// as the backend had it at asked, in monotonic ms, or later.
 	ask  func(ctx context.Context, ids []string) ([]protocol.LiveState, error)
 	take func(st *protocol.LiveState, asked int64) *live.Session
+	// How long a caller waits at most.
+	timeout time.Duration
 
 	mu          sync.Mutex // guards all below, and the requests
 	byID        map[string]*stateRequest
@@ -60,20 +62,20 @@ type stateRequest struct {
 	err     error
 }
 
-// fetch asks for a session. It returns within callTimeout, and when ctx ends. If the
+// fetch asks for a session. It returns within the timeout, and when ctx ends. If the
 // backend asks for time, a patient caller waits for another try.
 func (r *stateRequests) fetch(ctx context.Context, id string, patient bool) (*live.Session, error) {
 	q, err := r.join(ctx, id, patient)
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(callTimeout)
+	timer := time.NewTimer(r.timeout)
 	defer timer.Stop()
 	select {
 	case <-q.done:
 		return q.session, q.err
 	case <-timer.C:
-		err = fmt.Errorf("fetching live states: %w: it did not answer within %v", ErrBackendDown, callTimeout)
+		err = fmt.Errorf("fetching live states: %w: it did not answer within %v", ErrBackendDown, r.timeout)
 	case <-ctx.Done():
 		err = fmt.Errorf("fetching live states: %w", ctx.Err())
 	}

@@ -146,6 +146,7 @@ func names(prefix string, n int) (list []string) {
 func TestQuestionsAreGathered(t *testing.T) {
 	t.Parallel()
 	b, e := newStatesBackend(t)
+	patient(e)
 	busy := b.occupy(t, e)
 	for i, c := range busy {
 		if want := []string{fmt.Sprintf("busy-%d", i)}; !slices.Equal(c.ids, want) {
@@ -181,10 +182,17 @@ func TestQuestionsAreGathered(t *testing.T) {
 	}
 }
 
+// patient has an edge wait for its backend as long as a busy machine needs.
+func patient(e *Edge) {
+	e.states.timeout, e.Backend.timeout = time.Minute, time.Minute
+	e.Backend.client.Transport.(*http.Transport).ResponseHeaderTimeout = time.Minute
+}
+
 // Questions go in the order in which they were asked.
 func TestQuestionsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	b, e := newStatesBackend(t)
+	patient(e)
 	busy := b.occupy(t, e)
 	ids := names("a", 20)
 	for i, id := range ids {
@@ -347,6 +355,7 @@ func TestQuestionsOfThoseWhoLeaveAreNotAsked(t *testing.T) {
 func TestWaitingQuestionsAreBounded(t *testing.T) {
 	t.Parallel()
 	b, e := newStatesBackend(t)
+	patient(e)
 	busy := b.occupy(t, e)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
