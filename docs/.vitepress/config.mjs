@@ -15,6 +15,7 @@ const sections = {
     caddyfile: "Caddyfile",
     operations: "Operations",
     deploy: "Deployment",
+    scale: "Scale",
     "load-balancer": "Load balancer",
     dashboard: "Dashboard",
     doctor: "Doctor",
