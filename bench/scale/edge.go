@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,7 +74,6 @@ type crowd struct {
 	sessions int
 	service  *stub
 	edge     *process
-	origin   net.Listener
 	cookies  []string // of every edgeSample-th session
 	client   *http.Client
 }
@@ -87,42 +83,7 @@ func (m *crowd) start(ctx context.Context) (err error) {
 	if m.service, err = newStub(time.Now().Add(24*time.Hour).Unix(), edgeSpread); err != nil {
 		return err
 	}
-	if m.origin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return err
-	}
-	go func() { _ = http.Serve(m.origin, http.HandlerFunc(page)) }()
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	path := filepath.Join(m.dir, "Caddyfile")
-	if err := os.WriteFile(path, []byte(fmt.Sprintf(`{
-	admin off
-	persist_config off
-	default_bind 127.0.0.1
-	log {
-		level ERROR
-		format session_gate_lazy
-	}
-	session_gate {
-		backend http://%s
-		edge_key sgk_bench
-		limits {
-			entries_per_address off
-		}
-	}
-}
-http://:%s {
-	session_gate {
-		provider %s
-		origin http://%s
-	}
-}
-`, m.service.address, port, stubProvider, m.origin.Addr())), 0o600); err != nil {
-		return err
-	}
-	if m.edge, err = m.run("edge", address, m.binary, "run", "--config", path, "--adapter", "caddyfile"); err != nil {
+	if m.edge, err = m.gated(ctx, m.service.address, "sgk_bench"); err != nil {
 		return err
 	}
 	m.client = &http.Client{
@@ -130,35 +91,10 @@ http://:%s {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	m.cookies = make([]string, (m.sessions+edgeSample-1)/edgeSample)
-	return await(ctx, "http://"+address+protocol.GatePrefix+"boot.js")
+	return nil
 }
 
-func (m *crowd) close() {
-	_ = m.service.server.Close()
-	_ = m.origin.Close()
-}
-
-// page is the app: a small page, and a stream that lasts.
-func page(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/stream" {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = io.WriteString(w, "<!doctype html><title>App</title><p>"+strings.Repeat("A page of an app. ", 110))
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
-	for {
-		if _, err := io.WriteString(w, ": still here\n\n"); err != nil || http.NewResponseController(w).Flush() != nil {
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
+func (m *crowd) close() { _ = m.service.server.Close() }
 
 // enter has the sessions from first to before end enter by their launch links.
 func (m *crowd) enter(ctx context.Context, first, end int) (took []time.Duration, err error) {

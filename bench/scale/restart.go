@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +34,6 @@ func restart(ctx context.Context, l *lab) (table, error) {
 		return t, err
 	}
 	v := &visitors{population: p, cookies: make([]string, p.n)}
-	defer v.close()
 	if err := v.start(ctx); err != nil {
 		return t, err
 	}
@@ -53,15 +49,8 @@ func restart(ctx context.Context, l *lab) (table, error) {
 type visitors struct {
 	*population
 	edge    *process
-	origin  net.Listener
 	cookies []string
 	client  *http.Client
-}
-
-func (v *visitors) close() {
-	if v.origin != nil {
-		_ = v.origin.Close()
-	}
 }
 
 // start signs the cookies and starts the edge and its app.
@@ -81,39 +70,7 @@ func (v *visitors) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if v.origin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return err
-	}
-	go func() { _ = http.Serve(v.origin, http.HandlerFunc(page)) }()
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	path := filepath.Join(v.dir, "Caddyfile")
-	if err := os.WriteFile(path, []byte(fmt.Sprintf(`{
-	admin off
-	persist_config off
-	default_bind 127.0.0.1
-	log {
-		level ERROR
-		format session_gate_lazy
-	}
-	session_gate {
-		backend http://%s
-		edge_key %s
-	}
-}
-http://:%s {
-	session_gate {
-		provider %s
-		origin http://%s
-	}
-}
-`, v.service.address, v.edgeKey, port, stubProvider, v.origin.Addr())), 0o600); err != nil {
-		return err
-	}
-	if v.edge, err = v.run("edge", address, v.binary, "run", "--config", path, "--adapter", "caddyfile"); err != nil {
+	if v.edge, err = v.gated(ctx, v.service.address, v.edgeKey); err != nil {
 		return err
 	}
 	v.client = &http.Client{
@@ -121,7 +78,7 @@ http://:%s {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       20 * time.Second,
 	}
-	return await(ctx, "http://"+address+protocol.GatePrefix+"boot.js")
+	return nil
 }
 
 // measure kills a process, starts it again, and has each session send requests until it
@@ -138,7 +95,7 @@ func (v *visitors) measure(ctx context.Context, t *table, killed *process) error
 	if err := v.lab.start(killed); err != nil {
 		return err
 	}
-	health := "http://" + v.edge.address + protocol.GatePrefix + "boot.js"
+	health := "http://" + v.edge.address + edgeProbe
 	if killed == v.service {
 		health = "http://" + v.service.address + "/readyz"
 		before.service, before.calls = 0, map[string]int64{}
