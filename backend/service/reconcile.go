@@ -74,8 +74,9 @@ func (s *Service) reconcile(ctx context.Context, spans []span, limit int) error 
 	return cmp.Or(ctx.Err(), many)
 }
 
-// reconcileSpan reads the changes of a time by pages. Their order makes each round begin
-// with the earliest, and go on where the one before reached its limit.
+// reconcileSpan reads the changes of a time by pages, the earliest first: a round that
+// reaches its limit leaves the latest, which the next rounds find for as long as they look
+// back.
 func (s *Service) reconcileSpan(ctx context.Context, t span, limit int) error {
 	most := cmp.Or(s.changesAtOnce, reconcilePage)
 	for after := ""; ; {
