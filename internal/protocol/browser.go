@@ -4,12 +4,15 @@ package protocol
 type SessionAnswer struct {
 	Session      SessionView `json:"session"`
 	ServerTimeMS int64       `json:"server_time_ms"`
+	// How the provider wants its clock. Nil for the defaults.
+	Site *SessionSite `json:"site,omitempty"`
 }
 
 // SessionView is a [LiveState] without the fields that a page does not need.
 type SessionView struct {
 	ID                   string           `json:"id"`
 	ProviderID           string           `json:"provider_id"`
+	Mode                 Mode             `json:"mode,omitempty" enum:"live,test,staff,preview"`
 	Status               Status           `json:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	Version              int64            `json:"version"`
 	ExpiresAt            int64            `json:"expires_at"`
@@ -26,7 +29,7 @@ type SessionView struct {
 // View returns the part of s that the session's page may read.
 func (s *LiveState) View() SessionView {
 	return SessionView{
-		ID: s.ID, ProviderID: s.ProviderID, Status: s.Status, Version: s.Version,
+		ID: s.ID, ProviderID: s.ProviderID, Mode: s.Mode, Status: s.Status, Version: s.Version,
 		ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
 		DurationLimitSeconds: s.DurationLimitSeconds, TokensAllocated: s.TokensAllocated,
 		ReturnURL: s.ReturnURL, SettlementPolicy: s.SettlementPolicy, WarningSeconds: s.WarningSeconds,

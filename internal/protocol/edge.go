@@ -106,6 +106,8 @@ type EdgeReport struct {
 	// Milliseconds since the edge last received data on the event stream, which sends
 	// an event every 2 s. -1 if it never received any.
 	StreamLagMS int64 `json:"stream_lag_ms" minimum:"-1"`
+	// Which site settings the edge's configuration sets itself.
+	Sites []SiteOptions `json:"sites,omitempty" maxItems:"200"`
 }
 
 // HeartbeatsAnswer holds the states of sessions that have changed since the version
@@ -122,6 +124,8 @@ type HostAnswer struct {
 	ProviderID  string   `json:"provider_id"`
 	OriginURL   string   `json:"origin_url"`
 	ReturnHosts []string `json:"return_hosts,omitempty"`
+	// The provider's site settings. Nil if the backend is older than this field.
+	Site *SiteState `json:"site,omitempty"`
 }
 
 const (

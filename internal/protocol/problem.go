@@ -66,6 +66,7 @@ const (
 	CrossSite          Code = "cross_site"          // 403: only the site's own pages may call the gate's API
 	OriginUnavailable  Code = "origin_unavailable"  // 502
 	HostUnknown        Code = "host_unknown"        // 404
+	InMaintenance      Code = "maintenance"         // 503: the provider has closed its site for a while; clocks stand still
 )
 
 // Codes of the backend's API.
@@ -85,6 +86,7 @@ const (
 	AlreadyExists       Code = "already_exists"         // 409
 	DomainNotProven     Code = "domain_not_proven"      // 409: no DNS record proves the app's domain
 	RateLimited         Code = "rate_limited"           // 429, with Retry-After
+	ProviderFull        Code = "provider_full"          // 409: the provider has as many sessions as it allows at once
 	LimitReached        Code = "limit_reached"          // 409: the session has used up a limit; waiting does not help
 	TooLarge            Code = "too_large"              // 413
 	Unavailable         Code = "unavailable"            // 503, with Retry-After
@@ -131,6 +133,7 @@ var statuses = map[Code]int{
 	CrossSite:          http.StatusForbidden,
 	OriginUnavailable:  http.StatusBadGateway,
 	HostUnknown:        http.StatusNotFound,
+	InMaintenance:      http.StatusServiceUnavailable,
 
 	Unauthorized:        http.StatusUnauthorized,
 	Forbidden:           http.StatusForbidden,
@@ -147,6 +150,7 @@ var statuses = map[Code]int{
 	AlreadyExists:       http.StatusConflict,
 	DomainNotProven:     http.StatusConflict,
 	RateLimited:         http.StatusTooManyRequests,
+	ProviderFull:        http.StatusConflict,
 	LimitReached:        http.StatusConflict,
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	Unavailable:         http.StatusServiceUnavailable,
@@ -158,6 +162,7 @@ func BackendCodes() []Code {
 	return []Code{
 		Unauthorized, Forbidden, NotFound, InvalidRequest, InsufficientTokens, ConsentRequired, IdempotencyConflict,
 		IllegalTransition, PauseNotAllowed, ReturnNotAllowed, TokenInvalid, TokenMismatch, AlreadyExists, DomainNotProven, RateLimited, LimitReached,
+		ProviderFull, InMaintenance,
 		TooLarge, Unavailable, Internal,
 		SessionPending, SessionPaused, SessionExpired, SessionCompleted, SessionRevoked, SessionCanceled, SessionMoved,
 		LaunchSpent, LaunchInvalid, LaunchExpired, WrongProvider, HostUnknown,

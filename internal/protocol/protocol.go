@@ -31,6 +31,7 @@ const (
 	EdgeStates     = "/api/v1/edge/states"     // POST [StatesRequest]: [StatesAnswer]
 	EdgeEvents     = "/api/v1/edge/events"     // POST [StreamRequest], or GET: text/event-stream, see [StreamState]
 	EdgeHosts      = "/api/v1/edge/hosts/"     // GET + host: [HostAnswer]
+	EdgeSites      = "/api/v1/edge/sites"      // POST [SitesRequest]: [SitesAnswer]
 
 	Sessions  = "/api/v1/sessions"
 	JWKS      = "/.well-known/jwks.json"
@@ -114,9 +115,22 @@ type LiveState struct {
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
+	// Empty: live.
+	Mode Mode `json:"mode,omitempty" enum:"live,test,staff,preview"`
 	// How many new links the session was given. Tokens made before the last one are void.
 	Relaunches int64 `json:"relaunches,omitempty"`
 }
+
+// Mode says what a session is for. Only live sessions count as revenue.
+type Mode string
+
+// The modes of a session.
+const (
+	LiveMode    Mode = "live"    // sold
+	TestMode    Mode = "test"    // sold by a test key, from test balances
+	StaffMode   Mode = "staff"   // opened by a pass of the provider's team
+	PreviewMode Mode = "preview" // opened by a pass that shows the clock, the warning and the end
+)
 
 // SettlementPolicy determines how a session that ends early is charged.
 type SettlementPolicy string

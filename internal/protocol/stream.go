@@ -11,6 +11,7 @@ import (
 // may ask for other providers than before: an id is a position in the stream of all.
 const (
 	StreamState = "state" // data: [LiveState]
+	StreamSite  = "site"  // data: [SiteState]; older backends send it as [StreamState], older edges do not read it
 	StreamReset = "reset" // data: {}; the edge revalidates every session it holds
 	StreamTime  = "time"  // data: [StreamTimeData]; sent at once and then every 2 s, so that edges can detect a dead stream
 )

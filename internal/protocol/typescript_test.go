@@ -23,7 +23,7 @@ const browserFile = "../../sdk-inject/src/protocol.ts"
 // package does, and as optional where it may be missing.
 var answers = []any{
 	protocol.Extension{}, protocol.PauseRight{}, protocol.SessionView{}, protocol.SessionAnswer{},
-	protocol.HeartbeatAnswer{}, protocol.Problem{},
+	protocol.HeartbeatAnswer{}, protocol.Problem{}, protocol.SessionSite{}, protocol.SiteClock{}, protocol.ClockTexts{},
 }
 
 // requests are what browsers send: TypeScript may require what this package
@@ -68,7 +68,7 @@ func TestTypeScriptDeclaresTheSame(t *testing.T) {
 	constants := constantsOf(t)
 	for union, want := range map[string][]string{
 		"Status": constants["Status"], "Code": constants["Code"], "GatePath": constants["gate path"],
-		"SettlementPolicy": constants["SettlementPolicy"],
+		"SettlementPolicy": constants["SettlementPolicy"], "Mode": constants["Mode"],
 	} {
 		got := slices.Sorted(slices.Values(declared.unions[union]))
 		slices.Sort(want)
@@ -77,7 +77,7 @@ func TestTypeScriptDeclaresTheSame(t *testing.T) {
 		}
 	}
 	for union := range declared.unions {
-		if union != "Status" && union != "Code" && union != "GatePath" && union != "SettlementPolicy" {
+		if union != "Status" && union != "Code" && union != "GatePath" && union != "SettlementPolicy" && union != "Mode" {
 			t.Errorf("%s: no test compares the type %s", browserFile, union)
 		}
 	}
@@ -101,7 +101,7 @@ type typeScript struct {
 var (
 	tsComment   = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
 	tsInterface = regexp.MustCompile(`(?s)^export interface (\w+) \{(.*?)\n\}\s*`)
-	tsProperty  = regexp.MustCompile(`^(\w+)(\??): ([\w\[\]]+)$`)
+	tsProperty  = regexp.MustCompile(`^(\w+)(\??): ([\w\[\]<>, ]+)$`)
 	tsUnion     = regexp.MustCompile(`(?s)^export type (\w+) =([\s"|\w]+);\s*`)
 	tsString    = regexp.MustCompile(`"(\w+)"`)
 	tsConstant  = regexp.MustCompile(`^export const (\w+) = ("[^"]*");\s*`)
@@ -171,6 +171,8 @@ func typeOf(typ reflect.Type) string {
 		return typeOf(typ.Elem())
 	case reflect.Slice:
 		return typeOf(typ.Elem()) + "[]"
+	case reflect.Map:
+		return "Record<" + typeOf(typ.Key()) + ", " + typeOf(typ.Elem()) + ">"
 	case reflect.Struct:
 		return typ.Name()
 	case reflect.String:

@@ -6,6 +6,9 @@
 /** Where a session stands in its life. The last four never change again. */
 export type Status = "pending" | "active" | "paused" | "completed" | "expired" | "revoked" | "canceled";
 
+/** What a session is for. Only live sessions are paid. */
+export type Mode = "live" | "test" | "staff" | "preview";
+
 /** `full`: all tokens, however early it ends. `prorated`: each started second; the rest is released. */
 export type SettlementPolicy = "full" | "prorated";
 
@@ -28,6 +31,8 @@ export interface PauseRight {
 export interface SessionView {
   id: string;
   provider_id: string;
+  /** Missing: live. */
+  mode?: Mode;
   status: Status;
   /** Grows with every change, so that a late answer never replaces a newer one. */
   version: number;
@@ -46,6 +51,32 @@ export interface SessionView {
 export interface SessionAnswer {
   session: SessionView;
   server_time_ms: number;
+  /** How the provider wants its clock. */
+  site?: SessionSite;
+}
+
+/** What a provider decides about the clock on its pages. */
+export interface SessionSite {
+  app_name?: string;
+  support_url?: string;
+  /** #rrggbb */
+  accent?: string;
+  clock?: SiteClock;
+}
+
+/** How the clock looks at first. */
+export interface SiteClock {
+  /** bottom-right, bottom-left, top-right or top-left. */
+  position?: string;
+  hidden?: boolean;
+  collapsed?: boolean;
+  /** By language, instead of the built-in ones. */
+  texts?: Record<string, ClockTexts>;
+}
+
+export interface ClockTexts {
+  warning?: string;
+  ended?: string;
 }
 
 export interface HeartbeatAnswer {
@@ -87,6 +118,7 @@ export type Code =
   | "cross_site"
   | "origin_unavailable"
   | "host_unknown"
+  | "maintenance"
   | "unauthorized"
   | "forbidden"
   | "not_found"
@@ -102,6 +134,7 @@ export type Code =
   | "already_exists"
   | "domain_not_proven"
   | "rate_limited"
+  | "provider_full"
   | "limit_reached"
   | "too_large"
   | "unavailable"
