@@ -37,6 +37,20 @@ func (s *LiveState) View() SessionView {
 	}
 }
 
+// NativeEntryRequest enters a session without a browser. The answer is a
+// [NativeEntryAnswer].
+type NativeEntryRequest struct {
+	LaunchToken string `json:"launch_token"`
+}
+
+// NativeEntryAnswer is an entered session and the session token that opens it, which the
+// client sends as the bearer token of each request.
+type NativeEntryAnswer struct {
+	// In later answers only if the client must send another token from now on.
+	SessionToken string `json:"session_token,omitempty"`
+	SessionAnswer
+}
+
 // HeartbeatRequest is a heartbeat that a page sends. Timestamp is the browser's clock
 // in milliseconds. It is recorded and has no other effect.
 type HeartbeatRequest struct {

@@ -21,7 +21,7 @@ const (
 	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; 303 for an HTML form
 	GateEnd       = GatePrefix + "end"       // POST: [SessionAnswer]
 	GateEvents    = GatePrefix + "events"    // POST [EventsRequest]: 202
-	GateEnter     = GatePrefix + "enter"     // POST, an HTML form: 303
+	GateEnter     = GatePrefix + "enter"     // POST, an HTML form: 303; or [NativeEntryRequest]: [NativeEntryAnswer]
 )
 
 // The endpoints of the backend's API that edges use. Paths with {id} take a session id.
