@@ -38,14 +38,13 @@ export interface Tools {
   endIn(seconds: number): void;
   /** A page looks at its session, as it does when a user comes back to it, until it has asked the gate. */
   lookAgain(page?: Page): Promise<void>;
-  /** Keeps all heartbeats of the context from the gate, whose answers would correct a clock of a test. */
-  withoutHeartbeats(): Promise<void>;
+  /** The pages to come send no regular heartbeat. */
+  withoutHeartbeats(): Promise<unknown>;
   /**
-   * Stops the time of all pages of the context, which must have been opened after
-   * `context.clock.install()`. It goes on by as many milliseconds as what it returns is called with:
-   * no machine is too busy for it.
+   * Gives the pages to come a time that a test can stop by calling what this returns. Then it goes on
+   * by as many milliseconds as what that returns is called with: no machine is too busy for it.
    */
-  stopTime(): Promise<(ms: number) => Promise<void>>;
+  stoppableTime(): Promise<() => Promise<(ms: number) => Promise<void>>>;
   /**
    * Keeps timers of the pages to come from running, those between these lengths in milliseconds,
    * until what it returns is called: a busy machine cannot be too slow for them.
@@ -110,11 +109,16 @@ export function useBrowser(): Tools {
         page.off("request", listen);
       }
     },
-    withoutHeartbeats: () => it.context.route("**/.session-gate/heartbeat", (route) => route.abort()),
-    stopTime: async () => {
-      // Ahead of all pages, whatever they are doing meanwhile: time cannot be set back.
-      await it.context.clock.pauseAt(Date.now() + AHEAD_MS);
-      return (ms) => it.context.clock.runFor(ms);
+    withoutHeartbeats: () => it.hold([26_000, 34_000]),
+    stoppableTime: async () => {
+      await it.context.clock.install();
+      // Their answers would set the pages' time right.
+      await it.withoutHeartbeats();
+      return async () => {
+        // Ahead of all pages, whatever they are doing meanwhile: time cannot be set back.
+        await it.context.clock.pauseAt(Date.now() + AHEAD_MS);
+        return (ms) => it.context.clock.runFor(ms);
+      };
     },
     hold: async (...lengths) => {
       const name = `release${lengths}`;

@@ -138,11 +138,10 @@ const dialog = (page: Page) => page.locator("session-gate dialog");
 
 test("of two windows in view both warn when a threshold passes", async () => {
   // Only a page that sees every second was looked at: a busy machine may stand still for several.
-  await b.context.clock.install();
-  await b.withoutHeartbeats();
+  const stopTime = await b.stoppableTime();
   await b.open("seconds=590");
   const windows = await twoWindows();
-  const pass = await b.stopTime();
+  const pass = await stopTime();
   await pass(2_500);
   await endIn(310, windows);
   for (const page of windows) await dialog(page).waitFor({ state: "attached" });
