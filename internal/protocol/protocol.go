@@ -115,6 +115,9 @@ type LiveState struct {
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
+	// Why the clock stands still, if the session is paused because the app cannot be used:
+	// maintenance. Its user cannot resume it.
+	Standstill string `json:"standstill,omitempty" enum:"maintenance"`
 	// Empty: live.
 	Mode Mode `json:"mode,omitempty" enum:"live,test,staff,preview"`
 	// How many new links the session was given. Tokens made before the last one are void.
