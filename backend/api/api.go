@@ -86,6 +86,7 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	a.routeMarketplaces()
 	a.routeProviders()
 	a.routeGuests()
+	a.routePasses()
 	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()

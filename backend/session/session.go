@@ -77,7 +77,7 @@ type Session struct {
 	ID         string
 	UserID     string
 	ProviderID string
-	// What the session is for; see [Session.Purpose].
+	// What the session is for. Empty: live; see [Session.Purpose].
 	Mode Mode `json:",omitempty"`
 	// The pass that opened it. Empty if it was sold.
 	PassID string `json:",omitempty"`
@@ -217,6 +217,9 @@ func New(o Order, now time.Time) (Transition, error) {
 	}
 	if s.Clock == "" {
 		s.Clock = AtCreation
+	}
+	if s.Mode == LiveMode {
+		s.Mode = ""
 	}
 	s.Terms.Unentered = s.UnenteredTerm()
 	s.Purchases = []Purchase{{By: Marketplace, Seconds: o.Duration, Tokens: o.Tokens, At: s.CreatedAt}}

@@ -54,6 +54,9 @@ func modeOf(r query.Session) session.Mode {
 	if _, test := protocol.SplitTenant(r.MarketplaceID); test {
 		return session.TestMode
 	}
+	if r.Mode == string(session.LiveMode) {
+		return "" // as the rules write it
+	}
 	return session.Mode(r.Mode)
 }
 

@@ -187,6 +187,6 @@ func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Sessi
 
 // finds reports whether s matches what a query did not ask for.
 func (f SessionFilter) finds(s query.Session) bool {
-	return (f.UserID != "" || modeOf(s) == f.Mode) && (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
+	return (f.UserID != "" || cmp.Or(modeOf(s), session.LiveMode) == f.Mode) && (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
 		(f.Search == "" || s.ID == f.Search || len(s.UserID) >= len(f.Search) && s.UserID[:len(f.Search)] == f.Search)
 }

@@ -43,6 +43,7 @@ CREATE TABLE passes (
 );
 CREATE INDEX passes_provider ON passes (provider_id, id);
 CREATE INDEX passes_expires ON passes (expires_at);
+CREATE INDEX passes_revoked ON passes (revoked_at) WHERE revoked_at > 0;
 
 -- The days of provider_analytics, of the other modes.
 CREATE TABLE provider_mode_days (
