@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -113,9 +112,6 @@ func (a *siteAsker) askAll(ctx context.Context) error {
 func (b *BackendClient) sites(ctx context.Context, providers []string) (*protocol.SitesAnswer, error) {
 	var out protocol.SitesAnswer
 	if err := b.call(ctx, "sites", http.MethodPost, protocol.EdgeSites, b.key, "", protocol.SitesRequest{Providers: providers}, &out); err != nil {
-		if p, ok := errors.AsType[*protocol.Problem](err); ok && p.Status == http.StatusMethodNotAllowed {
-			err = fmt.Errorf("%w: %w", ErrBackendDown, errNoEndpoint)
-		}
 		return nil, fmt.Errorf("asking for site settings: %w", err)
 	}
 	return &out, nil
