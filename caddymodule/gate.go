@@ -281,7 +281,9 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	}
 	v := g.decide(r)
 	if v.unknownHost && g.introduce(r) {
+		bearer := v.bearer
 		v = g.decide(r)
+		v.bearer = bearer
 	}
 	if v.refusal.code != "" || v.settings.closed() {
 		v = g.reconsider(r, v)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -57,9 +58,15 @@ func (g *Gate) detailClosed(p *protocol.Problem, r *http.Request) {
 	}
 }
 
-// staffLink reports whether a launch link is one of the provider's team, which enters a
+// errClosed is the cause of refusing an entry to a closed site.
+var errClosed = errors.New("the provider has closed the site")
+
+// passTenant is the tenant of the users of passes, in whose name their tokens are.
+const passTenant = "pass"
+
+// closedToLink reports whether a launch link does not enter a closed site. Links of passes
+// do: whose session is not one of the provider's team gets no further than the page of the
 // closed site.
-func (g *Gate) staffLink(claims *token.Claims) bool {
-	s := g.edge.Sessions.ByID(claims.SessionID())
-	return s != nil && s.Record().Mode() == protocol.StaffMode
+func (g *Gate) closedToLink(provider string, claims *token.Claims) bool {
+	return !g.ObserveOnly && g.settingsOf(provider).closed() && protocol.MarketplaceOf(claims.UserID()) != passTenant
 }

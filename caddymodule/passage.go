@@ -35,6 +35,7 @@ type passage struct {
 	worker   *inject.WorkerWriter // nil unless it is a service worker's script
 
 	anonymous bool             // the origin is not told whose request it is
+	bearer    bool             // of a native client, whose pages have no clock
 	identity  [4]string        // the values of the request's identity headers
 	told      [5]origin.Header // these headers, and an assertion, for a gate that forwards by itself
 }
@@ -47,7 +48,7 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0,
 			OnHeader: g.onHeader(r, v), Beneath: beneath,
 		},
-		gate: g, settings: v.settings, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous,
+		gate: g, settings: v.settings, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous, bearer: v.bearer,
 	}
 	if g.forwarder == nil {
 		ctx, cancelContext := context.WithCancel(r.Context())
@@ -79,17 +80,15 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 func (g *Gate) onHeader(r *http.Request, v verdict) func(http.Header) {
 	sessionToken := edge.UpgradedToken(v.session, v.cookie)
 	rescope := sessionToken == "" && g.rescopes(r, v)
-	if sessionToken == "" && !rescope {
+	if sessionToken == "" && !rescope || v.bearer {
 		return protectCookie
 	}
-	s := v.session
-	cookie := v.cookie
 	return func(h http.Header) {
 		protectCookie(h)
 		if rescope {
-			g.rescope(h, r, cookie, held{session: s}.seconds())
+			g.rescope(h, r, v.cookie, v.seconds())
 		} else {
-			g.setSessionCookies(h, r, sessionToken, held{session: s}.seconds())
+			g.setSessionCookies(h, r, sessionToken, v.seconds())
 		}
 		forbidCaching(h)
 	}
@@ -127,7 +126,7 @@ func (p *passage) identify() error {
 // inject has the clock put into the answer, if it is a page. With explain, the
 // answer says whether it was.
 func (p *passage) inject(explain bool) {
-	if p.WebSocket {
+	if p.WebSocket || p.bearer {
 		return
 	}
 	if isWorkerScript(p.r) && p.gate.policy.guardsWorkers() {

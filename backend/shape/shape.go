@@ -12,6 +12,7 @@ import (
 type SessionBody struct {
 	protocol.LiveState
 	MarketplaceID string          `json:"marketplace_id" example:"mkt_default" doc:"The marketplace that sold the session. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere"`
+	StoodSeconds  int64           `json:"stood_still_seconds,omitempty" doc:"For how long the clock stood still because the app could not be used, without the present standstill; in whole seconds"`
 	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
 	CreatedAt     int64           `json:"created_at"`
 	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
@@ -65,7 +66,8 @@ func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
 		LiveState: LiveStateOf(c), MarketplaceID: protocol.MarketplaceOf(c.UserID), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
-		EnteredAt: c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
+		StoodSeconds: c.Standstill.StoodUS / 1_000_000,
+		EnteredAt:    c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
 	if s := c.Settlement; s != nil {
 		b.Settlement = &SettlementBody{Captured: s.Captured, Released: s.Released, UsedSeconds: s.UsedSeconds, Reason: c.EndReason, SettledAt: c.EndedAt}
@@ -88,7 +90,7 @@ func LiveStateOf(c session.Session) protocol.LiveState {
 		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
 		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
 		SettlementPolicy: protocol.SettlementPolicy(c.Terms.Settlement), WarningSeconds: c.Terms.WarningSeconds,
-		Relaunches: c.Relaunches,
+		Relaunches: c.Relaunches, Standstill: c.Standstill.Reason,
 	}
 	if o := c.Terms.Offer; o != nil {
 		l.Extension = &protocol.Extension{AdditionalSeconds: o.Seconds, Tokens: o.Tokens, MaxCount: o.MaxCount, Used: c.OfferUsed}
