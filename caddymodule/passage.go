@@ -83,10 +83,11 @@ func (g *Gate) onHeader(r *http.Request, v verdict) func(http.Header) {
 	if sessionToken == "" && !rescope || v.bearer {
 		return protectCookie
 	}
+	kept := keptCookie(r) // before the origin's part of the cookies is all that is left
 	return func(h http.Header) {
 		protectCookie(h)
 		if rescope {
-			g.rescope(h, r, v.cookie, v.seconds())
+			g.rescope(h, r, v.cookie, kept, v.seconds())
 		} else {
 			g.setSessionCookies(h, r, sessionToken, v.seconds())
 		}

@@ -28,7 +28,9 @@ func (g *Gate) rescopes(r *http.Request, v verdict) bool {
 // rescope sets the cookies of a session, and of those kept beside it, with the site's
 // present scope, and deletes those with the other one. Deleted first, they stay set in
 // browsers that do not tell partitioned cookies from others.
-func (g *Gate) rescope(h http.Header, r *http.Request, value string, seconds int64) {
+//
+// kept is the value of the cookie for kept sessions, as [keptCookie] returns it.
+func (g *Gate) rescope(h http.Header, r *http.Request, value, kept string, seconds int64) {
 	name := cookieName(r)
 	old := scopePartitioned
 	if g.settingsFor(r).partitioned() {
@@ -36,12 +38,22 @@ func (g *Gate) rescope(h http.Header, r *http.Request, value string, seconds int
 		setCookie(h, name+crossSuffix, "", scopeCross, 0)
 	}
 	setCookie(h, name, "", old, 0)
-	var kept string
-	if eachCookie(r.Header, name+keptSuffix, func(list string) bool { kept = list; return false }) && len(kept) <= maxKeptSize {
+	if kept != "" {
 		setCookie(h, name+keptSuffix, "", old, 0)
 		setCookie(h, name+keptSuffix, kept, g.settingsFor(r).sessionScope(name), keptSeconds)
 	}
 	g.setSessionCookies(h, r, value, seconds)
+}
+
+// keptCookie returns the value of the request's cookie for kept sessions, or "".
+func keptCookie(r *http.Request) (kept string) {
+	eachCookie(r.Header, cookieName(r)+keptSuffix, func(list string) bool {
+		if len(list) <= maxKeptSize {
+			kept = list
+		}
+		return false
+	})
+	return kept
 }
 
 // keptSeconds is how long kept sessions are remembered whose own lifetimes are not looked
