@@ -1,7 +1,7 @@
 import { keepToken, takeToken } from "./address";
 import { backendFetch } from "./backend";
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import type { Access, PageRecord } from "./page";
 import { decodeToken } from "./token";
 
@@ -16,14 +16,14 @@ export function openAccess(config: SDKConfig, page: PageRecord): Access | undefi
   const token = page.fetch && !config.token ? undefined : takeToken(config, !!page.access);
   if (!token) {
     if (page.access || page.fetch) return page.access;
-    throw new SDKError("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
+    throw failure("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
   }
   const claims = decodeToken(token);
   // A launch token opens the session once: the same one again means the access that it has opened.
   if (JSON.stringify(page.access?.claims) === JSON.stringify(claims)) return page.access;
   const endpoint = config.apiEndpoint?.replace(/\/+$/, "");
   if (!endpoint)
-    throw new SDKError("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
+    throw failure("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
   const { fetch } = window;
   page.access = {
     claims,

@@ -5,6 +5,15 @@
  * @packageDocumentation
  */
 export type { ModalStyles, SDKConfig, SDKEvents, SessionData } from "./config";
-export { SDKError, type SDKErrorCode } from "./errors";
+export {
+  AuthError,
+  type AuthErrorCode,
+  NetworkError,
+  type NetworkErrorCode,
+  SDKError,
+  type SDKErrorCode,
+  ValidationError,
+  type ValidationErrorCode,
+} from "./errors";
 export { MarketplaceSDK } from "./sdk";
-export { decodeToken, type TokenClaims } from "./token";
+export { decodeToken, extractClaim, isExpired, type TokenClaims } from "./token";

@@ -5,4 +5,13 @@
  *
  * @packageDocumentation
  */
-export { MarketplaceProvider, type MarketplaceSession, useMarketplaceSession, useSession } from "./react";
+export {
+  AuthError,
+  MarketplaceProvider,
+  type MarketplaceSession,
+  NetworkError,
+  SDKError,
+  useMarketplaceSession,
+  useSession,
+  ValidationError,
+} from "./react";

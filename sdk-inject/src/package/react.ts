@@ -16,8 +16,10 @@ import {
 } from "react";
 import { createBinding, first, type Snapshot } from "./binding";
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+
+export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
  * The state of the session, and the actions on it.
@@ -63,7 +65,7 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   const sdk = held.current?.sdk;
   const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
     held.current?.sdk[name]() ??
-    Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
+    Promise.reject(failure("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     ...snapshot,
     sdk,
@@ -101,6 +103,6 @@ export function MarketplaceProvider(props: { config: SDKConfig; children?: React
 export function useSession(): MarketplaceSession {
   const session = useContext(Context);
   if (!session)
-    throw new SDKError("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
+    throw failure("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
   return session;
 }

@@ -8,7 +8,7 @@ import { loadFailed, sdkError } from "./causes";
 import { checkConfig } from "./check-config";
 import type { SDKConfig, SDKEvents, SessionData } from "./config";
 import { type Connection, connect } from "./connection";
-import { SDKError } from "./errors";
+import { failure, type SDKError } from "./errors";
 import { createEvents, type Events } from "./events";
 import { openSession } from "./open";
 import { pageRecord, takePlace } from "./page";
@@ -76,8 +76,7 @@ export class MarketplaceSDK {
    * three attempts. You can then call it again: the SDK has kept the token
    */
   initialize(): Promise<SessionData> {
-    if (this.#aborter.signal.aborted)
-      return Promise.reject(new SDKError("The SDK was destroyed.", "DESTROYED"));
+    if (this.#aborter.signal.aborted) return Promise.reject(failure("The SDK was destroyed.", "DESTROYED"));
     this.#opening ??= outside(() => this.#open()).catch((error: unknown) => {
       const failure = sdkError(error);
       this.#events.log("could not open the session", failure.code);
@@ -169,7 +168,7 @@ export class MarketplaceSDK {
   track(name: string, props?: Record<string, string>): void {
     const values = Object.values(props ?? {});
     if (!NAME.test(name) || values.some((value) => typeof value !== "string"))
-      throw new SDKError(`Invalid name or value in the event ${JSON.stringify(name)}.`, "INVALID_CONFIG");
+      throw failure(`Invalid name or value in the event ${JSON.stringify(name)}.`, "INVALID_CONFIG");
     this.#trackEvent(name, props);
   }
 
@@ -216,7 +215,7 @@ export class MarketplaceSDK {
       throw loadFailed(error);
     });
     const [opened, view] = await Promise.all([loading, openSession(session, api, signal)]);
-    if (signal.aborted) throw new SDKError("The SDK was destroyed.", "DESTROYED");
+    if (signal.aborted) throw failure("The SDK was destroyed.", "DESTROYED");
     this.#actions = opened.createActions(connection.effects);
     if (config.analytics !== false)
       this.#analytics ??= opened.createReporting({ ...connection.effects, id: view.id });
@@ -239,7 +238,7 @@ export class MarketplaceSDK {
       await showing;
     }
     const data = this.getSessionData();
-    if (!data) throw new SDKError("The session ended while it was being opened.", "SESSION_EXPIRED");
+    if (!data) throw failure("The session ended while it was being opened.", "SESSION_EXPIRED");
     return data;
   }
 
@@ -301,7 +300,7 @@ export class MarketplaceSDK {
 
   #need(): Actions {
     if (!this.#actions || !this.#sessionEvents?.view())
-      throw new SDKError(
+      throw failure(
         "Call initialize() first.",
         this.#aborter.signal.aborted ? "DESTROYED" : "NOT_INITIALIZED",
       );

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import { createStatsClient, type StatsClient, type StatsClientConfig } from "./stats";
 
 export * from "./stats";
@@ -42,7 +42,7 @@ export async function verifyWebhook<T = WebhookEvent>(
     return (Array.isArray(value) ? value[0] : value) ?? "";
   };
   const refuse = (why: string): never => {
-    throw new SDKError(`Webhook verification failed: ${why}.`, "INVALID_SIGNATURE");
+    throw failure(`Webhook verification failed: ${why}.`, "INVALID_SIGNATURE");
   };
   const id = read("webhook-id");
   const timestamp = read("webhook-timestamp");

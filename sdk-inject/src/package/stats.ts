@@ -4,11 +4,20 @@
  *
  * @packageDocumentation
  */
-import { SDKError, type SDKErrorCode } from "./errors";
+import { failure, type SDKErrorCode } from "./errors";
 import { createLive, type LiveCounts, type LiveSession, type LiveUpdate } from "./live";
 import { outside, presentZone } from "./zone";
 
-export { SDKError, type SDKErrorCode } from "./errors";
+export {
+  AuthError,
+  type AuthErrorCode,
+  NetworkError,
+  type NetworkErrorCode,
+  SDKError,
+  type SDKErrorCode,
+  ValidationError,
+  type ValidationErrorCode,
+} from "./errors";
 export type { LiveCounts, LiveSession, LiveUpdate } from "./live";
 
 /**
@@ -237,7 +246,7 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
       });
     } catch (error) {
       const timedOut = (error as Error).name === "TimeoutError";
-      throw new SDKError(
+      throw failure(
         "No response from the session service. Check apiEndpoint and the network.",
         timedOut ? "TIMEOUT" : "NETWORK",
       );
@@ -246,7 +255,7 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
     if (response.ok && answer) return answer;
     const { code, detail, title } = answer ?? {};
     const name = typeof code === "string" ? code.toUpperCase() : `HTTP_${response.status}`;
-    throw new SDKError(
+    throw failure(
       String(detail ?? title ?? name),
       response.ok ? "INVALID_ANSWER" : (name as SDKErrorCode),
       response.status,

@@ -6,8 +6,10 @@
 import { type ComputedRef, computed, onMounted, onUnmounted, shallowRef } from "vue";
 import { createBinding, first, type Snapshot } from "./binding";
 import type { SDKConfig, SessionData } from "./config";
-import { SDKError } from "./errors";
+import { failure, type SDKError } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+
+export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
  * The state of the session, and the actions on it.
@@ -50,7 +52,7 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
   });
   onUnmounted(() => sdk?.destroy());
   const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    sdk?.[name]() ?? Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
+    sdk?.[name]() ?? Promise.reject(failure("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     session: computed(() => snapshot.value.session),
     loading: computed(() => snapshot.value.loading),
