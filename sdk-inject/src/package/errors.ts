@@ -110,10 +110,12 @@ export class SDKError extends Error {
 
   /** @internal */
   static override [Symbol.hasInstance](this: { prototype: object }, value: unknown): boolean {
-    const own: unknown = Object.hasOwn(this.prototype, KIND) && Reflect.get(this.prototype, KIND);
+    // biome-ignore lint/complexity/noThisInStatic: the class on the right of instanceof
+    const { prototype } = this;
+    const own: unknown = Object.hasOwn(prototype, KIND) && Reflect.get(prototype, KIND);
     const kind: unknown = (value as Partial<SDKError> | null | undefined)?.[KIND];
     // A class that an app derives has no kind of its own.
-    if (typeof own !== "string") return Object.prototype.isPrototypeOf.call(this.prototype, value as object);
+    if (typeof own !== "string") return Object.prototype.isPrototypeOf.call(prototype, value as object);
     return typeof kind === "string" && (!own || own === kind);
   }
 }

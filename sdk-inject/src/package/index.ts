@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export type { CallOptions } from "./cancel";
 export type { ModalStyles, SDKConfig, SDKEvents, SessionData } from "./config";
 export {
   AuthError,

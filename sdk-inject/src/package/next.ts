@@ -7,6 +7,7 @@
  */
 export {
   AuthError,
+  type CallOptions,
   MarketplaceProvider,
   type MarketplaceSession,
   NetworkError,
