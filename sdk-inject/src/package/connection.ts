@@ -29,15 +29,20 @@ export interface ConnectionEffects {
   fetch: typeof globalThis.fetch;
   /** Undefined behind the gate, which holds the token. */
   access: Access | undefined;
+  /** Puts the hooks of the configuration around the calls. */
+  hooked?: ((call: typeof globalThis.fetch, base: string) => typeof globalThis.fetch) | undefined;
   /** Aborted when the SDK is destroyed, or when opening the session is given up. */
   signal: AbortSignal;
 }
 
 const { random } = Math;
 
-export function connect({ config, events, fetch, access, signal }: ConnectionEffects): Connection {
+export function connect(effects: ConnectionEffects): Connection {
+  const { config, events, fetch, access, signal, hooked } = effects;
   const { heartbeatIntervalMs, timeoutMs, warningThresholdSeconds: threshold } = config;
-  const plainFetch: typeof fetch = access?.call ?? ((input, init) => fetch.call(window, input, init));
+  const base = access ? BACKEND_BASE : gateBase();
+  const bare: typeof fetch = access?.call ?? ((input, init) => fetch.call(window, input, init));
+  const plainFetch = hooked?.(bare, base) ?? bare;
   const call = withBreaker(
     (input, init) =>
       // A keepalive request must outlive the SDK.
@@ -46,7 +51,6 @@ export function connect({ config, events, fetch, access, signal }: ConnectionEff
   );
   const serverClock = createServerClock(clock);
   const store = createStore(() => localStorage);
-  const base = access ? BACKEND_BASE : gateBase();
   const apiFor = (own?: AbortSignal) =>
     createApi({
       fetch: own ? (input, init) => call(input, { ...init, signal: either(own, init?.signal) }) : call,

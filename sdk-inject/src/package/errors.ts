@@ -11,6 +11,7 @@ import type { Code } from "../protocol";
  * - `NETWORK`, `TIMEOUT`, `CIRCUIT_OPEN`: no response; `INVALID_ANSWER`, `HTTP_404` (or another
  *   status): a response that is not the session service's
  * - `LOAD_FAILED`: a file of the SDK could not be loaded
+ * - `HOOK_FAILED`: a function in `hooks` failed
  * - `UNEXPECTED`: another error; its message is that of the error
  * - `INVALID_SIGNATURE`: a webhook that the session service did not sign
  *
@@ -23,6 +24,7 @@ export type SDKErrorCode =
   | AuthErrorCode
   | "NOT_INITIALIZED"
   | "DESTROYED"
+  | "HOOK_FAILED"
   | "UNEXPECTED";
 
 /**

@@ -5,7 +5,17 @@
  * @packageDocumentation
  */
 export type { CallOptions } from "./cancel";
-export type { ModalStyles, SDKConfig, SDKEvents, SessionData } from "./config";
+export type {
+  ModalStyles,
+  Optional,
+  RequestHooks,
+  SDKConfig,
+  SDKEvents,
+  SDKRequest,
+  SDKResponse,
+  SessionData,
+  TelemetryConfig,
+} from "./config";
 export {
   AuthError,
   type AuthErrorCode,
@@ -17,4 +27,5 @@ export {
   type ValidationErrorCode,
 } from "./errors";
 export { MarketplaceSDK } from "./sdk";
+export type { Texts, TextsByLanguage } from "./texts-config";
 export { decodeToken, extractClaim, isExpired, type TokenClaims } from "./token";

@@ -2,14 +2,15 @@ import type { Actions } from "../actions";
 import { bindToPage } from "../browser";
 import { GateError } from "../errors";
 import { formatClock, returnAddress } from "../format";
-import { openAccess } from "./access";
+import { type Opened as Holder, openAccess } from "./access";
 import type { Act } from "./acting";
 import { forgetToken } from "./address";
+import { BACKEND_BASE } from "./backend";
 import { type CallOptions, shared } from "./cancel";
 import { loadFailed, sdkError } from "./causes";
 import { checkConfig } from "./check-config";
 import type { SDKConfig, SDKEvents, SessionData } from "./config";
-import { type Connection, connect } from "./connection";
+import { type Connection, type ConnectionEffects, connect } from "./connection";
 import { failure, type SDKError } from "./errors";
 import { createEvents, type Events } from "./events";
 import { openSession } from "./open";
@@ -64,6 +65,7 @@ export class MarketplaceSDK {
   #analytics: Reporting | undefined;
   #mount: (() => Promise<void>) | undefined;
   #mounted = false;
+  #watching: Promise<void> | undefined;
 
   /** @throws {@link SDKError} `INVALID_CONFIG` */
   constructor(config: SDKConfig) {
@@ -204,11 +206,14 @@ export class MarketplaceSDK {
   }
 
   async #tryOpening(given: AbortSignal): Promise<SessionData> {
+    this.#watching ??= this.#watchErrors()?.catch(() => {});
     try {
       return await this.#open(given);
     } catch (error) {
       const failed = sdkError(error);
       if (!given.aborted) {
+        // What reports this error may still be loading.
+        if (this.#watching) await this.#watching;
         this.#events.log("could not open the session", failed.code);
         this.#events.emit("onError", failed);
       }
@@ -225,13 +230,16 @@ export class MarketplaceSDK {
     given.addEventListener("abort", giveUp);
     const life = either(signal, opening.signal);
     const page = pageRecord();
-    const access = openAccess(config, page);
+    const holder: Holder = {};
+    const access = openAccess(config, page, holder);
+    const hooked = await this.#hooks(holder);
     this.#connection?.session.leave();
     const connection = connect({
       config,
       events: this.#events,
       fetch: page.fetch ?? window.fetch,
       access,
+      hooked,
       signal: life,
     });
     this.#connection = connection;
@@ -267,6 +275,28 @@ export class MarketplaceSDK {
     const data = this.getSessionData();
     if (!data) throw failure("The session ended while it was being opened.", "SESSION_EXPIRED");
     return data;
+  }
+
+  /** Loads what puts the configured hooks around requests. */
+  async #hooks({ getToken: token }: Holder): Promise<ConnectionEffects["hooked"]> {
+    const { hooks, apiEndpoint } = this.#config;
+    if (!hooks) return;
+    const { withHooks } = await import("./hooks").catch((error: unknown) => {
+      throw loadFailed(error);
+    });
+    return (fetch, base) => {
+      const origin = base === BACKEND_BASE ? new URL(apiEndpoint, location.href).origin : location.origin;
+      return withHooks({ hooks, fetch, base, origin, token, clock, onError: (error) => this.#fail(error) });
+    };
+  }
+
+  /** Starts the reports of errors. They are no reason for the session to fail. */
+  #watchErrors(): Promise<void> | undefined {
+    const { telemetry } = this.#config;
+    if (!telemetry) return undefined;
+    return import("./watch-errors").then(({ watchErrors }) => {
+      if (!this.#aborter.signal.aborted) this.#undo.push(watchErrors(telemetry, this.#events, clock));
+    });
   }
 
   /** Connects the session to the page's events, and the handlers to the session. */
