@@ -42,6 +42,8 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 		return applySuspend(s, e, now)
 	case Continue:
 		return applyContinue(s, now)
+	case Advance:
+		return applyAdvance(s, e)
 	}
 	return Transition{}, illegal(s, e)
 }

@@ -78,6 +78,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
+	if q.countEntriesOfPassStmt, err = db.PrepareContext(ctx, countEntriesOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEntriesOfPass: %w", err)
+	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
 	}
@@ -86,6 +89,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countLiveKeysStmt, err = db.PrepareContext(ctx, countLiveKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveKeys: %w", err)
+	}
+	if q.countLivePassesStmt, err = db.PrepareContext(ctx, countLivePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLivePasses: %w", err)
+	}
+	if q.countLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, countLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfPass: %w", err)
 	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
@@ -137,6 +146,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
+	}
+	if q.deletePassesStmt, err = db.PrepareContext(ctx, deletePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasses: %w", err)
 	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
@@ -231,6 +243,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getMarketplaceStmt, err = db.PrepareContext(ctx, getMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query GetMarketplace: %w", err)
 	}
+	if q.getPassStmt, err = db.PrepareContext(ctx, getPass); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPass: %w", err)
+	}
+	if q.getPassByHashStmt, err = db.PrepareContext(ctx, getPassByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPassByHash: %w", err)
+	}
 	if q.getPersonStmt, err = db.PrepareContext(ctx, getPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPerson: %w", err)
 	}
@@ -299,6 +317,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertMarketplaceStmt, err = db.PrepareContext(ctx, insertMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertMarketplace: %w", err)
+	}
+	if q.insertPassStmt, err = db.PrepareContext(ctx, insertPass); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPass: %w", err)
 	}
 	if q.insertPersonStmt, err = db.PrepareContext(ctx, insertPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPerson: %w", err)
@@ -387,17 +408,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLiveSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listLiveSessionsOfMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfMarketplace: %w", err)
 	}
+	if q.listLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, listLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfPass: %w", err)
+	}
 	if q.listMarketplacesStmt, err = db.PrepareContext(ctx, listMarketplaces); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMarketplaces: %w", err)
 	}
 	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
 	}
+	if q.listModeDaysStmt, err = db.PrepareContext(ctx, listModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query ListModeDays: %w", err)
+	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
+	}
+	if q.listPassesStmt, err = db.PrepareContext(ctx, listPasses); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPasses: %w", err)
 	}
 	if q.listPeopleStmt, err = db.PrepareContext(ctx, listPeople); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPeople: %w", err)
@@ -462,6 +492,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
 	}
+	if q.moveSessionStmt, err = db.PrepareContext(ctx, moveSession); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveSession: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
@@ -470,6 +503,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGuestChangeStmt, err = db.PrepareContext(ctx, putGuestChange); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGuestChange: %w", err)
+	}
+	if q.putModeDayStmt, err = db.PrepareContext(ctx, putModeDay); err != nil {
+		return nil, fmt.Errorf("error preparing query PutModeDay: %w", err)
 	}
 	if q.putProviderUserStmt, err = db.PrepareContext(ctx, putProviderUser); err != nil {
 		return nil, fmt.Errorf("error preparing query PutProviderUser: %w", err)
@@ -488,6 +524,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.revokeAPIKeyStmt, err = db.PrepareContext(ctx, revokeAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIKey: %w", err)
+	}
+	if q.revokePassStmt, err = db.PrepareContext(ctx, revokePass); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokePass: %w", err)
 	}
 	if q.saveIdempotentResponseStmt, err = db.PrepareContext(ctx, saveIdempotentResponse); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveIdempotentResponse: %w", err)
@@ -512,6 +551,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
 		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
+	}
+	if q.sumModeDaysStmt, err = db.PrepareContext(ctx, sumModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query SumModeDays: %w", err)
 	}
 	if q.touchAPIKeyStmt, err = db.PrepareContext(ctx, touchAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAPIKey: %w", err)
@@ -545,6 +587,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.upsertEdgeStmt, err = db.PrepareContext(ctx, upsertEdge); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertEdge: %w", err)
+	}
+	if q.usePassStmt, err = db.PrepareContext(ctx, usePass); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePass: %w", err)
 	}
 	return &q, nil
 }
@@ -641,6 +686,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
+	if q.countEntriesOfPassStmt != nil {
+		if cerr := q.countEntriesOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEntriesOfPassStmt: %w", cerr)
+		}
+	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
@@ -654,6 +704,16 @@ func (q *Queries) Close() error {
 	if q.countLiveKeysStmt != nil {
 		if cerr := q.countLiveKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveKeysStmt: %w", cerr)
+		}
+	}
+	if q.countLivePassesStmt != nil {
+		if cerr := q.countLivePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLivePassesStmt: %w", cerr)
+		}
+	}
+	if q.countLiveSessionsOfPassStmt != nil {
+		if cerr := q.countLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveSessionsOfPassStmt: %w", cerr)
 		}
 	}
 	if q.countLiveSessionsOfUserStmt != nil {
@@ -739,6 +799,11 @@ func (q *Queries) Close() error {
 	if q.deletePageEventsStmt != nil {
 		if cerr := q.deletePageEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
+		}
+	}
+	if q.deletePassesStmt != nil {
+		if cerr := q.deletePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePassesStmt: %w", cerr)
 		}
 	}
 	if q.deletePersonStmt != nil {
@@ -896,6 +961,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.getPassStmt != nil {
+		if cerr := q.getPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassStmt: %w", cerr)
+		}
+	}
+	if q.getPassByHashStmt != nil {
+		if cerr := q.getPassByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassByHashStmt: %w", cerr)
+		}
+	}
 	if q.getPersonStmt != nil {
 		if cerr := q.getPersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPersonStmt: %w", cerr)
@@ -1009,6 +1084,11 @@ func (q *Queries) Close() error {
 	if q.insertMarketplaceStmt != nil {
 		if cerr := q.insertMarketplaceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertMarketplaceStmt: %w", cerr)
+		}
+	}
+	if q.insertPassStmt != nil {
+		if cerr := q.insertPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPassStmt: %w", cerr)
 		}
 	}
 	if q.insertPersonStmt != nil {
@@ -1156,6 +1236,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLiveSessionsOfMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.listLiveSessionsOfPassStmt != nil {
+		if cerr := q.listLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLiveSessionsOfPassStmt: %w", cerr)
+		}
+	}
 	if q.listMarketplacesStmt != nil {
 		if cerr := q.listMarketplacesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listMarketplacesStmt: %w", cerr)
@@ -1166,6 +1251,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listMessagesOfUserStmt: %w", cerr)
 		}
 	}
+	if q.listModeDaysStmt != nil {
+		if cerr := q.listModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listModeDaysStmt: %w", cerr)
+		}
+	}
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
@@ -1174,6 +1264,11 @@ func (q *Queries) Close() error {
 	if q.listPageReportsStmt != nil {
 		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.listPassesStmt != nil {
+		if cerr := q.listPassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPassesStmt: %w", cerr)
 		}
 	}
 	if q.listPeopleStmt != nil {
@@ -1281,6 +1376,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
 		}
 	}
+	if q.moveSessionStmt != nil {
+		if cerr := q.moveSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveSessionStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -1294,6 +1394,11 @@ func (q *Queries) Close() error {
 	if q.putGuestChangeStmt != nil {
 		if cerr := q.putGuestChangeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGuestChangeStmt: %w", cerr)
+		}
+	}
+	if q.putModeDayStmt != nil {
+		if cerr := q.putModeDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putModeDayStmt: %w", cerr)
 		}
 	}
 	if q.putProviderUserStmt != nil {
@@ -1324,6 +1429,11 @@ func (q *Queries) Close() error {
 	if q.revokeAPIKeyStmt != nil {
 		if cerr := q.revokeAPIKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeAPIKeyStmt: %w", cerr)
+		}
+	}
+	if q.revokePassStmt != nil {
+		if cerr := q.revokePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokePassStmt: %w", cerr)
 		}
 	}
 	if q.saveIdempotentResponseStmt != nil {
@@ -1364,6 +1474,11 @@ func (q *Queries) Close() error {
 	if q.sumDaysStmt != nil {
 		if cerr := q.sumDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
+		}
+	}
+	if q.sumModeDaysStmt != nil {
+		if cerr := q.sumModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumModeDaysStmt: %w", cerr)
 		}
 	}
 	if q.touchAPIKeyStmt != nil {
@@ -1419,6 +1534,11 @@ func (q *Queries) Close() error {
 	if q.upsertEdgeStmt != nil {
 		if cerr := q.upsertEdgeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertEdgeStmt: %w", cerr)
+		}
+	}
+	if q.usePassStmt != nil {
+		if cerr := q.usePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePassStmt: %w", cerr)
 		}
 	}
 	return err
@@ -1478,9 +1598,12 @@ type Queries struct {
 	claimStandstillStmt                             *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
+	countEntriesOfPassStmt                          *sql.Stmt
 	countEventsStmt                                 *sql.Stmt
 	countLiveStmt                                   *sql.Stmt
 	countLiveKeysStmt                               *sql.Stmt
+	countLivePassesStmt                             *sql.Stmt
+	countLiveSessionsOfPassStmt                     *sql.Stmt
 	countLiveSessionsOfUserStmt                     *sql.Stmt
 	countPeopleOfProviderStmt                       *sql.Stmt
 	countPersonStmt                                 *sql.Stmt
@@ -1498,6 +1621,7 @@ type Queries struct {
 	deleteOldPageReportsStmt                        *sql.Stmt
 	deleteOldSignInsStmt                            *sql.Stmt
 	deletePageEventsStmt                            *sql.Stmt
+	deletePassesStmt                                *sql.Stmt
 	deletePersonStmt                                *sql.Stmt
 	deleteProviderEventDaysStmt                     *sql.Stmt
 	deleteProviderEventsStmt                        *sql.Stmt
@@ -1529,6 +1653,8 @@ type Queries struct {
 	getHoldStmt                                     *sql.Stmt
 	getIdempotencyKeyStmt                           *sql.Stmt
 	getMarketplaceStmt                              *sql.Stmt
+	getPassStmt                                     *sql.Stmt
+	getPassByHashStmt                               *sql.Stmt
 	getPersonStmt                                   *sql.Stmt
 	getProviderStmt                                 *sql.Stmt
 	getProviderByDomainStmt                         *sql.Stmt
@@ -1552,6 +1678,7 @@ type Queries struct {
 	insertExtensionStmt                             *sql.Stmt
 	insertHoldStmt                                  *sql.Stmt
 	insertMarketplaceStmt                           *sql.Stmt
+	insertPassStmt                                  *sql.Stmt
 	insertPersonStmt                                *sql.Stmt
 	insertProviderStmt                              *sql.Stmt
 	insertSessionStmt                               *sql.Stmt
@@ -1581,10 +1708,13 @@ type Queries struct {
 	listExtensionsStmt                              *sql.Stmt
 	listGuestChangesStmt                            *sql.Stmt
 	listLiveSessionsOfMarketplaceStmt               *sql.Stmt
+	listLiveSessionsOfPassStmt                      *sql.Stmt
 	listMarketplacesStmt                            *sql.Stmt
 	listMessagesOfUserStmt                          *sql.Stmt
+	listModeDaysStmt                                *sql.Stmt
 	listNewUsersStmt                                *sql.Stmt
 	listPageReportsStmt                             *sql.Stmt
+	listPassesStmt                                  *sql.Stmt
 	listPeopleStmt                                  *sql.Stmt
 	listPeopleByEmailStmt                           *sql.Stmt
 	listProviderEventsStmt                          *sql.Stmt
@@ -1606,15 +1736,18 @@ type Queries struct {
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
 	moveClaimStmt                                   *sql.Stmt
+	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
+	putModeDayStmt                                  *sql.Stmt
 	putProviderUserStmt                             *sql.Stmt
 	putRollupStmt                                   *sql.Stmt
 	renewIdempotencyKeysStmt                        *sql.Stmt
 	replayDeliveriesStmt                            *sql.Stmt
 	replayDeliveryStmt                              *sql.Stmt
 	revokeAPIKeyStmt                                *sql.Stmt
+	revokePassStmt                                  *sql.Stmt
 	saveIdempotentResponseStmt                      *sql.Stmt
 	setMessageStmt                                  *sql.Stmt
 	setRollupStmt                                   *sql.Stmt
@@ -1623,6 +1756,7 @@ type Queries struct {
 	standstillToTellStmt                            *sql.Stmt
 	standstillsStmt                                 *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
+	sumModeDaysStmt                                 *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
@@ -1634,6 +1768,7 @@ type Queries struct {
 	updateWebhookStmt                               *sql.Stmt
 	upsertBeatStmt                                  *sql.Stmt
 	upsertEdgeStmt                                  *sql.Stmt
+	usePassStmt                                     *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1658,9 +1793,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimStandstillStmt:                     q.claimStandstillStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
+		countEntriesOfPassStmt:                  q.countEntriesOfPassStmt,
 		countEventsStmt:                         q.countEventsStmt,
 		countLiveStmt:                           q.countLiveStmt,
 		countLiveKeysStmt:                       q.countLiveKeysStmt,
+		countLivePassesStmt:                     q.countLivePassesStmt,
+		countLiveSessionsOfPassStmt:             q.countLiveSessionsOfPassStmt,
 		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
 		countPeopleOfProviderStmt:               q.countPeopleOfProviderStmt,
 		countPersonStmt:                         q.countPersonStmt,
@@ -1678,6 +1816,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
 		deletePageEventsStmt:                    q.deletePageEventsStmt,
+		deletePassesStmt:                        q.deletePassesStmt,
 		deletePersonStmt:                        q.deletePersonStmt,
 		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
 		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
@@ -1709,6 +1848,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getHoldStmt:                             q.getHoldStmt,
 		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
 		getMarketplaceStmt:                      q.getMarketplaceStmt,
+		getPassStmt:                             q.getPassStmt,
+		getPassByHashStmt:                       q.getPassByHashStmt,
 		getPersonStmt:                           q.getPersonStmt,
 		getProviderStmt:                         q.getProviderStmt,
 		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
@@ -1732,6 +1873,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertExtensionStmt:                     q.insertExtensionStmt,
 		insertHoldStmt:                          q.insertHoldStmt,
 		insertMarketplaceStmt:                   q.insertMarketplaceStmt,
+		insertPassStmt:                          q.insertPassStmt,
 		insertPersonStmt:                        q.insertPersonStmt,
 		insertProviderStmt:                      q.insertProviderStmt,
 		insertSessionStmt:                       q.insertSessionStmt,
@@ -1761,10 +1903,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listExtensionsStmt:                      q.listExtensionsStmt,
 		listGuestChangesStmt:                    q.listGuestChangesStmt,
 		listLiveSessionsOfMarketplaceStmt:       q.listLiveSessionsOfMarketplaceStmt,
+		listLiveSessionsOfPassStmt:              q.listLiveSessionsOfPassStmt,
 		listMarketplacesStmt:                    q.listMarketplacesStmt,
 		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
+		listModeDaysStmt:                        q.listModeDaysStmt,
 		listNewUsersStmt:                        q.listNewUsersStmt,
 		listPageReportsStmt:                     q.listPageReportsStmt,
+		listPassesStmt:                          q.listPassesStmt,
 		listPeopleStmt:                          q.listPeopleStmt,
 		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
 		listProviderEventsStmt:                  q.listProviderEventsStmt,
@@ -1786,15 +1931,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
 		moveClaimStmt:                                   q.moveClaimStmt,
+		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
+		putModeDayStmt:                                  q.putModeDayStmt,
 		putProviderUserStmt:                             q.putProviderUserStmt,
 		putRollupStmt:                                   q.putRollupStmt,
 		renewIdempotencyKeysStmt:                        q.renewIdempotencyKeysStmt,
 		replayDeliveriesStmt:                            q.replayDeliveriesStmt,
 		replayDeliveryStmt:                              q.replayDeliveryStmt,
 		revokeAPIKeyStmt:                                q.revokeAPIKeyStmt,
+		revokePassStmt:                                  q.revokePassStmt,
 		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
 		setMessageStmt:                                  q.setMessageStmt,
 		setRollupStmt:                                   q.setRollupStmt,
@@ -1803,6 +1951,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		standstillToTellStmt:                            q.standstillToTellStmt,
 		standstillsStmt:                                 q.standstillsStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
+		sumModeDaysStmt:                                 q.sumModeDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
@@ -1814,5 +1963,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateWebhookStmt:                               q.updateWebhookStmt,
 		upsertBeatStmt:                                  q.upsertBeatStmt,
 		upsertEdgeStmt:                                  q.upsertEdgeStmt,
+		usePassStmt:                                     q.usePassStmt,
 	}
 }
