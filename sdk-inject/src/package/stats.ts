@@ -55,6 +55,8 @@ export interface Period {
   from?: string | undefined;
   /** The last day. */
   to?: string | undefined;
+  /** What the sessions are for. Default: live, the sold ones. */
+  mode?: "live" | "test" | "staff" | "preview" | undefined;
 }
 
 /**

@@ -49,8 +49,12 @@ export interface Provider {
 
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
+  /** What it is for. */
+  mode?: "live" | "test" | "staff" | "preview";
   /** The marketplace that sold it. */
-  marketplace_id: string;
+  marketplace_id?: string;
+  /** The pass that opened it. */
+  pass_id?: string;
   clock: "creation" | "launch";
   launch_by?: number;
   entered_at?: number;
@@ -101,6 +105,8 @@ export interface Timeline {
 
 export interface Webhook {
   id: string;
+  /** Whether it hears of live sessions, or of all others. */
+  mode: "live" | "test";
   url: string;
   events: string[];
   description?: string;
@@ -253,6 +259,8 @@ export interface ApiKey {
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
   marketplace_id?: string;
+  /** It sells and reads test sessions only. */
+  test?: boolean;
   name?: string;
   created_at: number;
   last_used_at?: number;
