@@ -1,9 +1,16 @@
+/** An error in one field of a request: `site.brand.accent`. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
 /** A refused or failed request. `status` is 0 if there was no response. `message` says what to do. */
 export class ApiError extends Error {
   constructor(
     message: string,
     readonly status: number,
     readonly code = "",
+    readonly fields: FieldError[] = [],
   ) {
     super(message);
   }
@@ -103,10 +110,12 @@ async function read<T>(answer: Response): Promise<T> {
   const errors = Array.isArray(body?.errors)
     ? (body.errors as { message?: string; location?: string }[])
     : [];
-  const more = errors.map(({ message, location: at }) =>
-    [at?.replace(/^body\./, ""), message].filter(Boolean).join(": "),
-  );
-  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""));
+  const fields = errors.map(({ message = "", location: at = "" }) => ({
+    field: at.replace(/^body\.?/, ""),
+    message,
+  }));
+  const more = fields.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
+  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""), fields);
 }
 
 export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>

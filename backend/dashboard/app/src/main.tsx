@@ -6,6 +6,7 @@ import "./style/order.css";
 import "./style/parts.css";
 import "./style/tables.css";
 import "./style/shell.css";
+import "./style/site.css";
 import { get } from "./api";
 import { useLoad } from "./load";
 import { Edges } from "./operator/edges";

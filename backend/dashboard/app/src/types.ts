@@ -47,8 +47,13 @@ export interface Provider {
   updated_at: number;
 }
 
+/** Only live sessions are paid. */
+export type Mode = "live" | "test" | "staff" | "preview";
+
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
+  /** What it is for. Missing: live. */
+  mode?: Mode;
   /** The marketplace that sold it. */
   marketplace_id: string;
   clock: "creation" | "launch";
