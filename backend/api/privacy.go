@@ -77,11 +77,11 @@ type auditOutput struct {
 
 func (a *api) routePrivacy() {
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
+		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, test: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
 		summary: "Export all data about a user",
 	}, a.exportUser)
 	register(a, route{
-		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
+		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", test: true, tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
 		errors: []int{404, 409}, summary: "Erase a user; the ledger keeps a pseudonym",
 	}, a.eraseUser)
 	register(a, route{

@@ -379,7 +379,7 @@ func (w *writeTx) record(ctx context.Context, tr session.Transition) error {
 // ask again.
 func (s *Service) publish(ctx context.Context, changed []session.Session) {
 	for _, c := range changed {
-		if c.Status.Terminal() {
+		if c.Status.Terminal() && c.Purpose() == session.LiveMode {
 			s.metric.ended.WithLabelValues(string(c.Status)).Inc()
 		}
 		state, err := s.state(c)

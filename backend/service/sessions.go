@@ -47,6 +47,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not in the provider's return_hosts.")
 		}
 		order.ID = store.NewID(w.now)
+		order.Mode = modeOf(order.UserID)
 		order.LaunchWindow = p.Policies.LaunchWindowSeconds
 		order.Terms.Settlement = p.Policies.Settlement
 		order.Terms.Pause = p.Policies.Pause
@@ -74,7 +75,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		w.changed = append(w.changed, tr.Session)
 		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL}, nil
 	})
-	if err == nil {
+	if err == nil && sold.Session.Purpose() == session.LiveMode {
 		s.metric.created.Inc()
 	}
 	return sold, err
@@ -141,13 +142,13 @@ func (s *Service) Session(ctx context.Context, id string) (session.Session, erro
 }
 
 // SessionFor returns a session that c may read, and [ErrNotFound] for any other: a
-// provider reads its own, a marketplace the ones that it sold.
+// provider reads its own, a marketplace the ones that it sold; see [Caller.Reading].
 func (s *Service) SessionFor(ctx context.Context, c Caller, id string) (session.Session, error) {
 	found, err := s.Session(ctx, id)
 	if err != nil {
 		return found, err
 	}
-	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID {
+	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID || !c.sees(found) {
 		return session.Session{}, store.ErrNotFound
 	}
 	return found, nil

@@ -38,6 +38,8 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 		return applyRevoke(s, e, now)
 	case Relaunch:
 		return applyRelaunch(s, now)
+	case Advance:
+		return applyAdvance(s, e)
 	}
 	return Transition{}, illegal(s, e)
 }

@@ -66,6 +66,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
 		MarketplaceID: protocol.MarketplaceOf(s.UserID),
 		Purchases:     purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
+		Mode: string(s.Purpose()), PassID: s.PassID,
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -104,6 +105,11 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
 		})
 		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
+	}
+	if tr.Name == session.Advanced {
+		if err := t.q.MoveSession(ctx, s.LaunchBy, s.ID); err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
 	}

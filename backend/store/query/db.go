@@ -75,6 +75,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
 	}
+	if q.countEntriesOfPassStmt, err = db.PrepareContext(ctx, countEntriesOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEntriesOfPass: %w", err)
+	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
 	}
@@ -83,6 +86,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countLiveKeysStmt, err = db.PrepareContext(ctx, countLiveKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveKeys: %w", err)
+	}
+	if q.countLivePassesStmt, err = db.PrepareContext(ctx, countLivePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLivePasses: %w", err)
+	}
+	if q.countLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, countLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfPass: %w", err)
 	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
@@ -134,6 +143,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
+	}
+	if q.deletePassesStmt, err = db.PrepareContext(ctx, deletePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasses: %w", err)
 	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
@@ -222,6 +234,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getMarketplaceStmt, err = db.PrepareContext(ctx, getMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query GetMarketplace: %w", err)
 	}
+	if q.getPassStmt, err = db.PrepareContext(ctx, getPass); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPass: %w", err)
+	}
+	if q.getPassByHashStmt, err = db.PrepareContext(ctx, getPassByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPassByHash: %w", err)
+	}
 	if q.getPersonStmt, err = db.PrepareContext(ctx, getPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPerson: %w", err)
 	}
@@ -290,6 +308,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertMarketplaceStmt, err = db.PrepareContext(ctx, insertMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertMarketplace: %w", err)
+	}
+	if q.insertPassStmt, err = db.PrepareContext(ctx, insertPass); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPass: %w", err)
 	}
 	if q.insertPersonStmt, err = db.PrepareContext(ctx, insertPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPerson: %w", err)
@@ -375,17 +396,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLiveSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listLiveSessionsOfMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfMarketplace: %w", err)
 	}
+	if q.listLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, listLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfPass: %w", err)
+	}
 	if q.listMarketplacesStmt, err = db.PrepareContext(ctx, listMarketplaces); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMarketplaces: %w", err)
 	}
 	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
 	}
+	if q.listModeDaysStmt, err = db.PrepareContext(ctx, listModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query ListModeDays: %w", err)
+	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
+	}
+	if q.listPassesStmt, err = db.PrepareContext(ctx, listPasses); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPasses: %w", err)
 	}
 	if q.listPeopleStmt, err = db.PrepareContext(ctx, listPeople); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPeople: %w", err)
@@ -447,6 +477,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
 	}
+	if q.moveSessionStmt, err = db.PrepareContext(ctx, moveSession); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveSession: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
@@ -455,6 +488,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putGuestChangeStmt, err = db.PrepareContext(ctx, putGuestChange); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGuestChange: %w", err)
+	}
+	if q.putModeDayStmt, err = db.PrepareContext(ctx, putModeDay); err != nil {
+		return nil, fmt.Errorf("error preparing query PutModeDay: %w", err)
 	}
 	if q.putProviderUserStmt, err = db.PrepareContext(ctx, putProviderUser); err != nil {
 		return nil, fmt.Errorf("error preparing query PutProviderUser: %w", err)
@@ -474,6 +510,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeAPIKeyStmt, err = db.PrepareContext(ctx, revokeAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIKey: %w", err)
 	}
+	if q.revokePassStmt, err = db.PrepareContext(ctx, revokePass); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokePass: %w", err)
+	}
 	if q.saveIdempotentResponseStmt, err = db.PrepareContext(ctx, saveIdempotentResponse); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveIdempotentResponse: %w", err)
 	}
@@ -491,6 +530,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
 		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
+	}
+	if q.sumModeDaysStmt, err = db.PrepareContext(ctx, sumModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query SumModeDays: %w", err)
 	}
 	if q.touchAPIKeyStmt, err = db.PrepareContext(ctx, touchAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAPIKey: %w", err)
@@ -521,6 +563,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.upsertEdgeStmt, err = db.PrepareContext(ctx, upsertEdge); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertEdge: %w", err)
+	}
+	if q.usePassStmt, err = db.PrepareContext(ctx, usePass); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePass: %w", err)
 	}
 	return &q, nil
 }
@@ -612,6 +657,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
 		}
 	}
+	if q.countEntriesOfPassStmt != nil {
+		if cerr := q.countEntriesOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEntriesOfPassStmt: %w", cerr)
+		}
+	}
 	if q.countEventsStmt != nil {
 		if cerr := q.countEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventsStmt: %w", cerr)
@@ -625,6 +675,16 @@ func (q *Queries) Close() error {
 	if q.countLiveKeysStmt != nil {
 		if cerr := q.countLiveKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveKeysStmt: %w", cerr)
+		}
+	}
+	if q.countLivePassesStmt != nil {
+		if cerr := q.countLivePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLivePassesStmt: %w", cerr)
+		}
+	}
+	if q.countLiveSessionsOfPassStmt != nil {
+		if cerr := q.countLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveSessionsOfPassStmt: %w", cerr)
 		}
 	}
 	if q.countLiveSessionsOfUserStmt != nil {
@@ -710,6 +770,11 @@ func (q *Queries) Close() error {
 	if q.deletePageEventsStmt != nil {
 		if cerr := q.deletePageEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
+		}
+	}
+	if q.deletePassesStmt != nil {
+		if cerr := q.deletePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePassesStmt: %w", cerr)
 		}
 	}
 	if q.deletePersonStmt != nil {
@@ -857,6 +922,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.getPassStmt != nil {
+		if cerr := q.getPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassStmt: %w", cerr)
+		}
+	}
+	if q.getPassByHashStmt != nil {
+		if cerr := q.getPassByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassByHashStmt: %w", cerr)
+		}
+	}
 	if q.getPersonStmt != nil {
 		if cerr := q.getPersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPersonStmt: %w", cerr)
@@ -970,6 +1045,11 @@ func (q *Queries) Close() error {
 	if q.insertMarketplaceStmt != nil {
 		if cerr := q.insertMarketplaceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertMarketplaceStmt: %w", cerr)
+		}
+	}
+	if q.insertPassStmt != nil {
+		if cerr := q.insertPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPassStmt: %w", cerr)
 		}
 	}
 	if q.insertPersonStmt != nil {
@@ -1112,6 +1192,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLiveSessionsOfMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.listLiveSessionsOfPassStmt != nil {
+		if cerr := q.listLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLiveSessionsOfPassStmt: %w", cerr)
+		}
+	}
 	if q.listMarketplacesStmt != nil {
 		if cerr := q.listMarketplacesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listMarketplacesStmt: %w", cerr)
@@ -1122,6 +1207,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listMessagesOfUserStmt: %w", cerr)
 		}
 	}
+	if q.listModeDaysStmt != nil {
+		if cerr := q.listModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listModeDaysStmt: %w", cerr)
+		}
+	}
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
@@ -1130,6 +1220,11 @@ func (q *Queries) Close() error {
 	if q.listPageReportsStmt != nil {
 		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.listPassesStmt != nil {
+		if cerr := q.listPassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPassesStmt: %w", cerr)
 		}
 	}
 	if q.listPeopleStmt != nil {
@@ -1232,6 +1327,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
 		}
 	}
+	if q.moveSessionStmt != nil {
+		if cerr := q.moveSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveSessionStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -1245,6 +1345,11 @@ func (q *Queries) Close() error {
 	if q.putGuestChangeStmt != nil {
 		if cerr := q.putGuestChangeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGuestChangeStmt: %w", cerr)
+		}
+	}
+	if q.putModeDayStmt != nil {
+		if cerr := q.putModeDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putModeDayStmt: %w", cerr)
 		}
 	}
 	if q.putProviderUserStmt != nil {
@@ -1277,6 +1382,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeAPIKeyStmt: %w", cerr)
 		}
 	}
+	if q.revokePassStmt != nil {
+		if cerr := q.revokePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokePassStmt: %w", cerr)
+		}
+	}
 	if q.saveIdempotentResponseStmt != nil {
 		if cerr := q.saveIdempotentResponseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveIdempotentResponseStmt: %w", cerr)
@@ -1305,6 +1415,11 @@ func (q *Queries) Close() error {
 	if q.sumDaysStmt != nil {
 		if cerr := q.sumDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
+		}
+	}
+	if q.sumModeDaysStmt != nil {
+		if cerr := q.sumModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumModeDaysStmt: %w", cerr)
 		}
 	}
 	if q.touchAPIKeyStmt != nil {
@@ -1355,6 +1470,11 @@ func (q *Queries) Close() error {
 	if q.upsertEdgeStmt != nil {
 		if cerr := q.upsertEdgeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertEdgeStmt: %w", cerr)
+		}
+	}
+	if q.usePassStmt != nil {
+		if cerr := q.usePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePassStmt: %w", cerr)
 		}
 	}
 	return err
@@ -1413,9 +1533,12 @@ type Queries struct {
 	claimIdempotencyKeyStmt                         *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
+	countEntriesOfPassStmt                          *sql.Stmt
 	countEventsStmt                                 *sql.Stmt
 	countLiveStmt                                   *sql.Stmt
 	countLiveKeysStmt                               *sql.Stmt
+	countLivePassesStmt                             *sql.Stmt
+	countLiveSessionsOfPassStmt                     *sql.Stmt
 	countLiveSessionsOfUserStmt                     *sql.Stmt
 	countPeopleOfProviderStmt                       *sql.Stmt
 	countPersonStmt                                 *sql.Stmt
@@ -1433,6 +1556,7 @@ type Queries struct {
 	deleteOldPageReportsStmt                        *sql.Stmt
 	deleteOldSignInsStmt                            *sql.Stmt
 	deletePageEventsStmt                            *sql.Stmt
+	deletePassesStmt                                *sql.Stmt
 	deletePersonStmt                                *sql.Stmt
 	deleteProviderEventDaysStmt                     *sql.Stmt
 	deleteProviderEventsStmt                        *sql.Stmt
@@ -1462,6 +1586,8 @@ type Queries struct {
 	getHoldStmt                                     *sql.Stmt
 	getIdempotencyKeyStmt                           *sql.Stmt
 	getMarketplaceStmt                              *sql.Stmt
+	getPassStmt                                     *sql.Stmt
+	getPassByHashStmt                               *sql.Stmt
 	getPersonStmt                                   *sql.Stmt
 	getProviderStmt                                 *sql.Stmt
 	getProviderByDomainStmt                         *sql.Stmt
@@ -1485,6 +1611,7 @@ type Queries struct {
 	insertExtensionStmt                             *sql.Stmt
 	insertHoldStmt                                  *sql.Stmt
 	insertMarketplaceStmt                           *sql.Stmt
+	insertPassStmt                                  *sql.Stmt
 	insertPersonStmt                                *sql.Stmt
 	insertProviderStmt                              *sql.Stmt
 	insertSessionStmt                               *sql.Stmt
@@ -1513,10 +1640,13 @@ type Queries struct {
 	listExtensionsStmt                              *sql.Stmt
 	listGuestChangesStmt                            *sql.Stmt
 	listLiveSessionsOfMarketplaceStmt               *sql.Stmt
+	listLiveSessionsOfPassStmt                      *sql.Stmt
 	listMarketplacesStmt                            *sql.Stmt
 	listMessagesOfUserStmt                          *sql.Stmt
+	listModeDaysStmt                                *sql.Stmt
 	listNewUsersStmt                                *sql.Stmt
 	listPageReportsStmt                             *sql.Stmt
+	listPassesStmt                                  *sql.Stmt
 	listPeopleStmt                                  *sql.Stmt
 	listPeopleByEmailStmt                           *sql.Stmt
 	listProviderEventsStmt                          *sql.Stmt
@@ -1537,21 +1667,25 @@ type Queries struct {
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
 	moveClaimStmt                                   *sql.Stmt
+	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
+	putModeDayStmt                                  *sql.Stmt
 	putProviderUserStmt                             *sql.Stmt
 	putRollupStmt                                   *sql.Stmt
 	renewIdempotencyKeysStmt                        *sql.Stmt
 	replayDeliveriesStmt                            *sql.Stmt
 	replayDeliveryStmt                              *sql.Stmt
 	revokeAPIKeyStmt                                *sql.Stmt
+	revokePassStmt                                  *sql.Stmt
 	saveIdempotentResponseStmt                      *sql.Stmt
 	setMessageStmt                                  *sql.Stmt
 	setRollupStmt                                   *sql.Stmt
 	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
+	sumModeDaysStmt                                 *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
@@ -1562,6 +1696,7 @@ type Queries struct {
 	updateWebhookStmt                               *sql.Stmt
 	upsertBeatStmt                                  *sql.Stmt
 	upsertEdgeStmt                                  *sql.Stmt
+	usePassStmt                                     *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1585,9 +1720,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
+		countEntriesOfPassStmt:                  q.countEntriesOfPassStmt,
 		countEventsStmt:                         q.countEventsStmt,
 		countLiveStmt:                           q.countLiveStmt,
 		countLiveKeysStmt:                       q.countLiveKeysStmt,
+		countLivePassesStmt:                     q.countLivePassesStmt,
+		countLiveSessionsOfPassStmt:             q.countLiveSessionsOfPassStmt,
 		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
 		countPeopleOfProviderStmt:               q.countPeopleOfProviderStmt,
 		countPersonStmt:                         q.countPersonStmt,
@@ -1605,6 +1743,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
 		deletePageEventsStmt:                    q.deletePageEventsStmt,
+		deletePassesStmt:                        q.deletePassesStmt,
 		deletePersonStmt:                        q.deletePersonStmt,
 		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
 		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
@@ -1634,6 +1773,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getHoldStmt:                             q.getHoldStmt,
 		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
 		getMarketplaceStmt:                      q.getMarketplaceStmt,
+		getPassStmt:                             q.getPassStmt,
+		getPassByHashStmt:                       q.getPassByHashStmt,
 		getPersonStmt:                           q.getPersonStmt,
 		getProviderStmt:                         q.getProviderStmt,
 		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
@@ -1657,6 +1798,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertExtensionStmt:                     q.insertExtensionStmt,
 		insertHoldStmt:                          q.insertHoldStmt,
 		insertMarketplaceStmt:                   q.insertMarketplaceStmt,
+		insertPassStmt:                          q.insertPassStmt,
 		insertPersonStmt:                        q.insertPersonStmt,
 		insertProviderStmt:                      q.insertProviderStmt,
 		insertSessionStmt:                       q.insertSessionStmt,
@@ -1685,10 +1827,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listExtensionsStmt:                      q.listExtensionsStmt,
 		listGuestChangesStmt:                    q.listGuestChangesStmt,
 		listLiveSessionsOfMarketplaceStmt:       q.listLiveSessionsOfMarketplaceStmt,
+		listLiveSessionsOfPassStmt:              q.listLiveSessionsOfPassStmt,
 		listMarketplacesStmt:                    q.listMarketplacesStmt,
 		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
+		listModeDaysStmt:                        q.listModeDaysStmt,
 		listNewUsersStmt:                        q.listNewUsersStmt,
 		listPageReportsStmt:                     q.listPageReportsStmt,
+		listPassesStmt:                          q.listPassesStmt,
 		listPeopleStmt:                          q.listPeopleStmt,
 		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
 		listProviderEventsStmt:                  q.listProviderEventsStmt,
@@ -1709,21 +1854,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
 		moveClaimStmt:                                   q.moveClaimStmt,
+		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
+		putModeDayStmt:                                  q.putModeDayStmt,
 		putProviderUserStmt:                             q.putProviderUserStmt,
 		putRollupStmt:                                   q.putRollupStmt,
 		renewIdempotencyKeysStmt:                        q.renewIdempotencyKeysStmt,
 		replayDeliveriesStmt:                            q.replayDeliveriesStmt,
 		replayDeliveryStmt:                              q.replayDeliveryStmt,
 		revokeAPIKeyStmt:                                q.revokeAPIKeyStmt,
+		revokePassStmt:                                  q.revokePassStmt,
 		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
 		setMessageStmt:                                  q.setMessageStmt,
 		setRollupStmt:                                   q.setRollupStmt,
 		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
+		sumModeDaysStmt:                                 q.sumModeDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
@@ -1734,5 +1883,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateWebhookStmt:                               q.updateWebhookStmt,
 		upsertBeatStmt:                                  q.upsertBeatStmt,
 		upsertEdgeStmt:                                  q.upsertEdgeStmt,
+		usePassStmt:                                     q.usePassStmt,
 	}
 }

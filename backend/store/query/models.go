@@ -25,6 +25,7 @@ type ApiKey struct {
 	Kind          string
 	LineID        string
 	MarketplaceID string
+	Test          int64
 }
 
 type AuditLog struct {
@@ -119,6 +120,20 @@ type PageReport struct {
 	LastAt     int64
 }
 
+type Pass struct {
+	ID         string
+	ProviderID string
+	Kind       string
+	Label      string
+	Hash       string
+	CreatedBy  string
+	CreatedAt  int64
+	ExpiresAt  int64
+	RevokedAt  int64
+	Entries    int64
+	LastUsedAt int64
+}
+
 type Person struct {
 	ID         string
 	Email      string
@@ -177,6 +192,27 @@ type ProviderEventDay struct {
 	Names      int64
 }
 
+type ProviderModeDay struct {
+	ProviderID      string
+	Mode            string
+	Day             int64
+	Sessions        int64
+	Entered         int64
+	Completed       int64
+	Expired         int64
+	Revoked         int64
+	Canceled        int64
+	TokensAllocated int64
+	PaidSeconds     int64
+	UsedSeconds     int64
+	Users           int64
+	Captures        int64
+	Captured        int64
+	Released        int64
+	Held            int64
+	Extensions      int64
+}
+
 type ProviderUser struct {
 	ProviderID string
 	UserID     string
@@ -226,6 +262,8 @@ type Session struct {
 	RedeemedLink    int64
 	RelaunchedAt    int64
 	MarketplaceID   string
+	Mode            string
+	PassID          string
 }
 
 type SessionBeat struct {
@@ -300,6 +338,7 @@ type Webhook struct {
 	Failures       int64
 	LastFailedAt   int64
 	RetryAtMs      int64
+	Mode           string
 }
 
 type WebhookAttempt struct {
