@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { cssText } from "../../../sdk-inject/scripts/css.mjs";
@@ -15,6 +16,14 @@ const sdkStyle = {
 
 const ui = here("../../../sdk-inject/src");
 const preview = here("src/preview/main.ts");
+
+/** The texts of the gate's pages, and those of them that the preview shows. */
+const texts = here("../../../caddymodule/pages/texts/");
+function shownTexts(json: string): string {
+  const { pages, ...rest } = JSON.parse(json);
+  const shown = Object.entries(pages).filter(([code]) => /^(session_missing|maintenance|)$/.test(code));
+  return JSON.stringify({ ...rest, pages: Object.fromEntries(shown) });
+}
 
 /** What the SDK's build writes in place of these names: files of the SDK, which the preview contains. */
 const sdkFiles = {
@@ -34,6 +43,7 @@ const sdkFiles = {
     return { code: imports + code.replace(/import\("\.\/(__\w+__)"\)/g, "Promise.resolve($1)"), map: null };
   },
   load(id: string) {
+    if (id.startsWith(texts)) return shownTexts(readFileSync(id, "utf8"));
     const [, sheet] = /^\0sdk-(chip|dialog|actions-panel)$/.exec(id) ?? [];
     return sheet ? cssText().load(`${ui}/ui/${sheet}.css`) : undefined;
   },
