@@ -1,3 +1,5 @@
+import { modeFor } from "./mode";
+
 /** An error in one field of a request: `site.brand.accent`. */
 export interface FieldError {
   field: string;
@@ -124,13 +126,13 @@ export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>
 export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body);
 export const remove = (path: string): Promise<void> => call<void>("DELETE", path);
 
-/** A path of the provider's API, with a query of the defined values. */
+/** A path of the provider's API, with a query of the defined values, for live or for test data. */
 export function of(
   providerId: string,
   rest = "",
   query: Record<string, string | number | undefined> = {},
 ): string {
-  return `/api/v1/providers/${encodeURIComponent(providerId)}${rest}${search(query)}`;
+  return `/api/v1/providers/${encodeURIComponent(providerId)}${rest}${search({ mode: modeFor(rest), ...query })}`;
 }
 
 export function search(query: Record<string, string | number | undefined>): string {

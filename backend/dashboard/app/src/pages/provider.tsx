@@ -5,6 +5,7 @@ import type { Provider } from "../types";
 import { DeliveryPage } from "./deliveries";
 import { Health } from "./health";
 import { Overview } from "./overview";
+import { Passes } from "./passes";
 import { SessionPage } from "./session";
 import { Sessions } from "./sessions";
 import { Settings } from "./settings";
@@ -47,6 +48,7 @@ function Page({ provider, parts, onSaved }: ProviderPagesProps) {
     return id ? <WebhookPage key={id} provider={provider} id={id} /> : <Webhooks provider={provider} />;
   if (page === "health") return <Health provider={provider} />;
   if (page === "settings" && id === "site") return <SitePage provider={provider} onSaved={onSaved} />;
+  if (page === "settings" && id === "passes") return <Passes provider={provider} />;
   if (page === "settings") return <Settings provider={provider} onSaved={onSaved} />;
   if (page === "setup" && !reading) return <Setup provider={provider} step={id} onSaved={onSaved} />;
   return (
