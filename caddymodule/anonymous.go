@@ -34,7 +34,7 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 		return v
 	}
 	g.edge.Confirm(r.Context(), h.session, g.maxStaleness)
-	return verdict{held: h, refusal: refusalOf(h.session, h.code()), anonymous: true}
+	return verdict{held: h, refusal: refusalOf(h.session, h.code()), anonymous: true, bearer: v.bearer}
 }
 
 // mayCrossSites reports whether a cross-site request may pass: a navigation, or a part

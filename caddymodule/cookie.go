@@ -97,7 +97,7 @@ func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, s
 // the browser has entered another session, and take that one's place.
 func (g *Gate) renewCookie(h http.Header, r *http.Request, v verdict) {
 	value := edge.SessionToken(v.session, v.cookie)
-	if value == "" || v.beside || v.session.ExpiresAt() <= deadlineOf(value) {
+	if value == "" || v.beside || v.bearer || v.session.ExpiresAt() <= deadlineOf(value) {
 		return
 	}
 	g.setSessionCookies(h, r, value, v.seconds())

@@ -22,11 +22,14 @@ type verdict struct {
 
 	// The request was started by another site: the origin is not told whose it is.
 	anonymous bool
+	// The request carries the session token as Bearer: it gets no cookie and no clock.
+	bearer bool
 }
 
 // decide finds the session of a request and says why it is refused. For a
 // session that is known it does no I/O.
 func (g *Gate) decide(r *http.Request) (v verdict) {
+	v.bearer = takeBearer(r)
 	provider, err := g.providerOf(r)
 	if err != nil {
 		v.refusal.code = codeOfHostError(err)

@@ -128,8 +128,8 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	}
 	// Many people may share an address: what is forged, and one link opened again and
 	// again, must not use up the entries of the others.
-	if !g.edge.Limits.Entry(claims.SessionID()+" "+strconv.Itoa(int(link)), addressKey(r)) {
-		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries by one link, or from one address"))
+	if !g.edge.Limits.Entry(entryKey(claims.SessionID(), link), addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errManyEntries)
 	}
 	if !l.agreed && g.policy.asks() {
 		switch other, unsure := g.otherLive(r, provider, claims.SessionID()); {
@@ -162,6 +162,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	g.switchTo(h, r, provider, cookie, s, seconds)
 	return redirectTo(w, r, l.to)
 }
+
+var errManyEntries = errors.New("too many entries by one link, or from one address")
+
+// entryKey is the launch link whose entries are limited.
+func entryKey(id string, link uint16) string { return id + " " + strconv.Itoa(int(link)) }
 
 // redeemLaunch redeems a launch token and returns the cookie of its session.
 func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {

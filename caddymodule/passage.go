@@ -35,6 +35,7 @@ type passage struct {
 	worker  *inject.WorkerWriter // nil unless it is a service worker's script
 
 	anonymous bool             // the origin is not told whose request it is
+	bearer    bool             // of a native client, whose pages have no clock
 	identity  [4]string        // the values of the request's identity headers
 	told      [5]origin.Header // these headers, and an assertion, for a gate that forwards by itself
 }
@@ -44,9 +45,9 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 	p = &passage{
 		Request: cut.Request{
 			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0,
-			OnHeader: g.onHeader(r, v.session, v.cookie), Beneath: beneath,
+			OnHeader: g.onHeader(r, v), Beneath: beneath,
 		},
-		gate: g, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous,
+		gate: g, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous, bearer: v.bearer,
 	}
 	if g.forwarder == nil {
 		ctx, cancelContext := context.WithCancel(r.Context())
@@ -74,14 +75,14 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 // onHeader is what is done to the header of an answer to a request with the
 // cookie: the origin cannot set the gate's cookie, and a provisional cookie
 // is replaced by the session token that it has become.
-func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(http.Header) {
-	sessionToken := edge.UpgradedToken(s, cookie)
-	if sessionToken == "" {
+func (g *Gate) onHeader(r *http.Request, v verdict) func(http.Header) {
+	sessionToken := edge.UpgradedToken(v.session, v.cookie)
+	if sessionToken == "" || v.bearer {
 		return protectCookie
 	}
 	return func(h http.Header) {
 		protectCookie(h)
-		g.setSessionCookies(h, r, sessionToken, held{session: s}.seconds())
+		g.setSessionCookies(h, r, sessionToken, v.seconds())
 		forbidCaching(h)
 	}
 }
@@ -118,7 +119,7 @@ func (p *passage) identify() error {
 // inject has the clock put into the answer, if it is a page. With explain, the
 // answer says whether it was.
 func (p *passage) inject(explain bool) {
-	if p.WebSocket {
+	if p.WebSocket || p.bearer {
 		return
 	}
 	if isWorkerScript(p.r) && p.gate.policy.guardsWorkers() {

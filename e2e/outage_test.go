@@ -22,7 +22,8 @@ func TestBackendOutage(t *testing.T) {
 	s := StartSplit(t, origin(t).URL)
 	user := s.newUser(t, 300)
 	b := s.enter(t, s.buy(t, terms{User: user, Seconds: 300, Tokens: 10}).LaunchURL)
-	shortSale := s.buy(t, terms{User: user, Seconds: 20, Tokens: 10, Clock: "launch"})
+	// What happens before its deadline are some forty requests.
+	shortSale := s.buy(t, terms{User: user, Seconds: 10 + 2*s.fewByLink(t, 5), Tokens: 10, Clock: "launch"})
 	short := s.enter(t, shortSale.LaunchURL)
 	later := s.buy(t, terms{User: user, Seconds: 300, Tokens: 10})
 	deadline := s.deadlineOf(t, shortSale.Session.ID)

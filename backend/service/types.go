@@ -135,6 +135,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.InvalidRequest, "The session has too many different extensions. Extend by the same seconds and tokens as before, or sell a new session.")
 	case errors.Is(err, session.ErrPause):
 		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
+	case errors.Is(err, session.ErrStandstill):
+		return Refuse(protocol.InMaintenance, "The provider's app cannot be used now. The session's clock stands still and goes on afterwards. Try again later.")
 	case errors.Is(err, coord.ErrDown):
 		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
 	case errors.Is(err, seal.ErrSealed):

@@ -47,6 +47,8 @@ func applyAdvance(s Session, e Advance) (Transition, error) {
 	switch {
 	case s.Mode != TestMode:
 		return Transition{}, ErrNotTest
+	case s.StandsStill():
+		return Transition{}, ErrStandstill
 	case e.Seconds < 1 || e.Seconds > MaxDuration:
 		return Transition{}, ErrTerms
 	}

@@ -18,6 +18,7 @@
 //	warning.go     when the user is warned
 //	event.go       events and transitions
 //	machine.go     Apply, which turns an event into a transition, and its errors
+//	standstill.go  times in which the app cannot be used
 //	relaunch.go    new links to a session
 //	mode.go        what a session is for, and how the clock of a test session is moved
 package session
@@ -115,7 +116,8 @@ type Session struct {
 	PausedSeconds int64
 	PauseCount    int64
 	// The exact times that StartedAt, PausedAt and PausedSeconds are rounded from.
-	Meter Meter
+	Meter      Meter
+	Standstill Standstill
 
 	// The last redemption of a launch token, its time, and the number of the link that it
 	// redeemed: 0 for the link of the sale.
@@ -268,6 +270,9 @@ func (o *Order) validate() error {
 // Due returns when the passing of time next changes s (see [Tick]), in Unix seconds,
 // or 0 if it never does.
 func (s *Session) Due() int64 {
+	if s.StandsStill() {
+		return s.standstillDue()
+	}
 	switch s.Status {
 	case Pending:
 		return s.LaunchBy

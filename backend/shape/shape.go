@@ -13,6 +13,7 @@ type SessionBody struct {
 	protocol.LiveState
 	MarketplaceID string          `json:"marketplace_id,omitempty" example:"mkt_default" doc:"The marketplace that sold the session; absent if a pass opened it. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere. Users of test sessions have subjects of their own: marketplace_id.test~user_id"`
 	PassID        string          `json:"pass_id,omitempty" doc:"The pass that opened the session, in the modes staff and preview"`
+	StoodSeconds  int64           `json:"stood_still_seconds,omitempty" doc:"For how long the clock stood still because the app could not be used, without the present standstill; in whole seconds"`
 	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
 	CreatedAt     int64           `json:"created_at"`
 	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
@@ -67,7 +68,8 @@ func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
 		LiveState: LiveStateOf(c), MarketplaceID: marketplace, PassID: c.PassID, Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
-		EnteredAt: c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
+		StoodSeconds: c.Standstill.StoodUS / 1_000_000,
+		EnteredAt:    c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
 	b.Mode = protocol.Mode(c.Purpose())
 	if s := c.Settlement; s != nil {
@@ -91,7 +93,7 @@ func LiveStateOf(c session.Session) protocol.LiveState {
 		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
 		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
 		SettlementPolicy: protocol.SettlementPolicy(c.Terms.Settlement), WarningSeconds: c.Terms.WarningSeconds,
-		Relaunches: c.Relaunches,
+		Relaunches: c.Relaunches, Standstill: c.Standstill.Reason,
 	}
 	if m := c.Purpose(); m != session.LiveMode {
 		l.Mode = protocol.Mode(m)

@@ -45,6 +45,9 @@ func plainFromRow(r query.Session) session.Session {
 		EndReason: r.EndReason, WarnAt: r.WarnAt,
 		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
 		Meter: session.Meter{StartedUS: r.StartedUs, PausedAtUS: r.PausedAtUs, PausedUS: r.PausedUs},
+		Standstill: session.Standstill{
+			Reason: r.Standstill, SinceUS: r.StandstillSinceUs, UntilUS: r.StandstillUntilUs, StoodUS: r.StoodUs, Paused: r.StandstillPaused != 0,
+		},
 	}
 }
 

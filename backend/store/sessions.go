@@ -100,6 +100,9 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 	if n == 0 {
 		return fmt.Errorf("writing session: %w", ErrConflict)
 	}
+	if err := t.updateStandstill(ctx, s); err != nil {
+		return err
+	}
 	if s.Relaunches > 0 {
 		err := t.q.UpdateLinks(ctx, query.UpdateLinksParams{
 			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
@@ -129,6 +132,9 @@ func (t *Tx) recordTransition(ctx context.Context, tr session.Transition, now ti
 	props := map[string]any{"status": tr.Session.Status, "version": tr.Session.Version}
 	if tr.Session.EndReason != "" {
 		props["reason"] = tr.Session.EndReason
+	}
+	if tr.Session.StandsStill() {
+		props["reason"] = tr.Session.Standstill.Reason
 	}
 	body, err := json.Marshal(props)
 	if err != nil {

@@ -69,6 +69,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
 	}
+	if q.claimStandstillStmt, err = db.PrepareContext(ctx, claimStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimStandstill: %w", err)
+	}
 	if q.copyAccountStmt, err = db.PrepareContext(ctx, copyAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CopyAccount: %w", err)
 	}
@@ -168,6 +171,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
 	}
+	if q.deleteStandstillStmt, err = db.PrepareContext(ctx, deleteStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStandstill: %w", err)
+	}
 	if q.deleteWebhookStmt, err = db.PrepareContext(ctx, deleteWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteWebhook: %w", err)
 	}
@@ -176,6 +182,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dueWebhooksStmt, err = db.PrepareContext(ctx, dueWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query DueWebhooks: %w", err)
+	}
+	if q.endStandstillStmt, err = db.PrepareContext(ctx, endStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query EndStandstill: %w", err)
 	}
 	if q.ensureAccountStmt, err = db.PrepareContext(ctx, ensureAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnsureAccount: %w", err)
@@ -327,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSigningKeyStmt, err = db.PrepareContext(ctx, insertSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSigningKey: %w", err)
 	}
+	if q.insertStandstillStmt, err = db.PrepareContext(ctx, insertStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertStandstill: %w", err)
+	}
 	if q.insertWebhookStmt, err = db.PrepareContext(ctx, insertWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertWebhook: %w", err)
 	}
@@ -465,6 +477,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
 	}
+	if q.liveSessionsOfStmt, err = db.PrepareContext(ctx, liveSessionsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LiveSessionsOf: %w", err)
+	}
 	if q.makeDueStmt, err = db.PrepareContext(ctx, makeDue); err != nil {
 		return nil, fmt.Errorf("error preparing query MakeDue: %w", err)
 	}
@@ -528,6 +543,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
 	}
+	if q.standstillToTellStmt, err = db.PrepareContext(ctx, standstillToTell); err != nil {
+		return nil, fmt.Errorf("error preparing query StandstillToTell: %w", err)
+	}
+	if q.standstillsStmt, err = db.PrepareContext(ctx, standstills); err != nil {
+		return nil, fmt.Errorf("error preparing query Standstills: %w", err)
+	}
 	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
 		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
 	}
@@ -554,6 +575,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateSessionStmt, err = db.PrepareContext(ctx, updateSession); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateSession: %w", err)
+	}
+	if q.updateStandstillStmt, err = db.PrepareContext(ctx, updateStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateStandstill: %w", err)
 	}
 	if q.updateWebhookStmt, err = db.PrepareContext(ctx, updateWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateWebhook: %w", err)
@@ -645,6 +669,11 @@ func (q *Queries) Close() error {
 	if q.claimIdempotencyKeyStmt != nil {
 		if cerr := q.claimIdempotencyKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
+		}
+	}
+	if q.claimStandstillStmt != nil {
+		if cerr := q.claimStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimStandstillStmt: %w", cerr)
 		}
 	}
 	if q.copyAccountStmt != nil {
@@ -812,6 +841,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
 		}
 	}
+	if q.deleteStandstillStmt != nil {
+		if cerr := q.deleteStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStandstillStmt: %w", cerr)
+		}
+	}
 	if q.deleteWebhookStmt != nil {
 		if cerr := q.deleteWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteWebhookStmt: %w", cerr)
@@ -825,6 +859,11 @@ func (q *Queries) Close() error {
 	if q.dueWebhooksStmt != nil {
 		if cerr := q.dueWebhooksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueWebhooksStmt: %w", cerr)
+		}
+	}
+	if q.endStandstillStmt != nil {
+		if cerr := q.endStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endStandstillStmt: %w", cerr)
 		}
 	}
 	if q.ensureAccountStmt != nil {
@@ -1077,6 +1116,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSigningKeyStmt: %w", cerr)
 		}
 	}
+	if q.insertStandstillStmt != nil {
+		if cerr := q.insertStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertStandstillStmt: %w", cerr)
+		}
+	}
 	if q.insertWebhookStmt != nil {
 		if cerr := q.insertWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertWebhookStmt: %w", cerr)
@@ -1307,6 +1351,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listWebhooksStmt: %w", cerr)
 		}
 	}
+	if q.liveSessionsOfStmt != nil {
+		if cerr := q.liveSessionsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liveSessionsOfStmt: %w", cerr)
+		}
+	}
 	if q.makeDueStmt != nil {
 		if cerr := q.makeDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing makeDueStmt: %w", cerr)
@@ -1412,6 +1461,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
 		}
 	}
+	if q.standstillToTellStmt != nil {
+		if cerr := q.standstillToTellStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standstillToTellStmt: %w", cerr)
+		}
+	}
+	if q.standstillsStmt != nil {
+		if cerr := q.standstillsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standstillsStmt: %w", cerr)
+		}
+	}
 	if q.sumDaysStmt != nil {
 		if cerr := q.sumDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
@@ -1455,6 +1514,11 @@ func (q *Queries) Close() error {
 	if q.updateSessionStmt != nil {
 		if cerr := q.updateSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateSessionStmt: %w", cerr)
+		}
+	}
+	if q.updateStandstillStmt != nil {
+		if cerr := q.updateStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateStandstillStmt: %w", cerr)
 		}
 	}
 	if q.updateWebhookStmt != nil {
@@ -1531,6 +1595,7 @@ type Queries struct {
 	claimDeliveriesStmt                             *sql.Stmt
 	claimDeliveryStmt                               *sql.Stmt
 	claimIdempotencyKeyStmt                         *sql.Stmt
+	claimStandstillStmt                             *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
 	countEntriesOfPassStmt                          *sql.Stmt
@@ -1564,9 +1629,11 @@ type Queries struct {
 	deleteSignInStmt                                *sql.Stmt
 	deleteSignInsOfPersonStmt                       *sql.Stmt
 	deleteSigningKeysStmt                           *sql.Stmt
+	deleteStandstillStmt                            *sql.Stmt
 	deleteWebhookStmt                               *sql.Stmt
 	dueSessionsStmt                                 *sql.Stmt
 	dueWebhooksStmt                                 *sql.Stmt
+	endStandstillStmt                               *sql.Stmt
 	ensureAccountStmt                               *sql.Stmt
 	eraseEntriesStmt                                *sql.Stmt
 	eraseHoldsStmt                                  *sql.Stmt
@@ -1617,6 +1684,7 @@ type Queries struct {
 	insertSessionStmt                               *sql.Stmt
 	insertSignInStmt                                *sql.Stmt
 	insertSigningKeyStmt                            *sql.Stmt
+	insertStandstillStmt                            *sql.Stmt
 	insertWebhookStmt                               *sql.Stmt
 	listAPIKeysStmt                                 *sql.Stmt
 	listAPIKeysOfProviderStmt                       *sql.Stmt
@@ -1663,6 +1731,7 @@ type Queries struct {
 	listSessionsOfUsersStmt                         *sql.Stmt
 	listSigningKeysStmt                             *sql.Stmt
 	listWebhooksStmt                                *sql.Stmt
+	liveSessionsOfStmt                              *sql.Stmt
 	makeDueStmt                                     *sql.Stmt
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
@@ -1684,6 +1753,8 @@ type Queries struct {
 	setRollupStmt                                   *sql.Stmt
 	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
+	standstillToTellStmt                            *sql.Stmt
+	standstillsStmt                                 *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
 	sumModeDaysStmt                                 *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
@@ -1693,6 +1764,7 @@ type Queries struct {
 	updateLinksStmt                                 *sql.Stmt
 	updateProviderStmt                              *sql.Stmt
 	updateSessionStmt                               *sql.Stmt
+	updateStandstillStmt                            *sql.Stmt
 	updateWebhookStmt                               *sql.Stmt
 	upsertBeatStmt                                  *sql.Stmt
 	upsertEdgeStmt                                  *sql.Stmt
@@ -1718,6 +1790,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimDeliveriesStmt:                     q.claimDeliveriesStmt,
 		claimDeliveryStmt:                       q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
+		claimStandstillStmt:                     q.claimStandstillStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
 		countEntriesOfPassStmt:                  q.countEntriesOfPassStmt,
@@ -1751,9 +1824,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSignInStmt:                        q.deleteSignInStmt,
 		deleteSignInsOfPersonStmt:               q.deleteSignInsOfPersonStmt,
 		deleteSigningKeysStmt:                   q.deleteSigningKeysStmt,
+		deleteStandstillStmt:                    q.deleteStandstillStmt,
 		deleteWebhookStmt:                       q.deleteWebhookStmt,
 		dueSessionsStmt:                         q.dueSessionsStmt,
 		dueWebhooksStmt:                         q.dueWebhooksStmt,
+		endStandstillStmt:                       q.endStandstillStmt,
 		ensureAccountStmt:                       q.ensureAccountStmt,
 		eraseEntriesStmt:                        q.eraseEntriesStmt,
 		eraseHoldsStmt:                          q.eraseHoldsStmt,
@@ -1804,6 +1879,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSessionStmt:                       q.insertSessionStmt,
 		insertSignInStmt:                        q.insertSignInStmt,
 		insertSigningKeyStmt:                    q.insertSigningKeyStmt,
+		insertStandstillStmt:                    q.insertStandstillStmt,
 		insertWebhookStmt:                       q.insertWebhookStmt,
 		listAPIKeysStmt:                         q.listAPIKeysStmt,
 		listAPIKeysOfProviderStmt:               q.listAPIKeysOfProviderStmt,
@@ -1850,6 +1926,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSessionsOfUsersStmt:                         q.listSessionsOfUsersStmt,
 		listSigningKeysStmt:                             q.listSigningKeysStmt,
 		listWebhooksStmt:                                q.listWebhooksStmt,
+		liveSessionsOfStmt:                              q.liveSessionsOfStmt,
 		makeDueStmt:                                     q.makeDueStmt,
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
@@ -1871,6 +1948,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setRollupStmt:                                   q.setRollupStmt,
 		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
+		standstillToTellStmt:                            q.standstillToTellStmt,
+		standstillsStmt:                                 q.standstillsStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
 		sumModeDaysStmt:                                 q.sumModeDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
@@ -1880,6 +1959,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateLinksStmt:                                 q.updateLinksStmt,
 		updateProviderStmt:                              q.updateProviderStmt,
 		updateSessionStmt:                               q.updateSessionStmt,
+		updateStandstillStmt:                            q.updateStandstillStmt,
 		updateWebhookStmt:                               q.updateWebhookStmt,
 		upsertBeatStmt:                                  q.upsertBeatStmt,
 		upsertEdgeStmt:                                  q.upsertEdgeStmt,

@@ -33,7 +33,7 @@ func (q *Queries) InsertMarketplace(ctx context.Context, iD string, name string,
 }
 
 const listEndedSessionsOfMarketplace = `-- name: ListEndedSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND status = $2 AND due_at = 0 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -99,6 +99,11 @@ func (q *Queries) ListEndedSessionsOfMarketplace(ctx context.Context, arg ListEn
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -114,7 +119,7 @@ func (q *Queries) ListEndedSessionsOfMarketplace(ctx context.Context, arg ListEn
 }
 
 const listLiveSessionsOfMarketplace = `-- name: ListLiveSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND status = $2 AND due_at > 0 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -180,6 +185,11 @@ func (q *Queries) ListLiveSessionsOfMarketplace(ctx context.Context, arg ListLiv
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -222,7 +232,7 @@ func (q *Queries) ListMarketplaces(ctx context.Context, after string, maxRows in
 }
 
 const listSessionsOfMarketplace = `-- name: ListSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions WHERE marketplace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE marketplace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID string, before string, maxRows int32) ([]Session, error) {
@@ -274,6 +284,11 @@ func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID s
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -289,7 +304,7 @@ func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID s
 }
 
 const listSessionsOfMarketplaceAtProvider = `-- name: ListSessionsOfMarketplaceAtProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND provider_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -355,6 +370,11 @@ func (q *Queries) ListSessionsOfMarketplaceAtProvider(ctx context.Context, arg L
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -370,7 +390,7 @@ func (q *Queries) ListSessionsOfMarketplaceAtProvider(ctx context.Context, arg L
 }
 
 const listSessionsOfMarketplaceAtProviderInStatus = `-- name: ListSessionsOfMarketplaceAtProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND provider_id = $2 AND status = $3 AND id < $4
 ORDER BY id DESC LIMIT $5
 `
@@ -438,6 +458,11 @@ func (q *Queries) ListSessionsOfMarketplaceAtProviderInStatus(ctx context.Contex
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}

@@ -225,45 +225,50 @@ type Rollup struct {
 }
 
 type Session struct {
-	ID              string
-	UserID          string
-	ProviderID      string
-	Status          string
-	Version         int64
-	Clock           string
-	Tokens          int64
-	DurationSeconds int64
-	ReturnUrl       string
-	ConsentUrl      string
-	Terms           string
-	OfferUsed       int64
-	CreatedAt       int64
-	LaunchBy        int64
-	StartedAt       int64
-	ExpiresAt       int64
-	PausedAt        int64
-	PausedSeconds   int64
-	PauseCount      int64
-	RedemptionID    string
-	RedeemedAt      int64
-	DueAt           int64
-	EndedAt         int64
-	EndReason       string
-	Captured        int64
-	Released        int64
-	UsedSeconds     int64
-	WarnAt          int64
-	Purchases       string
-	StartedUs       int64
-	PausedAtUs      int64
-	PausedUs        int64
-	EnteredAt       int64
-	Relaunches      int64
-	RedeemedLink    int64
-	RelaunchedAt    int64
-	MarketplaceID   string
-	Mode            string
-	PassID          string
+	ID                string
+	UserID            string
+	ProviderID        string
+	Status            string
+	Version           int64
+	Clock             string
+	Tokens            int64
+	DurationSeconds   int64
+	ReturnUrl         string
+	ConsentUrl        string
+	Terms             string
+	OfferUsed         int64
+	CreatedAt         int64
+	LaunchBy          int64
+	StartedAt         int64
+	ExpiresAt         int64
+	PausedAt          int64
+	PausedSeconds     int64
+	PauseCount        int64
+	RedemptionID      string
+	RedeemedAt        int64
+	DueAt             int64
+	EndedAt           int64
+	EndReason         string
+	Captured          int64
+	Released          int64
+	UsedSeconds       int64
+	WarnAt            int64
+	Purchases         string
+	StartedUs         int64
+	PausedAtUs        int64
+	PausedUs          int64
+	EnteredAt         int64
+	Relaunches        int64
+	RedeemedLink      int64
+	RelaunchedAt      int64
+	MarketplaceID     string
+	Mode              string
+	PassID            string
+	Standstill        string
+	StandstillSinceUs int64
+	StandstillUntilUs int64
+	StoodUs           int64
+	StandstillPaused  int64
 }
 
 type SessionBeat struct {
@@ -318,6 +323,15 @@ type SigningKey struct {
 type SigningRing struct {
 	ID      int64
 	Version int64
+}
+
+type Standstill struct {
+	ProviderID string
+	SinceUs    int64
+	UntilUs    int64
+	Reason     string
+	Telling    int64
+	ToldID     string
 }
 
 type Webhook struct {

@@ -39,7 +39,7 @@ func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfU
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
@@ -91,6 +91,11 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -106,7 +111,7 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE provider_id = $1 AND mode = $2 AND id < $3 AND id >= $4
   AND created_at >= $5 AND created_at < $6
   AND (CAST($7 AS TEXT) = '' OR status = $7)
@@ -187,6 +192,11 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -202,7 +212,7 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 }
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE provider_id = $1 AND mode = $2 AND status = $3 AND id < $4
   AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -275,6 +285,11 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -290,7 +305,7 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
   AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -363,6 +378,11 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -378,7 +398,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 }
 
 const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE provider_id = $1 AND mode = $2 AND user_id >= $3 AND user_id < $4
   AND id || '' < CAST($5 AS TEXT) AND (CAST($6 AS TEXT) = '' OR status || '' = $6)
   AND created_at >= $7 AND created_at < $8
@@ -459,6 +479,11 @@ func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUse
 			&i.MarketplaceID,
 			&i.Mode,
 			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}

@@ -53,7 +53,7 @@ func (q *Queries) GetBeats(ctx context.Context, sessionID string) (SessionBeat, 
 }
 
 const getSession = `-- name: GetSession :one
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id FROM sessions WHERE id = $1
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE id = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
@@ -99,6 +99,11 @@ func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
 		&i.MarketplaceID,
 		&i.Mode,
 		&i.PassID,
+		&i.Standstill,
+		&i.StandstillSinceUs,
+		&i.StandstillUntilUs,
+		&i.StoodUs,
+		&i.StandstillPaused,
 	)
 	return i, err
 }
