@@ -68,6 +68,9 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   settlement_policy?: "full" | "prorated";
   consent_url?: string;
   relaunches?: number;
+  /** Why its clock stands still. */
+  standstill?: "maintenance";
+  stood_still_seconds?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
