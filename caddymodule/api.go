@@ -31,10 +31,10 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path == workerGuard && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return g.serveWorkerGuard(w, r)
 	}
-	if r.URL.Path == assertionJWKS && g.asserter != nil {
+	if a := g.publishedAsserter(); r.URL.Path == assertionJWKS && a != nil {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, err := w.Write(g.asserter.jwks)
+		_, err := w.Write(a.jwks)
 		return err
 	}
 	if r.URL.Path == originCA && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -126,7 +126,9 @@ func (g *Gate) answerSession(w http.ResponseWriter, s *live.Session) error {
 }
 
 func (g *Gate) sessionAnswer(s *live.Session) protocol.SessionAnswer {
-	return protocol.SessionAnswer{Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS()}
+	return protocol.SessionAnswer{
+		Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS(), Site: g.settingsOf(s.ProviderID()).rules().clock,
+	}
 }
 
 // heartbeat answers from memory. The backend receives it with the next batch.
@@ -200,7 +202,10 @@ func (g *Gate) resumeFromPage(w http.ResponseWriter, r *http.Request, v verdict)
 		}
 	}
 	why := v.refusal
-	if why.code == protocol.SessionPaused {
+	switch {
+	case !g.ObserveOnly && v.settings.closedTo(v.session):
+		why = refusal{code: protocol.InMaintenance}
+	case why.code == protocol.SessionPaused:
 		why = g.resume(r.Context(), v)
 	}
 	if why.code != "" {

@@ -121,6 +121,9 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	if err != nil {
 		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
 	}
+	if g.closedToLink(provider, claims) { // the link stays good
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.InMaintenance}, errClosed)
+	}
 	link := live.LinkOf(claims.Relaunches)
 	if s := g.findByID(r, provider, claims.SessionID(), link); s != nil {
 		s.Claim()
@@ -150,7 +153,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, why, err)
 	}
-	if g.partitioned() && !isSecure(r) {
+	if g.settingsOf(provider).partitioned() && !isSecure(r) {
 		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
 			"if TLS ends at a proxy before this edge, name the proxy in trusted_proxies", zap.String("host", r.Host))
 	}

@@ -100,6 +100,11 @@ func (g *Gate) enterNative(w http.ResponseWriter, r *http.Request) error {
 		return g.refuseNative(w, r, problemFor(refusal{code: codeOfEntryError(err)}), err)
 	}
 	id := claims.SessionID()
+	if g.closedToLink(provider, claims) {
+		p := problemFor(refusal{code: protocol.InMaintenance, sessionID: id})
+		g.detailClosed(p, r)
+		return g.refuseNative(w, r, p, errClosed)
+	}
 	if !g.edge.Limits.Entry(entryKey(id, live.LinkOf(claims.Relaunches)), addressKey(r)) {
 		return g.refuseNative(w, r, problemFor(refusal{code: protocol.RateLimited, sessionID: id}), errManyEntries)
 	}

@@ -55,7 +55,7 @@ type Asset struct {
 var parts = []string{
 	"words-de", "words-fr", "words-es", "words-pt", "words-ja", "words-zh", "words-ar",
 	"chip-de", "chip-fr", "chip-es", "chip-pt", "chip-ja", "chip-zh", "chip-ar",
-	"languages", "move", "actions", "dialog", "sdk", "integrity", "boot",
+	"languages", "move", "site", "actions", "dialog", "sdk", "integrity", "boot",
 }
 
 // assets by base name ("boot"). Built once and never changed.

@@ -10,8 +10,9 @@ import (
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
-// passBody is a pass without its secret.
-type passBody struct {
+// PassBody is a pass without its secret. It is exported because huma skips unexported
+// embedded structs.
+type PassBody struct {
 	ID         string `json:"id" example:"pass_0198c5d2-5e46-7155-a07f-92b3c4d5e6f7"`
 	ProviderID string `json:"provider_id"`
 	Kind       string `json:"kind" enum:"staff,preview" doc:"staff: sessions of up to 12 hours, for the provider's own people. preview: sessions of two minutes that show the clock, the warning and the end"`
@@ -24,8 +25,8 @@ type passBody struct {
 	LastUsedAt int64  `json:"last_used_at,omitempty"`
 }
 
-func passBodyOf(p service.Pass) passBody {
-	return passBody{
+func passBodyOf(p service.Pass) PassBody {
+	return PassBody{
 		ID: p.ID, ProviderID: p.ProviderID, Kind: p.Kind, Label: p.Label, CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
 		RevokedAt: p.RevokedAt, Entries: p.Entries, LastUsedAt: p.LastUsedAt,
 	}
@@ -42,10 +43,9 @@ type createPassInput struct {
 	}
 }
 
-// createdPass is a pass with its link. It is exported because huma skips unexported
-// embedded structs.
+// CreatedPass is a pass with its link.
 type CreatedPass struct {
-	passBody
+	PassBody
 	URL string `json:"url" example:"https://api.example.com/auth/pass#sg_pass_…" doc:"Opens the app, once its reader presses the button. Shown only once"`
 }
 
@@ -59,7 +59,7 @@ type listPassesInput struct {
 
 type listPassesOutput struct {
 	Body struct {
-		Passes     []passBody `json:"passes" nullable:"false" doc:"Newest first, without their links; also those that ended within 90 days"`
+		Passes     []PassBody `json:"passes" nullable:"false" doc:"Newest first, without their links; also those that ended within 90 days"`
 		NextCursor string     `json:"next_cursor,omitempty" doc:"Cursor of the next page; absent on the last page"`
 	}
 }
@@ -149,7 +149,7 @@ func (a *api) passes(ctx context.Context, in *listPassesInput) (*listPassesOutpu
 	if more {
 		out.Body.NextCursor = list[in.Limit-1].ID
 	}
-	out.Body.Passes = make([]passBody, 0, len(list))
+	out.Body.Passes = make([]PassBody, 0, len(list))
 	for _, p := range list {
 		out.Body.Passes = append(out.Body.Passes, passBodyOf(p))
 	}

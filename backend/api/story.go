@@ -25,6 +25,7 @@ const (
 	storyKey      = "0198c5d2-1a02-7d11-8c3b-5e7f90a1b2c3"
 	storyWebhook  = "wh_7x3kq2m5n4p6r8s9t2va"
 	storyMessage  = "msg_" + storySession + "_4"
+	storyPass     = "pass_0198c5d2-5e46-7155-a07f-92b3c4d5e6f7"
 	storyDelivery = storyMessage + "." + storyWebhook
 	storyReturn   = "https://market.example/done"
 	storyKID      = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
@@ -54,7 +55,7 @@ var (
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
 	storySale     = story{"kind": "sale", "by": "marketplace", "purchased_at": soldAt, "seconds": 3600, "tokens": 500}
-	storySold     = storyState.with(object{"version": 1, "marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
+	storySold     = storyState.with(object{"version": 1, "mode": "live", "marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
 	storyActive   = story(story(storySold).with(object{"version": 2, "entered_at": soldAt + 5}))
 	storyPaused   = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
 	storyResumed  = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
@@ -132,6 +133,10 @@ var schemaExamples = map[string]any{
 	"SessionBody": object(storyActive), "LiveState": object(storyState), "Extension": object(storyOffer), "OfferBody": object(storyOffer), "PauseRight": object(storyPause),
 	"Pauses": object(storyPause), "ProviderBody": storyProvider, "Policies": storyPolicies, "ExtensionBody": storyBought,
 	"MarketplaceBody": object{"id": "mkt_books", "name": "Books & More", "created_at": registered},
+	"PassBody": object{
+		"id": storyPass, "provider_id": "prov_demo", "kind": "preview", "label": "Landing page", "created_by": storyKey, "created_at": registered,
+		"expires_at": registered + 30*24*3600, "entries": 3, "last_used_at": soldAt,
+	},
 	"GuestChangeBody": object{"item": "app_url", "link_id": storyKey, "at": registered},
 	"EntryBody":       storyHold, "DeliveryBody": storyDone, "AttemptBody": storyAttempt,
 	"ApiKeyBody": object{
@@ -143,7 +148,7 @@ var schemaExamples = map[string]any{
 		"created_at": registered, "last_seen_at": soldAt,
 	},
 	"WebhookBody": object{
-		"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"},
+		"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "mode": "live", "events": []string{"session.ended", "session.started"},
 		"description": "billing", "enabled": true, "created_at": registered, "updated_at": registered,
 	},
 	"AuditBody": object{
@@ -201,6 +206,8 @@ var requestExamples = map[string]any{
 		"user_id": "user_7", "provider_id": "prov_demo", "tokens_allocated": 500, "duration_limit_seconds": 3600, "return_url": storyReturn,
 		"extension": object(storyOffer),
 	},
+	"advance-session":    object{"seconds": 3540},
+	"create-pass":        object{"kind": "preview", "label": "Landing page", "expires_in_seconds": 30 * 24 * 3600},
 	"create-api-key":     object{"role": "provider", "provider_id": "prov_demo", "name": "billing server"},
 	"create-marketplace": object{"id": "mkt_books", "name": "Books & More"},
 	"create-person":      object{"email": "ada@example.com", "role": "provider", "provider_id": "prov_demo"},
@@ -216,6 +223,11 @@ var requestExamples = map[string]any{
 
 // answerExamples are the bodies of successful responses.
 var answerExamples = map[string]any{
+	"create-pass": object{
+		"id": storyPass, "provider_id": "prov_demo", "kind": "preview", "label": "Landing page", "created_by": storyKey, "created_at": registered,
+		"expires_at": registered + 30*24*3600, "entries": 0, "url": "https://api.example.com/auth/pass#sg_pass_…",
+	},
+	"advance-session":   actedExample(storyActive.with(object{"mode": "test", "version": 5, "started_at": startedAt - 3540, "expires_at": expiresAt - 3540, "entered_at": soldAt + 5 - 3540}), readAt),
 	"create-session":    object{"session": storySold, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
 	"launch-session":    object{"session": object(storyActive), "session_token": storyLaunch, "server_time_ms": (soldAt+2)*1000 + 500},
 	"relaunch-session":  object{"session": storyRelaunched, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
@@ -280,7 +292,7 @@ var answerExamples = map[string]any{
 	},
 	"rotate-webhook-secret": object{
 		"webhook": object{
-			"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"},
+			"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "mode": "live", "events": []string{"session.ended", "session.started"},
 			"description": "billing", "enabled": true, "created_at": registered, "updated_at": readAt,
 		},
 		"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "old_secret_until": readAt + 86400,
@@ -308,6 +320,9 @@ var messageExamples = map[string]any{
 }
 
 func messageExample(kind, at string, data object) object {
+	if data["session"] != nil {
+		return object{"type": kind, "timestamp": at, "mode": "live", "data": data}
+	}
 	return object{"type": kind, "timestamp": at, "data": data}
 }
 

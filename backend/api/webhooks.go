@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -319,6 +320,9 @@ func addMessages(doc *huma.OpenAPI) {
 		kind.Enum = []any{m.kind}
 		own := *body
 		own.Properties = map[string]*huma.Schema{"type": &kind, "timestamp": body.Properties["timestamp"], "data": body.Properties["data"]}
+		if strings.HasPrefix(m.kind, "session.") {
+			own.Properties["mode"] = body.Properties["mode"]
+		}
 		own.PrecomputeMessages()
 		doc.Webhooks[m.kind] = &huma.PathItem{Post: &huma.Operation{
 			OperationID: "receive-" + m.kind, Summary: m.summary, Tags: []string{"Webhooks"}, Security: []map[string][]string{{}},

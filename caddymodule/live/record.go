@@ -24,7 +24,11 @@ type Record struct {
 	extensions, pauses uint16
 	relaunches         uint16
 	status             statusIndex
+	mode               modeIndex
 }
+
+// Mode returns what the session is for.
+func (r *Record) Mode() protocol.Mode { return modes[r.mode] }
 
 // Version returns the version of the state, which each change increases.
 func (r *Record) Version() int64 { return r.version }
@@ -59,6 +63,21 @@ var statuses = [...]protocol.Status{
 	protocol.Active, protocol.Pending, protocol.Paused, protocol.Completed, protocol.Expired, protocol.Revoked, protocol.Canceled,
 }
 
+// modeIndex is a place in modes.
+type modeIndex uint8
+
+var modes = [...]protocol.Mode{protocol.LiveMode, protocol.TestMode, protocol.StaffMode, protocol.PreviewMode}
+
+// modeOf takes a mode that is none of ours, from a backend of another version, for live.
+func modeOf(mode protocol.Mode) modeIndex {
+	for i, known := range modes {
+		if known == mode {
+			return modeIndex(i)
+		}
+	}
+	return 0
+}
+
 func (s statusIndex) status() protocol.Status { return statuses[s] }
 
 // indexOf takes a status that is none of ours, from a backend of another
@@ -84,6 +103,9 @@ func (r *Record) State() *protocol.LiveState {
 		Version: r.version, ExpiresAt: r.expiresAt, StartedAt: r.startedAt, PausedAt: r.pausedAt, DurationLimitSeconds: r.duration,
 		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, SettlementPolicy: r.terms.settlement, WarningSeconds: r.terms.warnings,
 		Relaunches: int64(r.relaunches),
+	}
+	if mode := r.Mode(); mode != protocol.LiveMode {
+		st.Mode = mode
 	}
 	if r.terms.rawUser != "" {
 		st.UserID = r.terms.rawUser
@@ -118,7 +140,7 @@ const maxShared = 4096
 func (c *interner) record(st *protocol.LiveState, old *Record) *Record {
 	r := &Record{
 		version: st.Version, expiresAt: st.ExpiresAt, startedAt: st.StartedAt, pausedAt: st.PausedAt,
-		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status), relaunches: LinkOf(st.Relaunches),
+		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status), mode: modeOf(st.Mode), relaunches: LinkOf(st.Relaunches),
 	}
 	user, raw := headerSafe(st.UserID), ""
 	if user != st.UserID {

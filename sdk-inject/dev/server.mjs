@@ -3,7 +3,7 @@
 // Query parameters of the page: seconds, status, warn (comma separated), offer
 // (off, none, poor, consent, flaky), pause, back (off), hostile, polluted, storage,
 // sandbox, report (to the page around it), lang, rtl, csp (strict, nonce, integrity),
-// settlement (full, prorated), head and body (HTML of the page; the head's follows our tag).
+// settlement (full, prorated), mode (test, staff, preview), site (JSON, as the gate answers it), head and body (HTML of the page; the head's follows our tag).
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -25,6 +25,7 @@ const integrity = (file) => `sha384-${createHash("sha384").update(part(file)).di
 export function createGate() {
   const calls = [];
   let session;
+  let site;
   let offer = "";
   let down = false;
   const seen = new Map();
@@ -32,6 +33,7 @@ export function createGate() {
   function begin(query) {
     const seconds = Number(query.get("seconds") ?? 600);
     const status = query.get("status") ?? "active";
+    site = query.has("site") ? JSON.parse(query.get("site")) : undefined;
     offer = query.get("offer") ?? "";
     down = false;
     seen.clear();
@@ -39,6 +41,7 @@ export function createGate() {
     session = {
       id: "0195c1a2-7b3e-7c4d-9e5f-000000000001",
       provider_id: "prov_demo",
+      ...(query.has("mode") && { mode: query.get("mode") }),
       status,
       version: 1,
       expires_at: Math.floor(now() + seconds),
@@ -60,7 +63,7 @@ export function createGate() {
     status,
     { title: code, status, code, return_url: session.return_url, session_id: session.id, ...more },
   ];
-  const view = () => [200, { session, server_time_ms: Date.now() }];
+  const view = () => [200, { session, server_time_ms: Date.now(), site }];
   const change = (fields) => {
     session = { ...session, ...fields, version: session.version + 1 };
     return view();
@@ -189,6 +192,9 @@ export function createGate() {
     calls,
     session: () => session,
     change,
+    setSite: (value) => {
+      site = value;
+    },
     setDown: (value) => {
       down = value;
     },

@@ -1,1 +1,1 @@
-const V={language:"ar",ee:"الوقت المتبقي من الجلسة",Z:"خيارات الجلسة",te:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",E:()=>import("./__WORDS_AR__")};export{V as default};
+const ee={language:"ar",X:"الوقت المتبقي من الجلسة",Q:"خيارات الجلسة",Y:"جارٍ إعادة الاتصال…",paused:"متوقفة مؤقتًا",N:()=>import("./__WORDS_AR__")};export{ee as default};

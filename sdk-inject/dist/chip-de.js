@@ -1,1 +1,1 @@
-const V={language:"de",ee:"Verbleibende Sitzungszeit",Z:"Sitzungsoptionen",te:"Verbindung wird wiederhergestellt …",paused:"Pausiert",E:()=>import("./__WORDS_DE__")};export{V as default};
+const ee={language:"de",X:"Verbleibende Sitzungszeit",Q:"Sitzungsoptionen",Y:"Verbindung wird wiederhergestellt …",paused:"Pausiert",N:()=>import("./__WORDS_DE__")};export{ee as default};

@@ -1,1 +1,1 @@
-const V={language:"es",ee:"Tiempo restante de la sesión",Z:"Opciones de la sesión",te:"Reconectando…",paused:"En pausa",E:()=>import("./__WORDS_ES__")};export{V as default};
+const ee={language:"es",X:"Tiempo restante de la sesión",Q:"Opciones de la sesión",Y:"Reconectando…",paused:"En pausa",N:()=>import("./__WORDS_ES__")};export{ee as default};

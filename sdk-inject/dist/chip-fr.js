@@ -1,1 +1,1 @@
-const V={language:"fr",ee:"Temps de session restant",Z:"Options de la session",te:"Reconnexion…",paused:"En pause",E:()=>import("./__WORDS_FR__")};export{V as default};
+const ee={language:"fr",X:"Temps de session restant",Q:"Options de la session",Y:"Reconnexion…",paused:"En pause",N:()=>import("./__WORDS_FR__")};export{ee as default};

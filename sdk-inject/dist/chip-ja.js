@@ -1,1 +1,1 @@
-const V={language:"ja",ee:"セッションの残り時間",Z:"セッションのオプション",te:"再接続しています…",paused:"一時停止中",E:()=>import("./__WORDS_JA__")};export{V as default};
+const ee={language:"ja",X:"セッションの残り時間",Q:"セッションのオプション",Y:"再接続しています…",paused:"一時停止中",N:()=>import("./__WORDS_JA__")};export{ee as default};

@@ -1,1 +1,1 @@
-const V={language:"pt",ee:"Tempo restante da sessão",Z:"Opções da sessão",te:"Reconectando…",paused:"Em pausa",E:()=>import("./__WORDS_PT__")};export{V as default};
+const ee={language:"pt",X:"Tempo restante da sessão",Q:"Opções da sessão",Y:"Reconectando…",paused:"Em pausa",N:()=>import("./__WORDS_PT__")};export{ee as default};

@@ -1,1 +1,1 @@
-const V={language:"zh",ee:"会话剩余时间",Z:"会话选项",te:"正在重新连接…",paused:"已暂停",E:()=>import("./__WORDS_ZH__")};export{V as default};
+const ee={language:"zh",X:"会话剩余时间",Q:"会话选项",Y:"正在重新连接…",paused:"已暂停",N:()=>import("./__WORDS_ZH__")};export{ee as default};

@@ -64,6 +64,7 @@ function minify(css) {
     .replace(/ \//g, "/")
     .replace(/ !important/g, "!important")
     .replace(/;}/g, "}")
+    .replace(/="([\w-]+)"]/g, "=$1]")
     .replace(/(^|[^\w.])0\./g, "$1.")
     .replace(/#(\w)\1(\w)\2(\w)\3\b/g, "#$1$2$3")
     .trim();

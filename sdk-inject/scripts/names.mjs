@@ -9,7 +9,7 @@ export const ours =
   pausedText endedTitle redirecting goNow closeTab insufficient consent consentLink lostAnswer failed beforeEnd
   button caller draw move saving post change leave sleep css channel onReplaced
   restore actions emit trackEvent eventQueue actionsPanel endpoint flush take drop put update store
-  isCovered isOverControl onAttach onOpened raise notes setNotes addStyles dismiss sample lost unused wake element input`
+  isCovered isOverControl onAttach onOpened raise notes setNotes addStyles dismiss own ownName ownText supportLink sample lost unused wake element input`
     .split(/\s+/)
     .filter(Boolean);
 

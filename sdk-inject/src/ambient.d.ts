@@ -13,7 +13,10 @@ declare module "*/__ACTIONS__" {
   export { bounded, createActionsPanel } from "./ui/actions-panel";
 }
 declare module "*/__MOVE__" {
-  export { drag, giveWay, moveBy, moveOn, placeOf } from "./ui/move";
+  export { follow, giveWay, moveOn, placeOf } from "./ui/move";
+}
+declare module "*/__SITE__" {
+  export { start } from "./ui/site";
 }
 declare module "*/__LANGUAGES__" {
   export { stringsFor } from "./languages";

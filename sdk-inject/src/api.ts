@@ -38,7 +38,7 @@ export const gateBase = () => location.origin.replace(/^null$/, self.origin) + G
 
 /** The milliseconds that a Retry-After asks for, in seconds or as a date; 0 if it says neither. */
 export function retryAfterMs(header: string | null, now: number): number {
-  const ms = Number(header) * 1000 || Date.parse(header ?? "") - now;
+  const ms = Number(header) * 1000 || Date.parse(header as string) - now;
   return ms > 0 ? Math.max(LEAST_MS, Math.min(MOST_MS, ms)) : 0;
 }
 

@@ -1,14 +1,12 @@
 import type { Clock } from "./clock";
 import type { Session } from "./session";
 
-/** The longest delay of a timer. A longer one would run at once. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-/** The browser's clock and timers. */
+/** The browser's clock and timers. No delay of ours is near 25 days, beyond which a timer runs at
+ *  once; the package bounds those that its configuration sets. */
 export const browserClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
-  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
+  setTimeout: (run, ms) => setTimeout(run, ms),
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 

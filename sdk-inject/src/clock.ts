@@ -45,7 +45,7 @@ export function createServerClock(clock: Clock): ServerClock {
       const measured = serverMs - (sent.wall + got.wall) / 2;
       // The true offset is within half a round trip of a sample. Keep the most
       // precise sample until another one contradicts it.
-      if (roundTrip <= best || Math.abs(measured - offset) > roundTrip / 2 + best / 2) {
+      if (roundTrip <= best || Math.abs(measured - offset) > (roundTrip + best) / 2) {
         best = roundTrip;
         offset = measured;
       }

@@ -43,6 +43,7 @@ async function start(): Promise<void> {
       dialog: () => import("./__DIALOG__"),
       actionsPanel: () => import("./__ACTIONS__"),
       move: () => import("./__MOVE__"),
+      site: () => import("./__SITE__"),
     },
     onReplaced() {
       listen();

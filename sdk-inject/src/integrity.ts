@@ -11,6 +11,7 @@ const parts: Part[] = [
   ["./__DIALOG__", "__HASH_OF_DIALOG__"],
   ["./__ACTIONS__", "__HASH_OF_ACTIONS__"],
   ["./__MOVE__", "__HASH_OF_MOVE__"],
+  ["./__SITE__", "__HASH_OF_SITE__"],
   ["./__LANGUAGES__", "__HASH_OF_LANGUAGES__"],
 ];
 const languages: Record<string, Part[]> = {

@@ -3,8 +3,8 @@ import { HEARTBEAT_MS, retryDelay } from "./backoff";
 import type { Clock, ServerClock } from "./clock";
 import { GateError } from "./errors";
 import { createHeartbeat } from "./heartbeat";
-import type { Code, SessionAnswer, SessionView } from "./protocol";
-import { isNewer, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
+import type { Code, SessionAnswer } from "./protocol";
+import { isNewer, type PageView, remainingMs, type State, stateOf, stateOfRefusal } from "./state";
 import type { Store } from "./store";
 import { type Channel, createTabs, type Locks, NEWEST, shareHeartbeat } from "./tabs";
 
@@ -45,7 +45,8 @@ const LOST_AFTER_FAILURES = 2;
 const RESYNC_MS = 2_000;
 /** The number of requests at the deadline before a missing response counts as the end. */
 const VERIFY_TRIES = 5;
-const VERIFY_FIRST_MS = 250;
+/** Doubled for each. */
+const VERIFY_MS = 125;
 /** Timers may fire slightly early. Without this, the display would show the past second. */
 const TICK_SLACK_MS = 5;
 
@@ -54,7 +55,7 @@ export function createSession(effects: SessionEffects): Session {
   const listeners = new Set<() => void>();
   let state: State = { phase: "loading" };
   // The latest view, also after the end.
-  let view: SessionView | undefined;
+  let view: PageView | undefined;
   let awake = false;
   let resolving = false;
   let ticker: unknown;
@@ -90,12 +91,12 @@ export function createSession(effects: SessionEffects): Session {
   }
 
   /** Applies a response of the gate, and notifies the other tabs if it is new. */
-  function applyAnswer({ session: next }: SessionAnswer) {
+  function applyAnswer({ session: next, site }: SessionAnswer) {
     if (isOver() || !isNewer(view, next)) return;
     const changed = !!view && next.version > view.version;
-    view = next;
+    view = { ...next, site };
     if (awake) tabs.open(next.id);
-    set(stateOf(next));
+    set(stateOf(view));
     if (changed) notifyTabs(isOver() ? NEWEST : next.version);
   }
 
@@ -149,7 +150,7 @@ export function createSession(effects: SessionEffects): Session {
         break;
       }
       await refresh();
-      const wait = view ? VERIFY_FIRST_MS * 2 ** (tries - 1) : retryDelay(tries, random());
+      const wait = view ? VERIFY_MS * 2 ** tries : retryDelay(tries, random());
       if (isUncertain()) await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
     }
     resolving = false;

@@ -1,14 +1,19 @@
 import type { GateError } from "./errors";
-import type { SessionView } from "./protocol";
+import type { SessionSite, SessionView } from "./protocol";
 
 /** `gone`: this browser has lost its cookie, or a new link has opened the session elsewhere. */
 export type EndReason = "completed" | "expired" | "revoked" | "canceled" | "gone";
+
+/** A session, and how its provider wants the clock. */
+export interface PageView extends SessionView {
+  site?: SessionSite | undefined;
+}
 
 /** The state that the page shows. `absent`: the page has no session and shows nothing. */
 export type State =
   | { phase: "loading" }
   | { phase: "absent" }
-  | { phase: "active" | "paused"; view: SessionView; connected: boolean }
+  | { phase: "active" | "paused"; view: PageView; connected: boolean }
   | Ended;
 
 export interface Ended {
@@ -24,7 +29,7 @@ export function isNewer(known: SessionView | undefined, next: SessionView): bool
 }
 
 /** The state for a view. */
-export function stateOf(view: SessionView): State {
+export function stateOf(view: PageView): State {
   const { status } = view;
   if (status === "active" || status === "paused") return { phase: status, view, connected: true };
   if (status === "pending") return { phase: "absent" };

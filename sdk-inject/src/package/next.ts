@@ -5,4 +5,14 @@
  *
  * @packageDocumentation
  */
-export { MarketplaceProvider, type MarketplaceSession, useMarketplaceSession, useSession } from "./react";
+export {
+  AuthError,
+  type CallOptions,
+  MarketplaceProvider,
+  type MarketplaceSession,
+  NetworkError,
+  SDKError,
+  useMarketplaceSession,
+  useSession,
+  ValidationError,
+} from "./react";

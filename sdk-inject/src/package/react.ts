@@ -15,9 +15,13 @@ import {
   useState,
 } from "react";
 import { createBinding, first, type Snapshot } from "./binding";
+import type { CallOptions } from "./cancel";
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+
+export type { CallOptions } from "./cancel";
+export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
  * The state of the session, and the actions on it.
@@ -29,12 +33,20 @@ export interface MarketplaceSession extends Snapshot {
   sdk: MarketplaceSDK | undefined;
   /** Calls `MarketplaceSDK.endSession`. */
   endSession(): Promise<void>;
+  /** The same, with options. */
+  endSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.pauseTimer`. */
   pauseSession(): Promise<void>;
+  /** The same, with options. */
+  pauseSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.resumeTimer`. */
   resumeSession(): Promise<void>;
+  /** The same, with options. */
+  resumeSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.extend`. */
   extendSession(): Promise<void>;
+  /** The same, with options. */
+  extendSession(options: CallOptions): Promise<void>;
 }
 
 /**
@@ -61,9 +73,9 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
     };
   }, []);
   const sdk = held.current?.sdk;
-  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    held.current?.sdk[name]() ??
-    Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
+  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => (options?: CallOptions) =>
+    held.current?.sdk[name](options) ??
+    Promise.reject(failure("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     ...snapshot,
     sdk,
@@ -101,6 +113,6 @@ export function MarketplaceProvider(props: { config: SDKConfig; children?: React
 export function useSession(): MarketplaceSession {
   const session = useContext(Context);
   if (!session)
-    throw new SDKError("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
+    throw failure("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
   return session;
 }

@@ -12,6 +12,7 @@ export const laterParts: Parts = {
   dialog: () => import("../ui/dialog"),
   actionsPanel: () => import("../ui/actions-panel"),
   move: () => import("../ui/move"),
+  site: () => import("../ui/site"),
 };
 
 /** What all copies of the SDK on the page share. Behind the gate, boot.js listens already. */

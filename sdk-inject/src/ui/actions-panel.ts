@@ -38,6 +38,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
    *  chose to stay. */
   let remained = false;
 
+  const support = () => chip.own?.supportLink() ?? [];
   const settlement = () => {
     const state = session.state();
     return ("view" in state && state.view.settlement_policy) || "agreed";
@@ -143,7 +144,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
       });
       if (pause && (pause.used ?? 0) < pause.max_count)
         nodes.push(row(caller("act", "pause-session", actions.pause, words.pause)));
-      nodes.push(el("div", { class: "links" }, move, toggle));
+      nodes.push(el("div", { class: "links" }, move, toggle, ...support()));
       return nodes;
     },
 
@@ -172,7 +173,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
       const content: Node[] = [
         el("div", { class: "badge" }, hourglass()),
         heading(words.endedTitle),
-        text(words.ended[state.reason]),
+        frame.own("ended", words.ended[state.reason]),
         line,
       ];
       const buttons = el("div", { class: "row" });
@@ -181,7 +182,7 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
         remained = true;
         buttons.append(button("act", "stay-on-page", frame.dismiss, words.stay));
       };
-      content.push(buttons);
+      content.push(buttons, ...support());
       clock.clearTimeout(returning);
       if (!address) {
         offerToStay();

@@ -3,11 +3,14 @@ import type { State } from "../state";
 import type { Store } from "../store";
 import type { Strings } from "../strings";
 import type { Make } from "./dom";
+import type { Own } from "./interfaces";
 
 /** The timer at the edge of the window. */
 export interface Chip {
   show(state: State, remainingMs: number): void;
   element: HTMLElement;
+  /** Missing: the provider decided nothing. */
+  own?: Own;
 }
 
 export function createChip(
@@ -26,6 +29,7 @@ export function createChip(
     "div",
     {
       class: small ? "chip small" : "chip",
+      hidden: "",
       role: "timer", // which screen readers don't read out by themselves
       "aria-label": strings.timeLeft,
       "data-testid": "session-timer",

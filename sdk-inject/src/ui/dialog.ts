@@ -19,7 +19,7 @@ const LOOK_MS = 1_000;
 
 /** The dialogs: one native modal element whose content is the current view. */
 export function createDialogs(context: DialogContext): Dialogs {
-  const { session, clock, root, strings, el } = context;
+  const { session, clock, root, strings, el, chip } = context;
   const { language } = strings;
   const words: Words = context.words ?? en;
   let shown: Shown | undefined;
@@ -54,7 +54,8 @@ export function createDialogs(context: DialogContext): Dialogs {
     return loading;
   };
 
-  const heading: Frame["heading"] = (text) => el("h2", { id: "title", tabindex: "-1" }, text);
+  const heading: Frame["heading"] = (text) =>
+    el("h2", { id: "title", tabindex: "-1" }, ...(chip.own?.ownName() ?? []), text);
   const row: Frame["row"] = (...children) => el("div", { class: "row" }, ...children);
   const button: Frame["button"] = (kind, testid, press, label) => {
     const made = el("button", { class: kind, "data-testid": testid }, label);
@@ -115,11 +116,17 @@ export function createDialogs(context: DialogContext): Dialogs {
 
   /** Shows a view; `alone`: not because the user asked for it. */
   function draw(next: Shown, alone = shown === next) {
-    if (next === "warning") put(next, alone, () => clockView(words.warningTitle, [text(words.advice)]));
+    if (next === "warning")
+      put(next, alone, () => clockView(words.warningTitle, [own("warning", words.advice)]));
     else void actionsPanel().then((loaded) => put(next, alone, loaded[next]));
   }
 
   const text: Frame["text"] = (said) => el("p", { id: "text" }, said);
+  const own: Frame["own"] = (which, said) => {
+    const made = text(said);
+    chip.own?.ownText(which, made);
+    return made;
+  };
   const focused = () => (root.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
 
   function put(next: Shown, alone: boolean, make: () => Node[]) {
@@ -202,6 +209,7 @@ export function createDialogs(context: DialogContext): Dialogs {
     close,
     dismiss,
     text,
+    own,
   };
 
   // Escape closes what may be closed. Held at keydown, away from the page, which

@@ -4,7 +4,7 @@ import type { Api } from "../api";
 import type { Clock } from "../clock";
 import type { formatClock } from "../format";
 import type { Input } from "../input";
-import type { Extension, SessionView } from "../protocol";
+import type { ClockTexts, Extension, SessionView } from "../protocol";
 import type { Session } from "../session";
 import type { Store } from "../store";
 import type { AllWords, Strings } from "../strings";
@@ -12,16 +12,19 @@ import type { Chip } from "./chip";
 import type { Make } from "./dom";
 import type { Words } from "./words";
 
-/** What the dialogs get from us: they are files of their own, loaded when first wanted. */
-export interface DialogContext extends TimerEffects {
+/** What the other files get from the timer: they are loaded when first wanted. */
+export interface TimerContext extends TimerEffects {
   el: Make;
   root: HTMLElement;
   chip: Chip;
-  words: AllWords | undefined;
   addStyles(css: string): void;
   formatClock: typeof formatClock;
   /** Whether something of the page lies over the middle of an element of ours. */
   isCovered(part: Element): boolean;
+}
+
+export interface DialogContext extends TimerContext {
+  words: AllWords | undefined;
   /** The deadline that the user has seen; the dialogs tell of later ones. */
   deadline: number;
 }
@@ -39,11 +42,22 @@ export interface Dialogs {
   raise(): void;
 }
 
+/** What the provider wants in the dialogs. */
+export interface Own {
+  /** The app's name, which comes before a title. */
+  ownName(): Node[];
+  /** Puts the provider's text, if there is one, in the place of ours. */
+  ownText(which: keyof ClockTexts, ours: HTMLElement): void;
+  /** A link to the provider's support, if there is one. */
+  supportLink(): Node[];
+}
+
 /** The parts that are loaded when needed. */
 export interface Parts {
   dialog(): Promise<{ createDialogs(context: DialogContext): Dialogs }>;
   actionsPanel(): Promise<{ createActionsPanel(frame: Frame): ActionsPanel }>;
-  move(): Promise<Pick<typeof import("./move"), "drag" | "moveOn" | "moveBy" | "giveWay">>;
+  site(): Promise<{ start(context: TimerContext): void }>;
+  move(): Promise<Pick<typeof import("./move"), "follow" | "moveOn" | "giveWay">>;
 }
 
 export interface TimerEffects {
@@ -102,6 +116,8 @@ export interface Frame {
   dismiss(): void;
   /** The text that describes the dialog. */
   text(said: string): HTMLElement;
+  /** The same, in the provider's words if it has some. */
+  own(which: keyof ClockTexts, said: string): HTMLElement;
 }
 
 /** What is needed when the user acts, and at the end. */

@@ -13,8 +13,14 @@ const MARGIN = 16;
 /** How far from the edge to look for a free place: beside a bar, and beside two. */
 const STEPS = [0, 56, 112];
 
+/** Moves the chip with what is pressed on it. */
+export function follow(element: HTMLElement, store: Store, event: PointerEvent | KeyboardEvent): void {
+  if ("key" in event) moveBy(element, store, event.key);
+  else drag(element, store, event);
+}
+
 /** Follows the pointer of `down` until it is released. */
-export function drag(element: HTMLElement, store: Store, down: PointerEvent): void {
+function drag(element: HTMLElement, store: Store, down: PointerEvent): void {
   const start = element.getBoundingClientRect();
   const { pointerId } = down;
   let place: Place | undefined;
@@ -54,7 +60,7 @@ export function moveOn(element: HTMLElement, store: Store): void {
 }
 
 /** Puts the chip to the side that an arrow key points to. Other keys do nothing. */
-export function moveBy(element: HTMLElement, store: Store, key: string): void {
+function moveBy(element: HTMLElement, store: Store, key: string): void {
   if (!key.startsWith("Arrow")) return;
   const [left, top] = placeNow(element);
   const across = /Left|Right/.test(key);

@@ -1,4 +1,5 @@
 import { formatClock } from "../format";
+import type { PageView } from "../state";
 import { createChip } from "./chip";
 import chipCss from "./chip.css";
 import { maker } from "./dom";
@@ -20,6 +21,8 @@ export function createTimer(effects: TimerEffects): () => void {
   let dialogs: Dialogs | undefined;
   let loading: Promise<void> | undefined;
   let shown: string | undefined;
+  /** Whether nothing is shown before the site's settings are there. Unknown: there are none. */
+  let waits: boolean | undefined;
   let deadline = 0;
   const phase = () => session.state().phase;
 
@@ -41,23 +44,18 @@ export function createTimer(effects: TimerEffects): () => void {
   let looks = LOOKS;
   addStyles(chipCss + (css ?? ""));
   const chip = createChip(el, root, strings, store, () => open(phase() === "paused" ? "paused" : "panel"));
+  const ours = { ...effects, el, root, chip, addStyles, isCovered, formatClock };
   const mover = (act: (move: Awaited<ReturnType<Parts["move"]>>) => void) =>
     void parts.move().then(act, () => {});
-  chip.element.onpointerdown = (event) => mover(({ drag }) => drag(chip.element, store, event));
-  chip.element.onkeydown = ({ key }) => mover(({ moveBy }) => moveBy(chip.element, store, key));
+  chip.element.onpointerdown = chip.element.onkeydown = (event: PointerEvent | KeyboardEvent) =>
+    mover(({ follow }) => follow(chip.element, store, event));
 
   function load(): Promise<void> {
     loading ??= Promise.all([parts.dialog(), strings.words?.().catch(() => {})]).then(
       ([{ createDialogs }, words]) => {
         const context = {
-          ...effects,
-          el,
-          root,
-          chip,
+          ...ours,
           words: words?.default,
-          addStyles,
-          isCovered,
-          formatClock,
           deadline,
         };
         dialogs = createDialogs(context);
@@ -79,6 +77,22 @@ export function createTimer(effects: TimerEffects): () => void {
   function update() {
     const state = session.state();
     const left = session.remaining();
+    const { view } = state as { view?: PageView };
+    // The site's settings, and the badge of what is not sold, are in a file of their own.
+    // Any other mode than live comes after it in the alphabet.
+    if (waits === undefined && (view?.site || (view?.mode as string) > "live")) {
+      // Not first in one place, and then in another.
+      waits = !shown;
+      const go = () => {
+        waits = false;
+        update();
+      };
+      parts
+        .site()
+        .then(({ start }) => start(ours))
+        .then(go, go);
+    }
+    if (waits) return;
     chip.show(state, left);
     if (state.phase === "active") {
       const { expires_at, warning_seconds } = state.view;
@@ -88,7 +102,7 @@ export function createTimer(effects: TimerEffects): () => void {
     }
     if (state.phase !== shown) {
       shown = state.phase;
-      if (shown === "paused" || shown === "ended") void open(shown);
+      if (/d$/.test(shown)) void open(shown as "paused" | "ended");
       else dialogs?.close();
     }
     dialogs?.update();
@@ -103,7 +117,7 @@ export function createTimer(effects: TimerEffects): () => void {
     // Also what opens in shadow roots, whose events stay inside. Once: what makes us inert stays above.
     const was = covered;
     covered = isCovered(chip.element);
-    if (covered && !was) host.raise();
+    if (was < covered) host.raise();
   }
 
   const forget = session.subscribe(update);

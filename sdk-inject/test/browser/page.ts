@@ -23,6 +23,7 @@ interface DevGate {
   calls: { name: string; headers: Record<string, string>; body?: unknown }[];
   session(): { version: number; expires_at: number; extension: { used: number } };
   change(fields: object): void;
+  setSite(site: unknown): void;
   setDown(down: boolean): void;
 }
 
