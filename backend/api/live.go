@@ -149,7 +149,7 @@ func (a *api) changesOf(providerID string, batch service.Batch) []liveMessage {
 	}
 	for _, e := range batch.Events {
 		var l protocol.LiveState
-		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID {
+		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID && !strings.HasPrefix(l.ID, protocol.SiteIDPrefix) {
 			list = append(list, liveMessage{Type: "session", Session: &l})
 		}
 	}
