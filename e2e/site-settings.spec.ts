@@ -14,6 +14,7 @@ test.beforeAll(async () => {
     name: "Acme Studio",
     domains: ["app.acme.localhost"],
     origin_url: "http://127.0.0.1:9",
+    policies: { return_hosts: ["localhost"] },
   });
   key = service.key("provider", "prov_acme");
 });

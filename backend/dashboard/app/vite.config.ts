@@ -44,7 +44,7 @@ const sdkFiles = {
   },
   load(id: string) {
     if (id.startsWith(texts)) return shownTexts(readFileSync(id, "utf8"));
-    const [, sheet] = /^\0sdk-(chip|dialog|actions-panel)$/.exec(id) ?? [];
+    const [, sheet] = /^\0sdk-(chip|dialog|actions-panel|site)$/.exec(id) ?? [];
     return sheet ? cssText().load(`${ui}/ui/${sheet}.css`) : undefined;
   },
 };

@@ -6,6 +6,7 @@ import { createStore } from "../../../../../sdk-inject/src/store";
 import { createActionsPanel } from "../../../../../sdk-inject/src/ui/actions-panel";
 import { createDialogs } from "../../../../../sdk-inject/src/ui/dialog";
 import * as move from "../../../../../sdk-inject/src/ui/move";
+import * as site from "../../../../../sdk-inject/src/ui/site";
 import { createTimer } from "../../../../../sdk-inject/src/ui/timer";
 import type { Scene } from "./scene";
 
@@ -16,7 +17,7 @@ const LEFT_S = { clock: 1475, warning: 299, ended: 0 };
 const LONG_MS = 900;
 
 /** Shows the clock of the SDK itself for a session that is not real. Returns a function that removes it. */
-export async function showClock({ view, language, name, site }: Scene): Promise<() => void> {
+export async function showClock({ view, language, name, site: settings }: Scene): Promise<() => void> {
   const now = Date.now();
   const clock = {
     now: () => now,
@@ -33,11 +34,11 @@ export async function showClock({ view, language, name, site }: Scene): Promise<
     expires_at: Math.floor(now / 1000) + left,
     duration_limit_seconds: TOTAL_S,
     tokens_allocated: 60,
-    return_url: site.brand.shop_url || "https://marketplace.example/",
+    return_url: settings.brand.shop_url || "https://marketplace.example/",
     settlement_policy: "full",
     extension: { additional_seconds: 900, tokens: 15, max_count: 3 },
   };
-  const answer: SessionAnswer = { session, server_time_ms: now, site: siteOf(name, site) };
+  const answer: SessionAnswer = { session, server_time_ms: now, site: siteOf(name, settings) };
   const refused = () => Promise.reject(new Error("This is a preview."));
   const api = {
     session: async () => answer,
@@ -62,6 +63,7 @@ export async function showClock({ view, language, name, site }: Scene): Promise<
       dialog: async () => ({ createDialogs }),
       actionsPanel: async () => ({ createActionsPanel }),
       move: async () => move,
+      site: async () => site,
     },
     onReplaced() {},
     go() {},
