@@ -1,4 +1,13 @@
-import { defineComponent, h, onMounted, onUpdated, type PropType, type SlotsType, shallowRef } from "vue";
+import {
+  defineComponent,
+  h,
+  onMounted,
+  onUpdated,
+  type PropType,
+  type SlotsType,
+  shallowRef,
+  type VNode,
+} from "vue";
 import {
   actionsOf,
   adoptStyles,
@@ -12,12 +21,27 @@ import type { SDKError } from "./errors";
 import type { MarketplaceSession } from "./vue";
 
 /**
+ * The type of {@link SessionControls}, as every version of Vue from 3.3 on reads it.
+ *
+ * @public
+ */
+export type SessionControlsComponent = new () => {
+  $props: {
+    /** What `useMarketplaceSession` returned. */
+    source: MarketplaceSession;
+    /** Your own texts. Default: English. */
+    labels?: Partial<SessionControlsLabels> | undefined;
+  };
+  $slots: { default?: (state: SessionControlsState) => VNode[] };
+};
+
+/**
  * The time left and the actions that the session offers: more time, pause, resume, end. The default
  * slot renders them in your own way. Pass what `useMarketplaceSession` returned as `source`.
  *
  * @public
  */
-export const SessionControls = defineComponent({
+export const SessionControls: SessionControlsComponent = defineComponent({
   name: "SessionControls",
   props: {
     source: { type: Object as PropType<MarketplaceSession>, required: true },
@@ -83,4 +107,4 @@ export const SessionControls = defineComponent({
       );
     };
   },
-});
+}) as unknown as SessionControlsComponent;

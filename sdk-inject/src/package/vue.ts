@@ -12,7 +12,7 @@ import type { MarketplaceSDK } from "./sdk";
 
 export type { CallOptions } from "./cancel";
 export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
-export { SessionControls } from "./controls-vue";
+export { SessionControls, type SessionControlsComponent } from "./controls-vue";
 export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
