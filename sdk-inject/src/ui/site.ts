@@ -47,7 +47,7 @@ export function start({ el, root, chip, strings, store, addStyles }: TimerContex
     classList.toggle("small", small ?? (collapsed === true || mode === "staff"));
 
     // Whoever works at the app, or tries it, sees that nothing is sold here.
-    const kind = words && /^(test|preview|staff)$/.test(mode as string) ? words[mode as "test"] : "";
+    const kind = words && /^(test|preview|staff)$/.test(plain(mode)) ? words[mode as "test"] : "";
     const named = (name: string) => (kind ? `${name} (${kind})` : name);
     badge.textContent = kind;
     if (kind) button.before(badge);
