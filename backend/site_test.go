@@ -76,7 +76,7 @@ func TestSiteSettingsAreChecked(t *testing.T) {
 			t.Errorf("%v: %s", c.change, a.raw)
 		}
 	}
-	for _, change := range []any{"x", []any{}, map[string]any{"opened": true}, map[string]any{"brand": map[string]any{"colour": "x"}}, map[string]any{"max_sessions": "2"}, map[string]any{"inject": "maybe"}} {
+	for _, change := range []any{"x", []any{}, map[string]any{"opened": true}, map[string]any{"brand": map[string]any{"hue": "x"}}, map[string]any{"max_sessions": "2"}, map[string]any{"inject": "maybe"}} {
 		w.site(w.provider, change).want(422, "invalid_request")
 	}
 	if a := w.call("GET", protocol.EdgeHosts+"app.provider.example", w.edge, nil).want(200); a.num("site", "version") != 0 {

@@ -17,8 +17,8 @@ type siteBody struct {
 	Cookie             string          `json:"cookie" enum:"lax,partitioned" doc:"partitioned: for an app that pages of other sites embed. Default: lax"`
 	ForwardIdentity    string          `json:"forward_identity" enum:"headers,jwt,off" doc:"How the app is told the user and the session. Default: headers"`
 	UploadGraceSeconds int64           `json:"upload_grace_seconds" minimum:"0" maximum:"3600" doc:"How long after the end of a session an upload in progress may continue. Default: 0"`
-	MaxSessions        int64           `json:"max_sessions" minimum:"0" maximum:"1000000" doc:"The most sessions at once. Further sales are refused with 409 provider_full. Default: 0, no limit"`
-	Maintenance        maintenanceBody `json:"maintenance" doc:"Closes the site. Sales are refused with 503 maintenance meanwhile"`
+	MaxSessions        int64           `json:"max_sessions" minimum:"0" maximum:"1000000" doc:"The most live sessions at once. A further sale is refused with 409 provider_full. Default: 0, no limit"`
+	Maintenance        maintenanceBody `json:"maintenance" doc:"Closes the site. Clocks of its sessions stand still and sales are refused with 503 maintenance meanwhile"`
 	Brand              brandBody       `json:"brand" doc:"How the pages of the gate and the clock present the app"`
 	Clock              siteClockBody   `json:"clock" doc:"How the clock looks at first. Users may move and collapse it"`
 }

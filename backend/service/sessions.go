@@ -51,6 +51,9 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		}
 		order.ID = store.NewID(w.now)
 		order.Mode = modeOf(order.UserID)
+		if err := w.takePlace(ctx, p, order.Mode); err != nil {
+			return createdSession{}, err
+		}
 		order.LaunchWindow = p.Policies.LaunchWindowSeconds
 		order.Terms.Settlement = p.Policies.Settlement
 		order.Terms.Pause = p.Policies.Pause

@@ -181,7 +181,7 @@ func oneOf(name string, value *string, values []string) error {
 
 func maintenance(m *protocol.Maintenance) (*protocol.Maintenance, error) {
 	if m == nil {
-		return nil, nil //nolint:nilnil // not set, and no error
+		return nil, nil // not set
 	}
 	out := *m
 	if err := text("maintenance.message", &out.Message); err != nil {
@@ -191,7 +191,7 @@ func maintenance(m *protocol.Maintenance) (*protocol.Maintenance, error) {
 		return nil, refuse("maintenance.until", "must be a time in Unix seconds, or 0 if it is not known")
 	}
 	if out == (protocol.Maintenance{}) {
-		return nil, nil //nolint:nilnil // the default
+		return nil, nil // the default
 	}
 	return &out, nil
 }
@@ -201,7 +201,7 @@ const maxTime = 253402300799
 
 func brand(b *protocol.Brand) (*protocol.Brand, error) {
 	if b == nil {
-		return nil, nil //nolint:nilnil // not set, and no error
+		return nil, nil // not set
 	}
 	out := *b
 	if err := text("brand.app_name", &out.AppName); err != nil {
@@ -223,14 +223,14 @@ func brand(b *protocol.Brand) (*protocol.Brand, error) {
 		out.Accent = ""
 	}
 	if out == (protocol.Brand{}) {
-		return nil, nil //nolint:nilnil // the default
+		return nil, nil // the default
 	}
 	return &out, nil
 }
 
 func clock(c *protocol.SiteClock) (*protocol.SiteClock, error) {
 	if c == nil {
-		return nil, nil //nolint:nilnil // not set, and no error
+		return nil, nil // not set
 	}
 	out := *c
 	if err := oneOf("clock.position", &out.Position, positions); err != nil {
@@ -241,7 +241,7 @@ func clock(c *protocol.SiteClock) (*protocol.SiteClock, error) {
 		return nil, err
 	}
 	if out.Position == "" && !out.Hidden && !out.Collapsed && len(out.Texts) == 0 {
-		return nil, nil //nolint:nilnil // the default
+		return nil, nil // the default
 	}
 	return &out, nil
 }

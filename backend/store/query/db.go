@@ -489,6 +489,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.liveSessionsOfStmt, err = db.PrepareContext(ctx, liveSessionsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LiveSessionsOf: %w", err)
 	}
+	if q.lockProviderStmt, err = db.PrepareContext(ctx, lockProvider); err != nil {
+		return nil, fmt.Errorf("error preparing query LockProvider: %w", err)
+	}
 	if q.makeDueStmt, err = db.PrepareContext(ctx, makeDue); err != nil {
 		return nil, fmt.Errorf("error preparing query MakeDue: %w", err)
 	}
@@ -506,6 +509,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.placesTakenStmt, err = db.PrepareContext(ctx, placesTaken); err != nil {
+		return nil, fmt.Errorf("error preparing query PlacesTaken: %w", err)
 	}
 	if q.putDayStmt, err = db.PrepareContext(ctx, putDay); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDay: %w", err)
@@ -1380,6 +1386,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing liveSessionsOfStmt: %w", cerr)
 		}
 	}
+	if q.lockProviderStmt != nil {
+		if cerr := q.lockProviderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockProviderStmt: %w", cerr)
+		}
+	}
 	if q.makeDueStmt != nil {
 		if cerr := q.makeDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing makeDueStmt: %w", cerr)
@@ -1408,6 +1419,11 @@ func (q *Queries) Close() error {
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.placesTakenStmt != nil {
+		if cerr := q.placesTakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing placesTakenStmt: %w", cerr)
 		}
 	}
 	if q.putDayStmt != nil {
@@ -1759,12 +1775,14 @@ type Queries struct {
 	listSitesStmt                                   *sql.Stmt
 	listWebhooksStmt                                *sql.Stmt
 	liveSessionsOfStmt                              *sql.Stmt
+	lockProviderStmt                                *sql.Stmt
 	makeDueStmt                                     *sql.Stmt
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
 	moveClaimStmt                                   *sql.Stmt
 	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
+	placesTakenStmt                                 *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
 	putModeDayStmt                                  *sql.Stmt
@@ -1957,12 +1975,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSitesStmt:                                   q.listSitesStmt,
 		listWebhooksStmt:                                q.listWebhooksStmt,
 		liveSessionsOfStmt:                              q.liveSessionsOfStmt,
+		lockProviderStmt:                                q.lockProviderStmt,
 		makeDueStmt:                                     q.makeDueStmt,
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
 		moveClaimStmt:                                   q.moveClaimStmt,
 		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
+		placesTakenStmt:                                 q.placesTakenStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
 		putModeDayStmt:                                  q.putModeDayStmt,
