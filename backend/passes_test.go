@@ -96,7 +96,7 @@ func TestPassesOpenSessions(t *testing.T) {
 			if c.str("mode") != kind || c.str("pass_id") != passID || c.num("tokens_allocated") != 0 || c.num("duration_limit_seconds") != want.seconds || c.str("status") != "active" || c.at("marketplace_id") != nil {
 				t.Errorf("%s: the session is %s", kind, c.raw)
 			}
-			if a.str("state", "mode") != kind {
+			if a.str("session", "mode") != kind {
 				t.Errorf("%s: the edge hears %s", kind, a.raw)
 			}
 			if warnings, _ := c.at("warning_seconds").([]any); want.warning != 0 && (len(warnings) != 1 || int64(warnings[0].(float64)) != want.warning) {
@@ -299,6 +299,17 @@ func TestWhoMakesPasses(t *testing.T) {
 	}
 	id, _ := w.pass(w.provider, "staff")
 	g.call("DELETE", passes+"/"+id, nil).want(403)
+	other, err := w.b.CreateProvider(context.Background(), store.Provider{ID: "prov_other", Name: "Other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := w.b.CreateAPIKey(context.Background(), backend.RoleProvider, other.ID, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.call("GET", passes, stranger, nil).want(404)
+	w.call("DELETE", passes+"/"+id, stranger, nil).want(404)
+	w.call("DELETE", "/api/v1/providers/prov_other/passes/"+id, stranger, nil).want(404)
 	person := w.cookie(store.SignIn{PersonID: w.addPerson("ada@example.com", "provider", "prov_demo")})
 	w.call("POST", passes, "", map[string]any{"kind": "staff"}, "Cookie", person, "Sec-Fetch-Site", "same-origin").want(201)
 	for _, key := range []string{w.market, w.edge, w.testKey("provider", "prov_demo")} {

@@ -113,10 +113,10 @@ func (g *Gate) brandPage(r *http.Request, p page) page {
 		switch {
 		case p.Back == "":
 			p.Back, p.BackLabel = shop, t.Shop
-			if shop == b.shop {
+			if shop == b.shop && p.Code != protocol.InMaintenance {
 				p.BackLabel = t.Buy
 			}
-		case shop != p.Back && shop == b.shop:
+		case shop != p.Back && shop == b.shop && p.Code != protocol.InMaintenance:
 			p.Shop, p.ShopLabel = shop, t.Buy
 		}
 	}

@@ -50,7 +50,8 @@ func TestNoPageWithoutAWayOn(t *testing.T) {
 		}
 		// A session's own marketplace comes first.
 		back := refusedPage(t, named.Gate, refusal{code: code, returnURL: "https://market.example/done", sessionID: "s"}).Body.String()
-		if !asks && (!strings.Contains(back, `href="https://market.example/done?session_id=s"`) || !strings.Contains(back, `href="https://shop.example/notes"`)) {
+		shop := code == protocol.InMaintenance || strings.Contains(back, `href="https://shop.example/notes"`) // which sells nothing meanwhile
+		if !asks && (!strings.Contains(back, `href="https://market.example/done?session_id=s"`) || !shop) {
 			t.Errorf("%s: no link to the marketplace and the shop:\n%s", code, back)
 		}
 	}

@@ -61,12 +61,9 @@ func (g *Gate) detailClosed(p *protocol.Problem, r *http.Request) {
 // errClosed is the cause of refusing an entry to a closed site.
 var errClosed = errors.New("the provider has closed the site")
 
-// passTenant is the tenant of the users of passes, in whose name their tokens are.
-const passTenant = "pass"
-
 // closedToLink reports whether a launch link does not enter a closed site. Links of passes
 // do: whose session is not one of the provider's team gets no further than the page of the
 // closed site.
 func (g *Gate) closedToLink(provider string, claims *token.Claims) bool {
-	return !g.ObserveOnly && g.settingsOf(provider).closed() && protocol.MarketplaceOf(claims.UserID()) != passTenant
+	return !g.ObserveOnly && g.settingsOf(provider).closed() && protocol.MarketplaceOf(claims.UserID()) != protocol.PassTenant
 }

@@ -79,15 +79,15 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 // has changed.
 func (g *Gate) onHeader(r *http.Request, v verdict) func(http.Header) {
 	sessionToken := edge.UpgradedToken(v.session, v.cookie)
-	rescope := sessionToken == "" && g.rescopes(r, v)
-	if sessionToken == "" && !rescope || v.bearer {
+	changed := sessionToken == "" && g.changesScope(r, v)
+	if sessionToken == "" && !changed || v.bearer {
 		return protectCookie
 	}
 	kept := keptCookie(r) // before the origin's part of the cookies is all that is left
 	return func(h http.Header) {
 		protectCookie(h)
-		if rescope {
-			g.rescope(h, r, v.cookie, kept, v.seconds())
+		if changed {
+			g.setScope(h, r, v.cookie, kept, v.seconds())
 		} else {
 			g.setSessionCookies(h, r, sessionToken, v.seconds())
 		}

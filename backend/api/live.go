@@ -155,7 +155,8 @@ func (a *api) changesOf(providerID string, mode service.Mode, batch service.Batc
 	}
 	for _, e := range batch.Events {
 		var l protocol.LiveState
-		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID && service.Mode(cmp.Or(l.Mode, protocol.LiveMode)) == mode {
+		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID && !strings.HasPrefix(l.ID, protocol.SiteIDPrefix) &&
+			service.Mode(cmp.Or(l.Mode, protocol.LiveMode)) == mode {
 			list = append(list, liveMessage{Type: "session", Session: &l})
 		}
 	}

@@ -108,6 +108,9 @@ func (a *api) passPage(pattern string, handle func(http.ResponseWriter, *http.Re
 		if err := a.pageRequest(pattern, handle)(w, r); err != nil {
 			p := problemOf(err)
 			a.logRefusal(r.Context(), p, err)
+			if wait := p.GetHeaders().Get("Retry-After"); wait != "" {
+				w.Header().Set("Retry-After", wait)
+			}
 			a.writePass(w, p.Status, p.Detail)
 		}
 	})

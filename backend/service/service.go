@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -242,8 +243,15 @@ type writeTx struct {
 	now      time.Time
 	req      Request
 	changed  []session.Session
-	enqueued int64                         // webhook deliveries that the transaction enqueued
-	stops    map[string][]store.Standstill // by provider, as far as they were read
+	sites    []store.Provider // whose site settings changed
+	enqueued int64            // webhook deliveries that the transaction enqueued
+
+	// For the audit log: what the request made, if it named nothing, and what it changed.
+	target  string
+	changes []Change
+	quiet   bool // whether the request is not recorded
+
+	stops map[string][]store.Standstill // by provider, as far as they were read
 }
 
 // write runs f in one transaction and publishes its changes after the commit. If the
@@ -290,6 +298,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 		return zero, err
 	}
 	s.publish(ctx, w.changed)
+	s.publishSites(ctx, w.sites)
 	if w.enqueued > 0 {
 		s.hooks.Wake()
 	}
@@ -298,11 +307,16 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 
 // auditLog writes a request to the audit log if it has an Actor.
 func (w *writeTx) auditLog(ctx context.Context, req Request) error {
-	if req.Actor == "" {
+	if req.Actor == "" || w.quiet {
 		return nil
 	}
+	changes, err := auditText(w.changes)
+	if err != nil {
+		return err
+	}
 	return w.InsertAudit(ctx, store.AuditEntry{
-		ID: store.NewID(w.now), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: req.target, RequestID: req.ID,
+		ID: store.NewID(w.now), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: cmp.Or(req.target, w.target), RequestID: req.ID,
+		Changes: changes,
 	})
 }
 

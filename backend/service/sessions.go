@@ -36,6 +36,9 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if err != nil {
 			return createdSession{}, err
 		}
+		if inMaintenance(p) {
+			return createdSession{}, closed(p, w.now)
+		}
 		order := o
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not in the provider's return_hosts.")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 const (
@@ -20,6 +21,21 @@ const (
 
 // reasonMaintenance is why a clock stands still.
 const reasonMaintenance = "maintenance"
+
+// inMaintenance reports whether a provider has closed its site for a while.
+func inMaintenance(p store.Provider) bool { return p.Site.Maintenance != nil && p.Site.Maintenance.On }
+
+// closed returns the refusal of a sale while a provider's site is closed.
+func closed(p store.Provider, now time.Time) *Refusal {
+	r := &Refusal{Code: protocol.InMaintenance, Detail: "The provider has closed its site for maintenance. Sell the session later."}
+	if wait := time.Unix(p.Site.Maintenance.Until, 0).Sub(now); wait > 0 {
+		r.Cause = &WaitError{min(wait, longestWait)}
+	}
+	return r
+}
+
+// longestWait is the longest time in a Retry-After.
+const longestWait = time.Hour
 
 // setStandstill records that a provider's app cannot be used from now on, or can be again.
 // Its sessions are told by [Service.standstillLoop], or before by whatever changes them.

@@ -176,6 +176,8 @@ type AuditEntry struct {
 	Target string
 	// The id of the request in the log.
 	RequestID string
+	// What it changed: a JSON array; "" if it is not recorded.
+	Changes string
 }
 
 // InsertAudit records an action. Call it in the transaction of the action.

@@ -50,6 +50,7 @@ type terms struct {
 	returnURL  string
 	warnings   []int64
 	settlement protocol.SettlementPolicy
+	mode       protocol.Mode
 	extension  *protocol.Extension
 	pause      *protocol.PauseRight
 	// The user's id where it may not stand in a header as it is; else empty.
@@ -102,7 +103,7 @@ func (r *Record) State() *protocol.LiveState {
 		ID: r.Headers[HeaderID], UserID: r.Headers[HeaderUser], ProviderID: r.Headers[HeaderProvider], Status: r.status.status(),
 		Version: r.version, ExpiresAt: r.expiresAt, StartedAt: r.startedAt, PausedAt: r.pausedAt, DurationLimitSeconds: r.duration,
 		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, SettlementPolicy: r.terms.settlement, WarningSeconds: r.terms.warnings,
-		Relaunches: int64(r.relaunches),
+		Mode: r.terms.mode, Relaunches: int64(r.relaunches),
 	}
 	if mode := r.Mode(); mode != protocol.LiveMode {
 		st.Mode = mode
@@ -198,6 +199,7 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 		b = appendInts(append(b, 'p'), p.MaxCount, p.MaxSeconds)
 	}
 	b = append(append(append(b, 's'), st.SettlementPolicy...), ' ')
+	b = append(append(append(b, 'm'), st.Mode...), ' ')
 	b = append(append(append(b, 'u'), st.ReturnURL...), ' ') // a URL has no blank
 	b = append(b, rawUser...)
 	if shared, ok := c.terms[string(b)]; ok {
@@ -208,6 +210,7 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	}
 	t := &terms{
 		returnURL: strings.Clone(st.ReturnURL), settlement: protocol.SettlementPolicy(strings.Clone(string(st.SettlementPolicy))),
+		mode:     protocol.Mode(strings.Clone(string(st.Mode))),
 		warnings: append([]int64(nil), st.WarningSeconds...), rawUser: strings.Clone(rawUser),
 	}
 	if x := st.Extension; x != nil {

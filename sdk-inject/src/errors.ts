@@ -12,7 +12,7 @@ export class GateError extends Error {
     /** The HTTP status; 0 if there was no response. */
     readonly status = 0,
     /** The Retry-After of the response, if any. */
-    readonly retryAfterMs = 0,
+    readonly retryAfterMs?: number,
   ) {
     super(code);
   }

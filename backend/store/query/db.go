@@ -474,6 +474,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
 	}
+	if q.listSiteChangesStmt, err = db.PrepareContext(ctx, listSiteChanges); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSiteChanges: %w", err)
+	}
+	if q.listSiteOptionsStmt, err = db.PrepareContext(ctx, listSiteOptions); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSiteOptions: %w", err)
+	}
+	if q.listSitesStmt, err = db.PrepareContext(ctx, listSites); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSites: %w", err)
+	}
 	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
 	}
@@ -1346,6 +1355,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
 		}
 	}
+	if q.listSiteChangesStmt != nil {
+		if cerr := q.listSiteChangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSiteChangesStmt: %w", cerr)
+		}
+	}
+	if q.listSiteOptionsStmt != nil {
+		if cerr := q.listSiteOptionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSiteOptionsStmt: %w", cerr)
+		}
+	}
+	if q.listSitesStmt != nil {
+		if cerr := q.listSitesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSitesStmt: %w", cerr)
+		}
+	}
 	if q.listWebhooksStmt != nil {
 		if cerr := q.listWebhooksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listWebhooksStmt: %w", cerr)
@@ -1730,6 +1754,9 @@ type Queries struct {
 	listSessionsOfUserStmt                          *sql.Stmt
 	listSessionsOfUsersStmt                         *sql.Stmt
 	listSigningKeysStmt                             *sql.Stmt
+	listSiteChangesStmt                             *sql.Stmt
+	listSiteOptionsStmt                             *sql.Stmt
+	listSitesStmt                                   *sql.Stmt
 	listWebhooksStmt                                *sql.Stmt
 	liveSessionsOfStmt                              *sql.Stmt
 	makeDueStmt                                     *sql.Stmt
@@ -1925,6 +1952,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSessionsOfUserStmt:                          q.listSessionsOfUserStmt,
 		listSessionsOfUsersStmt:                         q.listSessionsOfUsersStmt,
 		listSigningKeysStmt:                             q.listSigningKeysStmt,
+		listSiteChangesStmt:                             q.listSiteChangesStmt,
+		listSiteOptionsStmt:                             q.listSiteOptionsStmt,
+		listSitesStmt:                                   q.listSitesStmt,
 		listWebhooksStmt:                                q.listWebhooksStmt,
 		liveSessionsOfStmt:                              q.liveSessionsOfStmt,
 		makeDueStmt:                                     q.makeDueStmt,

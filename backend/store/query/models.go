@@ -35,6 +35,7 @@ type AuditLog struct {
 	Action    string
 	Target    string
 	RequestID string
+	Changes   string
 }
 
 type DomainClaim struct {
@@ -64,6 +65,7 @@ type Edge struct {
 	LastSeenAt   int64
 	LiveSessions int64
 	StreamLagMS  int64
+	Sites        string
 }
 
 type GuestChange struct {
@@ -145,14 +147,17 @@ type Person struct {
 }
 
 type Provider struct {
-	ID        string
-	Name      string
-	OriginUrl string
-	AppUrl    string
-	Policies  string
-	Version   int64
-	CreatedAt int64
-	UpdatedAt int64
+	ID          string
+	Name        string
+	OriginUrl   string
+	AppUrl      string
+	Policies    string
+	Version     int64
+	CreatedAt   int64
+	UpdatedAt   int64
+	Site        string
+	SiteVersion int64
+	SiteAt      int64
 }
 
 type ProviderAnalytic struct {

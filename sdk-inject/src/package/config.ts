@@ -23,6 +23,10 @@ export interface SessionData {
   returnUrl: string;
   /** Whether the paid clock runs. */
   status: "active" | "paused" | "ended";
+  /** The extension that was offered: its length, its price, and how many more can be bought. */
+  extension?: { additionalSeconds: number; tokens: number; left: number };
+  /** How many more pauses the provider's policy allows. */
+  pause?: { left: number };
 }
 
 /**

@@ -17,10 +17,13 @@ import {
 import { createBinding, first, type Snapshot } from "./binding";
 import type { CallOptions } from "./cancel";
 import type { SDKConfig } from "./config";
+import { Controls, type SessionControlsProps } from "./controls-react";
 import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
 
 export type { CallOptions } from "./cancel";
+export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
+export type { SessionControlsProps } from "./controls-react";
 export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
@@ -115,4 +118,19 @@ export function useSession(): MarketplaceSession {
   if (!session)
     throw failure("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
   return session;
+}
+
+/**
+ * The time left and the actions that the session offers: more time, pause, resume, end. A function as
+ * its child renders them in your own way. Shows nothing before the session is open, and on a server.
+ *
+ * @throws SDKError `NOT_INITIALIZED` if it has no `session` and no {@link MarketplaceProvider} around it
+ * @public
+ */
+export function SessionControls(props: SessionControlsProps): ReactElement {
+  const around = useContext(Context);
+  const session = props.session ?? around;
+  if (!session)
+    throw failure("SessionControls needs a MarketplaceProvider around it, or a session.", "NOT_INITIALIZED");
+  return createElement(Controls, { ...props, session });
 }

@@ -7,8 +7,10 @@
 import { type CallOptions, orAborted } from "./cancel";
 import { failure } from "./errors";
 import { createStatsClient, type StatsClient, type StatsClientConfig } from "./stats";
+import { createWebhooksClient, type WebhooksClient } from "./webhooks";
 
 export * from "./stats";
+export type { NewWebhook, TestedWebhook, Webhook, WebhooksClient } from "./webhooks";
 
 /**
  * The headers of a webhook: those of a Request, Node's `req.headers`, or a plain object.
@@ -119,8 +121,20 @@ export interface ProviderClientConfig extends StatsClientConfig {
 }
 
 /**
- * Creates a client that reads a provider's statistics with its key: {@link createStatsClient} for a server.
+ * A client of a provider's statistics and webhooks.
  *
  * @public
  */
-export const createProviderClient: (config: ProviderClientConfig) => StatsClient = createStatsClient;
+export interface ProviderClient extends StatsClient {
+  /** Registers, lists, deletes and tests the provider's webhooks. */
+  webhooks: WebhooksClient;
+}
+
+/**
+ * Creates a client with a provider's key: {@link createStatsClient} for a server, and webhooks.
+ *
+ * @public
+ */
+export function createProviderClient(config: ProviderClientConfig): ProviderClient {
+  return { ...createStatsClient(config), webhooks: createWebhooksClient(config) };
+}

@@ -5,9 +5,8 @@
  * @packageDocumentation
  */
 import { type CallOptions, shared } from "./cancel";
-import { failure, type SDKErrorCode } from "./errors";
 import { createLive, type LiveCounts, type LiveSession, type LiveUpdate } from "./live";
-import { either } from "./signals";
+import { askService } from "./service-request";
 import { outside, presentZone } from "./zone";
 
 export type { CallOptions } from "./cancel";
@@ -56,6 +55,8 @@ export interface Period {
   from?: string | undefined;
   /** The last day. */
   to?: string | undefined;
+  /** What the sessions are for. Default: live, the sold ones. */
+  mode?: "live" | "test" | "staff" | "preview" | undefined;
 }
 
 /**
@@ -242,34 +243,12 @@ const MOST_CACHED = 100;
  * @public
  */
 export function createStatsClient(config: StatsClientConfig): StatsClient {
-  const { apiEndpoint, apiKey, providerId, cacheMs = 10_000, timeoutMs = 10_000 } = config;
+  const { apiEndpoint, apiKey, providerId, cacheMs = 10_000 } = config;
   const root = `${apiEndpoint.replace(/\/+$/, "")}/api/v1/providers/${encodeURIComponent(providerId)}`;
   const cache = new Map<string, { until: number; ask: (options?: CallOptions) => Promise<unknown> }>();
 
   async function request(path: string, signal: AbortSignal): Promise<unknown> {
-    let response: Response;
-    try {
-      response = await (config.fetch ?? fetch)(root + path + unknownToWorkers(path), {
-        headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
-        cache: "no-store",
-        signal: either(AbortSignal.timeout(timeoutMs), signal),
-      });
-    } catch (error) {
-      const timedOut = (error as Error).name === "TimeoutError";
-      throw failure(
-        "No response from the session service. Check apiEndpoint and the network.",
-        timedOut ? "TIMEOUT" : "NETWORK",
-      );
-    }
-    const answer = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
-    if (response.ok && answer) return answer;
-    const { code, detail, title } = answer ?? {};
-    const name = typeof code === "string" ? code.toUpperCase() : `HTTP_${response.status}`;
-    throw failure(
-      String(detail ?? title ?? name),
-      response.ok ? "INVALID_ANSWER" : (name as SDKErrorCode),
-      response.status,
-    );
+    return askService(config, root + path + unknownToWorkers(path), signal);
   }
 
   /** A service worker of the page may answer a GET that it has seen from its cache, however old. */

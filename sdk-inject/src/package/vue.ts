@@ -11,6 +11,8 @@ import { failure, type SDKError } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
 
 export type { CallOptions } from "./cancel";
+export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
+export { SessionControls, type SessionControlsComponent } from "./controls-vue";
 export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**

@@ -4,7 +4,7 @@
 import { shadesOf } from "../contrast";
 import { returnAddress } from "../format";
 import { siteWords } from "../languages/site-words";
-import type { ClockTexts, SessionSite } from "../protocol";
+import type { ClockTexts, SessionSite, SiteClock } from "../protocol";
 import type { PageView } from "../state";
 import { wantedLanguages } from "../wanted";
 import type { TimerContext } from "./interfaces";
@@ -31,8 +31,10 @@ export function start({ el, root, chip, strings, store, addStyles }: TimerContex
 
   function dress(view: PageView) {
     const { mode } = view;
-    const { app_name, support_url, accent, clock }: Loose<SessionSite> = Object(view.site);
-    const { position, hidden, collapsed, texts }: Loose<NonNullable<SessionSite["clock"]>> = Object(clock);
+    const site = Object(view.site);
+    const { app_name, support_url, accent }: Loose<SessionSite> = site;
+    // By its name in a string: the property of this name that our own parts have gets a short one.
+    const { position, hidden, collapsed, texts }: Loose<SiteClock> = Object(Reflect.get(site, "clock"));
     const { classList } = element;
 
     const [, top, left] = /^(?:(top)|bottom)-(?:(left)|right)$/.exec(plain(position)) ?? [];
@@ -45,7 +47,7 @@ export function start({ el, root, chip, strings, store, addStyles }: TimerContex
     classList.toggle("small", small ?? (collapsed === true || mode === "staff"));
 
     // Whoever works at the app, or tries it, sees that nothing is sold here.
-    const kind = words && /^(test|preview|staff)$/.test(mode as string) ? words[mode as "test"] : "";
+    const kind = words && /^(test|preview|staff)$/.test(plain(mode)) ? words[mode as "test"] : "";
     const named = (name: string) => (kind ? `${name} (${kind})` : name);
     badge.textContent = kind;
     if (kind) button.before(badge);

@@ -77,10 +77,9 @@ export function createTimer(effects: TimerEffects): () => void {
   function update() {
     const state = session.state();
     const left = session.remaining();
-    const { view } = state as { view?: PageView };
+    const view = (state as { view?: PageView }).view;
     // The site's settings, and the badge of what is not sold, are in a file of their own.
-    // Any other mode than live comes after it in the alphabet.
-    if (waits === undefined && (view?.site || (view?.mode as string) > "live")) {
+    if (waits == null && (view?.site || (view?.mode ?? "live") !== "live")) {
       // Not first in one place, and then in another.
       waits = !shown;
       const go = () => {

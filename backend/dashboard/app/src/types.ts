@@ -43,21 +43,35 @@ export interface Provider {
   origin_url: string;
   app_url: string;
   policies: Policies;
+  site: Site;
+  /** Settings in site that the Caddyfile of an edge sets itself. */
+  site_overrides: string[];
   created_at: number;
   updated_at: number;
 }
 
-/** Only live sessions are paid. */
-export type Mode = "live" | "test" | "staff" | "preview";
+/** What a provider decides about its own site, with all defaults. */
+export interface Site {
+  open_paths: string[];
+  inject: "on" | "off";
+  cookie: "lax" | "partitioned";
+  forward_identity: "headers" | "jwt" | "off";
+  upload_grace_seconds: number;
+  max_sessions: number;
+  maintenance: { on: boolean; message: string; until: number };
+  brand: { app_name: string; shop_url: string; support_url: string; logo_url: string; accent: string };
+  clock: {
+    position: "bottom-right" | "bottom-left" | "top-right" | "top-left";
+    hidden: boolean;
+    collapsed: boolean;
+    texts: Record<string, { warning: string; ended: string }>;
+  };
+}
 
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
-  /** What it is for. Missing: live. */
-  mode?: Mode;
-  /** The pass that opened it, where it was not sold. */
-  pass_id?: string;
   /** The marketplace that sold it. */
-  marketplace_id?: string;
+  marketplace_id: string;
   clock: "creation" | "launch";
   launch_by?: number;
   entered_at?: number;
@@ -68,9 +82,6 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   settlement_policy?: "full" | "prorated";
   consent_url?: string;
   relaunches?: number;
-  /** Why its clock stands still. */
-  standstill?: "maintenance";
-  stood_still_seconds?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
@@ -111,8 +122,6 @@ export interface Timeline {
 
 export interface Webhook {
   id: string;
-  /** test: it receives messages about all sessions that are not live. */
-  mode: "live" | "test";
   url: string;
   events: string[];
   description?: string;
@@ -249,6 +258,7 @@ export interface Edge {
   live_sessions: number;
   stream_lag_ms: number;
   addresses: string[];
+  site_options: { provider_id?: string; options: string[] }[];
 }
 export interface SigningKey {
   kid: string;
@@ -265,8 +275,6 @@ export interface ApiKey {
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
   marketplace_id?: string;
-  /** Whether it sells and reads test sessions only. */
-  test?: boolean;
   name?: string;
   created_at: number;
   last_used_at?: number;
@@ -277,23 +285,6 @@ export interface ApiKey {
 export interface MadeKey {
   key: ApiKey;
   secret: string;
-}
-/** Opens the provider's app without a sale. */
-export interface Pass {
-  id: string;
-  provider_id: string;
-  kind: "staff" | "preview";
-  label?: string;
-  created_by: string;
-  created_at: number;
-  expires_at: number;
-  revoked_at?: number;
-  entries: number;
-  last_used_at?: number;
-}
-/** A new pass. The only response that contains the link. */
-export interface MadePass extends Pass {
-  url: string;
 }
 export interface Person {
   id: string;
@@ -310,6 +301,7 @@ export interface AuditEntry {
   action: string;
   target: string;
   request_id: string;
+  changes: { field: string; before: unknown; after: unknown }[];
 }
 export interface PortalLink {
   id: string;

@@ -7,12 +7,12 @@ import (
 	"github.com/sessiongate/sessiongate/caddymodule/edge"
 )
 
-// rescopes reports whether the browser's cookies have another scope than the site's present
+// changesScope reports whether the browser's cookies have another scope than the site's present
 // one: the provider has changed the setting since the session was entered. The cookie for
 // requests of other sites tells which one they have. A page in a frame, or a request that
 // another site has started, changes nothing: there, browsers refuse one of the two scopes,
 // and a partitioned cookie would let the other site use the session.
-func (g *Gate) rescopes(r *http.Request, v verdict) bool {
+func (g *Gate) changesScope(r *http.Request, v verdict) bool {
 	site := v.settings.site
 	if site == nil || g.Cookie != "" || v.anonymous || v.beside || !isSecure(r) || strings.HasPrefix(v.cookie, edge.ProvisionalPrefix) {
 		return false
@@ -25,12 +25,12 @@ func (g *Gate) rescopes(r *http.Request, v verdict) bool {
 	return crosses == v.settings.partitioned()
 }
 
-// rescope sets the cookies of a session, and of those kept beside it, with the site's
+// setScope sets the cookies of a session, and of those kept beside it, with the site's
 // present scope, and deletes those with the other one. Deleted first, they stay set in
 // browsers that do not tell partitioned cookies from others.
 //
 // kept is the value of the cookie for kept sessions, as [keptCookie] returns it.
-func (g *Gate) rescope(h http.Header, r *http.Request, value, kept string, seconds int64) {
+func (g *Gate) setScope(h http.Header, r *http.Request, value, kept string, seconds int64) {
 	name := cookieName(r)
 	old := scopePartitioned
 	if g.settingsFor(r).partitioned() {
