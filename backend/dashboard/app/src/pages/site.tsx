@@ -6,7 +6,7 @@ import { Problem } from "../parts/states";
 import { useGuard } from "../router";
 import { AccessPanel, MaintenancePanel } from "../site/access";
 import { BrandPanel, ClockPanel } from "../site/looks";
-import { changeOf, namesOf, type Site, siteOf, titleOf } from "../site/model";
+import { changeOf, namesOf, type Site, titleOf } from "../site/model";
 import { pathProblems } from "../site/paths";
 import { errorsOf, problemsOf } from "../site/problems";
 import type { Provider } from "../types";
@@ -19,7 +19,7 @@ interface SitePageProps {
 
 /** What the provider decides about its own site, with a preview. */
 export function SitePage({ provider, onSaved }: SitePageProps) {
-  const saved = siteOf(provider);
+  const saved = provider.site;
   const [site, setSite] = useState(saved);
   const [before, setBefore] = useState<Site>();
   const [busy, setBusy] = useState(false);
@@ -32,7 +32,7 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
   const dirty = names.length > 0;
   const problems = problemsOf(site);
   const wrongPath = pathProblems(site.open_paths.join("\n"))[0];
-  const locked = (provider as { site_overrides?: string[] }).site_overrides ?? [];
+  const locked = provider.site_overrides;
 
   useGuard(
     useCallback((go: () => void) => setLeave(() => go), []),
@@ -55,7 +55,7 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
     try {
       const now = await patch<Provider>(of(provider.id), { site: sent });
       setBefore(saved);
-      setSite(siteOf(now));
+      setSite(now.site);
       onSaved(now);
       setStatus(said);
     } catch (error) {
