@@ -3,7 +3,7 @@ import { ApiError, of, patch } from "../api";
 import { Dialog } from "../parts/dialog";
 import { Preview } from "../parts/preview";
 import { Problem } from "../parts/states";
-import { useGuard } from "../router";
+import { useGuard, useViewer } from "../router";
 import { AccessPanel, MaintenancePanel } from "../site/access";
 import { BrandPanel, ClockPanel } from "../site/looks";
 import { changeOf, namesOf, type Site, titleOf } from "../site/model";
@@ -19,6 +19,7 @@ interface SitePageProps {
 
 /** What the provider decides about its own site, with a preview. */
 export function SitePage({ provider, onSaved }: SitePageProps) {
+  const { reading } = useViewer();
   const saved = provider.site;
   const [site, setSite] = useState(saved);
   const [before, setBefore] = useState<Site>();
@@ -120,7 +121,11 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
             </div>
           </div>
         </form>
-        <Preview name={provider.name} site={site} />
+        {/* An operator's browser opens no address of a provider's. */}
+        <Preview
+          name={provider.name}
+          site={reading ? { ...site, brand: { ...site.brand, logo_url: "" } } : site}
+        />
       </div>
       {leave && (
         <Leave
