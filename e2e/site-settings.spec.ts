@@ -113,6 +113,46 @@ test("what is refused is said at its line, and nothing is lost without a questio
   await expect(page.getByTestId("save-bar")).toContainText("No changes.");
 });
 
+test("settings are saved, undone and refused at their field", async ({ page }, info) => {
+  await open(page, "site");
+  const bar = page.getByTestId("save-bar");
+  const site = async () => (await service.call<{ site: Record<string, unknown> }>("GET", "/api/v1/providers/prov_acme")).site;
+  const before = await site();
+  const sent: unknown[] = [];
+  page.on("request", (request) => request.method() === "PATCH" && sent.push(request.postDataJSON()));
+  await page.getByLabel("Open paths").fill("robots.txt\n/hooks/*");
+  await page.getByLabel("App name").fill("Acme");
+  await page.getByLabel("Close the app for maintenance").check();
+  await page.getByLabel("Place").selectOption("top-left");
+  await page.getByLabel("Add texts in a language").selectOption("de");
+  await page.getByLabel("Warning in Deutsch").fill("Bitte speichern.");
+  await page.keyboard.press("Enter");
+  await expect(bar).toContainText("Saved.");
+  expect(sent).toEqual([
+    {
+      site: {
+        open_paths: ["/robots.txt", "/hooks/*"],
+        maintenance: { on: true },
+        brand: { app_name: "Acme" },
+        clock: { position: "top-left", texts: { de: { warning: "Bitte speichern.", ended: "" } } },
+      },
+    },
+  ]);
+  expect(await site()).toMatchObject({ open_paths: ["/robots.txt", "/hooks/*"], brand: { app_name: "Acme" } });
+  await expect(page.getByTestId("closed")).toBeVisible();
+  await look(page, info, "site-saved");
+  await bar.getByRole("button", { name: "Undo" }).click();
+  await expect(bar).toContainText("Undone.");
+  expect(await site()).toEqual(before);
+
+  // The service knows more than the page.
+  await page.getByLabel("Support").fill("https://user:secret@www.example.com/");
+  await bar.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByLabel("Support")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("Support")).toBeFocused();
+  problems = problems.filter((one) => !/status of 422/.test(one));
+});
+
 test("passes: made, shown once, listed and revoked; and tried", async ({ page }, info) => {
   await open(page, "passes");
   await expect(page.getByText("No passes yet")).toBeVisible();

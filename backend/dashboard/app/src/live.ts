@@ -40,15 +40,38 @@ export interface Live {
 
 const GATHER_MS = 1000;
 
+interface Shared {
+  /** How many parts of the page listen. */
+  listeners: number;
+  connected: boolean;
+  counts: LiveCounts | undefined;
+}
+/** What a connection last said, for the parts of a page that come later. */
+const shared = new WeakMap<StatsClient, Shared>();
+
+function sharedOf(client: StatsClient): Shared {
+  const known = shared.get(client) ?? { listeners: 0, connected: false, counts: undefined };
+  shared.set(client, known);
+  return known;
+}
+
 /** Live counts and changes of a provider's sessions. */
 export function useLive(providerId: string): Live {
   const [live, set] = useState<Live>({ connected: false, counts: undefined, changes: 0 });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = clientOf(providerId).subscribe((update) => {
-      if (update.type === "connection") set((now) => ({ ...now, connected: update.connected }));
-      else if (update.type === "counts") set((now) => ({ ...now, counts: update.counts }));
-      else
+    const client = clientOf(providerId);
+    const known = sharedOf(client);
+    // The connection is there already if another part of the page listens.
+    if (known.listeners++) set((now) => ({ ...now, connected: known.connected, counts: known.counts }));
+    const stop = client.subscribe((update) => {
+      if (update.type === "connection") {
+        known.connected = update.connected;
+        set((now) => ({ ...now, connected: update.connected }));
+      } else if (update.type === "counts") {
+        known.counts = update.counts;
+        set((now) => ({ ...now, counts: update.counts }));
+      } else
         timer ??= setTimeout(() => {
           timer = undefined;
           set((now) => ({ ...now, changes: now.changes + 1 }));
@@ -57,6 +80,8 @@ export function useLive(providerId: string): Live {
     return () => {
       clearTimeout(timer);
       stop();
+      // The last one closes the connection.
+      if (!--known.listeners) shared.delete(client);
     };
   }, [providerId]);
   return live;

@@ -68,10 +68,17 @@ export interface Site {
   };
 }
 
+/** Only live sessions are paid. */
+export type Mode = "live" | "test" | "staff" | "preview";
+
 export type Status = SessionRow["status"];
 export interface Session extends Omit<SessionRow, "settlement"> {
+  /** What it is for. Missing: live. */
+  mode?: Mode;
+  /** The pass that opened it, where it was not sold. */
+  pass_id?: string;
   /** The marketplace that sold it. */
-  marketplace_id: string;
+  marketplace_id?: string;
   clock: "creation" | "launch";
   launch_by?: number;
   entered_at?: number;
@@ -82,6 +89,9 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   settlement_policy?: "full" | "prorated";
   consent_url?: string;
   relaunches?: number;
+  /** Why its clock stands still. */
+  standstill?: "maintenance";
+  stood_still_seconds?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
@@ -122,6 +132,8 @@ export interface Timeline {
 
 export interface Webhook {
   id: string;
+  /** test: it receives messages about all sessions that are not live. */
+  mode: "live" | "test";
   url: string;
   events: string[];
   description?: string;
@@ -275,6 +287,8 @@ export interface ApiKey {
   role: "marketplace" | "provider" | "edge" | "admin";
   provider_id?: string;
   marketplace_id?: string;
+  /** Whether it sells and reads test sessions only. */
+  test?: boolean;
   name?: string;
   created_at: number;
   last_used_at?: number;
@@ -285,6 +299,23 @@ export interface ApiKey {
 export interface MadeKey {
   key: ApiKey;
   secret: string;
+}
+/** Opens the provider's app without a sale. */
+export interface Pass {
+  id: string;
+  provider_id: string;
+  kind: "staff" | "preview";
+  label?: string;
+  created_by: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at?: number;
+  entries: number;
+  last_used_at?: number;
+}
+/** A new pass. The only response that contains the link. */
+export interface MadePass extends Pass {
+  url: string;
 }
 export interface Person {
   id: string;

@@ -65,13 +65,13 @@ describe("a change", () => {
       open_paths: ["/a"],
       max_sessions: 5,
       brand: { ...from.brand, app_name: "New" },
-      clock: { ...DEFAULTS.clock, texts: { de: { warning: "Bald" } } },
+      clock: { ...DEFAULTS.clock, texts: { de: { warning: "Bald", ended: "" } } },
     });
     const change = changeOf(from, to);
     expect(change).toEqual({
       max_sessions: 5,
       brand: { app_name: "New" },
-      clock: { texts: { de: { warning: "Bald" } } },
+      clock: { texts: { de: { warning: "Bald", ended: "" } } },
     });
     expect(namesOf(change)).toEqual(["max_sessions", "brand.app_name", "clock.texts"]);
     expect(changeOf(from, from)).toEqual({});
@@ -87,8 +87,18 @@ describe("a change", () => {
   });
 
   it("does not depend on the order of names", () => {
-    const from = site({ clock: { ...DEFAULTS.clock, texts: { de: { warning: "a", ended: "b" }, en: {} } } });
-    const to = site({ clock: { ...DEFAULTS.clock, texts: { en: {}, de: { ended: "b", warning: "a" } } } });
+    const from = site({
+      clock: {
+        ...DEFAULTS.clock,
+        texts: { de: { warning: "a", ended: "b" }, en: { warning: "", ended: "" } },
+      },
+    });
+    const to = site({
+      clock: {
+        ...DEFAULTS.clock,
+        texts: { en: { warning: "", ended: "" }, de: { ended: "b", warning: "a" } },
+      },
+    });
     expect(changeOf(from, to)).toEqual({});
   });
 });
@@ -109,6 +119,14 @@ describe("errors", () => {
         "clock.texts.de.warning": "Too long.",
       },
       rest: "",
+    });
+  });
+
+  it("that the service names in words are at their fields", () => {
+    const said = (text: string) => errorsOf(new ApiError(text, 422, "invalid_request"), names).fields;
+    expect(said("site.brand.accent must be a color.")).toEqual({ "brand.accent": "must be a color." });
+    expect(said("site.open_paths[0] opens the whole app.")).toEqual({
+      open_paths: "Line 1: opens the whole app.",
     });
   });
 

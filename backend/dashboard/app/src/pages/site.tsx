@@ -3,10 +3,10 @@ import { ApiError, of, patch } from "../api";
 import { Dialog } from "../parts/dialog";
 import { Preview } from "../parts/preview";
 import { Problem } from "../parts/states";
-import { useGuard } from "../router";
+import { useGuard, useViewer } from "../router";
 import { AccessPanel, MaintenancePanel } from "../site/access";
 import { BrandPanel, ClockPanel } from "../site/looks";
-import { changeOf, namesOf, type Site, siteOf, titleOf } from "../site/model";
+import { changeOf, namesOf, type Site, titleOf } from "../site/model";
 import { pathProblems } from "../site/paths";
 import { errorsOf, problemsOf } from "../site/problems";
 import type { Provider } from "../types";
@@ -19,7 +19,8 @@ interface SitePageProps {
 
 /** What the provider decides about its own site, with a preview. */
 export function SitePage({ provider, onSaved }: SitePageProps) {
-  const saved = siteOf(provider);
+  const { reading } = useViewer();
+  const saved = provider.site;
   const [site, setSite] = useState(saved);
   const [before, setBefore] = useState<Site>();
   const [busy, setBusy] = useState(false);
@@ -32,7 +33,7 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
   const dirty = names.length > 0;
   const problems = problemsOf(site);
   const wrongPath = pathProblems(site.open_paths.join("\n"))[0];
-  const locked = (provider as { site_overrides?: string[] }).site_overrides ?? [];
+  const locked = provider.site_overrides;
 
   useGuard(
     useCallback((go: () => void) => setLeave(() => go), []),
@@ -55,7 +56,7 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
     try {
       const now = await patch<Provider>(of(provider.id), { site: sent });
       setBefore(saved);
-      setSite(siteOf(now));
+      setSite(now.site);
       onSaved(now);
       setStatus(said);
     } catch (error) {
@@ -120,7 +121,11 @@ export function SitePage({ provider, onSaved }: SitePageProps) {
             </div>
           </div>
         </form>
-        <Preview name={provider.name} site={site} />
+        {/* An operator's browser opens no address of a provider's. */}
+        <Preview
+          name={provider.name}
+          site={reading ? { ...site, brand: { ...site.brand, logo_url: "" } } : site}
+        />
       </div>
       {leave && (
         <Leave

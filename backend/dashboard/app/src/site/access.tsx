@@ -84,8 +84,8 @@ export function AccessPanel({ site, set, errors, locked }: SiteFormProps) {
           value={site.forward_identity}
           onChoose={(forward_identity) => set({ forward_identity })}
           options={[
-            ["headers", "In headers", "Sessiongate-User-Id and others. The default."],
-            ["jwt", "In a signed token", "Your server can prove that it comes from the gate."],
+            ["headers", "In headers", "Session-Gate-User and others. The default."],
+            ["jwt", "In headers and a signed token", "The token proves that it comes from the gate."],
             ["off", "Not at all", "Your app learns nothing about the session."],
           ]}
         />

@@ -136,7 +136,9 @@ export function ClockPanel({ site, set, errors, locked }: SiteFormProps) {
   const { clock } = site;
   const change = (part: Partial<typeof clock>) => set({ clock: { ...clock, ...part } });
   const setText = (language: string, part: { warning?: string; ended?: string }) =>
-    change({ texts: { ...clock.texts, [language]: { ...clock.texts[language], ...part } } });
+    change({
+      texts: { ...clock.texts, [language]: { warning: "", ended: "", ...clock.texts[language], ...part } },
+    });
   const others = languages.filter(([language]) => !(language in clock.texts));
   return (
     <SettingPanel
@@ -204,14 +206,14 @@ export function ClockPanel({ site, set, errors, locked }: SiteFormProps) {
                 <Field
                   label={`Warning in ${name}`}
                   max={300}
-                  value={texts.warning ?? ""}
+                  value={texts.warning}
                   error={errors[`clock.texts.${language}.warning`]}
                   onInput={(warning) => setText(language, { warning })}
                 />
                 <Field
                   label={`End in ${name}`}
                   max={300}
-                  value={texts.ended ?? ""}
+                  value={texts.ended}
                   error={errors[`clock.texts.${language}.ended`]}
                   onInput={(ended) => setText(language, { ended })}
                 />

@@ -1,22 +1,6 @@
-import type { Provider } from "../types";
+import type { Site } from "../types";
 
-/** What a provider decides about its own site, with every default spelled out. */
-export interface Site {
-  open_paths: string[];
-  inject: string;
-  cookie: string;
-  forward_identity: string;
-  upload_grace_seconds: number;
-  max_sessions: number;
-  maintenance: { on: boolean; message: string; until: number };
-  brand: { app_name: string; shop_url: string; support_url: string; logo_url: string; accent: string };
-  clock: {
-    position: string;
-    hidden: boolean;
-    collapsed: boolean;
-    texts: Record<string, { warning?: string; ended?: string }>;
-  };
-}
+export type { Site };
 
 export const DEFAULTS: Site = {
   open_paths: [],
@@ -32,18 +16,6 @@ export const DEFAULTS: Site = {
 
 /** A change of a site: fields that stay are left out, null resets one to its default. */
 export type SiteChange = { [K in keyof Site]?: unknown };
-
-/** The settings of a provider. */
-export function siteOf(provider: Provider): Site {
-  const site = (provider as { site?: Partial<Site> }).site ?? {};
-  return {
-    ...DEFAULTS,
-    ...site,
-    maintenance: { ...DEFAULTS.maintenance, ...site.maintenance },
-    brand: { ...DEFAULTS.brand, ...site.brand },
-    clock: { ...DEFAULTS.clock, ...site.clock, texts: site.clock?.texts ?? {} },
-  };
-}
 
 const same = (a: unknown, b: unknown) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 

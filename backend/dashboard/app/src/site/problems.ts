@@ -28,8 +28,11 @@ export function problemsOf({ upload_grace_seconds, max_sessions, brand }: Site):
 /** The errors of a refused change, by the name of the setting, and what belongs to none. */
 export function errorsOf(error: ApiError, names: string[]): { fields: Record<string, string>; rest: string } {
   const fields: Record<string, string> = {};
-  let rest = error.fields.length ? "" : error.message;
-  for (const { field, message } of error.fields) {
+  // "site.brand.accent must be …", where the service has no more than a text.
+  const [, named = "", said = ""] = /^(site\.[\w.[\]-]*\w\]?):? (.*)$/s.exec(error.message) ?? [];
+  const all = error.fields.length || !named ? error.fields : [{ field: named, message: said }];
+  let rest = all.length ? "" : error.message;
+  for (const { field, message } of all) {
     const path = field.replace(/^site\./, "").replace(/\[(\d+)\]/g, ".$1");
     const name = names.find((one) => path === one || path.startsWith(`${one}.`));
     if (!name) rest ||= error.message;
