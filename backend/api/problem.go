@@ -80,10 +80,10 @@ func (p *problem) ContentType(string) string { return protocol.ProblemType }
 // status requires. Every response that reports p has them.
 func (p *problem) GetHeaders() http.Header {
 	h := http.Header{}
-	switch p.Status {
-	case http.StatusUnauthorized:
+	switch {
+	case p.Status == http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusServiceUnavailable, p.wait > 0:
 		seconds := (max(p.wait, time.Second) + time.Second - 1) / time.Second
 		h.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
