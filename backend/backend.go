@@ -309,6 +309,12 @@ func AddMarketplace(ctx context.Context, tx *store.Tx, m store.Marketplace, now 
 	return service.AddMarketplace(ctx, tx, m, now)
 }
 
+// CreateTestKey is [CreateAPIKey] for a test key, which sells and reads test sessions
+// alone. Its role is marketplace or provider.
+func CreateTestKey(ctx context.Context, st *store.Store, role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	return service.CreateTestKey(ctx, st, role, owner, name, now)
+}
+
 // RotateAPIKey makes a key that may do the same as the key with this id, which
 // works on for the time of grace.
 func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Duration, now time.Time) (plaintext string, kept store.APIKey, err error) {

@@ -46,7 +46,7 @@ func TestPostgresReadOnlyUnderOpenConnections(t *testing.T) {
 	}
 	own.ReadOnly(t, false)
 	eventually(t, "it sells", func() bool { return w.call("POST", "/api/v1/sessions", w.market, order()).status == 201 })
-	for end := time.Now().Add(time.Minute); w.call("GET", "/readyz", "", nil).status != 200; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); w.call("GET", "/readyz", "", nil).status != 200; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it is not ready again")
 		}

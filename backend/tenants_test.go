@@ -141,7 +141,7 @@ func (x *tenant) fill(path string) string {
 	case strings.HasPrefix(path, "/api/v1/marketplaces"):
 		id = x.id
 	}
-	return strings.NewReplacer("{id}", id, "{wid}", x.webhook, "{did}", x.delivery, "{kid}", x.key, "{host}", "app.provider.example", "{domain}", x.domain()).Replace(path)
+	return strings.NewReplacer("{id}", id, "{wid}", x.webhook, "{did}", x.delivery, "{kid}", x.key, "{pid}", "none", "{host}", "app.provider.example", "{domain}", x.domain()).Replace(path)
 }
 
 // queries are the ways to name the tenant's rows in an operation's query.

@@ -24,6 +24,9 @@ var bodies = map[string]any{
 	"replay-delivery":       map[string]any{},
 	"confirm-guest-changes": map[string]any{"items": []string{"app_url"}},
 
+	"create-pass":     map[string]any{"kind": "preview"},
+	"advance-session": map[string]any{"seconds": 1},
+
 	"create-api-key":          map[string]any{"role": "edge", "name": "x"},
 	"create-provider-api-key": map[string]any{"name": "x"},
 }
@@ -60,7 +63,7 @@ func TestEveryRouteWithTheWrongKey(t *testing.T) {
 		case strings.HasPrefix(path, "/api/v1/sessions"):
 			path = strings.Replace(path, "{id}", id, 1)
 		}
-		return strings.NewReplacer("{id}", "user_1", "{wid}", wid, "{did}", did, "{host}", "app.provider.example", "{domain}", "app.provider.example", "{kid}", "none").Replace(path)
+		return strings.NewReplacer("{id}", "user_1", "{wid}", wid, "{did}", did, "{host}", "app.provider.example", "{domain}", "app.provider.example", "{kid}", "none", "{pid}", "none").Replace(path)
 	}
 	walked, hidden := 0, 0
 	for path, item := range w.b.Document().Paths {

@@ -34,7 +34,7 @@ func (g *Gate) decideCrossSite(r *http.Request, v verdict) verdict {
 		return v
 	}
 	g.edge.Confirm(r.Context(), h.session, g.maxStaleness)
-	return verdict{held: h, refusal: refusalOf(h.session, h.code()), anonymous: true}
+	return verdict{held: h, refusal: refusalOf(h.session, h.code()), anonymous: true, bearer: v.bearer, settings: v.settings}
 }
 
 // mayCrossSites reports whether a cross-site request may pass: a navigation, or a part
@@ -82,7 +82,7 @@ func (g *Gate) passOpen(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !isWorkerScript(r) || !g.policy.guardsWorkers() {
 		return g.pastGate(w, r, next)
 	}
-	script := inject.WrapWorker(w, r, g.injector != nil)
+	script := inject.WrapWorker(w, r, g.settingsFor(r).injector() != nil)
 	defer script.Abort()
 	if err := g.pastGate(script, r, next); err != nil {
 		return err

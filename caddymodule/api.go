@@ -31,10 +31,10 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path == workerGuard && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return g.serveWorkerGuard(w, r)
 	}
-	if r.URL.Path == assertionJWKS && g.asserter != nil {
+	if a := g.publishedAsserter(); r.URL.Path == assertionJWKS && a != nil {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, err := w.Write(g.asserter.jwks)
+		_, err := w.Write(a.jwks)
 		return err
 	}
 	if r.URL.Path == originCA && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -55,7 +55,10 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", methods)
 		return writeProblem(w, &protocol.Problem{Status: http.StatusMethodNotAllowed, Code: protocol.InvalidRequest})
 	}
-	if r.Method == http.MethodPost && !fromOwnPage(r) {
+	if r.URL.Path == protocol.GateEnter && isNativeEntry(r) {
+		return g.enterNative(w, r)
+	}
+	if r.Method == http.MethodPost && !fromOwnPage(r) && bearerOf(r) == "" {
 		g.edge.Metrics.CountRefusal(protocol.CrossSite)
 		return writeProblem(w, problemFor(refusal{code: protocol.CrossSite}))
 	}
@@ -72,6 +75,9 @@ func (g *Gate) serveAPI(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.URL.Path {
 	case protocol.GateSession:
+		if v.bearer {
+			return g.answerNative(w, v)
+		}
 		g.renewCookie(w.Header(), r, v)
 		return g.answerSession(w, v.session)
 	case protocol.GateHeartbeat:
@@ -116,7 +122,13 @@ func (g *Gate) serveOriginCA(w http.ResponseWriter, r *http.Request) error {
 
 // answerSession answers with the session's state, from memory.
 func (g *Gate) answerSession(w http.ResponseWriter, s *live.Session) error {
-	return writeJSON(w, protocol.SessionAnswer{Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS()})
+	return writeJSON(w, g.sessionAnswer(s))
+}
+
+func (g *Gate) sessionAnswer(s *live.Session) protocol.SessionAnswer {
+	return protocol.SessionAnswer{
+		Session: s.Record().State().View(), ServerTimeMS: g.edge.Clock.NowMS(), Site: g.settingsOf(s.ProviderID()).rules().clock,
+	}
 }
 
 // heartbeat answers from memory. The backend receives it with the next batch.
@@ -190,7 +202,10 @@ func (g *Gate) resumeFromPage(w http.ResponseWriter, r *http.Request, v verdict)
 		}
 	}
 	why := v.refusal
-	if why.code == protocol.SessionPaused {
+	switch {
+	case !g.ObserveOnly && v.settings.closedTo(v.session):
+		why = refusal{code: protocol.InMaintenance}
+	case why.code == protocol.SessionPaused:
 		why = g.resume(r.Context(), v)
 	}
 	if why.code != "" {

@@ -73,6 +73,8 @@ type App struct {
 	edge        *edge.Edge
 	poolKey     string
 	credentials *originCredentials
+	assertions  *lazyAsserter
+	storage     edge.Storage
 	audience    *edge.Audience
 	logger      *zap.Logger
 	servers     map[*caddyhttp.Server]bool // which have a gate; for Provision alone
@@ -109,6 +111,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 		a.OriginKey = DefaultOriginKey()
 	}
 	a.credentials = &originCredentials{path: a.OriginKey}
+	a.assertions = &lazyAsserter{path: a.AssertionKey, logger: a.logger}
+	a.storage = ctx.Storage()
 	if a.WhenBackendDown == "" {
 		a.WhenBackendDown = refuseEntries
 	}
@@ -178,7 +182,9 @@ func (a *App) Validate() error {
 func (a *App) Start() error {
 	a.edge.Events.Audience.Store(a.audience)
 	a.edge.Limits.Use(*a.Limits)
+	a.edge.Keep(a.storage)
 	a.edge.Start()
+	a.assertions.asserter()
 	if _, err := a.credentials.authority(); err != nil {
 		a.logger.Info("no origin key: origins that ask for a client certificate or a secret refuse this edge", zap.Error(err))
 	}

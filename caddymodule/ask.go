@@ -24,7 +24,7 @@ func (g *Gate) ask(w http.ResponseWriter, r *http.Request, l launch, other *held
 	p := pageOf(protocol.AnotherSession, localOrRoot(l.to), t)
 	p.Text = strings.Replace(p.Text, "{left}", timeLeft(other, t), 1)
 	p.ResumeTo = withToken(p.Back, l.raw)
-	if !fillsWindow(r) && !g.partitioned() {
+	if !fillsWindow(r) && !g.settingsFor(r).partitioned() {
 		// A page of another site might show the frame and guide the press. The link opens
 		// the question in the window instead. Partitioned cookies are not those that the
 		// browser has outside of that site.
@@ -79,7 +79,6 @@ func withToken(path, raw string) string {
 
 // timeLeft returns the paid time that a session has left, in the two largest units.
 func timeLeft(h *held, t *texts) string {
-	const minute, hour, day = 60, 3600, 24 * 3600
 	st := h.session.Record().State()
 	from := h.session.NowMS() / 1000
 	if st.Status == protocol.Paused && st.PausedAt > 0 {
@@ -89,6 +88,12 @@ func timeLeft(h *held, t *texts) string {
 	if st.Status == protocol.Pending {
 		left = st.DurationLimitSeconds
 	}
+	return inUnits(left, t)
+}
+
+// inUnits writes seconds in the two largest units, and at least as a minute.
+func inUnits(left int64, t *texts) string {
+	const minute, hour, day = 60, 3600, 24 * 3600
 	if left < hour {
 		return strconv.FormatInt(max((left+minute-1)/minute, 1), 10) + " " + t.Units[2]
 	}

@@ -27,6 +27,9 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 	}
 	host, fresh, err := g.edge.Hosts.Known(r.Host)
 	if !fresh { // an old answer is good enough to refuse by
+		if host != nil {
+			g.edge.Hosts.Refresh(r.Context(), r.Host, askerOf(r, false))
+		}
 		if some, session := g.tokensOf(r); some {
 			by := askerOf(r, session != "")
 			by.Session = session
@@ -40,6 +43,27 @@ func (g *Gate) providerOf(r *http.Request) (string, error) {
 		return "", err
 	}
 	return host.ProviderID, nil
+}
+
+// introduce looks up a host that nobody has asked for, on behalf of a visitor without a
+// session: the provider may have opened the path, and the page of the refusal has the app's
+// name and a link to its shop. A made-up host stops these look-ups for a while. It reports
+// whether more is known than before.
+func (g *Gate) introduce(r *http.Request) bool {
+	err := g.edge.Hosts.Introduce(r.Context(), r.Host)
+	return err == nil || errors.Is(err, edge.ErrUnknownHost)
+}
+
+// knownProvider returns the provider of the request's site as far as it is known without
+// asking, or "".
+func (g *Gate) knownProvider(r *http.Request) string {
+	if g.Provider != "" || g.edge == nil {
+		return g.Provider
+	}
+	if host, _, err := g.edge.Hosts.Known(r.Host); err == nil {
+		return host.ProviderID
+	}
+	return ""
 }
 
 // providerOfLink is [Gate.providerOf] for a request with a launch token of a session that

@@ -12,10 +12,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
 
 	"github.com/sessiongate/sessiongate/caddymodule/live"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -73,6 +75,30 @@ func loadAsserter(path string) (*asserter, error) {
 		return nil, fmt.Errorf("assertion_key %s: %w", path, err)
 	}
 	return &asserter{signer: signer, jwks: jwks}, nil
+}
+
+// lazyAsserter is the asserter for providers that ask for assertions by their site
+// settings. It is loaded when the configuration starts, or by whoever needs it first.
+type lazyAsserter struct {
+	path   string
+	logger *zap.Logger
+
+	once   sync.Once
+	loaded *asserter
+}
+
+// asserter returns the asserter, or nil if there is no key and none can be made.
+func (l *lazyAsserter) asserter() *asserter {
+	if l == nil {
+		return nil
+	}
+	l.once.Do(func() {
+		var err error
+		if l.loaded, err = loadAsserter(l.path); err != nil {
+			l.logger.Warn("no assertion key: origins of providers that ask for assertions receive headers alone; set assertion_key", zap.Error(err))
+		}
+	})
+	return l.loaded
 }
 
 func readKey(path string) (*ecdsa.PrivateKey, error) {

@@ -71,11 +71,11 @@ const (
 )
 
 // sessionScope is the scope of the cookie with this name that opens a session.
-func (g *Gate) sessionScope(name string) string {
+func (s settings) sessionScope(name string) string {
 	switch {
 	case !strings.HasPrefix(name, securePrefix):
 		return scopeLax
-	case g.partitioned():
+	case s.partitioned():
 		return scopePartitioned
 	}
 	return scopeSecureLax
@@ -85,9 +85,9 @@ func (g *Gate) sessionScope(name string) string {
 // it, and, unless that one is sent from other sites anyway, the one for requests
 // that other sites start.
 func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, seconds int64) {
-	name := cookieName(r)
-	setCookie(h, name, value, g.sessionScope(name), seconds)
-	if !g.partitioned() {
+	name, site := cookieName(r), g.settingsFor(r)
+	setCookie(h, name, value, site.sessionScope(name), seconds)
+	if !site.partitioned() {
 		setCookie(h, name+crossSuffix, value, scopeCross, seconds)
 	}
 }
@@ -97,7 +97,7 @@ func (g *Gate) setSessionCookies(h http.Header, r *http.Request, value string, s
 // the browser has entered another session, and take that one's place.
 func (g *Gate) renewCookie(h http.Header, r *http.Request, v verdict) {
 	value := edge.SessionToken(v.session, v.cookie)
-	if value == "" || v.beside || v.session.ExpiresAt() <= deadlineOf(value) {
+	if value == "" || v.beside || v.bearer || v.session.ExpiresAt() <= deadlineOf(value) {
 		return
 	}
 	g.setSessionCookies(h, r, value, v.seconds())

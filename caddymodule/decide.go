@@ -22,14 +22,22 @@ type verdict struct {
 
 	// The request was started by another site: the origin is not told whose it is.
 	anonymous bool
+	// The request carries the session token as Bearer: it gets no cookie and no clock.
+	bearer bool
+	// The options for the provider of the request.
+	settings settings
+	// Nobody has asked for the provider of the host yet.
+	unknownHost bool
 }
 
 // decide finds the session of a request and says why it is refused. For a
 // session that is known it does no I/O.
 func (g *Gate) decide(r *http.Request) (v verdict) {
+	v.bearer = takeBearer(r)
 	provider, err := g.providerOf(r)
+	v.settings = g.settingsOf(provider)
 	if err != nil {
-		v.refusal.code = codeOfHostError(err)
+		v.refusal.code, v.unknownHost = codeOfHostError(err), errors.Is(err, edge.ErrNobodyAsks)
 		return v
 	}
 	if v.held, v.refusal.code = g.find(r, provider, cookieName(r), isLive); v.session == nil && v.refusal.code == protocol.WrongProvider {

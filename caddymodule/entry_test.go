@@ -353,7 +353,7 @@ func TestLateCookieIsInNoCache(t *testing.T) {
 	g := &Gate{Provider: "p", edge: testEdge(t)}
 	s := g.edge.Sessions.Put(state("a", 1, protocol.Active, time.Hour), 1)
 	s.SetUpgrade("tok")
-	o := &cut.Request{ResponseWriter: httptest.NewRecorder(), OnHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), s, edge.ProvisionalPrefix+"x")}
+	o := &cut.Request{ResponseWriter: httptest.NewRecorder(), OnHeader: g.onHeader(httptest.NewRequest(http.MethodGet, "https://app.example/", nil), verdict{held: held{session: s, cookie: edge.ProvisionalPrefix + "x"}})}
 	h := o.Header()
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")

@@ -53,26 +53,30 @@ type Gate struct {
 	// session's return_url, with session_id added.
 	OnExpired *Answer `json:"on_expired,omitempty"`
 	// Whether pages get the clock: on, off, or exact (gzip pages are decoded
-	// and encoded again, rather than prefixed). Default: on.
+	// and encoded again, rather than prefixed). Default: the provider's site
+	// setting, else on.
 	Inject string `json:"inject,omitempty"`
 	// How the origin is told the user and session: headers; jwt, which adds a signed
-	// assertion in Session-Gate-Assertion; or off. Default: headers.
+	// assertion in Session-Gate-Assertion; or off. Default: the provider's site
+	// setting, else headers.
 	ForwardIdentity string `json:"forward_identity,omitempty"`
 	// How the cookie is scoped: lax, or partitioned for an app that other sites
-	// frame. Default: lax.
+	// frame. Default: the provider's site setting, else lax.
 	Cookie string `json:"cookie,omitempty"`
 	// Paths that need no session, such as /static/*. Requests without one reach the
-	// origin without the gate's cookies and identity headers. Default: none.
+	// origin without the gate's cookies and identity headers. Default: those of the
+	// provider's site settings, else none.
 	Open []string `json:"open,omitempty"`
 	// What a navigation receives when the origin does not respond: page, or pass,
 	// which leaves the error to handle_errors. Default: page.
 	OriginErrors string `json:"origin_errors,omitempty"`
 	// How long after the deadline an upload in progress may continue and be
-	// answered. Default: 0.
+	// answered. Default: the provider's site setting, else 0.
 	UploadGrace caddy.Duration `json:"upload_grace,omitempty"`
 	// An HTML template (Go's html/template) to show instead of the built-in
 	// page. Its data are Code, Title, Text, Tone, Back, BackLabel, RetryLabel,
-	// Lang, Dir and Style.
+	// Lang, Dir and Style; App, Initial, Logo, Message, Expected, Shop, ShopLabel,
+	// Support and SupportLabel, which follow from the provider's site settings.
 	PageTemplate string `json:"page_template,omitempty"`
 	// The address that the app expects its visitors at, such as http://localhost:8888,
 	// if it refuses its public name. Host, Origin and Referer of requests are changed to
@@ -95,11 +99,12 @@ type Gate struct {
 	open         openPaths
 	injector     *inject.Injector   // nil: off
 	asserter     *asserter          // with jwt
+	assertions   *lazyAsserter      // for providers that ask for jwt
 	credentials  *originCredentials // what origins are shown
 	template     *template.Template // nil: the built-in page
 	app          *appAddress        // nil: the public address
 	forwarder    *forwarder         // with origin
-	releaseSite  func()             // with provider
+	releaseSite  func()
 	logger       *zap.Logger
 	leftOut      *zap.Logger // for launch links that lead past the gate
 }
@@ -129,16 +134,22 @@ func (g *Gate) Provision(ctx caddy.Context) error {
 // Cleanup implements [caddy.CleanerUpper]. It closes the connections to the origin, and the
 // edge need not hear of the site's provider any more.
 func (g *Gate) Cleanup() error {
-	if g.releaseSite != nil {
-		g.releaseSite()
-	}
+	g.release()
 	if g.forwarder != nil {
 		g.forwarder.close()
 	}
 	return nil
 }
 
-// provision fills in defaults and finds the app.
+// release says that the gate is not in use any more.
+func (g *Gate) release() {
+	if g.releaseSite != nil {
+		g.releaseSite()
+	}
+}
+
+// provision finds the app. Options that providers decide about as well stay empty if the
+// configuration does not set them: see [settings].
 func (g *Gate) provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	g.leftOut = onceAMinute(g.logger)
@@ -151,7 +162,7 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		rememberConnections(server)
 	}
 	g.edge, g.maxStaleness, g.debugKey = app.edge, time.Duration(app.MaxStaleness), app.DebugKey
-	g.credentials = app.credentials
+	g.credentials, g.assertions = app.credentials, app.assertions
 	if app.WhenBackendDown == admitEntries {
 		g.offline = edge.OfflineLimits{Time: time.Duration(app.OfflineTime), Sessions: app.OfflineSessions}
 	}
@@ -159,15 +170,10 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	if g.Provider = caddy.NewReplacer().ReplaceKnown(written, ""); g.Provider == "" && written != "" {
 		return fmt.Errorf("session_gate: provider is %s, which is empty; set it, or remove the option if the request's host determines the provider", written)
 	}
-	if g.Provider != "" {
-		g.releaseSite = g.edge.Site(g.Provider)
-	}
+	g.releaseSite = g.edge.ConfigureSite(g.Provider, g.writtenOptions())
 	if g.OnExpired == nil {
 		g.OnExpired = &Answer{Redirect: true}
 	}
-	g.Inject = orDefault(g.Inject, injectOn)
-	g.ForwardIdentity = orDefault(g.ForwardIdentity, identityHeaders)
-	g.Cookie = orDefault(g.Cookie, cookieLax)
 	g.OriginErrors = orDefault(g.OriginErrors, pageErrors)
 	if g.ForwardIdentity == identityJWT {
 		if g.asserter, err = loadAsserter(app.AssertionKey); err != nil {
@@ -211,9 +217,9 @@ func (g *Gate) Validate() error {
 		name, value string
 		allowed     []string
 	}{
-		{"inject", g.Inject, []string{injectOn, injectOff, injectExact}},
-		{"forward_identity", g.ForwardIdentity, []string{identityHeaders, identityJWT, identityOff}},
-		{"cookie", g.Cookie, []string{cookieLax, cookiePartitioned}},
+		{"inject", orDefault(g.Inject, injectOn), []string{injectOn, injectOff, injectExact}},
+		{"forward_identity", orDefault(g.ForwardIdentity, identityHeaders), []string{identityHeaders, identityJWT, identityOff}},
+		{"cookie", orDefault(g.Cookie, cookieLax), []string{cookieLax, cookiePartitioned}},
 		{"origin_errors", g.OriginErrors, []string{pageErrors, passErrors}},
 	} {
 		if !slices.Contains(f.allowed, f.value) {
@@ -274,12 +280,17 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 		return g.policy.refuseEntry(w, r, refusal{code: protocol.LaunchInvalid}, errors.New("the launch token is in the path"))
 	}
 	v := g.decide(r)
-	if v.refusal.code != "" {
+	if v.unknownHost && g.introduce(r) {
+		bearer := v.bearer
+		v = g.decide(r)
+		v.bearer = bearer
+	}
+	if v.refusal.code != "" || v.settings.closed() {
 		v = g.reconsider(r, v)
 	}
 	switch {
 	case v.refusal.code == "":
-	case g.open.match(r):
+	case v.settings.opens(r):
 		return g.passOpen(w, r, next)
 	case g.returnToKept(w, r, v):
 		return nil
@@ -325,10 +336,17 @@ func stripHeaders(h http.Header) (hadToken bool) {
 }
 
 // reconsider admits what a first look refuses: a request that another site has
-// started, and one with which a user resumes a paused session.
+// started, and one with which a user resumes a paused session. It refuses what comes to a
+// site that its provider has closed.
 func (g *Gate) reconsider(r *http.Request, v verdict) verdict {
 	v = g.decideCrossSite(r, v)
-	if v.resumes(r) {
+	switch {
+	case v.settings.closedTo(v.session):
+		v.refusal = refusal{code: protocol.InMaintenance}
+		if v.session != nil {
+			v.refusal = refusalOf(v.session, protocol.InMaintenance)
+		}
+	case v.resumes(r):
 		v.refusal = g.resume(r.Context(), v)
 	}
 	return v
@@ -353,7 +371,10 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handl
 	if code := g.policy.begin(p); code != "" { // it ended since the decision
 		return g.refuse(w, r, refusalOf(v.session, code))
 	}
-	defer g.policy.end(p) // from begin on it may be cut at any time
+	defer g.policy.end(p)                                                           // from begin on it may be cut at any time
+	if !g.ObserveOnly && g.settingsOf(v.session.ProviderID()).closedTo(v.session) { // since the decision
+		return g.refuse(w, r, refusalOf(v.session, protocol.InMaintenance))
+	}
 	g.edge.Metrics.Admissions.Inc()
 	caddyhttp.SetVar(r.Context(), handledVar, handledAdmitted)
 	caddyhttp.SetVar(r.Context(), creditVar, v.session)
@@ -363,8 +384,6 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handl
 	p.inject(explain)
 	return p.conclude(p.forward(next))
 }
-
-func (g *Gate) partitioned() bool { return g.Cookie == cookiePartitioned }
 
 func orDefault(value, def string) string {
 	if value == "" {

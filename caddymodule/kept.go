@@ -169,7 +169,7 @@ func (g *Gate) switchTo(h http.Header, r *http.Request, provider, cookie string,
 	}
 	if len(kept) > 0 || keeps(r) {
 		name := cookieName(r) + keptSuffix
-		setCookie(h, name, strings.Join(kept, keptSeparator), g.sessionScope(name), most)
+		setCookie(h, name, strings.Join(kept, keptSeparator), g.settingsFor(r).sessionScope(name), most)
 	}
 }
 

@@ -121,6 +121,9 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	if err != nil {
 		return g.policy.refuseEntry(w, r, refusal{code: codeOfEntryError(err)}, err)
 	}
+	if g.closedToLink(provider, claims) { // the link stays good
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.InMaintenance}, errClosed)
+	}
 	link := live.LinkOf(claims.Relaunches)
 	if s := g.findByID(r, provider, claims.SessionID(), link); s != nil {
 		s.Claim()
@@ -128,8 +131,8 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	}
 	// Many people may share an address: what is forged, and one link opened again and
 	// again, must not use up the entries of the others.
-	if !g.edge.Limits.Entry(claims.SessionID()+" "+strconv.Itoa(int(link)), addressKey(r)) {
-		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errors.New("too many entries by one link, or from one address"))
+	if !g.edge.Limits.Entry(entryKey(claims.SessionID(), link), addressKey(r)) {
+		return g.policy.refuseEntry(w, r, refusal{code: protocol.RateLimited}, errManyEntries)
 	}
 	if !l.agreed && g.policy.asks() {
 		switch other, unsure := g.otherLive(r, provider, claims.SessionID()); {
@@ -150,7 +153,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 		why := refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: claims.SessionID()}
 		return g.policy.refuseEntry(w, r, why, err)
 	}
-	if g.partitioned() && !isSecure(r) {
+	if g.settingsOf(provider).partitioned() && !isSecure(r) {
 		g.logger.Warn("the cookie is not partitioned, because the request did not come over TLS; "+
 			"if TLS ends at a proxy before this edge, name the proxy in trusted_proxies", zap.String("host", r.Host))
 	}
@@ -162,6 +165,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, l launch) error {
 	g.switchTo(h, r, provider, cookie, s, seconds)
 	return redirectTo(w, r, l.to)
 }
+
+var errManyEntries = errors.New("too many entries by one link, or from one address")
+
+// entryKey is the launch link whose entries are limited.
+func entryKey(id string, link uint16) string { return id + " " + strconv.Itoa(int(link)) }
 
 // redeemLaunch redeems a launch token and returns the cookie of its session.
 func (g *Gate) redeemLaunch(r *http.Request, raw string, claims *token.Claims, provider string) (cookie string, err error) {

@@ -38,22 +38,38 @@ type page struct {
 	// Empty: no form.
 	ResumeTo, ResumeAction string
 	Lang, Dir              string
-	// The shared colors, spaces and type, and the styles of the built-in page.
+	// The app's name, its first letter and the URL of its logo. Without a logo, Logo is
+	// empty; without a name of the provider's, App is the host and Initial is empty.
+	App, Initial, Logo string
+	// What the provider tells visitors of a site that is closed, and when it is expected to
+	// be open again, as in "2 h 30 min". Empty: nothing.
+	Message, Expected string
+	// Links to where a session can be had, if Back does not lead there, and to the
+	// provider's support. Empty: no link.
+	Shop, ShopLabel       string
+	Support, SupportLabel string
+	// The shared colors, spaces and type, and the styles of the built-in page, in the
+	// provider's colors.
 	Style template.CSS
 }
 
-// pageStyle is every style of the page, in one element that the page's policy
-// names by its hash; nothing else is allowed to load or run.
+// pageStyle is every style of the page, in one element that the page's policy names by its
+// hash, together with a provider's colors. Nothing else is allowed to load or run, but a
+// provider's logo.
 var (
 	pageStyle    = sdkinject.TokensCSS() + refusalCSS
-	pagePolicy   = policyFor(pageStyle)
 	pageTemplate = template.Must(template.New("refusal").Parse(refusalHTML))
 )
 
-func policyFor(style string) string {
+// policyFor is the content security policy of a page with this style, and with pictures of
+// one source; "" for none.
+func policyFor(style, pictures string) string {
 	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; " + anyFrame
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "
+	if pictures != "" {
+		policy += "img-src " + pictures + "; "
+	}
+	return policy + "base-uri 'none'; " + anyFrame
 }
 
 // Which pages may show a page of the gate in a frame.
@@ -80,6 +96,7 @@ func loadTemplate(path string) (*template.Template, error) {
 		return nil, fmt.Errorf("reading page_template: %w", err)
 	}
 	sample := pageOf(protocol.SessionExpired, "https://market.example/", english)
+	sample.App = "app.example"
 	if err := t.Execute(io.Discard, sample); err != nil {
 		return nil, fmt.Errorf("executing page_template: %w", err)
 	}
@@ -88,7 +105,8 @@ func loadTemplate(path string) (*template.Template, error) {
 
 // writePage answers with a page of the gate's own, or of the operator's.
 func (g *Gate) writePage(w http.ResponseWriter, r *http.Request, status int, p page) error {
-	t, policy := pageTemplate, pagePolicy
+	p = g.brandPage(r, p)
+	t, policy := pageTemplate, g.settingsFor(r).rules().brand.policy
 	if g.template != nil {
 		t, policy = g.template, customPolicy
 	}
@@ -101,7 +119,7 @@ func (g *Gate) writePage(w http.ResponseWriter, r *http.Request, status int, p p
 	h.Set("Content-Language", p.Lang)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Referrer-Policy", "no-referrer")
-	if p.Code == protocol.AnotherSession && p.ResumeTo != "" && !g.partitioned() {
+	if p.Code == protocol.AnotherSession && p.ResumeTo != "" && !g.settingsFor(r).partitioned() {
 		// A browser that does not say what a request is for may show the form in a frame.
 		policy = strings.Replace(policy, anyFrame, noFrame, 1)
 	}
@@ -131,6 +149,8 @@ func pageOf(code protocol.Code, back string, t *texts) page {
 		p.RetryLabel, p.ResumeAction = t.Resume, protocol.GateResume
 	case protocol.OriginUnavailable:
 		p.Tone, p.RetryLabel = "bad", t.Retry
+	case protocol.InMaintenance:
+		p.RetryLabel = t.Retry
 	case protocol.BackendUnavailable, protocol.RateLimited:
 		p.Tone, p.RetryLabel = "warn", t.Retry
 	case protocol.LaunchInvalid, protocol.HostUnknown:

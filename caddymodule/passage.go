@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -25,28 +24,31 @@ type passage struct {
 	live.Registration             // in session
 	stop              origin.Stop // of a gate that forwards by itself
 
-	gate    *Gate
-	session *live.Session
-	w       http.ResponseWriter  // the server's
-	r       *http.Request        // as it came
-	inner   *http.Request        // as the next handler gets it
-	path    string               // as it came: handlers may rewrite it
-	page    *inject.Writer       // nil where no page is injected
-	worker  *inject.WorkerWriter // nil unless it is a service worker's script
+	gate     *Gate
+	settings settings
+	session  *live.Session
+	w        http.ResponseWriter  // the server's
+	r        *http.Request        // as it came
+	inner    *http.Request        // as the next handler gets it
+	path     string               // as it came: handlers may rewrite it
+	page     *inject.Writer       // nil where no page is injected
+	worker   *inject.WorkerWriter // nil unless it is a service worker's script
 
 	anonymous bool             // the origin is not told whose request it is
+	bearer    bool             // of a native client, whose pages have no clock
 	identity  [4]string        // the values of the request's identity headers
 	told      [5]origin.Header // these headers, and an assertion, for a gate that forwards by itself
 }
 
 // newPassage prepares an admitted request. cancel ends its context.
 func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p *passage, cancel context.CancelFunc) {
+	v.settings = g.settingsOf(v.session.ProviderID())
 	p = &passage{
 		Request: cut.Request{
 			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0,
-			OnHeader: g.onHeader(r, v.session, v.cookie), Beneath: beneath,
+			OnHeader: g.onHeader(r, v), Beneath: beneath,
 		},
-		gate: g, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous,
+		gate: g, settings: v.settings, session: v.session, w: w, r: r, path: r.URL.Path, anonymous: v.anonymous, bearer: v.bearer,
 	}
 	if g.forwarder == nil {
 		ctx, cancelContext := context.WithCancel(r.Context())
@@ -67,21 +69,28 @@ func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p 
 		}
 	}
 	p.Cutter, p.Link = &p.Request, v.link
-	p.AllowUpload(p.inner, time.Duration(g.UploadGrace))
+	p.AllowUpload(p.inner, v.settings.uploadGrace())
 	return p, cancel
 }
 
 // onHeader is what is done to the header of an answer to a request with the
-// cookie: the origin cannot set the gate's cookie, and a provisional cookie
-// is replaced by the session token that it has become.
-func (g *Gate) onHeader(r *http.Request, s *live.Session, cookie string) func(http.Header) {
-	sessionToken := edge.UpgradedToken(s, cookie)
-	if sessionToken == "" {
+// cookie: the origin cannot set the gate's cookie, a provisional cookie is replaced by
+// the session token that it has become, and a cookie is set again whose scope the provider
+// has changed.
+func (g *Gate) onHeader(r *http.Request, v verdict) func(http.Header) {
+	sessionToken := edge.UpgradedToken(v.session, v.cookie)
+	changed := sessionToken == "" && g.changesScope(r, v)
+	if sessionToken == "" && !changed || v.bearer {
 		return protectCookie
 	}
+	kept := keptCookie(r) // before the origin's part of the cookies is all that is left
 	return func(h http.Header) {
 		protectCookie(h)
-		g.setSessionCookies(h, r, sessionToken, held{session: s}.seconds())
+		if changed {
+			g.setScope(h, r, v.cookie, kept, v.seconds())
+		} else {
+			g.setSessionCookies(h, r, sessionToken, v.seconds())
+		}
 		forbidCaching(h)
 	}
 }
@@ -96,16 +105,16 @@ func (p *passage) identify() error {
 		return nil
 	}
 	signed := ""
-	if p.gate.asserter != nil {
+	if a := p.settings.asserter(); a != nil {
 		var err error
-		if signed, err = p.gate.asserter.header(p.session, p.r.Host); err != nil {
+		if signed, err = a.header(p.session, p.r.Host); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("signing the assertion: %w", err))
 		}
 	}
 	switch {
 	case p.gate.forwarder != nil: // which is handed them, and spares the header's map
-		p.told = toldIdentity(p.session.Record(), p.gate.ForwardIdentity, signed)
-	case p.gate.ForwardIdentity != identityOff:
+		p.told = toldIdentity(p.session.Record(), p.settings.identity(), signed)
+	case p.settings.identity() != identityOff:
 		setIdentity(h, p.session.Record(), &p.identity)
 		if signed != "" {
 			h[headerAssertion] = []string{signed}
@@ -118,17 +127,18 @@ func (p *passage) identify() error {
 // inject has the clock put into the answer, if it is a page. With explain, the
 // answer says whether it was.
 func (p *passage) inject(explain bool) {
-	if p.WebSocket {
+	if p.WebSocket || p.bearer {
 		return
 	}
 	if isWorkerScript(p.r) && p.gate.policy.guardsWorkers() {
-		p.worker = inject.WrapWorker(&p.Request, p.inner, p.gate.injector != nil)
+		p.worker = inject.WrapWorker(&p.Request, p.inner, p.settings.injector() != nil)
 		return
 	}
-	if p.gate.injector == nil {
+	injector := p.settings.injector()
+	if injector == nil {
 		return
 	}
-	p.page = p.gate.injector.Wrap(&p.Request, p.inner, p.r.Host)
+	p.page = injector.Wrap(&p.Request, p.inner, p.r.Host)
 	p.page.ShownAt(scheme(p.r)) // policies name the address that the browser shows
 	if explain {
 		p.page.Explain(headerDebug)

@@ -77,15 +77,20 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 		h.Set("Activate-Storage-Access", `retry; allowed-origin="null"`)
 	}
 	if !isNavigation(r) {
-		return writeProblem(w, problemFor(why))
+		problem := problemFor(why)
+		if why.code == protocol.InMaintenance {
+			g.detailClosed(problem, r)
+		}
+		return writeProblem(w, problem)
 	}
 	setRetryAfter(h, why.code)
+	closed := g.settingsFor(r).rules().maintenance
+	if why.code == protocol.InMaintenance {
+		h.Set("Retry-After", strconv.FormatInt(g.reopensIn(closed), 10))
+	}
 	to, redirect := g.redirectTarget(r, why.code, protocol.WithSessionID(why.returnURL, why.sessionID))
 	if leadsBack(r, to) {
 		to, redirect = "", false // it would be refused again, and redirect again
-	}
-	if to == "" && why.code != protocol.BackendUnavailable && why.code != protocol.OriginUnavailable { // trying again helps there
-		to, redirect = g.marketplaceOf(r), false
 	}
 	if redirect && fillsWindow(r) {
 		h.Set("Referrer-Policy", "no-referrer")
@@ -94,8 +99,11 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, why refusal) error
 		return nil
 	}
 	p := pageOf(why.code, to, textsFor(r.Header.Get("Accept-Language")))
-	if why.code == protocol.SessionPaused {
+	switch why.code {
+	case protocol.SessionPaused:
 		p.ResumeTo = localTarget(r)
+	case protocol.InMaintenance:
+		g.explainClosed(&p, closed)
 	}
 	return g.writePage(w, r, protocol.StatusOf(why.code), p)
 }
@@ -148,11 +156,11 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 // provider at the request's host, or "" if it is not known. A page that refuses a user
 // would otherwise lead nowhere. A request without a token has no host looked up.
 func (g *Gate) marketplaceOf(r *http.Request) string {
-	if g.Provider != "" { // chosen by the configuration, in which on_missing names the page
+	if g.edge == nil {
 		return ""
 	}
 	host, _, err := g.edge.Hosts.Known(r.Host)
-	if err != nil {
+	if err != nil || g.Provider != "" && host.ProviderID != g.Provider {
 		return ""
 	}
 	for _, name := range host.ReturnHosts {

@@ -67,6 +67,14 @@ func (s *Sanitizer) Validate() error {
 	return nil
 }
 
+// Cleanup implements [caddy.CleanerUpper].
+func (s *Sanitizer) Cleanup() error {
+	if s.Gate != nil {
+		s.Gate.release()
+	}
+	return nil
+}
+
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (s *Sanitizer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return answerError(s.logger, w, r, s.serve(w, r, next))
@@ -195,5 +203,6 @@ func onceAMinute(l *zap.Logger) *zap.Logger {
 var (
 	_ caddy.Provisioner           = (*Sanitizer)(nil)
 	_ caddy.Validator             = (*Sanitizer)(nil)
+	_ caddy.CleanerUpper          = (*Sanitizer)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Sanitizer)(nil)
 )

@@ -24,6 +24,11 @@ type texts struct {
 	Resume string `json:"resume"`
 	Open   string `json:"open"`
 	Stay   string `json:"stay"`
+	// Links to the provider's shop and support.
+	Buy     string `json:"buy"`
+	Support string `json:"support"`
+	// When a site that is closed is expected to open, with {left}.
+	Expected string `json:"expected"`
 	// The signs of days, hours and minutes.
 	Units [3]string `json:"units"`
 	// Title and text by code; "" for a code that has none of its own.
@@ -73,6 +78,16 @@ func textsFor(accept string) *texts {
 	}
 	_, i, _ := matcher.Match(wanted...)
 	return allTexts[i]
+}
+
+// textsOf returns the texts in one of our languages.
+func textsOf(lang string) *texts {
+	for i, known := range languages {
+		if known == lang {
+			return allTexts[i]
+		}
+	}
+	return english
 }
 
 // page is the title and text for a code.

@@ -51,7 +51,7 @@ func writeReplacementWorker(w http.ResponseWriter, r *http.Request) error {
 // serveWorkerGuard serves the guard as a module.
 func (g *Gate) serveWorkerGuard(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-cache")
-	return writeWorkerScript(w, r, inject.WorkerGuard(g.injector != nil))
+	return writeWorkerScript(w, r, inject.WorkerGuard(g.settingsFor(r).injector() != nil))
 }
 
 func writeWorkerScript(w http.ResponseWriter, r *http.Request, script []byte) error {

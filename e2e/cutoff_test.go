@@ -42,9 +42,15 @@ func origin(t testing.TB) *httptest.Server {
 	})
 	mux.HandleFunc("/poll", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // until then, nobody notices that the client is gone
+		openRequests.of(r.Header.Get("Session-Gate-Session")).tell()
 		<-r.Context().Done()
 	})
-	mux.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	mux.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, 1)); err == nil {
+			openRequests.of(r.Header.Get("Session-Gate-Session")).tell()
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -72,10 +78,11 @@ func drip(w http.ResponseWriter, r *http.Request, p []byte, every time.Duration)
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	s := Start(t, "--origin", origin(t).URL)
-	cases := map[string]func(t *testing.T, b *Client){
+	// Each calls opened when its connection is open, if that is seen at the client.
+	cases := map[string]func(t *testing.T, b *Client, opened func()){
 		"WebSocket":     s.webSocketEnds,
-		"event stream":  func(t *testing.T, b *Client) { s.bodyEnds(t, b, "/sse") },
-		"download":      func(t *testing.T, b *Client) { s.bodyEnds(t, b, "/download") },
+		"event stream":  func(t *testing.T, b *Client, opened func()) { s.bodyEnds(t, b, "/sse", opened) },
+		"download":      func(t *testing.T, b *Client, opened func()) { s.bodyEnds(t, b, "/download", opened) },
 		"long poll":     s.pollEnds,
 		"upload":        s.uploadEnds,
 		"slow download": s.slowClientEnds,
@@ -87,33 +94,32 @@ func TestCutOff(t *testing.T) {
 		for _, how := range []string{"deadline", "revocation", "shortly after an extension"} {
 			t.Run(name+" by "+how, func(t *testing.T) {
 				t.Parallel()
-				seconds := int64(5)
-				if how == "revocation" {
-					seconds = 300
+				seconds := int64(300)
+				if how != "revocation" {
+					seconds = s.fewByLink(t, 5)
 				}
 				sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: seconds, Tokens: 10, Clock: "launch",
 					Extension: map[string]any{"additional_seconds": 1, "tokens": 1, "max_count": 1}})
 				b := s.enter(t, sold.LaunchURL)
 				var asked, answered time.Time
-				did := make(chan struct{})
-				after := func(d time.Duration, do func()) {
-					time.AfterFunc(d, func() { defer close(did); do() })
-				}
+				do := func() {}
 				switch how {
-				case "deadline":
-					close(did)
 				case "revocation":
-					after(1500*time.Millisecond, func() { asked, answered = s.revoke(t, sold.Session.ID) })
+					do = func() { asked, answered = s.revoke(t, sold.Session.ID) }
 				case "shortly after an extension":
-					after(time.Second, func() {
+					do = func() {
 						if a := page(b, t, "POST", s.App+"/.session-gate/extend", map[string]any{}); a.Status != http.StatusOK {
 							t.Errorf("extending: %d %s", a.Status, a.Body)
 						}
-					})
+					}
 				}
-				ends(t, b)
+				it := openRequests.of(sold.Session.ID)
+				var did sync.WaitGroup
+				did.Go(func() { <-it.came; do() })
+				ends(t, b, it.tell)
 				ended := time.Now()
-				<-did
+				it.tell() // a case that failed
+				did.Wait()
 				if how != "revocation" {
 					asked = s.deadlineOf(t, sold.Session.ID)
 					answered = asked
@@ -150,9 +156,10 @@ func (s *System) dial(t *testing.T, b *Client) *websocket.Conn {
 	return c
 }
 
-func (s *System) webSocketEnds(t *testing.T, b *Client) {
+func (s *System) webSocketEnds(t *testing.T, b *Client, opened func()) {
 	c := s.dial(t, b)
 	defer c.CloseNow()
+	opened()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var writing sync.WaitGroup
@@ -172,23 +179,27 @@ func (s *System) webSocketEnds(t *testing.T, b *Client) {
 	writing.Wait()
 }
 
-func (s *System) bodyEnds(t *testing.T, b *Client, path string) {
+func (s *System) bodyEnds(t *testing.T, b *Client, path string, opened func()) {
 	resp := b.Open(t, "GET", s.App+path, nil, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "empty")
 	defer resp.Body.Close()
+	if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
+		t.Errorf("the body has no first byte: %v", err)
+	}
+	opened()
 	n, err := io.Copy(io.Discard, resp.Body)
-	if err == nil || n == 0 {
+	if err == nil {
 		t.Errorf("the body ended after %d bytes with %v, want a break", n, err)
 	}
 }
 
-func (s *System) pollEnds(t *testing.T, b *Client) {
+func (s *System) pollEnds(t *testing.T, b *Client, _ func()) {
 	a := b.Do(t, "GET", s.App+"/poll", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "application/json")
 	if a.Status != http.StatusUnauthorized || !strings.HasPrefix(a.Code(), "session_") {
 		t.Errorf("the poll was answered %d %s", a.Status, a.Body)
 	}
 }
 
-func (s *System) uploadEnds(t *testing.T, b *Client) {
+func (s *System) uploadEnds(t *testing.T, b *Client, _ func()) {
 	r, w := io.Pipe()
 	go func() {
 		for {
@@ -214,7 +225,7 @@ func (s *System) uploadEnds(t *testing.T, b *Client) {
 }
 
 // slowClientEnds reads nothing: the gate's writes are stuck when the end comes.
-func (s *System) slowClientEnds(t *testing.T, b *Client) {
+func (s *System) slowClientEnds(t *testing.T, b *Client, _ func()) {
 	resp := b.Open(t, "GET", s.App+"/download", nil, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "empty")
 	defer resp.Body.Close()
 	// The session's end is seen on a second connection; then the first is read.

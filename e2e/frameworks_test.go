@@ -147,6 +147,16 @@ func (f *Framework) opens(t *testing.T, b *Client, seconds int64) (user string, 
 	return user, sold
 }
 
+// fewSeconds is how long a session is that is to end soon, after what it opens.
+func (f *Framework) fewSeconds(t *testing.T) int64 {
+	t.Helper()
+	return f.few(t, 12, func(sold sale) {
+		b := f.visitor(t)
+		b.Do(t, "GET", sold.LaunchURL, nil)
+		b.Do(t, "GET", f.App+"/", nil)
+	})
+}
+
 // greets fetches the app's page and compares what it says.
 func (f *Framework) greets(t *testing.T, b *Client, user, note string, headers ...string) *Answer {
 	t.Helper()
@@ -222,7 +232,7 @@ func (f *Framework) submit(t *testing.T, b *Client, page *Answer, from, note str
 // until the app notices.
 func (f *Framework) streamEnds(t *testing.T) {
 	b := f.visitor(t)
-	_, sold := f.opens(t, b, 12)
+	_, sold := f.opens(t, b, f.fewSeconds(t))
 	resp := b.Open(t, "GET", f.App+"/stream", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/event-stream")
 	defer resp.Body.Close()
 	events := io.Reader(resp.Body)

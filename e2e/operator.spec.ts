@@ -89,6 +89,8 @@ test("edges, keys and people", async ({ page }, info) => {
   const problems = watch(page);
   await expect(async () => {
     await page.reload();
+    // Loaded, whether the edge has been heard of or not.
+    await expect(page.getByTestId("edges").locator(":is(.empty, tbody tr)").first()).toBeVisible();
     await expect(rows(page, "edges")).toHaveCount(1, { timeout: 2_000 });
   }).toPass();
   await expect(rows(page, "edges").first()).toContainText("Connected");

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,11 +117,12 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		}, func() string { return fmt.Sprintf("%s.example has a certificate: %v", name, err) })
 	}
 
-	kinds := map[string]func(c *http.Client, base string) error{
+	// Each calls opened when it is open, if that is seen at the client and not at the app.
+	kinds := map[string]func(c *http.Client, base string, opened func()) error{
 		"download":    broken("/download", 256<<10),
 		"file_server": broken("/files/large.bin", 256<<10),
 		"feed":        broken("/sse", 1),
-		"poll": func(c *http.Client, base string) error {
+		"poll": func(c *http.Client, base string, _ func()) error {
 			resp, err := c.Get(base + "/poll")
 			if err != nil {
 				return fmt.Errorf("the poll got no answer: %w", err)
@@ -131,7 +133,7 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 			}
 			return nil
 		},
-		"upload": func(c *http.Client, base string) error {
+		"upload": func(c *http.Client, base string, _ func()) error {
 			r, w := io.Pipe()
 			defer r.Close()
 			go func() {
@@ -153,12 +155,13 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 			return nil
 		},
 	}
-	kinds["WebSocket"] = func(c *http.Client, base string) error {
+	kinds["WebSocket"] = func(c *http.Client, base string, opened func()) error {
 		ws, err := openWebSocket(c, base)
 		if err != nil {
 			return err
 		}
 		defer ws.Close()
+		opened()
 		go func() { // traffic up to the end
 			for ws.send([]byte(strings.Repeat("x", 3000))) == nil {
 				time.Sleep(5 * time.Millisecond)
@@ -170,14 +173,17 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 		}
 		return nil
 	}
-	enter := func(t *testing.T, transport http.RoundTripper, base string, w terms) (*http.Client, sale) {
-		sold := s.buy(t, w)
+	opens := func(t *testing.T, transport http.RoundTripper, base string, sold sale) *http.Client {
 		b := Browser(t)
 		b.Transport = transport
 		if a := b.Do(t, "GET", base+"/?session="+sold.Token, nil); a.Status != http.StatusSeeOther {
 			t.Fatalf("entering: %d %s", a.Status, a.Body)
 		}
-		return &http.Client{Transport: b.Transport, Jar: b.Jar, Timeout: patience}, sold
+		return &http.Client{Transport: b.Transport, Jar: b.Jar, Timeout: patience}
+	}
+	enter := func(t *testing.T, transport http.RoundTripper, base string, w terms) (*http.Client, sale) {
+		sold := s.buy(t, w)
+		return opens(t, transport, base, sold), sold
 	}
 	user := s.newUser(t, 10_000)
 	for protocol, transport := range transports(t, ports+1) {
@@ -223,32 +229,34 @@ func TestCutOffByEveryProtocol(t *testing.T) {
 					t.Run(protocol+" "+kind+" "+name+" "+how, func(t *testing.T) {
 						t.Parallel()
 						base := "https://" + name + ".example"
-						seconds := int64(6)
-						if how == "pause" || how == "revocation" {
-							seconds = 300
+						seconds := int64(300)
+						if how == "deadline" || how == "extension" {
+							seconds = s.few(t, 6, func(sold sale) {
+								resp, err := opens(t, transport(), base, sold).Get(base + "/")
+								if err != nil {
+									t.Fatal(err)
+								}
+								resp.Body.Close()
+							})
 						}
 						client, sold := enter(t, transport(), base, terms{User: user, Seconds: seconds, Tokens: 10, Clock: "launch",
 							Extension: map[string]any{"additional_seconds": 1, "tokens": 1, "max_count": 1}})
 						var asked, answered time.Time
-						did := make(chan struct{})
-						after := func(d time.Duration, do func()) {
-							time.AfterFunc(d, func() { defer close(did); do() })
-						}
-						switch how {
-						case "deadline":
-							close(did)
-						case "extension":
-							after(time.Second, func() { post(t, client, base+"/.session-gate/extend") })
-						case "pause":
-							after(1500*time.Millisecond, func() { asked, answered = post(t, client, base+"/.session-gate/pause") })
-						case "revocation":
-							after(1500*time.Millisecond, func() { asked, answered = s.revoke(t, sold.Session.ID) })
-						}
-						if err := ends(client, base); err != nil {
+						do := map[string]func(){
+							"deadline":   func() {},
+							"extension":  func() { post(t, client, base+"/.session-gate/extend") },
+							"pause":      func() { asked, answered = post(t, client, base+"/.session-gate/pause") },
+							"revocation": func() { asked, answered = s.revoke(t, sold.Session.ID) },
+						}[how]
+						it := openRequests.of(sold.Session.ID)
+						var did sync.WaitGroup
+						did.Go(func() { <-it.came; do() })
+						if err := ends(client, base, it.tell); err != nil {
 							t.Error(err)
 						}
 						ended := time.Now()
-						<-did
+						it.tell() // a case that failed
+						did.Wait()
 						if how == "deadline" || how == "extension" {
 							asked = s.deadlineOf(t, sold.Session.ID)
 							answered = asked
@@ -287,8 +295,8 @@ func post(t *testing.T, c *http.Client, url string) (asked, answered time.Time) 
 
 // broken reads a body in steps until it breaks; one that ends well is an error.
 // The steps are large: what lies in the buffers between was sent in time.
-func broken(path string, step int64) func(*http.Client, string) error {
-	return func(c *http.Client, base string) error {
+func broken(path string, step int64) func(*http.Client, string, func()) error {
+	return func(c *http.Client, base string, opened func()) error {
 		resp, err := c.Get(base + path)
 		if err != nil {
 			return err
@@ -301,6 +309,9 @@ func broken(path string, step int64) func(*http.Client, string) error {
 		for {
 			m, err := io.CopyN(io.Discard, resp.Body, step)
 			n += m
+			if n > 0 {
+				opened()
+			}
 			if err == io.EOF {
 				return fmt.Errorf("the body ended as if it were complete, after %d bytes", n)
 			}

@@ -65,7 +65,7 @@ func TestRailsRecipe(t *testing.T) {
 // cableEnds speaks Action Cable until the session's deadline.
 func (f *Framework) cableEnds(t *testing.T) {
 	b := f.visitor(t)
-	user, sold := f.opens(t, b, 12)
+	user, sold := f.opens(t, b, f.fewSeconds(t))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	upgrade := &http.Client{Jar: b.Jar, Transport: &http.Transport{

@@ -20,7 +20,8 @@ import (
 func TestReloadKeepsEverything(t *testing.T) {
 	t.Parallel()
 	s := StartSplit(t, origin(t).URL)
-	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 30, Tokens: 10, Clock: "launch"})
+	// Five reloads have to fit in: each takes longer than a page.
+	sold := s.buy(t, terms{User: s.newUser(t, 100), Seconds: 30 + 10*s.fewByLink(t, 0), Tokens: 10, Clock: "launch"})
 	b := s.enter(t, sold.LaunchURL)
 	feed := b.Open(t, "GET", s.App+"/sse", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors")
 	defer feed.Body.Close()

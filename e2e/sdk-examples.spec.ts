@@ -32,7 +32,9 @@ function complaints(page: Page): string[] {
 }
 
 const tokenOf = (launch: string) => new URL(launch).searchParams.get("session") ?? "";
-const extension = { additional_seconds: 120, tokens: 5, max_count: 1 };
+const extension = { additional_seconds: 600, tokens: 5, max_count: 1 };
+/** Times of a session of 15 minutes that was entered within five, and of the same session with ten more. */
+const [bought, extended] = [/1[0-4]:\d\d/, /(1[5-9]|2[0-4]):\d\d/];
 
 for (const [name, path] of [
   ["vanilla", "/"],
@@ -45,19 +47,19 @@ for (const [name, path] of [
     test.setTimeout(900_000); // npm ci and a build
     const app = await example(name);
     const errors = complaints(page);
-    const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25, extension });
+    const sold = await buy(system, { user: "ada", seconds: 900, tokens: 25, extension });
     await page.goto(`${app.url}${path}?session=${tokenOf(sold.launch_url)}&keep=1`);
     const state = page.getByTestId("state");
     const timer = page.getByTestId("session-timer");
-    await expect(state).toContainText(/[56]:\d\d left of 25 tokens/);
+    await expect(state).toContainText(/1[0-4]:\d\d left of 25 tokens/);
     await expect(timer).toHaveCount(1);
-    await expect(timer).toContainText(/[56]:\d\d/);
+    await expect(timer).toContainText(bought);
     expect(new URL(page.url()).search).toBe("?keep=1");
     const seen = await timer.textContent();
     await expect(timer).not.toHaveText(seen ?? "");
 
     await page.locator("#extend").click();
-    await expect(timer).toContainText(/[78]:\d\d/);
+    await expect(timer).toContainText(extended);
     await page.screenshot({ path: info.outputPath("extended.png") });
 
     await timer.click();
@@ -74,16 +76,16 @@ test("nextjs: the launch token stays out of the address after refresh(), a hash,
   test.setTimeout(900_000); // npm ci and a build
   const app = await example("nextjs");
   const errors = complaints(page);
-  const sold = await buy(system, { user: "ada", seconds: 400, tokens: 25 });
+  const sold = await buy(system, { user: "ada", seconds: 900, tokens: 25 });
   await page.goto(`${app.url}/?session=${tokenOf(sold.launch_url)}&keep=1`);
   const state = page.getByTestId("state");
-  await expect(state).toContainText(/[56]:\d\d left/);
+  await expect(state).toContainText(/1[0-4]:\d\d left/);
   const loaded = await page.evaluate(() => performance.timeOrigin);
   const route = (method: "refresh" | "push" | "back", to?: string) =>
     page.evaluate(([method, to]) => Reflect.get(window, "next").router[method as string](to), [method, to] as const);
   const shows = async (address: string) => {
     await expect.poll(() => page.evaluate(() => location.pathname + location.search + location.hash)).toBe(address);
-    await expect(state).toContainText(/[56]:\d\d left/);
+    await expect(state).toContainText(/1[0-4]:\d\d left/);
     await expect(page.getByTestId("session-timer")).toHaveCount(1);
   };
   await shows("/?keep=1");

@@ -123,7 +123,7 @@ func TestEightSeconds(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	user := s.newUser(t, 100)
-	sold := s.buy(t, terms{User: user, Seconds: 8, Tokens: 30, Clock: "launch"})
+	sold := s.buy(t, terms{User: user, Seconds: s.fewByLink(t, 8), Tokens: 30, Clock: "launch"})
 	if got := s.balance(t, user); got != (balance{70, 30}) {
 		t.Errorf("after buying: %+v, want 70 available and 30 held", got)
 	}

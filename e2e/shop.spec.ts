@@ -26,7 +26,10 @@ async function buyAndEnter(page: Page, system: System, app: string, plan: number
 
 /** Ends the session from the clock, and comes to its receipt; gives the session's id. */
 async function endByTheClock(page: Page, system: System): Promise<string> {
-  await page.getByTestId("session-timer").click();
+  // Five minutes before the end, the warning lies over the clock, and has the button, too.
+  const warning = page.getByTestId("session-warning");
+  await page.getByTestId("session-timer").waitFor();
+  if (!(await warning.isVisible())) await page.getByTestId("session-timer").click();
   await page.getByTestId("end-session").click();
   await page.getByTestId("confirm-end-session").click();
   await page.waitForURL(`${system.marketplace}/session/complete?session_id=*`);

@@ -20,6 +20,16 @@ export async function eventually(done: () => Promise<boolean>, says: () => strin
   }
 }
 
+/**
+ * Tells a story about a session of few seconds, which the story returns false from if the session was
+ * over before everything was ready for its end. Then the machine is a busy one, and hears the story
+ * again, of a longer session.
+ */
+export async function beforeItEnds(story: (seconds: number) => Promise<boolean>, ...lengths: number[]): Promise<void> {
+  for (const seconds of lengths) if (await story(seconds)) return;
+  throw new Error(`within ${lengths.at(-1)} s the page was not ready for the end of its session`);
+}
+
 /** Waits for the next day (UTC) where this one is about to end: for tests whose figures are of today. */
 export async function withinOneDay(): Promise<void> {
   const day = 86_400_000;

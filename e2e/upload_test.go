@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -40,35 +41,33 @@ func TestUploadGrace(t *testing.T) {
 		name, path   string
 		seconds      int64
 		long         time.Duration // of the upload; one that is to be answered ends itself
-		revokeAfter  time.Duration
+		revoked      bool          // as soon as it has begun
 		endsAfterDue time.Duration
 		status       []int
 	}{
 		{name: "over within the grace", path: "/upload", seconds: 5, endsAfterDue: 2 * time.Second, status: []int{200}},
-		{name: "longer than the grace", path: "/upload", seconds: 5, long: time.Minute, endsAfterDue: 6 * time.Second, status: []int{0, 401}},
+		{name: "longer than the grace", path: "/upload", seconds: 5, long: patience, endsAfterDue: 6 * time.Second, status: []int{0, 401}},
 		{name: "uploaded, and waiting for its answer", path: "/poll", seconds: 5, long: 100 * time.Millisecond, status: []int{0, 401}},
-		{name: "revoked", path: "/upload", seconds: 300, long: time.Minute, revokeAfter: time.Second, status: []int{0, 401}},
+		{name: "revoked", path: "/upload", seconds: 300, long: patience, revoked: true, status: []int{0, 401}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sold := s.buy(t, terms{User: user, Seconds: tt.seconds, Tokens: 10, Clock: "launch"})
+			sold := s.buy(t, terms{User: user, Seconds: s.fewByLink(t, tt.seconds), Tokens: 10, Clock: "launch"})
 			b := s.enter(t, sold.LaunchURL)
 			due := s.deadlineOf(t, sold.Session.ID)
-			asked, did := due, make(chan struct{})
-			if tt.revokeAfter > 0 {
-				time.AfterFunc(tt.revokeAfter, func() {
-					defer close(did)
-					asked, due = s.revoke(t, sold.Session.ID)
-				})
-			} else {
-				close(did)
+			asked := due
+			it := openRequests.of(sold.Session.ID)
+			var did sync.WaitGroup
+			if tt.revoked {
+				did.Go(func() { <-it.came; asked, due = s.revoke(t, sold.Session.ID) })
 			}
 			long := tt.long
 			if tt.status[0] == http.StatusOK {
 				long = time.Until(due.Add(tt.endsAfterDue)) // sales end on a whole second
 			}
 			status, ended := send(b, tt.path, 20*time.Millisecond, long)
-			<-did
+			it.tell() // a case that failed
+			did.Wait()
 			if status != tt.status[0] && status != tt.status[len(tt.status)-1] {
 				t.Errorf("answered %d, want %v", status, tt.status)
 			}

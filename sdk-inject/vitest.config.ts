@@ -21,6 +21,7 @@ export default defineConfig({
     // A limit is there to end a test that hangs, and is generous: machines are busy.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
     coverage: {
       provider: "v8",
       // The core and the package; what shows it is tested in browsers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/sessiongate/sessiongate/backend/service"
@@ -42,7 +43,7 @@ func (a *api) routeSessionActions() {
 	action := func(name, summary string, roles []service.Role, errs ...int) route {
 		return route{
 			method: http.MethodPost, path: protocol.Sessions + "/{id}/" + name, id: name + "-session", tag: "Sessions",
-			summary: summary, roles: roles, errors: append([]int{404, 409, 429}, errs...),
+			summary: summary, roles: roles, errors: append([]int{404, 409, 429}, errs...), test: slices.Contains(roles, service.RoleMarketplace),
 		}
 	}
 	own := []service.Role{service.RoleSession}
@@ -58,7 +59,7 @@ func (a *api) routeSessionActions() {
 	register(a, events, a.pageEvents)
 	register(a, route{
 		method: http.MethodGet, path: protocol.Sessions + "/{id}/extensions", id: "list-extensions", tag: "Sessions",
-		summary: "List a session's extensions", roles: []service.Role{service.RoleSession, service.RoleMarketplace}, errors: []int{404},
+		summary: "List a session's extensions", roles: []service.Role{service.RoleSession, service.RoleMarketplace}, test: true, errors: []int{404},
 	}, a.extensions)
 }
 

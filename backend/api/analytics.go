@@ -27,7 +27,8 @@ const (
 
 // RangeInput is a provider and a range of days.
 type RangeInput struct {
-	ID   string `path:"id" maxLength:"128" example:"prov_demo"`
+	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+	ModeQuery
 	From string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"First day, UTC. Default: 29 days before the last"`
 	To   string `query:"to" format:"date" maxLength:"10" example:"2027-01-31" doc:"Last day, UTC. Default: today"`
 }
@@ -125,7 +126,7 @@ type analysis[T any] struct {
 func (a *api) routeAnalytics() {
 	const path = "/api/v1/providers/{id}"
 	register(a, route{
-		method: http.MethodGet, path: path + "/stats", id: "get-stats", expensive: true, tag: "Analytics", roles: readers, errors: []int{404},
+		method: http.MethodGet, path: path + "/stats", id: "get-stats", expensive: true, test: true, tag: "Analytics", roles: readers, errors: []int{404},
 		summary: "Read a provider's overview",
 	}, a.stats)
 	a.routeProviderSessions()
@@ -154,7 +155,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, servic
 		return out, nil
 	}
 	register(a, route{
-		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", expensive: true, tag: "Analytics", roles: readers,
+		method: http.MethodGet, path: path, id: "get-" + name + "-analytics", expensive: true, test: true, tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, get)
 	routeCSV(a, name, summary, func(ctx context.Context, in *RangeInput) (RangeBody, []T, error) {
@@ -169,7 +170,7 @@ func routeAnalysis[T any](a *api, name, summary string, show func(string, servic
 // routeCSV adds the CSV endpoint of an analysis, with one line for each row.
 func routeCSV[T any](a *api, name, summary string, rows func(context.Context, *RangeInput) (RangeBody, []T, error)) {
 	op := route{
-		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", expensive: true, tag: "Analytics",
+		method: http.MethodGet, path: analyticsPath + name + ".csv", id: "get-" + name + "-analytics-csv", expensive: true, test: true, tag: "Analytics",
 		roles: readers, errors: []int{404}, summary: summary + ", as CSV",
 	}.operation(a)
 	answersCSV(&op)
@@ -191,11 +192,15 @@ func (a *api) days(ctx context.Context, in *RangeInput) (days []service.Day, tot
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, total, body, err
 	}
+	_, mode, err := in.reading(ctx)
+	if err != nil {
+		return nil, total, body, err
+	}
 	first, last, err := in.bounds(a.Now())
 	if err != nil {
 		return nil, total, body, err
 	}
-	days, total, asOf, err := a.s.Days(ctx, in.ID, first, last)
+	days, total, asOf, err := a.s.Days(ctx, in.ID, mode, first, last)
 	if err != nil {
 		return nil, total, body, err
 	}
@@ -205,6 +210,7 @@ func (a *api) days(ctx context.Context, in *RangeInput) (days []service.Day, tot
 
 type statsInput struct {
 	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+	ModeQuery
 }
 
 type statsOutput struct {
@@ -231,16 +237,20 @@ func (a *api) stats(ctx context.Context, in *statsInput) (*statsOutput, error) {
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
+	_, mode, err := in.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &statsOutput{}
-	live, err := a.s.LiveCounts(ctx, in.ID)
+	live, err := a.s.LiveCounts(ctx, in.ID, mode)
 	if err != nil {
 		return nil, err
 	}
-	totals, err := a.s.Totals(ctx, in.ID)
+	totals, err := a.s.Totals(ctx, in.ID, mode)
 	if err != nil {
 		return nil, err
 	}
-	_, today, body, err := a.days(ctx, &RangeInput{ID: in.ID, From: dateOf(a.Now().Unix() / secondsADay)})
+	_, today, body, err := a.days(ctx, &RangeInput{ID: in.ID, ModeQuery: in.ModeQuery, From: dateOf(a.Now().Unix() / secondsADay)})
 	if err != nil {
 		return nil, err
 	}
@@ -271,9 +281,9 @@ type eventCountsOutput struct {
 
 // routeEventCounts adds the counts of page events. They identify no user.
 func (a *api) routeEventCounts() {
-	const summary = "Page events by day and name"
+	const summary = "Page events of live sessions by day and name"
 	register(a, route{
-		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", expensive: true, tag: "Analytics", roles: readers,
+		method: http.MethodGet, path: analyticsPath + "events", id: "get-events-analytics", expensive: true, test: true, tag: "Analytics", roles: readers,
 		errors: []int{404}, summary: summary,
 	}, a.eventCounts)
 	routeCSV(a, "events", summary, func(ctx context.Context, in *RangeInput) (RangeBody, []eventDay, error) {
@@ -294,9 +304,15 @@ func (a *api) eventCounts(ctx context.Context, in *RangeInput) (*eventCountsOutp
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.s.EventDays(ctx, in.ID, first, last)
+	_, mode, err := in.reading(ctx)
 	if err != nil {
 		return nil, err
+	}
+	var found []service.EventDay
+	if mode == service.LiveMode { // no other mode is counted
+		if found, err = a.s.EventDays(ctx, in.ID, first, last); err != nil {
+			return nil, err
+		}
 	}
 	out := &eventCountsOutput{}
 	// Events are counted as they arrive, unlike the figures of the other analyses.

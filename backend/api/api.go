@@ -82,9 +82,11 @@ func NewHandler(s *service.Service, o Options) (http.Handler, *huma.OpenAPI) {
 	}
 	a.routeSessions()
 	a.routeSessionActions()
+	a.routeAdvance()
 	a.routeMarketplaces()
 	a.routeProviders()
 	a.routeGuests()
+	a.routePasses()
 	a.routeAnalytics()
 	a.routeWebhooks()
 	a.routeUsers()
@@ -120,6 +122,7 @@ type route struct {
 	maxBody      int64          // 0: maxBody
 	budget       service.Budget // of its callers' requests
 	expensive    bool           // reads many rows: few run at once
+	test         bool           // test keys may call it: it shows and changes test sessions alone then
 }
 
 func (r route) operation(a *api) huma.Operation {
@@ -158,6 +161,9 @@ func (r route) operation(a *api) huma.Operation {
 	}
 	if len(r.roles) > 0 {
 		op.Middlewares = huma.Middlewares{a.authenticate(r.roles, r.budget)}
+		if !r.test {
+			op.Middlewares = append(op.Middlewares, a.refuseTestKeys)
+		}
 		var who []string
 		for _, role := range r.roles {
 			who = append(who, string(role))
@@ -173,6 +179,9 @@ func (r route) operation(a *api) huma.Operation {
 			op.Security = append(op.Security, map[string][]string{"signIn": {}})
 		}
 		op.Description = "Callers: " + strings.Join(who, ", ") + "."
+		if r.test {
+			op.Description += " Test keys, too."
+		}
 	}
 	op.Middlewares = append(op.Middlewares, a.knownQuery) // after authentication
 	if r.expensive {

@@ -17,6 +17,7 @@ type apiKeyBody struct {
 	Role          string `json:"role" enum:"marketplace,provider,edge,admin"`
 	ProviderID    string `json:"provider_id,omitempty"`
 	MarketplaceID string `json:"marketplace_id,omitempty" doc:"The marketplace of a key with the role marketplace"`
+	Test          bool   `json:"test,omitempty" doc:"The key sells and reads test sessions only"`
 	Name          string `json:"name,omitempty"`
 	CreatedAt     int64  `json:"created_at"`
 	LastUsedAt    int64  `json:"last_used_at,omitempty" doc:"Time of the last use, to the minute; absent: never"`
@@ -66,6 +67,7 @@ type createKeyInput struct {
 		ProviderID    string `json:"provider_id,omitempty" maxLength:"128" doc:"Required for the role provider, not allowed for others"`
 		MarketplaceID string `json:"marketplace_id,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" example:"mkt_default" doc:"The marketplace of a key with the role marketplace, not allowed for others. Default: mkt_default"`
 		Name          string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
+		Test          bool   `json:"test,omitempty" doc:"The key sells and reads test sessions only. For the roles marketplace and provider; a provider's test key reads only"`
 	}
 }
 
@@ -73,6 +75,7 @@ type createProviderKeyInput struct {
 	ID   string `path:"id" maxLength:"128"`
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"billing server" doc:"Display name"`
+		Test bool   `json:"test,omitempty" doc:"The key reads test sessions only"`
 	}
 }
 
@@ -115,8 +118,9 @@ func (a *api) routeAPIKeys() {
 }
 
 func apiKeyBodyOf(k service.APIKey) apiKeyBody {
+	marketplace, _ := protocol.SplitTenant(k.MarketplaceID)
 	return apiKeyBody{
-		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, MarketplaceID: k.MarketplaceID, Name: k.Name, CreatedAt: k.CreatedAt,
+		ID: k.ID, Kind: k.Kind, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, MarketplaceID: marketplace, Test: k.Test != 0, Name: k.Name, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
 	}
 }
@@ -161,23 +165,23 @@ func (a *api) createAPIKey(ctx context.Context, in *createKeyInput) (*createKeyO
 	if in.Body.ProviderID != "" && role != service.RoleProvider || in.Body.MarketplaceID != "" && role != service.RoleMarketplace {
 		return nil, service.ErrRole
 	}
-	return a.makeKey(ctx, "create-api-key", role, owner, in.Body.Name, 0)
+	return a.makeKey(ctx, "create-api-key", service.KeyOrder{Role: role, Owner: owner, Name: in.Body.Name, Test: in.Body.Test}, 0)
 }
 
 func (a *api) createProviderKey(ctx context.Context, in *createProviderKeyInput) (*createKeyOutput, error) {
 	if err := ownProvider(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return a.makeKey(ctx, "create-provider-api-key", service.RoleProvider, in.ID, in.Body.Name, service.MaxProviderKeys)
+	return a.makeKey(ctx, "create-provider-api-key", service.KeyOrder{Role: service.RoleProvider, Owner: in.ID, Name: in.Body.Name, Test: in.Body.Test}, service.MaxProviderKeys)
 }
 
 // makeKey creates a key on behalf of the caller.
-func (a *api) makeKey(ctx context.Context, operation string, role service.Role, owner, name string, most int) (*createKeyOutput, error) {
+func (a *api) makeKey(ctx context.Context, operation string, o service.KeyOrder, most int) (*createKeyOutput, error) {
 	req, err := Idempotent{}.request(ctx, operation, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, kept, err := a.s.MakeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), role, owner, name, most)
+	plaintext, kept, err := a.s.MakeAPIKey(ctx, recorded(ctx, req), callerOf(ctx), o, most)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ func attemptBodyOf(t service.Attempt) attemptBody {
 
 type listDeliveriesInput struct {
 	WebhookPath
+	Mode   string `query:"mode" enum:"live,test" doc:"List nothing unless the webhook is of this mode. Default: either"`
 	Status string `query:"status" enum:"pending,delivered,failed"`
 	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -50,18 +51,24 @@ type listDeliveriesInput struct {
 
 type listDeliveriesOutput struct {
 	Body struct {
+		Mode       string         `json:"mode" enum:"live,test" doc:"The webhook's mode"`
 		Deliveries []deliveryBody `json:"deliveries" nullable:"false"`
 		NextCursor string         `json:"next_cursor,omitempty"`
 	}
 }
 
 func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*listDeliveriesOutput, error) {
-	if err := a.readable(ctx, in.ID); err != nil {
+	h, err := a.webhookFor(ctx, in.WebhookPath)
+	if err != nil {
 		return nil, err
+	}
+	out := &listDeliveriesOutput{}
+	out.Body.Mode, out.Body.Deliveries = h.Mode, []deliveryBody{}
+	if in.Mode != "" && in.Mode != h.Mode {
+		return out, nil
 	}
 	f := service.DeliveryFilter{WebhookID: in.WID, Status: in.Status, Limit: in.Limit + 1}
 	if in.Cursor != "" {
-		var err error
 		if f.BeforeMS, f.BeforeID, err = parseCursor(in.Cursor); err != nil {
 			return nil, err
 		}
@@ -70,7 +77,6 @@ func (a *api) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	out := &listDeliveriesOutput{}
 	list, more := cut(list, in.Limit)
 	if more {
 		last := list[in.Limit-1]
@@ -98,7 +104,7 @@ type deliveryOutput struct {
 }
 
 func (a *api) readDelivery(ctx context.Context, in *DeliveryPath) (*deliveryOutput, error) {
-	if err := a.readable(ctx, in.ID); err != nil {
+	if _, err := a.webhookFor(ctx, in.WebhookPath); err != nil {
 		return nil, err
 	}
 	d, attempts, err := a.s.Delivery(ctx, in.ID, in.WID, in.DID)

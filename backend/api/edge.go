@@ -29,6 +29,10 @@ func (a *api) routeEdge() {
 		summary: "Read the live states of sessions", roles: edge, maxBody: maxStatesBody,
 	}, a.states)
 	register(a, route{
+		method: http.MethodPost, path: protocol.EdgeSites, id: "edge-sites", tag: "Edge",
+		summary: "Read the site settings of providers", roles: edge, maxBody: maxStreamBody,
+	}, a.sites)
+	register(a, route{
 		method: http.MethodGet, path: protocol.EdgeHosts + "{host}", id: "edge-host", tag: "Edge",
 		summary: "Find the provider of a domain", roles: edge, errors: []int{404, 429}, budget: service.HostBudget,
 	}, a.host)
@@ -58,7 +62,20 @@ func (a *api) host(ctx context.Context, in *hostInput) (*hostOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &hostOutput{Body: protocol.HostAnswer{Host: host, ProviderID: p.ID, OriginURL: p.OriginURL, ReturnHosts: p.Policies.ReturnHosts}}, nil
+	site := service.SiteState(p)
+	return &hostOutput{Body: protocol.HostAnswer{Host: host, ProviderID: p.ID, OriginURL: p.OriginURL, ReturnHosts: p.Policies.ReturnHosts, Site: &site}}, nil
+}
+
+type sitesInput struct{ Body protocol.SitesRequest }
+
+type sitesOutput struct{ Body protocol.SitesAnswer }
+
+func (a *api) sites(ctx context.Context, in *sitesInput) (*sitesOutput, error) {
+	list, err := a.s.Sites(ctx, in.Body.Providers)
+	if err != nil {
+		return nil, err
+	}
+	return &sitesOutput{Body: protocol.SitesAnswer{Sites: list}}, nil
 }
 
 type statesInput struct{ Body protocol.StatesRequest }

@@ -33,17 +33,17 @@ func (a *api) routeEvents() {
 			method: method, path: protocol.EdgeEvents, id: id, tag: "Edge", summary: summary,
 			roles: []service.Role{service.RoleEdge}, errors: []int{503}, maxBody: maxStreamBody,
 		}.operation(a)
-		op.Description += " Events: state (a LiveState), reset (read every state again), time (at once, and then every 2 s)."
+		op.Description += " Events: state (a LiveState), site (a SiteState), reset (read every state and site again), time (at once, and then every 2 s)."
 		op.Responses["200"] = &huma.Response{Description: "A stream of server-sent events", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}},
 		}}
 		return op
 	}
-	huma.Register(a.huma, operation(http.MethodGet, "edge-events", "Stream live-state changes as server-sent events; resumable"),
+	huma.Register(a.huma, operation(http.MethodGet, "edge-events", "Stream changes of live states and site settings as server-sent events; resumable"),
 		func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 			return a.events(ctx, in.LastEventID, nil)
 		})
-	some := operation(http.MethodPost, "edge-events-of-providers", "Stream the live-state changes of some providers as server-sent events; resumable")
+	some := operation(http.MethodPost, "edge-events-of-providers", "Stream the changes of live states and site settings of some providers as server-sent events; resumable")
 	some.Description += " The stream has the changes of providers alone, or of all providers if the list is absent or empty. Each id has at most 128 bytes."
 	huma.Register(a.huma, some, func(ctx context.Context, in *eventsOfInput) (*huma.StreamResponse, error) {
 		var providers []string

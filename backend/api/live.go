@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,7 @@ type liveMessage struct {
 // routeLive adds the WebSocket endpoint.
 func (a *api) routeLive() {
 	op := route{
-		method: http.MethodGet, path: livePath, id: "follow-live", tag: "Analytics", roles: readers, errors: []int{404, 503},
+		method: http.MethodGet, path: livePath, id: "follow-live", test: true, tag: "Analytics", roles: readers, errors: []int{404, 503},
 		summary: "Stream live counts and session changes over a WebSocket",
 	}.operation(a)
 	op.Description += " Messages: counts ({active, paused, pending}, on connect and after changes), session (a LiveState), reset (changes were missed). " +
@@ -68,10 +69,15 @@ func keyFromProtocol(hc huma.Context, next func(huma.Context)) {
 
 type liveInput struct {
 	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+	ModeQuery
 }
 
 func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, error) {
 	if err := a.readable(ctx, in.ID); err != nil {
+		return nil, a.answerOf(ctx, err)
+	}
+	_, mode, err := in.reading(ctx)
+	if err != nil {
 		return nil, a.answerOf(ctx, err)
 	}
 	sub, err := a.s.Subscribe("", in.ID)
@@ -92,7 +98,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 		ctx, cancel := context.WithCancel(conn.CloseRead(r.Context()))
 		defer cancel()
 		defer context.AfterFunc(a.Stopping, cancel)()
-		a.follow(ctx, conn, in.ID, sub, func() bool {
+		a.follow(ctx, conn, in.ID, mode, sub, func() bool {
 			_, err := a.authorize(r, readers, service.OwnBudget)
 			return err == nil
 		})
@@ -102,7 +108,7 @@ func (a *api) live(ctx context.Context, in *liveInput) (*huma.StreamResponse, er
 
 // follow sends changes to conn until ctx ends, the change stream is down, the client
 // disconnects, or authorized returns false.
-func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, sub *service.Subscription, authorized func() bool) {
+func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID string, mode service.Mode, sub *service.Subscription, authorized func() bool) {
 	nextCounts := time.Now() // at once
 	for {
 		wait, cancel := context.WithDeadline(ctx, nextCounts)
@@ -111,7 +117,7 @@ func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID strin
 		if ctx.Err() != nil || errors.Is(err, service.ErrStreamDown) {
 			return
 		}
-		list := a.changesOf(providerID, batch)
+		list := a.changesOf(providerID, mode, batch)
 		if len(list) > 0 {
 			nextCounts = earlier(nextCounts, time.Now().Add(liveSettle))
 		}
@@ -119,7 +125,7 @@ func (a *api) follow(ctx context.Context, conn *websocket.Conn, providerID strin
 			if !authorized() {
 				return
 			}
-			counts, err := a.s.LiveCounts(ctx, providerID)
+			counts, err := a.s.LiveCounts(ctx, providerID, mode)
 			if err == nil {
 				list = append(list, liveMessage{Type: "counts", Counts: &counts})
 			}
@@ -140,16 +146,17 @@ func send(ctx context.Context, conn *websocket.Conn, m liveMessage) error {
 	return wsjson.Write(ctx, conn, m)
 }
 
-// changesOf returns the messages of a batch for one provider. Every subscription
+// changesOf returns the messages of a batch for one provider and mode. Every subscription
 // begins with a reset, after which the client lists the sessions.
-func (a *api) changesOf(providerID string, batch service.Batch) []liveMessage {
+func (a *api) changesOf(providerID string, mode service.Mode, batch service.Batch) []liveMessage {
 	var list []liveMessage
 	if batch.Reset {
 		list = append(list, liveMessage{Type: "reset"})
 	}
 	for _, e := range batch.Events {
 		var l protocol.LiveState
-		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID {
+		if json.Unmarshal(e.Data, &l) == nil && l.ProviderID == providerID && !strings.HasPrefix(l.ID, protocol.SiteIDPrefix) &&
+			service.Mode(cmp.Or(l.Mode, protocol.LiveMode)) == mode {
 			list = append(list, liveMessage{Type: "session", Session: &l})
 		}
 	}

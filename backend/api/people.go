@@ -134,8 +134,11 @@ func (a *api) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		body := providerBodyOf(p)
-		b.Provider = &body
+		own, err := a.providerOutput(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		b.Provider = &own.Body
 	}
 	return out, nil
 }

@@ -60,12 +60,19 @@ type auditInput struct {
 }
 
 type auditBody struct {
-	ID        string `json:"id"`
-	At        int64  `json:"at"`
-	Actor     string `json:"actor" doc:"Id of the key that acted"`
-	Action    string `json:"action" example:"update-provider"`
-	Target    string `json:"target"`
-	RequestID string `json:"request_id"`
+	ID        string       `json:"id"`
+	At        int64        `json:"at"`
+	Actor     string       `json:"actor" doc:"Id of the key or person that acted"`
+	Action    string       `json:"action" example:"update-provider"`
+	Target    string       `json:"target"`
+	RequestID string       `json:"request_id"`
+	Changes   []changeBody `json:"changes" nullable:"false" doc:"What create-provider and update-provider changed, field by field; empty for other actions and for entries of older versions"`
+}
+
+type changeBody struct {
+	Field  string `json:"field" example:"site.max_sessions"`
+	Before any    `json:"before" doc:"The value before; a value that is too long is the beginning of its JSON and ends in …"`
+	After  any    `json:"after" doc:"The value after"`
 }
 
 type auditOutput struct {
@@ -77,11 +84,11 @@ type auditOutput struct {
 
 func (a *api) routePrivacy() {
 	register(a, route{
-		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
+		method: http.MethodGet, path: "/api/v1/users/{id}/export", id: "export-user", expensive: true, test: true, tag: "Users", roles: []service.Role{service.RoleMarketplace},
 		summary: "Export all data about a user",
 	}, a.exportUser)
 	register(a, route{
-		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
+		method: http.MethodPost, path: "/api/v1/users/{id}/erase", id: "erase-user", test: true, tag: "Users", roles: []service.Role{service.RoleMarketplace, service.RoleAdmin},
 		errors: []int{404, 409}, summary: "Erase a user; the ledger keeps a pseudonym",
 	}, a.eraseUser)
 	register(a, route{
@@ -159,7 +166,15 @@ func (a *api) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
 	}
 	out.Body.Entries = make([]auditBody, 0, len(list))
 	for _, e := range list {
-		out.Body.Entries = append(out.Body.Entries, auditBody(e))
+		changes, err := service.ReadChanges(e)
+		if err != nil {
+			return nil, err
+		}
+		body := auditBody{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Target: e.Target, RequestID: e.RequestID, Changes: make([]changeBody, 0, len(changes))}
+		for _, c := range changes {
+			body.Changes = append(body.Changes, changeBody{c.Field, c.Before, c.After})
+		}
+		out.Body.Entries = append(out.Body.Entries, body)
 	}
 	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sessiongate/sessiongate/backend/service"
+	"github.com/sessiongate/sessiongate/backend/shape"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -19,7 +20,8 @@ const (
 // SessionSearch selects a provider's sessions. It is exported because huma
 // passes over unexported embedded structs.
 type SessionSearch struct {
-	ID     string `path:"id" maxLength:"128" example:"prov_demo"`
+	ID string `path:"id" maxLength:"128" example:"prov_demo"`
+	ModeQuery
 	UserID string `query:"user_id" maxLength:"200"`
 	Status string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
 	From   string `query:"from" format:"date" maxLength:"10" example:"2027-01-01" doc:"First creation day, UTC. Default: no limit"`
@@ -28,8 +30,12 @@ type SessionSearch struct {
 }
 
 // filter converts in to a filter, or returns why it is not valid.
-func (in SessionSearch) filter() (service.SessionFilter, error) {
-	f := service.SessionFilter{ProviderID: in.ID, UserID: in.UserID, Status: service.Status(in.Status), Search: in.Q}
+func (in SessionSearch) filter(ctx context.Context) (service.SessionFilter, error) {
+	_, mode, err := in.reading(ctx)
+	if err != nil {
+		return service.SessionFilter{}, err
+	}
+	f := service.SessionFilter{ProviderID: in.ID, Mode: mode, UserID: in.UserID, Status: service.Status(in.Status), Search: in.Q}
 	if in.From != "" {
 		day, err := dayOf(in.From, "from")
 		if err != nil {
@@ -72,6 +78,7 @@ type sessionRow struct {
 	Captured             int64  `json:"captured"`
 	Released             int64  `json:"released"`
 	MarketplaceID        string `json:"marketplace_id"`
+	Mode                 string `json:"mode"`
 }
 
 func sessionRowOf(c service.Session) sessionRow {
@@ -79,7 +86,7 @@ func sessionRowOf(c service.Session) sessionRow {
 		ID: c.ID, UserID: c.UserID, Status: string(c.Status), CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, ExpiresAt: c.ExpiresAt,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, DurationLimitSeconds: c.Duration, TokensAllocated: c.Tokens,
 	}
-	r.MarketplaceID = service.MarketplaceOf(c)
+	r.MarketplaceID, r.Mode = shape.SessionBodyOf(c).MarketplaceID, string(c.Purpose())
 	if s := c.Settlement; s != nil {
 		r.Captured, r.Released, r.UsedSeconds = s.Captured, s.Released, s.UsedSeconds
 	}
@@ -88,7 +95,7 @@ func sessionRowOf(c service.Session) sessionRow {
 
 func (a *api) routeProviderSessions() {
 	list := route{
-		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", expensive: true, tag: "Analytics",
+		method: http.MethodGet, path: "/api/v1/providers/{id}/sessions", id: "list-provider-sessions", expensive: true, test: true, tag: "Analytics",
 		roles: readers, errors: []int{404}, summary: "List a provider's sessions, newest first",
 	}
 	register(a, list, a.providerSessions)
@@ -109,7 +116,7 @@ func (a *api) providerSessions(ctx context.Context, in *providerSessionsInput) (
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	f, err := in.filter()
+	f, err := in.filter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +130,7 @@ func (a *api) sessionsFile(ctx context.Context, in *SessionSearch) (*csvOutput, 
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	f, err := in.filter()
+	f, err := in.filter(ctx)
 	if err != nil {
 		return nil, err
 	}

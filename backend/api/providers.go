@@ -18,11 +18,14 @@ type providerBody struct {
 	OriginURL    string            `json:"origin_url"`
 	AppURL       string            `json:"app_url" doc:"Base URL of launch links"`
 	Policies     service.Policies  `json:"policies"`
-	CreatedAt    int64             `json:"created_at"`
-	UpdatedAt    int64             `json:"updated_at"`
+	Site         siteBody          `json:"site" doc:"What the provider decides about its own site at the edges, with all defaults"`
+	// Options that a Caddyfile sets.
+	SiteOverrides []string `json:"site_overrides" nullable:"false" example:"[\"open_paths\"]" doc:"Names of the settings in site that the Caddyfile of an edge sets itself. There, the Caddyfile's values are used"`
+	CreatedAt     int64    `json:"created_at"`
+	UpdatedAt     int64    `json:"updated_at"`
 }
 
-func providerBodyOf(p service.Provider) providerBody {
+func providerBodyOf(p service.Provider, options service.SiteOptions) providerBody {
 	if p.Domains == nil {
 		p.Domains = []string{}
 	}
@@ -32,6 +35,7 @@ func providerBodyOf(p service.Provider) providerBody {
 	}
 	return providerBody{
 		ID: p.ID, Name: p.Name, Domains: p.Domains, DomainStates: states, OriginURL: p.OriginURL, AppURL: service.AppURL(p), Policies: p.Policies,
+		Site: siteBodyOf(service.FullSite(p)), SiteOverrides: options.Of(p.ID),
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
@@ -47,6 +51,7 @@ type createProviderInput struct {
 		OriginURL string            `json:"origin_url,omitempty" maxLength:"2048" example:"http://127.0.0.1:3000"`
 		AppURL    string            `json:"app_url,omitempty" maxLength:"2048" doc:"Base URL of launch links. Default: https at the first domain"`
 		Policies  *service.Policies `json:"policies,omitempty"`
+		Site      sitePatch         `json:"site,omitempty"`
 		Vouch     *bool             `json:"vouch,omitempty" doc:"Whether you vouch for the domains and app_url. false: each domain is pending until its DNS record proves it, and app_url must be at one of them; use it for what somebody else typed. Default: true"`
 	}
 }
@@ -60,6 +65,7 @@ type patchProviderInput struct {
 		OriginURL *string           `json:"origin_url,omitempty" maxLength:"2048"`
 		AppURL    *string           `json:"app_url,omitempty" maxLength:"2048"`
 		Policies  *service.Policies `json:"policies,omitempty" doc:"Replaces all policies; return_hosts are kept when omitted"`
+		Site      sitePatch         `json:"site,omitempty"`
 		Vouch     *bool             `json:"vouch,omitempty" doc:"For administrators: whether you vouch for new domains and for app_url. Default: true for administrators. A provider's new domains are pending until their DNS records prove them"`
 	}
 }
@@ -108,6 +114,9 @@ func (a *api) createProvider(ctx context.Context, in *createProviderInput) (*pro
 	}
 	b := in.Body
 	p := service.Provider{ID: b.ID, Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL}
+	if p.Site, err = service.NewSite(b.Site); err != nil {
+		return nil, err
+	}
 	if b.Policies != nil {
 		p.Policies = *b.Policies
 	}
@@ -115,7 +124,7 @@ func (a *api) createProvider(ctx context.Context, in *createProviderInput) (*pro
 	if err != nil {
 		return nil, err
 	}
-	return &providerOutput{Body: providerBodyOf(p)}, nil
+	return a.providerOutput(ctx, p)
 }
 
 func (a *api) patchProvider(ctx context.Context, in *patchProviderInput) (*providerOutput, error) {
@@ -126,19 +135,20 @@ func (a *api) patchProvider(ctx context.Context, in *patchProviderInput) (*provi
 	if err != nil {
 		return nil, err
 	}
+	req = recorded(ctx, req) // whoever changed it
 	b := in.Body
 	admin := callerOf(ctx).Role == service.RoleAdmin
 	if !admin && b.Vouch != nil && *b.Vouch {
 		return nil, service.Refuse(protocol.Forbidden, "Only an administrator may vouch for domains. Set the DNS records that GET /api/v1/providers/{id}/dns lists instead.")
 	}
 	p, err := a.s.PatchProvider(ctx, req, in.ID, service.ProviderPatch{
-		Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL, Policies: b.Policies,
+		Name: b.Name, Domains: b.Domains, OriginURL: b.OriginURL, AppURL: b.AppURL, Policies: b.Policies, Site: b.Site,
 		MayReturn: admin, ByOperator: admin, Vouched: admin && (b.Vouch == nil || *b.Vouch),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &providerOutput{Body: providerBodyOf(p)}, nil
+	return a.providerOutput(ctx, p)
 }
 
 func (a *api) readProvider(ctx context.Context, in *readProviderInput) (*providerOutput, error) {
@@ -149,7 +159,7 @@ func (a *api) readProvider(ctx context.Context, in *readProviderInput) (*provide
 	if err != nil {
 		return nil, err
 	}
-	return &providerOutput{Body: providerBodyOf(p)}, nil
+	return a.providerOutput(ctx, p)
 }
 
 func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listProvidersOutput, error) {
@@ -160,7 +170,11 @@ func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listP
 		if err != nil {
 			return nil, err
 		}
-		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p))
+		body, err := a.providerOutput(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Providers = append(out.Body.Providers, body.Body)
 		return out, nil
 	}
 	list, err := a.s.Providers(ctx, in.Cursor, in.Limit+1)
@@ -171,10 +185,23 @@ func (a *api) listProviders(ctx context.Context, in *listProvidersInput) (*listP
 		list = list[:in.Limit]
 		out.Body.NextCursor = list[in.Limit-1].ID
 	}
+	options, err := a.s.SiteOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range list {
-		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p))
+		out.Body.Providers = append(out.Body.Providers, providerBodyOf(p, options))
 	}
 	return out, nil
+}
+
+// providerOutput is a provider as the API shows it, with what edges reported.
+func (a *api) providerOutput(ctx context.Context, p service.Provider) (*providerOutput, error) {
+	options, err := a.s.SiteOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &providerOutput{Body: providerBodyOf(p, options)}, nil
 }
 
 // readers are the roles that may read a provider's data: the provider, and

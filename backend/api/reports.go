@@ -7,6 +7,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/doctor"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // edgeBody is an edge as the API shows it.
@@ -18,6 +19,8 @@ type edgeBody struct {
 	LiveSessions int64    `json:"live_sessions" doc:"Sessions that the edge admits, counted every 10 s"`
 	StreamLagMS  int64    `json:"stream_lag_ms" minimum:"-1" doc:"Milliseconds since the edge last received data on its event stream, which sends every 2 s; -1: never"`
 	Addresses    []string `json:"addresses" nullable:"false" example:"[\"203.0.113.7\"]" doc:"Addresses from which the edge connects"`
+
+	SiteOptions []protocol.SiteOptions `json:"site_options" nullable:"false" doc:"Which site settings the edge's Caddyfile sets itself, in place of the providers' own"`
 }
 
 // injectedOutcomes are the outcomes of pages that have their clock. Any other outcome
@@ -109,7 +112,7 @@ func (a *api) edges(ctx context.Context, in *listEdgesInput) (*edgesOutput, erro
 	for _, e := range list {
 		body := edgeBody{
 			ID: e.ID, Version: e.Version, StartedAt: e.StartedAt, LastSeenAt: e.LastSeenAt, LiveSessions: e.LiveSessions, StreamLagMS: e.StreamLagMS,
-			Addresses: []string{},
+			Addresses: []string{}, SiteOptions: service.ReadSiteOptions(e.Sites),
 		}
 		if e.Address != "" {
 			body.Addresses = append(body.Addresses, e.Address)

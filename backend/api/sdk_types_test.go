@@ -23,7 +23,7 @@ func TestStatisticsOfTheSDK(t *testing.T) {
 		"SessionDay":   without(tagged(reflect.TypeFor[sessionDay](), "json"), "date"),
 		"RevenueDay":   without(tagged(reflect.TypeFor[revenueDay](), "json"), "date"),
 		"UserDay":      without(tagged(reflect.TypeFor[userDay](), "json"), "date"),
-		"SessionQuery": without(tagged(reflect.TypeFor[providerSessionsInput](), "query"), "from", "to"), // those of Period
+		"SessionQuery": without(tagged(reflect.TypeFor[providerSessionsInput](), "query"), "from", "to", "mode"), // those of Period
 		"Period":       tagged(reflect.TypeFor[RangeInput](), "query"),
 	} {
 		got := fieldsOf(t, string(text), name)

@@ -61,15 +61,15 @@ type createInput struct {
 
 func (a *api) routeSessions() {
 	register(a, route{
-		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated,
+		method: http.MethodPost, path: protocol.Sessions, id: "create-session", tag: "Sessions", status: http.StatusCreated, test: true,
 		summary: "Sell a session", roles: []service.Role{service.RoleMarketplace}, errors: []int{402, 409},
 	}, a.create)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions, id: "list-sessions", expensive: true, test: true, tag: "Sessions",
 		summary: "List sessions, newest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider},
 	}, a.list)
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}", id: "get-session", tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}", id: "get-session", test: true, tag: "Sessions",
 		summary: "Read a session", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.read)
 	a.routeTimeline()
@@ -104,6 +104,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*createOutput, error
 }
 
 type listInput struct {
+	ModeQuery
 	ProviderID string `query:"provider_id" maxLength:"128"`
 	UserID     string `query:"user_id" maxLength:"200"`
 	Status     string `query:"status" enum:"pending,active,paused,completed,expired,revoked,canceled"`
@@ -119,12 +120,19 @@ type listOutput struct {
 }
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	c := callerOf(ctx)
+	c, mode, err := in.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Role == service.RoleMarketplace && (mode == service.StaffMode || mode == service.PreviewMode) {
+		out := &listOutput{} // a marketplace sells none of these
+		out.Body.Sessions = []shape.SessionBody{}
+		return out, nil
+	}
 	f := service.SessionFilter{
-		MarketplaceID: c.MarketplaceID, ProviderID: in.ProviderID, Status: service.Status(in.Status), Before: in.Cursor,
+		MarketplaceID: c.MarketplaceID, ProviderID: in.ProviderID, Mode: mode, Status: service.Status(in.Status), Before: in.Cursor,
 	}
 	if in.UserID != "" {
-		var err error
 		if f.UserID, err = c.Subject(in.UserID); err != nil {
 			return nil, err
 		}
@@ -173,8 +181,18 @@ type SessionPath struct {
 
 type readOutput struct{ Body shape.SessionBody }
 
-func (a *api) read(ctx context.Context, in *SessionPath) (*readOutput, error) {
-	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
+// readInput names a session to read, and its mode.
+type readInput struct {
+	SessionPath
+	ModeQuery
+}
+
+func (a *api) read(ctx context.Context, in *readInput) (*readOutput, error) {
+	by, _, err := in.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.s.SessionFor(ctx, by, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -306,13 +324,17 @@ type timelineOutput struct {
 
 func (a *api) routeTimeline() {
 	register(a, route{
-		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, tag: "Sessions",
+		method: http.MethodGet, path: protocol.Sessions + "/{id}/timeline", id: "get-session-timeline", expensive: true, test: true, tag: "Sessions",
 		summary: "Read a session's timeline, oldest first", roles: []service.Role{service.RoleMarketplace, service.RoleProvider, service.RoleAdmin}, errors: []int{404},
 	}, a.timeline)
 }
 
-func (a *api) timeline(ctx context.Context, in *SessionPath) (*timelineOutput, error) {
-	c, err := a.s.SessionFor(ctx, callerOf(ctx), in.ID)
+func (a *api) timeline(ctx context.Context, in *readInput) (*timelineOutput, error) {
+	by, _, err := in.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.s.SessionFor(ctx, by, in.ID)
 	if err != nil {
 		return nil, err
 	}

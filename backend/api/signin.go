@@ -44,6 +44,18 @@ func (a *api) routeSignIn() {
 // from our own pages only, its refusals shown on the sign-in page.
 func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if err := a.pageRequest(pattern, handle)(w, r); err != nil {
+			p := problemOf(err)
+			a.logRefusal(r.Context(), p, err)
+			a.showSignIn(w, r, p)
+		}
+	})
+}
+
+// pageRequest handles a request for a page that needs no sign-in, if it is within the
+// limits of its address and not from another site.
+func (a *api) pageRequest(pattern string, handle func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		// First: a refusal is shown on a page that reads the form, too.
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		err := a.s.LimitAddress(r.Context(), a.addressOf(r))
@@ -58,18 +70,14 @@ func (a *api) signInPage(pattern string, handle func(http.ResponseWriter, *http.
 		if err == nil {
 			err = handle(w, r)
 		}
-		if err != nil {
-			p := problemOf(err)
-			a.logRefusal(r.Context(), p, err)
-			a.showSignIn(w, r, p)
-		}
-	})
+		return err
+	}
 }
 
 // attempts reports whether a page's requests are attempts to sign in.
 func attempts(pattern string) bool {
 	switch pattern {
-	case "POST " + service.AuthPath + "key", "POST " + service.PortalPath, "GET " + service.OIDCCallback:
+	case "POST " + service.AuthPath + "key", "POST " + service.PortalPath, "POST " + service.PassPath, "GET " + service.OIDCCallback:
 		return true
 	}
 	return false

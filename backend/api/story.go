@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 
+	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -25,6 +26,7 @@ const (
 	storyKey      = "0198c5d2-1a02-7d11-8c3b-5e7f90a1b2c3"
 	storyWebhook  = "wh_7x3kq2m5n4p6r8s9t2va"
 	storyMessage  = "msg_" + storySession + "_4"
+	storyPass     = "pass_0198c5d2-5e46-7155-a07f-92b3c4d5e6f7"
 	storyDelivery = storyMessage + "." + storyWebhook
 	storyReturn   = "https://market.example/done"
 	storyKID      = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
@@ -54,7 +56,7 @@ var (
 		"return_url": storyReturn, "warning_seconds": []int{300, 60}, "extension": object(storyOffer), "pause": object(storyPause),
 	}
 	storySale     = story{"kind": "sale", "by": "marketplace", "purchased_at": soldAt, "seconds": 3600, "tokens": 500}
-	storySold     = storyState.with(object{"version": 1, "marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
+	storySold     = storyState.with(object{"version": 1, "mode": "live", "marketplace_id": "mkt_default", "clock": "creation", "created_at": soldAt, "unentered": "capture", "purchases": []object{object(storySale)}})
 	storyActive   = story(story(storySold).with(object{"version": 2, "entered_at": soldAt + 5}))
 	storyPaused   = storyActive.with(object{"status": "paused", "version": 3, "paused_at": readAt, "pause": storyPause.with(object{"used": 1})})
 	storyResumed  = storyActive.with(object{"version": 4, "expires_at": expiresAt + 60, "pause": storyPause.with(object{"used": 1})})
@@ -107,7 +109,7 @@ var samples = object{
 
 var storyProvider = object{
 	"id": "prov_demo", "name": "Demo app", "domains": []string{"app.provider.com"}, "domain_states": object{"app.provider.com": "proven"}, "origin_url": "http://127.0.0.1:3000",
-	"app_url": "https://app.provider.com/", "policies": storyPolicies, "created_at": registered, "updated_at": registered,
+	"app_url": "https://app.provider.com/", "policies": storyPolicies, "site": siteBodyOf(service.FullSite(service.Provider{Site: storySite.Site})), "site_overrides": []string{}, "created_at": registered, "updated_at": registered,
 }
 
 const storyCNAME = "k3v9q2m5n4p6r7s2t4va5x3kzw.edge.example.com"
@@ -127,11 +129,23 @@ var storyPolicies = object{
 	"return_hosts": []string{"market.example"},
 }
 
+var storySite = protocol.SiteState{
+	ID: protocol.SiteIDPrefix + "prov_demo", ProviderID: "prov_demo", Version: 1,
+	Site: protocol.Site{
+		OpenPaths:   []string{"/robots.txt", "/hooks/*"},
+		Maintenance: &protocol.Maintenance{Message: "Back at nine.", Until: readAt + 3600},
+	},
+}
+
 // schemaExamples are the examples of components, by name.
 var schemaExamples = map[string]any{
 	"SessionBody": object(storyActive), "LiveState": object(storyState), "Extension": object(storyOffer), "OfferBody": object(storyOffer), "PauseRight": object(storyPause),
 	"Pauses": object(storyPause), "ProviderBody": storyProvider, "Policies": storyPolicies, "ExtensionBody": storyBought,
 	"MarketplaceBody": object{"id": "mkt_books", "name": "Books & More", "created_at": registered},
+	"PassBody": object{
+		"id": storyPass, "provider_id": "prov_demo", "kind": "preview", "label": "Landing page", "created_by": storyKey, "created_at": registered,
+		"expires_at": registered + 30*24*3600, "entries": 3, "last_used_at": soldAt,
+	},
 	"GuestChangeBody": object{"item": "app_url", "link_id": storyKey, "at": registered},
 	"EntryBody":       storyHold, "DeliveryBody": storyDone, "AttemptBody": storyAttempt,
 	"ApiKeyBody": object{
@@ -143,18 +157,20 @@ var schemaExamples = map[string]any{
 		"created_at": registered, "last_seen_at": soldAt,
 	},
 	"WebhookBody": object{
-		"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"},
+		"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "mode": "live", "events": []string{"session.ended", "session.started"},
 		"description": "billing", "enabled": true, "created_at": registered, "updated_at": registered,
 	},
 	"AuditBody": object{
 		"id": "0198c5d2-3c24-7f33-8e5d-7091b2c3d4e5", "at": registered, "actor": storyKey, "action": "update-provider", "target": "prov_demo",
 		"request_id": "q7x3kq2m5n4p6r8s9t2va3bcde",
+		"changes":    []object{{"field": "site.max_sessions", "before": 0, "after": 20}},
 	},
 	"SigningKeyBody": object{"kid": storyKID, "state": "current", "created_at": registered},
 	"JWK":            object{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": storyKID, "x": storyX, "y": storyY},
 	"EdgeBody": object{
 		"id": "4ZQ7XK2M5N4P6R8S9T2VA3BCDE", "version": "v1.0.0", "started_at": registered, "last_seen_at": readAt, "live_sessions": 1,
 		"stream_lag_ms": 900, "addresses": []string{"203.0.113.7"},
+		"site_options": []object{{"provider_id": "prov_demo", "options": []string{"cookie"}}},
 	},
 	"EdgeReport": object{"version": "v1.0.0", "started_at": registered, "live_sessions": 1, "stream_lag_ms": 900},
 	"Heartbeat":  object{"id": storySession, "version": 2, "at": readAt, "active": true, "count": 1},
@@ -201,10 +217,13 @@ var requestExamples = map[string]any{
 		"user_id": "user_7", "provider_id": "prov_demo", "tokens_allocated": 500, "duration_limit_seconds": 3600, "return_url": storyReturn,
 		"extension": object(storyOffer),
 	},
+	"advance-session":    object{"seconds": 3540},
+	"create-pass":        object{"kind": "preview", "label": "Landing page", "expires_in_seconds": 30 * 24 * 3600},
 	"create-api-key":     object{"role": "provider", "provider_id": "prov_demo", "name": "billing server"},
 	"create-marketplace": object{"id": "mkt_books", "name": "Books & More"},
 	"create-person":      object{"email": "ada@example.com", "role": "provider", "provider_id": "prov_demo"},
-	"update-provider":    object{"name": "Demo app", "domains": []string{"app.provider.com"}},
+	"update-provider":    object{"name": "Demo app", "domains": []string{"app.provider.com"}, "site": object{"open_paths": []string{"/robots.txt", "/hooks/*"}}},
+	"edge-sites":         object{"providers": []string{"prov_demo"}},
 	"update-webhook":     object{"events": []string{"session.ended", "session.started"}, "enabled": true},
 	"create-webhook":     object{"url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"}, "description": "billing"},
 	"test-webhook":       object{"webhook_id": storyWebhook, "type": "webhook.test"},
@@ -216,6 +235,11 @@ var requestExamples = map[string]any{
 
 // answerExamples are the bodies of successful responses.
 var answerExamples = map[string]any{
+	"create-pass": object{
+		"id": storyPass, "provider_id": "prov_demo", "kind": "preview", "label": "Landing page", "created_by": storyKey, "created_at": registered,
+		"expires_at": registered + 30*24*3600, "entries": 0, "url": "https://api.example.com/auth/pass#sg_pass_…",
+	},
+	"advance-session":   actedExample(storyActive.with(object{"mode": "test"}), readAt),
 	"create-session":    object{"session": storySold, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
 	"launch-session":    object{"session": object(storyActive), "session_token": storyLaunch, "server_time_ms": (soldAt+2)*1000 + 500},
 	"relaunch-session":  object{"session": storyRelaunched, "token": storyLaunch, "launch_url": "https://app.provider.com/?session=" + storyLaunch},
@@ -235,7 +259,8 @@ var answerExamples = map[string]any{
 	"edge-launch":     object{"session": object(storyState), "session_token": storyLaunch, "server_time_ms": soldAt*1000 + 1800},
 	"edge-heartbeats": object{"states": []object{object(storyState)}, "server_time_ms": readAt*1000 + 500},
 	"edge-states":     object{"states": []object{object(storyState)}, "server_time_ms": readAt*1000 + 500},
-	"edge-host":       object{"host": "app.provider.com", "provider_id": "prov_demo", "origin_url": "http://127.0.0.1:3000", "return_hosts": []string{"market.example"}},
+	"edge-host":       object{"host": "app.provider.com", "provider_id": "prov_demo", "origin_url": "http://127.0.0.1:3000", "return_hosts": []string{"market.example"}, "site": storySite},
+	"edge-sites":      object{"sites": []protocol.SiteState{storySite}},
 
 	"credit-user": object{"user_id": "user_7", "available": 500, "held": 0},
 	"get-balance": object{"user_id": "user_7", "available": 0, "held": 500},
@@ -280,7 +305,7 @@ var answerExamples = map[string]any{
 	},
 	"rotate-webhook-secret": object{
 		"webhook": object{
-			"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "events": []string{"session.ended", "session.started"},
+			"id": storyWebhook, "url": "https://hooks.provider.com/sessiongate", "mode": "live", "events": []string{"session.ended", "session.started"},
 			"description": "billing", "enabled": true, "created_at": registered, "updated_at": readAt,
 		},
 		"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "old_secret_until": readAt + 86400,
@@ -308,6 +333,9 @@ var messageExamples = map[string]any{
 }
 
 func messageExample(kind, at string, data object) object {
+	if data["session"] != nil {
+		return object{"type": kind, "timestamp": at, "mode": "live", "data": data}
+	}
 	return object{"type": kind, "timestamp": at, "data": data}
 }
 

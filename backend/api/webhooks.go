@@ -1,16 +1,19 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sessiongate/sessiongate/backend/service"
 	"github.com/sessiongate/sessiongate/backend/shape"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // WebhookPath is the path of a provider's webhook.
@@ -23,6 +26,7 @@ type WebhookPath struct {
 type webhookBody struct {
 	ID          string   `json:"id" example:"wh_7x3kq2m5n4p6r8s9t2va"`
 	URL         string   `json:"url" example:"https://hooks.provider.com/sessiongate"`
+	Mode        string   `json:"mode" enum:"live,test" example:"live" doc:"live: receives messages about live sessions. test: about all others (test, staff, preview)"`
 	Events      []string `json:"events" nullable:"false" doc:"Event types to deliver; empty: all"`
 	Description string   `json:"description,omitempty"`
 	Enabled     bool     `json:"enabled"`
@@ -40,7 +44,7 @@ func webhookBodyOf(h service.Webhook) webhookBody {
 		h.Events = []string{}
 	}
 	return webhookBody{
-		ID: h.ID, URL: h.URL, Events: h.Events, Description: h.Description, Enabled: h.DisabledAt == 0,
+		ID: h.ID, URL: h.URL, Mode: cmp.Or(h.Mode, service.LiveWebhook), Events: h.Events, Description: h.Description, Enabled: h.DisabledAt == 0,
 		DisabledReason: h.DisabledReason, DisabledAt: h.DisabledAt, FailingSince: h.FailingSince, RetryAt: (h.RetryAtMS + 999) / 1000,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 	}
@@ -75,6 +79,7 @@ type createWebhookInput struct {
 	ID   string `path:"id" maxLength:"128"`
 	Body struct {
 		URL         string   `json:"url" minLength:"1" maxLength:"2048" format:"uri" example:"https://hooks.provider.com/sessiongate"`
+		Mode        string   `json:"mode,omitempty" enum:"live,test" doc:"live: messages about live sessions. test: about all others. It cannot be changed later. Default: live"`
 		Events      []string `json:"events,omitempty" maxItems:"20" example:"[\"session.started\",\"session.ended\"]" doc:"Event types to deliver; empty: all"`
 		Description string   `json:"description,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
 	}
@@ -108,6 +113,7 @@ type deleteWebhookInput struct {
 
 type listWebhooksInput struct {
 	ID     string `path:"id" maxLength:"128"`
+	Mode   string `query:"mode" enum:"live,test" doc:"Default: both; with a test key: test"`
 	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the previous page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -129,7 +135,7 @@ func (a *api) routeWebhooks() {
 		}
 		return route{
 			method: method, path: path + suffix, id: id, tag: "Webhooks", summary: summary, roles: roles, status: status,
-			errors: append([]int{404}, errs...),
+			test: method == http.MethodGet, errors: append([]int{404}, errs...),
 		}
 	}
 	register(a, add(http.MethodPost, "", "create-webhook", "Create a webhook; returns its secret once", 201, 409), a.createWebhook)
@@ -160,7 +166,7 @@ func (a *api) createWebhook(ctx context.Context, in *createWebhookInput) (*secre
 	if err != nil {
 		return nil, err
 	}
-	return shown(a.s.AddWebhook(ctx, req, service.Webhook{ProviderID: in.ID, URL: in.Body.URL, Events: events, Description: in.Body.Description}))
+	return shown(a.s.AddWebhook(ctx, req, service.Webhook{ProviderID: in.ID, Mode: cmp.Or(in.Body.Mode, service.LiveWebhook), URL: in.Body.URL, Events: events, Description: in.Body.Description}))
 }
 
 func shown(h service.Webhook, err error) (*secretOutput, error) {
@@ -191,9 +197,12 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWeb
 	if err := a.readable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	f := service.WebhookFilter{ProviderID: in.ID, Limit: in.Limit + 1}
+	mode, err := webhookMode(ctx, in.Mode)
+	if err != nil {
+		return nil, err
+	}
+	f := service.WebhookFilter{ProviderID: in.ID, Mode: mode, Limit: in.Limit + 1}
 	if in.Cursor != "" {
-		var err error
 		if f.AfterAt, f.AfterID, err = parseCursor(in.Cursor); err != nil {
 			return nil, err
 		}
@@ -215,11 +224,31 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*listWeb
 	return out, nil
 }
 
-func (a *api) readWebhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
-	if err := a.readable(ctx, in.ID); err != nil {
-		return nil, err
+// webhookMode returns the mode of the webhooks that the caller reads; empty: both.
+func webhookMode(ctx context.Context, asked string) (string, error) {
+	switch {
+	case !callerOf(ctx).Test:
+		return asked, nil
+	case asked == service.LiveWebhook:
+		return "", service.Refuse(protocol.Forbidden, "A test key reads test webhooks only. Use a live key.")
 	}
-	h, err := a.s.Webhook(ctx, in.ID, in.WID)
+	return service.TestWebhook, nil
+}
+
+// webhookFor returns a webhook that the caller may read.
+func (a *api) webhookFor(ctx context.Context, p WebhookPath) (service.Webhook, error) {
+	if err := a.readable(ctx, p.ID); err != nil {
+		return service.Webhook{}, err
+	}
+	h, err := a.s.Webhook(ctx, p.ID, p.WID)
+	if err == nil && callerOf(ctx).Test && h.Mode != service.TestWebhook {
+		err = service.ErrNotFound
+	}
+	return h, err
+}
+
+func (a *api) readWebhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
+	h, err := a.webhookFor(ctx, in.WebhookPath)
 	if err != nil {
 		return nil, err
 	}
@@ -291,6 +320,9 @@ func addMessages(doc *huma.OpenAPI) {
 		kind.Enum = []any{m.kind}
 		own := *body
 		own.Properties = map[string]*huma.Schema{"type": &kind, "timestamp": body.Properties["timestamp"], "data": body.Properties["data"]}
+		if strings.HasPrefix(m.kind, "session.") {
+			own.Properties["mode"] = body.Properties["mode"]
+		}
 		own.PrecomputeMessages()
 		doc.Webhooks[m.kind] = &huma.PathItem{Post: &huma.Operation{
 			OperationID: "receive-" + m.kind, Summary: m.summary, Tags: []string{"Webhooks"}, Security: []map[string][]string{{}},

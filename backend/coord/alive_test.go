@@ -110,7 +110,7 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 
 func waitDown(t *testing.T, s *Subscription) {
 	t.Helper()
-	within, cancel := context.WithTimeout(ctx, time.Minute)
+	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		if _, err := s.Next(within); errors.Is(err, ErrDown) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// State is the live state of one session.
+// State is the live state of one session, or the site settings of one provider.
 type State struct {
 	ID      string
 	Version int64
@@ -34,7 +34,7 @@ type Event struct {
 	// Whose session changed; "" if that is not known.
 	Provider string
 	Data     []byte // JSON of the state; never changed
-	// Frame is the whole event as a server-sent event with the name state.
+	// Frame is the whole event as a server-sent event with the name state, or site.
 	Frame []byte
 }
 

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,12 +23,17 @@ const (
 )
 
 // newEvent returns an event with the JSON of a state, and the state's head. It reads the
-// head and formats the frame once, for all subscribers.
+// head and formats the frame once, for all subscribers. The state may be that of a
+// provider's site settings, which have an id of their own.
 func newEvent(id string, data []byte) (Event, protocol.StateHead) {
 	head, _ := protocol.HeadOf(data) // without a provider, all subscribers are told
-	frame := make([]byte, 0, len("id: \nevent: \ndata: \n\n")+len(id)+len(protocol.StreamState)+len(data))
+	name := protocol.StreamState
+	if strings.HasPrefix(head.ID, protocol.SiteIDPrefix) {
+		name = protocol.StreamSite
+	}
+	frame := make([]byte, 0, len("id: \nevent: \ndata: \n\n")+len(id)+len(name)+len(data))
 	frame = append(append(frame, "id: "...), id...)
-	frame = append(frame, "\nevent: "+protocol.StreamState+"\ndata: "...)
+	frame = append(frame, "\nevent: "+name+"\ndata: "...)
 	begin := len(frame)
 	frame = append(append(frame, data...), "\n\n"...)
 	return Event{ID: id, Provider: head.ProviderID, Data: frame[begin : begin+len(data) : begin+len(data)], Frame: frame}, head

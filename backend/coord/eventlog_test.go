@@ -165,7 +165,7 @@ func TestSubscribersAreWokenByWhatTheyWant(t *testing.T) {
 		if b, err := sub.Next(ctx); err != nil || !b.Reset {
 			t.Fatalf("%+v, %v", b, err)
 		}
-		within, cancel := context.WithTimeout(ctx, time.Minute)
+		within, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		done := make(chan Batch)
 		go func() {

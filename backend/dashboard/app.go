@@ -20,7 +20,7 @@ const Path = "/dashboard/"
 const (
 	// What a page of the app may load: our own, from here.
 	appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	forEver = "public, max-age=31536000, immutable"
 )
 
@@ -34,7 +34,7 @@ var (
 
 	script = newFile("app", "js", "text/javascript; charset=utf-8", appScript)
 	style  = newFile("app", "css", "text/css; charset=utf-8", appStyle)
-	page   = render()
+	page   = render(appPage)
 )
 
 // file is served under a name that carries the hash of its content, so that a
@@ -58,9 +58,10 @@ func newFile(base, extension, contentType string, body []byte) file {
 	}
 }
 
-func render() []byte {
+func render(source string) []byte {
 	var made bytes.Buffer
-	err := template.Must(template.New("app").Parse(appPage)).Execute(&made, struct{ Script, Style string }{script.name, style.name})
+	names := struct{ Script, Style, Preview string }{script.name, style.name, previewScript.name}
+	err := template.Must(template.New("app").Parse(source)).Execute(&made, names)
 	if err != nil { // embedded: tested
 		panic("dashboard: " + err.Error())
 	}
@@ -69,13 +70,19 @@ func render() []byte {
 
 // IsFile reports whether a path is one of the app's files, of this version or
 // another, rather than a page.
-func IsFile(path string) bool { return strings.HasPrefix(path, Path+"app.") }
+func IsFile(path string) bool {
+	return strings.HasPrefix(path, Path+"app.") || strings.HasPrefix(path, Path+"preview.")
+}
 
 // ServeApp answers GET and HEAD below [Path]: with the app's files, and with its
 // one page for every other path, which the app reads by itself.
 func ServeApp(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, Path)
-	for _, f := range []file{script, style} {
+	if name == previewName {
+		servePreview(w)
+		return
+	}
+	for _, f := range []file{script, style, previewScript} {
 		if name == f.name {
 			f.serve(w, r)
 			return

@@ -27,7 +27,12 @@ func TestAppIsSmall(t *testing.T) {
 	for name, f := range map[string]struct {
 		file
 		limit int
-	}{"script": {script, 60 << 10}, "style": {style, 10 << 10}} {
+	}{
+		"script": {script, 60 << 10}, "style": {style, 10 << 10},
+		// In its frame, and on the page of the site settings alone. It contains the clock and
+		// its dialogs in each language.
+		"preview": {previewScript, 28 << 10},
+	} {
 		if len(f.packed) > f.limit {
 			t.Errorf("the %s is %d bytes of gzip, more than %d", name, len(f.packed), f.limit)
 		}
@@ -59,8 +64,29 @@ func TestEveryPageIsTheApp(t *testing.T) {
 	}
 }
 
+// TestPreviewIsAlone holds the frame of the preview to what it needs: the app and the API
+// are of another origin to it, and it sends nothing anywhere.
+func TestPreviewIsAlone(t *testing.T) {
+	r := ask(t, "GET", Path+previewName)
+	body, _ := io.ReadAll(r.Body)
+	if r.StatusCode != 200 || !bytes.Contains(body, []byte(previewScript.name)) || bytes.Contains(body, []byte(script.name)) {
+		t.Errorf("%d, %.300s", r.StatusCode, body)
+	}
+	policy := r.Header.Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "script-src 'self'", "sandbox allow-scripts", "form-action 'none'", "frame-ancestors 'self'"} {
+		if !strings.Contains(policy, part+";") {
+			t.Errorf("the policy %q lacks %s", policy, part)
+		}
+	}
+	for _, part := range []string{"connect-src", "allow-same-origin", "unsafe"} {
+		if strings.Contains(policy, part) {
+			t.Errorf("the policy %q has %s", policy, part)
+		}
+	}
+}
+
 func TestFilesAreKeptForEver(t *testing.T) {
-	for _, f := range []file{script, style} {
+	for _, f := range []file{script, style, previewScript} {
 		r := ask(t, "GET", Path+f.name)
 		body, _ := io.ReadAll(r.Body)
 		if r.StatusCode != 200 || !bytes.Equal(body, f.body) || r.Header.Get("Cache-Control") != forEver || r.Header.Get("Vary") != "Accept-Encoding" {

@@ -121,7 +121,7 @@ func (d document) typeOf(s schema) string {
 	case "object":
 		if len(s.Properties) == 0 {
 			var values schema
-			if json.Unmarshal(s.AdditionalProperties, &values) == nil && values.Type != nil {
+			if json.Unmarshal(s.AdditionalProperties, &values) == nil && (values.Type != nil || values.Ref != "") {
 				return "Record<string, " + d.typeOf(values) + ">"
 			}
 			return "Record<string, unknown>"

@@ -39,10 +39,10 @@ func (s *Service) Rollup(ctx context.Context) (int, error) {
 	return s.store.Rollup(ctx, s.now())
 }
 
-// Days returns every day of a provider's range, their sum, and the time up to which
+// Days returns every day of a provider's range in a mode, their sum, and the time up to which
 // changes are counted.
-func (s *Service) Days(ctx context.Context, providerID string, first, last int64) (days []store.Day, total store.Day, asOf time.Time, err error) {
-	found, err := s.store.Days(ctx, providerID, first, last)
+func (s *Service) Days(ctx context.Context, providerID string, mode Mode, first, last int64) (days []store.Day, total store.Day, asOf time.Time, err error) {
+	found, err := s.store.DaysOf(ctx, providerID, mode, first, last)
 	if err != nil {
 		return nil, total, asOf, err
 	}
@@ -75,17 +75,18 @@ func (s *Service) Days(ctx context.Context, providerID string, first, last int64
 	return days, total, asOf, nil
 }
 
-// Totals returns a provider's totals over all days.
-func (s *Service) Totals(ctx context.Context, providerID string) (store.Totals, error) {
-	return s.store.Totals(ctx, providerID)
+// Totals returns a provider's totals over all days, in a mode.
+func (s *Service) Totals(ctx context.Context, providerID string, mode Mode) (store.Totals, error) {
+	return s.store.TotalsOf(ctx, providerID, mode)
 }
 
-// EventDays returns how often each page event occurred, by day and name.
+// EventDays returns how often each page event occurred in live sessions, by day and name.
 func (s *Service) EventDays(ctx context.Context, providerID string, first, last int64) ([]store.EventDay, error) {
 	return s.store.EventDays(ctx, providerID, first, last)
 }
 
-func (s *Service) LiveCounts(ctx context.Context, providerID string) (shape.LiveCounts, error) {
-	counts, err := s.store.Live(ctx, providerID)
+// LiveCounts counts a provider's sessions of a mode that have not ended.
+func (s *Service) LiveCounts(ctx context.Context, providerID string, mode Mode) (shape.LiveCounts, error) {
+	counts, err := s.store.Live(ctx, providerID, mode)
 	return shape.LiveCounts{Active: counts[session.Active], Paused: counts[session.Paused], Pending: counts[session.Pending]}, err
 }

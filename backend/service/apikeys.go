@@ -48,12 +48,25 @@ func Roles() []Role { return []Role{RoleMarketplace, RoleProvider, RoleEdge, Rol
 // owner that the role does not have.
 var ErrRole = errors.New("role must be marketplace, provider (with a provider id), edge or admin")
 
+// ErrTestRole is returned for a test key with a role that has none.
+var ErrTestRole = errors.New("only keys with the role marketplace or provider can be test keys")
+
 // CreateAPIKey creates a key in st and returns it. owner is the provider of a provider's
 // key, and the marketplace of a marketplace's, or empty for
 // [protocol.DefaultMarketplace]. The key cannot be read again later, because the store
 // holds only its SHA-256.
 func CreateAPIKey(ctx context.Context, st *store.Store, role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
-	plaintext, kept, err = newAPIKey(role, owner, name, now)
+	return createKey(ctx, st, KeyOrder{Role: role, Owner: owner, Name: name}, now)
+}
+
+// CreateTestKey is [CreateAPIKey] for a test key, which marketplaces and providers may
+// have.
+func CreateTestKey(ctx context.Context, st *store.Store, role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	return createKey(ctx, st, KeyOrder{Role: role, Owner: owner, Name: name, Test: true}, now)
+}
+
+func createKey(ctx context.Context, st *store.Store, o KeyOrder, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	plaintext, kept, err = newAPIKey(o, now)
 	if err != nil {
 		return "", store.APIKey{}, err
 	}
@@ -80,7 +93,9 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 		if !old.Live(now) || old.Kind != store.KindKey {
 			return store.ErrNotFound
 		}
-		if plaintext, kept, err = newAPIKey(Role(old.Role), cmp.Or(old.ProviderID, old.MarketplaceID), old.Name, now); err != nil {
+		marketplace, _ := protocol.SplitTenant(old.MarketplaceID)
+		o := KeyOrder{Role: Role(old.Role), Owner: cmp.Or(old.ProviderID, marketplace), Name: old.Name, Test: old.Test != 0}
+		if plaintext, kept, err = newAPIKey(o, now); err != nil {
 			return err
 		}
 		kept.LineID = old.Line()
@@ -95,19 +110,44 @@ func RotateAPIKey(ctx context.Context, st *store.Store, id string, grace time.Du
 	return plaintext, kept, nil
 }
 
-func newAPIKey(role Role, owner, name string, now time.Time) (plaintext string, kept store.APIKey, err error) {
-	prefix, known := prefixes[role]
-	owned := role == RoleProvider || role == RoleMarketplace
-	if !known || role == RoleProvider && owner == "" || !owned && owner != "" {
+// KeyOrder describes a new API key.
+type KeyOrder struct {
+	Role  Role
+	Owner string // as in [CreateAPIKey]
+	Name  string
+	Test  bool // the key sells and reads test sessions alone
+}
+
+// testKeyMark follows the prefix of a test key's role, so that its text and its hint show
+// what it is.
+const testKeyMark = "test_"
+
+func newAPIKey(o KeyOrder, now time.Time) (plaintext string, kept store.APIKey, err error) {
+	prefix, known := prefixes[o.Role]
+	owned := o.Role == RoleProvider || o.Role == RoleMarketplace
+	if !known || o.Role == RoleProvider && o.Owner == "" || !owned && o.Owner != "" {
 		return "", store.APIKey{}, ErrRole
 	}
+	if o.Test && !owned {
+		return "", store.APIKey{}, ErrTestRole
+	}
+	if o.Test {
+		prefix += testKeyMark
+	}
 	plaintext, kept = newSecret(prefix, now)
-	kept.Role, kept.Name = string(role), name
-	switch role {
+	kept.Role, kept.Name = string(o.Role), o.Name
+	switch o.Role {
 	case RoleProvider:
-		kept.ProviderID = owner
+		kept.ProviderID = o.Owner
 	case RoleMarketplace:
-		kept.MarketplaceID = cmp.Or(owner, protocol.DefaultMarketplace)
+		kept.MarketplaceID = cmp.Or(o.Owner, protocol.DefaultMarketplace)
+	}
+	if o.Test {
+		kept.Test = 1
+		if kept.MarketplaceID != "" {
+			// The tenant, so that a service which does not know test keys keeps them apart, too.
+			kept.MarketplaceID = protocol.TestTenant(kept.MarketplaceID)
+		}
 	}
 	return plaintext, kept, nil
 }
@@ -121,7 +161,8 @@ func ownerExists(ctx context.Context, r store.Reader, k store.APIKey) error {
 		}
 	}
 	if k.MarketplaceID != "" {
-		if _, err := r.Marketplace(ctx, k.MarketplaceID); err != nil {
+		marketplace, _ := protocol.SplitTenant(k.MarketplaceID)
+		if _, err := r.Marketplace(ctx, marketplace); err != nil {
 			return err
 		}
 	}
@@ -151,8 +192,10 @@ type Caller struct {
 	Role       Role
 	Scope      string // namespace of its idempotency keys
 	ProviderID string // with RoleProvider
-	// With RoleMarketplace: the tenant whose rows alone the caller sees.
+	// With RoleMarketplace: the tenant whose rows alone the caller sees. With a test key it
+	// is the marketplace's test tenant.
 	MarketplaceID string
+	Test          bool   // the key sells and reads test sessions alone
 	SessionID     string // with RoleSession and RoleLaunch
 	KeyID         string // with an API key; for a person, personPrefix and the person's id
 	Name          string // display name: an e-mail address, or the key's name
@@ -163,6 +206,7 @@ type Caller struct {
 	Spent         bool  // with RoleLaunch: the token was redeemed before, or replaced
 
 	launch *token.Claims // with RoleLaunch
+	mode   Mode          // of the sessions that it reads; see [Caller.Reading]
 }
 
 // Identify authenticates a bearer token. It looks API keys up by their hash, and
@@ -188,7 +232,7 @@ func (s *Service) Identify(ctx context.Context, bearer string) (Caller, error) {
 func callerOfKey(k store.APIKey) Caller {
 	c := Caller{
 		Role: Role(k.Role), Scope: "key:" + k.Line(), ProviderID: k.ProviderID, MarketplaceID: k.MarketplaceID, KeyID: k.ID, Name: k.Name,
-		ExpiresAt: k.ExpiresAt, Guest: k.Kind == store.KindLink,
+		ExpiresAt: k.ExpiresAt, Guest: k.Kind == store.KindLink, Test: k.Test != 0,
 	}
 	if c.Role == RoleMarketplace { // an earlier program, still running, writes keys without one
 		c.MarketplaceID = cmp.Or(c.MarketplaceID, protocol.DefaultMarketplace)
@@ -218,11 +262,11 @@ func (s *Service) APIKeys(ctx context.Context, f store.KeyFilter) ([]store.APIKe
 
 // MakeAPIKey creates a key for c. It refuses if the provider already has most live
 // keys. A most of 0 means no limit.
-func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, role Role, owner, name string, most int) (plaintext string, kept store.APIKey, err error) {
+func (s *Service) MakeAPIKey(ctx context.Context, req Request, c Caller, o KeyOrder, most int) (plaintext string, kept store.APIKey, err error) {
 	if err := mayMakeKeys(c); err != nil {
 		return "", kept, err
 	}
-	if plaintext, kept, err = newAPIKey(role, owner, name, s.now()); err != nil {
+	if plaintext, kept, err = newAPIKey(o, s.now()); err != nil {
 		return "", kept, err
 	}
 	// Store the key's id in the audit log, so that its creation and revocation can be

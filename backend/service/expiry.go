@@ -173,6 +173,9 @@ func (s *Service) Forget(ctx context.Context, now time.Time) error {
 	if err := s.forgetPageEvents(ctx, now); err != nil {
 		return err
 	}
+	if err := s.store.ForgetPasses(ctx, now.Add(-keepPasses)); err != nil {
+		return err
+	}
 	// Pending deliveries of disabled webhooks, left by a process that died while it
 	// failed them.
 	waiting, err := s.store.DisabledWaiting(ctx)

@@ -11,8 +11,8 @@ import (
 )
 
 // What a portal guest changes outlives its link, and some of it decides where users,
-// launch tokens and messages go, and what sessions cost: domains, origin_url, app_url,
-// policies and webhooks.
+// launch tokens and messages go, what sessions cost, and what is open without one: domains,
+// origin_url, app_url, policies, site and webhooks.
 //
 //   - While a provider has no key and no person of its own, its guest sets it up: it sets
 //     what nobody has set, and changes what guests set. All of it is listed until the
@@ -43,6 +43,9 @@ func changedItems(before, after store.Provider) []guestItem {
 	if was := priced(before.Policies); !reflect.DeepEqual(was, priced(after.Policies)) {
 		list = append(list, guestItem{"policies", reflect.DeepEqual(was, priced(store.Policies{}))})
 	}
+	if !reflect.DeepEqual(before.Site, after.Site) {
+		list = append(list, guestItem{"site", reflect.DeepEqual(before.Site, protocol.Site{})})
+	}
 	return list
 }
 
@@ -63,7 +66,7 @@ func (s *Service) guestMay(ctx context.Context, r store.Reader, req Request, pro
 		return err
 	}
 	if owned {
-		return Refuse(protocol.Forbidden, "Portal links cannot change domains, origin_url, app_url, policies or webhooks of a provider that has an API key or a person of its own. Sign in with the key or as the person.")
+		return Refuse(protocol.Forbidden, "Portal links cannot change domains, origin_url, app_url, policies, site or webhooks of a provider that has an API key or a person of its own. Sign in with the key or as the person.")
 	}
 	byGuests, err := r.GuestChanges(ctx, providerID)
 	if err != nil {

@@ -17,6 +17,7 @@ type metrics struct {
 	disabled *prometheus.CounterVec
 	limited  *prometheus.CounterVec
 	offline  *prometheus.CounterVec
+	passes   *prometheus.CounterVec
 
 	clockSteps *prometheus.CounterVec
 
@@ -27,10 +28,10 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		created: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sessiongate_sessions_created_total", Help: "Sessions created.",
+			Name: "sessiongate_sessions_created_total", Help: "Sessions sold. Test sessions and those of passes are not counted.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sessiongate_sessions_ended_total", Help: "Sessions settled, by the state they ended in.",
+			Name: "sessiongate_sessions_ended_total", Help: "Live sessions settled, by the state they ended in.",
 		}, []string{"status"}),
 		replays: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sessiongate_idempotent_replays_total", Help: "Requests answered from an earlier one with their key.",
@@ -56,13 +57,16 @@ func newMetrics() *metrics {
 		Name: "sessiongate_offline_entries_total",
 		Help: "Entries that edges admitted while they could not reach the service: counted, after_end (the session was over) or elsewhere (the link was used in another browser).",
 	}, []string{"outcome"})
+	m.passes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sessiongate_pass_entries_total", Help: "Sessions that passes opened, by kind: staff or preview.",
+	}, []string{"kind"})
 	m.clockSteps = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sessiongate_clock_steps_total", Help: "How often the clock was set by more than a second: forward or back.",
 	}, []string{"direction"})
 	m.stateReadsShed = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sessiongate_state_reads_shed_total", Help: "Requests of edges for live states that were told to come back, because too many waited for the database.",
 	})
-	m.registry.MustRegister(m.stateReadsShed, m.clockSteps, m.offline, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
+	m.registry.MustRegister(m.passes, m.stateReadsShed, m.clockSteps, m.offline, m.limited, m.attempts, m.disabled, m.created, m.ended, m.replays, m.beats, m.late,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

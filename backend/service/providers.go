@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sessiongate/sessiongate/backend/session"
+	"github.com/sessiongate/sessiongate/backend/site"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
@@ -42,9 +43,11 @@ func (s *Service) CreateProvider(ctx context.Context, req Request, p store.Provi
 			made.ID = "prov_" + strings.ToLower(rand.Text()[:16])
 		}
 		made.Version, made.CreatedAt, made.UpdatedAt = 1, w.now.Unix(), w.now.Unix()
+		w.siteChanged(store.Provider{}, &made)
 		if err := w.InsertProvider(ctx, made, w.now); err != nil {
 			return made, err
 		}
+		w.target, w.changes = made.ID, changesOf(store.Provider{}, made)
 		return w.Provider(ctx, made.ID)
 	})
 }
@@ -56,6 +59,8 @@ type ProviderPatch struct {
 	OriginURL *string
 	AppURL    *string
 	Policies  *store.Policies
+	// What changes of the site settings, in JSON; see [site.Merge]. Nil: nothing.
+	Site []byte
 	// Whether return_hosts may change. Only the marketplace may change them.
 	MayReturn bool
 	// Whether an administrator changes the provider, and vouches for new domains and for
@@ -70,6 +75,7 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 			return store.Provider{}, err
 		}
 	}
+	defer s.wakeStandstills()
 	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		p, err := w.Provider(ctx, id)
 		if err != nil {
@@ -86,6 +92,11 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 		if patch.Policies != nil && patch.Policies.ReturnHosts == nil {
 			p.Policies.ReturnHosts = before
 		}
+		if patch.Site != nil {
+			if p.Site, err = site.Merge(was.Site, patch.Site); err != nil {
+				return p, siteRefusal(err)
+			}
+		}
 		if err := normalizeProvider(&p); err != nil {
 			return p, err
 		}
@@ -99,8 +110,16 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 			return p, err
 		}
 		p.NewClaim = newClaim(patch.Vouched)
+		w.siteChanged(was, &p)
+		// Of what providers change themselves, the log has the site settings.
+		w.changes, w.quiet = changesOf(was, p), !patch.ByOperator && p.SiteVersion == was.SiteVersion
 		if err := w.UpdateProvider(ctx, p, w.now); err != nil {
 			return p, err
+		}
+		if on := inMaintenance(p); on != inMaintenance(was) {
+			if err := w.setStandstill(ctx, id, on); err != nil {
+				return p, err
+			}
 		}
 		return w.Provider(ctx, id)
 	})
@@ -134,7 +153,14 @@ func normalizeProvider(p *store.Provider) error {
 	if p.AppURL != "" && !isPage(p.AppURL) {
 		return Refuse(protocol.InvalidRequest, "app_url must be an http:// or https:// URL of a page, such as https://app.example.com/.")
 	}
-	return normalizePolicies(&p.Policies)
+	if err := normalizePolicies(&p.Policies); err != nil {
+		return err
+	}
+	var err error
+	if p.Site, err = site.Normalize(p.Site, hostsOf(*p)); err != nil {
+		return siteRefusal(err)
+	}
+	return nil
 }
 
 func normalizePolicies(p *store.Policies) error {

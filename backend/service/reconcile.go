@@ -65,6 +65,9 @@ func (s *Service) reconcile(ctx context.Context, spans []span, limit int) error 
 	var many error
 	for _, t := range spans {
 		err := s.reconcileSpan(ctx, t, limit)
+		if err == nil {
+			err = s.reconcileSites(ctx, t, limit)
+		}
 		if errors.Is(err, errManyChanges) {
 			many = err
 		} else if err != nil {

@@ -54,7 +54,7 @@ func (b *reportBuffer) edge(id, address string, r *protocol.EdgeReport, now time
 	}
 	b.edges[id] = store.Edge{
 		ID: id, Version: r.Version, Address: address, StartedAt: max(0, min(r.StartedAt, now.Unix())), LastSeenAt: now.Unix(),
-		LiveSessions: max(0, r.LiveSessions), StreamLagMS: max(-1, r.StreamLagMS),
+		LiveSessions: max(0, r.LiveSessions), StreamLagMS: max(-1, r.StreamLagMS), Sites: siteOptionsText(r.Sites),
 	}
 }
 

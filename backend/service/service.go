@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -76,6 +77,7 @@ type Service struct {
 	limits  Limits
 	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
+	stopped chan struct{} // wakes the loop that tells sessions of standstills
 
 	stateReads chan struct{} // has an element for each of the [stateReads] under way
 	// The most changes that one query of the reconciliation lists; 0: reconcilePage.
@@ -123,7 +125,7 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, coord: o.Coord, limit: o.Limit, keys: o.Keys,
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
-		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
+		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), stopped: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
 		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),
@@ -141,7 +143,7 @@ func New(o Options) *Service {
 // records until ctx ends. It then writes buffered data and returns. shared means that
 // other processes use the same database.
 func (s *Service) Run(ctx context.Context, shared bool) {
-	loops := []func(context.Context){s.expiryLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop, s.domainLoop, s.warnOfWildcards}
+	loops := []func(context.Context){s.expiryLoop, s.standstillLoop, s.beatLoop, s.housekeepingLoop, s.hooks.Run, s.analyticsLoop, s.domainLoop, s.warnOfWildcards}
 	if shared {
 		loops = append(loops, s.reconcileLoop)
 	}
@@ -241,7 +243,15 @@ type writeTx struct {
 	now      time.Time
 	req      Request
 	changed  []session.Session
-	enqueued int64 // webhook deliveries that the transaction enqueued
+	sites    []store.Provider // whose site settings changed
+	enqueued int64            // webhook deliveries that the transaction enqueued
+
+	// For the audit log: what the request made, if it named nothing, and what it changed.
+	target  string
+	changes []Change
+	quiet   bool // whether the request is not recorded
+
+	stops map[string][]store.Standstill // by provider, as far as they were read
 }
 
 // write runs f in one transaction and publishes its changes after the commit. If the
@@ -288,6 +298,7 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 		return zero, err
 	}
 	s.publish(ctx, w.changed)
+	s.publishSites(ctx, w.sites)
 	if w.enqueued > 0 {
 		s.hooks.Wake()
 	}
@@ -296,11 +307,16 @@ func write[T any](ctx context.Context, s *Service, req Request, f func(*writeTx)
 
 // auditLog writes a request to the audit log if it has an Actor.
 func (w *writeTx) auditLog(ctx context.Context, req Request) error {
-	if req.Actor == "" {
+	if req.Actor == "" || w.quiet {
 		return nil
 	}
+	changes, err := auditText(w.changes)
+	if err != nil {
+		return err
+	}
 	return w.InsertAudit(ctx, store.AuditEntry{
-		ID: store.NewID(w.now), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: req.target, RequestID: req.ID,
+		ID: store.NewID(w.now), At: w.now.Unix(), Actor: req.Actor, Action: req.operation, Target: cmp.Or(req.target, w.target), RequestID: req.ID,
+		Changes: changes,
 	})
 }
 
@@ -332,8 +348,19 @@ func (w *writeTx) catchUp(ctx context.Context, id string) (session.Session, erro
 	if !ofMarketplace(current, w.req.marketplace) {
 		return session.Session{}, store.ErrNotFound
 	}
+	if current.Status.Terminal() {
+		return current, nil
+	}
+	if current, err = w.applyStandstills(ctx, current); err != nil {
+		return current, err
+	}
+	return w.tick(ctx, current, w.now)
+}
+
+// tick writes the transitions that are due at a moment.
+func (w *writeTx) tick(ctx context.Context, current session.Session, at time.Time) (session.Session, error) {
 	for {
-		tr, err := session.Apply(current, session.Tick{}, w.now)
+		tr, err := session.Apply(current, session.Tick{}, at)
 		if errors.Is(err, session.ErrNotDue) {
 			return current, nil
 		}
@@ -379,7 +406,7 @@ func (w *writeTx) record(ctx context.Context, tr session.Transition) error {
 // ask again.
 func (s *Service) publish(ctx context.Context, changed []session.Session) {
 	for _, c := range changed {
-		if c.Status.Terminal() {
+		if c.Status.Terminal() && c.Purpose() == session.LiveMode {
 			s.metric.ended.WithLabelValues(string(c.Status)).Inc()
 		}
 		state, err := s.state(c)

@@ -36,6 +36,9 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		if err != nil {
 			return createdSession{}, err
 		}
+		if inMaintenance(p) {
+			return createdSession{}, closed(p, w.now)
+		}
 		order := o
 		if !returnAllowed(order.ReturnURL, p.Policies.ReturnHosts) {
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of return_url is not in the provider's return_hosts.")
@@ -47,6 +50,10 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 			return createdSession{}, Refuse(protocol.ReturnNotAllowed, "The host of consent_url is not in the provider's return_hosts.")
 		}
 		order.ID = store.NewID(w.now)
+		order.Mode = modeOf(order.UserID)
+		if err := w.takePlace(ctx, p, order.Mode); err != nil {
+			return createdSession{}, err
+		}
 		order.LaunchWindow = p.Policies.LaunchWindowSeconds
 		order.Terms.Settlement = p.Policies.Settlement
 		order.Terms.Pause = p.Policies.Pause
@@ -74,7 +81,7 @@ func (s *Service) create(ctx context.Context, req Request, o session.Order) (cre
 		w.changed = append(w.changed, tr.Session)
 		return createdSession{Session: tr.Session, Claims: s.launchClaims(tr.Session, w.now), AppURL: appURL}, nil
 	})
-	if err == nil {
+	if err == nil && sold.Session.Purpose() == session.LiveMode {
 		s.metric.created.Inc()
 	}
 	return sold, err
@@ -141,13 +148,13 @@ func (s *Service) Session(ctx context.Context, id string) (session.Session, erro
 }
 
 // SessionFor returns a session that c may read, and [ErrNotFound] for any other: a
-// provider reads its own, a marketplace the ones that it sold.
+// provider reads its own, a marketplace the ones that it sold; see [Caller.Reading].
 func (s *Service) SessionFor(ctx context.Context, c Caller, id string) (session.Session, error) {
 	found, err := s.Session(ctx, id)
 	if err != nil {
 		return found, err
 	}
-	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID {
+	if !ofMarketplace(found, c.MarketplaceID) || c.Role == RoleProvider && found.ProviderID != c.ProviderID || !c.sees(found) {
 		return session.Session{}, store.ErrNotFound
 	}
 	return found, nil

@@ -65,6 +65,9 @@ func (s *Service) SignInWithKey(ctx context.Context, key string) (OpenSignIn, er
 	case c.Role != RoleProvider && c.Role != RoleAdmin:
 		return OpenSignIn{}, Refuse(protocol.Forbidden, "Keys with this role cannot sign in. Sign in with a provider or admin key.")
 	}
+	if c.Test {
+		return OpenSignIn{}, Refuse(protocol.Forbidden, "Test keys cannot sign in. Sign in with a live key: the pages show test sessions, too.")
+	}
 	return s.signIn(ctx, store.SignIn{KeyID: c.KeyID})
 }
 

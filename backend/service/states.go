@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sessiongate/sessiongate/backend/coord"
@@ -64,6 +65,11 @@ func (s *Service) live(ctx context.Context, ids []string) ([]coord.State, error)
 		states, err := s.coord.States(ctx, part)
 		if err != nil {
 			return nil, fmt.Errorf("reading live states: %w", err)
+		}
+		for i, id := range part {
+			if strings.HasPrefix(id, protocol.SiteIDPrefix) { // the site settings of a provider
+				states[i] = coord.State{}
+			}
 		}
 		if err := s.readMissing(ctx, part, states, until); err != nil {
 			return nil, err

@@ -32,11 +32,15 @@ func (s *Service) TestWebhook(ctx context.Context, req Request, providerID, id, 
 		if _, err := s.secretsOf(h); err != nil {
 			return "", err
 		}
-		var data any = shape.TestData{WebhookID: id, Test: true}
+		content := shape.Message[any]{Type: kind, Timestamp: w.now.UTC(), Data: shape.TestData{WebhookID: id, Test: true}}
 		if kind != WebhookTest {
-			data = sampleOf(kind, providerID, w.now)
+			sample := sampleOf(kind, providerID, w.now)
+			if h.Mode == store.TestWebhook {
+				sample.Session.Mode = protocol.TestMode
+			}
+			content.Mode, content.Data = sample.Session.Mode, sample
 		}
-		body, err := json.Marshal(shape.Message[any]{Type: kind, Timestamp: w.now.UTC(), Data: data})
+		body, err := json.Marshal(content)
 		if err != nil {
 			return "", fmt.Errorf("announcing: %w", err)
 		}

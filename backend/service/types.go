@@ -18,12 +18,14 @@ import (
 type (
 	Session     = session.Session
 	Status      = session.Status
+	Mode        = session.Mode
 	Provider    = store.Provider
 	Marketplace = store.Marketplace
 	GuestChange = store.GuestChange
 	Policies    = store.Policies
 	Person      = store.Person
 	APIKey      = store.APIKey
+	Pass        = store.Pass
 
 	Webhook  = store.Webhook
 	Delivery = store.Delivery
@@ -31,12 +33,14 @@ type (
 
 	PageEvent = store.PageEvent
 	Day       = store.Day
+	EventDay  = store.EventDay
 	Balance   = ledger.Balance
 
 	SessionFilter  = store.SessionFilter
 	EntryFilter    = store.EntryFilter
 	DeliveryFilter = store.DeliveryFilter
 	KeyFilter      = store.KeyFilter
+	PassFilter     = store.PassFilter
 	WebhookFilter  = store.WebhookFilter
 	EdgeFilter     = store.EdgeFilter
 
@@ -44,6 +48,20 @@ type (
 	Subscription = coord.Subscription
 	// Batch is some changes.
 	Batch = coord.Batch
+)
+
+// The modes of webhooks.
+const (
+	LiveWebhook = store.LiveWebhook
+	TestWebhook = store.TestWebhook
+)
+
+// The modes of sessions.
+const (
+	LiveMode    = session.LiveMode
+	TestMode    = session.TestMode
+	StaffMode   = session.StaffMode
+	PreviewMode = session.PreviewMode
 )
 
 var (
@@ -101,6 +119,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.InvalidRequest, "The e-mail address is not valid.")
 	case errors.Is(err, ErrRole):
 		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id; marketplace, with a marketplace_id or without; or edge or admin, with neither.")
+	case errors.Is(err, ErrTestRole):
+		return Refuse(protocol.InvalidRequest, "test is for the roles marketplace and provider.")
 	case errors.Is(err, ErrPersonRole):
 		return Refuse(protocol.InvalidRequest, "role must be provider, with a provider_id, or admin, without one.")
 	case errors.Is(err, store.ErrTaken):
@@ -115,6 +135,8 @@ func Explain(err error) *Refusal {
 		return Refuse(protocol.InvalidRequest, "The session has too many different extensions. Extend by the same seconds and tokens as before, or sell a new session.")
 	case errors.Is(err, session.ErrPause):
 		return Refuse(protocol.PauseNotAllowed, "The provider's pause policy does not allow another pause.")
+	case errors.Is(err, session.ErrStandstill):
+		return Refuse(protocol.InMaintenance, "The provider's app cannot be used now. The session's clock stands still and goes on afterwards. Try again later.")
 	case errors.Is(err, coord.ErrDown):
 		return Refuse(protocol.Unavailable, "The event stream is unavailable. Use heartbeats until it is back.")
 	case errors.Is(err, seal.ErrSealed):

@@ -61,13 +61,17 @@ func (w *writeTx) enqueueTransition(ctx context.Context, tr session.Transition) 
 		data.Extension = &shape.ExtensionBody{By: string(x.By), AdditionalSeconds: x.Seconds, TokensDeducted: x.Tokens, ExtendedAt: w.now.Unix()}
 	}
 	return w.enqueueWebhook(ctx, store.Announcement{
-		MessageID: "msg_" + c.ID + "_" + strconv.FormatInt(c.Version, 10), ProviderID: c.ProviderID, Type: kind, SessionID: c.ID,
+		MessageID: "msg_" + c.ID + "_" + strconv.FormatInt(c.Version, 10), ProviderID: c.ProviderID, Mode: webhookMode(c), Type: kind, SessionID: c.ID,
 	}, data)
 }
 
 // enqueueWebhook enqueues a message to all webhooks of a provider that want its type.
 func (w *writeTx) enqueueWebhook(ctx context.Context, a store.Announcement, data any) error {
-	body, err := json.Marshal(shape.Message[any]{Type: a.Type, Timestamp: w.now.UTC(), Data: data})
+	message := shape.Message[any]{Type: a.Type, Timestamp: w.now.UTC(), Data: data}
+	if about, ok := data.(shape.SessionData); ok {
+		message.Mode = about.Session.Mode
+	}
+	body, err := json.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("announcing: %w", err)
 	}

@@ -38,6 +38,12 @@ func Apply(s Session, e Event, now time.Time) (Transition, error) {
 		return applyRevoke(s, e, now)
 	case Relaunch:
 		return applyRelaunch(s, now)
+	case Suspend:
+		return applySuspend(s, e, now)
+	case Continue:
+		return applyContinue(s, now)
+	case Advance:
+		return applyAdvance(s, e)
 	}
 	return Transition{}, illegal(s, e)
 }
@@ -48,6 +54,9 @@ func applyTick(s Session, now time.Time) (Transition, error) {
 		return Transition{}, ErrNotDue
 	}
 	at := time.Unix(due, 0) // the transition counts from its deadline, however late the tick is
+	if s.StandsStill() {
+		return endStandstill(s, at), nil
+	}
 	switch s.Status {
 	case Pending:
 		return end(s, Canceled, "launch_window", at, RefundFull, 0), nil
@@ -76,6 +85,9 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 		}
 		return Transition{}, ErrSpent
 	}
+	if s.StandsStill() {
+		return launchStanding(s, e, now)
+	}
 	name := Redeemed
 	switch s.Status {
 	case Paused:
@@ -85,11 +97,15 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 		s.Status = Active
 		s.start(max(now.UnixMicro()-max(0, e.Served.Microseconds()), s.CreatedAt*second), now)
 	}
+	return redeemed(s, e, name, now), nil
+}
+
+func redeemed(s Session, e Launch, name Name, now time.Time) Transition {
 	s.RedemptionID, s.RedeemedAt, s.RedeemedLink = e.RedemptionID, floor(now), s.Relaunches
 	if s.EnteredAt == 0 {
 		s.EnteredAt = floor(now)
 	}
-	return changed(s, name), nil
+	return changed(s, name)
 }
 
 func applyEnter(s Session, e Enter, now time.Time) (Transition, error) {
@@ -155,7 +171,7 @@ func applyPause(s Session, e Event, now time.Time) (Transition, error) {
 		return Transition{}, ErrPause
 	}
 	s.Status = Paused
-	s.pause(now)
+	s.stop(now.UnixMicro())
 	s.PauseCount++
 	s.WarnAt = 0
 	return changed(s, PausedAt), nil
@@ -166,6 +182,9 @@ func applyResume(s Session, e Event, now time.Time) (Transition, error) {
 	case Active:
 		return Transition{Session: s, Name: Resumed, Unchanged: true}, nil
 	case Paused:
+		if s.StandsStill() {
+			return Transition{}, ErrStandstill
+		}
 		return resume(s, now), nil
 	}
 	return Transition{}, illegal(s, e)
@@ -213,6 +232,7 @@ func end(s Session, to Status, reason string, at time.Time, r Refund, used int64
 	s.EndedAt = floor(at)
 	s.EndReason = reason
 	s.PausedAt, s.Meter.PausedAtUS, s.WarnAt = 0, 0, 0
+	s.Standstill = Standstill{UntilUS: s.Standstill.UntilUS, StoodUS: s.Standstill.StoodUS}
 	s.Settlement = &result
 	t := changed(s, Ended)
 	t.Settlement = &result

@@ -61,7 +61,7 @@ func (s *Session) start(at int64, now time.Time) {
 
 // deadline returns when paid time ends, in Unix seconds, without the present pause.
 func (s *Session) deadline() int64 {
-	return ceilUS(s.Meter.StartedUS + s.Meter.PausedUS + s.Duration*second)
+	return ceilUS(s.Meter.StartedUS + s.Meter.PausedUS + s.Standstill.StoodUS + s.Duration*second)
 }
 
 // Remaining returns the paid seconds that are left, rounded up; 0 if s has ended.
@@ -87,18 +87,18 @@ func (s *Session) Used(now time.Time) int64 {
 	if s.Status == Paused {
 		at = min(at, s.Meter.PausedAtUS)
 	}
-	used := max(0, ceilUS(at-s.StartedAt*second-s.Meter.PausedUS))
+	used := max(0, ceilUS(at-s.StartedAt*second-s.Meter.PausedUS-s.Standstill.StoodUS))
 	if s.EnteredAt != 0 {
 		used = max(1, used)
 	}
 	return min(used, s.Duration)
 }
 
-// pause begins a pause.
-func (s *Session) pause(now time.Time) {
-	s.Meter.PausedAtUS = now.UnixMicro()
+// stop stops the paid clock at the moment at: a pause or a standstill begins.
+func (s *Session) stop(at int64) {
+	s.Meter.PausedAtUS = at
 	// The page shows the time that is left at PausedAt, which is not more than all.
-	s.PausedAt = max(floor(now), s.StartedAt)
+	s.PausedAt = max(at/second, s.StartedAt)
 }
 
 // serve counts time for which the app was open during the present pause: the pause begins

@@ -61,6 +61,9 @@ func live(r *rand.Rand) (problem string) {
 		if l, ok := e.(Launch); ok && s.Status == Paused { // open during the pause
 			served.total += max(0, min(l.Served, now.Sub(time.UnixMicro(s.Meter.PausedAtUS)), time.Unix(s.ExpiresAt, 0).Sub(time.UnixMicro(s.Meter.PausedAtUS))))
 		}
+		if l, ok := e.(Launch); ok && s.Status == Pending && s.StandsStill() { // open before the clock stood still
+			served.total += min(l.Served, now.Sub(time.Unix(s.CreatedAt, 0)))
+		}
 		served.after(s, tr, now)
 		if p := served.check(tr.Session, e); p != "" {
 			return p
@@ -83,10 +86,12 @@ func check(before Session, tr Transition, held int64, now time.Time) string {
 		return "ending, settlement and deadline disagree"
 	case s.Status == Pending && s.StartedAt != 0:
 		return "a pending session's clock runs"
-	case s.StartedAt != 0 && s.ExpiresAt != ceilUS(s.Meter.StartedUS+s.Duration*second+s.Meter.PausedUS):
-		return "the deadline is not start + duration + pauses"
+	case s.StartedAt != 0 && s.ExpiresAt != ceilUS(s.Meter.StartedUS+s.Duration*second+s.Meter.PausedUS+s.Standstill.StoodUS):
+		return "the deadline is not start + duration + pauses + standstills"
 	case s.PausedSeconds != s.Meter.PausedUS/second || (s.Status == Paused) != (s.Meter.PausedAtUS != 0):
 		return "the exact times are not those that are shown"
+	case s.StandsStill() != (s.Standstill.SinceUS != 0) || s.StandsStill() && s.Status != Paused && s.Status != Pending:
+		return "a session that stands still goes on"
 	case !s.Bought(s.Purchases):
 		return "the purchases are not what was bought"
 	case s.WarnAt != 0 && (s.Status != Active || s.WarnAt <= s.StartedAt || s.WarnAt >= s.ExpiresAt):
@@ -184,7 +189,7 @@ func (u *use) check(s Session, e Event) string {
 
 func known(err error) bool {
 	_, illegal := errors.AsType[*IllegalError](err)
-	return illegal || errors.Is(err, ErrSpent) || errors.Is(err, ErrConsent) || errors.Is(err, ErrPause) ||
+	return illegal || errors.Is(err, ErrSpent) || errors.Is(err, ErrConsent) || errors.Is(err, ErrPause) || errors.Is(err, ErrStandstill) ||
 		errors.Is(err, ErrNotDue) || errors.Is(err, ErrPurchases) || errors.Is(err, ErrRelaunches) || errors.Is(err, ErrTerms) || errors.Is(err, ErrRefund)
 }
 
@@ -207,7 +212,7 @@ func randomOrder(r *rand.Rand) Order {
 }
 
 func randomEvent(r *rand.Rand) Event {
-	switch r.IntN(14) {
+	switch r.IntN(17) {
 	case 0, 1:
 		return Launch{RedemptionID: []string{"a", "b"}[r.IntN(2)], Link: r.Int64N(4), Served: time.Duration(r.Int64N(20)-10) * 100 * time.Millisecond}
 	case 2, 3:
@@ -226,6 +231,10 @@ func randomEvent(r *rand.Rand) Event {
 		return Relaunch{}
 	case 11:
 		return Revoke{Refund: []Refund{RefundFull, RefundProrated, RefundNone, ""}[r.IntN(4)]}
+	case 12, 13:
+		return Continue{}
+	case 14:
+		return Suspend{Reason: "maintenance"}
 	}
 	return Tick{}
 }

@@ -18,7 +18,9 @@
 //	warning.go     when the user is warned
 //	event.go       events and transitions
 //	machine.go     Apply, which turns an event into a transition, and its errors
+//	standstill.go  times in which the app cannot be used
 //	relaunch.go    new links to a session
+//	mode.go        what a session is for, and how the clock of a test session is moved
 package session
 
 import (
@@ -76,7 +78,11 @@ type Session struct {
 	ID         string
 	UserID     string
 	ProviderID string
-	Status     Status
+	// What the session is for. Empty: live; see [Session.Purpose].
+	Mode Mode `json:",omitempty"`
+	// The pass that opened it. Empty if it was sold.
+	PassID string `json:",omitempty"`
+	Status Status
 	// Grows by one with every change.
 	Version int64
 	Clock   Clock
@@ -110,7 +116,8 @@ type Session struct {
 	PausedSeconds int64
 	PauseCount    int64
 	// The exact times that StartedAt, PausedAt and PausedSeconds are rounded from.
-	Meter Meter
+	Meter      Meter
+	Standstill Standstill
 
 	// The last redemption of a launch token, its time, and the number of the link that it
 	// redeemed: 0 for the link of the sale.
@@ -187,6 +194,8 @@ type Order struct {
 	ID           string
 	UserID       string
 	ProviderID   string
+	Mode         Mode   // empty: live
+	PassID       string // the pass that opens it; empty if it is sold
 	Tokens       int64
 	Duration     int64
 	ReturnURL    string
@@ -203,13 +212,16 @@ func New(o Order, now time.Time) (Transition, error) {
 		return Transition{}, fmt.Errorf("creating session: %w", err)
 	}
 	s := Session{
-		ID: o.ID, UserID: o.UserID, ProviderID: o.ProviderID,
+		ID: o.ID, UserID: o.UserID, ProviderID: o.ProviderID, Mode: o.Mode, PassID: o.PassID,
 		Version: 1, Clock: o.Clock, Tokens: o.Tokens, Duration: o.Duration,
 		ReturnURL: o.ReturnURL, ConsentURL: o.ConsentURL, Terms: o.Terms,
 		CreatedAt: floor(now),
 	}
 	if s.Clock == "" {
 		s.Clock = AtCreation
+	}
+	if s.Mode == LiveMode {
+		s.Mode = ""
 	}
 	s.Terms.Unentered = s.UnenteredTerm()
 	s.Purchases = []Purchase{{By: Marketplace, Seconds: o.Duration, Tokens: o.Tokens, At: s.CreatedAt}}
@@ -258,6 +270,9 @@ func (o *Order) validate() error {
 // Due returns when the passing of time next changes s (see [Tick]), in Unix seconds,
 // or 0 if it never does.
 func (s *Session) Due() int64 {
+	if s.StandsStill() {
+		return s.standstillDue()
+	}
 	switch s.Status {
 	case Pending:
 		return s.LaunchBy

@@ -11,7 +11,9 @@ import (
 // SessionBody is a session as the API shows it: the spec's fields and more.
 type SessionBody struct {
 	protocol.LiveState
-	MarketplaceID string          `json:"marketplace_id" example:"mkt_default" doc:"The marketplace that sold the session. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere"`
+	MarketplaceID string          `json:"marketplace_id,omitempty" example:"mkt_default" doc:"The marketplace that sold the session; absent if a pass opened it. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere. Users of test sessions have subjects of their own: marketplace_id.test~user_id"`
+	PassID        string          `json:"pass_id,omitempty" doc:"The pass that opened the session, in the modes staff and preview"`
+	StoodSeconds  int64           `json:"stood_still_seconds,omitempty" doc:"For how long the clock stood still because the app could not be used, without the present standstill; in whole seconds"`
 	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
 	CreatedAt     int64           `json:"created_at"`
 	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
@@ -62,11 +64,14 @@ type SettlementBody struct {
 }
 
 func SessionBodyOf(c session.Session) SessionBody {
+	marketplace, _ := protocol.SplitTenant(protocol.MarketplaceOf(c.UserID))
 	b := SessionBody{
-		LiveState: LiveStateOf(c), MarketplaceID: protocol.MarketplaceOf(c.UserID), Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
+		LiveState: LiveStateOf(c), MarketplaceID: marketplace, PassID: c.PassID, Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
-		EnteredAt: c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
+		StoodSeconds: c.Standstill.StoodUS / 1_000_000,
+		EnteredAt:    c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
+	b.Mode = protocol.Mode(c.Purpose())
 	if s := c.Settlement; s != nil {
 		b.Settlement = &SettlementBody{Captured: s.Captured, Released: s.Released, UsedSeconds: s.UsedSeconds, Reason: c.EndReason, SettledAt: c.EndedAt}
 	}
@@ -88,7 +93,10 @@ func LiveStateOf(c session.Session) protocol.LiveState {
 		ExpiresAt: c.ExpiresAt, StartedAt: c.StartedAt, PausedAt: c.PausedAt, DurationLimitSeconds: c.Duration,
 		TokensAllocated: c.Tokens, ReturnURL: c.ReturnURL,
 		SettlementPolicy: protocol.SettlementPolicy(c.Terms.Settlement), WarningSeconds: c.Terms.WarningSeconds,
-		Relaunches: c.Relaunches,
+		Relaunches: c.Relaunches, Standstill: c.Standstill.Reason,
+	}
+	if m := c.Purpose(); m != session.LiveMode {
+		l.Mode = protocol.Mode(m)
 	}
 	if o := c.Terms.Offer; o != nil {
 		l.Extension = &protocol.Extension{AdditionalSeconds: o.Seconds, Tokens: o.Tokens, MaxCount: o.MaxCount, Used: c.OfferUsed}
@@ -111,15 +119,16 @@ type LiveCounts struct {
 type TimelineEntry struct {
 	AtMS   int64          `json:"at_ms"`
 	Kind   string         `json:"kind" enum:"session,page,extension,ledger,delivery,heartbeats"`
-	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed, ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
+	Name   string         `json:"name" example:"started" doc:"session: created, started, redeemed (entered), relaunched (a new link), warning, extended, paused, resumed, advanced (the clock of a test session was moved), ended or admitted_offline (an edge let the user in while it could not reach the service). page: the name that the page chose. extension: bought. ledger: hold, capture or release. delivery: the event's type. heartbeats: heartbeats"`
 	Detail map[string]any `json:"detail" doc:"session: status, version, reason; admitted_offline: outcome (counted, after_end or elsewhere), admitted_at_ms, served_ms. page: the properties that the page sent. extension: by, seconds, tokens. ledger: amount, debit, credit. delivery: webhook_id, delivery_id, status, attempts, last_status. heartbeats: count, active, last_at (Unix seconds)"`
 }
 
 // Message is the body of a webhook message whose data is D.
 type Message[D any] struct {
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp" doc:"When the event happened, UTC"`
-	Data      D         `json:"data"`
+	Type      string        `json:"type"`
+	Timestamp time.Time     `json:"timestamp" doc:"When the event happened, UTC"`
+	Mode      protocol.Mode `json:"mode,omitempty" enum:"live,test,staff,preview" doc:"The session's mode. Webhooks of the mode live receive messages about live sessions only"`
+	Data      D             `json:"data"`
 }
 
 // SessionData is the data of a message about a session.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -58,32 +59,28 @@ func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
 		return 0, fmt.Errorf("counting days: %w", err)
 	}
 	type key struct {
-		provider string
-		day      int64
+		provider, mode string
+		day            int64
 	}
 	created, all := map[key]bool{}, map[key]bool{}
 	for _, r := range rows {
-		created[key{r.ProviderID, r.CreatedDay}] = true
-		all[key{r.ProviderID, r.CreatedDay}], all[key{r.ProviderID, r.EventDay}] = true, true
+		created[key{r.ProviderID, r.Mode, r.CreatedDay}] = true
+		all[key{r.ProviderID, r.Mode, r.CreatedDay}], all[key{r.ProviderID, r.Mode, r.EventDay}] = true, true
 	}
 	for k := range created {
+		if k.mode != string(session.LiveMode) {
+			continue
+		}
 		if err := s.countUsers(ctx, k.provider, k.day); err != nil {
 			return 0, fmt.Errorf("counting users: %w", err)
 		}
 	}
 	for k := range all {
 		d, err := inTurnWithin(ctx, s, countTimeout, func(ctx context.Context, r Reader) (query.CountDayRow, error) {
-			return r.q.CountDay(ctx, k.provider, k.day)
+			return r.q.CountDay(ctx, k.provider, k.day, k.mode)
 		})
 		if err == nil {
-			err = s.Write(ctx, func(tx *Tx) error {
-				return tx.q.PutDay(ctx, query.PutDayParams{
-					ProviderID: k.provider, Day: k.day, Sessions: d.Sessions, Entered: d.Entered, Completed: d.Completed, Expired: d.Expired,
-					Revoked: d.Revoked, Canceled: d.Canceled, TokensAllocated: d.TokensAllocated, PaidSeconds: d.PaidSeconds, UsedSeconds: d.UsedSeconds,
-					Users: d.Users, NewUsers: d.NewUsers, Captures: d.Captures, Captured: d.Captured, Released: d.Released, Held: d.Held,
-					Extensions: d.Extensions,
-				})
-			})
+			err = s.Write(ctx, func(tx *Tx) error { return tx.putDay(ctx, k.provider, k.mode, k.day, d) })
 		}
 		if err != nil {
 			return 0, fmt.Errorf("counting days: %w", err)
@@ -96,6 +93,24 @@ func (s *Store) Rollup(ctx context.Context, now time.Time) (int, error) {
 		return 0, fmt.Errorf("counting days: %w", err)
 	}
 	return len(all), nil
+}
+
+// putDay writes what was counted of a day. Only live sessions are a provider's figures;
+// those of other modes have a table of their own.
+func (t *Tx) putDay(ctx context.Context, providerID, mode string, of int64, d query.CountDayRow) error {
+	if mode != string(session.LiveMode) {
+		return t.q.PutModeDay(ctx, query.PutModeDayParams{
+			ProviderID: providerID, Mode: mode, Day: of, Sessions: d.Sessions, Entered: d.Entered, Completed: d.Completed, Expired: d.Expired,
+			Revoked: d.Revoked, Canceled: d.Canceled, TokensAllocated: d.TokensAllocated, PaidSeconds: d.PaidSeconds, UsedSeconds: d.UsedSeconds,
+			Users: d.Users, Captures: d.Captures, Captured: d.Captured, Released: d.Released, Held: d.Held, Extensions: d.Extensions,
+		})
+	}
+	return t.q.PutDay(ctx, query.PutDayParams{
+		ProviderID: providerID, Day: of, Sessions: d.Sessions, Entered: d.Entered, Completed: d.Completed, Expired: d.Expired,
+		Revoked: d.Revoked, Canceled: d.Canceled, TokensAllocated: d.TokensAllocated, PaidSeconds: d.PaidSeconds, UsedSeconds: d.UsedSeconds,
+		Users: d.Users, NewUsers: d.NewUsers, Captures: d.Captures, Captured: d.Captured, Released: d.Released, Held: d.Held,
+		Extensions: d.Extensions,
+	})
 }
 
 // countUsers records the users that came to a provider on a day first.
@@ -162,9 +177,9 @@ func (r Reader) Totals(ctx context.Context, providerID string) (Totals, error) {
 	return Totals(row), nil
 }
 
-// Live counts the sessions of a provider that have not ended, by status.
-func (r Reader) Live(ctx context.Context, providerID string) (map[session.Status]int64, error) {
-	rows, err := r.q.CountLive(ctx, providerID)
+// Live counts the sessions of a provider and a mode that have not ended, by status.
+func (r Reader) Live(ctx context.Context, providerID string, mode session.Mode) (map[session.Status]int64, error) {
+	rows, err := r.q.CountLive(ctx, providerID, string(cmp.Or(mode, session.LiveMode)))
 	if err != nil {
 		return nil, fmt.Errorf("counting sessions: %w", err)
 	}

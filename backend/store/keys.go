@@ -34,6 +34,9 @@ type APIKey struct {
 	LineID string
 	// The marketplace of a key with the role marketplace; empty for other roles.
 	MarketplaceID string
+	// 1: the key sells and reads test sessions alone. The marketplace of such a key is its
+	// test tenant.
+	Test int64
 }
 
 // Line returns the id of the first key of the rotation chain. It is the same for a
@@ -111,7 +114,7 @@ func (r Reader) LiveKeys(ctx context.Context, providerID string, now time.Time) 
 func (t *Tx) InsertAPIKey(ctx context.Context, k APIKey) error {
 	err := t.q.InsertAPIKey(ctx, query.InsertAPIKeyParams{
 		ID: k.ID, Hash: k.Hash, Hint: k.Hint, Role: k.Role, ProviderID: k.ProviderID, Name: k.Name, CreatedAt: k.CreatedAt,
-		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey), LineID: k.LineID, MarketplaceID: k.MarketplaceID,
+		ExpiresAt: k.ExpiresAt, Kind: cmp.Or(k.Kind, KindKey), LineID: k.LineID, MarketplaceID: k.MarketplaceID, Test: k.Test,
 	})
 	if err != nil {
 		return fmt.Errorf("writing API key: %w", err)
@@ -173,6 +176,8 @@ type AuditEntry struct {
 	Target string
 	// The id of the request in the log.
 	RequestID string
+	// What it changed: a JSON array; "" if it is not recorded.
+	Changes string
 }
 
 // InsertAudit records an action. Call it in the transaction of the action.

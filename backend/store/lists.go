@@ -58,7 +58,14 @@ func (s *Store) EventsOfUser(ctx context.Context, userID, after string, limit in
 
 // Days lists the days of a provider from first to last.
 func (s *Store) Days(ctx context.Context, providerID string, first, last int64) ([]Day, error) {
-	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]Day, error) { return r.Days(ctx, providerID, first, last) })
+	return s.DaysOf(ctx, providerID, session.LiveMode, first, last)
+}
+
+// DaysOf lists the days of a provider from first to last, in a mode.
+func (s *Store) DaysOf(ctx context.Context, providerID string, mode session.Mode, first, last int64) ([]Day, error) {
+	return inTurn(ctx, s, func(ctx context.Context, r Reader) ([]Day, error) {
+		return r.DaysOf(ctx, providerID, mode, first, last)
+	})
 }
 
 // EventDays lists what the pages of a provider noticed, by day and name.
@@ -73,9 +80,16 @@ func (s *Store) Totals(ctx context.Context, providerID string) (Totals, error) {
 	return inTurn(ctx, s, func(ctx context.Context, r Reader) (Totals, error) { return r.Totals(ctx, providerID) })
 }
 
-// Live counts a provider's sessions that are not over, by status.
-func (s *Store) Live(ctx context.Context, providerID string) (map[session.Status]int64, error) {
-	return inTurn(ctx, s, func(ctx context.Context, r Reader) (map[session.Status]int64, error) { return r.Live(ctx, providerID) })
+// TotalsOf sums a provider's days in a mode.
+func (s *Store) TotalsOf(ctx context.Context, providerID string, mode session.Mode) (Totals, error) {
+	return inTurn(ctx, s, func(ctx context.Context, r Reader) (Totals, error) { return r.TotalsOf(ctx, providerID, mode) })
+}
+
+// Live counts a provider's sessions of a mode that are not over, by status.
+func (s *Store) Live(ctx context.Context, providerID string, mode session.Mode) (map[session.Status]int64, error) {
+	return inTurn(ctx, s, func(ctx context.Context, r Reader) (map[session.Status]int64, error) {
+		return r.Live(ctx, providerID, mode)
+	})
 }
 
 // AuditLog lists what was done, newest first.

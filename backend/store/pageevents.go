@@ -102,6 +102,16 @@ func (c EventCaps) fits(b eventBatch, use query.SessionEventUse, day query.Provi
 	return nil
 }
 
+// of returns the caps for the pages of s. Those of sessions that are not live may use half
+// of their provider's day, so that the rest is left to live ones.
+func (c EventCaps) of(s session.Session) EventCaps {
+	if s.Purpose() != session.LiveMode {
+		c.DayEvents /= 2
+		c.DayBytes /= 2
+	}
+	return c
+}
+
 // CheckPageEvents returns an [EventsFullError] if the pages of s cannot report these
 // events now. It reads two rows by their keys, so that a flood of events that are
 // refused anyway does not wait for the writer, and nobody waits for the flood.
@@ -114,7 +124,7 @@ func (r Reader) CheckPageEvents(ctx context.Context, s session.Session, events [
 	if err = found(err); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("reading counts of events: %w", err)
 	}
-	return caps.fits(batchOf(events), use, day, namesOf(use.Names))
+	return caps.of(s).fits(batchOf(events), use, day, namesOf(use.Names))
 }
 
 // AddPageEvents records events of the pages of s and adds them to the roll-up. If they
@@ -122,6 +132,7 @@ func (r Reader) CheckPageEvents(ctx context.Context, s session.Session, events [
 // committed. It reads rows by their keys only, however many events there are.
 func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []PageEvent, caps EventCaps, now time.Time) error {
 	b, today := batchOf(events), dayNumber(now)
+	caps = caps.of(s)
 	if len(events) == 0 {
 		return nil
 	}
@@ -132,6 +143,9 @@ func (t *Tx) AddPageEvents(ctx context.Context, s session.Session, events []Page
 	first, err := t.useSessionEvents(ctx, s.ID, b, caps, now)
 	if err != nil {
 		return err
+	}
+	if s.Purpose() != session.LiveMode {
+		b.names = nil // only live sessions are counted by name
 	}
 	if err := t.countPageEvents(ctx, s.ProviderID, b, first, caps, today); err != nil {
 		return err

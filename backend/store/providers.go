@@ -9,6 +9,7 @@ import (
 	"github.com/sessiongate/sessiongate/backend/domain"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // Provider is the owner of an app, with the domains of the app.
@@ -23,11 +24,16 @@ type Provider struct {
 	NewClaim  func(name string) domain.State `json:"-"`
 	OriginURL string
 	// The base of launch links. Empty: https:// and the first domain.
-	AppURL    string
-	Policies  Policies
-	Version   int64
-	CreatedAt int64
-	UpdatedAt int64
+	AppURL   string
+	Policies Policies
+	// What the provider decides about its own site, without defaults.
+	Site protocol.Site
+	// Increases with every change of Site. 0: it never changed.
+	SiteVersion int64
+	SiteAt      int64 // when Site changed last
+	Version     int64
+	CreatedAt   int64
+	UpdatedAt   int64
 }
 
 // Policies are a provider's rules for new sessions.
@@ -80,12 +86,15 @@ func (r Reader) Providers(ctx context.Context, after string, limit int) ([]Provi
 func (r Reader) withDomains(ctx context.Context, row query.Provider) (Provider, error) {
 	p := Provider{
 		ID: row.ID, Name: row.Name, OriginURL: row.OriginUrl, AppURL: row.AppUrl,
-		Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+		SiteVersion: row.SiteVersion, SiteAt: row.SiteAt, Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}
 	if err := json.Unmarshal([]byte(row.Policies), &p.Policies); err != nil {
 		return Provider{}, fmt.Errorf("reading provider's policies: %w", err)
 	}
 	var err error
+	if p.Site, err = readSite(row.Site); err != nil {
+		return Provider{}, err
+	}
 	if p.Claims, err = r.Claims(ctx, row.ID); err != nil {
 		return Provider{}, err
 	}
@@ -103,8 +112,13 @@ func (t *Tx) InsertProvider(ctx context.Context, p Provider, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("writing provider: %w", err)
 	}
+	site, err := json.Marshal(p.Site)
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
 	n, err := t.q.InsertProvider(ctx, query.InsertProviderParams{
 		ID: p.ID, Name: p.Name, OriginUrl: p.OriginURL, AppUrl: p.AppURL, Policies: string(policies), CreatedAt: now.Unix(),
+		Site: string(site), SiteVersion: p.SiteVersion, SiteAt: p.SiteAt,
 	})
 	if err != nil {
 		return fmt.Errorf("writing provider: %w", err)
@@ -122,8 +136,13 @@ func (t *Tx) UpdateProvider(ctx context.Context, p Provider, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("writing provider: %w", err)
 	}
+	site, err := json.Marshal(p.Site)
+	if err != nil {
+		return fmt.Errorf("writing provider: %w", err)
+	}
 	n, err := t.q.UpdateProvider(ctx, query.UpdateProviderParams{
 		Name: p.Name, OriginUrl: p.OriginURL, AppUrl: p.AppURL, Policies: string(policies), UpdatedAt: now.Unix(),
+		Site: string(site), SiteVersion: p.SiteVersion, SiteAt: p.SiteAt,
 		ID: p.ID, OldVersion: p.Version,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store/query"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 // extensionsPage is how many extensions are read at once.
@@ -36,7 +37,7 @@ func (r Reader) fromRow(ctx context.Context, row query.Session) (session.Session
 
 func plainFromRow(r query.Session) session.Session {
 	return session.Session{
-		ID: r.ID, UserID: r.UserID, ProviderID: r.ProviderID, Status: session.Status(r.Status), Version: r.Version,
+		ID: r.ID, UserID: r.UserID, ProviderID: r.ProviderID, Mode: modeOf(r), PassID: r.PassID, Status: session.Status(r.Status), Version: r.Version,
 		Clock: session.Clock(r.Clock), Tokens: r.Tokens, Duration: r.DurationSeconds, ReturnURL: r.ReturnUrl,
 		ConsentURL: r.ConsentUrl, OfferUsed: r.OfferUsed, CreatedAt: r.CreatedAt, LaunchBy: r.LaunchBy,
 		StartedAt: r.StartedAt, EnteredAt: r.EnteredAt, ExpiresAt: r.ExpiresAt, PausedAt: r.PausedAt, PausedSeconds: r.PausedSeconds,
@@ -44,7 +45,22 @@ func plainFromRow(r query.Session) session.Session {
 		EndReason: r.EndReason, WarnAt: r.WarnAt,
 		RedeemedLink: r.RedeemedLink, Relaunches: r.Relaunches, RelaunchedAt: r.RelaunchedAt,
 		Meter: session.Meter{StartedUS: r.StartedUs, PausedAtUS: r.PausedAtUs, PausedUS: r.PausedUs},
+		Standstill: session.Standstill{
+			Reason: r.Standstill, SinceUS: r.StandstillSinceUs, UntilUS: r.StandstillUntilUs, StoodUS: r.StoodUs, Paused: r.StandstillPaused != 0,
+		},
 	}
+}
+
+// modeOf returns the mode of a row. A version that does not know modes writes none for the
+// sessions that it sells for a test key, whose tenant says it as well.
+func modeOf(r query.Session) session.Mode {
+	if _, test := protocol.SplitTenant(r.MarketplaceID); test {
+		return session.TestMode
+	}
+	if r.Mode == string(session.LiveMode) {
+		return "" // as the rules write it
+	}
+	return session.Mode(r.Mode)
 }
 
 // restorePurchases sets the purchases of a session from its extensions.

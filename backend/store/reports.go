@@ -23,6 +23,8 @@ type Edge struct {
 	// Time since the last event on its stream, which sends one at least every 2 s; -1
 	// if there was none.
 	StreamLagMS int64
+	// Which site settings its configuration sets itself: a JSON array; "" is none.
+	Sites string
 }
 
 // SeeEdges writes the reports of edges, unless a newer one is stored.
@@ -30,6 +32,7 @@ func (t *Tx) SeeEdges(ctx context.Context, list []Edge) error {
 	// Sorted, so that two backends do not deadlock.
 	slices.SortFunc(list, func(a, b Edge) int { return cmp.Compare(a.ID, b.ID) })
 	for _, e := range list {
+		e.Sites = cmp.Or(e.Sites, "[]")
 		if err := t.q.UpsertEdge(ctx, query.UpsertEdgeParams(e)); err != nil {
 			return fmt.Errorf("recording edges: %w", err)
 		}

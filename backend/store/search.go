@@ -35,6 +35,10 @@ type SessionFilter struct {
 	ProviderID    string
 	UserID        string // the user's subject
 	Status        session.Status
+	// Only with ProviderID, and without UserID or MarketplaceID: the mode of the sessions.
+	// Empty: live. A user's sessions are of one mode, and a marketplace's are live; those of
+	// its test keys belong to its test tenant.
+	Mode session.Mode
 	// Only with ProviderID or UserID, and without MarketplaceID: created at or after Since and before Until, in Unix
 	// seconds.
 	Since, Until int64
@@ -51,6 +55,7 @@ type SessionFilter struct {
 func (r Reader) Sessions(ctx context.Context, f SessionFilter) ([]session.Session, error) {
 	f.Before = cmp.Or(f.Before, last)
 	f.Until = cmp.Or(f.Until, math.MaxInt64)
+	f.Mode = cmp.Or(f.Mode, session.LiveMode)
 	rows, err := r.sessionRows(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
@@ -117,11 +122,11 @@ func (r Reader) sessionsOfProvider(ctx context.Context, f SessionFilter) ([]quer
 	}
 	if f.Status != "" && f.Search == "" {
 		return r.q.ListSessionsOfProviderInStatus(ctx, query.ListSessionsOfProviderInStatusParams{
-			ProviderID: f.ProviderID, Status: string(f.Status), Before: before, Since: f.Since, Until: f.Until, MaxRows: int32(f.Limit),
+			ProviderID: f.ProviderID, Mode: string(f.Mode), Status: string(f.Status), Before: before, Since: f.Since, Until: f.Until, MaxRows: int32(f.Limit),
 		})
 	}
 	return r.q.ListSessionsOfProvider(ctx, query.ListSessionsOfProviderParams{
-		ProviderID: f.ProviderID, Status: string(f.Status), Before: before, After: after, Since: f.Since, Until: f.Until,
+		ProviderID: f.ProviderID, Mode: string(f.Mode), Status: string(f.Status), Before: before, After: after, Since: f.Since, Until: f.Until,
 		Search: f.Search, MaxRows: int32(f.Limit),
 	})
 }
@@ -167,7 +172,7 @@ func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Sessi
 		return r.sessionsOfProvider(ctx, f)
 	}
 	beyond := f.Search + string(utf8.MaxRune)
-	n, err := r.q.CountSessionsOfUsers(ctx, query.CountSessionsOfUsersParams{ProviderID: f.ProviderID, First: f.Search, Last: beyond, MaxRows: narrowSearch})
+	n, err := r.q.CountSessionsOfUsers(ctx, query.CountSessionsOfUsersParams{ProviderID: f.ProviderID, Mode: string(f.Mode), First: f.Search, Last: beyond, MaxRows: narrowSearch})
 	if err != nil {
 		return nil, err
 	}
@@ -175,13 +180,13 @@ func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Sessi
 		return r.sessionsOfProvider(ctx, f)
 	}
 	return r.q.ListSessionsOfUsers(ctx, query.ListSessionsOfUsersParams{
-		ProviderID: f.ProviderID, First: f.Search, Last: beyond, Before: f.Before, Status: string(f.Status),
+		ProviderID: f.ProviderID, Mode: string(f.Mode), First: f.Search, Last: beyond, Before: f.Before, Status: string(f.Status),
 		Since: f.Since, Until: f.Until, MaxRows: int32(f.Limit),
 	})
 }
 
 // finds reports whether s matches what a query did not ask for.
 func (f SessionFilter) finds(s query.Session) bool {
-	return (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
+	return (f.UserID != "" || cmp.Or(modeOf(s), session.LiveMode) == f.Mode) && (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
 		(f.Search == "" || s.ID == f.Search || len(s.UserID) >= len(f.Search) && s.UserID[:len(f.Search)] == f.Search)
 }

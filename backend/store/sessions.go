@@ -66,6 +66,7 @@ func (t *Tx) Insert(ctx context.Context, tr session.Transition, now time.Time) e
 		RedeemedAt: s.RedeemedAt, DueAt: s.Due(), EndedAt: s.EndedAt, EndReason: s.EndReason, WarnAt: s.WarnAt,
 		MarketplaceID: protocol.MarketplaceOf(s.UserID),
 		Purchases:     purchases, StartedUs: s.Meter.StartedUS, PausedAtUs: s.Meter.PausedAtUS, PausedUs: s.Meter.PausedUS, EnteredAt: s.EnteredAt,
+		Mode: string(s.Purpose()), PassID: s.PassID,
 	})
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
@@ -99,11 +100,19 @@ func (t *Tx) Update(ctx context.Context, tr session.Transition, now time.Time) e
 	if n == 0 {
 		return fmt.Errorf("writing session: %w", ErrConflict)
 	}
+	if err := t.updateStandstill(ctx, s); err != nil {
+		return err
+	}
 	if s.Relaunches > 0 {
 		err := t.q.UpdateLinks(ctx, query.UpdateLinksParams{
 			ID: s.ID, Relaunches: s.Relaunches, RedeemedLink: s.RedeemedLink, RelaunchedAt: s.RelaunchedAt,
 		})
 		if err != nil {
+			return fmt.Errorf("writing session: %w", err)
+		}
+	}
+	if tr.Name == session.Advanced {
+		if err := t.q.MoveSession(ctx, s.LaunchBy, s.ID); err != nil {
 			return fmt.Errorf("writing session: %w", err)
 		}
 	}
@@ -123,6 +132,9 @@ func (t *Tx) recordTransition(ctx context.Context, tr session.Transition, now ti
 	props := map[string]any{"status": tr.Session.Status, "version": tr.Session.Version}
 	if tr.Session.EndReason != "" {
 		props["reason"] = tr.Session.EndReason
+	}
+	if tr.Session.StandsStill() {
+		props["reason"] = tr.Session.Standstill.Reason
 	}
 	body, err := json.Marshal(props)
 	if err != nil {

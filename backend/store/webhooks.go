@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -15,7 +16,9 @@ import (
 type Webhook struct {
 	ID         string
 	ProviderID string
-	URL        string
+	// LiveWebhook or TestWebhook.
+	Mode string
+	URL  string
 	// The message types to deliver. Empty: all.
 	Events      []string
 	Description string
@@ -38,6 +41,13 @@ type Webhook struct {
 	CreatedAt    int64
 	UpdatedAt    int64
 }
+
+// The modes of a [Webhook]: live ones receive messages about live sessions, test ones
+// about all others.
+const (
+	LiveWebhook = "live"
+	TestWebhook = "test"
+)
 
 // Delivery is the delivery of one message to one webhook.
 type Delivery struct {
@@ -73,14 +83,16 @@ type Announcement struct {
 	// The unique id of the message.
 	MessageID  string
 	ProviderID string
-	Type       string
-	SessionID  string
-	Payload    string
+	// The mode of the webhooks that receive it. Empty: any.
+	Mode      string
+	Type      string
+	SessionID string
+	Payload   string
 }
 
 func webhookFrom(r query.Webhook) Webhook {
 	w := Webhook{
-		ID: r.ID, ProviderID: r.ProviderID, URL: r.Url, Description: r.Description, Secret: r.Secret,
+		ID: r.ID, ProviderID: r.ProviderID, Mode: r.Mode, URL: r.Url, Description: r.Description, Secret: r.Secret,
 		OldSecret: r.OldSecret, OldSecretUntil: r.OldSecretUntil, Version: r.Version, DisabledAt: r.DisabledAt,
 		DisabledReason: r.DisabledReason, FailingSince: r.FailingSince,
 		Failures: r.Failures, LastFailedAt: r.LastFailedAt, RetryAtMS: r.RetryAtMs, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
@@ -112,6 +124,7 @@ func (r Reader) Webhook(ctx context.Context, id string) (Webhook, error) {
 // WebhookFilter selects webhooks of one provider.
 type WebhookFilter struct {
 	ProviderID string
+	Mode       string // empty: both
 	// Webhooks created after the one with this time and id. Zero: from the oldest.
 	AfterAt int64
 	AfterID string
@@ -120,7 +133,7 @@ type WebhookFilter struct {
 
 // Webhooks lists webhooks, oldest first.
 func (r Reader) Webhooks(ctx context.Context, f WebhookFilter) ([]Webhook, error) {
-	rows, err := r.q.ListWebhooks(ctx, query.ListWebhooksParams{ProviderID: f.ProviderID, AfterAt: f.AfterAt, AfterID: f.AfterID, MaxRows: int32(f.Limit)})
+	rows, err := r.q.ListWebhooks(ctx, query.ListWebhooksParams{ProviderID: f.ProviderID, Mode: f.Mode, AfterAt: f.AfterAt, AfterID: f.AfterID, MaxRows: int32(f.Limit)})
 	if err != nil {
 		return nil, fmt.Errorf("listing webhooks: %w", err)
 	}
@@ -157,7 +170,7 @@ func (r Reader) SealedSecrets(ctx context.Context, limit int) (map[string]string
 func (t *Tx) InsertWebhook(ctx context.Context, w Webhook, now time.Time) error {
 	err := t.q.InsertWebhook(ctx, query.InsertWebhookParams{
 		ID: w.ID, ProviderID: w.ProviderID, Url: w.URL, Events: spelled(w.Events), Description: w.Description,
-		Secret: w.Secret, CreatedAt: now.Unix(),
+		Secret: w.Secret, CreatedAt: now.Unix(), Mode: cmp.Or(w.Mode, LiveWebhook),
 	})
 	if err != nil {
 		return fmt.Errorf("writing webhook: %w", err)
@@ -200,7 +213,7 @@ func (t *Tx) DeleteWebhook(ctx context.Context, id string) error {
 // many. Call it in the transaction of the change that the message reports.
 func (t *Tx) Announce(ctx context.Context, a Announcement, now time.Time) (int64, error) {
 	n, err := t.q.Announce(ctx, query.AnnounceParams{
-		MessageID: a.MessageID, ProviderID: a.ProviderID, Type: a.Type, SessionID: a.SessionID, Payload: a.Payload,
+		MessageID: a.MessageID, ProviderID: a.ProviderID, Mode: a.Mode, Type: a.Type, SessionID: a.SessionID, Payload: a.Payload,
 		NowMs: now.UnixMilli(), Pattern: "%," + a.Type + ",%",
 	})
 	if err != nil {

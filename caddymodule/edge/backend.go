@@ -233,7 +233,7 @@ func RedeemCode(err error) protocol.Code {
 	}
 	switch problem.Code {
 	case protocol.LaunchSpent, protocol.SessionExpired, protocol.SessionCompleted, protocol.SessionRevoked,
-		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused:
+		protocol.SessionCanceled, protocol.WrongProvider, protocol.LaunchExpired, protocol.SessionPaused, protocol.InMaintenance:
 		return problem.Code
 	case protocol.Unauthorized, protocol.Forbidden, protocol.RateLimited, // this edge's own trouble, not the user's
 		protocol.BackendUnavailable: // the edge admits no more while the backend is down

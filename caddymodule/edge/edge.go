@@ -49,9 +49,13 @@ type Edge struct {
 	Pools      Pools
 	Pages      PageLog
 	Limits     *Limiter
+	Sites      *Sites
 	ended      endedSessions
 	interest   *interest
 	unheld     recentEvents
+	options    siteOptions
+	siteAsker  siteAsker
+	keeper     *keeper
 
 	states stateRequests
 	sweep  sweeper
@@ -103,16 +107,19 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 	e := &Edge{id: rand.Text(), logger: logger, Clock: c, Backend: newBackendClient(base, edgeKey, c), Sessions: live.NewStore(c.NowMS)}
 	e.Verifier = &token.Verifier{Keys: token.NewRemoteKeys(e.Backend.url(protocol.JWKS), e.Backend.client, time.Now)}
 	e.interest = newInterest()
-	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onReset: e.reset, held: e.heldProviders, legacyFor: legacyFor}
+	e.stream = &follower{backend: e.Backend, logger: logger, interest: e.interest, onState: e.applyEvent, onSite: e.applySite, onReset: e.reset, held: e.heldProviders, legacyFor: legacyFor}
 	e.Sessions.OnAdd = e.added
-	e.stream.onCover = e.sweep.begin
+	e.stream.onCover = e.covered
 	e.Heartbeats = &Heartbeats{
 		edgeID: e.id, interval: time.Second, backend: e.Backend, logger: logger,
 		onAnswer: e.applyAnswer, pending: make(map[string]protocol.Heartbeat), reporter: &reporter{edge: e},
 	}
 	e.Metrics = newMetrics(e)
 	e.Limits = newLimiter(e.Metrics.limited)
-	e.Hosts = newHostCache(e.Backend, e.Limits, func(provider string) { e.interest.add(provider, MonotonicMS()) })
+	e.Sites = newSites(e.closeSite)
+	e.siteAsker = siteAsker{edge: e, wake: make(chan struct{}, 1), legacyFor: legacyFor}
+	e.Hosts = newHostCache(e.Backend, e.Limits, e.foundHost)
+	e.keeper = newKeeper(e, base.String())
 	e.Launches = newLaunchDedup(e.Sessions)
 	e.Offline = &OfflineAdmissions{edge: e, waiting: make(map[string]*offlineEntry)}
 	e.Backend.calls = e.Metrics.calls
@@ -125,7 +132,7 @@ func New(base *url.URL, edgeKey string, logger *zap.Logger) *Edge {
 
 // Start begins to follow the backend. Further calls do nothing.
 func (e *Edge) Start() {
-	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run)
+	e.loops.start(e.Sessions.Run, e.stream.run, e.Heartbeats.run, e.Offline.run, e.Events.run, e.sweep.run, e.siteAsker.run, e.keeper.run)
 }
 
 // Destruct ends the loops and sends what is left. The pool calls it when no
@@ -186,6 +193,25 @@ func (e *Edge) applyAnswer(batch []protocol.Heartbeat, a *protocol.HeartbeatsAns
 		if s := e.Sessions.ByID(b.ID); s != nil && !changed[b.ID] {
 			s.Confirm(b.Version, sentAt)
 		}
+	}
+}
+
+// covered says that the stream may cover further providers from now on.
+func (e *Edge) covered() {
+	e.sweep.begin()
+	e.siteAsker.ask()
+}
+
+// foundHost takes the backend's answer about a host.
+func (e *Edge) foundHost(answer *protocol.HostAnswer) {
+	now := MonotonicMS()
+	e.interest.add(answer.ProviderID, now)
+	if answer.Site == nil || answer.Site.ProviderID != answer.ProviderID {
+		e.Sites.use(answer.ProviderID, now)
+		return
+	}
+	if err := e.Sites.Take(answer.Site, now); err != nil {
+		e.logger.Warn("site settings are left out", zap.String("provider", answer.ProviderID), zap.Error(err))
 	}
 }
 

@@ -62,7 +62,7 @@ func listen(t *testing.T, e *Edge) *listener {
 // waitHeard waits for n events.
 func (l *listener) waitHeard(t *testing.T, n int) []string {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		l.mu.Lock()
 		heard := append([]string(nil), l.heard...)

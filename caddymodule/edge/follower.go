@@ -30,6 +30,8 @@ type follower struct {
 	// that changes may have been missed and every state must be confirmed anew.
 	onState func([]byte) error
 	onReset func()
+	// onSite takes changed site settings, in JSON that is overwritten afterwards.
+	onSite func([]byte) error
 	// onCover says that the stream may cover further providers from now on, or that a stream
 	// of further ones could not be opened.
 	onCover func()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,9 @@ func (e *Edge) applyEvent(data []byte) error {
 	head, err := protocol.HeadOf(data)
 	if err != nil || head.ID == "" {
 		return errMalformedState
+	}
+	if strings.HasPrefix(head.ID, protocol.SiteIDPrefix) { // from a backend that takes it for a state
+		return e.applySite(data)
 	}
 	e.Metrics.streamEvents.Inc()
 	if head.Status.Terminal() {
@@ -53,6 +57,7 @@ func (e *Edge) reset() {
 	e.resetAt.Store(MonotonicMS())
 	e.downUntil.Store(0)
 	e.sweep.begin()
+	e.siteAsker.ask()
 }
 
 // fresh reports whether s may be judged by what is held: the backend vouched

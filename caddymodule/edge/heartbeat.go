@@ -108,8 +108,7 @@ func (h *Heartbeats) send(ctx context.Context, batch []protocol.Heartbeat) (*pro
 	req := &protocol.HeartbeatsRequest{EdgeID: h.edgeID, Beats: batch}
 	reported := h.reporter.add(req, time.Now())
 	answer, err := h.backend.heartbeats(ctx, req)
-	var problem *protocol.Problem
-	if reported && errors.As(err, &problem) && problem.Code == protocol.InvalidRequest {
+	for reported && req.Edge != nil && isInvalid(err) {
 		h.reporter.refused(req, time.Now())
 		answer, err = h.backend.heartbeats(ctx, req)
 	}
@@ -117,6 +116,12 @@ func (h *Heartbeats) send(ctx context.Context, batch []protocol.Heartbeat) (*pro
 		h.reporter.putBack(req)
 	}
 	return answer, err
+}
+
+// isInvalid reports whether the backend did not understand a request.
+func isInvalid(err error) bool {
+	p, ok := errors.AsType[*protocol.Problem](err)
+	return ok && p.Code == protocol.InvalidRequest
 }
 
 func (h *Heartbeats) takeBatch() []protocol.Heartbeat {

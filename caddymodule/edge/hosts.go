@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -56,8 +58,11 @@ type Asker struct {
 type HostCache struct {
 	backend *BackendClient
 	limiter *Limiter
-	onFound func(provider string) // called with each answer of the backend
+	onFound func(*protocol.HostAnswer) // called with each answer of the backend
 	lookups singleflight.Group
+	changes atomic.Int64 // counts changes of what was found
+
+	introductions introductions
 
 	mu      sync.RWMutex // guards all below
 	found   map[string]hostEntry
@@ -69,7 +74,7 @@ type hostEntry struct {
 	until  int64 // monotonic ms
 }
 
-func newHostCache(b *BackendClient, l *Limiter, onFound func(provider string)) *HostCache {
+func newHostCache(b *BackendClient, l *Limiter, onFound func(*protocol.HostAnswer)) *HostCache {
 	return &HostCache{backend: b, limiter: l, onFound: onFound, found: make(map[string]hostEntry), missing: make(map[string]int64)}
 }
 
@@ -105,26 +110,11 @@ func (c *HostCache) Find(ctx context.Context, host string, by Asker) (*protocol.
 	if old == nil && !c.limiter.lookUp(by) {
 		return nil, ErrLookups
 	}
-	key := host
-	if by.Kind == ByCertificate {
-		key += " " + protocol.PurposeCertificate
-	}
-	ask := func() (any, error) {
-		if answer, fresh, _ := c.Known(host); fresh { // answered since
-			return answer, nil
-		}
-		answer, err := c.backend.host(context.WithoutCancel(ctx), host, by.Kind == ByCertificate)
-		if err != nil && !isNoHost(err) {
-			c.keepStale(host, err) // not asked again at once: the backend is down or refuses
-			return (*protocol.HostAnswer)(nil), err
-		}
-		c.keep(host, answer)
-		return answer, nil
-	}
 	if old != nil && c.inGrace(host) { // no request to a busy site waits for the backend
-		c.lookups.DoChan(key, ask)
+		c.refresh(ctx, host, by)
 		return old, nil
 	}
+	key, ask := c.question(ctx, host, by)
 	v, err, _ := c.lookups.Do(key, ask)
 	if err != nil {
 		if old == nil {
@@ -136,6 +126,39 @@ func (c *HostCache) Find(ctx context.Context, host string, by Asker) (*protocol.
 		return answer, nil
 	}
 	return nil, ErrUnknownHost
+}
+
+// Refresh has an answer that has grown old asked for again, in the background.
+func (c *HostCache) Refresh(ctx context.Context, host string, by Asker) {
+	if old, fresh, _ := c.Known(host); old != nil && !fresh {
+		c.refresh(ctx, BareHost(host), by)
+	}
+}
+
+func (c *HostCache) refresh(ctx context.Context, host string, by Asker) {
+	key, ask := c.question(ctx, host, by)
+	c.lookups.DoChan(key, ask)
+}
+
+// question is what asks the backend about a bare host, and the name by which those who ask
+// the same share the answer.
+func (c *HostCache) question(ctx context.Context, host string, by Asker) (key string, ask func() (any, error)) {
+	key = host
+	if by.Kind == ByCertificate {
+		key += " " + protocol.PurposeCertificate
+	}
+	return key, func() (any, error) {
+		if answer, fresh, _ := c.Known(host); fresh { // answered since
+			return answer, nil
+		}
+		answer, err := c.backend.host(context.WithoutCancel(ctx), host, by.Kind == ByCertificate)
+		if err != nil && !isNoHost(err) {
+			c.keepStale(host, err) // not asked again at once: the backend is down or refuses
+			return (*protocol.HostAnswer)(nil), err
+		}
+		c.keep(host, answer)
+		return answer, nil
+	}
 }
 
 // inGrace reports whether an answer has grown old a moment ago.
@@ -155,27 +178,76 @@ func isNoHost(err error) bool {
 // keep remembers the backend's answer; nil: the host has no provider.
 func (c *HostCache) keep(host string, answer *protocol.HostAnswer) {
 	if answer != nil {
-		c.onFound(answer.ProviderID)
+		c.onFound(answer)
 	}
 	now := MonotonicMS()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if answer == nil {
-		delete(c.found, host)
+		if _, known := c.found[host]; known {
+			delete(c.found, host)
+			c.changes.Add(1)
+		}
 		if len(c.missing) >= hostsMax {
 			clear(c.missing) // clients can make up any number of them
 		}
 		c.missing[host] = now + hostMissing.Milliseconds()
 		return
 	}
+	c.putLocked(host, answer, now+hostFound.Milliseconds())
+}
+
+// putLocked remembers the provider of a host until a time in monotonic ms.
+func (c *HostCache) putLocked(host string, answer *protocol.HostAnswer, until int64) {
 	delete(c.missing, host)
-	if _, known := c.found[host]; !known && len(c.found) >= foundMax {
+	old, known := c.found[host]
+	if !known && len(c.found) >= foundMax {
 		for other := range c.found { // any one
 			delete(c.found, other)
 			break
 		}
 	}
-	c.found[host] = hostEntry{answer: answer, until: now + hostFound.Milliseconds()}
+	if !known || !sameHost(old.answer, answer) {
+		c.changes.Add(1)
+	}
+	c.found[host] = hostEntry{answer: answer, until: until}
+}
+
+// sameHost reports whether two answers say the same, apart from the site's settings.
+func sameHost(a, b *protocol.HostAnswer) bool {
+	one, other := *a, *b
+	one.Site, other.Site = nil, nil
+	return reflect.DeepEqual(one, other)
+}
+
+// restore remembers an answer from before a restart. It is asked for again with the next
+// request, and used meanwhile.
+func (c *HostCache) restore(answer *protocol.HostAnswer) {
+	host := BareHost(answer.Host)
+	if !isHostName(host) || answer.ProviderID == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.found[host]; !known {
+		c.putLocked(host, answer, MonotonicMS())
+	}
+}
+
+// all returns the answers about hosts that have a provider, and the hosts that have none.
+func (c *HostCache) all() (found map[string]protocol.HostAnswer, missing map[string]bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	found, missing = make(map[string]protocol.HostAnswer, len(c.found)), make(map[string]bool, len(c.missing))
+	for host, entry := range c.found {
+		answer := *entry.answer
+		answer.Host = host
+		found[host] = answer
+	}
+	for host := range c.missing {
+		missing[host] = true
+	}
+	return found, missing
 }
 
 // keepStale lets an old answer stand for a while.

@@ -113,7 +113,7 @@ func TestBrokenLaunchHoldsUpNobody(t *testing.T) {
 		defer func() { _ = recover() }()
 		_, _ = e.Launches.Do(t.Context(), key, "s", func() (string, error) { panic(http.ErrAbortHandler) })
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if cookie, err := e.Launches.Do(ctx, key, "s", func() (string, error) { return "cookie", nil }); cookie != "cookie" || err != nil {
 		t.Errorf("%q, %v after a launch that was broken off", cookie, err)

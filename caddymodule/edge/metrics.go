@@ -15,7 +15,7 @@ var RefusalCodes = []protocol.Code{
 	protocol.SessionMissing, protocol.SessionInvalid, protocol.SessionExpired, protocol.SessionCompleted,
 	protocol.SessionRevoked, protocol.SessionCanceled, protocol.SessionMoved, protocol.AnotherSession, protocol.SessionPaused, protocol.SessionPending,
 	protocol.LaunchSpent, protocol.LaunchInvalid, protocol.LaunchExpired, protocol.WrongProvider,
-	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite, protocol.RateLimited,
+	protocol.BackendUnavailable, protocol.OriginUnavailable, protocol.HostUnknown, protocol.CrossSite, protocol.RateLimited, protocol.InMaintenance,
 }
 
 // Metrics is what an edge counts. It belongs to the edge, not to a

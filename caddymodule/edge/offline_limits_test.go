@@ -124,7 +124,7 @@ func TestOfflineSessionIsHeldBackAfterItsTime(t *testing.T) {
 	go e.Sessions.Run(t.Context())
 	select {
 	case code = <-cut: // the deadlines' loop works to the second
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 	}
 	if code != protocol.BackendUnavailable || s.Refusal() != protocol.BackendUnavailable || live.IsEnd(s.Refusal()) {
 		t.Errorf("its request ended with %q, further ones are refused with %q", code, s.Refusal())

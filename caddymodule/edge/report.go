@@ -26,6 +26,8 @@ type reporter struct {
 	running   int64
 	pagesAt   time.Time // when pages were told last
 	plainTill time.Time // say nothing before that
+	// Do not tell the options of sites before that.
+	noSitesTill time.Time
 }
 
 // self is who the edge is and how it does.
@@ -37,9 +39,13 @@ func (r *reporter) self(now time.Time) *protocol.EdgeReport {
 	if heard := r.edge.stream.heardAt.Load(); heard > 0 {
 		lag = max(0, MonotonicMS()-heard)
 	}
-	return &protocol.EdgeReport{
+	report := &protocol.EdgeReport{
 		Version: Version(), StartedAt: processStart.Unix(), LiveSessions: r.running, StreamLagMS: lag,
 	}
+	if !now.Before(r.noSitesTill) {
+		report.Sites = r.edge.options.report()
+	}
+	return report
 }
 
 // add puts into a batch what there is to report, and reports whether there was
@@ -55,9 +61,14 @@ func (r *reporter) add(to *protocol.HeartbeatsRequest, now time.Time) bool {
 	return true
 }
 
-// refused takes the report out of a batch that the backend did not understand.
-// Pages are not kept for it.
+// refused takes out of a batch what the backend may not have understood: the options of
+// sites, then the whole report. Pages are not kept for it.
 func (r *reporter) refused(from *protocol.HeartbeatsRequest, now time.Time) {
+	if from.Edge != nil && from.Edge.Sites != nil {
+		from.Edge.Sites = nil
+		r.noSitesTill = now.Add(plainFor)
+		return
+	}
 	from.Edge, from.Pages = nil, nil
 	r.plainTill = now.Add(plainFor)
 }

@@ -56,7 +56,7 @@ func (b *statesBackend) next(t *testing.T) *statesCall {
 	select {
 	case c := <-b.calls:
 		return c
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the backend is not asked")
 		return nil
 	}
@@ -282,7 +282,7 @@ func TestARefusedBatchIsAskedForInHalves(t *testing.T) {
 					if bad := slices.Contains(tt.bad, got.id); bad == (got.err == nil) {
 						t.Errorf("%s: %v", got.id, got.err)
 					}
-				case <-time.After(30 * time.Second):
+				case <-time.After(2 * time.Minute):
 					t.Fatalf("%d are not answered", left)
 				}
 			}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
@@ -171,6 +173,10 @@ func (s *stream) dispatch(ev *event) error {
 	case protocol.StreamState:
 		if err := s.f.onState(ev.data); err != nil {
 			return fmt.Errorf("reading event stream: %w", err)
+		}
+	case protocol.StreamSite:
+		if err := s.f.onSite(ev.data); err != nil { // the next ones may be sound
+			s.f.logger.Warn("an event with site settings is left out", zap.Error(err))
 		}
 	case protocol.StreamReset:
 		s.f.onReset()

@@ -142,7 +142,7 @@ func TestResetWakesTheSweep(t *testing.T) {
 	defer func() { _ = e.Destruct() }()
 	for range 2 {
 		e.reset()
-		for end := time.Now().Add(30 * time.Second); s.ConfirmedAt() <= e.resetAt.Load(); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); s.ConfirmedAt() <= e.resetAt.Load(); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("it is not confirmed; batches of %d", b.sizes())
 			}

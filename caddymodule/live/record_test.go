@@ -22,6 +22,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 			Status: statuses[r.IntN(len(statuses))], Version: r.Int64(), ExpiresAt: r.Int64N(1 << 40), StartedAt: r.Int64N(3), PausedAt: r.Int64N(3),
 			DurationLimitSeconds: r.Int64(), TokensAllocated: r.Int64(), ReturnURL: fmt.Sprint("https://m.example/", r.IntN(9000)),
 			SettlementPolicy: protocol.SettlementPolicy(pick("", "full", "prorated")),
+			Mode:             protocol.Mode(pick("", "test", "staff", "preview")),
 		}
 		for range r.IntN(3) {
 			st.WarningSeconds = append(st.WarningSeconds, r.Int64N(4))

@@ -160,7 +160,7 @@ func (s *Session) ProviderID() string { return s.state.Load().Headers[HeaderProv
 // IsEnd reports whether a refusal code means that the session is over.
 func IsEnd(code protocol.Code) bool {
 	switch code {
-	case "", protocol.SessionPaused, protocol.SessionPending, protocol.BackendUnavailable:
+	case "", protocol.SessionPaused, protocol.SessionPending, protocol.BackendUnavailable, protocol.InMaintenance:
 		return false
 	}
 	return true
@@ -372,6 +372,14 @@ func (s *Session) Abandon() {
 	cut := s.unlistAllLocked()
 	s.mu.Unlock()
 	cutAll(cut, protocol.SessionMissing)
+}
+
+// CutOpen ends the open requests of the session, which goes on.
+func (s *Session) CutOpen(code protocol.Code) {
+	s.mu.Lock()
+	cut := s.unlistAllLocked()
+	s.mu.Unlock()
+	cutAll(cut, code)
 }
 
 // OpenRequests is how many requests are under way.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessiongate/sessiongate/backend"
 	"github.com/sessiongate/sessiongate/backend/store"
+	"github.com/sessiongate/sessiongate/internal/protocol"
 )
 
 func init() {
@@ -33,6 +34,9 @@ database, before the service's first start and while it runs.
   edge         redeem launch tokens, report heartbeats    sg_edge_
   admin        register providers, revoke sessions        sg_adm_
 
+Test keys (--test) begin with sg_mkt_test_ and sg_prv_test_. They sell and read test
+sessions only: their users' balances, and what they sell, are apart from live ones.
+
 "apikey portal" creates a link that signs a person in as one provider's guest.`
 			cmd.Example = `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
   sessiongate apikey list`
@@ -44,6 +48,7 @@ database, before the service's first start and while it runs.
 func apikeyCreate() *cobra.Command {
 	var config backend.Config
 	var role, provider, marketplace, name string
+	var test bool
 	cmd := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a key and print it once",
@@ -56,7 +61,8 @@ database does not exist yet, the command creates it, except for a provider's key
 because a new database has no provider.`,
 		Example: `  export SESSIONGATE_EDGE_KEY=$(sessiongate apikey create --role edge)
   sessiongate apikey create --role provider --provider prov_demo --name "Ada's laptop"
-  sessiongate apikey create --role marketplace --marketplace mkt_books`,
+  sessiongate apikey create --role marketplace --marketplace mkt_books
+  sessiongate apikey create --role marketplace --test`,
 	}
 	storageFlags(cmd, &config)
 	f := cmd.Flags()
@@ -64,6 +70,7 @@ because a new database has no provider.`,
 	f.StringVar(&provider, "provider", "", "id of the provider (required with --role provider)")
 	f.StringVar(&marketplace, "marketplace", "", "id of the marketplace, with --role marketplace (default mkt_default)")
 	f.StringVar(&name, "name", "", "label that \"apikey list\" shows")
+	f.BoolVar(&test, "test", false, "with --role marketplace or provider: the key sells and reads test sessions only")
 	takesNoArguments(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains(backend.Roles(), backend.Role(role)) {
@@ -74,6 +81,13 @@ because a new database has no provider.`,
 		}
 		if marketplace != "" && role != string(backend.RoleMarketplace) {
 			return misused(cmd, errors.New("--marketplace requires --role marketplace"))
+		}
+		create := backend.CreateAPIKey
+		if test {
+			if role != string(backend.RoleMarketplace) && role != string(backend.RoleProvider) {
+				return misused(cmd, errors.New("--test requires --role marketplace or --role provider"))
+			}
+			create = backend.CreateTestKey
 		}
 		where := sqliteFile(config)
 		if _, err := os.Stat(where); where != "" && errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +105,7 @@ because a new database has no provider.`,
 			return failed(cmd, err)
 		}
 		defer st.Close()
-		plaintext, kept, err := backend.CreateAPIKey(cmd.Context(), st, backend.Role(role), cmp.Or(provider, marketplace), name, st.Now(cmd.Context()))
+		plaintext, kept, err := create(cmd.Context(), st, backend.Role(role), cmp.Or(provider, marketplace), name, st.Now(cmd.Context()))
 		switch {
 		case errors.Is(err, store.ErrNotFound) && marketplace != "":
 			err = fmt.Errorf("marketplace %q not found; register it with \"sessiongate marketplace create\"", marketplace)
@@ -132,7 +146,7 @@ func apikeyList() *cobra.Command {
 				return failed(cmd, err)
 			}
 			for _, k := range list {
-				fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(cmp.Or(k.ProviderID, k.MarketplaceID)), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
+				fmt.Fprintf(out, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, orDash(ownerOf(k)), orDash(k.Name), moment(k.CreatedAt), moment(k.LastUsedAt), moment(k.ExpiresAt), moment(k.RevokedAt))
 			}
 			if len(list) < page {
 				break
@@ -143,6 +157,13 @@ func apikeyList() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// ownerOf returns the provider or marketplace of a key. The hint says whether it is a test
+// key.
+func ownerOf(k store.APIKey) string {
+	marketplace, _ := protocol.SplitTenant(k.MarketplaceID)
+	return cmp.Or(k.ProviderID, marketplace)
 }
 
 func apikeyRotate() *cobra.Command {

@@ -22,7 +22,13 @@ const sections = {
     "origin-lock": "Origin lock",
     troubleshooting: "Troubleshooting",
   },
-  Build: { api: "API by example", webhooks: "Webhooks", migration: "Migration" },
+  Build: {
+    api: "API by example",
+    webhooks: "Webhooks",
+    modes: "Test mode and passes",
+    "native-apps": "Native apps",
+    migration: "Migration",
+  },
   Recipes: {
     "recipes/nextjs": "Next.js",
     "recipes/django": "Django",

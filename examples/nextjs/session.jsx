@@ -1,6 +1,6 @@
 "use client";
 
-import { MarketplaceProvider, useSession } from "@marketplace/provider-sdk/next";
+import { MarketplaceProvider, SessionControls, useSession } from "@marketplace/provider-sdk/next";
 import { useState } from "react";
 
 export function Session() {
@@ -9,6 +9,7 @@ export function Session() {
   return (
     <MarketplaceProvider config={config}>
       <Clock />
+      <SessionControls />
     </MarketplaceProvider>
   );
 }

@@ -96,7 +96,7 @@ func (c color) String() string { return fmt.Sprintf("#%02x%02x%02x", c[0], c[1],
 // mix goes a part of the way from one color to another.
 func mix(from, to color, part float64) (c color) {
 	for i := range c {
-		c[i] = uint8(math.Floor(float64(from[i])+(float64(to[i])-float64(from[i]))*part + 0.5))
+		c[i] = uint8(math.Floor(float64(from[i]) + (float64(to[i])-float64(from[i]))*part + 0.5))
 	}
 	return c
 }

@@ -17,6 +17,7 @@ type SessionView struct {
 	Version              int64            `json:"version"`
 	ExpiresAt            int64            `json:"expires_at"`
 	PausedAt             int64            `json:"paused_at,omitempty"`
+	Standstill           string           `json:"standstill,omitempty" enum:"maintenance"`
 	DurationLimitSeconds int64            `json:"duration_limit_seconds"`
 	TokensAllocated      int64            `json:"tokens_allocated"`
 	ReturnURL            string           `json:"return_url"`
@@ -30,11 +31,25 @@ type SessionView struct {
 func (s *LiveState) View() SessionView {
 	return SessionView{
 		ID: s.ID, ProviderID: s.ProviderID, Mode: s.Mode, Status: s.Status, Version: s.Version,
-		ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt,
+		ExpiresAt: s.ExpiresAt, PausedAt: s.PausedAt, Standstill: s.Standstill,
 		DurationLimitSeconds: s.DurationLimitSeconds, TokensAllocated: s.TokensAllocated,
 		ReturnURL: s.ReturnURL, SettlementPolicy: s.SettlementPolicy, WarningSeconds: s.WarningSeconds,
 		Extension: s.Extension, Pause: s.Pause,
 	}
+}
+
+// NativeEntryRequest enters a session without a browser. The answer is a
+// [NativeEntryAnswer].
+type NativeEntryRequest struct {
+	LaunchToken string `json:"launch_token"`
+}
+
+// NativeEntryAnswer is an entered session and the session token that opens it, which the
+// client sends as the bearer token of each request.
+type NativeEntryAnswer struct {
+	// In later answers only if the client must send another token from now on.
+	SessionToken string `json:"session_token,omitempty"`
+	SessionAnswer
 }
 
 // HeartbeatRequest is a heartbeat that a page sends. Timestamp is the browser's clock

@@ -21,7 +21,7 @@ const (
 	GateResume    = GatePrefix + "resume"    // POST: [SessionAnswer]; 303 for an HTML form
 	GateEnd       = GatePrefix + "end"       // POST: [SessionAnswer]
 	GateEvents    = GatePrefix + "events"    // POST [EventsRequest]: 202
-	GateEnter     = GatePrefix + "enter"     // POST, an HTML form: 303
+	GateEnter     = GatePrefix + "enter"     // POST, an HTML form: 303; or [NativeEntryRequest]: [NativeEntryAnswer]
 )
 
 // The endpoints of the backend's API that edges use. Paths with {id} take a session id.
@@ -115,6 +115,9 @@ type LiveState struct {
 	WarningSeconds []int64     `json:"warning_seconds,omitempty"`
 	Extension      *Extension  `json:"extension,omitempty"`
 	Pause          *PauseRight `json:"pause,omitempty"`
+	// Why the clock stands still, if the session is paused because the app cannot be used:
+	// maintenance. Its user cannot resume it.
+	Standstill string `json:"standstill,omitempty" enum:"maintenance"`
 	// Empty: live.
 	Mode Mode `json:"mode,omitempty" enum:"live,test,staff,preview"`
 	// How many new links the session was given. Tokens made before the last one are void.

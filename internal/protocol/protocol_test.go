@@ -41,7 +41,7 @@ func TestEveryStatusHasItsRefusal(t *testing.T) {
 func TestViewNamesNoUser(t *testing.T) {
 	t.Parallel()
 	l := protocol.LiveState{
-		ID: "s1", UserID: "user_7", ProviderID: "p", Mode: protocol.TestMode, Status: protocol.Active, Version: 3, ExpiresAt: 9, StartedAt: 1,
+		ID: "s1", UserID: "user_7", ProviderID: "p", Mode: protocol.TestMode, Standstill: "maintenance", Status: protocol.Active, Version: 3, ExpiresAt: 9, StartedAt: 1,
 		PausedAt: 4, DurationLimitSeconds: 8, TokensAllocated: 5, ReturnURL: "https://m.example/", SettlementPolicy: protocol.SettlementFull, WarningSeconds: []int64{60},
 		Extension: &protocol.Extension{AdditionalSeconds: 1}, Pause: &protocol.PauseRight{MaxCount: 1},
 	}

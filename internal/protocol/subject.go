@@ -29,7 +29,8 @@ func SplitSubject(subject string) (marketplace, user string) {
 	return DefaultMarketplace, subject
 }
 
-// MarketplaceOf returns the marketplace of a subject.
+// MarketplaceOf returns the tenant of a subject: a marketplace, its [TestTenant], or
+// [PassTenant].
 func MarketplaceOf(subject string) string {
 	marketplace, _ := SplitSubject(subject)
 	return marketplace
@@ -38,3 +39,29 @@ func MarketplaceOf(subject string) string {
 // IsUserID reports whether a marketplace can have a user with this id: subjects of other
 // marketplaces are none.
 func IsUserID(user string) bool { return user != "" && !strings.Contains(user, subjectMark) }
+
+// testSuffix ends the tenant of a marketplace's test keys. No marketplace's id contains
+// it.
+const testSuffix = ".test"
+
+// PassTenant is the tenant of the users whom passes let in. No marketplace has this id.
+const PassTenant = "pass"
+
+// TestTenant returns the tenant of a marketplace's test keys. It has users, balances,
+// sessions and ledger accounts of its own, as another marketplace would: no query can
+// confuse the two, and each of their ledgers sums to zero.
+func TestTenant(marketplace string) string {
+	if marketplace == "" {
+		marketplace = DefaultMarketplace
+	}
+	return marketplace + testSuffix
+}
+
+// SplitTenant returns the marketplace that a tenant belongs to, and whether it is that of
+// its test keys. The marketplace of [PassTenant] is empty.
+func SplitTenant(tenant string) (marketplace string, test bool) {
+	if tenant == PassTenant {
+		return "", false
+	}
+	return strings.CutSuffix(tenant, testSuffix)
+}

@@ -97,11 +97,11 @@ const entries = {
 // What every page loads is one file, also where what is seen uses it, too.
 const shared = "api|browser|clock|errors|format|heartbeat|protocol|session|state|store|tabs";
 const core =
-  "sdk|token|access|backend|breaker|causes|check-config|events|address|connection|page|platform|open|signals";
+  "sdk|token|access|backend|breaker|causes|check-config|events|address|connection|page|platform|open";
 const codeSplitting = {
   groups: [
     // What the statistics need, too, which need no session.
-    { name: "base", test: /src\/(backoff|package\/(errors|zone))\.ts$/ },
+    { name: "base", test: /src\/(backoff|package\/(cancel|errors|signals|zone))\.ts$/ },
     {
       name: "core",
       test: new RegExp(`src/(${shared}|package/(${core}))\\.ts$`),

@@ -38,6 +38,8 @@ export interface SessionView {
   version: number;
   expires_at: number;
   paused_at?: number;
+  /** Why the clock stands still: the app cannot be used. The user cannot resume it. */
+  standstill?: string;
   duration_limit_seconds: number;
   tokens_allocated: number;
   return_url: string;

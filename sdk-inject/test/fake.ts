@@ -58,7 +58,7 @@ export async function settle(): Promise<void> {
 }
 
 /** How long a test waits for real input and output before it fails. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 
 /** Waits for something that real input and output must bring about. */
 export async function until(

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { cssText } from "../../../sdk-inject/scripts/css.mjs";
@@ -13,10 +14,46 @@ const sdkStyle = {
   load: (id: string) => (id === "\0sdk-style" ? cssText().load(sdk) : undefined),
 };
 
+const ui = here("../../../sdk-inject/src");
+const preview = here("src/preview/main.ts");
+
+/** The texts of the gate's pages, and those of them that the preview shows. */
+const texts = here("../../../caddymodule/pages/texts/");
+function shownTexts(json: string): string {
+  const { pages, ...rest } = JSON.parse(json);
+  const shown = Object.entries(pages).filter(([code]) => /^(session_missing|maintenance|)$/.test(code));
+  return JSON.stringify({ ...rest, pages: Object.fromEntries(shown) });
+}
+
+/** What the SDK's build writes in place of these names: files of the SDK, which the preview contains. */
+const sdkFiles = {
+  name: "sdk-files",
+  enforce: "pre" as const,
+  resolveId(id: string, importer = "") {
+    const [, kind = "", language = ""] = /^\.\/__(CHIP|WORDS)_(\w\w)__$/.exec(id) ?? [];
+    if (kind) return `${ui}/languages/${kind}-${language}.ts`.toLowerCase().replace(ui.toLowerCase(), ui);
+    const [, sheet] = /^\.\/([\w-]+)\.css$/.exec(id) ?? [];
+    return sheet && importer.startsWith(`${ui}/ui/`) ? `\0sdk-${sheet}` : undefined;
+  },
+  /** They come with the preview, and are not loaded when they are wanted. */
+  transform(code: string, id: string) {
+    if (!id.startsWith(`${ui}/languages`)) return undefined;
+    const names = [...code.matchAll(/import\("\.\/(__\w+__)"\)/g)].map(([, name]) => name);
+    const imports = names.map((name) => `import * as ${name} from "./${name}";`).join("");
+    return { code: imports + code.replace(/import\("\.\/(__\w+__)"\)/g, "Promise.resolve($1)"), map: null };
+  },
+  load(id: string) {
+    if (id.startsWith(texts)) return shownTexts(readFileSync(id, "utf8"));
+    const [, sheet] = /^\0sdk-(chip|dialog|actions-panel|site)$/.exec(id) ?? [];
+    return sheet ? cssText().load(`${ui}/ui/${sheet}.css`) : undefined;
+  },
+};
+
 // One script and one style sheet with fixed names: the session service embeds them, and names them
 // by their hashes when it serves them.
-export default defineConfig({
-  plugins: [sdkStyle],
+// The preview is a script of its own, which only the page of the site settings loads.
+export default defineConfig(({ mode }) => ({
+  plugins: [sdkStyle, sdkFiles],
   resolve: {
     alias: [
       { find: /^react$/, replacement: here("node_modules/preact/compat/dist/compat.mjs") },
@@ -35,9 +72,14 @@ export default defineConfig({
     target: "es2022",
     cssTarget: ["chrome123", "firefox124", "safari17.5"],
     rolldownOptions: {
-      input: here("src/main.tsx"),
-      output: { entryFileNames: "app.js", assetFileNames: "app.[ext]", codeSplitting: false },
+      input: mode === "preview" ? preview : here("src/main.tsx"),
+      output: {
+        ...(mode === "preview" && { format: "iife" as const }),
+        entryFileNames: mode === "preview" ? "preview.js" : "app.js",
+        assetFileNames: "app.[ext]",
+        codeSplitting: false,
+      },
     },
   },
   test: { include: ["test/*.test.ts"] },
-});
+}));

@@ -13,7 +13,7 @@ ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE rollups.at_ms < ex
 
 -- name: TouchedDays :many
 -- TouchedDays is the days that the events between two ids concern.
-SELECT DISTINCT s.provider_id, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
+SELECT DISTINCT s.provider_id, s.mode, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
 FROM session_events e JOIN sessions s ON s.id = e.session_id
 WHERE e.id > sqlc.arg(after) AND e.id < sqlc.arg(before) AND e.source = 'session';
 
@@ -21,7 +21,7 @@ WHERE e.id > sqlc.arg(after) AND e.id < sqlc.arg(before) AND e.source = 'session
 -- ListNewUsers is some of the users of a provider's day, in order, that are not
 -- known to have come on that day or before.
 SELECT DISTINCT s.user_id FROM sessions s
-WHERE s.provider_id = sqlc.arg(provider_id) AND s.created_at >= sqlc.arg(since) AND s.created_at < sqlc.arg(until) AND s.user_id > sqlc.arg(after)
+WHERE s.provider_id = sqlc.arg(provider_id) AND s.mode = 'live' AND s.created_at >= sqlc.arg(since) AND s.created_at < sqlc.arg(until) AND s.user_id > sqlc.arg(after)
   AND NOT EXISTS (SELECT 1 FROM provider_users u WHERE u.provider_id = s.provider_id AND u.user_id = s.user_id AND u.first_day <= CAST(sqlc.arg(day) AS BIGINT))
 ORDER BY s.user_id LIMIT sqlc.arg(max_rows);
 
@@ -31,11 +31,13 @@ ON CONFLICT (provider_id, user_id) DO UPDATE SET
     first_day = CASE WHEN excluded.first_day < provider_users.first_day THEN excluded.first_day ELSE provider_users.first_day END;
 
 -- name: CountDay :one
+-- CountDay counts the sessions of a mode, and the ledger entries of such sessions. The
+-- tenant of test sessions ends in .test; sessions of passes have no entries.
 SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens AS tokens_allocated, s.paid AS paid_seconds, s.used AS used_seconds, s.users,
-    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = sqlc.arg(provider_id) AND u.first_day = CAST(sqlc.arg(day) AS BIGINT)) AS new_users,
+    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = sqlc.arg(provider_id) AND u.first_day = CAST(sqlc.arg(day) AS BIGINT) AND CAST(sqlc.arg(mode) AS TEXT) = 'live') AS new_users,
     l.captures, l.captured, l.released, l.held,
     (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
-        WHERE v.provider_id = sqlc.arg(provider_id) AND v.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND v.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400) AS extensions
+        WHERE v.provider_id = sqlc.arg(provider_id) AND v.mode = sqlc.arg(mode) AND v.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND v.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400) AS extensions
 FROM (
     SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0 OR x.entered_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
@@ -43,7 +45,7 @@ FROM (
         CAST(COALESCE(SUM(x.tokens), 0) AS BIGINT) AS tokens, CAST(COALESCE(SUM(x.duration_seconds), 0) AS BIGINT) AS paid,
         CAST(COALESCE(SUM(x.used_seconds), 0) AS BIGINT) AS used, COUNT(DISTINCT x.user_id) AS users
     FROM sessions x
-    WHERE x.provider_id = sqlc.arg(provider_id) AND x.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND x.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400
+    WHERE x.provider_id = sqlc.arg(provider_id) AND x.mode = sqlc.arg(mode) AND x.created_at >= CAST(sqlc.arg(day) AS BIGINT) * 86400 AND x.created_at < CAST(sqlc.arg(day) AS BIGINT) * 86400 + 86400
 ) s, (
     SELECT COUNT(*) FILTER (WHERE y.kind = 'capture') AS captures,
         CAST(COALESCE(SUM(y.amount) FILTER (WHERE y.kind = 'capture'), 0) AS BIGINT) AS captured,
@@ -51,6 +53,7 @@ FROM (
         CAST(COALESCE(SUM(y.amount) FILTER (WHERE y.kind = 'hold'), 0) AS BIGINT) AS held
     FROM ledger_entries y
     WHERE y.provider_id = sqlc.arg(provider_id) AND y.at_us >= CAST(sqlc.arg(day) AS BIGINT) * 86400000000 AND y.at_us < CAST(sqlc.arg(day) AS BIGINT) * 86400000000 + 86400000000
+      AND CAST(sqlc.arg(mode) AS TEXT) = CASE WHEN y.marketplace_id LIKE '%.test' THEN 'test' ELSE 'live' END
 ) l;
 
 -- name: PutDay :exec
@@ -73,4 +76,4 @@ SELECT CAST(COALESCE(SUM(sessions), 0) AS BIGINT) AS sessions, CAST(COALESCE(SUM
 FROM provider_analytics WHERE provider_id = $1;
 
 -- name: CountLive :many
-SELECT status, COUNT(*) AS sessions FROM sessions WHERE provider_id = $1 AND due_at > 0 GROUP BY status;
+SELECT status, COUNT(*) AS sessions FROM sessions WHERE provider_id = $1 AND mode = $2 AND due_at > 0 GROUP BY status;

@@ -1,6 +1,6 @@
 -- name: Announce :execrows
 -- Announce writes one delivery to each webhook of a provider that wants this
--- type. A disabled webhook's is kept for replay, and not attempted.
+-- type, and is for this mode; an empty mode is of both. A disabled webhook's is kept for replay, and not attempted.
 INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status)
 SELECT CAST(sqlc.arg(message_id) AS TEXT) || '.' || w.id, w.id, CAST(sqlc.arg(message_id) AS TEXT), CAST(sqlc.arg(type) AS TEXT), CAST(sqlc.arg(session_id) AS TEXT), CAST(sqlc.arg(payload) AS TEXT),
        CASE WHEN w.disabled_at = 0 THEN 'pending' ELSE 'failed' END, 0, 0,
@@ -8,7 +8,8 @@ SELECT CAST(sqlc.arg(message_id) AS TEXT) || '.' || w.id, w.id, CAST(sqlc.arg(me
        CAST(sqlc.arg(now_ms) AS BIGINT),
        CASE WHEN w.disabled_at = 0 THEN 0 ELSE CAST(sqlc.arg(now_ms) AS BIGINT) END, 0
 FROM webhooks w
-WHERE w.provider_id = sqlc.arg(provider_id) AND (w.events = '' OR w.events LIKE CAST(sqlc.arg(pattern) AS TEXT));
+WHERE w.provider_id = sqlc.arg(provider_id) AND (w.events = '' OR w.events LIKE CAST(sqlc.arg(pattern) AS TEXT))
+  AND (CAST(sqlc.arg(mode) AS TEXT) = '' OR w.mode = CAST(sqlc.arg(mode) AS TEXT));
 
 -- name: InsertDelivery :exec
 INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, session_id, payload, status, tries, attempts, next_at_ms, created_ms, done_ms, last_status)

@@ -1,5 +1,5 @@
 -- name: InsertAPIKey :exec
-INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id, marketplace_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id, marketplace_id, test) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: GetAPIKeyByHash :one
 SELECT * FROM api_keys WHERE hash = $1;

@@ -1,9 +1,9 @@
 -- name: UpsertEdge :exec
-INSERT INTO edges (id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO edges (id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms, sites)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, address = excluded.address, started_at = excluded.started_at,
-    last_seen_at = excluded.last_seen_at, live_sessions = excluded.live_sessions, stream_lag_ms = excluded.stream_lag_ms
+    last_seen_at = excluded.last_seen_at, live_sessions = excluded.live_sessions, stream_lag_ms = excluded.stream_lag_ms, sites = excluded.sites
 WHERE edges.last_seen_at <= excluded.last_seen_at OR edges.last_seen_at > excluded.last_seen_at + 60;
 
 -- name: ListEdges :many

@@ -3,10 +3,10 @@ INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
     redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id,
-    purchases, started_us, paused_at_us, paused_us, entered_at
+    purchases, started_us, paused_at_us, paused_us, entered_at, mode, pass_id
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36
 );
 
 -- name: UpdateSession :execrows

@@ -1,13 +1,13 @@
 -- name: InsertWebhook :exec
-INSERT INTO webhooks (id, provider_id, url, events, description, secret, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
+INSERT INTO webhooks (id, provider_id, url, events, description, secret, created_at, updated_at, mode)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8);
 
 -- name: GetWebhook :one
 SELECT * FROM webhooks WHERE id = $1;
 
 -- name: ListWebhooks :many
 SELECT * FROM webhooks
-WHERE provider_id = sqlc.arg(provider_id)
+WHERE provider_id = sqlc.arg(provider_id) AND (CAST(sqlc.arg(mode) AS TEXT) = '' OR mode = sqlc.arg(mode))
   AND (created_at > sqlc.arg(after_at) OR (created_at = sqlc.arg(after_at) AND id > sqlc.arg(after_id)))
 ORDER BY created_at, id LIMIT sqlc.arg(max_rows);
 

@@ -11,10 +11,10 @@ import (
 
 const countDay = `-- name: CountDay :one
 SELECT s.sessions, s.entered, s.completed, s.expired, s.revoked, s.canceled, s.tokens AS tokens_allocated, s.paid AS paid_seconds, s.used AS used_seconds, s.users,
-    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = $1 AND u.first_day = CAST($2 AS BIGINT)) AS new_users,
+    (SELECT COUNT(*) FROM provider_users u WHERE u.provider_id = $1 AND u.first_day = CAST($2 AS BIGINT) AND CAST($3 AS TEXT) = 'live') AS new_users,
     l.captures, l.captured, l.released, l.held,
     (SELECT COUNT(*) FROM session_extensions z JOIN sessions v ON v.id = z.session_id
-        WHERE v.provider_id = $1 AND v.created_at >= CAST($2 AS BIGINT) * 86400 AND v.created_at < CAST($2 AS BIGINT) * 86400 + 86400) AS extensions
+        WHERE v.provider_id = $1 AND v.mode = $3 AND v.created_at >= CAST($2 AS BIGINT) * 86400 AND v.created_at < CAST($2 AS BIGINT) * 86400 + 86400) AS extensions
 FROM (
     SELECT COUNT(*) AS sessions, COUNT(*) FILTER (WHERE x.redeemed_at > 0 OR x.entered_at > 0) AS entered,
         COUNT(*) FILTER (WHERE x.status = 'completed') AS completed, COUNT(*) FILTER (WHERE x.status = 'expired') AS expired,
@@ -22,7 +22,7 @@ FROM (
         CAST(COALESCE(SUM(x.tokens), 0) AS BIGINT) AS tokens, CAST(COALESCE(SUM(x.duration_seconds), 0) AS BIGINT) AS paid,
         CAST(COALESCE(SUM(x.used_seconds), 0) AS BIGINT) AS used, COUNT(DISTINCT x.user_id) AS users
     FROM sessions x
-    WHERE x.provider_id = $1 AND x.created_at >= CAST($2 AS BIGINT) * 86400 AND x.created_at < CAST($2 AS BIGINT) * 86400 + 86400
+    WHERE x.provider_id = $1 AND x.mode = $3 AND x.created_at >= CAST($2 AS BIGINT) * 86400 AND x.created_at < CAST($2 AS BIGINT) * 86400 + 86400
 ) s, (
     SELECT COUNT(*) FILTER (WHERE y.kind = 'capture') AS captures,
         CAST(COALESCE(SUM(y.amount) FILTER (WHERE y.kind = 'capture'), 0) AS BIGINT) AS captured,
@@ -30,6 +30,7 @@ FROM (
         CAST(COALESCE(SUM(y.amount) FILTER (WHERE y.kind = 'hold'), 0) AS BIGINT) AS held
     FROM ledger_entries y
     WHERE y.provider_id = $1 AND y.at_us >= CAST($2 AS BIGINT) * 86400000000 AND y.at_us < CAST($2 AS BIGINT) * 86400000000 + 86400000000
+      AND CAST($3 AS TEXT) = CASE WHEN y.marketplace_id LIKE '%.test' THEN 'test' ELSE 'live' END
 ) l
 `
 
@@ -52,8 +53,10 @@ type CountDayRow struct {
 	Extensions      int64
 }
 
-func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) (CountDayRow, error) {
-	row := q.queryRow(ctx, q.countDayStmt, countDay, providerID, day)
+// CountDay counts the sessions of a mode, and the ledger entries of such sessions. The
+// tenant of test sessions ends in .test; sessions of passes have no entries.
+func (q *Queries) CountDay(ctx context.Context, providerID string, day int64, mode string) (CountDayRow, error) {
+	row := q.queryRow(ctx, q.countDayStmt, countDay, providerID, day, mode)
 	var i CountDayRow
 	err := row.Scan(
 		&i.Sessions,
@@ -77,7 +80,7 @@ func (q *Queries) CountDay(ctx context.Context, providerID string, day int64) (C
 }
 
 const countLive = `-- name: CountLive :many
-SELECT status, COUNT(*) AS sessions FROM sessions WHERE provider_id = $1 AND due_at > 0 GROUP BY status
+SELECT status, COUNT(*) AS sessions FROM sessions WHERE provider_id = $1 AND mode = $2 AND due_at > 0 GROUP BY status
 `
 
 type CountLiveRow struct {
@@ -85,8 +88,8 @@ type CountLiveRow struct {
 	Sessions int64
 }
 
-func (q *Queries) CountLive(ctx context.Context, providerID string) ([]CountLiveRow, error) {
-	rows, err := q.query(ctx, q.countLiveStmt, countLive, providerID)
+func (q *Queries) CountLive(ctx context.Context, providerID string, mode string) ([]CountLiveRow, error) {
+	rows, err := q.query(ctx, q.countLiveStmt, countLive, providerID, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +170,7 @@ func (q *Queries) ListDays(ctx context.Context, providerID string, day int64, da
 
 const listNewUsers = `-- name: ListNewUsers :many
 SELECT DISTINCT s.user_id FROM sessions s
-WHERE s.provider_id = $1 AND s.created_at >= $2 AND s.created_at < $3 AND s.user_id > $4
+WHERE s.provider_id = $1 AND s.mode = 'live' AND s.created_at >= $2 AND s.created_at < $3 AND s.user_id > $4
   AND NOT EXISTS (SELECT 1 FROM provider_users u WHERE u.provider_id = s.provider_id AND u.user_id = s.user_id AND u.first_day <= CAST($5 AS BIGINT))
 ORDER BY s.user_id LIMIT $6
 `
@@ -331,13 +334,14 @@ func (q *Queries) SumDays(ctx context.Context, providerID string) (SumDaysRow, e
 }
 
 const touchedDays = `-- name: TouchedDays :many
-SELECT DISTINCT s.provider_id, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
+SELECT DISTINCT s.provider_id, s.mode, CAST(s.created_at / 86400 AS BIGINT) AS created_day, CAST(e.at_ms / 86400000 AS BIGINT) AS event_day
 FROM session_events e JOIN sessions s ON s.id = e.session_id
 WHERE e.id > $1 AND e.id < $2 AND e.source = 'session'
 `
 
 type TouchedDaysRow struct {
 	ProviderID string
+	Mode       string
 	CreatedDay int64
 	EventDay   int64
 }
@@ -352,7 +356,12 @@ func (q *Queries) TouchedDays(ctx context.Context, after string, before string) 
 	items := []TouchedDaysRow{}
 	for rows.Next() {
 		var i TouchedDaysRow
-		if err := rows.Scan(&i.ProviderID, &i.CreatedDay, &i.EventDay); err != nil {
+		if err := rows.Scan(
+			&i.ProviderID,
+			&i.Mode,
+			&i.CreatedDay,
+			&i.EventDay,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -10,7 +10,7 @@ import (
 )
 
 const insertAudit = `-- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, action, target, request_id) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO audit_log (id, at, actor, action, target, request_id, changes) VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertAuditParams struct {
@@ -20,6 +20,7 @@ type InsertAuditParams struct {
 	Action    string
 	Target    string
 	RequestID string
+	Changes   string
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
@@ -30,12 +31,13 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 		arg.Action,
 		arg.Target,
 		arg.RequestID,
+		arg.Changes,
 	)
 	return err
 }
 
 const listAudit = `-- name: ListAudit :many
-SELECT id, at, actor, action, target, request_id FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, at, actor, action, target, request_id, changes FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListAudit(ctx context.Context, before string, maxRows int32) ([]AuditLog, error) {
@@ -54,6 +56,7 @@ func (q *Queries) ListAudit(ctx context.Context, before string, maxRows int32) (
 			&i.Action,
 			&i.Target,
 			&i.RequestID,
+			&i.Changes,
 		); err != nil {
 			return nil, err
 		}

@@ -69,11 +69,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
 	}
+	if q.claimStandstillStmt, err = db.PrepareContext(ctx, claimStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimStandstill: %w", err)
+	}
 	if q.copyAccountStmt, err = db.PrepareContext(ctx, copyAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CopyAccount: %w", err)
 	}
 	if q.countDayStmt, err = db.PrepareContext(ctx, countDay); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDay: %w", err)
+	}
+	if q.countEntriesOfPassStmt, err = db.PrepareContext(ctx, countEntriesOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEntriesOfPass: %w", err)
 	}
 	if q.countEventsStmt, err = db.PrepareContext(ctx, countEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvents: %w", err)
@@ -83,6 +89,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countLiveKeysStmt, err = db.PrepareContext(ctx, countLiveKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveKeys: %w", err)
+	}
+	if q.countLivePassesStmt, err = db.PrepareContext(ctx, countLivePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLivePasses: %w", err)
+	}
+	if q.countLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, countLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfPass: %w", err)
 	}
 	if q.countLiveSessionsOfUserStmt, err = db.PrepareContext(ctx, countLiveSessionsOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLiveSessionsOfUser: %w", err)
@@ -135,6 +147,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletePageEventsStmt, err = db.PrepareContext(ctx, deletePageEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePageEvents: %w", err)
 	}
+	if q.deletePassesStmt, err = db.PrepareContext(ctx, deletePasses); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePasses: %w", err)
+	}
 	if q.deletePersonStmt, err = db.PrepareContext(ctx, deletePerson); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePerson: %w", err)
 	}
@@ -156,6 +171,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
 	}
+	if q.deleteStandstillStmt, err = db.PrepareContext(ctx, deleteStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStandstill: %w", err)
+	}
 	if q.deleteWebhookStmt, err = db.PrepareContext(ctx, deleteWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteWebhook: %w", err)
 	}
@@ -164,6 +182,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dueWebhooksStmt, err = db.PrepareContext(ctx, dueWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query DueWebhooks: %w", err)
+	}
+	if q.endStandstillStmt, err = db.PrepareContext(ctx, endStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query EndStandstill: %w", err)
 	}
 	if q.ensureAccountStmt, err = db.PrepareContext(ctx, ensureAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnsureAccount: %w", err)
@@ -221,6 +242,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getMarketplaceStmt, err = db.PrepareContext(ctx, getMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query GetMarketplace: %w", err)
+	}
+	if q.getPassStmt, err = db.PrepareContext(ctx, getPass); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPass: %w", err)
+	}
+	if q.getPassByHashStmt, err = db.PrepareContext(ctx, getPassByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPassByHash: %w", err)
 	}
 	if q.getPersonStmt, err = db.PrepareContext(ctx, getPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPerson: %w", err)
@@ -291,6 +318,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertMarketplaceStmt, err = db.PrepareContext(ctx, insertMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertMarketplace: %w", err)
 	}
+	if q.insertPassStmt, err = db.PrepareContext(ctx, insertPass); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPass: %w", err)
+	}
 	if q.insertPersonStmt, err = db.PrepareContext(ctx, insertPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPerson: %w", err)
 	}
@@ -305,6 +335,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertSigningKeyStmt, err = db.PrepareContext(ctx, insertSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSigningKey: %w", err)
+	}
+	if q.insertStandstillStmt, err = db.PrepareContext(ctx, insertStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertStandstill: %w", err)
 	}
 	if q.insertWebhookStmt, err = db.PrepareContext(ctx, insertWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertWebhook: %w", err)
@@ -375,17 +408,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLiveSessionsOfMarketplaceStmt, err = db.PrepareContext(ctx, listLiveSessionsOfMarketplace); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfMarketplace: %w", err)
 	}
+	if q.listLiveSessionsOfPassStmt, err = db.PrepareContext(ctx, listLiveSessionsOfPass); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLiveSessionsOfPass: %w", err)
+	}
 	if q.listMarketplacesStmt, err = db.PrepareContext(ctx, listMarketplaces); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMarketplaces: %w", err)
 	}
 	if q.listMessagesOfUserStmt, err = db.PrepareContext(ctx, listMessagesOfUser); err != nil {
 		return nil, fmt.Errorf("error preparing query ListMessagesOfUser: %w", err)
 	}
+	if q.listModeDaysStmt, err = db.PrepareContext(ctx, listModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query ListModeDays: %w", err)
+	}
 	if q.listNewUsersStmt, err = db.PrepareContext(ctx, listNewUsers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListNewUsers: %w", err)
 	}
 	if q.listPageReportsStmt, err = db.PrepareContext(ctx, listPageReports); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPageReports: %w", err)
+	}
+	if q.listPassesStmt, err = db.PrepareContext(ctx, listPasses); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPasses: %w", err)
 	}
 	if q.listPeopleStmt, err = db.PrepareContext(ctx, listPeople); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPeople: %w", err)
@@ -432,8 +474,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
 	}
+	if q.listSiteChangesStmt, err = db.PrepareContext(ctx, listSiteChanges); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSiteChanges: %w", err)
+	}
+	if q.listSiteOptionsStmt, err = db.PrepareContext(ctx, listSiteOptions); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSiteOptions: %w", err)
+	}
+	if q.listSitesStmt, err = db.PrepareContext(ctx, listSites); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSites: %w", err)
+	}
 	if q.listWebhooksStmt, err = db.PrepareContext(ctx, listWebhooks); err != nil {
 		return nil, fmt.Errorf("error preparing query ListWebhooks: %w", err)
+	}
+	if q.liveSessionsOfStmt, err = db.PrepareContext(ctx, liveSessionsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LiveSessionsOf: %w", err)
+	}
+	if q.lockProviderStmt, err = db.PrepareContext(ctx, lockProvider); err != nil {
+		return nil, fmt.Errorf("error preparing query LockProvider: %w", err)
 	}
 	if q.makeDueStmt, err = db.PrepareContext(ctx, makeDue); err != nil {
 		return nil, fmt.Errorf("error preparing query MakeDue: %w", err)
@@ -447,14 +504,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.moveClaimStmt, err = db.PrepareContext(ctx, moveClaim); err != nil {
 		return nil, fmt.Errorf("error preparing query MoveClaim: %w", err)
 	}
+	if q.moveSessionStmt, err = db.PrepareContext(ctx, moveSession); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveSession: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.placesTakenStmt, err = db.PrepareContext(ctx, placesTaken); err != nil {
+		return nil, fmt.Errorf("error preparing query PlacesTaken: %w", err)
 	}
 	if q.putDayStmt, err = db.PrepareContext(ctx, putDay); err != nil {
 		return nil, fmt.Errorf("error preparing query PutDay: %w", err)
 	}
 	if q.putGuestChangeStmt, err = db.PrepareContext(ctx, putGuestChange); err != nil {
 		return nil, fmt.Errorf("error preparing query PutGuestChange: %w", err)
+	}
+	if q.putModeDayStmt, err = db.PrepareContext(ctx, putModeDay); err != nil {
+		return nil, fmt.Errorf("error preparing query PutModeDay: %w", err)
 	}
 	if q.putProviderUserStmt, err = db.PrepareContext(ctx, putProviderUser); err != nil {
 		return nil, fmt.Errorf("error preparing query PutProviderUser: %w", err)
@@ -474,6 +540,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeAPIKeyStmt, err = db.PrepareContext(ctx, revokeAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIKey: %w", err)
 	}
+	if q.revokePassStmt, err = db.PrepareContext(ctx, revokePass); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokePass: %w", err)
+	}
 	if q.saveIdempotentResponseStmt, err = db.PrepareContext(ctx, saveIdempotentResponse); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveIdempotentResponse: %w", err)
 	}
@@ -489,8 +558,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
 	}
+	if q.standstillToTellStmt, err = db.PrepareContext(ctx, standstillToTell); err != nil {
+		return nil, fmt.Errorf("error preparing query StandstillToTell: %w", err)
+	}
+	if q.standstillsStmt, err = db.PrepareContext(ctx, standstills); err != nil {
+		return nil, fmt.Errorf("error preparing query Standstills: %w", err)
+	}
 	if q.sumDaysStmt, err = db.PrepareContext(ctx, sumDays); err != nil {
 		return nil, fmt.Errorf("error preparing query SumDays: %w", err)
+	}
+	if q.sumModeDaysStmt, err = db.PrepareContext(ctx, sumModeDays); err != nil {
+		return nil, fmt.Errorf("error preparing query SumModeDays: %w", err)
 	}
 	if q.touchAPIKeyStmt, err = db.PrepareContext(ctx, touchAPIKey); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAPIKey: %w", err)
@@ -513,6 +591,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateSessionStmt, err = db.PrepareContext(ctx, updateSession); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateSession: %w", err)
 	}
+	if q.updateStandstillStmt, err = db.PrepareContext(ctx, updateStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateStandstill: %w", err)
+	}
 	if q.updateWebhookStmt, err = db.PrepareContext(ctx, updateWebhook); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateWebhook: %w", err)
 	}
@@ -521,6 +602,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.upsertEdgeStmt, err = db.PrepareContext(ctx, upsertEdge); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertEdge: %w", err)
+	}
+	if q.usePassStmt, err = db.PrepareContext(ctx, usePass); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePass: %w", err)
 	}
 	return &q, nil
 }
@@ -602,6 +686,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
 		}
 	}
+	if q.claimStandstillStmt != nil {
+		if cerr := q.claimStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimStandstillStmt: %w", cerr)
+		}
+	}
 	if q.copyAccountStmt != nil {
 		if cerr := q.copyAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing copyAccountStmt: %w", cerr)
@@ -610,6 +699,11 @@ func (q *Queries) Close() error {
 	if q.countDayStmt != nil {
 		if cerr := q.countDayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countDayStmt: %w", cerr)
+		}
+	}
+	if q.countEntriesOfPassStmt != nil {
+		if cerr := q.countEntriesOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEntriesOfPassStmt: %w", cerr)
 		}
 	}
 	if q.countEventsStmt != nil {
@@ -625,6 +719,16 @@ func (q *Queries) Close() error {
 	if q.countLiveKeysStmt != nil {
 		if cerr := q.countLiveKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLiveKeysStmt: %w", cerr)
+		}
+	}
+	if q.countLivePassesStmt != nil {
+		if cerr := q.countLivePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLivePassesStmt: %w", cerr)
+		}
+	}
+	if q.countLiveSessionsOfPassStmt != nil {
+		if cerr := q.countLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLiveSessionsOfPassStmt: %w", cerr)
 		}
 	}
 	if q.countLiveSessionsOfUserStmt != nil {
@@ -712,6 +816,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletePageEventsStmt: %w", cerr)
 		}
 	}
+	if q.deletePassesStmt != nil {
+		if cerr := q.deletePassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePassesStmt: %w", cerr)
+		}
+	}
 	if q.deletePersonStmt != nil {
 		if cerr := q.deletePersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePersonStmt: %w", cerr)
@@ -747,6 +856,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
 		}
 	}
+	if q.deleteStandstillStmt != nil {
+		if cerr := q.deleteStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStandstillStmt: %w", cerr)
+		}
+	}
 	if q.deleteWebhookStmt != nil {
 		if cerr := q.deleteWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteWebhookStmt: %w", cerr)
@@ -760,6 +874,11 @@ func (q *Queries) Close() error {
 	if q.dueWebhooksStmt != nil {
 		if cerr := q.dueWebhooksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueWebhooksStmt: %w", cerr)
+		}
+	}
+	if q.endStandstillStmt != nil {
+		if cerr := q.endStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endStandstillStmt: %w", cerr)
 		}
 	}
 	if q.ensureAccountStmt != nil {
@@ -855,6 +974,16 @@ func (q *Queries) Close() error {
 	if q.getMarketplaceStmt != nil {
 		if cerr := q.getMarketplaceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getMarketplaceStmt: %w", cerr)
+		}
+	}
+	if q.getPassStmt != nil {
+		if cerr := q.getPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassStmt: %w", cerr)
+		}
+	}
+	if q.getPassByHashStmt != nil {
+		if cerr := q.getPassByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPassByHashStmt: %w", cerr)
 		}
 	}
 	if q.getPersonStmt != nil {
@@ -972,6 +1101,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.insertPassStmt != nil {
+		if cerr := q.insertPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPassStmt: %w", cerr)
+		}
+	}
 	if q.insertPersonStmt != nil {
 		if cerr := q.insertPersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertPersonStmt: %w", cerr)
@@ -995,6 +1129,11 @@ func (q *Queries) Close() error {
 	if q.insertSigningKeyStmt != nil {
 		if cerr := q.insertSigningKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSigningKeyStmt: %w", cerr)
+		}
+	}
+	if q.insertStandstillStmt != nil {
+		if cerr := q.insertStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertStandstillStmt: %w", cerr)
 		}
 	}
 	if q.insertWebhookStmt != nil {
@@ -1112,6 +1251,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLiveSessionsOfMarketplaceStmt: %w", cerr)
 		}
 	}
+	if q.listLiveSessionsOfPassStmt != nil {
+		if cerr := q.listLiveSessionsOfPassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLiveSessionsOfPassStmt: %w", cerr)
+		}
+	}
 	if q.listMarketplacesStmt != nil {
 		if cerr := q.listMarketplacesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listMarketplacesStmt: %w", cerr)
@@ -1122,6 +1266,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listMessagesOfUserStmt: %w", cerr)
 		}
 	}
+	if q.listModeDaysStmt != nil {
+		if cerr := q.listModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listModeDaysStmt: %w", cerr)
+		}
+	}
 	if q.listNewUsersStmt != nil {
 		if cerr := q.listNewUsersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listNewUsersStmt: %w", cerr)
@@ -1130,6 +1279,11 @@ func (q *Queries) Close() error {
 	if q.listPageReportsStmt != nil {
 		if cerr := q.listPageReportsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPageReportsStmt: %w", cerr)
+		}
+	}
+	if q.listPassesStmt != nil {
+		if cerr := q.listPassesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPassesStmt: %w", cerr)
 		}
 	}
 	if q.listPeopleStmt != nil {
@@ -1207,9 +1361,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
 		}
 	}
+	if q.listSiteChangesStmt != nil {
+		if cerr := q.listSiteChangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSiteChangesStmt: %w", cerr)
+		}
+	}
+	if q.listSiteOptionsStmt != nil {
+		if cerr := q.listSiteOptionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSiteOptionsStmt: %w", cerr)
+		}
+	}
+	if q.listSitesStmt != nil {
+		if cerr := q.listSitesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSitesStmt: %w", cerr)
+		}
+	}
 	if q.listWebhooksStmt != nil {
 		if cerr := q.listWebhooksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listWebhooksStmt: %w", cerr)
+		}
+	}
+	if q.liveSessionsOfStmt != nil {
+		if cerr := q.liveSessionsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liveSessionsOfStmt: %w", cerr)
+		}
+	}
+	if q.lockProviderStmt != nil {
+		if cerr := q.lockProviderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockProviderStmt: %w", cerr)
 		}
 	}
 	if q.makeDueStmt != nil {
@@ -1232,9 +1411,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing moveClaimStmt: %w", cerr)
 		}
 	}
+	if q.moveSessionStmt != nil {
+		if cerr := q.moveSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveSessionStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.placesTakenStmt != nil {
+		if cerr := q.placesTakenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing placesTakenStmt: %w", cerr)
 		}
 	}
 	if q.putDayStmt != nil {
@@ -1245,6 +1434,11 @@ func (q *Queries) Close() error {
 	if q.putGuestChangeStmt != nil {
 		if cerr := q.putGuestChangeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putGuestChangeStmt: %w", cerr)
+		}
+	}
+	if q.putModeDayStmt != nil {
+		if cerr := q.putModeDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putModeDayStmt: %w", cerr)
 		}
 	}
 	if q.putProviderUserStmt != nil {
@@ -1277,6 +1471,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeAPIKeyStmt: %w", cerr)
 		}
 	}
+	if q.revokePassStmt != nil {
+		if cerr := q.revokePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokePassStmt: %w", cerr)
+		}
+	}
 	if q.saveIdempotentResponseStmt != nil {
 		if cerr := q.saveIdempotentResponseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveIdempotentResponseStmt: %w", cerr)
@@ -1302,9 +1501,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
 		}
 	}
+	if q.standstillToTellStmt != nil {
+		if cerr := q.standstillToTellStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standstillToTellStmt: %w", cerr)
+		}
+	}
+	if q.standstillsStmt != nil {
+		if cerr := q.standstillsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standstillsStmt: %w", cerr)
+		}
+	}
 	if q.sumDaysStmt != nil {
 		if cerr := q.sumDaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumDaysStmt: %w", cerr)
+		}
+	}
+	if q.sumModeDaysStmt != nil {
+		if cerr := q.sumModeDaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumModeDaysStmt: %w", cerr)
 		}
 	}
 	if q.touchAPIKeyStmt != nil {
@@ -1342,6 +1556,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateSessionStmt: %w", cerr)
 		}
 	}
+	if q.updateStandstillStmt != nil {
+		if cerr := q.updateStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateStandstillStmt: %w", cerr)
+		}
+	}
 	if q.updateWebhookStmt != nil {
 		if cerr := q.updateWebhookStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateWebhookStmt: %w", cerr)
@@ -1355,6 +1574,11 @@ func (q *Queries) Close() error {
 	if q.upsertEdgeStmt != nil {
 		if cerr := q.upsertEdgeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertEdgeStmt: %w", cerr)
+		}
+	}
+	if q.usePassStmt != nil {
+		if cerr := q.usePassStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePassStmt: %w", cerr)
 		}
 	}
 	return err
@@ -1411,11 +1635,15 @@ type Queries struct {
 	claimDeliveriesStmt                             *sql.Stmt
 	claimDeliveryStmt                               *sql.Stmt
 	claimIdempotencyKeyStmt                         *sql.Stmt
+	claimStandstillStmt                             *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
+	countEntriesOfPassStmt                          *sql.Stmt
 	countEventsStmt                                 *sql.Stmt
 	countLiveStmt                                   *sql.Stmt
 	countLiveKeysStmt                               *sql.Stmt
+	countLivePassesStmt                             *sql.Stmt
+	countLiveSessionsOfPassStmt                     *sql.Stmt
 	countLiveSessionsOfUserStmt                     *sql.Stmt
 	countPeopleOfProviderStmt                       *sql.Stmt
 	countPersonStmt                                 *sql.Stmt
@@ -1433,6 +1661,7 @@ type Queries struct {
 	deleteOldPageReportsStmt                        *sql.Stmt
 	deleteOldSignInsStmt                            *sql.Stmt
 	deletePageEventsStmt                            *sql.Stmt
+	deletePassesStmt                                *sql.Stmt
 	deletePersonStmt                                *sql.Stmt
 	deleteProviderEventDaysStmt                     *sql.Stmt
 	deleteProviderEventsStmt                        *sql.Stmt
@@ -1440,9 +1669,11 @@ type Queries struct {
 	deleteSignInStmt                                *sql.Stmt
 	deleteSignInsOfPersonStmt                       *sql.Stmt
 	deleteSigningKeysStmt                           *sql.Stmt
+	deleteStandstillStmt                            *sql.Stmt
 	deleteWebhookStmt                               *sql.Stmt
 	dueSessionsStmt                                 *sql.Stmt
 	dueWebhooksStmt                                 *sql.Stmt
+	endStandstillStmt                               *sql.Stmt
 	ensureAccountStmt                               *sql.Stmt
 	eraseEntriesStmt                                *sql.Stmt
 	eraseHoldsStmt                                  *sql.Stmt
@@ -1462,6 +1693,8 @@ type Queries struct {
 	getHoldStmt                                     *sql.Stmt
 	getIdempotencyKeyStmt                           *sql.Stmt
 	getMarketplaceStmt                              *sql.Stmt
+	getPassStmt                                     *sql.Stmt
+	getPassByHashStmt                               *sql.Stmt
 	getPersonStmt                                   *sql.Stmt
 	getProviderStmt                                 *sql.Stmt
 	getProviderByDomainStmt                         *sql.Stmt
@@ -1485,11 +1718,13 @@ type Queries struct {
 	insertExtensionStmt                             *sql.Stmt
 	insertHoldStmt                                  *sql.Stmt
 	insertMarketplaceStmt                           *sql.Stmt
+	insertPassStmt                                  *sql.Stmt
 	insertPersonStmt                                *sql.Stmt
 	insertProviderStmt                              *sql.Stmt
 	insertSessionStmt                               *sql.Stmt
 	insertSignInStmt                                *sql.Stmt
 	insertSigningKeyStmt                            *sql.Stmt
+	insertStandstillStmt                            *sql.Stmt
 	insertWebhookStmt                               *sql.Stmt
 	listAPIKeysStmt                                 *sql.Stmt
 	listAPIKeysOfProviderStmt                       *sql.Stmt
@@ -1513,10 +1748,13 @@ type Queries struct {
 	listExtensionsStmt                              *sql.Stmt
 	listGuestChangesStmt                            *sql.Stmt
 	listLiveSessionsOfMarketplaceStmt               *sql.Stmt
+	listLiveSessionsOfPassStmt                      *sql.Stmt
 	listMarketplacesStmt                            *sql.Stmt
 	listMessagesOfUserStmt                          *sql.Stmt
+	listModeDaysStmt                                *sql.Stmt
 	listNewUsersStmt                                *sql.Stmt
 	listPageReportsStmt                             *sql.Stmt
+	listPassesStmt                                  *sql.Stmt
 	listPeopleStmt                                  *sql.Stmt
 	listPeopleByEmailStmt                           *sql.Stmt
 	listProviderEventsStmt                          *sql.Stmt
@@ -1532,26 +1770,38 @@ type Queries struct {
 	listSessionsOfUserStmt                          *sql.Stmt
 	listSessionsOfUsersStmt                         *sql.Stmt
 	listSigningKeysStmt                             *sql.Stmt
+	listSiteChangesStmt                             *sql.Stmt
+	listSiteOptionsStmt                             *sql.Stmt
+	listSitesStmt                                   *sql.Stmt
 	listWebhooksStmt                                *sql.Stmt
+	liveSessionsOfStmt                              *sql.Stmt
+	lockProviderStmt                                *sql.Stmt
 	makeDueStmt                                     *sql.Stmt
 	makeWebhooksCallableStmt                        *sql.Stmt
 	moveBalanceStmt                                 *sql.Stmt
 	moveClaimStmt                                   *sql.Stmt
+	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
+	placesTakenStmt                                 *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
+	putModeDayStmt                                  *sql.Stmt
 	putProviderUserStmt                             *sql.Stmt
 	putRollupStmt                                   *sql.Stmt
 	renewIdempotencyKeysStmt                        *sql.Stmt
 	replayDeliveriesStmt                            *sql.Stmt
 	replayDeliveryStmt                              *sql.Stmt
 	revokeAPIKeyStmt                                *sql.Stmt
+	revokePassStmt                                  *sql.Stmt
 	saveIdempotentResponseStmt                      *sql.Stmt
 	setMessageStmt                                  *sql.Stmt
 	setRollupStmt                                   *sql.Stmt
 	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
+	standstillToTellStmt                            *sql.Stmt
+	standstillsStmt                                 *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
+	sumModeDaysStmt                                 *sql.Stmt
 	touchAPIKeyStmt                                 *sql.Stmt
 	touchedDaysStmt                                 *sql.Stmt
 	trimPageReportsStmt                             *sql.Stmt
@@ -1559,9 +1809,11 @@ type Queries struct {
 	updateLinksStmt                                 *sql.Stmt
 	updateProviderStmt                              *sql.Stmt
 	updateSessionStmt                               *sql.Stmt
+	updateStandstillStmt                            *sql.Stmt
 	updateWebhookStmt                               *sql.Stmt
 	upsertBeatStmt                                  *sql.Stmt
 	upsertEdgeStmt                                  *sql.Stmt
+	usePassStmt                                     *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1583,11 +1835,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimDeliveriesStmt:                     q.claimDeliveriesStmt,
 		claimDeliveryStmt:                       q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
+		claimStandstillStmt:                     q.claimStandstillStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
+		countEntriesOfPassStmt:                  q.countEntriesOfPassStmt,
 		countEventsStmt:                         q.countEventsStmt,
 		countLiveStmt:                           q.countLiveStmt,
 		countLiveKeysStmt:                       q.countLiveKeysStmt,
+		countLivePassesStmt:                     q.countLivePassesStmt,
+		countLiveSessionsOfPassStmt:             q.countLiveSessionsOfPassStmt,
 		countLiveSessionsOfUserStmt:             q.countLiveSessionsOfUserStmt,
 		countPeopleOfProviderStmt:               q.countPeopleOfProviderStmt,
 		countPersonStmt:                         q.countPersonStmt,
@@ -1605,6 +1861,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOldPageReportsStmt:                q.deleteOldPageReportsStmt,
 		deleteOldSignInsStmt:                    q.deleteOldSignInsStmt,
 		deletePageEventsStmt:                    q.deletePageEventsStmt,
+		deletePassesStmt:                        q.deletePassesStmt,
 		deletePersonStmt:                        q.deletePersonStmt,
 		deleteProviderEventDaysStmt:             q.deleteProviderEventDaysStmt,
 		deleteProviderEventsStmt:                q.deleteProviderEventsStmt,
@@ -1612,9 +1869,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSignInStmt:                        q.deleteSignInStmt,
 		deleteSignInsOfPersonStmt:               q.deleteSignInsOfPersonStmt,
 		deleteSigningKeysStmt:                   q.deleteSigningKeysStmt,
+		deleteStandstillStmt:                    q.deleteStandstillStmt,
 		deleteWebhookStmt:                       q.deleteWebhookStmt,
 		dueSessionsStmt:                         q.dueSessionsStmt,
 		dueWebhooksStmt:                         q.dueWebhooksStmt,
+		endStandstillStmt:                       q.endStandstillStmt,
 		ensureAccountStmt:                       q.ensureAccountStmt,
 		eraseEntriesStmt:                        q.eraseEntriesStmt,
 		eraseHoldsStmt:                          q.eraseHoldsStmt,
@@ -1634,6 +1893,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getHoldStmt:                             q.getHoldStmt,
 		getIdempotencyKeyStmt:                   q.getIdempotencyKeyStmt,
 		getMarketplaceStmt:                      q.getMarketplaceStmt,
+		getPassStmt:                             q.getPassStmt,
+		getPassByHashStmt:                       q.getPassByHashStmt,
 		getPersonStmt:                           q.getPersonStmt,
 		getProviderStmt:                         q.getProviderStmt,
 		getProviderByDomainStmt:                 q.getProviderByDomainStmt,
@@ -1657,11 +1918,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertExtensionStmt:                     q.insertExtensionStmt,
 		insertHoldStmt:                          q.insertHoldStmt,
 		insertMarketplaceStmt:                   q.insertMarketplaceStmt,
+		insertPassStmt:                          q.insertPassStmt,
 		insertPersonStmt:                        q.insertPersonStmt,
 		insertProviderStmt:                      q.insertProviderStmt,
 		insertSessionStmt:                       q.insertSessionStmt,
 		insertSignInStmt:                        q.insertSignInStmt,
 		insertSigningKeyStmt:                    q.insertSigningKeyStmt,
+		insertStandstillStmt:                    q.insertStandstillStmt,
 		insertWebhookStmt:                       q.insertWebhookStmt,
 		listAPIKeysStmt:                         q.listAPIKeysStmt,
 		listAPIKeysOfProviderStmt:               q.listAPIKeysOfProviderStmt,
@@ -1685,10 +1948,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listExtensionsStmt:                      q.listExtensionsStmt,
 		listGuestChangesStmt:                    q.listGuestChangesStmt,
 		listLiveSessionsOfMarketplaceStmt:       q.listLiveSessionsOfMarketplaceStmt,
+		listLiveSessionsOfPassStmt:              q.listLiveSessionsOfPassStmt,
 		listMarketplacesStmt:                    q.listMarketplacesStmt,
 		listMessagesOfUserStmt:                  q.listMessagesOfUserStmt,
+		listModeDaysStmt:                        q.listModeDaysStmt,
 		listNewUsersStmt:                        q.listNewUsersStmt,
 		listPageReportsStmt:                     q.listPageReportsStmt,
+		listPassesStmt:                          q.listPassesStmt,
 		listPeopleStmt:                          q.listPeopleStmt,
 		listPeopleByEmailStmt:                   q.listPeopleByEmailStmt,
 		listProviderEventsStmt:                  q.listProviderEventsStmt,
@@ -1704,26 +1970,38 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSessionsOfUserStmt:                          q.listSessionsOfUserStmt,
 		listSessionsOfUsersStmt:                         q.listSessionsOfUsersStmt,
 		listSigningKeysStmt:                             q.listSigningKeysStmt,
+		listSiteChangesStmt:                             q.listSiteChangesStmt,
+		listSiteOptionsStmt:                             q.listSiteOptionsStmt,
+		listSitesStmt:                                   q.listSitesStmt,
 		listWebhooksStmt:                                q.listWebhooksStmt,
+		liveSessionsOfStmt:                              q.liveSessionsOfStmt,
+		lockProviderStmt:                                q.lockProviderStmt,
 		makeDueStmt:                                     q.makeDueStmt,
 		makeWebhooksCallableStmt:                        q.makeWebhooksCallableStmt,
 		moveBalanceStmt:                                 q.moveBalanceStmt,
 		moveClaimStmt:                                   q.moveClaimStmt,
+		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
+		placesTakenStmt:                                 q.placesTakenStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
+		putModeDayStmt:                                  q.putModeDayStmt,
 		putProviderUserStmt:                             q.putProviderUserStmt,
 		putRollupStmt:                                   q.putRollupStmt,
 		renewIdempotencyKeysStmt:                        q.renewIdempotencyKeysStmt,
 		replayDeliveriesStmt:                            q.replayDeliveriesStmt,
 		replayDeliveryStmt:                              q.replayDeliveryStmt,
 		revokeAPIKeyStmt:                                q.revokeAPIKeyStmt,
+		revokePassStmt:                                  q.revokePassStmt,
 		saveIdempotentResponseStmt:                      q.saveIdempotentResponseStmt,
 		setMessageStmt:                                  q.setMessageStmt,
 		setRollupStmt:                                   q.setRollupStmt,
 		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
+		standstillToTellStmt:                            q.standstillToTellStmt,
+		standstillsStmt:                                 q.standstillsStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
+		sumModeDaysStmt:                                 q.sumModeDaysStmt,
 		touchAPIKeyStmt:                                 q.touchAPIKeyStmt,
 		touchedDaysStmt:                                 q.touchedDaysStmt,
 		trimPageReportsStmt:                             q.trimPageReportsStmt,
@@ -1731,8 +2009,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateLinksStmt:                                 q.updateLinksStmt,
 		updateProviderStmt:                              q.updateProviderStmt,
 		updateSessionStmt:                               q.updateSessionStmt,
+		updateStandstillStmt:                            q.updateStandstillStmt,
 		updateWebhookStmt:                               q.updateWebhookStmt,
 		upsertBeatStmt:                                  q.upsertBeatStmt,
 		upsertEdgeStmt:                                  q.upsertEdgeStmt,
+		usePassStmt:                                     q.usePassStmt,
 	}
 }

@@ -18,6 +18,7 @@ SELECT CAST($1 AS TEXT) || '.' || w.id, w.id, CAST($1 AS TEXT), CAST($2 AS TEXT)
        CASE WHEN w.disabled_at = 0 THEN 0 ELSE CAST($5 AS BIGINT) END, 0
 FROM webhooks w
 WHERE w.provider_id = $6 AND (w.events = '' OR w.events LIKE CAST($7 AS TEXT))
+  AND (CAST($8 AS TEXT) = '' OR w.mode = CAST($8 AS TEXT))
 `
 
 type AnnounceParams struct {
@@ -28,10 +29,11 @@ type AnnounceParams struct {
 	NowMs      int64
 	ProviderID string
 	Pattern    string
+	Mode       string
 }
 
 // Announce writes one delivery to each webhook of a provider that wants this
-// type. A disabled webhook's is kept for replay, and not attempted.
+// type, and is for this mode; an empty mode is of both. A disabled webhook's is kept for replay, and not attempted.
 func (q *Queries) Announce(ctx context.Context, arg AnnounceParams) (int64, error) {
 	result, err := q.exec(ctx, q.announceStmt, announce,
 		arg.MessageID,
@@ -41,6 +43,7 @@ func (q *Queries) Announce(ctx context.Context, arg AnnounceParams) (int64, erro
 		arg.NowMs,
 		arg.ProviderID,
 		arg.Pattern,
+		arg.Mode,
 	)
 	if err != nil {
 		return 0, err

@@ -30,7 +30,7 @@ func (q *Queries) GetDomainSecret(ctx context.Context) (string, error) {
 }
 
 const getProviderByDomain = `-- name: GetProviderByDomain :one
-SELECT p.id, p.name, p.origin_url, p.app_url, p.policies, p.version, p.created_at, p.updated_at FROM providers p JOIN domain_claims d ON d.provider_id = p.id
+SELECT p.id, p.name, p.origin_url, p.app_url, p.policies, p.version, p.created_at, p.updated_at, p.site, p.site_version, p.site_at FROM providers p JOIN domain_claims d ON d.provider_id = p.id
 WHERE d.domain = $1 AND d.state IN ('proven', 'vouched', 'local')
 `
 
@@ -46,6 +46,9 @@ func (q *Queries) GetProviderByDomain(ctx context.Context, domain string) (Provi
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Site,
+		&i.SiteVersion,
+		&i.SiteAt,
 	)
 	return i, err
 }

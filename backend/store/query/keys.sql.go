@@ -53,7 +53,7 @@ func (q *Queries) ExpireAPIKey(ctx context.Context, expiresAt int64, iD string) 
 }
 
 const getAPIKey = `-- name: GetAPIKey :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys WHERE id = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id, test FROM api_keys WHERE id = $1
 `
 
 func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
@@ -73,12 +73,13 @@ func (q *Queries) GetAPIKey(ctx context.Context, id string) (ApiKey, error) {
 		&i.Kind,
 		&i.LineID,
 		&i.MarketplaceID,
+		&i.Test,
 	)
 	return i, err
 }
 
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys WHERE hash = $1
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id, test FROM api_keys WHERE hash = $1
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, error) {
@@ -98,12 +99,13 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash string) (ApiKey, err
 		&i.Kind,
 		&i.LineID,
 		&i.MarketplaceID,
+		&i.Test,
 	)
 	return i, err
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id, marketplace_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO api_keys (id, hash, hint, role, provider_id, name, created_at, expires_at, kind, line_id, marketplace_id, test) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertAPIKeyParams struct {
@@ -118,6 +120,7 @@ type InsertAPIKeyParams struct {
 	Kind          string
 	LineID        string
 	MarketplaceID string
+	Test          int64
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -133,12 +136,13 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.Kind,
 		arg.LineID,
 		arg.MarketplaceID,
+		arg.Test,
 	)
 	return err
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id, test FROM api_keys
 WHERE id < $1 AND (CAST($2 AS TEXT) = '' OR kind = $2)
   AND (CAST($3 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($3 AS BIGINT))))
 ORDER BY id DESC LIMIT $4
@@ -181,6 +185,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]Api
 			&i.Kind,
 			&i.LineID,
 			&i.MarketplaceID,
+			&i.Test,
 		); err != nil {
 			return nil, err
 		}
@@ -196,7 +201,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]Api
 }
 
 const listAPIKeysOfProvider = `-- name: ListAPIKeysOfProvider :many
-SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id FROM api_keys
+SELECT id, hash, hint, role, provider_id, name, created_at, revoked_at, expires_at, last_used_at, kind, line_id, marketplace_id, test FROM api_keys
 WHERE provider_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR kind = $3)
   AND (CAST($4 AS BIGINT) = 0 OR (revoked_at = 0 AND (expires_at = 0 OR expires_at > CAST($4 AS BIGINT))))
 ORDER BY id DESC LIMIT $5
@@ -239,6 +244,7 @@ func (q *Queries) ListAPIKeysOfProvider(ctx context.Context, arg ListAPIKeysOfPr
 			&i.Kind,
 			&i.LineID,
 			&i.MarketplaceID,
+			&i.Test,
 		); err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (q *Queries) InsertMarketplace(ctx context.Context, iD string, name string,
 }
 
 const listEndedSessionsOfMarketplace = `-- name: ListEndedSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND status = $2 AND due_at = 0 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -97,6 +97,13 @@ func (q *Queries) ListEndedSessionsOfMarketplace(ctx context.Context, arg ListEn
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -112,7 +119,7 @@ func (q *Queries) ListEndedSessionsOfMarketplace(ctx context.Context, arg ListEn
 }
 
 const listLiveSessionsOfMarketplace = `-- name: ListLiveSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND status = $2 AND due_at > 0 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -176,6 +183,13 @@ func (q *Queries) ListLiveSessionsOfMarketplace(ctx context.Context, arg ListLiv
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -218,7 +232,7 @@ func (q *Queries) ListMarketplaces(ctx context.Context, after string, maxRows in
 }
 
 const listSessionsOfMarketplace = `-- name: ListSessionsOfMarketplace :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE marketplace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE marketplace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID string, before string, maxRows int32) ([]Session, error) {
@@ -268,6 +282,13 @@ func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID s
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -283,7 +304,7 @@ func (q *Queries) ListSessionsOfMarketplace(ctx context.Context, marketplaceID s
 }
 
 const listSessionsOfMarketplaceAtProvider = `-- name: ListSessionsOfMarketplaceAtProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND provider_id = $2 AND id < $3
 ORDER BY id DESC LIMIT $4
 `
@@ -347,6 +368,13 @@ func (q *Queries) ListSessionsOfMarketplaceAtProvider(ctx context.Context, arg L
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -362,7 +390,7 @@ func (q *Queries) ListSessionsOfMarketplaceAtProvider(ctx context.Context, arg L
 }
 
 const listSessionsOfMarketplaceAtProviderInStatus = `-- name: ListSessionsOfMarketplaceAtProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE marketplace_id = $1 AND provider_id = $2 AND status = $3 AND id < $4
 ORDER BY id DESC LIMIT $5
 `
@@ -428,6 +456,13 @@ func (q *Queries) ListSessionsOfMarketplaceAtProviderInStatus(ctx context.Contex
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ type ApiKey struct {
 	Kind          string
 	LineID        string
 	MarketplaceID string
+	Test          int64
 }
 
 type AuditLog struct {
@@ -34,6 +35,7 @@ type AuditLog struct {
 	Action    string
 	Target    string
 	RequestID string
+	Changes   string
 }
 
 type DomainClaim struct {
@@ -63,6 +65,7 @@ type Edge struct {
 	LastSeenAt   int64
 	LiveSessions int64
 	StreamLagMS  int64
+	Sites        string
 }
 
 type GuestChange struct {
@@ -119,6 +122,20 @@ type PageReport struct {
 	LastAt     int64
 }
 
+type Pass struct {
+	ID         string
+	ProviderID string
+	Kind       string
+	Label      string
+	Hash       string
+	CreatedBy  string
+	CreatedAt  int64
+	ExpiresAt  int64
+	RevokedAt  int64
+	Entries    int64
+	LastUsedAt int64
+}
+
 type Person struct {
 	ID         string
 	Email      string
@@ -130,14 +147,17 @@ type Person struct {
 }
 
 type Provider struct {
-	ID        string
-	Name      string
-	OriginUrl string
-	AppUrl    string
-	Policies  string
-	Version   int64
-	CreatedAt int64
-	UpdatedAt int64
+	ID          string
+	Name        string
+	OriginUrl   string
+	AppUrl      string
+	Policies    string
+	Version     int64
+	CreatedAt   int64
+	UpdatedAt   int64
+	Site        string
+	SiteVersion int64
+	SiteAt      int64
 }
 
 type ProviderAnalytic struct {
@@ -177,6 +197,27 @@ type ProviderEventDay struct {
 	Names      int64
 }
 
+type ProviderModeDay struct {
+	ProviderID      string
+	Mode            string
+	Day             int64
+	Sessions        int64
+	Entered         int64
+	Completed       int64
+	Expired         int64
+	Revoked         int64
+	Canceled        int64
+	TokensAllocated int64
+	PaidSeconds     int64
+	UsedSeconds     int64
+	Users           int64
+	Captures        int64
+	Captured        int64
+	Released        int64
+	Held            int64
+	Extensions      int64
+}
+
 type ProviderUser struct {
 	ProviderID string
 	UserID     string
@@ -189,43 +230,50 @@ type Rollup struct {
 }
 
 type Session struct {
-	ID              string
-	UserID          string
-	ProviderID      string
-	Status          string
-	Version         int64
-	Clock           string
-	Tokens          int64
-	DurationSeconds int64
-	ReturnUrl       string
-	ConsentUrl      string
-	Terms           string
-	OfferUsed       int64
-	CreatedAt       int64
-	LaunchBy        int64
-	StartedAt       int64
-	ExpiresAt       int64
-	PausedAt        int64
-	PausedSeconds   int64
-	PauseCount      int64
-	RedemptionID    string
-	RedeemedAt      int64
-	DueAt           int64
-	EndedAt         int64
-	EndReason       string
-	Captured        int64
-	Released        int64
-	UsedSeconds     int64
-	WarnAt          int64
-	Purchases       string
-	StartedUs       int64
-	PausedAtUs      int64
-	PausedUs        int64
-	EnteredAt       int64
-	Relaunches      int64
-	RedeemedLink    int64
-	RelaunchedAt    int64
-	MarketplaceID   string
+	ID                string
+	UserID            string
+	ProviderID        string
+	Status            string
+	Version           int64
+	Clock             string
+	Tokens            int64
+	DurationSeconds   int64
+	ReturnUrl         string
+	ConsentUrl        string
+	Terms             string
+	OfferUsed         int64
+	CreatedAt         int64
+	LaunchBy          int64
+	StartedAt         int64
+	ExpiresAt         int64
+	PausedAt          int64
+	PausedSeconds     int64
+	PauseCount        int64
+	RedemptionID      string
+	RedeemedAt        int64
+	DueAt             int64
+	EndedAt           int64
+	EndReason         string
+	Captured          int64
+	Released          int64
+	UsedSeconds       int64
+	WarnAt            int64
+	Purchases         string
+	StartedUs         int64
+	PausedAtUs        int64
+	PausedUs          int64
+	EnteredAt         int64
+	Relaunches        int64
+	RedeemedLink      int64
+	RelaunchedAt      int64
+	MarketplaceID     string
+	Mode              string
+	PassID            string
+	Standstill        string
+	StandstillSinceUs int64
+	StandstillUntilUs int64
+	StoodUs           int64
+	StandstillPaused  int64
 }
 
 type SessionBeat struct {
@@ -282,6 +330,15 @@ type SigningRing struct {
 	Version int64
 }
 
+type Standstill struct {
+	ProviderID string
+	SinceUs    int64
+	UntilUs    int64
+	Reason     string
+	Telling    int64
+	ToldID     string
+}
+
 type Webhook struct {
 	ID             string
 	ProviderID     string
@@ -300,6 +357,7 @@ type Webhook struct {
 	Failures       int64
 	LastFailedAt   int64
 	RetryAtMs      int64
+	Mode           string
 }
 
 type WebhookAttempt struct {

@@ -78,7 +78,7 @@ func (q *Queries) ErasePageReports(ctx context.Context, pattern string, userID s
 }
 
 const listEdges = `-- name: ListEdges :many
-SELECT id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms FROM edges
+SELECT id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms, sites FROM edges
 WHERE last_seen_at >= $1
   AND (started_at < $2 OR (started_at = $2 AND id < $3))
 ORDER BY started_at DESC, id DESC LIMIT $4
@@ -113,6 +113,7 @@ func (q *Queries) ListEdges(ctx context.Context, arg ListEdgesParams) ([]Edge, e
 			&i.LastSeenAt,
 			&i.LiveSessions,
 			&i.StreamLagMS,
+			&i.Sites,
 		); err != nil {
 			return nil, err
 		}
@@ -179,11 +180,11 @@ func (q *Queries) TrimPageReports(ctx context.Context, providerID string, kept i
 }
 
 const upsertEdge = `-- name: UpsertEdge :exec
-INSERT INTO edges (id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO edges (id, version, address, started_at, last_seen_at, live_sessions, stream_lag_ms, sites)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, address = excluded.address, started_at = excluded.started_at,
-    last_seen_at = excluded.last_seen_at, live_sessions = excluded.live_sessions, stream_lag_ms = excluded.stream_lag_ms
+    last_seen_at = excluded.last_seen_at, live_sessions = excluded.live_sessions, stream_lag_ms = excluded.stream_lag_ms, sites = excluded.sites
 WHERE edges.last_seen_at <= excluded.last_seen_at OR edges.last_seen_at > excluded.last_seen_at + 60
 `
 
@@ -195,6 +196,7 @@ type UpsertEdgeParams struct {
 	LastSeenAt   int64
 	LiveSessions int64
 	StreamLagMS  int64
+	Sites        string
 }
 
 func (q *Queries) UpsertEdge(ctx context.Context, arg UpsertEdgeParams) error {
@@ -206,6 +208,7 @@ func (q *Queries) UpsertEdge(ctx context.Context, arg UpsertEdgeParams) error {
 		arg.LastSeenAt,
 		arg.LiveSessions,
 		arg.StreamLagMS,
+		arg.Sites,
 	)
 	return err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const getProvider = `-- name: GetProvider :one
-SELECT id, name, origin_url, app_url, policies, version, created_at, updated_at FROM providers WHERE id = $1
+SELECT id, name, origin_url, app_url, policies, version, created_at, updated_at, site, site_version, site_at FROM providers WHERE id = $1
 `
 
 func (q *Queries) GetProvider(ctx context.Context, id string) (Provider, error) {
@@ -25,22 +25,28 @@ func (q *Queries) GetProvider(ctx context.Context, id string) (Provider, error) 
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Site,
+		&i.SiteVersion,
+		&i.SiteAt,
 	)
 	return i, err
 }
 
 const insertProvider = `-- name: InsertProvider :execrows
-INSERT INTO providers (id, name, origin_url, app_url, policies, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (id) DO NOTHING
+INSERT INTO providers (id, name, origin_url, app_url, policies, version, created_at, updated_at, site, site_version, site_at)
+VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING
 `
 
 type InsertProviderParams struct {
-	ID        string
-	Name      string
-	OriginUrl string
-	AppUrl    string
-	Policies  string
-	CreatedAt int64
+	ID          string
+	Name        string
+	OriginUrl   string
+	AppUrl      string
+	Policies    string
+	CreatedAt   int64
+	Site        string
+	SiteVersion int64
+	SiteAt      int64
 }
 
 func (q *Queries) InsertProvider(ctx context.Context, arg InsertProviderParams) (int64, error) {
@@ -51,6 +57,9 @@ func (q *Queries) InsertProvider(ctx context.Context, arg InsertProviderParams) 
 		arg.AppUrl,
 		arg.Policies,
 		arg.CreatedAt,
+		arg.Site,
+		arg.SiteVersion,
+		arg.SiteAt,
 	)
 	if err != nil {
 		return 0, err
@@ -59,7 +68,7 @@ func (q *Queries) InsertProvider(ctx context.Context, arg InsertProviderParams) 
 }
 
 const listProviders = `-- name: ListProviders :many
-SELECT id, name, origin_url, app_url, policies, version, created_at, updated_at FROM providers WHERE id > $1 ORDER BY id LIMIT $2
+SELECT id, name, origin_url, app_url, policies, version, created_at, updated_at, site, site_version, site_at FROM providers WHERE id > $1 ORDER BY id LIMIT $2
 `
 
 func (q *Queries) ListProviders(ctx context.Context, after string, maxRows int32) ([]Provider, error) {
@@ -80,6 +89,9 @@ func (q *Queries) ListProviders(ctx context.Context, after string, maxRows int32
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Site,
+			&i.SiteVersion,
+			&i.SiteAt,
 		); err != nil {
 			return nil, err
 		}
@@ -96,18 +108,21 @@ func (q *Queries) ListProviders(ctx context.Context, after string, maxRows int32
 
 const updateProvider = `-- name: UpdateProvider :execrows
 UPDATE providers SET name = $1, origin_url = $2, app_url = $3, policies = $4,
-    version = version + 1, updated_at = $5
-WHERE id = $6 AND version = $7
+    site = $5, site_version = $6, site_at = $7, version = version + 1, updated_at = $8
+WHERE id = $9 AND version = $10
 `
 
 type UpdateProviderParams struct {
-	Name       string
-	OriginUrl  string
-	AppUrl     string
-	Policies   string
-	UpdatedAt  int64
-	ID         string
-	OldVersion int64
+	Name        string
+	OriginUrl   string
+	AppUrl      string
+	Policies    string
+	Site        string
+	SiteVersion int64
+	SiteAt      int64
+	UpdatedAt   int64
+	ID          string
+	OldVersion  int64
 }
 
 func (q *Queries) UpdateProvider(ctx context.Context, arg UpdateProviderParams) (int64, error) {
@@ -116,6 +131,9 @@ func (q *Queries) UpdateProvider(ctx context.Context, arg UpdateProviderParams) 
 		arg.OriginUrl,
 		arg.AppUrl,
 		arg.Policies,
+		arg.Site,
+		arg.SiteVersion,
+		arg.SiteAt,
 		arg.UpdatedAt,
 		arg.ID,
 		arg.OldVersion,

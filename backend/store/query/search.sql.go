@@ -11,13 +11,14 @@ import (
 
 const countSessionsOfUsers = `-- name: CountSessionsOfUsers :one
 SELECT COUNT(*) FROM (
-    SELECT 1 FROM sessions s WHERE s.provider_id = $1 AND s.user_id >= $2 AND s.user_id < $3
-    LIMIT $4
+    SELECT 1 FROM sessions s WHERE s.provider_id = $1 AND s.mode = $2 AND s.user_id >= $3 AND s.user_id < $4
+    LIMIT $5
 ) x
 `
 
 type CountSessionsOfUsersParams struct {
 	ProviderID string
+	Mode       string
 	First      string
 	Last       string
 	MaxRows    int32
@@ -27,6 +28,7 @@ type CountSessionsOfUsersParams struct {
 func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfUsersParams) (int64, error) {
 	row := q.queryRow(ctx, q.countSessionsOfUsersStmt, countSessionsOfUsers,
 		arg.ProviderID,
+		arg.Mode,
 		arg.First,
 		arg.Last,
 		arg.MaxRows,
@@ -37,7 +39,7 @@ func (q *Queries) CountSessionsOfUsers(ctx context.Context, arg CountSessionsOfU
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32) ([]Session, error) {
@@ -87,6 +89,13 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -102,16 +111,17 @@ func (q *Queries) ListSessions(ctx context.Context, before string, maxRows int32
 }
 
 const listSessionsOfProvider = `-- name: ListSessionsOfProvider :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
-WHERE provider_id = $1 AND id < $2 AND id >= $3
-  AND created_at >= $4 AND created_at < $5
-  AND (CAST($6 AS TEXT) = '' OR status = $6)
-  AND (CAST($7 AS TEXT) = '' OR substr(user_id, 1, length(CAST($7 AS TEXT))) = $7)
-ORDER BY id DESC LIMIT $8
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
+WHERE provider_id = $1 AND mode = $2 AND id < $3 AND id >= $4
+  AND created_at >= $5 AND created_at < $6
+  AND (CAST($7 AS TEXT) = '' OR status = $7)
+  AND (CAST($8 AS TEXT) = '' OR substr(user_id, 1, length(CAST($8 AS TEXT))) = $8)
+ORDER BY id DESC LIMIT $9
 `
 
 type ListSessionsOfProviderParams struct {
 	ProviderID string
+	Mode       string
 	Before     string
 	After      string
 	Since      int64
@@ -126,6 +136,7 @@ type ListSessionsOfProviderParams struct {
 func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOfProviderParams) ([]Session, error) {
 	rows, err := q.query(ctx, q.listSessionsOfProviderStmt, listSessionsOfProvider,
 		arg.ProviderID,
+		arg.Mode,
 		arg.Before,
 		arg.After,
 		arg.Since,
@@ -179,6 +190,13 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -194,14 +212,15 @@ func (q *Queries) ListSessionsOfProvider(ctx context.Context, arg ListSessionsOf
 }
 
 const listSessionsOfProviderInStatus = `-- name: ListSessionsOfProviderInStatus :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
-WHERE provider_id = $1 AND status = $2 AND id < $3
-  AND created_at >= $4 AND created_at < $5
-ORDER BY id DESC LIMIT $6
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
+WHERE provider_id = $1 AND mode = $2 AND status = $3 AND id < $4
+  AND created_at >= $5 AND created_at < $6
+ORDER BY id DESC LIMIT $7
 `
 
 type ListSessionsOfProviderInStatusParams struct {
 	ProviderID string
+	Mode       string
 	Status     string
 	Before     string
 	Since      int64
@@ -212,6 +231,7 @@ type ListSessionsOfProviderInStatusParams struct {
 func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSessionsOfProviderInStatusParams) ([]Session, error) {
 	rows, err := q.query(ctx, q.listSessionsOfProviderInStatusStmt, listSessionsOfProviderInStatus,
 		arg.ProviderID,
+		arg.Mode,
 		arg.Status,
 		arg.Before,
 		arg.Since,
@@ -263,6 +283,13 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -278,7 +305,7 @@ func (q *Queries) ListSessionsOfProviderInStatus(ctx context.Context, arg ListSe
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
 WHERE user_id = $1 AND id < $2 AND (CAST($3 AS TEXT) = '' OR provider_id = $3)
   AND (CAST($4 AS TEXT) = '' OR status = $4) AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7
@@ -349,6 +376,13 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -364,15 +398,16 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, arg ListSessionsOfUser
 }
 
 const listSessionsOfUsers = `-- name: ListSessionsOfUsers :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions
-WHERE provider_id = $1 AND user_id >= $2 AND user_id < $3
-  AND id || '' < CAST($4 AS TEXT) AND (CAST($5 AS TEXT) = '' OR status || '' = $5)
-  AND created_at >= $6 AND created_at < $7
-ORDER BY id || '' DESC LIMIT $8
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions
+WHERE provider_id = $1 AND mode = $2 AND user_id >= $3 AND user_id < $4
+  AND id || '' < CAST($5 AS TEXT) AND (CAST($6 AS TEXT) = '' OR status || '' = $6)
+  AND created_at >= $7 AND created_at < $8
+ORDER BY id || '' DESC LIMIT $9
 `
 
 type ListSessionsOfUsersParams struct {
 	ProviderID string
+	Mode       string
 	First      string
 	Last       string
 	Before     string
@@ -388,6 +423,7 @@ type ListSessionsOfUsersParams struct {
 func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUsersParams) ([]Session, error) {
 	rows, err := q.query(ctx, q.listSessionsOfUsersStmt, listSessionsOfUsers,
 		arg.ProviderID,
+		arg.Mode,
 		arg.First,
 		arg.Last,
 		arg.Before,
@@ -441,6 +477,13 @@ func (q *Queries) ListSessionsOfUsers(ctx context.Context, arg ListSessionsOfUse
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}

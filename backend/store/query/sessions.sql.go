@@ -53,7 +53,7 @@ func (q *Queries) GetBeats(ctx context.Context, sessionID string) (SessionBeat, 
 }
 
 const getSession = `-- name: GetSession :one
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id = $1
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE id = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
@@ -97,6 +97,13 @@ func (q *Queries) GetSession(ctx context.Context, id string) (Session, error) {
 		&i.RedeemedLink,
 		&i.RelaunchedAt,
 		&i.MarketplaceID,
+		&i.Mode,
+		&i.PassID,
+		&i.Standstill,
+		&i.StandstillSinceUs,
+		&i.StandstillUntilUs,
+		&i.StoodUs,
+		&i.StandstillPaused,
 	)
 	return i, err
 }
@@ -132,10 +139,10 @@ INSERT INTO sessions (
     id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms,
     offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count,
     redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, marketplace_id,
-    purchases, started_us, paused_at_us, paused_us, entered_at
+    purchases, started_us, paused_at_us, paused_us, entered_at, mode, pass_id
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36
 )
 `
 
@@ -174,6 +181,8 @@ type InsertSessionParams struct {
 	PausedAtUs      int64
 	PausedUs        int64
 	EnteredAt       int64
+	Mode            string
+	PassID          string
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -212,6 +221,8 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.PausedAtUs,
 		arg.PausedUs,
 		arg.EnteredAt,
+		arg.Mode,
+		arg.PassID,
 	)
 	return err
 }

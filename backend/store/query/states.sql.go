@@ -47,7 +47,7 @@ func (q *Queries) ListChanges(ctx context.Context, after string, before string, 
 }
 
 const listSessionsOfIDs = `-- name: ListSessionsOfIDs :many
-SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id FROM sessions WHERE id IN (SELECT key FROM json_each($1))
+SELECT id, user_id, provider_id, status, version, clock, tokens, duration_seconds, return_url, consent_url, terms, offer_used, created_at, launch_by, started_at, expires_at, paused_at, paused_seconds, pause_count, redemption_id, redeemed_at, due_at, ended_at, end_reason, captured, released, used_seconds, warn_at, purchases, started_us, paused_at_us, paused_us, entered_at, relaunches, redeemed_link, relaunched_at, marketplace_id, mode, pass_id, standstill, standstill_since_us, standstill_until_us, stood_us, standstill_paused FROM sessions WHERE id IN (SELECT key FROM json_each($1))
 `
 
 // ListSessionsOfIDs lists the sessions whose ids are the keys of a JSON object. The
@@ -99,6 +99,13 @@ func (q *Queries) ListSessionsOfIDs(ctx context.Context, ids string) ([]Session,
 			&i.RedeemedLink,
 			&i.RelaunchedAt,
 			&i.MarketplaceID,
+			&i.Mode,
+			&i.PassID,
+			&i.Standstill,
+			&i.StandstillSinceUs,
+			&i.StandstillUntilUs,
+			&i.StoodUs,
+			&i.StandstillPaused,
 		); err != nil {
 			return nil, err
 		}

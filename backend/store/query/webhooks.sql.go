@@ -33,7 +33,7 @@ func (q *Queries) DeleteWebhook(ctx context.Context, id string) (int64, error) {
 }
 
 const getWebhook = `-- name: GetWebhook :one
-SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms FROM webhooks WHERE id = $1
+SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms, mode FROM webhooks WHERE id = $1
 `
 
 func (q *Queries) GetWebhook(ctx context.Context, id string) (Webhook, error) {
@@ -57,13 +57,14 @@ func (q *Queries) GetWebhook(ctx context.Context, id string) (Webhook, error) {
 		&i.Failures,
 		&i.LastFailedAt,
 		&i.RetryAtMs,
+		&i.Mode,
 	)
 	return i, err
 }
 
 const insertWebhook = `-- name: InsertWebhook :exec
-INSERT INTO webhooks (id, provider_id, url, events, description, secret, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+INSERT INTO webhooks (id, provider_id, url, events, description, secret, created_at, updated_at, mode)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 `
 
 type InsertWebhookParams struct {
@@ -74,6 +75,7 @@ type InsertWebhookParams struct {
 	Description string
 	Secret      string
 	CreatedAt   int64
+	Mode        string
 }
 
 func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) error {
@@ -85,6 +87,7 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) er
 		arg.Description,
 		arg.Secret,
 		arg.CreatedAt,
+		arg.Mode,
 	)
 	return err
 }
@@ -123,14 +126,15 @@ func (q *Queries) ListSealedSecrets(ctx context.Context, limit int32) ([]ListSea
 }
 
 const listWebhooks = `-- name: ListWebhooks :many
-SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms FROM webhooks
-WHERE provider_id = $1
-  AND (created_at > $2 OR (created_at = $2 AND id > $3))
-ORDER BY created_at, id LIMIT $4
+SELECT id, provider_id, url, events, description, secret, old_secret, old_secret_until, version, disabled_at, disabled_reason, failing_since, created_at, updated_at, failures, last_failed_at, retry_at_ms, mode FROM webhooks
+WHERE provider_id = $1 AND (CAST($2 AS TEXT) = '' OR mode = $2)
+  AND (created_at > $3 OR (created_at = $3 AND id > $4))
+ORDER BY created_at, id LIMIT $5
 `
 
 type ListWebhooksParams struct {
 	ProviderID string
+	Mode       string
 	AfterAt    int64
 	AfterID    string
 	MaxRows    int32
@@ -139,6 +143,7 @@ type ListWebhooksParams struct {
 func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error) {
 	rows, err := q.query(ctx, q.listWebhooksStmt, listWebhooks,
 		arg.ProviderID,
+		arg.Mode,
 		arg.AfterAt,
 		arg.AfterID,
 		arg.MaxRows,
@@ -168,6 +173,7 @@ func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]W
 			&i.Failures,
 			&i.LastFailedAt,
 			&i.RetryAtMs,
+			&i.Mode,
 		); err != nil {
 			return nil, err
 		}

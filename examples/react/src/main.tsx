@@ -1,4 +1,4 @@
-import { MarketplaceProvider, useSession } from "@marketplace/provider-sdk/react";
+import { MarketplaceProvider, SessionControls, useSession } from "@marketplace/provider-sdk/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
@@ -26,6 +26,7 @@ createRoot(document.getElementById("root") as HTMLElement).render(
     <MarketplaceProvider config={{ apiEndpoint: location.origin }}>
       <h1>React example</h1>
       <Clock />
+      <SessionControls />
     </MarketplaceProvider>
   </StrictMode>,
 );

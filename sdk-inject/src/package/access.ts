@@ -1,9 +1,14 @@
 import { keepToken, takeToken } from "./address";
 import { backendFetch } from "./backend";
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import type { Access, PageRecord } from "./page";
 import { decodeToken } from "./token";
+
+/** What only the SDK that has opened the access gets: the others on the page share calls, not the token. */
+export interface Opened {
+  getToken?: () => string;
+}
 
 /**
  * Returns the access to the session service: that of a token in the configuration or the URL, else
@@ -11,20 +16,22 @@ import { decodeToken } from "./token";
  *
  * @throws SDKError `MISSING_TOKEN`, `INVALID_CONFIG`, or a code of {@link decodeToken}
  */
-export function openAccess(config: SDKConfig, page: PageRecord): Access | undefined {
+export function openAccess(config: SDKConfig, page: PageRecord, opened: Opened = {}): Access | undefined {
   // Behind the gate, what the URL contains is the gate's or the page's.
   const token = page.fetch && !config.token ? undefined : takeToken(config, !!page.access);
   if (!token) {
     if (page.access || page.fetch) return page.access;
-    throw new SDKError("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
+    throw failure("The page's URL contains no launch token (?session=…).", "MISSING_TOKEN");
   }
   const claims = decodeToken(token);
   // A launch token opens the session once: the same one again means the access that it has opened.
   if (JSON.stringify(page.access?.claims) === JSON.stringify(claims)) return page.access;
   const endpoint = config.apiEndpoint?.replace(/\/+$/, "");
   if (!endpoint)
-    throw new SDKError("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
+    throw failure("apiEndpoint is missing. Set it to the URL of the session service.", "INVALID_CONFIG");
   const { fetch } = window;
+  let present = token;
+  opened.getToken = () => present;
   page.access = {
     claims,
     call: backendFetch({
@@ -32,7 +39,10 @@ export function openAccess(config: SDKConfig, page: PageRecord): Access | undefi
       endpoint,
       token,
       claims,
-      keep: (session) => keepToken(config, session),
+      keep(session) {
+        present = session;
+        keepToken(config, session);
+      },
     }),
   };
   return page.access;

@@ -1,5 +1,5 @@
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { failure } from "./errors";
 import { isLaunchToken } from "./token";
 
 const STORED = "sessiongate-token";
@@ -18,7 +18,7 @@ export function takeToken(config: SDKConfig, kept: boolean): string | undefined 
   const found = token ?? new URL(location.href).searchParams.getAll("session").find(isLaunchToken);
   if (found) keepOut(found);
   if ((found || kept) && domain && location.hostname !== domain && !location.hostname.endsWith(`.${domain}`))
-    throw new SDKError(`callbackDomain is ${domain}, but the page is on another host.`, "INVALID_CONFIG");
+    throw failure(`callbackDomain is ${domain}, but the page is on another host.`, "INVALID_CONFIG");
   return keepToken(config, found, kept);
 }
 

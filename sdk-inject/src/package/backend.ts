@@ -45,7 +45,10 @@ export function backendFetch({ fetch, endpoint, token, claims, keep }: BackendEf
     const launch = isLaunchToken(token);
     // Without a gate, redeeming the token starts the paid clock.
     const response = launch
-      ? await post(`${own}/launch`, { ...init, headers: { "Idempotency-Key": key } })
+      ? await post(`${own}/launch`, {
+          ...init,
+          headers: { ...(init?.headers as object), "Idempotency-Key": key },
+        })
       : await post("validate", { ...init, body: JSON.stringify({ jti: claims.jti }) });
     if (response.ok && !launch) return response;
     // A proxy's error is not JSON.

@@ -1,5 +1,5 @@
 import type { GateError } from "../errors";
-import { SDKError, type SDKErrorCode } from "./errors";
+import { failure, SDKError, type SDKErrorCode } from "./errors";
 
 /** What went wrong, and what to do, for errors that come without an explanation. */
 const SILENT = "No response from the session service. Check apiEndpoint, the network, CORS and connect-src.";
@@ -17,9 +17,9 @@ export function sdkError(error: unknown): SDKError {
   if (error instanceof SDKError) return error;
   const { code, status, problem, message } = error as Partial<GateError>;
   // The code of a DOMException is a number.
-  if (typeof code !== "string") return new SDKError(message || String(error), "UNEXPECTED");
+  if (typeof code !== "string") return failure(message || String(error), "UNEXPECTED");
   const name = code.toUpperCase() as SDKErrorCode;
-  return new SDKError(
+  return failure(
     problem?.detail ||
       why[code] ||
       `${/^http_/.test(code) ? FOREIGN : "The session service refused the request:"} ${name}.`,
@@ -31,7 +31,7 @@ export function sdkError(error: unknown): SDKError {
 
 /** The error for a file of the SDK that could not be loaded. */
 export function loadFailed(error: unknown): SDKError {
-  return new SDKError(
+  return failure(
     `A file of the SDK could not be loaded (${(error as Error).message}). Publish all of the package's files together, and allow them in script-src.`,
     "LOAD_FAILED",
   );

@@ -1,4 +1,5 @@
 import type { SDKError } from "./errors";
+import type { TextsByLanguage } from "./texts-config";
 
 /**
  * A session as the SDK reports it.
@@ -22,6 +23,10 @@ export interface SessionData {
   returnUrl: string;
   /** Whether the paid clock runs. */
   status: "active" | "paused" | "ended";
+  /** The extension that was offered: its length, its price, and how many more can be bought. */
+  extension?: { additionalSeconds: number; tokens: number; left: number };
+  /** How many more pauses the provider's policy allows. */
+  pause?: { left: number };
 }
 
 /**
@@ -77,6 +82,67 @@ export interface SDKEvents {
 export type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 /**
+ * A request of the SDK, as {@link RequestHooks} see it.
+ *
+ * @public
+ */
+export interface SDKRequest {
+  /** What the request is for: `session` opens the session or reads its state; `events` are analytics. */
+  readonly operation: "session" | "heartbeat" | "extend" | "pause" | "resume" | "end" | "events";
+  /** The HTTP method. */
+  readonly method: string;
+  /** Where it goes: the page's origin behind the gate, else that of the session service. */
+  readonly origin: string;
+  /** The request's headers, without the token. A hook can add some; it cannot change those of the SDK. */
+  readonly headers: Headers;
+  /** Returns the token of the session, a secret. Undefined behind the gate, and unless this SDK has redeemed it. */
+  getToken(): string | undefined;
+}
+
+/**
+ * The response to a request, without its body.
+ *
+ * @public
+ */
+export interface SDKResponse {
+  /** The HTTP status. */
+  readonly status: number;
+  /** Whether the status is a success. */
+  readonly ok: boolean;
+  /** A copy of the headers that the browser shows. */
+  readonly headers: Headers;
+  /** How long the response took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/**
+ * Functions that see each request of the SDK. An error of a hook is reported to `onError` as
+ * `HOOK_FAILED`, and the request goes on.
+ *
+ * @public
+ */
+export interface RequestHooks {
+  /** Before a request. Can add headers. The SDK waits at most 2 s for a promise. */
+  beforeRequest?: ((request: SDKRequest) => void | Promise<void>) | undefined;
+  /** After a response, also an error of the server. */
+  afterResponse?: ((request: SDKRequest, response: SDKResponse) => void | Promise<void>) | undefined;
+  /** There was no response. Not called for a request that was given up. */
+  onRequestError?: ((request: SDKRequest, error: SDKError) => void | Promise<void>) | undefined;
+}
+
+/**
+ * Where errors of the SDK are reported.
+ *
+ * @public
+ */
+export interface TelemetryConfig {
+  /** A URL of your own that receives reports as POST requests: https, or http on localhost. */
+  endpoint: string;
+  /** The share of pages that report, from 0 to 1. Default: 1. */
+  sampleRate?: number | undefined;
+}
+
+/**
  * The configuration of a {@link MarketplaceSDK}. It may include handlers of {@link SDKEvents}.
  *
  * @public
@@ -113,6 +179,13 @@ export interface SDKConfig extends Optional<SDKEvents> {
   pauseWhenHidden?: boolean | undefined;
   /** Sends session metrics and the events passed to {@link MarketplaceSDK.track}. Default: true. */
   analytics?: boolean | undefined;
+  /** Functions that see each request. */
+  hooks?: RequestHooks | undefined;
+  /** Your own texts, by language, over the built-in ones. */
+  texts?: TextsByLanguage | undefined;
+  /** Reports errors of the SDK to a URL of your own. Default: off. Nothing is sent if the browser has
+   *  Global Privacy Control. */
+  telemetry?: TelemetryConfig | undefined;
   /** Saves the user's work. Called before the user ends the session, and 10 s before the
    *  deadline. The SDK waits at most 5 s for it. */
   onBeforeEnd?: ((reason: "user" | "deadline") => void | Promise<void>) | undefined;

@@ -1,8 +1,8 @@
-import type { ActionEffects } from "../actions";
 import { type Api, createApi, gateBase } from "../api";
 import { createServerClock } from "../clock";
 import { createSession, type Session } from "../session";
 import { createStore, type Store } from "../store";
+import type { ActingEffects } from "./acting";
 import { BACKEND_BASE } from "./backend";
 import { withBreaker } from "./breaker";
 import { sdkError } from "./causes";
@@ -19,7 +19,7 @@ export interface Connection {
   session: Session;
   store: Store;
   /** What actions and analytics need beyond that. */
-  effects: Omit<ActionEffects & ReportingEffects, "id">;
+  effects: Omit<ActingEffects & ReportingEffects, "id">;
 }
 
 export interface ConnectionEffects {
@@ -29,15 +29,20 @@ export interface ConnectionEffects {
   fetch: typeof globalThis.fetch;
   /** Undefined behind the gate, which holds the token. */
   access: Access | undefined;
-  /** Aborted when the SDK is destroyed. */
+  /** Puts the hooks of the configuration around the calls. */
+  hooked?: ((call: typeof globalThis.fetch, base: string) => typeof globalThis.fetch) | undefined;
+  /** Aborted when the SDK is destroyed, or when opening the session is given up. */
   signal: AbortSignal;
 }
 
 const { random } = Math;
 
-export function connect({ config, events, fetch, access, signal }: ConnectionEffects): Connection {
+export function connect(effects: ConnectionEffects): Connection {
+  const { config, events, fetch, access, signal, hooked } = effects;
   const { heartbeatIntervalMs, timeoutMs, warningThresholdSeconds: threshold } = config;
-  const plainFetch: typeof fetch = access?.call ?? ((input, init) => fetch.call(window, input, init));
+  const base = access ? BACKEND_BASE : gateBase();
+  const bare: typeof fetch = access?.call ?? ((input, init) => fetch.call(window, input, init));
+  const plainFetch = hooked?.(bare, base) ?? bare;
   const call = withBreaker(
     (input, init) =>
       // A keepalive request must outlive the SDK.
@@ -46,19 +51,20 @@ export function connect({ config, events, fetch, access, signal }: ConnectionEff
   );
   const serverClock = createServerClock(clock);
   const store = createStore(() => localStorage);
-  const base = access ? BACKEND_BASE : gateBase();
-  const plain = createApi({
-    fetch: call,
-    // sendBeacon cannot send the token; a keepalive fetch can.
-    sendBeacon(url, body) {
-      if (!access) return !!navigator.sendBeacon?.(url, body);
-      void call(url, { body, keepalive: true }).catch(() => {});
-      return true;
-    },
-    serverClock,
-    base,
-    ...(timeoutMs && { timeoutMs }),
-  });
+  const apiFor = (own?: AbortSignal) =>
+    createApi({
+      fetch: own ? (input, init) => call(input, { ...init, signal: either(own, init?.signal) }) : call,
+      // sendBeacon cannot send the token; a keepalive fetch can.
+      sendBeacon(url, body) {
+        if (!access) return !!navigator.sendBeacon?.(url, body);
+        void call(url, { body, keepalive: true }).catch(() => {});
+        return true;
+      },
+      serverClock,
+      base,
+      ...(timeoutMs && { timeoutMs }),
+    });
+  const plain = apiFor();
   let failures = 0;
   const api: Api = {
     ...plain,
@@ -93,6 +99,6 @@ export function connect({ config, events, fetch, access, signal }: ConnectionEff
     api,
     session,
     store,
-    effects: { api, session, fetch: call, address: `${base}events`, clock, random, newKey },
+    effects: { api, apiFor, session, fetch: call, address: `${base}events`, clock, random, newKey },
   };
 }

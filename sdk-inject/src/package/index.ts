@@ -4,7 +4,28 @@
  *
  * @packageDocumentation
  */
-export type { ModalStyles, SDKConfig, SDKEvents, SessionData } from "./config";
-export { SDKError, type SDKErrorCode } from "./errors";
+export type { CallOptions } from "./cancel";
+export type {
+  ModalStyles,
+  Optional,
+  RequestHooks,
+  SDKConfig,
+  SDKEvents,
+  SDKRequest,
+  SDKResponse,
+  SessionData,
+  TelemetryConfig,
+} from "./config";
+export {
+  AuthError,
+  type AuthErrorCode,
+  NetworkError,
+  type NetworkErrorCode,
+  SDKError,
+  type SDKErrorCode,
+  ValidationError,
+  type ValidationErrorCode,
+} from "./errors";
 export { MarketplaceSDK } from "./sdk";
-export { decodeToken, type TokenClaims } from "./token";
+export type { Texts, TextsByLanguage } from "./texts-config";
+export { decodeToken, extractClaim, isExpired, type TokenClaims } from "./token";

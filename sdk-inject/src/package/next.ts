@@ -5,4 +5,19 @@
  *
  * @packageDocumentation
  */
-export { MarketplaceProvider, type MarketplaceSession, useMarketplaceSession, useSession } from "./react";
+export {
+  AuthError,
+  type CallOptions,
+  MarketplaceProvider,
+  type MarketplaceSession,
+  NetworkError,
+  SDKError,
+  type SessionAction,
+  SessionControls,
+  type SessionControlsLabels,
+  type SessionControlsProps,
+  type SessionControlsState,
+  useMarketplaceSession,
+  useSession,
+  ValidationError,
+} from "./react";

@@ -4,6 +4,7 @@ import type { SessionView } from "../protocol";
 import type { Session } from "../session";
 import { sdkError } from "./causes";
 import { clock } from "./platform";
+import { pause } from "./signals";
 
 const TRIES = 3;
 
@@ -25,7 +26,7 @@ export async function openSession(
       const { status, code } = error as GateError;
       const refused = status >= 400 && status < 500 && status !== 429;
       if (tries === TRIES || refused || signal.aborted || code === "circuit_open") throw error;
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, 500 * tries * (0.5 + Math.random())));
+      await pause(clock, 500 * tries * (0.5 + Math.random()), signal);
     }
   }
   const state = session.state();

@@ -15,9 +15,16 @@ import {
   useState,
 } from "react";
 import { createBinding, first, type Snapshot } from "./binding";
+import type { CallOptions } from "./cancel";
 import type { SDKConfig } from "./config";
-import { SDKError } from "./errors";
+import { Controls, type SessionControlsProps } from "./controls-react";
+import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+
+export type { CallOptions } from "./cancel";
+export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
+export type { SessionControlsProps } from "./controls-react";
+export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
  * The state of the session, and the actions on it.
@@ -29,12 +36,20 @@ export interface MarketplaceSession extends Snapshot {
   sdk: MarketplaceSDK | undefined;
   /** Calls `MarketplaceSDK.endSession`. */
   endSession(): Promise<void>;
+  /** The same, with options. */
+  endSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.pauseTimer`. */
   pauseSession(): Promise<void>;
+  /** The same, with options. */
+  pauseSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.resumeTimer`. */
   resumeSession(): Promise<void>;
+  /** The same, with options. */
+  resumeSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.extend`. */
   extendSession(): Promise<void>;
+  /** The same, with options. */
+  extendSession(options: CallOptions): Promise<void>;
 }
 
 /**
@@ -61,9 +76,9 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
     };
   }, []);
   const sdk = held.current?.sdk;
-  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    held.current?.sdk[name]() ??
-    Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
+  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => (options?: CallOptions) =>
+    held.current?.sdk[name](options) ??
+    Promise.reject(failure("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     ...snapshot,
     sdk,
@@ -101,6 +116,21 @@ export function MarketplaceProvider(props: { config: SDKConfig; children?: React
 export function useSession(): MarketplaceSession {
   const session = useContext(Context);
   if (!session)
-    throw new SDKError("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
+    throw failure("useSession() needs a MarketplaceProvider around the component.", "NOT_INITIALIZED");
   return session;
+}
+
+/**
+ * The time left and the actions that the session offers: more time, pause, resume, end. A function as
+ * its child renders them in your own way. Shows nothing before the session is open, and on a server.
+ *
+ * @throws SDKError `NOT_INITIALIZED` if it has no `session` and no {@link MarketplaceProvider} around it
+ * @public
+ */
+export function SessionControls(props: SessionControlsProps): ReactElement {
+  const around = useContext(Context);
+  const session = props.session ?? around;
+  if (!session)
+    throw failure("SessionControls needs a MarketplaceProvider around it, or a session.", "NOT_INITIALIZED");
+  return createElement(Controls, { ...props, session });
 }

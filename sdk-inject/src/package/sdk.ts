@@ -2,19 +2,23 @@ import type { Actions } from "../actions";
 import { bindToPage } from "../browser";
 import { GateError } from "../errors";
 import { formatClock, returnAddress } from "../format";
-import { openAccess } from "./access";
+import { type Opened as Holder, openAccess } from "./access";
+import type { Act } from "./acting";
 import { forgetToken } from "./address";
+import { BACKEND_BASE } from "./backend";
+import { type CallOptions, shared } from "./cancel";
 import { loadFailed, sdkError } from "./causes";
 import { checkConfig } from "./check-config";
 import type { SDKConfig, SDKEvents, SessionData } from "./config";
-import { type Connection, connect } from "./connection";
-import { SDKError } from "./errors";
+import { type Connection, type ConnectionEffects, connect } from "./connection";
+import { failure, type SDKError } from "./errors";
 import { createEvents, type Events } from "./events";
 import { openSession } from "./open";
 import { pageRecord, takePlace } from "./page";
 import { clock } from "./platform";
 import type { Reporting } from "./reporting";
 import type { SessionEvents } from "./session-events";
+import { either, pause } from "./signals";
 import { outside, presentZone } from "./zone";
 
 type Opened = typeof import("./opened");
@@ -40,14 +44,28 @@ export class MarketplaceSDK {
   readonly #listeners = new Set<() => void>();
   readonly #aborter = new AbortController();
   readonly #undo: (() => void)[] = [];
-  #opening: Promise<SessionData> | undefined;
+  /** Opens the session. The result is kept. */
+  readonly #opening = shared((signal) => outside(() => this.#tryOpening(signal)), true);
+  readonly #pausing = this.#action((actions) => actions.pause());
+  readonly #resuming = this.#action((actions) => actions.resume());
+  readonly #extending = this.#action((actions) => {
+    const offer = this.#sessionEvents?.view()?.extension;
+    if (!offer) throw new GateError("consent_required", {}, 403);
+    return actions.extend(offer);
+  });
+  readonly #ending = this.#action(async (actions, signal) => {
+    await this.#beforeEnd("user", signal);
+    if (!signal.aborted) await actions.end();
+    if (!signal.aborted) this.#goBack();
+  });
   #connection: Connection | undefined;
-  #actions: Actions | undefined;
+  #newActing: (() => Act) | undefined;
   #sessionEvents: SessionEvents | undefined;
   readonly #zone = presentZone();
   #analytics: Reporting | undefined;
   #mount: (() => Promise<void>) | undefined;
   #mounted = false;
+  #watching: Promise<void> | undefined;
 
   /** @throws {@link SDKError} `INVALID_CONFIG` */
   constructor(config: SDKConfig) {
@@ -68,24 +86,18 @@ export class MarketplaceSDK {
   /**
    * Takes the launch token from the page's URL, redeems it at the server, and shows the
    * timer. Behind the gate, which has already taken the token, it joins the gate's session.
-   * Further calls return the same promise. The access that the token gives is kept for the life
+   * Further calls wait for the same session. The access that the token gives is kept for the life
    * of the page: another instance, or the same component mounted again, opens the same session.
+   *
+   * After its signal was aborted, a call can be repeated: the SDK has kept the token.
    *
    * @returns the session
    * @throws {@link SDKError} if there is no session, or if the server cannot be reached after
    * three attempts. You can then call it again: the SDK has kept the token
    */
-  initialize(): Promise<SessionData> {
-    if (this.#aborter.signal.aborted)
-      return Promise.reject(new SDKError("The SDK was destroyed.", "DESTROYED"));
-    this.#opening ??= outside(() => this.#open()).catch((error: unknown) => {
-      const failure = sdkError(error);
-      this.#events.log("could not open the session", failure.code);
-      this.#events.emit("onError", failure);
-      this.#opening = undefined;
-      throw failure;
-    });
-    return this.#opening;
+  initialize(options?: CallOptions): Promise<SessionData> {
+    if (this.#aborter.signal.aborted) return Promise.reject(failure("The SDK was destroyed.", "DESTROYED"));
+    return this.#opening(options);
   }
 
   /**
@@ -100,12 +112,14 @@ export class MarketplaceSDK {
   }
 
   /**
-   * Asks the server to stop the paid clock.
+   * Asks the server to stop the paid clock. Calls that overlap share one request. If the signal is
+   * aborted after the request was sent, the server may still carry it out; the SDK then fetches the state.
+   * The same holds for {@link MarketplaceSDK.resumeTimer}, `extend` and `endSession`.
    *
    * @throws {@link SDKError} `PAUSE_NOT_ALLOWED` or another code; the clock then keeps running
    */
-  pauseTimer(): Promise<void> {
-    return this.#act((actions) => actions.pause());
+  pauseTimer(options?: CallOptions): Promise<void> {
+    return this.#pausing(options);
   }
 
   /**
@@ -113,22 +127,20 @@ export class MarketplaceSDK {
    *
    * @throws {@link SDKError}
    */
-  resumeTimer(): Promise<void> {
-    return this.#act((actions) => actions.resume());
+  resumeTimer(options?: CallOptions): Promise<void> {
+    return this.#resuming(options);
   }
 
   /**
-   * Buys more time, within the offer that the marketplace made when it sold the session.
+   * Buys more time, within the offer that the marketplace made when it sold the session. An extension
+   * whose outcome is unknown, also because its signal was aborted, is not charged twice: the next call
+   * for the same offer repeats the same purchase.
    *
    * @throws {@link SDKError} `CONSENT_REQUIRED` (with `consentUrl`) if the offer does not
    * cover it, `INSUFFICIENT_TOKENS`, or another code
    */
-  extend(): Promise<void> {
-    return this.#act((actions) => {
-      const offer = this.#sessionEvents?.view()?.extension;
-      if (!offer) throw new GateError("consent_required", {}, 403);
-      return actions.extend(offer);
-    });
+  extend(options?: CallOptions): Promise<void> {
+    return this.#extending(options);
   }
 
   /**
@@ -137,12 +149,8 @@ export class MarketplaceSDK {
    *
    * @throws {@link SDKError}
    */
-  async endSession(): Promise<void> {
-    await this.#act(async (actions) => {
-      await this.#beforeEnd("user");
-      await actions.end();
-    });
-    this.#goBack();
+  endSession(options?: CallOptions): Promise<void> {
+    return this.#ending(options);
   }
 
   /** The session, or null before {@link MarketplaceSDK.initialize}. */
@@ -169,7 +177,7 @@ export class MarketplaceSDK {
   track(name: string, props?: Record<string, string>): void {
     const values = Object.values(props ?? {});
     if (!NAME.test(name) || values.some((value) => typeof value !== "string"))
-      throw new SDKError(`Invalid name or value in the event ${JSON.stringify(name)}.`, "INVALID_CONFIG");
+      throw failure(`Invalid name or value in the event ${JSON.stringify(name)}.`, "INVALID_CONFIG");
     this.#trackEvent(name, props);
   }
 
@@ -197,30 +205,56 @@ export class MarketplaceSDK {
     this.#events.clear();
   }
 
-  async #open(): Promise<SessionData> {
+  async #tryOpening(given: AbortSignal): Promise<SessionData> {
+    this.#watching ??= this.#watchErrors()?.catch(() => {});
+    try {
+      return await this.#open(given);
+    } catch (error) {
+      const failed = sdkError(error);
+      if (!given.aborted) {
+        // What reports this error may still be loading.
+        if (this.#watching) await this.#watching;
+        this.#events.log("could not open the session", failed.code);
+        this.#events.emit("onError", failed);
+      }
+      throw failed;
+    }
+  }
+
+  /** `given` is aborted when all callers have given up. It has no effect once the session is open. */
+  async #open(given: AbortSignal): Promise<SessionData> {
     const config = this.#config;
     const { signal } = this.#aborter;
+    const opening = new AbortController();
+    const giveUp = () => opening.abort();
+    given.addEventListener("abort", giveUp);
+    const life = either(signal, opening.signal);
     const page = pageRecord();
-    const access = openAccess(config, page);
+    const holder: Holder = {};
+    const access = openAccess(config, page, holder);
+    const hooked = await this.#hooks(holder);
     this.#connection?.session.leave();
     const connection = connect({
       config,
       events: this.#events,
       fetch: page.fetch ?? window.fetch,
       access,
-      signal,
+      hooked,
+      signal: life,
     });
     this.#connection = connection;
     const { session, api } = connection;
     const loading = import("./opened").catch((error: unknown) => {
       throw loadFailed(error);
     });
-    const [opened, view] = await Promise.all([loading, openSession(session, api, signal)]);
-    if (signal.aborted) throw new SDKError("The SDK was destroyed.", "DESTROYED");
-    this.#actions = opened.createActions(connection.effects);
+    const [opened, view] = await Promise.all([loading, openSession(session, api, life)]);
+    if (signal.aborted) throw failure("The SDK was destroyed.", "DESTROYED");
+    given.throwIfAborted();
+    given.removeEventListener("abort", giveUp);
+    this.#newActing = () => opened.createActing(connection.effects);
     if (config.analytics !== false)
       this.#analytics ??= opened.createReporting({ ...connection.effects, id: view.id });
-    this.#bindToPage(opened, connection, this.#actions, access?.claims.sub ?? "");
+    this.#bindToPage(opened, connection, opened.createActions(connection.effects), access?.claims.sub ?? "");
     // Behind the gate, an app that renders its own timer also takes the place of the gate's.
     if (config.ui !== false || page.fetch) {
       let showing: Promise<void> | undefined;
@@ -239,8 +273,30 @@ export class MarketplaceSDK {
       await showing;
     }
     const data = this.getSessionData();
-    if (!data) throw new SDKError("The session ended while it was being opened.", "SESSION_EXPIRED");
+    if (!data) throw failure("The session ended while it was being opened.", "SESSION_EXPIRED");
     return data;
+  }
+
+  /** Loads what puts the configured hooks around requests. */
+  async #hooks({ getToken: token }: Holder): Promise<ConnectionEffects["hooked"]> {
+    const { hooks, apiEndpoint } = this.#config;
+    if (!hooks) return;
+    const { withHooks } = await import("./hooks").catch((error: unknown) => {
+      throw loadFailed(error);
+    });
+    return (fetch, base) => {
+      const origin = base === BACKEND_BASE ? new URL(apiEndpoint, location.href).origin : location.origin;
+      return withHooks({ hooks, fetch, base, origin, token, clock, onError: (error) => this.#fail(error) });
+    };
+  }
+
+  /** Starts the reports of errors. They are no reason for the session to fail. */
+  #watchErrors(): Promise<void> | undefined {
+    const { telemetry } = this.#config;
+    if (!telemetry) return undefined;
+    return import("./watch-errors").then(({ watchErrors }) => {
+      if (!this.#aborter.signal.aborted) this.#undo.push(watchErrors(telemetry, this.#events, clock));
+    });
   }
 
   /** Connects the session to the page's events, and the handlers to the session. */
@@ -299,31 +355,41 @@ export class MarketplaceSDK {
     return this.#connection?.session.remaining() ?? 0;
   }
 
-  #need(): Actions {
-    if (!this.#actions || !this.#sessionEvents?.view())
-      throw new SDKError(
+  #need(): () => Act {
+    if (!this.#newActing || !this.#sessionEvents?.view())
+      throw failure(
         "Call initialize() first.",
         this.#aborter.signal.aborted ? "DESTROYED" : "NOT_INITIALIZED",
       );
-    return this.#actions;
+    return this.#newActing;
   }
 
-  async #act(act: (actions: Actions) => Promise<void>): Promise<void> {
-    try {
-      await act(this.#need());
-    } catch (error) {
-      throw sdkError(error);
-    }
+  /** An action that its callers share, and that keeps its idempotency key until its outcome is known. */
+  #action(act: (actions: Actions, signal: AbortSignal) => Promise<void>) {
+    let acting: Act | undefined;
+    return shared(async (signal) => {
+      try {
+        const create = this.#need();
+        acting ??= create();
+        await acting((actions) => act(actions, signal), signal);
+      } catch (error) {
+        throw sdkError(error);
+      }
+    });
   }
 
   /** Settles when the app has saved its work, or when its time to do so is over. */
-  async #beforeEnd(reason: "user" | "deadline"): Promise<void> {
+  async #beforeEnd(reason: "user" | "deadline", signal = this.#aborter.signal): Promise<void> {
+    const saved = new AbortController();
     try {
-      const enough = new Promise<void>((resolve) => clock.setTimeout(resolve, SAVING_MS));
-      await Promise.race([this.#zone(() => this.#config.onBeforeEnd?.(reason)), enough]);
+      await Promise.race([
+        this.#zone(() => this.#config.onBeforeEnd?.(reason)),
+        pause(clock, SAVING_MS, either(signal, saved.signal)),
+      ]);
     } catch (error) {
       this.#events.log("onBeforeEnd failed", error);
     }
+    saved.abort();
   }
 
   #goBack() {

@@ -4,10 +4,13 @@
  *
  * @packageDocumentation
  */
-import { SDKError } from "./errors";
+import { type CallOptions, orAborted } from "./cancel";
+import { failure } from "./errors";
 import { createStatsClient, type StatsClient, type StatsClientConfig } from "./stats";
+import { createWebhooksClient, type WebhooksClient } from "./webhooks";
 
 export * from "./stats";
+export type { NewWebhook, TestedWebhook, Webhook, WebhooksClient } from "./webhooks";
 
 /**
  * The headers of a webhook: those of a Request, Node's `req.headers`, or a plain object.
@@ -25,16 +28,28 @@ const TOLERANCE_S = 300;
  *
  * @param body - the request's body, as text or bytes
  * @param secret - `whsec_…`, or several during a rotation
- * @param now - Unix milliseconds, for tests
+ * @param options - a signal, or `now` in Unix milliseconds for tests, also as the number alone
  * @returns the event
  * @throws {@link SDKError} `INVALID_SIGNATURE`
  * @public
  */
-export async function verifyWebhook<T = WebhookEvent>(
+export function verifyWebhook<T = WebhookEvent>(
   body: string | Uint8Array,
   headers: WebhookHeaders,
   secret: string | readonly string[],
-  now: number = Date.now(),
+  options: number | (CallOptions & { now?: number | undefined }) = {},
+): Promise<T> {
+  const { now = Date.now(), signal } =
+    typeof options === "number" ? { now: options, signal: undefined } : options;
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  return orAborted(verify<T>(body, headers, secret, now), signal);
+}
+
+async function verify<T>(
+  body: string | Uint8Array,
+  headers: WebhookHeaders,
+  secret: string | readonly string[],
+  now: number,
 ): Promise<T> {
   const read = (name: string) => {
     if (headers instanceof Headers) return headers.get(name) ?? "";
@@ -42,7 +57,7 @@ export async function verifyWebhook<T = WebhookEvent>(
     return (Array.isArray(value) ? value[0] : value) ?? "";
   };
   const refuse = (why: string): never => {
-    throw new SDKError(`Webhook verification failed: ${why}.`, "INVALID_SIGNATURE");
+    throw failure(`Webhook verification failed: ${why}.`, "INVALID_SIGNATURE");
   };
   const id = read("webhook-id");
   const timestamp = read("webhook-timestamp");
@@ -106,8 +121,20 @@ export interface ProviderClientConfig extends StatsClientConfig {
 }
 
 /**
- * Creates a client that reads a provider's statistics with its key: {@link createStatsClient} for a server.
+ * A client of a provider's statistics and webhooks.
  *
  * @public
  */
-export const createProviderClient: (config: ProviderClientConfig) => StatsClient = createStatsClient;
+export interface ProviderClient extends StatsClient {
+  /** Registers, lists, deletes and tests the provider's webhooks. */
+  webhooks: WebhooksClient;
+}
+
+/**
+ * Creates a client with a provider's key: {@link createStatsClient} for a server, and webhooks.
+ *
+ * @public
+ */
+export function createProviderClient(config: ProviderClientConfig): ProviderClient {
+  return { ...createStatsClient(config), webhooks: createWebhooksClient(config) };
+}

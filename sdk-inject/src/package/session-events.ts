@@ -36,6 +36,7 @@ export function createSessionEvents({
   const data = (): SessionData | null => {
     if (!view) return null;
     const { phase } = session.state();
+    const { extension, pause } = view;
     return {
       sessionId: view.id,
       userId,
@@ -45,6 +46,14 @@ export function createSessionEvents({
       expiresAt: view.expires_at,
       returnUrl: view.return_url,
       status: phase === "active" || phase === "paused" ? phase : "ended",
+      ...(extension && {
+        extension: {
+          additionalSeconds: extension.additional_seconds,
+          tokens: extension.tokens,
+          left: Math.max(0, extension.max_count - (extension.used ?? 0)),
+        },
+      }),
+      ...(pause && { pause: { left: Math.max(0, pause.max_count - (pause.used ?? 0)) } }),
     };
   };
 

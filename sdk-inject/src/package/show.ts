@@ -10,11 +10,15 @@ export async function show(
   beforeEnd: (reason: EndCause) => Promise<void>,
   keep: (remove: () => void) => void,
 ): Promise<void> {
-  const { language, customStyles, redirect } = config;
+  const { language, customStyles, redirect, texts } = config;
   const { createTimer, inputOf, laterParts, stringsFor, themeOf, wantedLanguages } = await import("./ui");
   const wanted = [...(language ? [language] : []), ...wantedLanguages()];
   // If the language cannot be loaded, the timer uses English, which is built in.
-  const strings = await stringsFor(wanted).catch(() => stringsFor([]));
+  const own = texts && (await import("./texts").catch(() => undefined));
+  const strings = await (own
+    ? own.withTexts(texts, wanted, stringsFor, (why) => console.warn(`[sessiongate] ${why}`))
+    : stringsFor(wanted)
+  ).catch(() => stringsFor([]));
   const mount = () =>
     keep(
       createTimer({

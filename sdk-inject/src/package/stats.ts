@@ -4,11 +4,23 @@
  *
  * @packageDocumentation
  */
-import { SDKError, type SDKErrorCode } from "./errors";
+import { type CallOptions, shared } from "./cancel";
 import { createLive, type LiveCounts, type LiveSession, type LiveUpdate } from "./live";
+import { askService } from "./service-request";
 import { outside, presentZone } from "./zone";
 
-export { SDKError, type SDKErrorCode } from "./errors";
+export type { CallOptions } from "./cancel";
+
+export {
+  AuthError,
+  type AuthErrorCode,
+  NetworkError,
+  type NetworkErrorCode,
+  SDKError,
+  type SDKErrorCode,
+  ValidationError,
+  type ValidationErrorCode,
+} from "./errors";
 export type { LiveCounts, LiveSession, LiveUpdate } from "./live";
 
 /**
@@ -43,6 +55,8 @@ export interface Period {
   from?: string | undefined;
   /** The last day. */
   to?: string | undefined;
+  /** What the sessions are for. Default: live, the sold ones. */
+  mode?: "live" | "test" | "staff" | "preview" | undefined;
 }
 
 /**
@@ -192,22 +206,25 @@ export interface SessionQuery extends Period {
  */
 export interface StatsClient {
   /** Returns a summary. */
-  getSessionStats(): Promise<SessionStats>;
+  getSessionStats(options?: CallOptions): Promise<SessionStats>;
   /** Returns the number of active sessions. */
-  getActiveSessionCount(): Promise<number>;
+  getActiveSessionCount(options?: CallOptions): Promise<number>;
   /**
    * Returns sessions, newest first, by default of all time. Pass `next_cursor` to get the next page;
    * the last page has none.
    */
-  getSessions(query?: SessionQuery): Promise<{ sessions: SessionRow[]; next_cursor?: string }>;
+  getSessions(
+    query?: SessionQuery,
+    options?: CallOptions,
+  ): Promise<{ sessions: SessionRow[]; next_cursor?: string }>;
   /** Returns earnings by day. */
-  getRevenueStats(period?: Period): Promise<Analysis<RevenueDay>>;
+  getRevenueStats(period?: Period, options?: CallOptions): Promise<Analysis<RevenueDay>>;
   /** Returns sessions by day. */
-  getAnalytics(kind: "sessions", period?: Period): Promise<Analysis<SessionDay>>;
+  getAnalytics(kind: "sessions", period?: Period, options?: CallOptions): Promise<Analysis<SessionDay>>;
   /** Returns earnings by day. */
-  getAnalytics(kind: "revenue", period?: Period): Promise<Analysis<RevenueDay>>;
+  getAnalytics(kind: "revenue", period?: Period, options?: CallOptions): Promise<Analysis<RevenueDay>>;
   /** Returns users by day. */
-  getAnalytics(kind: "users", period?: Period): Promise<Analysis<UserDay>>;
+  getAnalytics(kind: "users", period?: Period, options?: CallOptions): Promise<Analysis<UserDay>>;
   /**
    * Calls the listener on every change. All listeners share one WebSocket, which reconnects
    * when it fails. While it is disconnected (a `connection` update), poll instead.
@@ -217,40 +234,21 @@ export interface StatsClient {
   subscribe(listener: (update: LiveUpdate) => void): () => void;
 }
 
+/** The number of responses that are cached. The oldest is dropped first. */
+const MOST_CACHED = 100;
+
 /**
  * Creates a client of the session service's statistics API.
  *
  * @public
  */
 export function createStatsClient(config: StatsClientConfig): StatsClient {
-  const { apiEndpoint, apiKey, providerId, cacheMs = 10_000, timeoutMs = 10_000 } = config;
+  const { apiEndpoint, apiKey, providerId, cacheMs = 10_000 } = config;
   const root = `${apiEndpoint.replace(/\/+$/, "")}/api/v1/providers/${encodeURIComponent(providerId)}`;
-  const cache = new Map<string, { until: number; answer: Promise<unknown> }>();
+  const cache = new Map<string, { until: number; ask: (options?: CallOptions) => Promise<unknown> }>();
 
-  async function request(path: string): Promise<unknown> {
-    let response: Response;
-    try {
-      response = await (config.fetch ?? fetch)(root + path + unknownToWorkers(path), {
-        headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
-        cache: "no-store",
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-    } catch (error) {
-      const timedOut = (error as Error).name === "TimeoutError";
-      throw new SDKError(
-        "No response from the session service. Check apiEndpoint and the network.",
-        timedOut ? "TIMEOUT" : "NETWORK",
-      );
-    }
-    const answer = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
-    if (response.ok && answer) return answer;
-    const { code, detail, title } = answer ?? {};
-    const name = typeof code === "string" ? code.toUpperCase() : `HTTP_${response.status}`;
-    throw new SDKError(
-      String(detail ?? title ?? name),
-      response.ok ? "INVALID_ANSWER" : (name as SDKErrorCode),
-      response.status,
-    );
+  async function request(path: string, signal: AbortSignal): Promise<unknown> {
+    return askService(config, root + path + unknownToWorkers(path), signal);
   }
 
   /** A service worker of the page may answer a GET that it has seen from its cache, however old. */
@@ -259,16 +257,21 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
     return `${path.includes("?") ? "&" : "?"}nonce=${Math.random().toString(36).slice(2)}`;
   }
 
-  function get<T>(path: string, query: object = {}): Promise<T> {
+  function get<T>(path: string, query: object = {}, options?: CallOptions): Promise<T> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const params = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
     const address = given.length ? `${path}?${params}` : path;
     const known = cache.get(address);
-    if (known && known.until > Date.now()) return known.answer as Promise<T>;
-    const answer = request(address);
-    cache.set(address, { until: Date.now() + cacheMs, answer });
-    answer.catch(() => cache.delete(address));
-    return answer as Promise<T>;
+    if (known && known.until > Date.now()) return known.ask(options) as Promise<T>;
+    // After a failure, or if all callers have given up, the next call asks again.
+    const ask = shared((signal) => request(address, signal), true);
+    cache.delete(address);
+    cache.set(address, { until: Date.now() + cacheMs, ask });
+    for (const oldest of cache.keys()) {
+      if (cache.size <= MOST_CACHED) break;
+      cache.delete(oldest);
+    }
+    return ask(options) as Promise<T>;
   }
 
   const listeners = new Set<(update: LiveUpdate) => void>();
@@ -294,11 +297,12 @@ export function createStatsClient(config: StatsClientConfig): StatsClient {
   const resume = ({ persisted }: PageTransitionEvent) => persisted && live.start();
 
   return {
-    getSessionStats: () => get("/stats"),
-    getActiveSessionCount: async () => (await get<SessionStats>("/stats")).live.active,
-    getSessions: (query) => get("/sessions", query),
-    getRevenueStats: (period) => get("/analytics/revenue", period),
-    getAnalytics: (kind: string, period?: Period) => get<never>(`/analytics/${kind}`, period),
+    getSessionStats: (options) => get("/stats", {}, options),
+    getActiveSessionCount: async (options) => (await get<SessionStats>("/stats", {}, options)).live.active,
+    getSessions: (query, options) => get("/sessions", query, options),
+    getRevenueStats: (period, options) => get("/analytics/revenue", period, options),
+    getAnalytics: (kind: string, period?: Period, options?: CallOptions) =>
+      get<never>(`/analytics/${kind}`, period, options),
     subscribe(listener) {
       // Each call is its own subscription, even with the same function.
       const zone = presentZone();

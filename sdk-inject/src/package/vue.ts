@@ -5,9 +5,15 @@
  */
 import { type ComputedRef, computed, onMounted, onUnmounted, shallowRef } from "vue";
 import { createBinding, first, type Snapshot } from "./binding";
+import type { CallOptions } from "./cancel";
 import type { SDKConfig, SessionData } from "./config";
-import { SDKError } from "./errors";
+import { failure, type SDKError } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+
+export type { CallOptions } from "./cancel";
+export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
+export { SessionControls, type SessionControlsComponent } from "./controls-vue";
+export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
 
 /**
  * The state of the session, and the actions on it.
@@ -27,12 +33,20 @@ export interface MarketplaceSession {
   formattedTime: ComputedRef<string>;
   /** Calls `MarketplaceSDK.endSession`. */
   endSession(): Promise<void>;
+  /** The same, with options. */
+  endSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.pauseTimer`. */
   pauseSession(): Promise<void>;
+  /** The same, with options. */
+  pauseSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.resumeTimer`. */
   resumeSession(): Promise<void>;
+  /** The same, with options. */
+  resumeSession(options: CallOptions): Promise<void>;
   /** Calls `MarketplaceSDK.extend`. */
   extendSession(): Promise<void>;
+  /** The same, with options. */
+  extendSession(options: CallOptions): Promise<void>;
 }
 
 /**
@@ -49,8 +63,8 @@ export function useMarketplaceSession(config: SDKConfig): MarketplaceSession {
     });
   });
   onUnmounted(() => sdk?.destroy());
-  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => () =>
-    sdk?.[name]() ?? Promise.reject(new SDKError("The component is not mounted yet.", "NOT_INITIALIZED"));
+  const act = (name: "endSession" | "pauseTimer" | "resumeTimer" | "extend") => (options?: CallOptions) =>
+    sdk?.[name](options) ?? Promise.reject(failure("The component is not mounted yet.", "NOT_INITIALIZED"));
   return {
     session: computed(() => snapshot.value.session),
     loading: computed(() => snapshot.value.loading),

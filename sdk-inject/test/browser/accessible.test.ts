@@ -23,19 +23,29 @@ async function violations(): Promise<string[]> {
   });
 }
 
-const states: [string, string, string][] = [
-  ["the chip", "seconds=582", "session-timer"],
-  ["the warning", "seconds=290", "session-warning"],
-  ["the last minute without an offer", "seconds=42&offer=off", "session-warning"],
-  ["the paused screen", "seconds=400&status=paused", "session-paused"],
-  ["the ended screen", "seconds=1", "session-ended"],
+const states: [string, string, number | undefined, string][] = [
+  ["the chip", "seconds=582", undefined, "session-timer"],
+  ["the warning", "seconds=290", undefined, "session-warning"],
+  ["the last minute without an offer", "seconds=590&offer=off", 55, "session-warning"],
+  ["the paused screen", "seconds=400&status=paused", undefined, "session-paused"],
+  ["the ended screen", "seconds=1", undefined, "session-ended"],
 ];
 
 for (const scheme of ["light", "dark"] as const)
-  test.each(states)(`axe finds nothing wrong with %s, ${scheme}`, async (_, query, id) => {
+  test.each(states)(`axe finds nothing wrong with %s, ${scheme}`, async (_, query, left, id) => {
     await b.page.emulateMedia({ colorScheme: scheme });
     await b.hold([1000, 1000]); // the countdown after the end, which leaves the page
     await b.open(query);
+    if (left) {
+      // What the warning needs is there before the last minute begins.
+      await b.page.getByTestId("session-timer").waitFor();
+      b.endIn(290);
+      await b.lookAgain();
+      await b.page.getByTestId("session-warning").waitFor();
+      b.endIn(left);
+      await b.lookAgain();
+      await b.page.getByTestId("session-warning").locator('.big[data-tone="danger"]').waitFor();
+    }
     await b.page.getByTestId(id).waitFor();
     expect(await violations()).toEqual([]);
   });
@@ -67,7 +77,11 @@ test("the time left is announced at five minutes and not every second", async ()
       if (text && said.at(-1) !== text) said.push(text);
     }, 50);
   });
-  await b.open("seconds=312");
+  await b.open("seconds=590");
+  await b.page.getByTestId("session-timer").waitFor();
+  // Where the answer takes longer than until the five minutes begin, it is announced at once.
+  b.endIn(304);
+  await b.lookAgain();
   await b.page.getByTestId("session-warning").waitFor();
   await expect
     .poll(() => b.page.evaluate(() => Reflect.get(window, "said").length), { timeout: PAGE_LIMIT_MS })

@@ -16,7 +16,8 @@ let frozen = "";
 addEventListener("pagehide", () => (frozen = shown()));
 addEventListener("pageshow", async ({ persisted }) => {
   if (!left) return;
-  for (let i = 0; i < 600 && shown() === frozen; i++) await new Promise((r) => setTimeout(r, 100));
+  // Ticks show the old deadline until the gate has answered.
+  for (let i = 0; i < 600 && !/^1:/.test(shown()); i++) await new Promise((r) => setTimeout(r, 100));
   tell({ persisted, frozen, shown: shown() });
 });
 const go = setInterval(() => {
@@ -55,14 +56,14 @@ function serve(server: Server) {
 inEveryEngine(
   "a page with a running clock enters the back/forward cache, and is right when it comes back",
   async ({ page, base, gate }) => {
-    await page.goto(`${base}/?seconds=400`);
+    await page.goto(`${base}/?seconds=590`);
     meanwhile = () =>
-      gate.change({ expires_at: gate.session().expires_at + 3600, duration_limit_seconds: 4000 });
+      gate.change({ expires_at: gate.session().expires_at + 3600, duration_limit_seconds: 4200 });
     await page.goto(`${base}/first`);
     await until(() => told, "the page tells what became of it", 90_000);
     expect(told).toMatchObject({
       persisted: true,
-      frozen: expect.stringMatching(/^6:\d\d$/),
+      frozen: expect.stringMatching(/^\d:\d\d$/),
       shown: expect.stringMatching(/^1:0\d:\d\d$/),
     });
   },

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { until } from "../fake";
 import { PAGE_LIMIT_MS, useBrowser } from "./page";
 
 const b = useBrowser();
@@ -23,7 +24,8 @@ test("the chip shows the time and moves nothing on the page", async () => {
   await b.open("seconds=582");
   const chip = b.page.getByTestId("session-timer");
   await chip.waitFor();
-  expect(await chip.textContent()).toMatch(/^9:[0-4]\d/);
+  expect(await chip.textContent()).toMatch(/^[5-9]:[0-5]\d$/);
+  await b.clockIsRight();
   expect(await chip.getAttribute("role")).toBe("timer");
   // A timer is not live unless it says so.
   expect((await chip.getAttribute("aria-live")) ?? "off").toBe("off");
@@ -33,10 +35,10 @@ test("the chip shows the time and moves nothing on the page", async () => {
 });
 
 test("the warning: focus on its heading, Escape closes, focus returns, and it stays closed", async () => {
-  await b.open("seconds=400");
+  await b.open("seconds=590");
   await b.page.locator("#note").focus();
   await b.page.getByTestId("session-timer").waitFor();
-  b.gate.change({ expires_at: b.gate.session().expires_at - 110 });
+  b.endIn(290);
   await b.lookAgain();
   const dialog = b.page.getByTestId("session-warning");
   await dialog.waitFor();
@@ -50,7 +52,7 @@ test("the warning: focus on its heading, Escape closes, focus returns, and it st
   expect(await b.page.evaluate(() => document.activeElement?.id)).toBe("note");
   expect(await b.page.evaluate(() => Reflect.get(window, "saw"))).toBeUndefined();
   await b.open("keep=1");
-  await b.page.getByTestId("session-timer").waitFor();
+  await b.page.locator("session-gate dialog").waitFor({ state: "attached" });
   await b.page.waitForTimeout(1200);
   expect(await dialog.count()).toBe(0);
 });
@@ -72,7 +74,7 @@ test("a key that was meant for the page buys nothing", async () => {
   await b.page.keyboard.press("Enter");
   await b.page.getByTestId("session-warning").waitFor({ state: "hidden" });
   expect(b.gate.session().extension.used).toBe(1);
-  expect(await b.page.getByTestId("session-timer").textContent()).toMatch(/^14:[0-5]\d$/);
+  await b.clockIsRight();
   expect(await b.page.getByTestId("session-timer").getAttribute("data-added")).toBe("+10:00");
   expect(await b.page.getByRole("status").first().textContent()).toBe("10 minutes added");
   await endAdded();
@@ -127,13 +129,13 @@ test("a session of two seconds shows no dialog, then the end, and leads back", a
 });
 
 test("paused and resumed", async () => {
-  await b.open("seconds=400&pause=1");
+  await b.open("seconds=590&pause=1");
   await b.page.getByTestId("session-timer").click();
   await b.page.getByTestId("pause-session").click();
   await b.page.getByTestId("session-paused").waitFor();
   await b.page.getByTestId("resume-session").click();
   await b.page.getByTestId("session-paused").waitFor({ state: "hidden" });
-  expect(await b.page.getByTestId("session-timer").textContent()).toMatch(/^6:\d\d$/);
+  await b.clockIsRight();
 });
 
 test("what ends in one tab ends in the other", async () => {
@@ -188,11 +190,11 @@ test("a little more time, bought elsewhere, closes the warning and opens no othe
 test("a deadline brought forward is warned of", async () => {
   await b.open("seconds=590");
   await b.page.getByTestId("session-timer").waitFor();
-  b.gate.change({ expires_at: b.gate.session().expires_at - 550 });
+  b.endIn(170);
   await b.lookAgain();
   await b.page
     .getByTestId("session-warning")
-    .getByText(/^0:[0-3]\d$/)
+    .getByText(/^[0-2]:\d\d$/)
     .waitFor();
 });
 
@@ -241,7 +243,7 @@ test("the time can be hidden, and is remembered; near the end it shows again", a
   await b.open("keep=1");
   await chip.waitFor();
   expect(await chip.locator("b").isVisible()).toBe(false);
-  b.gate.change({ expires_at: b.gate.session().expires_at - 345 });
+  b.endIn(170);
   await b.lookAgain();
   await b.page.keyboard.press("Escape");
   await chip.locator("b").waitFor();
@@ -301,15 +303,27 @@ test.each([-86_400_000, 86_400_000])("right with a browser's clock that is %d ms
 });
 
 test("two windows side by side beat once, and the other goes on when one is closed", async () => {
+  const release = await b.hold([26_000, 34_000]); // between two heartbeats
   await b.open("seconds=400");
   await b.page.getByTestId("session-timer").waitFor();
   const other = await b.open("keep=1", await b.tab());
   await other.getByTestId("session-timer").waitFor();
   b.gate.calls.length = 0;
   await b.page.close({ runBeforeUnload: true });
-  const beats = () =>
-    b.gate.calls.filter(({ name, body }) => name === "heartbeat" && (body as { active: boolean }).active)
-      .length;
+  const heartbeats = (active: boolean) =>
+    b.gate.calls.filter(
+      ({ name, body }) => name === "heartbeat" && (body as { active: boolean }).active === active,
+    ).length;
+  const beats = () => heartbeats(true);
+  // The browser lets a closed page run for half a second, and a call may take ten. A busy machine that
+  // needs more has left the other to its own next heartbeat.
+  const closed = Date.now();
+  const after = (ms: number) => Date.now() - closed > ms;
+  await until(() => heartbeats(false) || after(20_000), "the page says that it goes");
+  if (after(2_000)) {
+    await until(() => beats() || after(40_000), "the other goes on");
+    if (!beats()) await release();
+  }
   await expect.poll(beats, soon).toBe(1);
   await other.waitForTimeout(1500);
   expect(beats()).toBe(1);

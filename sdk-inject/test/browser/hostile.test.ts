@@ -98,7 +98,7 @@ test("stays above a modal dialog of the page", async () => {
   await b.open("seconds=400");
   await chip().waitFor();
   await b.page.evaluate(() => document.querySelector<HTMLDialogElement>("#theirs")?.showModal());
-  b.gate.change({ expires_at: b.gate.session().expires_at - 110 });
+  b.endIn(290);
   await b.lookAgain();
   await b.page.getByTestId("session-warning").waitFor();
   await b.page.getByTestId("extend-session").click();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { useBrowser } from "./page";
+import { until } from "../fake";
+import { PAGE_LIMIT_MS, useBrowser } from "./page";
 
 // Someone types, looks at the keyboard or at a book, and a dialog opens by itself. No key that was
 // meant for the app may buy, end or resume.
@@ -7,37 +8,38 @@ import { useBrowser } from "./page";
 const b = useBrowser();
 const spent = () => b.gate.calls.filter(({ name }) => /extend|end|pause|resume/.test(name)).length;
 
-/** Types at so many words a minute, until the text is at its end. */
-async function type(text: string, wpm: number) {
+/** Types at so many words a minute. What passes between two keys is the page's time alone: no key
+ *  rests longer on a machine that is too busy to type. */
+async function type(text: string, wpm: number, pass: (ms: number) => Promise<void>) {
   for (const key of text) {
     await b.page.keyboard.press({ " ": "Space", "\t": "Tab", "\n": "Enter" }[key] ?? key);
-    await b.page.waitForTimeout(60_000 / (wpm * 5));
+    await pass(60_000 / (wpm * 5));
   }
 }
 
-/** Keys between which a second has passed have rested, on a machine that was too busy to type. */
-const RESTED_MS = 1_000;
+/** A page with a field that has the focus, ten minutes before its end; its time stands still. */
+async function writing(query = "") {
+  const stopTime = await b.stoppableTime();
+  await b.open(`seconds=590${query}`);
+  await b.page.locator("#note").focus();
+  await b.page.getByTestId("session-timer").waitFor();
+  const pass = await stopTime();
+  // A look sooner after the last one would be none.
+  await pass(2_500);
+  return pass;
+}
 
-/** Does it until no key rested in between. */
-async function withoutRest(story: () => Promise<void>) {
-  await b.page.addInitScript(() => {
-    const gaps = { last: Number.POSITIVE_INFINITY, longest: 0 };
-    Object.assign(window, { gaps });
-    addEventListener(
-      "keydown",
-      ({ timeStamp }) => {
-        gaps.longest = Math.max(gaps.longest, timeStamp - gaps.last);
-        gaps.last = timeStamp;
-      },
-      true,
-    );
-  });
-  for (let tries = 0; tries < 6; tries++) {
-    await story();
-    const { longest } = await b.page.evaluate(() => Reflect.get(window, "gaps"));
-    if (longest < RESTED_MS) return;
-  }
-  throw new Error("this machine is too busy to type");
+/** Types on until the dialog has opened. */
+async function typeUntil(dialog: string, wpm: number, pass: (ms: number) => Promise<void>) {
+  const opened = b.page.getByTestId(dialog);
+  await until(
+    async () => {
+      await type("a b ", wpm, pass);
+      return opened.isVisible();
+    },
+    `${dialog} opens`,
+    PAGE_LIMIT_MS,
+  );
 }
 
 const typed: [string, string, number][] = [
@@ -48,34 +50,23 @@ const typed: [string, string, number][] = [
 ];
 
 test.each(typed)("typed on as the warning opens: %s", async (_, text, wpm) => {
-  await withoutRest(async () => {
-    await b.open("seconds=302");
-    await b.page.locator("#note").focus();
-    await b.page.getByTestId("session-timer").waitFor();
-    let open = false;
-    void b.page
-      .getByTestId("session-warning")
-      .waitFor()
-      .then(() => {
-        open = true;
-      });
-    while (!open) await type("a b ", wpm);
-    await type(text, wpm);
-  });
+  const pass = await writing();
+  b.endIn(290);
+  await b.lookAgain();
+  await typeUntil("session-warning", wpm, pass);
+  await type(text, wpm, pass);
   expect(spent()).toBe(0);
   expect(await b.page.getByTestId("session-warning").isVisible()).toBe(true);
 });
 
 test("typed on as the session is paused from elsewhere", async () => {
-  await withoutRest(async () => {
-    await b.open("seconds=400&pause=1");
-    await b.page.getByTestId("session-timer").waitFor();
-    b.gate.change({ status: "paused", paused_at: Math.floor(Date.now() / 1000) });
-    await b.lookAgain();
-    await b.page.getByTestId("session-paused").waitFor();
-    await type("one\ttwo \tthree\n", 60);
-  });
+  const pass = await writing("&pause=1");
+  b.gate.change({ status: "paused", paused_at: Math.floor(Date.now() / 1000) });
+  await b.lookAgain();
+  await typeUntil("session-paused", 60, pass);
+  await type("one\ttwo \tthree\n", 60, pass);
   expect(spent()).toBe(0);
+  expect(await b.page.getByTestId("session-paused").isVisible()).toBe(true);
 });
 
 test("a key that is held down presses nothing", async () => {

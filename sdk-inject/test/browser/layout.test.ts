@@ -23,8 +23,11 @@ test("nothing of the page moves: not for the timer, the warning, the panel, or t
     }).observe({ type: "layout-shift", buffered: true });
   });
   const shift = () => b.page.evaluate(() => Reflect.get(window, "shift") as number);
-  await b.open("seconds=302");
+  await b.open("seconds=590");
+  await b.page.getByTestId("session-timer").waitFor();
   const before = await places();
+  b.endIn(302);
+  await b.lookAgain();
   await b.page.getByTestId("session-warning").waitFor();
   await b.page.waitForTimeout(900);
   expect(await shift()).toBe(0);
@@ -48,11 +51,22 @@ test("nothing moves when the time loses a digit", async () => {
         Object.assign(window, { shift: Reflect.get(window, "shift") + Reflect.get(entry, "value") });
     }).observe({ type: "layout-shift", buffered: true });
   });
-  await b.open("seconds=612");
+  const stopTime = await b.stoppableTime();
+  await b.open("seconds=1200");
   const timer = b.page.getByTestId("session-timer");
+  await timer.waitFor();
+  const pass = await stopTime();
+  await pass(2_500);
+  b.endIn(630);
+  await b.lookAgain();
   const soon = { timeout: PAGE_LIMIT_MS };
   await expect.poll(() => timer.textContent(), soon).toMatch(/^10:/);
-  await expect.poll(() => timer.textContent(), soon).toMatch(/^9:/);
+  await expect
+    .poll(async () => {
+      await pass(1_000);
+      return timer.textContent();
+    }, soon)
+    .toMatch(/^9:/);
   await b.page.waitForTimeout(300); // an entry comes with the next frame
   expect(await b.page.evaluate(() => Reflect.get(window, "shift"))).toBe(0);
 });

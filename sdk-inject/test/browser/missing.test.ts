@@ -104,9 +104,9 @@ test.each(["30 days", "a date in a year", "a negative number"])(
       "a date in a year": new Date(Date.now() + 365 * 86_400_000).toUTCString(),
       "a negative number": "-5",
     }[kind];
-    let beats = 0;
+    const beats: number[] = [];
     await b.page.route("**/.session-gate/heartbeat", (route) => {
-      beats++;
+      beats.push(performance.now());
       return route.fulfill({ status: 503, headers: { "Retry-After": value ?? "" }, body: "maintenance" });
     });
     await b.page.addInitScript(() => {
@@ -115,9 +115,11 @@ test.each(["30 days", "a date in a year", "a negative number"])(
         plain(run, ms > 26_000 && ms < 34_000 ? 300 : ms)) as typeof plain;
     });
     await b.open("seconds=580");
-    await expect.poll(() => beats, { timeout: PAGE_LIMIT_MS }).toBeGreaterThan(0);
+    await expect.poll(() => beats.length, { timeout: PAGE_LIMIT_MS }).toBeGreaterThan(0);
     await b.page.waitForTimeout(3_000);
-    expect(beats).toBeLessThan(5);
+    // At most one a second, however long a busy machine took for the three.
+    const ms = performance.now() - (beats[0] ?? 0);
+    expect(beats.length).toBeLessThanOrEqual(1 + ms / 1000);
   },
 );
 
@@ -125,11 +127,12 @@ test("filling in a form asks the gate nothing", async () => {
   await b.open(`seconds=580&body=${encodeURIComponent("<input><input><input><input><input>".repeat(4))}`);
   await b.page.getByTestId("session-timer").waitFor();
   await b.page.waitForTimeout(2_100);
-  b.gate.calls.length = 0;
+  const asked: string[] = [];
+  b.page.on("request", (request) => asked.push(request.url()));
   await b.page.locator("input").first().focus();
   for (let i = 0; i < 4; i++) {
     await b.page.waitForTimeout(2_100);
     await b.page.keyboard.press("Tab");
   }
-  expect(b.gate.calls.filter(({ name }) => name === "session")).toEqual([]);
+  expect(asked.filter((url) => !url.endsWith("/heartbeat"))).toEqual([]);
 });

@@ -6,6 +6,7 @@ import {
   type BrowserContextOptions,
   chromium,
   type Page,
+  type Request,
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 // @ts-expect-error a script without types
@@ -14,6 +15,8 @@ import { until } from "../fake";
 
 /** How long a test waits for a page before it fails. */
 export const PAGE_LIMIT_MS = 60_000;
+/** How far the time of pages jumps when it is stopped: far more than two calls can lie apart. */
+const AHEAD_MS = 20_000;
 
 interface DevGate {
   listener: Parameters<typeof createServer>[1];
@@ -32,8 +35,17 @@ export interface Tools {
   /** What the console of any page said was wrong. */
   errors: string[];
   open(query: string, page?: Page): Promise<Page>;
-  /** The page looks at its session, as it does when a user comes back to it. */
-  lookAgain(): Promise<void>;
+  /** The session ends so many seconds from now, wherever its deadline was. Pages see it when they look again. */
+  endIn(seconds: number): void;
+  /** A page looks at its session, as it does when a user comes back to it, until it has asked the gate. */
+  lookAgain(page?: Page): Promise<void>;
+  /** The pages to come send no regular heartbeat. */
+  withoutHeartbeats(): Promise<unknown>;
+  /**
+   * Gives the pages to come a time that a test can stop by calling what this returns. Then it goes on
+   * by as many milliseconds as what that returns is called with: no machine is too busy for it.
+   */
+  stoppableTime(): Promise<() => Promise<(ms: number) => Promise<void>>>;
   /**
    * Keeps timers of the pages to come from running, those between these lengths in milliseconds,
    * until what it returns is called: a busy machine cannot be too slow for them.
@@ -41,7 +53,7 @@ export interface Tools {
   hold(...lengths: (readonly [from: number, to: number])[]): Promise<() => Promise<void>>;
   /** Until no key has been pressed for so long that the dialog takes keys again. */
   keysRest(): Promise<void>;
-  /** Until the timer shows what is left, within a second and a half. */
+  /** Until the timer shows what is left, within a second and a half and half of what an answer took. */
   clockIsRight(): Promise<void>;
   tab(): Promise<Page>;
   /** A new context of these properties, and a page in it. */
@@ -76,10 +88,38 @@ export function useBrowser(): Tools {
       await page.goto(`${it.base}/?market=${it.base}&${query}`);
       return page;
     },
-    lookAgain: async () => {
-      // Looks that follow one another in less than two seconds count as one.
-      await it.page.waitForTimeout(2100);
-      await it.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+    endIn: (seconds) => it.gate.change({ expires_at: Math.floor(Date.now() / 1000 + seconds) }),
+    lookAgain: async (page = it.page) => {
+      let asked = false;
+      const listen = (request: Request) => {
+        asked ||= request.url().endsWith("/.session-gate/session");
+      };
+      page.on("request", listen);
+      try {
+        await until(
+          async () => {
+            // Looks that follow one another in less than two seconds count as one.
+            await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+            if (!asked) await page.waitForTimeout(200);
+            return asked;
+          },
+          "the page asks for its session",
+          PAGE_LIMIT_MS,
+        );
+      } finally {
+        page.off("request", listen);
+      }
+    },
+    withoutHeartbeats: () => it.hold([26_000, 34_000]),
+    stoppableTime: async () => {
+      await it.context.clock.install();
+      // Their answers would set the pages' time right.
+      await it.withoutHeartbeats();
+      return async () => {
+        // Ahead of all pages, whatever they are doing meanwhile: time cannot be set back.
+        await it.context.clock.pauseAt(Date.now() + AHEAD_MS);
+        return (ms) => it.context.clock.runFor(ms);
+      };
     },
     hold: async (...lengths) => {
       const name = `release${lengths}`;
@@ -98,16 +138,34 @@ export function useBrowser(): Tools {
           },
         });
       };
-      await it.page.addInitScript(init, { name, lengths });
-      return () => it.page.evaluate((release) => Reflect.get(window, release)(), name);
+      await it.context.addInitScript(init, { name, lengths });
+      return async () => {
+        for (const page of it.context.pages())
+          await page.evaluate((release) => Reflect.get(window, release)?.(), name);
+      };
     },
     keysRest: () => it.page.waitForTimeout(1300),
     clockIsRight: () =>
-      until(async () => {
-        const text = (await it.page.getByTestId("session-timer").locator("b").textContent()) ?? "";
-        const shown = text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
-        return Math.abs(shown - (it.gate.session().expires_at - Date.now() / 1000)) < 1.5;
-      }, "the timer shows what is left"),
+      until(
+        async () => {
+          const text = (await it.page.getByTestId("session-timer").locator("b").textContent()) ?? "";
+          const shown = text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+          const left = it.gate.session().expires_at - Date.now() / 1000;
+          // The server's time is known as well as an answer was quick.
+          const took = await it.page.evaluate(() =>
+            Math.max(
+              0,
+              ...performance
+                .getEntriesByType("resource")
+                .filter(({ name }) => /\.session-gate\/[a-z]+$/.test(name))
+                .map(({ duration }) => duration),
+            ),
+          );
+          return Math.abs(shown - left) < 1.5 + took / 2000;
+        },
+        "the timer shows what is left",
+        PAGE_LIMIT_MS,
+      ),
     renew: async () => {},
     phone: async () => {},
     box: async (id) => {

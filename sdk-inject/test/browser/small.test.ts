@@ -76,7 +76,10 @@ test.each(["light", "dark"] as const)("in forced colors the time can be read, %s
 });
 
 test("a modal dialog describes itself, and what is announced is in it", async () => {
-  await b.open("seconds=303");
+  await b.open("seconds=590");
+  await b.page.getByTestId("session-timer").waitFor();
+  b.endIn(300);
+  await b.lookAgain();
   await b.page.getByTestId("session-warning").waitFor();
   const cdp = await b.context.newCDPSession(b.page);
   const tree = async () => {

@@ -1,11 +1,15 @@
 // Compiles, or `npm run check` fails: the package's types as its users meet them.
 import { createStatsClient, DayChart, ProviderDashboard } from "../../src/package/dashboard";
 import {
+  AuthError,
+  extractClaim,
   MarketplaceSDK,
+  NetworkError,
   type SDKConfig,
   SDKError,
   type SDKEvents,
   type SessionData,
+  ValidationError,
 } from "../../src/package/index";
 import { useMarketplaceSession } from "../../src/package/react";
 import { createProviderClient, verifyWebhook } from "../../src/package/server";
@@ -33,6 +37,17 @@ sdk.track("x", { n: 1 });
 // @ts-expect-error the secret is required
 verifyWebhook("", {});
 
+function kindOf(error: unknown): string {
+  if (error instanceof NetworkError) return error.code;
+  if (error instanceof ValidationError) return error.code;
+  if (error instanceof AuthError) return error.code;
+  // The classes are told apart: what is left is the rest, and not nothing.
+  return error instanceof SDKError ? error.code : "";
+}
+const user: string | undefined = extractClaim("", "sub");
+// @ts-expect-error a NetworkError has the codes of one
+new NetworkError("", "NETWORK").code === "FORBIDDEN";
+
 const client = createStatsClient({ apiEndpoint: "", providerId: "prov_1" });
 const count: Promise<number> = client.getActiveSessionCount();
 const earned: Promise<number[]> = client
@@ -56,4 +71,4 @@ DayChart({ title: "x" });
 // @ts-expect-error no such theme
 ProviderDashboard({ client, theme: "sepia" });
 
-export { count, data, earned, events, none, off, paused, unsubscribe, useMarketplaceSession };
+export { count, data, earned, events, kindOf, none, off, paused, unsubscribe, useMarketplaceSession, user };

@@ -1,9 +1,18 @@
+import { modeFor } from "./mode";
+
+/** An error in one field of a request: `site.brand.accent`. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
 /** A refused or failed request. `status` is 0 if there was no response. `message` says what to do. */
 export class ApiError extends Error {
   constructor(
     message: string,
     readonly status: number,
     readonly code = "",
+    readonly fields: FieldError[] = [],
   ) {
     super(message);
   }
@@ -103,10 +112,12 @@ async function read<T>(answer: Response): Promise<T> {
   const errors = Array.isArray(body?.errors)
     ? (body.errors as { message?: string; location?: string }[])
     : [];
-  const more = errors.map(({ message, location: at }) =>
-    [at?.replace(/^body\./, ""), message].filter(Boolean).join(": "),
-  );
-  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""));
+  const fields = errors.map(({ message = "", location: at = "" }) => ({
+    field: at.replace(/^body\.?/, ""),
+    message,
+  }));
+  const more = fields.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
+  throw new ApiError([text, ...more].join(" "), answer.status, String(body?.code ?? ""), fields);
 }
 
 export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>
@@ -115,13 +126,13 @@ export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>
 export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body);
 export const remove = (path: string): Promise<void> => call<void>("DELETE", path);
 
-/** A path of the provider's API, with a query of the defined values. */
+/** A path of the provider's API, with a query of the defined values, for live or for test data. */
 export function of(
   providerId: string,
   rest = "",
   query: Record<string, string | number | undefined> = {},
 ): string {
-  return `/api/v1/providers/${encodeURIComponent(providerId)}${rest}${search(query)}`;
+  return `/api/v1/providers/${encodeURIComponent(providerId)}${rest}${search({ mode: modeFor(rest), ...query })}`;
 }
 
 export function search(query: Record<string, string | number | undefined>): string {

@@ -4,16 +4,31 @@ import {
   type LiveCounts,
   type StatsClient,
 } from "../../../../sdk-inject/src/package/stats";
+import { isTest } from "./mode";
 
 const clients = new Map<string, StatsClient>();
 
-/** The SDK's client for a provider. All pages of the provider share it and its live connection. */
+/** The SDK's client for a provider, for live or for test data. All pages of the provider share it and
+ *  its live connection. */
 export function clientOf(providerId: string): StatsClient {
-  const known = clients.get(providerId);
+  const key = `${providerId} ${isTest()}`;
+  const known = clients.get(key);
   if (known) return known;
-  const made = createStatsClient({ apiEndpoint: "", providerId, cacheMs: 0 });
-  clients.set(providerId, made);
+  const made = createStatsClient({
+    apiEndpoint: "",
+    providerId,
+    cacheMs: 0,
+    ...(isTest() && { WebSocket: TestSocket }),
+  });
+  clients.set(key, made);
   return made;
+}
+
+/** Tells of test sessions. */
+class TestSocket extends WebSocket {
+  constructor(address: string | URL, protocols?: string | string[]) {
+    super(`${address}?mode=test`, protocols);
+  }
 }
 
 export interface Live {

@@ -6,8 +6,10 @@ import "./style/order.css";
 import "./style/parts.css";
 import "./style/tables.css";
 import "./style/shell.css";
+import "./style/site.css";
 import { get } from "./api";
 import { useLoad } from "./load";
+import { useTest } from "./mode";
 import { Edges } from "./operator/edges";
 import { Keys } from "./operator/keys";
 import { Audit, People } from "./operator/people";
@@ -53,10 +55,12 @@ function App() {
 function ProviderApp({ me, known }: { me: Me; known: Provider }) {
   const { parts } = useRoute();
   const [provider, setProvider] = useState(known);
+  const test = useTest();
   return (
     <ViewerProvider value={{ me, base: "", reading: false }}>
-      <Shell me={me} name={provider.name} places={providerNav} current={`/${parts[0] ?? ""}`}>
-        <ProviderPages provider={provider} parts={parts} onSaved={setProvider} />
+      <Shell me={me} name={provider.name} places={providerNav} current={`/${parts[0] ?? ""}`} testable>
+        {/* Other data are other pages. */}
+        <ProviderPages key={String(test)} provider={provider} parts={parts} onSaved={setProvider} />
       </Shell>
     </ViewerProvider>
   );

@@ -5,9 +5,51 @@ export const ROOT = "/dashboard";
 
 const changed = new EventTarget();
 
+/** Asked before the page is left; it calls `leave` if the user wants to. */
+export type Guard = (leave: () => void) => void;
+let guard: Guard | undefined;
+/** The address that is shown, also while the browser has gone back from it. */
+let shown = "";
+const here = () => location.pathname + location.search;
+
+/** Has the user asked before the page is left, while there is something to lose. */
+export function useGuard(ask: Guard, active: boolean): void {
+  useEffect(() => {
+    if (!active) return;
+    guard = ask;
+    shown = here();
+    // The browser asks itself where the page is closed or loaded anew.
+    const stay = (event: Event) => event.preventDefault();
+    addEventListener("beforeunload", stay);
+    return () => {
+      guard = undefined;
+      removeEventListener("beforeunload", stay);
+    };
+  }, [ask, active]);
+}
+
+/** Back and forward, which the browser has already done: the address returns until the user has answered. */
+function onPopState(): void {
+  const to = here();
+  if (!guard || to === shown) return void changed.dispatchEvent(new Event("change"));
+  history.pushState(null, "", shown);
+  guard(() => {
+    guard = undefined;
+    go(to);
+  });
+}
+globalThis.addEventListener?.("popstate", onPopState);
+
 /** Navigates to a path of the dashboard without loading the page. */
 export function go(to: string, how: "push" | "replace" = "push"): void {
-  if (to === location.pathname + location.search) return;
+  if (to === here()) return;
+  if (guard && to.split("?")[0] !== location.pathname) {
+    guard(() => {
+      guard = undefined;
+      go(to, how);
+    });
+    return;
+  }
   history[how === "push" ? "pushState" : "replaceState"](null, "", to);
   changed.dispatchEvent(new Event("change"));
 }
@@ -18,11 +60,7 @@ export function useRoute(): { parts: string[]; path: string; query: URLSearchPar
   useEffect(() => {
     const update = () => setVersion((n) => n + 1);
     changed.addEventListener("change", update);
-    addEventListener("popstate", update);
-    return () => {
-      changed.removeEventListener("change", update);
-      removeEventListener("popstate", update);
-    };
+    return () => changed.removeEventListener("change", update);
   }, []);
   const path = location.pathname;
   const parts = path.slice(ROOT.length).split("/").filter(Boolean).map(decode);

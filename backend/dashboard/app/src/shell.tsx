@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { leave, onReach } from "./api";
 import { clock } from "./format";
+import { setTest, useTest } from "./mode";
 import { Link } from "./router";
 import type { Me } from "./types";
 
@@ -30,13 +31,16 @@ interface ShellProps {
   name: string;
   places: NavItem[];
   current: string;
+  /** Whether the pages can show test data. */
+  testable?: boolean;
   children: ReactNode;
 }
 
 /** The frame of every page: navigation, account, and the connection notice. */
-export function Shell({ me, name, places, current, children }: ShellProps) {
+export function Shell({ me, name, places, current, testable = false, children }: ShellProps) {
+  const test = useTest() && testable;
   return (
-    <div className="shell">
+    <div className={test ? "shell test" : "shell"}>
       <a className="skip" href="#main">
         Skip to content
       </a>
@@ -53,6 +57,18 @@ export function Shell({ me, name, places, current, children }: ShellProps) {
             </span>
           </span>
         </div>
+        {testable && (
+          <label className="switch">
+            <input
+              type="checkbox"
+              role="switch"
+              checked={test}
+              aria-checked={test}
+              onChange={(event: Event) => setTest((event.target as HTMLInputElement).checked)}
+            />
+            Test data
+          </label>
+        )}
         <nav aria-label="Dashboard" className="nav">
           <ul>
             {places.map(({ to, name: place, icon }) => (
@@ -82,6 +98,16 @@ export function Shell({ me, name, places, current, children }: ShellProps) {
       </header>
       <main id="main">
         <Offline />
+        <div role="status">
+          {test && (
+            <p className="notice test-band" data-testid="test-band">
+              <span>
+                <span className="strong">Test data.</span> Sessions, figures and webhooks of test keys and
+                passes. None of them is paid. Settings are the same for both.
+              </span>
+            </p>
+          )}
+        </div>
         {children}
       </main>
     </div>

@@ -43,8 +43,29 @@ export interface Provider {
   origin_url: string;
   app_url: string;
   policies: Policies;
+  site: Site;
+  /** Settings in site that the Caddyfile of an edge sets itself. */
+  site_overrides: string[];
   created_at: number;
   updated_at: number;
+}
+
+/** What a provider decides about its own site, with all defaults. */
+export interface Site {
+  open_paths: string[];
+  inject: "on" | "off";
+  cookie: "lax" | "partitioned";
+  forward_identity: "headers" | "jwt" | "off";
+  upload_grace_seconds: number;
+  max_sessions: number;
+  maintenance: { on: boolean; message: string; until: number };
+  brand: { app_name: string; shop_url: string; support_url: string; logo_url: string; accent: string };
+  clock: {
+    position: "bottom-right" | "bottom-left" | "top-right" | "top-left";
+    hidden: boolean;
+    collapsed: boolean;
+    texts: Record<string, { warning: string; ended: string }>;
+  };
 }
 
 export type Status = SessionRow["status"];
@@ -237,6 +258,7 @@ export interface Edge {
   live_sessions: number;
   stream_lag_ms: number;
   addresses: string[];
+  site_options: { provider_id?: string; options: string[] }[];
 }
 export interface SigningKey {
   kid: string;
@@ -279,6 +301,7 @@ export interface AuditEntry {
   action: string;
   target: string;
   request_id: string;
+  changes: { field: string; before: unknown; after: unknown }[];
 }
 export interface PortalLink {
   id: string;

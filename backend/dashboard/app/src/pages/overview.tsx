@@ -269,10 +269,7 @@ function Chart<T>({ id, kind, range, title, coin, figure, children }: ChartProps
             />
             <div className="chart-foot">
               {children(total, past.data?.total)}
-              <a
-                href={`/api/v1/providers/${encodeURIComponent(id)}/analytics/${kind}.csv?from=${range.from}&to=${range.to}`}
-                download
-              >
+              <a href={of(id, `/analytics/${kind}.csv`, { from: range.from, to: range.to })} download>
                 CSV<span className="hidden"> of {title.toLowerCase()}</span>
               </a>
             </div>

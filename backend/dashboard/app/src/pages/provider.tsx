@@ -5,10 +5,12 @@ import type { Provider } from "../types";
 import { DeliveryPage } from "./deliveries";
 import { Health } from "./health";
 import { Overview } from "./overview";
+import { Passes } from "./passes";
 import { SessionPage } from "./session";
 import { Sessions } from "./sessions";
 import { Settings } from "./settings";
 import { Setup } from "./setup";
+import { SitePage } from "./site";
 import { Unconfirmed } from "./unconfirmed";
 import { WebhookPage } from "./webhook";
 import { Webhooks } from "./webhooks";
@@ -45,6 +47,8 @@ function Page({ provider, parts, onSaved }: ProviderPagesProps) {
   if (page === "webhooks")
     return id ? <WebhookPage key={id} provider={provider} id={id} /> : <Webhooks provider={provider} />;
   if (page === "health") return <Health provider={provider} />;
+  if (page === "settings" && id === "site") return <SitePage provider={provider} onSaved={onSaved} />;
+  if (page === "settings" && id === "passes") return <Passes provider={provider} />;
   if (page === "settings") return <Settings provider={provider} onSaved={onSaved} />;
   if (page === "setup" && !reading) return <Setup provider={provider} step={id} onSaved={onSaved} />;
   return (

@@ -1,17 +1,17 @@
 import { type ReactNode, useEffect, useState } from "react";
-import { get } from "../api";
+import { get, search } from "../api";
 import { clock, clockLength, count, date, exactly, length, moment, number, words } from "../format";
 import { useLoad } from "../load";
 import { Badge, Empty, Panel, Show, Time, Title, tones } from "../parts/states";
 import { type Column, Table } from "../parts/table";
-import { Link, useViewer } from "../router";
+import { Link, useRoute, useViewer } from "../router";
 import { describeEntry, kindNames, kindsOf, type TimelineItem } from "../timeline";
 import type { Purchase, Session, Timeline, TimelineEntry } from "../types";
 import { statusNames } from "./sessions";
 
 /** A session: its properties and its timeline. */
 export function SessionPage({ id, changes }: { id: string; changes: number }) {
-  const path = `/api/v1/sessions/${encodeURIComponent(id)}`;
+  const path = `/api/v1/sessions/${encodeURIComponent(id)}${search({ mode: useRoute().query.get("mode") ?? undefined })}`;
   const session = useLoad(path, (signal) => get<Session>(path, signal));
   const { reading } = useViewer();
   const { reload } = session;
@@ -144,7 +144,8 @@ export function TimelinePanel({
   linked?: boolean;
 }) {
   const [kind, choose] = useState<TimelineEntry["kind"] | "">("");
-  const path = `/api/v1/sessions/${encodeURIComponent(id)}/timeline`;
+  const mode = useRoute().query.get("mode") ?? undefined;
+  const path = `/api/v1/sessions/${encodeURIComponent(id)}/timeline${search({ mode })}`;
   const timeline = useLoad(path, (signal) => get<Timeline>(path, signal));
   const { reload } = timeline;
   useEffect(() => {

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "react";
-import { ApiError, get, of, search } from "../api";
+import { ApiError, get, of } from "../api";
 import { clockLength, count, exactly, moment, number } from "../format";
 import { useLive } from "../live";
 import { useAction, useLoad } from "../load";
+import { isTest } from "../mode";
 import { Badge, Empty, Panel, Problem, Show, Time, Title, tones } from "../parts/states";
 import { type Column, Pager, Table } from "../parts/table";
 import { dayOf } from "../range";
@@ -19,6 +20,9 @@ export const statusNames: Record<Status, string> = {
   canceled: "Canceled",
 };
 
+/** What is not live. */
+const modeNames = { test: "Test sales", preview: "Preview passes", staff: "Staff passes" };
+
 const PAGE = 50;
 const EXPORT_PAGE = 200;
 const MOST_EXPORTED = 10_000;
@@ -26,8 +30,8 @@ const MOST_EXPORTED = 10_000;
 const columns: Column<Session>[] = [
   {
     name: "Session",
-    show: ({ id, user_id }) => (
-      <Link to={`/sessions/${id}`} className="row-link">
+    show: ({ id, user_id, mode }) => (
+      <Link to={`/sessions/${id}${mode ? `?mode=${mode}` : ""}`} className="row-link">
         <span className="strong wrap">{user_id}</span>
         <span className="mono small-text">…{id.slice(-12)}</span>
       </Link>
@@ -70,6 +74,8 @@ interface Filter {
   status: string | undefined;
   from: string | undefined;
   to: string | undefined;
+  /** With test data: of which kind. */
+  mode: string | undefined;
 }
 
 const filterOf = (query: URLSearchParams): Filter => ({
@@ -77,6 +83,7 @@ const filterOf = (query: URLSearchParams): Filter => ({
   status: query.get("status") || undefined,
   from: query.get("from") || undefined,
   to: query.get("to") || undefined,
+  mode: isTest() ? query.get("mode") || "test" : undefined,
 });
 
 /** A provider's sessions, with filters and pages. */
@@ -90,7 +97,7 @@ export function Sessions({ provider }: { provider: Provider }) {
   useEffect(() => {
     if (live.changes && !cursor) page.reload();
   }, [live.changes]);
-  const filtered = Object.values(filter).some(Boolean);
+  const filtered = [filter.q, filter.status, filter.from, filter.to].some(Boolean);
   const next = page.data?.next_cursor;
   return (
     <>
@@ -167,6 +174,18 @@ function Filters({ filter }: { filter: Filter }) {
           ))}
         </select>
       </label>
+      {filter.mode && (
+        <label>
+          <span>Kind</span>
+          <select onChange={(event: Event) => change({ mode: value(event) })}>
+            {Object.entries(modeNames).map(([id, name]) => (
+              <option key={id} value={id} selected={filter.mode === id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       <label>
         <span>From</span>
         <input
@@ -214,9 +233,7 @@ function Exports({ id, filter }: { id: string; filter: Filter }) {
     );
   };
   const csv = async () => {
-    const answer = await fetch(
-      `/api/v1/providers/${encodeURIComponent(id)}/sessions.csv${search({ ...filter })}`,
-    );
+    const answer = await fetch(of(id, "/sessions.csv", { ...filter }));
     if (!answer.ok) throw new ApiError(`The export failed: ${answer.status}.`, answer.status);
     save("sessions.csv", await answer.blob()); // text would lose its byte order mark
   };

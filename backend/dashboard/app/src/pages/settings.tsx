@@ -3,12 +3,13 @@ import { of, patch } from "../api";
 import { lines, whole } from "../format";
 import { useAction } from "../load";
 import { Field, Radios, Tick } from "../parts/form";
-import { Panel, Problem, Title } from "../parts/states";
+import { Panel, Problem } from "../parts/states";
 import { policySummary, warningsOf, warningsText } from "../policies";
-import { Link, useViewer } from "../router";
+import { useViewer } from "../router";
 import type { Policies, Provider } from "../types";
 import { ProviderKeys } from "./apikeys";
 import { DomainStates } from "./dns";
+import { SettingsHead } from "./tabs";
 
 interface SettingsProps {
   provider: Provider;
@@ -19,10 +20,10 @@ export function Settings(props: SettingsProps) {
   const { reading } = useViewer();
   return (
     <>
-      <Title text="Settings" aside={!reading && <Link to="/setup">Set-up, step by step</Link>}>
+      <SettingsHead at="">
         Sessions already sold keep their terms.{" "}
         {reading && "These are the provider's, and you may change them, too."}
-      </Title>
+      </SettingsHead>
       <AppForm {...props} />
       <DomainStates {...props} />
       <PoliciesForm {...props} />

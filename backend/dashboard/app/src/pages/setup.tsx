@@ -9,6 +9,7 @@ import { done, nextStep, type StepId, steps } from "../setup";
 import type { Checks, PageReports, Provider, Secret, Webhook } from "../types";
 import { DnsStep } from "./dns";
 import { CheckPanel, Pages } from "./health";
+import { TryIt } from "./passes";
 import { Saving } from "./settings";
 import { AddWebhook, SecretDialog } from "./webhooks";
 
@@ -186,7 +187,7 @@ function PageStep({ provider, onChecked, ok }: CheckedStepProps) {
       >
         <ol className="plain">
           <li>Check below that the gate responds at your domain and refuses requests without a session.</li>
-          <li>Buy a session in the marketplace, and follow its link to your app.</li>
+          <li>Open your app with the button below. It lasts two minutes, and nothing is charged.</li>
           <li>The page you open shows the clock, and appears here a few seconds later.</li>
         </ol>
         <p role="status" className={ok ? "notice good" : "muted"}>
@@ -195,6 +196,7 @@ function PageStep({ provider, onChecked, ok }: CheckedStepProps) {
             : "Waiting for the first page with a clock…"}
         </p>
       </Panel>
+      <TryIt providerId={provider.id} />
       <CheckPanel provider={provider} onChecked={onChecked} />
       <Pages providerId={provider.id} />
     </>

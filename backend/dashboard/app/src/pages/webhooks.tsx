@@ -2,6 +2,7 @@ import { useState } from "react";
 import { get, of, post } from "../api";
 import { date, exactly } from "../format";
 import { useAction, useLoad } from "../load";
+import { isTest } from "../mode";
 import { Copy } from "../parts/copy";
 import { Dialog, FormDialog } from "../parts/dialog";
 import { Field, Tick } from "../parts/form";
@@ -143,9 +144,10 @@ export function AddWebhook({ providerId, onClose, onMade }: AddProps) {
       onSubmit={() =>
         run(async () =>
           onMade(
-            await post<Secret>(of(providerId, "/webhooks"), {
+            await post<Secret>(of(providerId, "/webhooks", { mode: undefined }), {
               url: url.trim(),
               events,
+              ...(isTest() && { mode: "test" }),
               ...(description && { description }),
             }),
           ),

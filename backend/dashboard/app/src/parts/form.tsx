@@ -11,11 +11,16 @@ interface FieldProps {
   placeholder?: string;
   max?: number;
   readOnly?: boolean;
+  /** What is wrong with the value. */
+  error?: string | undefined;
+  /** What is wrong with its lines, as the user types. */
+  problems?: string[];
 }
 
 /** A field with a label and a hint. */
 export function Field(props: FieldProps) {
   const { label, hint, value, onInput, type = "text", lines, required, placeholder, max, readOnly } = props;
+  const { error, problems } = props;
   const id = useId();
   const shared = {
     id,
@@ -24,7 +29,9 @@ export function Field(props: FieldProps) {
     placeholder,
     readOnly,
     maxLength: max,
-    "aria-describedby": hint ? `${id}h` : undefined,
+    "aria-describedby":
+      [error && `${id}e`, problems && `${id}p`, hint && `${id}h`].filter(Boolean).join(" ") || undefined,
+    "aria-invalid": error || problems?.length ? ("true" as const) : undefined,
     onInput: (event: Event) => onInput((event.target as HTMLInputElement).value),
   };
   return (
@@ -35,6 +42,18 @@ export function Field(props: FieldProps) {
       ) : (
         // Preact types each element separately; here they take the same attributes.
         <input type={type as "text"} autocomplete="off" {...shared} />
+      )}
+      {error && (
+        <p className="field-error" id={`${id}e`}>
+          {error}
+        </p>
+      )}
+      {problems && (
+        <ul className="field-error" id={`${id}p`} aria-live="polite">
+          {problems.map((problem) => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
       )}
       {hint && (
         <p className="hint" id={`${id}h`}>
