@@ -33,11 +33,10 @@ const parts = {
     if (kind) return join(root, `src/languages/${kind.toLowerCase()}-${language.toLowerCase()}.ts`);
   },
 };
-/** The one file of the script tag has no other languages in it, and no site settings. */
+/** The one file of the script tag has no other languages in it. */
 const languagesBeside = {
   name: "languages-beside",
   resolveId(id, importer) {
-    if (id === "../ui/site") return join(root, "src/package/site-none.ts");
     if (id === "../languages" && importer?.endsWith("package/ui.ts"))
       return join(root, "src/package/languages-beside.ts");
   },
