@@ -1,9 +1,19 @@
 import { formatClock } from "../format";
+import type { ClockTexts } from "../protocol";
 import type { State } from "../state";
 import type { Store } from "../store";
 import type { Strings } from "../strings";
 import type { Make } from "./dom";
-import type { Own } from "./interfaces";
+
+/** What the provider wants in the dialogs. */
+export interface Own {
+  /** The app's name, which comes before a title. */
+  ownName(): Node[];
+  /** Puts the provider's text, if there is one, in the place of ours. */
+  ownText(which: keyof ClockTexts, ours: HTMLElement): void;
+  /** A link to the provider's support, if there is one. */
+  supportLink(): Node[];
+}
 
 /** The timer at the edge of the window. */
 export interface Chip {

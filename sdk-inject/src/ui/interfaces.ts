@@ -42,16 +42,6 @@ export interface Dialogs {
   raise(): void;
 }
 
-/** What the provider wants in the dialogs. */
-export interface Own {
-  /** The app's name, which comes before a title. */
-  ownName(): Node[];
-  /** Puts the provider's text, if there is one, in the place of ours. */
-  ownText(which: keyof ClockTexts, ours: HTMLElement): void;
-  /** A link to the provider's support, if there is one. */
-  supportLink(): Node[];
-}
-
 /** The parts that are loaded when needed. */
 export interface Parts {
   dialog(): Promise<{ createDialogs(context: DialogContext): Dialogs }>;

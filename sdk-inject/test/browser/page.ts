@@ -195,7 +195,7 @@ export function useBrowser(): Tools {
   });
   beforeEach(async () => {
     it.gate = createGate();
-    server = createServer(it.gate.listener).listen(0, "127.0.0.1");
+    server = createServer({ maxHeaderSize: 65_536 }, it.gate.listener).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     it.base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     it.context = await browser.newContext();
