@@ -17,7 +17,7 @@ import {
   type SessionControlsState,
 } from "./controls";
 import type { SDKError } from "./errors";
-import type { MarketplaceSession } from "./react";
+import type { MarketplaceSession } from "./session-react";
 
 /**
  * The properties of {@link SessionControls}.

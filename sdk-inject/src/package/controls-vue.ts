@@ -18,7 +18,7 @@ import {
   type SessionControlsState,
 } from "./controls";
 import type { SDKError } from "./errors";
-import type { MarketplaceSession } from "./vue";
+import type { MarketplaceSession } from "./session-vue";
 
 /**
  * The type of {@link SessionControls}, as every version of Vue from 3.3 on reads it.

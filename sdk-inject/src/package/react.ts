@@ -20,37 +20,13 @@ import type { SDKConfig } from "./config";
 import { Controls, type SessionControlsProps } from "./controls-react";
 import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+import type { MarketplaceSession } from "./session-react";
 
 export type { CallOptions } from "./cancel";
 export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
 export type { SessionControlsProps } from "./controls-react";
 export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
-
-/**
- * The state of the session, and the actions on it.
- *
- * @public
- */
-export interface MarketplaceSession extends Snapshot {
-  /** Undefined on a server and before the first effect runs. */
-  sdk: MarketplaceSDK | undefined;
-  /** Calls `MarketplaceSDK.endSession`. */
-  endSession(): Promise<void>;
-  /** The same, with options. */
-  endSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.pauseTimer`. */
-  pauseSession(): Promise<void>;
-  /** The same, with options. */
-  pauseSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.resumeTimer`. */
-  resumeSession(): Promise<void>;
-  /** The same, with options. */
-  resumeSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.extend`. */
-  extendSession(): Promise<void>;
-  /** The same, with options. */
-  extendSession(options: CallOptions): Promise<void>;
-}
+export type { MarketplaceSession } from "./session-react";
 
 /**
  * Opens the session when the component mounts. On a server it returns `loading`. Works with

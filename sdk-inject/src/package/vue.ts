@@ -3,51 +3,19 @@
  *
  * @packageDocumentation
  */
-import { type ComputedRef, computed, onMounted, onUnmounted, shallowRef } from "vue";
+import { computed, onMounted, onUnmounted, shallowRef } from "vue";
 import { createBinding, first, type Snapshot } from "./binding";
 import type { CallOptions } from "./cancel";
-import type { SDKConfig, SessionData } from "./config";
-import { failure, type SDKError } from "./errors";
+import type { SDKConfig } from "./config";
+import { failure } from "./errors";
 import type { MarketplaceSDK } from "./sdk";
+import type { MarketplaceSession } from "./session-vue";
 
 export type { CallOptions } from "./cancel";
 export type { SessionAction, SessionControlsLabels, SessionControlsState } from "./controls";
 export { SessionControls, type SessionControlsComponent } from "./controls-vue";
 export { AuthError, NetworkError, SDKError, ValidationError } from "./errors";
-
-/**
- * The state of the session, and the actions on it.
- *
- * @public
- */
-export interface MarketplaceSession {
-  /** The session, or null until it is open. */
-  session: ComputedRef<SessionData | null>;
-  /** True until the session is open or opening it failed. */
-  loading: ComputedRef<boolean>;
-  /** The error if the session could not be opened. */
-  error: ComputedRef<SDKError | null>;
-  /** Whole seconds left. */
-  remainingTime: ComputedRef<number>;
-  /** The remaining time as the timer shows it: `9:42`. */
-  formattedTime: ComputedRef<string>;
-  /** Calls `MarketplaceSDK.endSession`. */
-  endSession(): Promise<void>;
-  /** The same, with options. */
-  endSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.pauseTimer`. */
-  pauseSession(): Promise<void>;
-  /** The same, with options. */
-  pauseSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.resumeTimer`. */
-  resumeSession(): Promise<void>;
-  /** The same, with options. */
-  resumeSession(options: CallOptions): Promise<void>;
-  /** Calls `MarketplaceSDK.extend`. */
-  extendSession(): Promise<void>;
-  /** The same, with options. */
-  extendSession(options: CallOptions): Promise<void>;
-}
+export type { MarketplaceSession } from "./session-vue";
 
 /**
  * Opens the session when the component mounts. On a server it returns `loading`.
