@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { stringsFor } from "../../src/languages";
 import { withTexts } from "../../src/package/texts";
-import type { TextsByLanguage } from "../../src/package/texts-config";
+import type { Texts, TextsByLanguage } from "../../src/package/texts-config";
 
 async function texts(given: object, ...wanted: string[]) {
   const warn = vi.fn();
@@ -93,4 +93,65 @@ test("200 characters and markup are text as they are written", async () => {
   const markup = `<img src=x onerror=alert(1)>${"x".repeat(172)}`;
   const { words, warned } = await texts({ en: { moreTime: markup } }, "en");
   expect([words.moreTime, warned]).toEqual([markup, []]);
+});
+
+/** All that a part of the interface can say. What formats a time or an amount is no text. */
+function spoken(part: object): string[] {
+  const say = ([name, value]: [string, unknown]): string[] => {
+    if (name === "endsAt" || name === "unit") return [];
+    if (typeof value === "function") return [String(value("1", "2", "3"))];
+    if (value && typeof value === "object") return Object.entries(value).flatMap(say);
+    return [String(value)];
+  };
+  return Object.entries(part).flatMap(say);
+}
+
+const all: Record<keyof Texts, true> = {
+  timeLeft: true,
+  options: true,
+  reconnecting: true,
+  paused: true,
+  warningTitle: true,
+  warningText: true,
+  warningAnnouncement: true,
+  price: true,
+  moreTime: true,
+  endSession: true,
+  close: true,
+  added: true,
+  panelTitle: true,
+  pause: true,
+  move: true,
+  hideTime: true,
+  showTime: true,
+  confirmTitle: true,
+  confirmText: true,
+  keepGoing: true,
+  saving: true,
+  pausedTitle: true,
+  pausedText: true,
+  resume: true,
+  endedTitle: true,
+  endedCompleted: true,
+  endedExpired: true,
+  endedRevoked: true,
+  endedCanceled: true,
+  endedElsewhere: true,
+  redirecting: true,
+  goNow: true,
+  closeTab: true,
+  stay: true,
+  insufficientTokens: true,
+  consentNeeded: true,
+  consentLink: true,
+  noAnswer: true,
+  failed: true,
+};
+
+test.each(Object.keys(all))("the text %s takes the place of one of the built-in ones", async (name) => {
+  const { strings, words, warned } = await texts({ en: { [name]: "the app's own" } }, "en");
+  const own = spoken({ strings: { ...strings, words: "" }, words }).filter(
+    (text) => text === "the app's own",
+  );
+  expect([own.length, warned]).toEqual([1, []]);
 });
