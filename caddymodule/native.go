@@ -5,6 +5,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -39,6 +40,17 @@ func bearerOf(r *http.Request) string {
 	return raw
 }
 
+// holdsSessionToken reports whether an Authorization header holds a session token.
+func holdsSessionToken(value string) bool {
+	_, raw, _ := strings.Cut(strings.TrimSpace(value), " ")
+	raw = strings.TrimSpace(raw)
+	if strings.HasPrefix(raw, edge.ProvisionalPrefix) {
+		return true
+	}
+	kind, ok := token.KindOf(raw)
+	return ok && kind == token.Session
+}
+
 // hasSessionCookie reports whether a request has a cookie that may open a session.
 func hasSessionCookie(r *http.Request) (found bool) {
 	eachSessionCookie(r, cookieName(r), func(string) bool {
@@ -56,10 +68,12 @@ func isNotCookieByte(c rune) bool { return isNotBase64URL(c) && c != '.' }
 // there was one.
 func takeBearer(r *http.Request) bool {
 	raw := bearerOf(r)
+	if values := r.Header["Authorization"]; slices.ContainsFunc(values, holdsSessionToken) {
+		delete(r.Header, "Authorization") // whether it is used or not: no origin sees it
+	}
 	if raw == "" {
 		return false
 	}
-	delete(r.Header, "Authorization")
 	stripCookies(r.Header)
 	r.Header["Cookie"] = append(r.Header["Cookie"], cookieName(r)+"="+raw)
 	return true
@@ -108,9 +122,13 @@ func (g *Gate) enterNative(w http.ResponseWriter, r *http.Request) error {
 	if !g.edge.Limits.Entry(entryKey(id, live.LinkOf(claims.Relaunches)), addressKey(r)) {
 		return g.refuseNative(w, r, problemFor(refusal{code: protocol.RateLimited, sessionID: id}), errManyEntries)
 	}
-	sessionToken, err := g.edge.Launches.Do(r.Context(), edge.LaunchKeyOf(r, in.LaunchToken), id, func() (string, error) {
-		return g.redeemLaunch(r, in.LaunchToken, claims, provider)
-	})
+	redeem := func() (string, error) { return g.redeemLaunch(r, in.LaunchToken, claims, provider) }
+	var sessionToken string
+	if key := r.Header.Get(protocol.HeaderIdempotencyKey); key == "" {
+		sessionToken, err = redeem()
+	} else { // the client asks again after a response that it has not received
+		sessionToken, err = g.edge.Launches.Do(r.Context(), edge.LaunchKeyOf(r, in.LaunchToken+" "+key), id, redeem)
+	}
 	if err != nil {
 		return g.refuseNative(w, r, problemFor(refusal{code: edge.RedeemCode(err), returnURL: claims.ReturnURL, sessionID: id}), err)
 	}

@@ -151,6 +151,27 @@ func TestNativeEntryIsRefused(t *testing.T) {
 	}
 }
 
+// TestNativeEntryIsRepeatedByItsClient: who has lost the response asks again with the same
+// key and is let in; who knows the launch link alone is not.
+func TestNativeEntryIsRepeatedByItsClient(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	sold := s.buy(t, terms{User: s.newUser(t, 500), Seconds: 600, Tokens: 100})
+	body := `{"launch_token": "` + launchTokenOf(sold.LaunchURL) + `"}`
+	enter := func(key string) *Answer {
+		return native(t, "POST", s.App+"/.session-gate/enter", "", body, "Idempotency-Key", key)
+	}
+	first := enter("6f0c2a")
+	for name, key := range map[string]string{"another key": "d41d8c", "no key": ""} {
+		if a := enter(key); a.Status != 409 || a.Code() != "launch_spent" {
+			t.Errorf("with %s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	if again := enter("6f0c2a"); first.Status != 200 || again.Status != 200 {
+		t.Errorf("with the same key: %d %s, then %d %s", first.Status, first.Body, again.Status, again.Body)
+	}
+}
+
 // TestBearerAndTheAppsOwnAuthorization: a session token opens its own provider's app
 // alone and never reaches an origin; what the app sends in Authorization reaches it.
 func TestBearerAndTheAppsOwnAuthorization(t *testing.T) {
@@ -190,6 +211,12 @@ func TestBearerAndTheAppsOwnAuthorization(t *testing.T) {
 		if a := native(t, "GET", s.App+"/x", "", "", "Authorization", authorization); a.Status != 401 || a.Code() != "session_missing" {
 			t.Errorf("%s alone: %d %s", name, a.Status, a.Body)
 		}
+	}
+	// A client that sends the token in two ways, or twice: the origin sees neither.
+	if a := native(t, "GET", s.App+"/x", token, "", "Cookie", "session_gate="+token); a.Status != 200 {
+		t.Errorf("with both: %d %s", a.Status, a.Body)
+	} else if h := <-seen; h.Get("Authorization") != "" {
+		t.Errorf("with both: the origin got a session token")
 	}
 	for name, forged := range map[string]string{"damaged": token[:len(token)-4] + "AAAA", "a launch token": launchTokenOf(sold.LaunchURL)} {
 		if a := native(t, "GET", s.App+"/x", forged, ""); a.Status != 401 {

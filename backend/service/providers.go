@@ -70,6 +70,11 @@ type ProviderPatch struct {
 
 // PatchProvider changes a provider. Sessions already sold keep their terms.
 func (s *Service) PatchProvider(ctx context.Context, req Request, id string, patch ProviderPatch) (store.Provider, error) {
+	if site.Names(patch.Site, "maintenance") {
+		if err := s.limited(ctx, "maintenance", id, maintenanceSwitches); err != nil {
+			return store.Provider{}, err
+		}
+	}
 	if patch.Domains != nil && !patch.ByOperator {
 		if err := s.limitClaims(ctx, req, id, *patch.Domains); err != nil {
 			return store.Provider{}, err

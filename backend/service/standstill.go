@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/sessiongate/sessiongate/backend/coord"
 	"github.com/sessiongate/sessiongate/backend/session"
 	"github.com/sessiongate/sessiongate/backend/store"
 	"github.com/sessiongate/sessiongate/internal/protocol"
@@ -33,6 +34,10 @@ func closed(p store.Provider, now time.Time) *Refusal {
 	}
 	return r
 }
+
+// maintenanceSwitches limits changes of a provider's maintenance: each has all of its
+// sessions changed.
+var maintenanceSwitches = coord.Limit{Interval: 2 * time.Minute, Burst: 30}
 
 // longestWait is the longest time in a Retry-After.
 const longestWait = time.Hour
@@ -76,7 +81,7 @@ func moments(c session.Session, stops []store.Standstill, now time.Time) (list [
 
 // applyStandstills writes what a session has not been told of its provider's standstills.
 func (w *writeTx) applyStandstills(ctx context.Context, c session.Session) (session.Session, error) {
-	if c.Purpose() == session.StaffMode { // the provider's team works during the maintenance
+	if c.PassID != "" { // nobody has paid, and the provider's team works during the maintenance
 		return c, nil
 	}
 	stops, known := w.stops[c.ProviderID]
@@ -111,15 +116,20 @@ func (w *writeTx) applyStandstills(ctx context.Context, c session.Session) (sess
 }
 
 // standstillLoop tells sessions of standstills until ctx ends. What is to be told is in
-// the database, so that a restarted service goes on where it was.
+// the database, so that a restarted service goes on where it was. Providers take turns, a
+// batch each.
 func (s *Service) standstillLoop(ctx context.Context) {
+	last := ""
 	for {
-		more, err := s.TellStandstills(ctx)
+		provider, err := s.tellStandstills(ctx, last)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("failed to tell sessions of a standstill", zap.Error(err))
+			s.log.Error("failed to tell sessions of a standstill", zap.String("provider", provider), zap.Error(err))
 		}
-		if more && err == nil {
-			continue
+		begins := last == "" // with the first provider
+		if last = provider; provider != "" || !begins {
+			if err == nil {
+				continue
+			}
 		}
 		if !sleep(ctx, standstillSleep, s.stopped) {
 			return
@@ -130,22 +140,41 @@ func (s *Service) standstillLoop(ctx context.Context) {
 // errTold is returned if another process tells the same sessions.
 var errTold = errors.New("another process tells these sessions")
 
-// TellStandstills tells one batch of sessions of a standstill. It reports whether there is
-// more to do. Two backends never tell the same batch.
-func (s *Service) TellStandstills(ctx context.Context) (more bool, err error) {
-	stop, found, err := s.store.StandstillToTell(ctx)
+// tellStandstills tells one batch of sessions of a standstill of the next provider after
+// the given one. It returns the provider, or "" if there is none. Two backends never tell
+// the same batch.
+func (s *Service) tellStandstills(ctx context.Context, after string) (provider string, err error) {
+	stop, found, err := s.store.StandstillToTell(ctx, after, s.now().UnixMicro())
 	if err != nil || !found {
-		return false, err
+		return "", err
 	}
 	ids, err := s.store.LiveSessionsOf(ctx, stop.ProviderID, stop.ToldID, standstillBatch)
 	if err != nil {
-		return false, err
+		return stop.ProviderID, err
 	}
 	done, told := len(ids) < standstillBatch, stop.ToldID
 	if len(ids) > 0 {
 		told = ids[len(ids)-1]
 	}
-	_, err = write(ctx, s, Request{}, func(w *writeTx) (int, error) {
+	if err = s.tell(ctx, stop, ids, told, done); err == nil || errors.Is(err, errTold) {
+		return stop.ProviderID, nil
+	}
+	// One session that cannot be changed must not keep the others from being told. It is
+	// told when something changes it.
+	for _, id := range ids {
+		if _, err := s.advance(ctx, []string{id}); err != nil {
+			s.log.Error("failed to tell a session of a standstill", zap.String("session", id), zap.Error(err))
+		}
+	}
+	if err = s.tell(ctx, stop, nil, told, done); errors.Is(err, errTold) {
+		err = nil
+	}
+	return stop.ProviderID, err
+}
+
+// tell tells sessions of a standstill and records up to which id all know of it.
+func (s *Service) tell(ctx context.Context, stop store.Standstill, ids []string, told string, done bool) error {
+	_, err := write(ctx, s, Request{}, func(w *writeTx) (int, error) {
 		ours, err := w.ClaimStandstill(ctx, stop, told, done)
 		if err != nil {
 			return 0, err
@@ -163,10 +192,7 @@ func (s *Service) TellStandstills(ctx context.Context) (more bool, err error) {
 		}
 		return len(ids), nil
 	})
-	if errors.Is(err, errTold) {
-		return true, nil
-	}
-	return true, err
+	return err
 }
 
 // wakeStandstills has the loop look at once.

@@ -205,7 +205,11 @@ func applyComplete(s Session, e Complete, now time.Time) (Transition, error) {
 	if s.free() {
 		return end(s, Canceled, reason, now, RefundFull, 0), nil
 	}
-	return end(s, Completed, reason, now, s.Terms.Settlement.refund(), s.Used(now)), nil
+	refund := s.Terms.Settlement.refund()
+	if s.StandsStill() { // whoever does not wait until the app can be used again pays for what was used
+		refund = RefundProrated
+	}
+	return end(s, Completed, reason, now, refund, s.Used(now)), nil
 }
 
 func applyRevoke(s Session, e Revoke, now time.Time) (Transition, error) {
@@ -232,7 +236,9 @@ func end(s Session, to Status, reason string, at time.Time, r Refund, used int64
 	s.EndedAt = floor(at)
 	s.EndReason = reason
 	s.PausedAt, s.Meter.PausedAtUS, s.WarnAt = 0, 0, 0
-	s.Standstill = Standstill{UntilUS: s.Standstill.UntilUS, StoodUS: s.Standstill.StoodUS}
+	if s.StandsStill() {
+		s.Standstill = Standstill{UntilUS: at.UnixMicro(), StoodUS: s.Standstill.StoodUS}
+	}
 	s.Settlement = &result
 	t := changed(s, Ended)
 	t.Settlement = &result

@@ -49,6 +49,9 @@ func (s *Session) RestoreMeter() {
 	if s.EnteredAt == 0 {
 		s.EnteredAt = s.RedeemedAt
 	}
+	if s.StandsStill() && s.Status != Pending && s.Status != Paused { // a version that has no standstills went on
+		s.Standstill = Standstill{UntilUS: s.Standstill.UntilUS, StoodUS: s.Standstill.StoodUS}
+	}
 }
 
 // start starts the paid clock as of the moment at, which is not after now.

@@ -25,8 +25,9 @@ type Standstill struct {
 	Paused bool
 }
 
-// MaxStandstill is how long a clock stands still, in seconds. Then the session is revoked
-// and charged for what was used, so that no tokens are held for ever.
+// MaxStandstill is how long the clock of a session stands still in all, in seconds. Then
+// the session is revoked and charged for what was used, so that no tokens are held for ever.
+// The launch window of a session that nobody entered ends so long after its creation.
 const MaxStandstill = 31 * 24 * 3600
 
 // Suspend begins a standstill. Apply it with the moment at which it began.
@@ -83,7 +84,7 @@ func applyContinue(s Session, now time.Time) (Transition, error) {
 	name := Continued
 	switch {
 	case s.Status == Pending:
-		s.LaunchBy += ceilUS(at - s.Standstill.SinceUS)
+		s.LaunchBy = max(s.LaunchBy, min(s.LaunchBy+ceilUS(at-s.Standstill.SinceUS), s.CreatedAt+MaxStandstill))
 	case s.Standstill.Paused && s.pauseLeftUS() > 0: // the user's own pause goes on
 		s.Standstill.StoodUS += max(0, at-s.Meter.PausedAtUS)
 		s.ExpiresAt = s.deadline()
@@ -117,8 +118,14 @@ func launchStanding(s Session, e Launch, now time.Time) (Transition, error) {
 	return redeemed(s, e, Redeemed, now), nil
 }
 
-// standstillDue is when a standstill has lasted for too long, in Unix seconds.
-func (s *Session) standstillDue() int64 { return ceilUS(s.Standstill.SinceUS) + MaxStandstill }
+// standstillDue is when the clock has stood still for too long, in Unix seconds.
+func (s *Session) standstillDue() int64 {
+	since := ceilUS(s.Standstill.SinceUS)
+	if s.Status == Pending {
+		return max(since, s.LaunchBy, s.CreatedAt+MaxStandstill)
+	}
+	return since + max(0, MaxStandstill-s.Standstill.StoodUS/second)
+}
 
 // endStandstill ends a session whose clock stood still for too long.
 func endStandstill(s Session, at time.Time) Transition {

@@ -82,6 +82,57 @@ func TestStandstillWithoutEndReleasesWhatWasNotUsed(t *testing.T) {
 	}
 }
 
+// TestStandstillsAddUp: no row of short openings holds tokens for longer.
+func TestStandstillsAddUp(t *testing.T) {
+	t.Parallel()
+	const most = MaxStandstill * time.Second
+	s := must(t, started(t, Pauses{}), Suspend{Reason: "maintenance"}, whole.Add(30*time.Second))
+	s = must(t, s, Continue{}, whole.Add(30*time.Second+most-time.Hour))
+	s = must(t, s, Suspend{Reason: "maintenance"}, whole.Add(31*time.Second+most-time.Hour))
+	if due := whole.Add(31*time.Second + most).Unix(); s.Due() != due {
+		t.Errorf("due at %d, want %d", s.Due(), due)
+	}
+	tr, err := New(Order{ID: "s", UserID: "u", ProviderID: "p", Tokens: 10, Duration: 300, Clock: AtLaunch, LaunchWindow: 100}, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := must(t, tr.Session, Suspend{Reason: "maintenance"}, whole.Add(time.Second))
+	p = must(t, p, Continue{}, whole.Add(most-time.Second))
+	if p.LaunchBy > whole.Add(most).Unix() {
+		t.Errorf("the launch window is open until %d", p.LaunchBy)
+	}
+}
+
+// TestOlderVersionGoesOn: a session that a version without standstills has resumed goes on
+// as that version left it.
+func TestOlderVersionGoesOn(t *testing.T) {
+	t.Parallel()
+	s := must(t, started(t, Pauses{}), Suspend{Reason: "maintenance"}, whole.Add(30*time.Second))
+	s.Status, s.PausedAt, s.Meter.PausedAtUS = Active, 0, 0
+	s.ExpiresAt = s.deadline()
+	due := s.ExpiresAt
+	s.RestoreMeter()
+	if s.StandsStill() || s.Due() > due {
+		t.Fatalf("restored as %+v", s)
+	}
+	if tr, err := Apply(s, Continue{}, whole.Add(time.Minute)); err != nil || !tr.Unchanged {
+		t.Errorf("continuing: %+v, %v", tr, err)
+	}
+}
+
+// TestFullPriceIsNotChargedDuringAStandstill: a session that is sold for its full price is
+// charged for what was used if its user does not wait.
+func TestFullPriceIsNotChargedDuringAStandstill(t *testing.T) {
+	t.Parallel()
+	s := started(t, Pauses{})
+	s.Terms.Settlement = Full
+	s = must(t, s, Suspend{Reason: "maintenance"}, whole.Add(30*time.Second))
+	s = must(t, s, Complete{By: User}, whole.Add(time.Hour))
+	if s.Settlement.Captured != 30 || s.Settlement.Released != 270 || s.Standstill.UntilUS == 0 {
+		t.Errorf("ended as %+v, %+v", s.Standstill, s.Settlement)
+	}
+}
+
 // TestEndDuringAStandstill: whoever ends the session meanwhile pays for what was used.
 func TestEndDuringAStandstill(t *testing.T) {
 	t.Parallel()

@@ -277,3 +277,13 @@ func Full(s protocol.Site) protocol.Site {
 	s.Maintenance, s.Brand, s.Clock = &m, &b, &c
 	return s
 }
+
+// Names reports whether a change of settings, in JSON, names a setting.
+func Names(change []byte, setting string) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(change, &fields) != nil {
+		return false
+	}
+	_, ok := fields[setting]
+	return ok
+}

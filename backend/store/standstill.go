@@ -40,10 +40,11 @@ func (r Reader) Standstills(ctx context.Context, providerID string) ([]Standstil
 	return list, nil
 }
 
-// StandstillToTell returns a standstill of which sessions have to be told; false if there
-// is none.
-func (r Reader) StandstillToTell(ctx context.Context) (Standstill, bool, error) {
-	rows, err := r.q.StandstillToTell(ctx)
+// StandstillToTell returns a standstill of which sessions have to be told, of the next
+// provider after the given one; false if there is none. What another machine's clock is
+// ahead with waits.
+func (r Reader) StandstillToTell(ctx context.Context, after string, nowUS int64) (Standstill, bool, error) {
+	rows, err := r.q.StandstillToTell(ctx, after, nowUS)
 	if err != nil || len(rows) == 0 {
 		return Standstill{}, false, wrapped("reading standstills", err)
 	}

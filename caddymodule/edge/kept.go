@@ -189,6 +189,10 @@ func (k *keeper) merged(before *keptFile, now time.Time) *keptFile {
 		case mine != nil && mine.Version < s.State.Version: // another edge heard of it first
 			_ = k.edge.Sites.Take(&s.State, MonotonicMS())
 			i := slices.IndexFunc(file.Sites, func(o keptSite) bool { return o.State.ProviderID == s.State.ProviderID })
+			if i < 0 { // it came after the list was made
+				file.Sites = append(file.Sites, s)
+				continue
+			}
 			file.Sites[i] = s
 		case !known[s.State.ProviderID] && s.At > now.Add(-keptFor).Unix():
 			file.Sites = append(file.Sites, s)

@@ -16,7 +16,10 @@ WHERE provider_id = sqlc.arg(provider_id) AND until_us = 0;
 SELECT * FROM standstills WHERE provider_id = $1 ORDER BY since_us LIMIT $2;
 
 -- name: StandstillToTell :many
-SELECT * FROM standstills WHERE telling = 1 ORDER BY provider_id, since_us LIMIT 1;
+-- StandstillToTell finds the next one after a provider, of those that have begun.
+SELECT * FROM standstills
+WHERE telling = 1 AND provider_id > sqlc.arg(after) AND since_us <= sqlc.arg(now_us) AND until_us <= sqlc.arg(now_us)
+ORDER BY provider_id, since_us LIMIT 1;
 
 -- name: LiveSessionsOf :many
 SELECT id FROM sessions WHERE provider_id = sqlc.arg(provider_id) AND due_at > 0 AND id > sqlc.arg(after) ORDER BY id LIMIT sqlc.arg(max_rows);

@@ -100,11 +100,14 @@ func (q *Queries) LiveSessionsOf(ctx context.Context, providerID string, after s
 }
 
 const standstillToTell = `-- name: StandstillToTell :many
-SELECT provider_id, since_us, until_us, reason, telling, told_id FROM standstills WHERE telling = 1 ORDER BY provider_id, since_us LIMIT 1
+SELECT provider_id, since_us, until_us, reason, telling, told_id FROM standstills
+WHERE telling = 1 AND provider_id > $1 AND since_us <= $2 AND until_us <= $2
+ORDER BY provider_id, since_us LIMIT 1
 `
 
-func (q *Queries) StandstillToTell(ctx context.Context) ([]Standstill, error) {
-	rows, err := q.query(ctx, q.standstillToTellStmt, standstillToTell)
+// StandstillToTell finds the next one after a provider, of those that have begun.
+func (q *Queries) StandstillToTell(ctx context.Context, after string, nowUs int64) ([]Standstill, error) {
+	rows, err := q.query(ctx, q.standstillToTellStmt, standstillToTell, after, nowUs)
 	if err != nil {
 		return nil, err
 	}
