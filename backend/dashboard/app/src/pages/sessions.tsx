@@ -31,7 +31,7 @@ const columns: Column<Session>[] = [
   {
     name: "Session",
     show: ({ id, user_id, mode }) => (
-      <Link to={`/sessions/${id}${mode ? `?mode=${mode}` : ""}`} className="row-link">
+      <Link to={`/sessions/${id}${mode && mode !== "live" ? `?mode=${mode}` : ""}`} className="row-link">
         <span className="strong wrap">{user_id}</span>
         <span className="mono small-text">…{id.slice(-12)}</span>
       </Link>
