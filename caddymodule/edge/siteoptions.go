@@ -88,7 +88,9 @@ func (e *Edge) ConfigureSite(provider string, options []string) (release func())
 		return releaseOptions
 	}
 	releaseSite := e.Site(provider)
-	e.siteAsker.ask()
+	if e.Sites.Of(provider) == nil { // what is known is kept up to date by the stream, and once a minute
+		e.siteAsker.ask()
+	}
 	return func() {
 		releaseSite()
 		releaseOptions()
