@@ -11,11 +11,11 @@ import (
 func (w *world) status(id string) (status, standstill string, stood int64, a *answer) {
 	w.t.Helper()
 	a = w.call("GET", "/api/v1/sessions/"+id, w.market, nil).want(200)
-	return a.str("status"), a.str("standstill"), a.num("stood_still_seconds"), a
+	return a.str("status"), a.str("standstill"), a.num("standstill_seconds"), a
 }
 
-// TestMaintenanceStopsTheClocks: from the moment of the change on, however late a session
-// is told, and until the moment of the next.
+// TestMaintenanceStopsTheClocks: from the moment of the change to the moment of the next,
+// however late a session is changed.
 func TestMaintenanceStopsTheClocks(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		running, launch := w.sell("duration_limit_seconds", 60)
@@ -23,7 +23,7 @@ func TestMaintenanceStopsTheClocks(t *testing.T) {
 		pending, link := w.sell("clock", "launch")
 		w.later(10 * time.Second)
 		w.site(w.provider, map[string]any{"maintenance": map[string]any{"on": true, "message": "Back soon.", "until": w.now().Add(time.Hour).Unix()}}).want(200)
-		// Nobody has told the sessions, whose deadlines pass meanwhile.
+		// The sessions' deadlines pass before the standstill is applied to them.
 		w.later(2 * time.Hour)
 		if status, why, _, a := w.status(running); status != "paused" || why != "maintenance" || a.num("expires_at")-a.num("paused_at") < 50 {
 			t.Errorf("a running session: %s", a.raw)
@@ -37,7 +37,7 @@ func TestMaintenanceStopsTheClocks(t *testing.T) {
 
 		w.site(w.provider, map[string]any{"maintenance": map[string]any{"on": false}}).want(200)
 		w.later(45 * time.Second)
-		w.call("POST", "/api/v1/sessions/"+running+"/resume", token, nil).want(200) // it is told
+		w.call("POST", "/api/v1/sessions/"+running+"/resume", token, nil).want(200) // applies the end
 		if status, _, stood, a := w.status(running); status != "active" || stood != 7200 {
 			t.Errorf("45 s after the maintenance: %s", a.raw)
 		}
@@ -50,9 +50,9 @@ func TestMaintenanceStopsTheClocks(t *testing.T) {
 	})
 }
 
-// TestSessionsAreToldOfAMaintenance: the loop tells those that nobody asks for, in several
-// batches, and a session that is sold afterwards does not stand still.
-func TestSessionsAreToldOfAMaintenance(t *testing.T) {
+// TestMaintenanceReachesEverySession: the loop changes sessions that nobody asks for, in
+// several batches. A session that is sold afterwards does not stand still.
+func TestMaintenanceReachesEverySession(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		w.run()
 		const sold = 150

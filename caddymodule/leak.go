@@ -99,8 +99,8 @@ func hexDigit(c byte) int {
 }
 
 // repeatsAddress reports whether a header repeats the address of a page with its launch
-// token: Referer, and headers of libraries, such as HX-Current-URL and Next-Url. What a
-// page sends as its own credential may hold any token: Authorization and Cookie.
+// token: Referer, and headers of libraries, such as HX-Current-URL and Next-Url. It leaves
+// out Authorization and Cookie, which hold credentials; see [takeBearer] and [stripCookies].
 func repeatsAddress(name string, values []string) bool {
 	if name == "Authorization" || name == "Cookie" {
 		return false

@@ -21,34 +21,30 @@ import (
 
 const bearerScheme = "Bearer "
 
-// bearerOf returns the session token that a request carries in Authorization. A request
-// with a cookie of the gate's comes from a browser: its Authorization is the app's own.
-func bearerOf(r *http.Request) string {
-	values := r.Header["Authorization"]
-	if len(values) != 1 || len(values[0]) <= len(bearerScheme) || !strings.EqualFold(values[0][:len(bearerScheme)], bearerScheme) {
-		return ""
-	}
-	raw := strings.TrimSpace(values[0][len(bearerScheme):])
+// sessionTokenIn returns the session token in the value of an Authorization header, or "".
+func sessionTokenIn(value string) string {
+	_, raw, _ := strings.Cut(value, " ")
+	raw = strings.TrimSpace(raw)
 	if !strings.HasPrefix(raw, edge.ProvisionalPrefix) {
 		if kind, ok := token.KindOf(raw); !ok || kind != token.Session {
 			return ""
 		}
 	}
-	if hasSessionCookie(r) || strings.ContainsFunc(raw, isNotCookieByte) {
-		return ""
-	}
 	return raw
 }
 
-// holdsSessionToken reports whether an Authorization header holds a session token.
-func holdsSessionToken(value string) bool {
-	_, raw, _ := strings.Cut(strings.TrimSpace(value), " ")
-	raw = strings.TrimSpace(raw)
-	if strings.HasPrefix(raw, edge.ProvisionalPrefix) {
-		return true
+// bearerOf returns the session token of a native client. A request with a cookie of the
+// gate comes from a browser.
+func bearerOf(r *http.Request) string {
+	values := r.Header["Authorization"]
+	if len(values) != 1 || len(values[0]) <= len(bearerScheme) || !strings.EqualFold(values[0][:len(bearerScheme)], bearerScheme) {
+		return ""
 	}
-	kind, ok := token.KindOf(raw)
-	return ok && kind == token.Session
+	raw := sessionTokenIn(values[0])
+	if raw == "" || hasSessionCookie(r) || strings.ContainsFunc(raw, isNotTokenCharacter) {
+		return ""
+	}
+	return raw
 }
 
 // hasSessionCookie reports whether a request has a cookie that may open a session.
@@ -60,17 +56,18 @@ func hasSessionCookie(r *http.Request) (found bool) {
 	return found
 }
 
-// isNotCookieByte reports whether a character cannot stand in a token.
-func isNotCookieByte(c rune) bool { return isNotBase64URL(c) && c != '.' }
+func isNotTokenCharacter(c rune) bool { return isNotBase64URL(c) && c != '.' }
 
-// takeBearer makes the session token of a native client the cookie of its request: it
-// opens the session in the same way and reaches the origin as little. It reports whether
-// there was one.
+// takeBearer replaces the bearer token of a native client by a cookie of the gate, so that
+// the request is handled like a browser's from here on. It reports whether there was one.
+// It removes every session token from Authorization: none may reach an origin.
 func takeBearer(r *http.Request) bool {
-	raw := bearerOf(r)
-	if values := r.Header["Authorization"]; slices.ContainsFunc(values, holdsSessionToken) {
-		delete(r.Header, "Authorization") // whether it is used or not: no origin sees it
+	values := r.Header["Authorization"]
+	if !slices.ContainsFunc(values, func(v string) bool { return sessionTokenIn(v) != "" }) {
+		return false
 	}
+	raw := bearerOf(r)
+	delete(r.Header, "Authorization")
 	if raw == "" {
 		return false
 	}

@@ -176,10 +176,7 @@ func (k *clockKeeper) set(ctx context.Context, off time.Duration) error {
 		k.s.metric.clockSteps.WithLabelValues("back").Inc()
 	}
 	k.clock.offset.Add(int64(off))
-	select {
-	case k.s.wake <- struct{}{}: // deadlines may have passed
-	default: // the loop has been woken already
-	}
+	wakeUp(k.s.wake) // deadlines may have passed
 	return nil
 }
 

@@ -36,6 +36,14 @@ func (l *Loops) Stop() {
 	l.running.Wait()
 }
 
+// wakeUp ends the sleep of the loop that waits for wake, or its next one.
+func wakeUp(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default: // the loop has been woken already
+	}
+}
+
 // sleep waits for d or until it receives from wake, which may be nil. It returns
 // false if ctx has ended.
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {

@@ -80,7 +80,7 @@ func (s *Service) PatchProvider(ctx context.Context, req Request, id string, pat
 			return store.Provider{}, err
 		}
 	}
-	defer s.wakeStandstills()
+	defer wakeUp(s.wakeStandstill)
 	return write(ctx, s, req, func(w *writeTx) (store.Provider, error) {
 		p, err := w.Provider(ctx, id)
 		if err != nil {

@@ -77,7 +77,8 @@ type Service struct {
 	limits  Limits
 	reading reading
 	wake    chan struct{} // wakes the expiry loop for a new deadline
-	stopped chan struct{} // wakes the loop that tells sessions of standstills
+	// wakes the loop that applies standstills
+	wakeStandstill chan struct{}
 
 	stateReads chan struct{} // has an element for each of the [stateReads] under way
 	// The most changes that one query of the reconciliation lists; 0: reconcilePage.
@@ -125,7 +126,7 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, coord: o.Coord, limit: o.Limit, keys: o.Keys,
 		verify: token.Verifier{Keys: o.Keys, Issuer: o.Issuer}, issuer: o.Issuer,
-		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), stopped: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
+		now: o.Now, log: o.Log, metric: newMetrics(), beats: newBeatBuffer(), wake: make(chan struct{}, 1), wakeStandstill: make(chan struct{}, 1), stateReads: make(chan struct{}, stateReads),
 		reports: newReportBuffer(), edges: o.Edges, dns: o.DNS, ownHosts: operatorHosts(o.Issuer, o.Edges), checks: &checks{rules: o.Rules, lookup: o.Lookup, running: map[string]bool{}},
 		used: &keyUse{used: map[string]int64{}}, limits: o.Limits.withDefaults(),
 		people: newIdentityProvider(o.OIDC, o.Issuer, o.Now),
@@ -418,10 +419,7 @@ func (s *Service) publish(ctx context.Context, changed []session.Session) {
 		}
 	}
 	if len(changed) > 0 {
-		select {
-		case s.wake <- struct{}{}:
-		default: // the loop has been woken already
-		}
+		wakeUp(s.wake)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// The longest sleep of the loop that tells sessions of standstills.
+	// The longest sleep of the loop that applies standstills to sessions.
 	standstillSleep = time.Second
-	// Sessions told in one transaction.
+	// Sessions changed in one transaction.
 	standstillBatch = 64
 )
 
@@ -42,9 +42,9 @@ var maintenanceSwitches = coord.Limit{Interval: 2 * time.Minute, Burst: 30}
 // longestWait is the longest time in a Retry-After.
 const longestWait = time.Hour
 
-// setStandstill records that a provider's app cannot be used from now on, or can be again.
-// Its sessions are told by [Service.standstillLoop], or before by whatever changes them.
-// Whenever that is, their clocks stand still from this moment on.
+// setStandstill records that a provider's app cannot be used from now on, or can be used
+// again. [Service.standstillLoop] applies that to the provider's sessions, unless another
+// change of a session does so first. In both cases it takes effect as of this moment.
 func (w *writeTx) setStandstill(ctx context.Context, providerID string, on bool) error {
 	if _, err := w.EndStandstill(ctx, providerID, w.now.UnixMicro()); err != nil || !on {
 		return err
@@ -58,8 +58,8 @@ type moment struct {
 	event session.Event
 }
 
-// moments lists what a session has not been told of standstills, up to now. They are in
-// the order of time.
+// moments lists the beginnings and ends of standstills that have not been applied to a
+// session, up to now, in order of time.
 func moments(c session.Session, stops []store.Standstill, now time.Time) (list []moment) {
 	born := c.CreatedAt * 1_000_000
 	for _, s := range stops {
@@ -67,7 +67,7 @@ func moments(c session.Session, stops []store.Standstill, now time.Time) (list [
 		case s.SinceUS > now.UnixMicro():
 			return list
 		case s.SinceUS < c.Standstill.UntilUS, s.UntilUS != 0 && s.UntilUS <= born:
-			continue // it knows, or was not there
+			continue // applied already, or over before the sale
 		}
 		if c.Standstill.SinceUS == 0 || s.SinceUS > c.Standstill.SinceUS {
 			list = append(list, moment{time.UnixMicro(max(s.SinceUS, born)), session.Suspend{Reason: s.Reason}})
@@ -79,9 +79,9 @@ func moments(c session.Session, stops []store.Standstill, now time.Time) (list [
 	return list
 }
 
-// applyStandstills writes what a session has not been told of its provider's standstills.
+// applyStandstills applies to a session what is left of its provider's standstills.
 func (w *writeTx) applyStandstills(ctx context.Context, c session.Session) (session.Session, error) {
-	if c.PassID != "" { // nobody has paid, and the provider's team works during the maintenance
+	if c.PassID != "" { // nobody has paid, and the provider's team works during a maintenance
 		return c, nil
 	}
 	stops, known := w.stops[c.ProviderID]
@@ -115,72 +115,71 @@ func (w *writeTx) applyStandstills(ctx context.Context, c session.Session) (sess
 	return c, nil
 }
 
-// standstillLoop tells sessions of standstills until ctx ends. What is to be told is in
-// the database, so that a restarted service goes on where it was. Providers take turns, a
-// batch each.
+// standstillLoop applies standstills to sessions until ctx ends. What is left to do is in the
+// database, so that a restarted service continues. Providers take turns, a batch each.
 func (s *Service) standstillLoop(ctx context.Context) {
-	last := ""
-	for {
-		provider, err := s.tellStandstills(ctx, last)
+	for last := ""; ; {
+		provider, err := s.applyStandstill(ctx, last)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("failed to tell sessions of a standstill", zap.String("provider", provider), zap.Error(err))
+			s.log.Error("failed to apply a standstill to sessions", zap.String("provider", provider), zap.Error(err))
 		}
-		begins := last == "" // with the first provider
-		if last = provider; provider != "" || !begins {
-			if err == nil {
-				continue
-			}
+		idle := provider == "" && last == "" // not only after the last provider
+		last = provider
+		if err == nil && !idle {
+			continue
 		}
-		if !sleep(ctx, standstillSleep, s.stopped) {
+		if !sleep(ctx, standstillSleep, s.wakeStandstill) {
 			return
 		}
 	}
 }
 
-// errTold is returned if another process tells the same sessions.
-var errTold = errors.New("another process tells these sessions")
+// errOvertaken is returned if another process has applied a standstill to the same
+// sessions, or the standstill has ended.
+var errOvertaken = errors.New("another process applied the standstill")
 
-// tellStandstills tells one batch of sessions of a standstill of the next provider after
-// the given one. It returns the provider, or "" if there is none. Two backends never tell
-// the same batch.
-func (s *Service) tellStandstills(ctx context.Context, after string) (provider string, err error) {
-	stop, found, err := s.store.StandstillToTell(ctx, after, s.now().UnixMicro())
+// applyStandstill applies a standstill of the next provider after the given one to a batch
+// of its sessions. It returns the provider, or "" if there is none. Two services never
+// apply it to the same batch.
+func (s *Service) applyStandstill(ctx context.Context, after string) (provider string, err error) {
+	stop, found, err := s.store.PendingStandstill(ctx, after, s.now().UnixMicro())
 	if err != nil || !found {
 		return "", err
 	}
-	ids, err := s.store.LiveSessionsOf(ctx, stop.ProviderID, stop.ToldID, standstillBatch)
+	ids, err := s.store.LiveSessionsOf(ctx, stop.ProviderID, stop.LastID, standstillBatch)
 	if err != nil {
 		return stop.ProviderID, err
 	}
-	done, told := len(ids) < standstillBatch, stop.ToldID
+	done, last := len(ids) < standstillBatch, stop.LastID
 	if len(ids) > 0 {
-		told = ids[len(ids)-1]
+		last = ids[len(ids)-1]
 	}
-	if err = s.tell(ctx, stop, ids, told, done); err == nil || errors.Is(err, errTold) {
-		return stop.ProviderID, nil
-	}
-	// One session that cannot be changed must not keep the others from being told. It is
-	// told when something changes it.
-	for _, id := range ids {
-		if _, err := s.advance(ctx, []string{id}); err != nil {
-			s.log.Error("failed to tell a session of a standstill", zap.String("session", id), zap.Error(err))
+	err = s.applyToBatch(ctx, stop, ids, last, done)
+	if err != nil && !errors.Is(err, errOvertaken) {
+		// A session that cannot be changed must not hold up the others. The standstill is
+		// applied to it with its next change.
+		for _, id := range ids {
+			if _, err := s.advance(ctx, []string{id}); err != nil {
+				s.log.Error("failed to apply a standstill to a session", zap.String("session", id), zap.Error(err))
+			}
 		}
+		err = s.applyToBatch(ctx, stop, nil, last, done)
 	}
-	if err = s.tell(ctx, stop, nil, told, done); errors.Is(err, errTold) {
+	if errors.Is(err, errOvertaken) {
 		err = nil
 	}
 	return stop.ProviderID, err
 }
 
-// tell tells sessions of a standstill and records up to which id all know of it.
-func (s *Service) tell(ctx context.Context, stop store.Standstill, ids []string, told string, done bool) error {
+// applyToBatch applies a standstill to sessions and records how far it has been applied.
+func (s *Service) applyToBatch(ctx context.Context, stop store.Standstill, ids []string, last string, done bool) error {
 	_, err := write(ctx, s, Request{}, func(w *writeTx) (int, error) {
-		ours, err := w.ClaimStandstill(ctx, stop, told, done)
+		ours, err := w.AdvanceStandstill(ctx, stop, last, done)
 		if err != nil {
 			return 0, err
 		}
 		if !ours {
-			return 0, errTold
+			return 0, errOvertaken
 		}
 		for _, id := range ids {
 			if _, err := w.catchUp(ctx, id); err != nil {
@@ -193,12 +192,4 @@ func (s *Service) tell(ctx context.Context, stop store.Standstill, ids []string,
 		return len(ids), nil
 	})
 	return err
-}
-
-// wakeStandstills has the loop look at once.
-func (s *Service) wakeStandstills() {
-	select {
-	case s.stopped <- struct{}{}:
-	default: // it has been woken already
-	}
 }

@@ -86,7 +86,7 @@ func applyLaunch(s Session, e Launch, now time.Time) (Transition, error) {
 		return Transition{}, ErrSpent
 	}
 	if s.StandsStill() {
-		return launchStanding(s, e, now)
+		return launchDuringStandstill(s, e, now)
 	}
 	name := Redeemed
 	switch s.Status {

@@ -27,7 +27,7 @@ type Standstill struct {
 
 // MaxStandstill is how long the clock of a session stands still in all, in seconds. Then
 // the session is revoked and charged for what was used, so that no tokens are held for ever.
-// The launch window of a session that nobody entered ends so long after its creation.
+// The launch window of a session that nobody entered ends as long after its creation at most.
 const MaxStandstill = 31 * 24 * 3600
 
 // Suspend begins a standstill. Apply it with the moment at which it began.
@@ -101,9 +101,9 @@ func applyContinue(s Session, now time.Time) (Transition, error) {
 	return changed(s, name), nil
 }
 
-// launchStanding redeems a link that an edge has admitted while it did not know of the
+// launchDuringStandstill redeems a link that an edge has admitted while it did not know of the
 // standstill: the time for which it has served counts, and then the clock stands still.
-func launchStanding(s Session, e Launch, now time.Time) (Transition, error) {
+func launchDuringStandstill(s Session, e Launch, now time.Time) (Transition, error) {
 	if e.Served <= 0 {
 		return Transition{}, ErrStandstill
 	}

@@ -11,19 +11,19 @@ import (
 // SessionBody is a session as the API shows it: the spec's fields and more.
 type SessionBody struct {
 	protocol.LiveState
-	MarketplaceID string          `json:"marketplace_id,omitempty" example:"mkt_default" doc:"The marketplace that sold the session; absent if a pass opened it. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere. Users of test sessions have subjects of their own: marketplace_id.test~user_id"`
-	PassID        string          `json:"pass_id,omitempty" doc:"The pass that opened the session, in the modes staff and preview"`
-	StoodSeconds  int64           `json:"stood_still_seconds,omitempty" doc:"For how long the clock stood still because the app could not be used, without the present standstill; in whole seconds"`
-	Clock         string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
-	CreatedAt     int64           `json:"created_at"`
-	LaunchBy      int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
-	EnteredAt     int64           `json:"entered_at,omitempty" doc:"When somebody first entered; absent if nobody has"`
-	Unentered     string          `json:"unentered" enum:"capture,release" doc:"What the session costs if nobody enters it, as sold. capture: it is charged like any other. release: it is canceled and all tokens are released"`
-	Purchases     []PurchaseBody  `json:"purchases" nullable:"false" doc:"What was bought, the earliest first: the sale, then each extension. Each is settled by itself, at its own price; the seconds of the earliest are used first"`
-	EndedAt       int64           `json:"ended_at,omitempty"`
-	EndReason     string          `json:"end_reason,omitempty" example:"deadline"`
-	ConsentURL    string          `json:"consent_url,omitempty"`
-	Settlement    *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
+	MarketplaceID     string          `json:"marketplace_id,omitempty" example:"mkt_default" doc:"The marketplace that sold the session; absent if a pass opened it. It sees its own user_id; everybody else sees the user's subject, which is the same at mkt_default and marketplace_id~user_id elsewhere. Users of test sessions have subjects of their own: marketplace_id.test~user_id"`
+	PassID            string          `json:"pass_id,omitempty" doc:"The pass that opened the session, in the modes staff and preview"`
+	StandstillSeconds int64           `json:"standstill_seconds,omitempty" doc:"For how long the clock stood still because the app could not be used, without the present standstill; in whole seconds"`
+	Clock             string          `json:"clock" enum:"creation,launch" doc:"When the paid clock starts"`
+	CreatedAt         int64           `json:"created_at"`
+	LaunchBy          int64           `json:"launch_by,omitempty" doc:"Time until which a pending session can be entered"`
+	EnteredAt         int64           `json:"entered_at,omitempty" doc:"When somebody first entered; absent if nobody has"`
+	Unentered         string          `json:"unentered" enum:"capture,release" doc:"What the session costs if nobody enters it, as sold. capture: it is charged like any other. release: it is canceled and all tokens are released"`
+	Purchases         []PurchaseBody  `json:"purchases" nullable:"false" doc:"What was bought, the earliest first: the sale, then each extension. Each is settled by itself, at its own price; the seconds of the earliest are used first"`
+	EndedAt           int64           `json:"ended_at,omitempty"`
+	EndReason         string          `json:"end_reason,omitempty" example:"deadline"`
+	ConsentURL        string          `json:"consent_url,omitempty"`
+	Settlement        *SettlementBody `json:"settlement,omitempty" doc:"How the tokens were settled; present once the session has ended"`
 }
 
 // PurchaseBody is the sale or an extension.
@@ -68,8 +68,8 @@ func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
 		LiveState: LiveStateOf(c), MarketplaceID: marketplace, PassID: c.PassID, Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
-		StoodSeconds: c.Standstill.StoodUS / 1_000_000,
-		EnteredAt:    c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
+		StandstillSeconds: c.Standstill.StoodUS / 1_000_000,
+		EnteredAt:         c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
 	}
 	b.Mode = protocol.Mode(c.Purpose())
 	if s := c.Settlement; s != nil {

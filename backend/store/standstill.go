@@ -8,8 +8,8 @@ import (
 	"github.com/sessiongate/sessiongate/backend/store/query"
 )
 
-// maxStandstills is how many standstills of one provider are read: those of which not
-// each session has been told yet.
+// maxStandstills is how many standstills of one provider are read: the one that lasts, and
+// those whose end has not been applied to all sessions.
 const maxStandstills = 1000
 
 // Standstill is a time in which a provider's app cannot be used.
@@ -18,16 +18,16 @@ type Standstill struct {
 	// Unix microseconds; UntilUS is 0 while it lasts.
 	SinceUS, UntilUS int64
 	Reason           string
-	// The last session that was told of it, in the order of ids.
-	ToldID string
+	// The last session that it was applied to, in the order of ids.
+	LastID string
 }
 
 func standstillFrom(r query.Standstill) Standstill {
-	return Standstill{ProviderID: r.ProviderID, SinceUS: r.SinceUs, UntilUS: r.UntilUs, Reason: r.Reason, ToldID: r.ToldID}
+	return Standstill{ProviderID: r.ProviderID, SinceUS: r.SinceUs, UntilUS: r.UntilUs, Reason: r.Reason, LastID: r.LastID}
 }
 
-// Standstills lists the standstills of a provider of which sessions may not know, the
-// earliest first.
+// Standstills lists the standstills of a provider that may not have been applied to all of
+// its sessions, the earliest first.
 func (r Reader) Standstills(ctx context.Context, providerID string) ([]Standstill, error) {
 	rows, err := r.q.Standstills(ctx, providerID, maxStandstills)
 	if err != nil {
@@ -40,11 +40,11 @@ func (r Reader) Standstills(ctx context.Context, providerID string) ([]Standstil
 	return list, nil
 }
 
-// StandstillToTell returns a standstill of which sessions have to be told, of the next
-// provider after the given one; false if there is none. What another machine's clock is
-// ahead with waits.
-func (r Reader) StandstillToTell(ctx context.Context, after string, nowUS int64) (Standstill, bool, error) {
-	rows, err := r.q.StandstillToTell(ctx, after, nowUS)
+// PendingStandstill returns a standstill that must still be applied to sessions, of the next
+// provider after the given one; false if there is none. It leaves out one whose time, by
+// another machine's clock, has not come yet.
+func (r Reader) PendingStandstill(ctx context.Context, after string, nowUS int64) (Standstill, bool, error) {
+	rows, err := r.q.PendingStandstill(ctx, after, nowUS)
 	if err != nil || len(rows) == 0 {
 		return Standstill{}, false, wrapped("reading standstills", err)
 	}
@@ -68,21 +68,21 @@ func (t *Tx) EndStandstill(ctx context.Context, providerID string, untilUS int64
 	return n > 0, wrapped("writing standstill", err)
 }
 
-// ClaimStandstill records that sessions up to the id told know of a standstill. It returns
-// false if another process has told them, or the standstill has changed. With done, all
-// know.
-func (t *Tx) ClaimStandstill(ctx context.Context, s Standstill, told string, done bool) (bool, error) {
-	telling := int64(1)
+// AdvanceStandstill records that a standstill is applied to sessions up to the id last; with
+// done, to all of them. It returns false if another process has applied it to these, or the
+// standstill has ended meanwhile.
+func (t *Tx) AdvanceStandstill(ctx context.Context, s Standstill, last string, done bool) (bool, error) {
+	pending := int64(1)
 	if done {
-		telling = 0
+		pending = 0
 	}
-	n, err := t.q.ClaimStandstill(ctx, query.ClaimStandstillParams{
-		ToldID: told, Telling: telling, ProviderID: s.ProviderID, SinceUs: s.SinceUS, UntilUs: s.UntilUS, WasTold: s.ToldID,
+	n, err := t.q.AdvanceStandstill(ctx, query.AdvanceStandstillParams{
+		LastID: last, Pending: pending, ProviderID: s.ProviderID, SinceUs: s.SinceUS, UntilUs: s.UntilUS, WasLastID: s.LastID,
 	})
 	return n > 0, wrapped("writing standstill", err)
 }
 
-// DeleteStandstill deletes a standstill that is over and of which all sessions know.
+// DeleteStandstill deletes a standstill whose end has been applied to all sessions.
 func (t *Tx) DeleteStandstill(ctx context.Context, s Standstill) error {
 	return wrapped("writing standstill", t.q.DeleteStandstill(ctx, s.ProviderID, s.SinceUS))
 }

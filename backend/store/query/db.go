@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceRingStmt, err = db.PrepareContext(ctx, advanceRing); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceRing: %w", err)
 	}
+	if q.advanceStandstillStmt, err = db.PrepareContext(ctx, advanceStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceStandstill: %w", err)
+	}
 	if q.announceStmt, err = db.PrepareContext(ctx, announce); err != nil {
 		return nil, fmt.Errorf("error preparing query Announce: %w", err)
 	}
@@ -68,9 +71,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.claimIdempotencyKeyStmt, err = db.PrepareContext(ctx, claimIdempotencyKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimIdempotencyKey: %w", err)
-	}
-	if q.claimStandstillStmt, err = db.PrepareContext(ctx, claimStandstill); err != nil {
-		return nil, fmt.Errorf("error preparing query ClaimStandstill: %w", err)
 	}
 	if q.copyAccountStmt, err = db.PrepareContext(ctx, copyAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CopyAccount: %w", err)
@@ -510,6 +510,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
+	if q.pendingStandstillStmt, err = db.PrepareContext(ctx, pendingStandstill); err != nil {
+		return nil, fmt.Errorf("error preparing query PendingStandstill: %w", err)
+	}
 	if q.placesTakenStmt, err = db.PrepareContext(ctx, placesTaken); err != nil {
 		return nil, fmt.Errorf("error preparing query PlacesTaken: %w", err)
 	}
@@ -557,9 +560,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.settleHoldStmt, err = db.PrepareContext(ctx, settleHold); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleHold: %w", err)
-	}
-	if q.standstillToTellStmt, err = db.PrepareContext(ctx, standstillToTell); err != nil {
-		return nil, fmt.Errorf("error preparing query StandstillToTell: %w", err)
 	}
 	if q.standstillsStmt, err = db.PrepareContext(ctx, standstills); err != nil {
 		return nil, fmt.Errorf("error preparing query Standstills: %w", err)
@@ -641,6 +641,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing advanceRingStmt: %w", cerr)
 		}
 	}
+	if q.advanceStandstillStmt != nil {
+		if cerr := q.advanceStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceStandstillStmt: %w", cerr)
+		}
+	}
 	if q.announceStmt != nil {
 		if cerr := q.announceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing announceStmt: %w", cerr)
@@ -684,11 +689,6 @@ func (q *Queries) Close() error {
 	if q.claimIdempotencyKeyStmt != nil {
 		if cerr := q.claimIdempotencyKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimIdempotencyKeyStmt: %w", cerr)
-		}
-	}
-	if q.claimStandstillStmt != nil {
-		if cerr := q.claimStandstillStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing claimStandstillStmt: %w", cerr)
 		}
 	}
 	if q.copyAccountStmt != nil {
@@ -1421,6 +1421,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
 		}
 	}
+	if q.pendingStandstillStmt != nil {
+		if cerr := q.pendingStandstillStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pendingStandstillStmt: %w", cerr)
+		}
+	}
 	if q.placesTakenStmt != nil {
 		if cerr := q.placesTakenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing placesTakenStmt: %w", cerr)
@@ -1499,11 +1504,6 @@ func (q *Queries) Close() error {
 	if q.settleHoldStmt != nil {
 		if cerr := q.settleHoldStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleHoldStmt: %w", cerr)
-		}
-	}
-	if q.standstillToTellStmt != nil {
-		if cerr := q.standstillToTellStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing standstillToTellStmt: %w", cerr)
 		}
 	}
 	if q.standstillsStmt != nil {
@@ -1626,6 +1626,7 @@ type Queries struct {
 	addProviderEventsStmt                           *sql.Stmt
 	addSessionEventUseStmt                          *sql.Stmt
 	advanceRingStmt                                 *sql.Stmt
+	advanceStandstillStmt                           *sql.Stmt
 	announceStmt                                    *sql.Stmt
 	auditAccountsStmt                               *sql.Stmt
 	auditCapturesStmt                               *sql.Stmt
@@ -1635,7 +1636,6 @@ type Queries struct {
 	claimDeliveriesStmt                             *sql.Stmt
 	claimDeliveryStmt                               *sql.Stmt
 	claimIdempotencyKeyStmt                         *sql.Stmt
-	claimStandstillStmt                             *sql.Stmt
 	copyAccountStmt                                 *sql.Stmt
 	countDayStmt                                    *sql.Stmt
 	countEntriesOfPassStmt                          *sql.Stmt
@@ -1782,6 +1782,7 @@ type Queries struct {
 	moveClaimStmt                                   *sql.Stmt
 	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
+	pendingStandstillStmt                           *sql.Stmt
 	placesTakenStmt                                 *sql.Stmt
 	putDayStmt                                      *sql.Stmt
 	putGuestChangeStmt                              *sql.Stmt
@@ -1798,7 +1799,6 @@ type Queries struct {
 	setRollupStmt                                   *sql.Stmt
 	setSessionEventNamesStmt                        *sql.Stmt
 	settleHoldStmt                                  *sql.Stmt
-	standstillToTellStmt                            *sql.Stmt
 	standstillsStmt                                 *sql.Stmt
 	sumDaysStmt                                     *sql.Stmt
 	sumModeDaysStmt                                 *sql.Stmt
@@ -1826,6 +1826,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addProviderEventsStmt:                   q.addProviderEventsStmt,
 		addSessionEventUseStmt:                  q.addSessionEventUseStmt,
 		advanceRingStmt:                         q.advanceRingStmt,
+		advanceStandstillStmt:                   q.advanceStandstillStmt,
 		announceStmt:                            q.announceStmt,
 		auditAccountsStmt:                       q.auditAccountsStmt,
 		auditCapturesStmt:                       q.auditCapturesStmt,
@@ -1835,7 +1836,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimDeliveriesStmt:                     q.claimDeliveriesStmt,
 		claimDeliveryStmt:                       q.claimDeliveryStmt,
 		claimIdempotencyKeyStmt:                 q.claimIdempotencyKeyStmt,
-		claimStandstillStmt:                     q.claimStandstillStmt,
 		copyAccountStmt:                         q.copyAccountStmt,
 		countDayStmt:                            q.countDayStmt,
 		countEntriesOfPassStmt:                  q.countEntriesOfPassStmt,
@@ -1982,6 +1982,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moveClaimStmt:                                   q.moveClaimStmt,
 		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
+		pendingStandstillStmt:                           q.pendingStandstillStmt,
 		placesTakenStmt:                                 q.placesTakenStmt,
 		putDayStmt:                                      q.putDayStmt,
 		putGuestChangeStmt:                              q.putGuestChangeStmt,
@@ -1998,7 +1999,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setRollupStmt:                                   q.setRollupStmt,
 		setSessionEventNamesStmt:                        q.setSessionEventNamesStmt,
 		settleHoldStmt:                                  q.settleHoldStmt,
-		standstillToTellStmt:                            q.standstillToTellStmt,
 		standstillsStmt:                                 q.standstillsStmt,
 		sumDaysStmt:                                     q.sumDaysStmt,
 		sumModeDaysStmt:                                 q.sumModeDaysStmt,

@@ -335,8 +335,8 @@ type Standstill struct {
 	SinceUs    int64
 	UntilUs    int64
 	Reason     string
-	Telling    int64
-	ToldID     string
+	Pending    int64
+	LastID     string
 }
 
 type Webhook struct {

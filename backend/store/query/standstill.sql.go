@@ -9,31 +9,31 @@ import (
 	"context"
 )
 
-const claimStandstill = `-- name: ClaimStandstill :execrows
-UPDATE standstills SET told_id = $1, telling = $2
+const advanceStandstill = `-- name: AdvanceStandstill :execrows
+UPDATE standstills SET last_id = $1, pending = $2
 WHERE provider_id = $3 AND since_us = $4 AND until_us = $5
-    AND telling = 1 AND told_id = $6
+    AND pending = 1 AND last_id = $6
 `
 
-type ClaimStandstillParams struct {
-	ToldID     string
-	Telling    int64
+type AdvanceStandstillParams struct {
+	LastID     string
+	Pending    int64
 	ProviderID string
 	SinceUs    int64
 	UntilUs    int64
-	WasTold    string
+	WasLastID  string
 }
 
-// ClaimStandstill moves on in telling, unless another process has or the standstill has
-// changed. It locks the row until the transaction ends.
-func (q *Queries) ClaimStandstill(ctx context.Context, arg ClaimStandstillParams) (int64, error) {
-	result, err := q.exec(ctx, q.claimStandstillStmt, claimStandstill,
-		arg.ToldID,
-		arg.Telling,
+// AdvanceStandstill records how far a standstill has been applied, unless another process
+// has done so or the standstill has ended. It locks the row until the transaction ends.
+func (q *Queries) AdvanceStandstill(ctx context.Context, arg AdvanceStandstillParams) (int64, error) {
+	result, err := q.exec(ctx, q.advanceStandstillStmt, advanceStandstill,
+		arg.LastID,
+		arg.Pending,
 		arg.ProviderID,
 		arg.SinceUs,
 		arg.UntilUs,
-		arg.WasTold,
+		arg.WasLastID,
 	)
 	if err != nil {
 		return 0, err
@@ -51,7 +51,7 @@ func (q *Queries) DeleteStandstill(ctx context.Context, providerID string, since
 }
 
 const endStandstill = `-- name: EndStandstill :execrows
-UPDATE standstills SET until_us = $1, telling = 1, told_id = ''
+UPDATE standstills SET until_us = $1, pending = 1, last_id = ''
 WHERE provider_id = $2 AND until_us = 0
 `
 
@@ -99,15 +99,15 @@ func (q *Queries) LiveSessionsOf(ctx context.Context, providerID string, after s
 	return items, nil
 }
 
-const standstillToTell = `-- name: StandstillToTell :many
-SELECT provider_id, since_us, until_us, reason, telling, told_id FROM standstills
-WHERE telling = 1 AND provider_id > $1 AND since_us <= $2 AND until_us <= $2
+const pendingStandstill = `-- name: PendingStandstill :many
+SELECT provider_id, since_us, until_us, reason, pending, last_id FROM standstills
+WHERE pending = 1 AND provider_id > $1 AND since_us <= $2 AND until_us <= $2
 ORDER BY provider_id, since_us LIMIT 1
 `
 
-// StandstillToTell finds the next one after a provider, of those that have begun.
-func (q *Queries) StandstillToTell(ctx context.Context, after string, nowUs int64) ([]Standstill, error) {
-	rows, err := q.query(ctx, q.standstillToTellStmt, standstillToTell, after, nowUs)
+// PendingStandstill finds the first one of the next provider, of those that have begun.
+func (q *Queries) PendingStandstill(ctx context.Context, after string, nowUs int64) ([]Standstill, error) {
+	rows, err := q.query(ctx, q.pendingStandstillStmt, pendingStandstill, after, nowUs)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (q *Queries) StandstillToTell(ctx context.Context, after string, nowUs int6
 			&i.SinceUs,
 			&i.UntilUs,
 			&i.Reason,
-			&i.Telling,
-			&i.ToldID,
+			&i.Pending,
+			&i.LastID,
 		); err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func (q *Queries) StandstillToTell(ctx context.Context, after string, nowUs int6
 }
 
 const standstills = `-- name: Standstills :many
-SELECT provider_id, since_us, until_us, reason, telling, told_id FROM standstills WHERE provider_id = $1 ORDER BY since_us LIMIT $2
+SELECT provider_id, since_us, until_us, reason, pending, last_id FROM standstills WHERE provider_id = $1 ORDER BY since_us LIMIT $2
 `
 
 func (q *Queries) Standstills(ctx context.Context, providerID string, limit int32) ([]Standstill, error) {
@@ -154,8 +154,8 @@ func (q *Queries) Standstills(ctx context.Context, providerID string, limit int3
 			&i.SinceUs,
 			&i.UntilUs,
 			&i.Reason,
-			&i.Telling,
-			&i.ToldID,
+			&i.Pending,
+			&i.LastID,
 		); err != nil {
 			return nil, err
 		}

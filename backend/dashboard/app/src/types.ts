@@ -91,7 +91,7 @@ export interface Session extends Omit<SessionRow, "settlement"> {
   relaunches?: number;
   /** Why its clock stands still. */
   standstill?: "maintenance";
-  stood_still_seconds?: number;
+  standstill_seconds?: number;
   warning_seconds?: number[];
   extension?: { additional_seconds: number; tokens: number; max_count: number; used?: number };
   pause?: { max_count: number; max_seconds: number; used?: number };
