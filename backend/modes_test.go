@@ -210,6 +210,17 @@ func TestProvidersTestKeysReadTestSessionsAlone(t *testing.T) {
 		if got := ids(w.call("GET", "/api/v1/sessions", key, nil).want(200)); got != mine {
 			t.Errorf("it lists %q", got)
 		}
+		for _, path := range []string{"/api/v1/providers/prov_demo/sessions", "/api/v1/sessions"} {
+			if got := ids(w.call("GET", path+"?user_id=user_1", key, nil).want(200)); got != "" {
+				t.Errorf("of a live user, %s lists %q", path, got)
+			}
+		}
+		if got := string(w.call("GET", "/api/v1/providers/prov_demo/sessions.csv?user_id=user_1", key, nil).want(200).raw); strings.Contains(got, live) {
+			t.Errorf("the file has a live session: %s", got)
+		}
+		if got := ids(w.call("GET", "/api/v1/providers/prov_demo/sessions?mode=test&user_id=user_1", w.provider, nil).want(200)); got != "" {
+			t.Errorf("of test sessions, a live user has %q", got)
+		}
 		w.call("GET", "/api/v1/sessions/"+mine, key, nil).want(200)
 		w.call("GET", "/api/v1/sessions/"+live, key, nil).want(404)
 		for _, path := range []string{"/sessions?mode=live", "/stats?mode=live", "/analytics/revenue?mode=staff", "/webhooks?mode=live"} {

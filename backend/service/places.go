@@ -13,14 +13,18 @@ import (
 // takePlace refuses a sale if the provider has as many live sessions as it allows at once.
 // Sales of test sessions take no place.
 func (w *writeTx) takePlace(ctx context.Context, p store.Provider, mode session.Mode) error {
-	if p.Site.MaxSessions == 0 || mode != session.LiveMode && mode != "" {
+	if p.Site.MaxSessions == 0 || mode != session.LiveMode {
 		return nil
 	}
-	taken, nextEnd, err := w.PlacesTaken(ctx, p.ID)
+	taken, err := w.PlacesTaken(ctx, p.ID, p.Site.MaxSessions)
 	if err != nil || taken < p.Site.MaxSessions {
 		return err
 	}
-	r := &Refusal{Code: protocol.ProviderFull, Detail: fmt.Sprintf("The provider allows %d sessions at once, and has as many. Sell the session later.", p.Site.MaxSessions)}
+	nextEnd, err := w.NextEnd(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	r := &Refusal{Code: protocol.ProviderFull, Detail: fmt.Sprintf("The provider allows %d sessions at once, and none is free. Sell the session later.", p.Site.MaxSessions)}
 	if wait := nextEnd.Sub(w.now); wait > 0 {
 		r.Detail += " The next one ends by itself at " + nextEnd.UTC().Format(time.RFC3339) + "."
 		r.Cause = &WaitError{min(wait, longestWait)}

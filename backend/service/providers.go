@@ -70,8 +70,8 @@ type ProviderPatch struct {
 
 // PatchProvider changes a provider. Sessions already sold keep their terms.
 func (s *Service) PatchProvider(ctx context.Context, req Request, id string, patch ProviderPatch) (store.Provider, error) {
-	if site.Names(patch.Site, "maintenance") {
-		if err := s.limited(ctx, "maintenance", id, maintenanceSwitches); err != nil {
+	if site.Changes(patch.Site, "maintenance") {
+		if err := s.limitMaintenance(ctx, req, id); err != nil {
 			return store.Provider{}, err
 		}
 	}

@@ -65,8 +65,8 @@ func (s *Service) reconcile(ctx context.Context, spans []span, limit int) error 
 	var many error
 	for _, t := range spans {
 		err := s.reconcileSpan(ctx, t, limit)
-		if err == nil {
-			err = s.reconcileSites(ctx, t, limit)
+		if err == nil || errors.Is(err, errManyChanges) {
+			err = cmp.Or(s.reconcileSites(ctx, t, limit), err)
 		}
 		if errors.Is(err, errManyChanges) {
 			many = err

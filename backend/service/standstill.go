@@ -39,6 +39,18 @@ func closed(p store.Provider, now time.Time) *Refusal {
 // sessions changed.
 var maintenanceSwitches = coord.Limit{Interval: 2 * time.Minute, Burst: 30}
 
+// limitMaintenance limits changes of a provider's maintenance. A repeated request and a
+// guest that may not change the site do not count.
+func (s *Service) limitMaintenance(ctx context.Context, req Request, id string) error {
+	if done, err := s.answered(ctx, req); err != nil || done {
+		return err
+	}
+	if err := s.guestMay(ctx, s.store.Reader, req, id, guestItem{name: "site", fresh: true}); err != nil {
+		return err
+	}
+	return s.limited(ctx, "maintenance", id, maintenanceSwitches)
+}
+
 // longestWait is the longest time in a Retry-After.
 const longestWait = time.Hour
 

@@ -39,8 +39,8 @@ type Continue struct{}
 func (Suspend) name() string  { return "suspend" }
 func (Continue) name() string { return "continue" }
 
-// The transitions of a pending session, whose launch window stands still. Those of others
-// are [PausedAt] and [Resumed].
+// Suspended begins the standstill of a pending session. Continued ends that of a session
+// that stays pending, or stays paused by its user. The others are [PausedAt] and [Resumed].
 const (
 	Suspended Name = "suspended"
 	Continued Name = "continued"

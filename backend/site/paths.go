@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,9 +10,6 @@ import (
 
 	"github.com/sessiongate/sessiongate/internal/protocol"
 )
-
-// gatePath is where the gate answers itself. No open path reaches it.
-const gatePath = "/.session-gate/"
 
 // openPaths returns open paths in the form that edges match, each once, in their order.
 func openPaths(list, hosts []string) ([]string, error) {
@@ -62,10 +60,10 @@ func parsePath(pasted string, hosts []string) (path, why string) {
 		return "", why
 	}
 	if opensGate(path) {
-		return "", "would open the gate's own paths below " + gatePath + "; write a longer path, such as /.well-known/*"
+		return "", "would open the gate's own paths below " + protocol.GatePrefix + "; write a longer path, such as /.well-known/*"
 	}
 	if len(path) > protocol.MaxOpenPath {
-		return "", "is longer than 200 bytes"
+		return "", fmt.Sprintf("is longer than %d bytes", protocol.MaxOpenPath)
 	}
 	return path, ""
 }
@@ -141,9 +139,9 @@ func inForm(path string) (form, why string) {
 // neither way, because the gate does not decide how others read them.
 func opensGate(path string) bool {
 	path = strings.ToLower(path)
-	if strings.Contains(path+"/", gatePath) {
+	if strings.Contains(path+"/", protocol.GatePrefix) {
 		return true
 	}
 	prefix, wild := strings.CutSuffix(path, "*")
-	return wild && (strings.HasPrefix(gatePath, prefix) || strings.HasPrefix(prefix, strings.TrimSuffix(gatePath, "/")))
+	return wild && (strings.HasPrefix(protocol.GatePrefix, prefix) || strings.HasPrefix(prefix, strings.TrimSuffix(protocol.GatePrefix, "/")))
 }

@@ -278,12 +278,17 @@ func Full(s protocol.Site) protocol.Site {
 	return s
 }
 
-// Names reports whether a change of settings, in JSON, names a setting.
-func Names(change []byte, setting string) bool {
+// Changes reports whether a change of settings, in JSON, may change a setting: it has its
+// name, in any case as in [Merge], or is null, which resets all of them.
+func Changes(change []byte, setting string) bool {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(change, &fields) != nil {
 		return false
 	}
-	_, ok := fields[setting]
-	return ok
+	for name := range fields {
+		if strings.ToLower(name) == setting {
+			return true
+		}
+	}
+	return fields == nil
 }

@@ -35,9 +35,9 @@ type SessionFilter struct {
 	ProviderID    string
 	UserID        string // the user's subject
 	Status        session.Status
-	// Only with ProviderID, and without UserID or MarketplaceID: the mode of the sessions.
-	// Empty: live. A user's sessions are of one mode, and a marketplace's are live; those of
-	// its test keys belong to its test tenant.
+	// Only with ProviderID or UserID, and without MarketplaceID: the mode of the sessions.
+	// Empty: live. A marketplace's sessions are live; those of its test keys belong to its
+	// test tenant.
 	Mode session.Mode
 	// Only with ProviderID or UserID, and without MarketplaceID: created at or after Since and before Until, in Unix
 	// seconds.
@@ -71,9 +71,11 @@ func (r Reader) sessionRows(ctx context.Context, f SessionFilter) ([]query.Sessi
 	case f.UserID != "" && !strings.HasPrefix(f.UserID, f.Search):
 		return r.one(ctx, f) // of this user's sessions, the search can only find one by its id
 	case f.UserID != "":
-		return r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
+		rows, err := r.q.ListSessionsOfUser(ctx, query.ListSessionsOfUserParams{
 			UserID: f.UserID, ProviderID: f.ProviderID, Status: status, Before: f.Before, Since: f.Since, Until: f.Until, MaxRows: limit,
 		})
+		// A user's sessions are all of one mode: all are left, or none.
+		return slices.DeleteFunc(rows, func(s query.Session) bool { return !f.ofMode(s) }), err
 	case f.MarketplaceID != "":
 		return r.sessionsOfMarketplace(ctx, f)
 	case f.ProviderID == "" && status != "":
@@ -185,8 +187,13 @@ func (r Reader) searchUsers(ctx context.Context, f SessionFilter) ([]query.Sessi
 	})
 }
 
+// ofMode reports whether s is of the mode that f selects.
+func (f SessionFilter) ofMode(s query.Session) bool {
+	return f.MarketplaceID != "" || cmp.Or(modeOf(s), session.LiveMode) == f.Mode
+}
+
 // finds reports whether s matches what a query did not ask for.
 func (f SessionFilter) finds(s query.Session) bool {
-	return (f.UserID != "" || cmp.Or(modeOf(s), session.LiveMode) == f.Mode) && (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
+	return f.ofMode(s) && (f.Status == "" || s.Status == string(f.Status)) && s.CreatedAt >= f.Since && s.CreatedAt < f.Until &&
 		(f.Search == "" || s.ID == f.Search || len(s.UserID) >= len(f.Search) && s.UserID[:len(f.Search)] == f.Search)
 }

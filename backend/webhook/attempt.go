@@ -71,6 +71,9 @@ func (s *Sender) Send(ctx context.Context, m Message) (Result, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", userAgent)
+	// Receivers recognize a message by its id, so that the client may send it again on a new
+	// connection if the endpoint has closed the one that was kept. It sends no such header.
+	req.Header["Idempotency-Key"] = []string{}
 	watch := time.Now() // measures the duration; s.now only tells the time
 	resp, err := s.client.Do(req)
 	if err != nil {

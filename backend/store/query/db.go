@@ -510,6 +510,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
+	if q.nextEndStmt, err = db.PrepareContext(ctx, nextEnd); err != nil {
+		return nil, fmt.Errorf("error preparing query NextEnd: %w", err)
+	}
 	if q.pendingStandstillStmt, err = db.PrepareContext(ctx, pendingStandstill); err != nil {
 		return nil, fmt.Errorf("error preparing query PendingStandstill: %w", err)
 	}
@@ -1421,6 +1424,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
 		}
 	}
+	if q.nextEndStmt != nil {
+		if cerr := q.nextEndStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextEndStmt: %w", cerr)
+		}
+	}
 	if q.pendingStandstillStmt != nil {
 		if cerr := q.pendingStandstillStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing pendingStandstillStmt: %w", cerr)
@@ -1782,6 +1790,7 @@ type Queries struct {
 	moveClaimStmt                                   *sql.Stmt
 	moveSessionStmt                                 *sql.Stmt
 	nextDueStmt                                     *sql.Stmt
+	nextEndStmt                                     *sql.Stmt
 	pendingStandstillStmt                           *sql.Stmt
 	placesTakenStmt                                 *sql.Stmt
 	putDayStmt                                      *sql.Stmt
@@ -1982,6 +1991,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		moveClaimStmt:                                   q.moveClaimStmt,
 		moveSessionStmt:                                 q.moveSessionStmt,
 		nextDueStmt:                                     q.nextDueStmt,
+		nextEndStmt:                                     q.nextEndStmt,
 		pendingStandstillStmt:                           q.pendingStandstillStmt,
 		placesTakenStmt:                                 q.placesTakenStmt,
 		putDayStmt:                                      q.putDayStmt,

@@ -19,21 +19,29 @@ func (q *Queries) LockProvider(ctx context.Context, id string) error {
 	return err
 }
 
-const placesTaken = `-- name: PlacesTaken :one
-SELECT COUNT(*) AS taken, CAST(COALESCE(MIN(CASE WHEN status = 'active' THEN expires_at END), 0) AS BIGINT) AS next_end
-FROM sessions WHERE provider_id = $1 AND mode = 'live' AND due_at > 0
+const nextEnd = `-- name: NextEnd :one
+SELECT CAST(COALESCE(MIN(expires_at), 0) AS BIGINT) FROM sessions WHERE provider_id = $1 AND mode = 'live' AND status = 'active' AND due_at > 0
 `
 
-type PlacesTakenRow struct {
-	Taken   int64
-	NextEnd int64
+// NextEnd returns when the first active live session of a provider ends by itself; 0 if
+// none is active.
+func (q *Queries) NextEnd(ctx context.Context, providerID string) (int64, error) {
+	row := q.queryRow(ctx, q.nextEndStmt, nextEnd, providerID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
-// PlacesTaken counts the live sessions of a provider that are not over, and says when the
-// first of them ends by itself; 0 if none does.
-func (q *Queries) PlacesTaken(ctx context.Context, providerID string) (PlacesTakenRow, error) {
-	row := q.queryRow(ctx, q.placesTakenStmt, placesTaken, providerID)
-	var i PlacesTakenRow
-	err := row.Scan(&i.Taken, &i.NextEnd)
-	return i, err
+const placesTaken = `-- name: PlacesTaken :one
+SELECT COUNT(*) FROM (
+    SELECT 1 AS place FROM sessions s WHERE s.provider_id = $1 AND s.mode = 'live' AND s.due_at > 0 LIMIT $2
+) places
+`
+
+// PlacesTaken counts the live sessions of a provider that are not over, up to max_rows.
+func (q *Queries) PlacesTaken(ctx context.Context, providerID string, maxRows int32) (int64, error) {
+	row := q.queryRow(ctx, q.placesTakenStmt, placesTaken, providerID, maxRows)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
