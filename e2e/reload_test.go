@@ -25,6 +25,7 @@ func TestReloadKeepsEverything(t *testing.T) {
 	b := s.enter(t, sold.LaunchURL)
 	feed := b.Open(t, "GET", s.App+"/sse", nil, "Accept", "text/event-stream", "Sec-Fetch-Mode", "cors")
 	defer feed.Body.Close()
+	s.quiet(t)
 	before, began := len(s.Link.Asked()), time.Now()
 	for i := range 5 {
 		s.reload(t, s.caddyfile(fmt.Sprintf("\theader X-Generation %d\n", i)))
@@ -32,7 +33,7 @@ func TestReloadKeepsEverything(t *testing.T) {
 			t.Fatalf("after reload %d: %d, generation %q", i, resp.StatusCode, resp.Header.Get("X-Generation"))
 		}
 	}
-	if again := s.Link.Asked()[before:]; len(again) > clockQuestions(time.Since(began)) {
+	if again := s.Link.Asked()[before:]; len(again) > questions(time.Since(began)) {
 		t.Errorf("five reloads made the edge ask for %q: it forgot what it knew", again)
 	}
 	// A connection that was opened under an old configuration still ends with
