@@ -371,8 +371,9 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handl
 	if code := g.policy.begin(p); code != "" { // it ended since the decision
 		return g.refuse(w, r, refusalOf(v.session, code))
 	}
-	defer g.policy.end(p)                                                           // from begin on it may be cut at any time
-	if !g.ObserveOnly && g.settingsOf(v.session.ProviderID()).closedTo(v.session) { // since the decision
+	defer g.policy.end(p) // from begin on it may be cut at any time
+	// The site may have been closed since the decision.
+	if !g.ObserveOnly && g.settingsOf(v.session.ProviderID()).closedTo(v.session) {
 		return g.refuse(w, r, refusalOf(v.session, protocol.InMaintenance))
 	}
 	g.edge.Metrics.Admissions.Inc()

@@ -23,7 +23,7 @@ const bearerScheme = "Bearer "
 
 // sessionTokenIn returns the session token in the value of an Authorization header, or "".
 func sessionTokenIn(value string) string {
-	_, raw, _ := strings.Cut(value, " ")
+	_, raw, _ := strings.Cut(strings.TrimSpace(value), " ")
 	raw = strings.TrimSpace(raw)
 	if !strings.HasPrefix(raw, edge.ProvisionalPrefix) {
 		if kind, ok := token.KindOf(raw); !ok || kind != token.Session {

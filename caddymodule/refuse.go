@@ -154,7 +154,7 @@ func (g *Gate) redirectTarget(r *http.Request, code protocol.Code, back string) 
 
 // marketplaceOf returns the front page of the marketplace that sells sessions of the
 // provider at the request's host, or "" if it is not known. A page that refuses a user
-// would otherwise lead nowhere. A request without a token has no host looked up.
+// would otherwise lead nowhere. It uses only what is known already.
 func (g *Gate) marketplaceOf(r *http.Request) string {
 	if g.edge == nil {
 		return ""

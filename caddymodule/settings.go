@@ -11,7 +11,7 @@ import (
 
 // settings are a gate's options for the requests of one provider. An option of the gate
 // counts if the configuration sets it; else the provider's own, of its site settings; else
-// the default. The zero value has the defaults.
+// the default.
 type settings struct {
 	gate *Gate
 	site *siteRules // nil: all is the default

@@ -67,7 +67,7 @@ func TestCutEndsWritesUnderIdleTimeouts(t *testing.T) {
 			t.Errorf("a write after the cut: %v", err)
 		}
 	case <-time.After(2 * time.Minute):
-		t.Error("the handler still writes, half a minute after it was cut")
+		t.Error("the handler still writes, two minutes after it was cut")
 	}
 }
 

@@ -82,7 +82,7 @@ func took[T any](t *testing.T, from <-chan T, what string) T {
 	case v := <-from:
 		return v
 	case <-time.After(2 * time.Minute):
-		t.Fatalf("%s: not within 20 s", what)
+		t.Fatalf("%s: not within 2 minutes", what)
 		panic("unreachable")
 	}
 }

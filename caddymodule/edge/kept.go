@@ -101,6 +101,9 @@ func (k *keeper) load(ctx context.Context) {
 	k.edge.logger.Info("read what the edge knew before", zap.Int("hosts", len(file.Hosts)), zap.Int("sites", len(file.Sites)))
 }
 
+// errNotOurs is returned for a file that this edge cannot use. It is replaced.
+var errNotOurs = errors.New("the file cannot be used")
+
 func (k *keeper) read(ctx context.Context) (*keptFile, error) {
 	k.mu.Lock()
 	storage := k.storage
@@ -115,14 +118,14 @@ func (k *keeper) read(ctx context.Context) (*keptFile, error) {
 		return nil, err
 	}
 	if len(body) > maxKept {
-		return nil, fmt.Errorf("it has more than %d bytes", maxKept)
+		return nil, fmt.Errorf("%w: it has more than %d bytes", errNotOurs, maxKept)
 	}
 	var file keptFile
 	if err := json.Unmarshal(body, &file); err != nil {
-		return nil, errors.New("it is damaged") // the decoder's error may quote it
+		return nil, fmt.Errorf("%w: it is damaged", errNotOurs) // the decoder's error may quote it
 	}
 	if file.Format != keptFormat || file.Backend != k.backend() {
-		return nil, errors.New("it is of another backend or version")
+		return nil, fmt.Errorf("%w: it is of another backend or version", errNotOurs)
 	}
 	return &file, nil
 }
@@ -160,8 +163,11 @@ func (k *keeper) save(ctx context.Context) error {
 		return nil
 	}
 	before, err := k.read(ctx)
-	if err != nil {
-		before = &keptFile{} // none, or none of ours
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotOurs):
+		before = &keptFile{}
+	case err != nil: // what other edges have written must not be lost
+		return fmt.Errorf("reading hosts and sites: %w", err)
 	}
 	body, err := json.Marshal(k.merged(before, time.Now()))
 	if err != nil {

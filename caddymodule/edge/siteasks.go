@@ -38,7 +38,7 @@ type siteAsker struct {
 func (a *siteAsker) ask() {
 	select {
 	case a.wake <- struct{}{}:
-	default: // told already
+	default: // already pending
 	}
 }
 

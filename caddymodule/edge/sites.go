@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"hash/maphash"
@@ -86,30 +87,31 @@ func (t *Sites) Take(st *protocol.SiteState, now int64) error {
 		return errMalformedSite
 	}
 	next := &Site{SiteState: *st, size: len(body)}
-	t.mu.Lock()
-	old := t.Of(st.ProviderID)
-	if old != nil {
-		t.used[st.ProviderID] = now
-		if st.Version < old.Version {
-			t.mu.Unlock()
-			return nil
-		}
-		if known, err := json.Marshal(&old.SiteState); err == nil && string(known) == string(body) {
-			t.mu.Unlock()
-			return nil
-		}
-	}
-	if old == nil && !t.makeRoomLocked(next.size) {
-		t.mu.Unlock()
-		return nil
-	}
-	t.storeLocked(st.ProviderID, next)
-	t.used[st.ProviderID] = now
-	t.mu.Unlock()
-	if next.InMaintenance() && !old.InMaintenance() && t.onClosed != nil {
+	if t.put(next, body, now) && t.onClosed != nil {
 		t.onClosed(st.ProviderID)
 	}
 	return nil
+}
+
+// put stores settings unless newer ones are known. It reports whether they close a site
+// that was open.
+func (t *Sites) put(next *Site, body []byte, now int64) (closed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.Of(next.ProviderID)
+	if old != nil {
+		t.used[next.ProviderID] = now
+		if next.Version < old.Version {
+			return false
+		}
+		if known, err := json.Marshal(&old.SiteState); err == nil && bytes.Equal(known, body) {
+			return false
+		}
+	}
+	t.makeRoomLocked(next)
+	t.storeLocked(next.ProviderID, next)
+	t.used[next.ProviderID] = now
+	return next.InMaintenance() && !old.InMaintenance()
 }
 
 // storeLocked puts next in the place of a provider's settings; nil removes them.
@@ -138,19 +140,24 @@ func (t *Sites) storeLocked(provider string, next *Site) {
 	t.changes.Add(1)
 }
 
-// makeRoomLocked reports whether settings of a further provider fit. It drops some of
-// others, which are asked for again with their next host look-up.
-func (t *Sites) makeRoomLocked(size int) bool {
-	for provider := range t.used { // any one
-		if t.count < maxSites && t.size+size <= maxSitesSize {
-			break
-		}
-		t.storeLocked(provider, nil)
+// makeRoomLocked drops settings of other providers until next fits. They are asked for
+// again with the next look-up of their hosts.
+func (t *Sites) makeRoomLocked(next *Site) {
+	count, size := 1, next.size
+	if old := t.Of(next.ProviderID); old != nil {
+		count, size = 0, size-old.size
 	}
-	return t.count < maxSites && t.size+size <= maxSitesSize
+	for provider := range t.used { // any one
+		if t.count+count <= maxSites && t.size+size <= maxSitesSize {
+			return
+		}
+		if provider != next.ProviderID {
+			t.storeLocked(provider, nil)
+		}
+	}
 }
 
-// use notes that providers are in use.
+// use notes that a provider is in use.
 func (t *Sites) use(provider string, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

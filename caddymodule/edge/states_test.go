@@ -132,6 +132,27 @@ func waitFor(t *testing.T, e *Edge, n int) {
 	}
 }
 
+// waitForCallers waits until so many callers wait for answers about sessions that are not
+// asked for yet: a later one would ask anew.
+func waitForCallers(t *testing.T, e *Edge, n int) {
+	t.Helper()
+	callers := func() (sum int) {
+		e.states.mu.Lock()
+		defer e.states.mu.Unlock()
+		for _, q := range e.states.byID {
+			if q.place != nil {
+				sum += q.callers
+			}
+		}
+		return sum
+	}
+	for end := time.Now().Add(2 * time.Minute); callers() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d callers wait, want %d", callers(), n)
+		}
+	}
+}
+
 // names are n ids.
 func names(prefix string, n int) (list []string) {
 	for i := range n {
@@ -155,7 +176,7 @@ func TestQuestionsAreGathered(t *testing.T) {
 	}
 	ids := append(names("a", protocol.MaxStates+1), "unknown-1", "unknown-2")
 	told := ask(e, append(slices.Clone(ids), ids...)...) // everyone twice
-	waitFor(t, e, len(ids))
+	waitForCallers(t, e, 2*len(ids))
 	busy[0].known()
 	first := b.next(t)
 	if len(first.ids) != protocol.MaxStates {

@@ -24,11 +24,15 @@ type Record struct {
 	extensions, pauses uint16
 	relaunches         uint16
 	status             statusIndex
-	mode               modeIndex
 }
 
-// Mode returns what the session is for.
-func (r *Record) Mode() protocol.Mode { return modes[r.mode] }
+// Mode returns what the session is for. It is empty in the state of a live session.
+func (r *Record) Mode() protocol.Mode {
+	if r.terms.mode == "" {
+		return protocol.LiveMode
+	}
+	return r.terms.mode
+}
 
 // Version returns the version of the state, which each change increases.
 func (r *Record) Version() int64 { return r.version }
@@ -51,6 +55,7 @@ type terms struct {
 	warnings   []int64
 	settlement protocol.SettlementPolicy
 	mode       protocol.Mode
+	standstill string
 	extension  *protocol.Extension
 	pause      *protocol.PauseRight
 	// The user's id where it may not stand in a header as it is; else empty.
@@ -62,21 +67,6 @@ type statusIndex uint8
 
 var statuses = [...]protocol.Status{
 	protocol.Active, protocol.Pending, protocol.Paused, protocol.Completed, protocol.Expired, protocol.Revoked, protocol.Canceled,
-}
-
-// modeIndex is a place in modes.
-type modeIndex uint8
-
-var modes = [...]protocol.Mode{protocol.LiveMode, protocol.TestMode, protocol.StaffMode, protocol.PreviewMode}
-
-// modeOf takes a mode that is none of ours, from a backend of another version, for live.
-func modeOf(mode protocol.Mode) modeIndex {
-	for i, known := range modes {
-		if known == mode {
-			return modeIndex(i)
-		}
-	}
-	return 0
 }
 
 func (s statusIndex) status() protocol.Status { return statuses[s] }
@@ -103,10 +93,7 @@ func (r *Record) State() *protocol.LiveState {
 		ID: r.Headers[HeaderID], UserID: r.Headers[HeaderUser], ProviderID: r.Headers[HeaderProvider], Status: r.status.status(),
 		Version: r.version, ExpiresAt: r.expiresAt, StartedAt: r.startedAt, PausedAt: r.pausedAt, DurationLimitSeconds: r.duration,
 		TokensAllocated: r.tokens, ReturnURL: r.terms.returnURL, SettlementPolicy: r.terms.settlement, WarningSeconds: r.terms.warnings,
-		Mode: r.terms.mode, Relaunches: int64(r.relaunches),
-	}
-	if mode := r.Mode(); mode != protocol.LiveMode {
-		st.Mode = mode
+		Mode: r.terms.mode, Standstill: r.terms.standstill, Relaunches: int64(r.relaunches),
 	}
 	if r.terms.rawUser != "" {
 		st.UserID = r.terms.rawUser
@@ -141,7 +128,7 @@ const maxShared = 4096
 func (c *interner) record(st *protocol.LiveState, old *Record) *Record {
 	r := &Record{
 		version: st.Version, expiresAt: st.ExpiresAt, startedAt: st.StartedAt, pausedAt: st.PausedAt,
-		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status), mode: modeOf(st.Mode), relaunches: LinkOf(st.Relaunches),
+		duration: st.DurationLimitSeconds, tokens: st.TokensAllocated, status: indexOf(st.Status), relaunches: LinkOf(st.Relaunches),
 	}
 	user, raw := headerSafe(st.UserID), ""
 	if user != st.UserID {
@@ -200,6 +187,7 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	}
 	b = append(append(append(b, 's'), st.SettlementPolicy...), ' ')
 	b = append(append(append(b, 'm'), st.Mode...), ' ')
+	b = append(append(append(b, 'w'), st.Standstill...), ' ')
 	b = append(append(append(b, 'u'), st.ReturnURL...), ' ') // a URL has no blank
 	b = append(b, rawUser...)
 	if shared, ok := c.terms[string(b)]; ok {
@@ -210,7 +198,7 @@ func (c *interner) termsLocked(st *protocol.LiveState, rawUser string) *terms {
 	}
 	t := &terms{
 		returnURL: strings.Clone(st.ReturnURL), settlement: protocol.SettlementPolicy(strings.Clone(string(st.SettlementPolicy))),
-		mode:     protocol.Mode(strings.Clone(string(st.Mode))),
+		mode: protocol.Mode(strings.Clone(string(st.Mode))), standstill: strings.Clone(st.Standstill),
 		warnings: append([]int64(nil), st.WarningSeconds...), rawUser: strings.Clone(rawUser),
 	}
 	if x := st.Extension; x != nil {

@@ -23,6 +23,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 			DurationLimitSeconds: r.Int64(), TokensAllocated: r.Int64(), ReturnURL: fmt.Sprint("https://m.example/", r.IntN(9000)),
 			SettlementPolicy: protocol.SettlementPolicy(pick("", "full", "prorated")),
 			Mode:             protocol.Mode(pick("", "test", "staff", "preview")),
+			Standstill:       pick("", "maintenance"),
 		}
 		for range r.IntN(3) {
 			st.WarningSeconds = append(st.WarningSeconds, r.Int64N(4))

@@ -11,7 +11,7 @@ type Site struct {
 	// How the cookie is scoped: lax, or partitioned for an app that other sites frame.
 	// Default: lax.
 	Cookie string `json:"cookie,omitempty"`
-	// How the origin is told the user and session: headers, jwt or off. Default: headers.
+	// How the user and session are sent to the origin: headers, jwt or off. Default: headers.
 	ForwardIdentity string `json:"forward_identity,omitempty"`
 	// How long after the deadline an upload in progress may continue.
 	UploadGraceSeconds int64 `json:"upload_grace_seconds,omitempty"`
@@ -77,8 +77,8 @@ const (
 // SiteState is the site settings of one provider, as edges receive them: in a
 // [HostAnswer], in a [SitesAnswer] and as the event [StreamSite].
 type SiteState struct {
-	// SiteIDPrefix and the provider's id: no session has such an id, so that an older
-	// edge or backend, to which the event is a state, holds none.
+	// SiteIDPrefix and the provider's id. Older edges and backends take the event for the
+	// state of a session. No session has such an id, so they store nothing.
 	ID         string `json:"id"`
 	ProviderID string `json:"provider_id"`
 	// Increases with every change of the site, so that older settings never replace newer
