@@ -105,6 +105,11 @@ test("what is refused is said at its line, and nothing is lost without a questio
   await expect(page).toHaveURL(/settings\/site$/);
   await question.getByRole("button", { name: "Stay" }).click();
   await expect(paths).toHaveValue("/robots.txt\n/webhooks/*");
+  const testData = page.getByRole("switch", { name: "Test data" });
+  await testData.click();
+  await question.getByRole("button", { name: "Stay" }).click();
+  await expect(testData).not.toBeChecked();
+  await expect(paths).toHaveValue("/robots.txt\n/webhooks/*");
   await page.getByRole("link", { name: "Passes" }).click();
   await question.getByRole("button", { name: "Leave" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Settings: Passes");

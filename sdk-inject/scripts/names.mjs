@@ -14,7 +14,7 @@ export const ours =
     .filter(Boolean);
 
 /** Those that are part of the package's own API, too. */
-export const open = ["timeoutMs", "sessionId", "returnUrl"];
+export const open = "timeoutMs sessionId returnUrl endpoint actions failed words price".split(" ");
 
 /** Those that are open in the package, and not in what the gate serves. */
 export const closed = ["connected", "subscribe", "root", "show", "options"];

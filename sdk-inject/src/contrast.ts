@@ -19,7 +19,7 @@ export interface Shades {
 }
 
 /** The contrast that WCAG 2.2 demands of text at level AA. */
-const AA = 4.5;
+export const AA = 4.5;
 const BLACK = [0, 0, 0];
 const WHITE = [255, 255, 255];
 /** The page and what stands on it; where a color goes that has too little contrast; the part of
@@ -38,9 +38,8 @@ const SCHEMES: [surfaces: [Color, Color], toward: Color, tint: number][] = [
 
 /** The shades in light and dark; undefined for what is no #rrggbb. */
 export function shadesOf(accent: unknown): Shades[] | undefined {
-  const digits = typeof accent === "string" && /^#[\da-f]{6}$/i.test(accent) && accent.match(/[\da-f]{2}/gi);
-  if (!digits) return undefined;
-  const color = digits.map((two) => Number.parseInt(two, 16));
+  const color = parse(accent);
+  if (!color) return undefined;
   return SCHEMES.map(([surfaces, toward, tint]) => {
     let text: Color = color;
     for (let step = 1; step <= 20 && surfaces.some((surface) => ratio(text, surface) < AA); step++)
@@ -52,6 +51,17 @@ export function shadesOf(accent: unknown): Shades[] | undefined {
       soft: hex(mix(surfaces[1], color, tint)),
     };
   });
+}
+
+/** The contrast ratio of WCAG 2.2, from 1 to 21; 0 for what is no #rrggbb. */
+export function contrastOf(one: unknown, other: unknown): number {
+  const [a, b] = [parse(one), parse(other)];
+  return a && b ? ratio(a, b) : 0;
+}
+
+function parse(color: unknown): Color | undefined {
+  const digits = typeof color === "string" && /^#[\da-f]{6}$/i.test(color) && color.match(/[\da-f]{2}/gi);
+  return digits ? digits.map((two) => Number.parseInt(two, 16)) : undefined;
 }
 
 const hex = (color: Color) => `#${color.map((part) => part.toString(16).padStart(2, "0")).join("")}`;

@@ -11,7 +11,7 @@ export interface ServiceAccess {
 /**
  * Sends a request to the session service and returns its JSON; undefined for 204.
  *
- * @throws an SDKError, unless the signal was aborted
+ * @throws an SDKError, also after an abort: callers that gave up have already got their signal's reason
  */
 export async function askService(
   { apiKey, fetch: own, timeoutMs = 10_000 }: ServiceAccess,

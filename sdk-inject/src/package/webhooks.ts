@@ -15,6 +15,8 @@ export interface Webhook {
   events: string[];
   /** For people. */
   description?: string;
+  /** `live`: messages about live sessions. `test`: about all others. */
+  mode: "live" | "test";
   /** Whether messages are sent. */
   enabled: boolean;
   /** Why it is disabled. */
@@ -37,6 +39,8 @@ export interface NewWebhook {
   events?: string[] | undefined;
   /** For people, at most 200 characters. */
   description?: string | undefined;
+  /** Default: `live`. */
+  mode?: "live" | "test" | undefined;
 }
 
 /**

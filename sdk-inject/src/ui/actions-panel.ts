@@ -158,12 +158,14 @@ export function createActionsPanel(frame: Frame): ActionsPanel {
       ),
     ],
 
-    paused: () => [
-      heading(words.pausedTitle),
-      text(words.pausedText(left())),
-      error,
-      row(caller("act main", "resume-session", actions.resume, words.resume), frame.endButton()),
-    ],
+    paused() {
+      const state = session.state();
+      const buttons = [frame.endButton()];
+      // While the app cannot be used, the clock stands still whatever the user does.
+      if (state.phase === "paused" && !state.view.standstill)
+        buttons.unshift(caller("act main", "resume-session", actions.resume, words.resume));
+      return [heading(words.pausedTitle), text(words.pausedText(left())), error, row(...buttons)];
+    },
 
     ended() {
       const state = session.state();

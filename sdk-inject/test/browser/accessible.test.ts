@@ -1,27 +1,7 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { expect, test } from "vitest";
-import { PAGE_LIMIT_MS, useBrowser } from "./page";
+import { PAGE_LIMIT_MS, useBrowser, violations } from "./page";
 
 const b = useBrowser();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What axe finds wrong in our part of the page. */
-async function violations(): Promise<string[]> {
-  // The dialog has faded in.
-  await b.page.evaluate(() => {
-    const moving = document.querySelector("session-gate")?.shadowRoot?.getAnimations() ?? [];
-    return Promise.all(moving.map(({ finished }) => finished)).then(() => {});
-  });
-  await b.page.evaluate(axe);
-  return b.page.evaluate(async () => {
-    const run = Reflect.get(window, "axe").run;
-    const found: { passes: unknown[]; violations: { id: string; nodes: { html: string }[] }[] } =
-      await run("session-gate");
-    if (found.passes.length < 5) return ["axe found nothing to look at"];
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-}
 
 const states: [string, string, number | undefined, string][] = [
   ["the chip", "seconds=582", undefined, "session-timer"],
@@ -47,7 +27,7 @@ for (const scheme of ["light", "dark"] as const)
       await b.page.getByTestId("session-warning").locator('.big[data-tone="danger"]').waitFor();
     }
     await b.page.getByTestId(id).waitFor();
-    expect(await violations()).toEqual([]);
+    expect(await violations(b.page)).toEqual([]);
   });
 
 test("Tab stays in the dialog and reaches everything", async () => {

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import {
   type Browser,
@@ -73,6 +75,25 @@ export const launch = () =>
       ..."--disable-background-networking --disable-component-update".split(" "),
     ],
   });
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds wrong in our part of the page. */
+export async function violations(page: Page): Promise<string[]> {
+  // The dialog has faded in.
+  await page.evaluate(() => {
+    const moving = document.querySelector("session-gate")?.shadowRoot?.getAnimations() ?? [];
+    return Promise.all(moving.map(({ finished }) => finished)).then(() => {});
+  });
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const run = Reflect.get(window, "axe").run;
+    const found: { passes: unknown[]; violations: { id: string; nodes: { html: string }[] }[] } =
+      await run("session-gate");
+    if (found.passes.length < 5) return ["axe found nothing to look at"];
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+}
 
 /** A real Chromium and the gate of dev/server.mjs, new for each test. */
 export function useBrowser(): Tools {

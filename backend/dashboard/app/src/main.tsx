@@ -9,7 +9,7 @@ import "./style/shell.css";
 import "./style/site.css";
 import { get } from "./api";
 import { useLoad } from "./load";
-import { useTest } from "./mode";
+import { setTest, useTest } from "./mode";
 import { Edges } from "./operator/edges";
 import { Keys } from "./operator/keys";
 import { Audit, People } from "./operator/people";
@@ -40,7 +40,11 @@ const operatorNav: NavItem[] = [
 ];
 
 function App() {
-  const me = useLoad("me", (signal) => get<Me>("/api/v1/me", signal));
+  const me = useLoad("me", async (signal) => {
+    const now = await get<Me>("/api/v1/me", signal);
+    if (!now.provider) setTest(false); // only the pages of a provider have the switch
+    return now;
+  });
   if (!me.data)
     return (
       <main className="alone">

@@ -6,7 +6,7 @@ export const ROOT = "/dashboard";
 const changed = new EventTarget();
 
 /** Asked before the page is left; it calls `leave` if the user wants to. */
-export type Guard = (leave: () => void) => void;
+type Guard = (leave: () => void) => void;
 let guard: Guard | undefined;
 /** The address that is shown, also while the browser has gone back from it. */
 let shown = "";
@@ -28,15 +28,24 @@ export function useGuard(ask: Guard, active: boolean): void {
   }, [ask, active]);
 }
 
+/** Does what would lose unsaved changes, once the user agrees. */
+export function guarded(leave: () => void): void {
+  if (!guard) {
+    leave();
+    return;
+  }
+  guard(() => {
+    guard = undefined;
+    leave();
+  });
+}
+
 /** Back and forward, which the browser has already done: the address returns until the user has answered. */
 function onPopState(): void {
   const to = here();
   if (!guard || to === shown) return void changed.dispatchEvent(new Event("change"));
   history.pushState(null, "", shown);
-  guard(() => {
-    guard = undefined;
-    go(to);
-  });
+  guarded(() => go(to));
 }
 globalThis.addEventListener?.("popstate", onPopState);
 
@@ -44,10 +53,7 @@ globalThis.addEventListener?.("popstate", onPopState);
 export function go(to: string, how: "push" | "replace" = "push"): void {
   if (to === here()) return;
   if (guard && to.split("?")[0] !== location.pathname) {
-    guard(() => {
-      guard = undefined;
-      go(to, how);
-    });
+    guarded(() => go(to, how));
     return;
   }
   history[how === "push" ? "pushState" : "replaceState"](null, "", to);

@@ -2,7 +2,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { leave, onReach } from "./api";
 import { clock } from "./format";
 import { setTest, useTest } from "./mode";
-import { Link } from "./router";
+import { guarded, Link } from "./router";
 import type { Me } from "./types";
 
 export interface NavItem {
@@ -64,7 +64,12 @@ export function Shell({ me, name, places, current, testable = false, children }:
               role="switch"
               checked={test}
               aria-checked={test}
-              onChange={(event: Event) => setTest((event.target as HTMLInputElement).checked)}
+              onChange={(event: Event) => {
+                const box = event.target as HTMLInputElement;
+                const on = box.checked;
+                box.checked = test; // until the user agrees to lose what is not saved
+                guarded(() => setTest(on));
+              }}
             />
             Test data
           </label>

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { dataOf } from "../src/preview/data";
 import { inScheme, type Scene } from "../src/preview/scene";
 import { print } from "../src/preview/template";
-import { type Shades, shadesOf } from "../src/site/contrast";
 import { DEFAULTS } from "../src/site/model";
 
 const page = readFileSync(new URL("../../../../caddymodule/pages/refusal.html", import.meta.url), "utf8");
@@ -44,14 +43,4 @@ it("a style sheet is for light or for dark", () => {
   const css = ":root{color-scheme: light dark}@media (prefers-color-scheme:dark){a{b:c}}";
   expect(inScheme(css, true)).toBe(":root{color-scheme: dark}@media all{a{b:c}}");
   expect(inScheme(css, false)).toBe(":root{color-scheme: light}@media not all{a{b:c}}");
-});
-
-describe("an accent", () => {
-  const vectors = JSON.parse(
-    readFileSync(new URL("../../../../internal/contrast/testdata/vectors.json", import.meta.url), "utf8"),
-  ) as { accent: string; light: Shades; dark: Shades }[];
-
-  it.each(vectors)("$accent has the shades that the gate gives it", ({ accent, light, dark }) => {
-    expect(shadesOf(accent)).toEqual({ light, dark });
-  });
 });

@@ -52,8 +52,7 @@ holds<Declares<Mine.SigningKey, Item<Of<"GET /api/v1/keys/signing">["keys"]>>>()
 holds<Declares<Mine.ApiKey, Item<Of<"GET /api/v1/apikeys">["keys"]>>>();
 holds<Declares<Mine.MadeKey, Of<"POST /api/v1/apikeys">>>();
 holds<Declares<Mine.Pass, Item<Of<"GET /api/v1/providers/{id}/passes">["passes"]>>>();
-// The document of the service names the link alone.
-holds<Declares<Pick<Mine.MadePass, "url">, Pick<Of<"POST /api/v1/providers/{id}/passes">, "url">>>();
+holds<Declares<Mine.MadePass, Of<"POST /api/v1/providers/{id}/passes">>>();
 holds<Declares<Mine.Person, Item<Of<"GET /api/v1/people">["people"]>>>();
 holds<Declares<Mine.AuditEntry, Item<Of<"GET /api/v1/audit">["entries"]>>>();
 holds<Declares<Mine.PortalLink, Of<"POST /api/v1/portal">>>();

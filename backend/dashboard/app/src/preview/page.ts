@@ -1,7 +1,7 @@
 import pageCss from "../../../../../caddymodule/pages/refusal.css?raw";
 import template from "../../../../../caddymodule/pages/refusal.html?raw";
+import { shadesOf } from "../../../../../sdk-inject/src/contrast";
 import tokens from "../../../static/tokens.css?raw";
-import { shadesOf } from "../site/contrast";
 import { dataOf } from "./data";
 import type { Scene } from "./scene";
 import { print } from "./template";
@@ -26,7 +26,7 @@ export function showPage(scene: Scene): () => void {
 
 /** The provider's colors, as the gate adds them to the page. */
 function colorsOf({ site, dark }: Scene): string {
-  const { fill, ink, text, soft } = shadesOf(site.brand.accent)?.[dark ? "dark" : "light"] ?? {};
+  const { fill, ink, text, soft } = shadesOf(site.brand.accent)?.[dark ? 1 : 0] ?? {};
   if (!fill) return "";
   return `:root{--sg-accent:${text};--sg-accent-fill:${fill};--sg-accent-ink:${ink};--sg-accent-soft:${soft}}`;
 }

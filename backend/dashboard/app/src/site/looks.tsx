@@ -1,7 +1,7 @@
 import { useId } from "react";
+import { AA, contrastOf, shadesOf } from "../../../../../sdk-inject/src/contrast";
 import { Field, Radios, Select, Tick } from "../parts/form";
 import { languages } from "../parts/preview";
-import { AA, contrastOf, shadesOf } from "./contrast";
 import { Lockable, SettingPanel, type SiteFormProps } from "./form";
 
 /** The color of the clock and pages of a site that sets none. */
@@ -71,7 +71,7 @@ interface AccentProps {
 /** A color, by picker or by its code, and how it stays readable. */
 function AccentField({ value, error, onChange }: AccentProps) {
   const id = useId();
-  const shades = shadesOf(value || OWN_ACCENT);
+  const [light, dark] = shadesOf(value || OWN_ACCENT) ?? [];
   return (
     <div className="accent">
       <div className="accent-pick">
@@ -88,26 +88,16 @@ function AccentField({ value, error, onChange }: AccentProps) {
           <input
             id={id}
             type="color"
-            value={shades ? value || OWN_ACCENT : OWN_ACCENT}
+            value={light ? value || OWN_ACCENT : OWN_ACCENT}
             onInput={(event: Event) => onChange((event.target as HTMLInputElement).value)}
           />
         </label>
       </div>
-      {shades && (
+      {light && dark && (
         <ul className="contrast" data-testid="contrast" aria-live="polite">
-          <Swatch fill={shades.light.fill} ink={shades.light.ink} name="Button" />
-          <Swatch
-            fill="#ffffff"
-            ink={shades.light.text}
-            name="Light page"
-            moved={shades.light.text !== shades.light.fill}
-          />
-          <Swatch
-            fill="#1b1e23"
-            ink={shades.dark.text}
-            name="Dark page"
-            moved={shades.dark.text !== shades.dark.fill}
-          />
+          <Swatch fill={light.fill} ink={light.ink} name="Button" />
+          <Swatch fill="#ffffff" ink={light.text} name="Light page" moved={light.text !== light.fill} />
+          <Swatch fill="#1b1e23" ink={dark.text} name="Dark page" moved={dark.text !== dark.fill} />
         </ul>
       )}
     </div>

@@ -1,5 +1,5 @@
+import { shadesOf } from "../../../../../sdk-inject/src/contrast";
 import type { ApiError } from "../api";
-import { shadesOf } from "./contrast";
 import type { Site } from "./model";
 
 const MAX_GRACE_S = 3600;
