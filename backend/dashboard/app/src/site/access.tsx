@@ -20,7 +20,7 @@ export function AccessPanel({ site, set, errors, locked }: SiteFormProps) {
     <SettingPanel
       id="access"
       title="Access"
-      note="What visitors may open without a session, and what your app's server is told about those who have one."
+      note="What visitors may open without a session, and what your app's server learns about those who do."
     >
       <Lockable locked={locked.includes("open_paths")}>
         <Field
@@ -80,7 +80,7 @@ export function AccessPanel({ site, set, errors, locked }: SiteFormProps) {
       </Lockable>
       <Lockable locked={locked.includes("forward_identity")}>
         <Radios
-          label="Your app's server is told the user and session"
+          label="User and session for your app's server"
           value={site.forward_identity}
           onChoose={(forward_identity) => set({ forward_identity })}
           options={[
@@ -150,7 +150,7 @@ export function MaintenancePanel({ site, set, errors, locked }: SiteFormProps) {
           value={local(maintenance.until)}
           error={errors["maintenance.until"]}
           onInput={(text) => change({ until: Math.floor(Date.parse(text) / 1000) || 0 })}
-          hint="Told to visitors. It opens nothing by itself: turn the maintenance off when you are done. Empty: not known."
+          hint="Shown to visitors. It opens nothing by itself: turn the maintenance off when you are done. Empty: not known."
         />
       </Lockable>
     </SettingPanel>
