@@ -42,7 +42,6 @@ type passage struct {
 
 // newPassage prepares an admitted request. cancel ends its context.
 func (g *Gate) newPassage(w http.ResponseWriter, r *http.Request, v verdict) (p *passage, cancel context.CancelFunc) {
-	v.settings = g.settingsOf(v.session.ProviderID())
 	p = &passage{
 		Request: cut.Request{
 			ResponseWriter: w, WebSocket: cut.IsWebSocket(r), Tunnel: cut.IsTunnel(r), HasBody: r.ContentLength != 0,

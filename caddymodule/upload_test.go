@@ -39,7 +39,7 @@ func TestUploadIsCutAsItBegins(t *testing.T) {
 		}
 		return context.Cause(r.Context())
 	})
-	if err := g.pass(w, r, next, verdict{held: held{session: s}}, false); err != nil || w.Code != http.StatusUnauthorized {
+	if err := g.pass(w, r, next, verdict{held: held{session: s}, settings: g.settingsOf("p")}, false); err != nil || w.Code != http.StatusUnauthorized {
 		t.Errorf("got %d, %v", w.Code, err)
 	}
 }
@@ -60,7 +60,7 @@ func TestObserverCutsNothing(t *testing.T) {
 			return err
 		})
 		w := httptest.NewRecorder()
-		err := g.pass(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, verdict{held: held{session: s}}, false)
+		err := g.pass(w, httptest.NewRequest(http.MethodGet, "http://app.example/", nil), next, verdict{held: held{session: s}, settings: g.settingsOf("p")}, false)
 		if want := map[bool]int{false: http.StatusUnauthorized, true: http.StatusOK}[observe]; err != nil || w.Code != want {
 			t.Errorf("observing %t: %d, %v; want %d", observe, w.Code, err, want)
 		}

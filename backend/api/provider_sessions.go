@@ -86,7 +86,7 @@ func sessionRowOf(c service.Session) sessionRow {
 		ID: c.ID, UserID: c.UserID, Status: string(c.Status), CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, ExpiresAt: c.ExpiresAt,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, DurationLimitSeconds: c.Duration, TokensAllocated: c.Tokens,
 	}
-	r.MarketplaceID, r.Mode = shape.SessionBodyOf(c).MarketplaceID, string(c.Purpose())
+	r.MarketplaceID, r.Mode = shape.MarketplaceOf(c), string(c.Purpose())
 	if s := c.Settlement; s != nil {
 		r.Captured, r.Released, r.UsedSeconds = s.Captured, s.Released, s.UsedSeconds
 	}

@@ -46,13 +46,10 @@ func (c Caller) UserID(subject string) string {
 	return user
 }
 
-// MarketplaceOf returns the marketplace that sold a session.
-func MarketplaceOf(c session.Session) string { return protocol.MarketplaceOf(c.UserID) }
-
 // ofMarketplace reports whether a session was sold by a marketplace. Empty is every
 // marketplace.
 func ofMarketplace(c session.Session, marketplace string) bool {
-	return marketplace == "" || MarketplaceOf(c) == marketplace
+	return marketplace == "" || protocol.MarketplaceOf(c.UserID) == marketplace
 }
 
 // CreateMarketplace registers a marketplace. If m has no id, it generates one.

@@ -25,12 +25,10 @@ const (
 	PassPath   = AuthPath + "pass"
 	passPrefix = "sg_pass_"
 
-	// DefaultPassTime is the default lifetime of a pass.
-	DefaultPassTime = 30 * 24 * time.Hour
-	// MaxPassTime is the longest lifetime of a pass.
-	MaxPassTime = 365 * 24 * time.Hour
-	// MaxPasses is the largest number of passes of a provider that may be used.
-	MaxPasses = 50
+	// The default lifetime of a pass.
+	passTime = 30 * 24 * time.Hour
+	// The most passes of a provider that may be used.
+	maxPasses = 50
 	// The most passes that a provider creates in a day.
 	passesPerDay = 200
 	// How long ended passes are listed.
@@ -56,14 +54,14 @@ type PassOrder struct {
 	ProviderID string
 	Kind       Mode // StaffMode or PreviewMode
 	Label      string
-	Good       time.Duration // 0: DefaultPassTime
+	Good       time.Duration // 0: passTime
 }
 
 // CreatePass creates a pass for c and returns its link, which cannot be read again.
 func (s *Service) CreatePass(ctx context.Context, req Request, c Caller, o PassOrder) (link string, made store.Pass, err error) {
 	good := o.Good
 	if good == 0 {
-		good = DefaultPassTime
+		good = passTime
 	}
 	now := s.now()
 	until := now.Add(good).Unix()
@@ -96,7 +94,7 @@ func (s *Service) CreatePass(ctx context.Context, req Request, c Caller, o PassO
 		if err != nil {
 			return struct{}{}, err
 		}
-		if live >= MaxPasses {
+		if live >= maxPasses {
 			return struct{}{}, Refuse(protocol.LimitReached, fmt.Sprintf("The provider has %d passes, which is the maximum. Revoke one that is not in use.", live))
 		}
 		return struct{}{}, w.InsertPass(ctx, made)

@@ -63,10 +63,16 @@ type SettlementBody struct {
 	SettledAt   int64  `json:"settled_at"`
 }
 
-func SessionBodyOf(c session.Session) SessionBody {
+// MarketplaceOf returns the marketplace that sold a session, also with a test key; "" if a
+// pass opened it.
+func MarketplaceOf(c session.Session) string {
 	marketplace, _ := protocol.SplitTenant(protocol.MarketplaceOf(c.UserID))
+	return marketplace
+}
+
+func SessionBodyOf(c session.Session) SessionBody {
 	b := SessionBody{
-		LiveState: LiveStateOf(c), MarketplaceID: marketplace, PassID: c.PassID, Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
+		LiveState: LiveStateOf(c), MarketplaceID: MarketplaceOf(c), PassID: c.PassID, Clock: string(c.Clock), CreatedAt: c.CreatedAt, LaunchBy: c.LaunchBy,
 		EndedAt: c.EndedAt, EndReason: c.EndReason, ConsentURL: c.ConsentURL,
 		StandstillSeconds: c.Standstill.StoodUS / 1_000_000,
 		EnteredAt:         c.EnteredAt, Unentered: string(c.UnenteredTerm()), Purchases: purchasesOf(c),
